@@ -1,0 +1,30 @@
+import type { Position } from './source.js';
+
+/** Something wrong, or probably wrong, in what the user wrote. */
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  readonly at: Position;
+  /** What is wrong, in one sentence without a final full stop. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** `FILE:LINE:COLUMN: message (hint)`, the form that editors and terminals make clickable. */
+export function formatProblem(problem: Problem): string {
+  const { file, line, column } = problem.at;
+  const kind = problem.severity === 'warning' ? 'warning: ' : '';
+  const hint = problem.hint ? ` (${problem.hint})` : '';
+  return `${file}:${line}:${column}: ${kind}${problem.message}${hint}`;
+}
+
+/** Everything that is wrong with a spec, found at once. Thrown only when at least one problem is an error. */
+export class SpecError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.name = 'SpecError';
+    this.problems = problems;
+  }
+}
