@@ -1,0 +1,72 @@
+import type { StepInstance } from '../study/graph.js';
+import { type Dialect, LaunchError, resource } from './script.js';
+
+/** `$(LAUNCHER)[2n, 4p]` and its like; not greedy, so that several stand on a line. */
+const bracketed = /\$\(LAUNCHER\)\[([^\n]*?)\]/g;
+
+/**
+ * `text` with every `$(LAUNCHER)` replaced by the command that starts the parallel program (Maestro 1.1,
+ * `_substitute_parallel_command`). If any has brackets, only those are replaced, as in Maestro; otherwise each stands for
+ * all of the step's resources.
+ *
+ * @throws LaunchError for brackets that Maestro rejects or that ask for more than the step has
+ */
+export function substituteLauncher(text: string, step: StepInstance, dialect: Dialect): string {
+  const brackets = [...text.matchAll(bracketed)];
+  if (brackets.length === 0) {
+    if (!text.includes('$(LAUNCHER)') && dialect.alwaysLaunches !== true) return text;
+    const command = dialect.launch(step, resource(step.run, 'procs'), resource(step.run, 'nodes') || undefined);
+    return text.replaceAll('$(LAUNCHER)', () => command);
+  }
+  const requests = brackets.map((match) => parseBracket(match[0], match[1]!));
+  checkTotals(requests, step);
+  let next = 0;
+  return text.replace(bracketed, () => {
+    const { procs, nodes } = requests[next++]!;
+    return dialect.launch(step, procs ?? 'None', nodes);
+  });
+}
+
+interface Request {
+  readonly token: string;
+  /** As written: the legacy form keeps its blanks. */
+  readonly procs: string | undefined;
+  readonly nodes: string | undefined;
+}
+
+function parseBracket(token: string, inside: string): Request {
+  if (/[0-9]+,\s*[0-9]+/.test(inside)) {
+    const [nodes, procs] = inside.split(',');
+    return { token, procs, nodes };
+  }
+  const letters = (letter: string) => inside.split(letter).length - 1;
+  if (letters('p') > 1 || letters('n') > 1) {
+    throw new LaunchError(`${token} gives nodes or procs more than once`, 'write it as $(LAUNCHER)[2n, 4p]');
+  }
+  if (letters('p') < 1) {
+    throw new LaunchError(`${token} does not say how many procs`, 'write it as $(LAUNCHER)[2n, 4p] or $(LAUNCHER)[4p]');
+  }
+  const procs = /([0-9]+)p/.exec(inside)?.[1];
+  if (procs === undefined) throw new LaunchError(`${token} has no number of procs`, 'write it as $(LAUNCHER)[2n, 4p]');
+  return { token, procs, nodes: /([0-9]+)n/.exec(inside)?.[1] };
+}
+
+/** Each request, and all of one script together, must fit in the step's allocation: Maestro adds up even what runs in turn. */
+function checkTotals(requests: readonly Request[], step: StepInstance): void {
+  for (const what of ['nodes', 'procs'] as const) {
+    const asked = requests.filter((request) => request[what] !== undefined);
+    const most = Number(resource(step.run, what));
+    const total = asked.reduce((sum, request) => sum + Number(request[what]), 0);
+    const over = asked.find((request) => Number(request[what]) > most);
+    if (over !== undefined) {
+      const has = most === 0 ? `does not set ${what}` : `has ${most}`;
+      throw new LaunchError(`${over.token} asks for ${Number(over[what])} ${what}, but the step ${has}`);
+    }
+    if (total > most) {
+      throw new LaunchError(
+        `its $(LAUNCHER)s ask for ${total} ${what} together, but the step has ${most}`,
+        'Maestro counts all launches of a step, even those that run in turn',
+      );
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import type { Batch } from '../spec/spec.js';
+import { firstOf, resource, type Dialect } from './script.js';
+
+/** `batch.shell`, for the first line of every script but LSF's. */
+export function shellLine(batch: Batch): string {
+  return `#!${firstOf(resource(batch.values, 'shell'), '/bin/bash')}`;
+}
+
+/** Scripts of a study without a batch system. Nothing is scheduled, so there is no header and no launcher. */
+export function localDialect(batch: Batch): Dialect {
+  return {
+    extension: '.sh',
+    shellLine: shellLine(batch),
+    header: () => shellLine(batch),
+    launch: () => '',
+    check: () => [],
+  };
+}

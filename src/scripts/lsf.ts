@@ -1,0 +1,73 @@
+import type { Problem } from '../spec/problem.js';
+import { pyStr } from '../spec/python.js';
+import type { Batch } from '../spec/spec.js';
+import type { StepInstance } from '../study/graph.js';
+import { type Dialect, firstOf, LaunchError, resource } from './script.js';
+
+/** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which does not look at `batch.shell`. */
+export function lsfDialect(batch: Batch): Dialect {
+  return {
+    extension: '.lsf.sh',
+    shellLine: '#!/bin/bash',
+    header: (step) => ['#!/bin/bash', ...directives(step, batch).map((line) => `#BSUB ${line}`)].join('\n'),
+    launch,
+    alwaysLaunches: true,
+    check,
+  };
+}
+
+/** All but the reservation are written even when they are empty. */
+function directives(step: StepInstance, batch: Batch): string[] {
+  const job = step.jobName.replaceAll(' ', '_');
+  const reservation = firstOf(resource(step.run, 'reservation'), resource(batch.values, 'reservation'));
+  const text = (key: string) => pyStr(batch.values.get(key) ?? '');
+  return [
+    `-nnodes ${resource(step.run, 'nodes')}`,
+    `-q ${text('queue')}`,
+    `-G ${text('bank')}`,
+    `-W ${walltime(resource(step.run, 'walltime'))}`,
+    `-J ${job}`,
+    `-o ${job}.%J.out`,
+    ...(reservation === '' ? [] : [`-U ${reservation}`]),
+    `-e ${job}.%J.err`,
+  ];
+}
+
+/** LSF knows hours and minutes only: seconds are rounded up to a minute. Other forms stay as they are. */
+function walltime(text: string): string {
+  const parts = text.split(':');
+  if (parts.length !== 3) return text;
+  const minutes = Number(parts[1]) + Math.ceil(Number(parts[2]) / 60);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${two(Number(parts[0]) + Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+function launch(step: StepInstance, procs: string, nodes: string | undefined): string {
+  if (nodes === undefined) {
+    throw new LaunchError('an LSF step must say on how many nodes it launches', 'set nodes, and write $(LAUNCHER)[1n, 4p] rather than [4p]');
+  }
+  if (procs === '') throw new LaunchError('an LSF step must set procs');
+  const get = (key: string, otherwise: string) => (step.run.has(key) ? pyStr(step.run.get(key)!) : otherwise);
+  const gpus = resource(step.run, 'gpus');
+  const bindGpus = resource(step.run, 'bind gpus');
+  return [
+    `jsrun --nrs ${procs} -b ${get('bind', 'rs')}`,
+    ...(gpus === '' ? [] : [`-g ${gpus}`]),
+    ...(bindGpus === '' ? [] : [`-B ${bindGpus}`]),
+    `-a ${get('tasks per rs', '1')} -r ${get('rs per node', '1')} -c ${firstOf(resource(step.run, 'cpus per rs'), '1')}`,
+  ].join(' ');
+}
+
+function check(step: StepInstance): Problem[] {
+  const text = resource(step.run, 'walltime');
+  const parts = text.split(':');
+  if (parts.length !== 3 || parts.every((part) => /^[0-9]+(\.[0-9]*)?$/.test(part.trim()))) return [];
+  return [
+    {
+      severity: 'error',
+      at: step.runAt('walltime'),
+      message: `step '${step.step}': '${text}' is no walltime`,
+      hint: 'write minutes, "HH:MM" or "HH:MM:SS"',
+    },
+  ];
+}

@@ -1,0 +1,69 @@
+import type { Problem } from '../spec/problem.js';
+import type { Batch } from '../spec/spec.js';
+import type { StepGraph, StepInstance } from '../study/graph.js';
+import { safeName } from '../study/names.js';
+import { fluxDialect } from './flux.js';
+import { substituteLauncher } from './launcher.js';
+import { localDialect } from './local.js';
+import { lsfDialect } from './lsf.js';
+import { type Dialect, LaunchError, type Script } from './script.js';
+import { slurmDialect } from './slurm.js';
+
+/** The scripts of one instance. */
+export interface StepScripts {
+  readonly main: Script;
+  /** What runs instead when the step is started again after a timeout; null if the step has no restart. */
+  readonly restart: Script | null;
+}
+
+const dialects = { local: localDialect, slurm: slurmDialect, lsf: lsfDialect, flux: fluxDialect };
+
+/**
+ * Writes every script of the study, as Maestro 1.1 would. All is rendered before anything runs, so whatever cannot be
+ * written is known at once. Problems are reported once a step, not once an instance.
+ */
+export function renderScripts(
+  graph: StepGraph,
+  batch: Batch,
+): { scripts: readonly StepScripts[]; problems: readonly Problem[] } {
+  const dialect = dialects[batch.type](batch);
+  const problems = new Map<string, Problem>();
+  const report = (problem: Problem) => {
+    const key = `${problem.at.line}:${problem.at.column} ${problem.message}`;
+    if (!problems.has(key)) problems.set(key, problem);
+  };
+  const scripts = graph.steps.map((step) => renderStep(step, dialect, report));
+  return { scripts, problems: [...problems.values()] };
+}
+
+function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Problem) => void): StepScripts {
+  if (step.scheduled) for (const problem of dialect.check(step)) report(problem);
+  const header = step.scheduled ? dialect.header(step) : dialect.shellLine;
+  const body = (key: 'cmd' | 'restart') => {
+    const text = step.run.get(key) as string;
+    try {
+      return step.scheduled ? substituteLauncher(text, step, dialect) : text;
+    } catch (error) {
+      if (!(error instanceof LaunchError)) throw error;
+      report(launchProblem(step, key, text, error));
+      return text;
+    }
+  };
+  const script = (path: string, text: string): Script => ({ path: `${step.workspace}/${path}`, text: `${header}\n\n${text}\n` });
+  const hasRestart = step.run.get('restart') !== '';
+  return {
+    main: script(safeName(`${step.jobName}${dialect.extension}`), body('cmd')),
+    // Maestro does not make the name of the restart script safe. Only what cannot be in a file name is dropped.
+    restart: hasRestart ? script(`${step.jobName.replaceAll('/', '')}.restart${dialect.extension}`, body('restart')) : null,
+  };
+}
+
+function launchProblem(step: StepInstance, key: string, text: string, error: LaunchError): Problem {
+  const token = text.indexOf('$(LAUNCHER)');
+  return {
+    severity: 'error',
+    at: step.runAt(key, token === -1 ? undefined : token),
+    message: `step '${step.step}': ${error.message}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+}

@@ -1,0 +1,51 @@
+import type { Problem } from '../spec/problem.js';
+import { type PyValue, pyStr, truthy } from '../spec/python.js';
+import type { StepInstance } from '../study/graph.js';
+
+/** A file that a scheduler, or a person, can run. */
+export interface Script {
+  /** Relative to the study directory. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What one batch type contributes to a step's scripts. */
+export interface Dialect {
+  /** What script files end in, after the step's name: `.slurm.sh`. */
+  readonly extension: string;
+  /** The lines before the commands, for a step that the batch system runs: the shell's line and the directives. */
+  header(step: StepInstance): string;
+  /** The first line of an unscheduled step's script. */
+  readonly shellLine: string;
+  /**
+   * What a `$(LAUNCHER)` becomes: the command that starts `procs` tasks on `nodes` nodes.
+   * @throws LaunchError if the step's resources cannot be expressed
+   */
+  launch(step: StepInstance, procs: string, nodes: string | undefined): string;
+  /** Whether `launch` must succeed even for a step that has no `$(LAUNCHER)`, as in Maestro. */
+  readonly alwaysLaunches?: boolean;
+  /** What is wrong with a step's resources for this batch system, before anything is written. */
+  check(step: StepInstance): Problem[];
+}
+
+/** Why a `$(LAUNCHER)` cannot be written. The message completes "step 'run': ". */
+export class LaunchError extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.name = 'LaunchError';
+    this.hint = hint;
+  }
+}
+
+/** A key of the run block as text; '' if it is absent, empty, zero, false or nothing. */
+export function resource(values: ReadonlyMap<string, PyValue>, key: string): string {
+  const value = values.get(key);
+  return value !== undefined && truthy(value) ? pyStr(value) : '';
+}
+
+/** The first text that is not empty. */
+export function firstOf(...texts: readonly string[]): string {
+  return texts.find((text) => text !== '') ?? '';
+}

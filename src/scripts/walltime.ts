@@ -1,0 +1,12 @@
+/**
+ * A walltime in seconds, as Maestro's Flux adapter reads it: whole minutes, `MM:SS` or `HH:MM:SS`; nothing and `inf` are
+ * no limit (0).
+ *
+ * @returns undefined if it is none of these
+ */
+export function walltimeSeconds(walltime: string): number | undefined {
+  if (walltime === '' || walltime === 'inf') return 0;
+  if (/^[0-9]+$/.test(walltime)) return Number(walltime) * 60;
+  if (!/^[0-9]+(\.[0-9]*)?(:[0-9]+(\.[0-9]*)?)+$/.test(walltime)) return undefined;
+  return walltime.split(':').reduce((seconds, part) => seconds * 60 + Number(part), 0);
+}

@@ -1,0 +1,256 @@
+import type { Problem } from './problem.js';
+import type { PyValue } from './python.js';
+import type { Position, Source } from './source.js';
+import { validate } from './validate.js';
+import { entry, type MappingNode, type Node, readYaml, type ScalarNode, toPyValue } from './yaml.js';
+
+/** A study specification as it was written: nothing substituted, everything with its place. */
+export interface Spec {
+  readonly file: string;
+  readonly name: string;
+  readonly description: string;
+  readonly variables: readonly Named[];
+  readonly labels: readonly Named[];
+  readonly paths: readonly PathDependency[];
+  readonly git: readonly GitDependency[];
+  readonly batch: Batch;
+  readonly steps: readonly Step[];
+  readonly parameters: readonly ParameterSpec[];
+}
+
+/** An entry of `env.variables` or `env.labels`. */
+export interface Named {
+  readonly name: string;
+  readonly value: PyValue;
+  readonly at: Position;
+}
+
+export interface PathDependency {
+  readonly name: string;
+  readonly path: string;
+  readonly at: Position;
+}
+
+export interface GitDependency {
+  readonly name: string;
+  readonly path: string;
+  readonly url: string;
+  /** What to check out after the clone; undefined: what the repository's HEAD names. */
+  readonly checkout: { readonly kind: 'tag' | 'hash' | 'branch'; readonly name: string } | undefined;
+  readonly at: Position;
+}
+
+export const schedulerTypes = ['local', 'slurm', 'lsf', 'flux'] as const;
+export type SchedulerType = (typeof schedulerTypes)[number];
+
+export interface Batch {
+  readonly type: SchedulerType;
+  /** Every key of the block but `type`. */
+  readonly values: ReadonlyMap<string, PyValue>;
+  readonly at: Position;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly description: string;
+  /** The step's first line: where an annotation about it goes. */
+  readonly at: Position;
+  readonly nameAt: Position;
+  /** The `run` block, with Maestro's empty text for every common key that was not given. */
+  readonly run: ReadonlyMap<string, PyValue>;
+  /** Where a key of `run` is, or character `index` of its text; the step's own place for a key that was not given. */
+  runAt(key: string, index?: number): Position;
+}
+
+export interface ParameterSpec {
+  readonly key: string;
+  readonly values: readonly PyValue[];
+  readonly label: string;
+  readonly at: Position;
+}
+
+/** The keys that Maestro's `StudyStep` always has: empty text, not absent, when the spec says nothing. */
+const runDefaults = [
+  'cmd',
+  'depends',
+  'pre',
+  'post',
+  'restart',
+  'nodes',
+  'procs',
+  'gpus',
+  'cores per task',
+  'walltime',
+  'reservation',
+].map((key): [string, PyValue] => [key, key === 'depends' ? [] : '']);
+
+const topLevel = ['description', 'env', 'batch', 'study', 'global.parameters'];
+
+/**
+ * Reads a specification. All its problems are found at once; `spec` is undefined if one of them is an error.
+ * What can only be seen after expansion (dependencies, names, tokens) is checked there.
+ */
+export function readSpec(source: Source): { spec: Spec | undefined; problems: readonly Problem[] } {
+  const { root, problems: syntax } = readYaml(source);
+  if (root === null) {
+    const empty: Problem = { severity: 'error', at: source.positionAt(0), message: 'the specification is empty' };
+    return { spec: undefined, problems: syntax.length > 0 ? syntax : [empty] };
+  }
+  const problems = [...syntax, ...validate(root)];
+  if (problems.some((problem) => problem.severity === 'error')) return { spec: undefined, problems };
+  const spec = toSpec(source.file, root as MappingNode);
+  problems.push(...checkTopLevel(root as MappingNode), ...checkEnvironment(spec, root as MappingNode), ...checkParameters(spec), ...checkBatch(spec, root as MappingNode));
+  return { spec: problems.some((problem) => problem.severity === 'error') ? undefined : spec, problems };
+}
+
+function toSpec(file: string, root: MappingNode): Spec {
+  const description = mappingOf(root, 'description')!;
+  const env = mappingOf(root, 'env');
+  const dependencies = env && mappingOf(env, 'dependencies');
+  return {
+    file,
+    name: textOf(description, 'name'),
+    description: textOf(description, 'description'),
+    variables: entriesOf(env, 'variables').map(toNamed),
+    labels: entriesOf(env, 'labels').map(toNamed),
+    paths: itemsOf(dependencies, 'paths').map((item) => ({
+      name: textOf(item, 'name'),
+      path: textOf(item, 'path'),
+      at: item.at,
+    })),
+    git: itemsOf(dependencies, 'git').map((item) => ({
+      name: textOf(item, 'name'),
+      path: textOf(item, 'path'),
+      url: textOf(item, 'url'),
+      checkout: checkoutsOf(item)[0],
+      at: item.at,
+    })),
+    batch: toBatch(root),
+    steps: itemsOf(root, 'study').map(toStep),
+    parameters: entriesOf(root, 'global.parameters').map((item) => ({
+      key: item.name,
+      values: toPyValue(entry(item.value as MappingNode, 'values')!.value) as readonly PyValue[],
+      label: textOf(item.value as MappingNode, 'label'),
+      at: item.keyAt,
+    })),
+  };
+}
+
+const checkoutsOf = (item: MappingNode) =>
+  (['hash', 'tag', 'branch'] as const)
+    .map((kind) => ({ kind, name: textOf(item, kind) }))
+    .filter((checkout) => checkout.name !== '');
+
+function toBatch(root: MappingNode): Batch {
+  const block = mappingOf(root, 'batch');
+  const values = new Map(block?.entries.map((item) => [item.name, toPyValue(item.value)]));
+  const type = values.get('type') ?? 'local';
+  values.delete('type');
+  return { type: type as SchedulerType, values, at: block?.at ?? root.at };
+}
+
+function toStep(node: MappingNode): Step {
+  const run = mappingOf(node, 'run')!;
+  return {
+    name: textOf(node, 'name'),
+    description: textOf(node, 'description'),
+    at: node.at,
+    nameAt: entry(node, 'name')!.value.at,
+    run: new Map([...runDefaults, ...run.entries.map((item): [string, PyValue] => [item.name, toPyValue(item.value)])]),
+    runAt: (key, index) => {
+      const item = entry(run, key);
+      if (item === undefined) return node.at;
+      return index === undefined || item.value.kind !== 'scalar' ? item.value.at : item.value.positionOf(index);
+    },
+  };
+}
+
+const toNamed = (item: { name: string; keyAt: Position; value: Node }): Named => ({
+  name: item.name,
+  value: toPyValue(item.value),
+  at: item.keyAt,
+});
+
+function checkTopLevel(root: MappingNode): Problem[] {
+  return root.entries
+    .filter((item) => !topLevel.includes(item.name))
+    .map((item) => ({
+      severity: 'warning',
+      at: item.keyAt,
+      message: `unknown key '${item.name}' is ignored`,
+      hint: `the blocks of a study are ${topLevel.join(', ')}`,
+    }));
+}
+
+/** Names of the environment must be unique across its blocks (Maestro 1.1, `StudyEnvironment.add`). */
+function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
+  const dependencies = itemsOf(entriesOf(root, 'env').find((item) => item.name === 'dependencies')?.value as MappingNode, 'git');
+  const problems: Problem[] = dependencies
+    .filter((item) => checkoutsOf(item).length > 1)
+    .map((item) => ({
+      severity: 'error',
+      at: item.at,
+      message: `git dependency '${textOf(item, 'name')}' names more than one of hash, tag and branch`,
+    }));
+  const seen = new Map<string, Position>();
+  for (const { name, at } of [...spec.variables, ...spec.labels, ...spec.paths, ...spec.git]) {
+    const first = seen.get(name);
+    if (first !== undefined) {
+      problems.push({ severity: 'error', at, message: `'${name}' is defined twice in env`, hint: `first on line ${first.line}` });
+    } else if (name === 'SPECROOT') {
+      problems.push({ severity: 'error', at, message: `'SPECROOT' cannot be defined: it is the directory of the spec` });
+    }
+    seen.set(name, at);
+  }
+  return problems;
+}
+
+function checkParameters(spec: Spec): Problem[] {
+  const [first, ...others] = spec.parameters;
+  if (first === undefined) return [];
+  const problems: Problem[] = others
+    .filter((parameter) => parameter.values.length !== first.values.length)
+    .map((parameter) => ({
+      severity: 'error',
+      at: parameter.at,
+      message: `parameter '${parameter.key}' has ${parameter.values.length} values, but '${first.key}' has ${first.values.length}`,
+      hint: 'combination N takes the N-th value of every parameter, so all must have as many',
+    }));
+  if (first.values.length === 0) {
+    problems.push({ severity: 'warning', at: first.at, message: `parameter '${first.key}' has no values, so every step that uses it vanishes` });
+  }
+  return problems;
+}
+
+function checkBatch(spec: Spec, root: MappingNode): Problem[] {
+  const block = mappingOf(root, 'batch');
+  if (block === undefined) return [];
+  const type = entry(block, 'type');
+  if (type !== undefined && !schedulerTypes.includes(spec.batch.type)) {
+    return [{ severity: 'error', at: type.value.at, message: `unknown batch type '${spec.batch.type}'`, hint: `one of ${schedulerTypes.join(', ')}` }];
+  }
+  if (spec.batch.type !== 'slurm' && spec.batch.type !== 'lsf') return [];
+  // Maestro's adapters take these from the block without a default; they may be empty.
+  return ['host', 'bank', 'queue']
+    .filter((key) => !spec.batch.values.has(key))
+    .map((key) => ({ severity: 'error', at: block.at, message: `'${key}' is missing from batch`, hint: `${spec.batch.type} studies need it; it may be ""` }));
+}
+
+function mappingOf(node: MappingNode, name: string): MappingNode | undefined {
+  const value = entry(node, name)?.value;
+  return value?.kind === 'mapping' ? value : undefined;
+}
+
+function entriesOf(node: MappingNode | undefined, name: string): MappingNode['entries'] {
+  return (node && mappingOf(node, name)?.entries) ?? [];
+}
+
+function itemsOf(node: MappingNode | undefined, name: string): MappingNode[] {
+  const value = node && entry(node, name)?.value;
+  return value?.kind === 'sequence' ? (value.items as MappingNode[]) : [];
+}
+
+function textOf(node: MappingNode, name: string): string {
+  const value = entry(node, name)?.value as ScalarNode | undefined;
+  return typeof value?.value === 'string' ? value.value : '';
+}

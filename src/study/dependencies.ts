@@ -1,0 +1,121 @@
+import { closest } from '../spec/closest.js';
+import type { Problem } from '../spec/problem.js';
+import type { Step } from '../spec/spec.js';
+
+/** What a step waits for and refers to, by the steps' names. */
+export interface StepLinks {
+  /** Steps whose instance in the same combination must finish first. */
+  readonly depends: readonly string[];
+  /** Steps all of whose instances must finish first (`depends: [run_*]`: a funnel). */
+  readonly funnels: readonly string[];
+  /** Steps whose `$(NAME.workspace)` the step's commands contain. */
+  readonly workspaces: readonly string[];
+}
+
+/** Maestro's own pattern (`WSREGEX`, Maestro 1.1), not greedy: no blank, quote, `#`, `@` or `\` can be in the name. */
+const workspaceToken = /\$\(([-!$%^&*()_+|~=`{}[\]:;<>?,./\p{L}\p{N}]+?)\.workspace\)/gu;
+
+/** Reads a step's links. The environment must have been applied to its texts. */
+export function linksOf(run: { depends: readonly string[]; cmd: string; restart: string }): StepLinks {
+  const funnels = run.depends.filter((name) => name.includes('*')).map((name) => name.replace(/_\*|\*/g, ''));
+  const depends = run.depends.filter((name) => !name.includes('*'));
+  const commands = `${run.cmd} ${run.restart}`;
+  const workspaces = commands.includes('.workspace)')
+    ? [...new Set([...commands.matchAll(workspaceToken)].map((match) => innermost(match[1]!)))]
+    : [];
+  return { depends, funnels, workspaces };
+}
+
+/** `$(pwd):$(A.workspace)` matches from the first `$(`; what is meant begins after the last one. */
+function innermost(name: string): string {
+  return name.slice(name.lastIndexOf('$(') + (name.includes('$(') ? 2 : 0));
+}
+
+/** Finds what is wrong with the links of the steps: unknown names, a step that waits for itself, reserved or double names. */
+export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]): Problem[] {
+  const problems: Problem[] = [];
+  const first = new Map<string, Step>();
+  for (const step of steps) {
+    const earlier = first.get(step.name);
+    if (earlier !== undefined) {
+      problems.push({
+        severity: 'error',
+        at: step.nameAt,
+        message: `step '${step.name}' is defined twice`,
+        hint: `first on line ${earlier.at.line}; Maestro would run only that one`,
+      });
+    } else first.set(step.name, step);
+  }
+  for (const [i, step] of steps.entries()) {
+    const { depends, funnels, workspaces } = links[i]!;
+    for (const name of [...depends, ...funnels]) {
+      if (name === step.name) {
+        problems.push({ severity: 'error', at: step.runAt('depends'), message: `step '${step.name}' depends on itself` });
+      } else if (!first.has(name)) {
+        problems.push(unknownStep(name, step, 'depends', first.keys()));
+      }
+    }
+    for (const name of workspaces) {
+      const key = String(step.run.get('cmd')).includes(`$(${name}.workspace)`) ? 'cmd' : 'restart';
+      const offset = Math.max(0, String(step.run.get(key)).indexOf(`$(${name}.workspace)`));
+      if (name === step.name) {
+        problems.push({
+          severity: 'error',
+          at: step.runAt(key, offset),
+          message: `step '${step.name}' refers to its own workspace by name`,
+          hint: 'write $(WORKSPACE)',
+        });
+      } else if (!first.has(name)) {
+        problems.push(unknownStep(name, step, key, first.keys(), offset));
+      }
+    }
+  }
+  return problems;
+}
+
+function unknownStep(name: string, step: Step, key: string, known: Iterable<string>, offset?: number): Problem {
+  const guess = closest(name, known);
+  const what = key === 'depends' ? `depends on '${name}'` : `uses the workspace of '${name}'`;
+  return {
+    severity: 'error',
+    at: step.runAt(key, offset),
+    message: `step '${step.name}' ${what}, but there is no such step`,
+    ...(guess === undefined ? {} : { hint: `did you mean '${guess}'?` }),
+  };
+}
+
+/**
+ * An order of the steps in which everything a step is linked to comes before it, as near to the spec's order as that
+ * allows. `cycle` names the steps of a cycle, if there is one. Does not recurse: chains may be of any length.
+ */
+export function orderSteps(steps: readonly Step[], links: readonly StepLinks[]): { order: number[]; cycle?: readonly number[] } {
+  const indexOf = new Map(steps.map((step, i) => [step.name, i]));
+  const targets = links.map(({ depends, funnels, workspaces }) =>
+    [...depends, ...funnels, ...workspaces].map((name) => indexOf.get(name)).filter((i) => i !== undefined),
+  );
+  const order: number[] = [];
+  const state = new Uint8Array(steps.length); // 0 not seen, 1 on the path, 2 done
+  for (let root = 0; root < steps.length; root++) {
+    if (state[root] !== 0) continue;
+    const path = [root];
+    const next = [0];
+    state[root] = 1;
+    while (path.length > 0) {
+      const at = path.at(-1)!;
+      const target = targets[at]![next[next.length - 1]!++];
+      if (target === undefined) {
+        state[at] = 2;
+        order.push(at);
+        path.pop();
+        next.pop();
+      } else if (state[target] === 1) {
+        return { order, cycle: path.slice(path.indexOf(target)) };
+      } else if (state[target] === 0) {
+        state[target] = 1;
+        path.push(target);
+        next.push(0);
+      }
+    }
+  }
+  return { order };
+}

@@ -1,0 +1,80 @@
+import path from 'node:path';
+import { type PyValue, pyStr } from '../spec/python.js';
+import type { Spec } from '../spec/spec.js';
+
+/** Where the study is and was started; all absolute paths on the host that runs it. */
+export interface Places {
+  /** The study directory: `$(OUTPUT_PATH)`. */
+  readonly studyPath: string;
+  /** The directory of the spec, symbolic links not resolved: `$(SPECROOT)`. */
+  readonly specRoot: string;
+  /** What relative paths of `env.dependencies` start from: the directory the study was started in. */
+  readonly workingDirectory: string;
+}
+
+/** A git dependency with its variables applied: what to clone, and where to. */
+export interface Clone {
+  readonly name: string;
+  readonly url: string;
+  readonly destination: string;
+  readonly checkout: Spec['git'][number]['checkout'];
+}
+
+/**
+ * What `$(NAME)` of the `env` block stands for, applied in Maestro's order: labels, dependencies, variables, each in the
+ * order of the spec, one pass each (Maestro 1.1, `StudyEnvironment`). So a label may use labels declared after it and any
+ * variable, a variable only what no pass has gone by.
+ */
+export class Environment {
+  readonly #labels: [token: string, text: string][] = [];
+  readonly #dependencies: [token: string, text: string][] = [];
+  readonly #variables: [token: string, text: string][] = [];
+
+  constructor(spec: Spec, places: Places) {
+    // Maestro decides what is a label by a quirk: any text with a `$` in it is, whichever block it came from, once
+    // something has become a variable; the very first item therefore is a variable whatever it holds. OUTPUT_PATH counts
+    // as an item, though it is taken out again and replaced by the study directory.
+    let seenVariable = false;
+    const add = (name: string, value: PyValue, keep = true) => {
+      const isLabel = seenVariable && typeof value === 'string' && value.includes('$');
+      if (!isLabel) seenVariable = true;
+      if (keep) (isLabel ? this.#labels : this.#variables).push([`$(${name})`, pyStr(value)]);
+    };
+    for (const { name, value } of spec.variables) add(name, value, name !== 'OUTPUT_PATH');
+    for (const { name, value } of spec.labels) add(name, value, name !== 'OUTPUT_PATH');
+    for (const dependency of spec.paths) {
+      this.#dependencies.push([`$(${dependency.name})`, path.posix.resolve(places.workingDirectory, dependency.path)]);
+    }
+    for (const dependency of spec.git) {
+      const base = absolute(dependency.path, places);
+      this.#dependencies.push([`$(${dependency.name})`, `${base.replace(/\/$/, '')}/${dependency.name}`]);
+    }
+    add('OUTPUT_PATH', places.studyPath);
+    add('SPECROOT', places.specRoot);
+  }
+
+  /** `text` with every token of the environment replaced. What is unknown stays: it may be a shell's `$(command)`. */
+  apply(text: string): string {
+    if (!text.includes('$(')) return text;
+    return [this.#labels, this.#dependencies, this.#variables].reduce(replaceAll, text);
+  }
+
+  /** The git dependencies. Only variables are substituted in a URL and a path, no labels (Maestro 1.1, `GitDependency.acquire`). */
+  clones(spec: Spec, places: Places): Clone[] {
+    return spec.git.map(({ name, url, path: base, checkout }) => ({
+      name,
+      url: replaceAll(url, this.#variables),
+      destination: `${path.posix.resolve(places.workingDirectory, replaceAll(base, this.#variables))}/${name}`,
+      checkout,
+    }));
+  }
+}
+
+function replaceAll(text: string, tokens: readonly [string, string][]): string {
+  return tokens.reduce((result, [token, value]) => result.replaceAll(token, () => value), text);
+}
+
+/** A path that begins with a token is absolute once that is replaced; a relative one is taken from where the study was started. */
+function absolute(text: string, places: Places): string {
+  return text.startsWith('$(') || text.startsWith('/') ? text : path.posix.resolve(places.workingDirectory, text);
+}

@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto';
+import type { Problem } from '../spec/problem.js';
+import { type PyValue, truthy } from '../spec/python.js';
+import type { Spec, Step } from '../spec/spec.js';
+import { checkSteps, linksOf, orderSteps, type StepLinks } from './dependencies.js';
+import type { Environment } from './environment.js';
+import type { StepGraph, StepInstance } from './graph.js';
+import { byteLength, longestName, safeName } from './names.js';
+import { applyCombination, byKey, combinationCount, combinationName, type Parameter, usedParameters } from './parameters.js';
+import { mapRun } from './values.js';
+
+export interface ExpandOptions {
+  /** The study directory, absolute, on the host: what workspaces are below. */
+  readonly studyPath: string;
+  /** Name workspaces, scripts and jobs by the MD5 of the combination's name (Maestro's `--hashws`). */
+  readonly hashWorkspaces: boolean;
+}
+
+/** A step with the environment applied, what it is linked to, and what it expands by. */
+interface Prepared {
+  readonly step: Step;
+  readonly description: string;
+  readonly run: ReadonlyMap<string, PyValue>;
+  readonly links: StepLinks;
+  /** Its own parameters and those of every step it is linked to but by a funnel, in `byKey` order. */
+  readonly used: readonly Parameter[];
+  /** Its instances, by the name of their combination ('' if it has no parameter). */
+  readonly instances: Map<string, StepInstance>;
+}
+
+/**
+ * Expands a study: every step in every combination of the parameters that it uses, as Maestro 1.1 does (`Study._stage`).
+ * `graph` is undefined if a problem is an error.
+ */
+export function expand(
+  spec: Spec,
+  parameters: readonly Parameter[],
+  environment: Environment,
+  options: ExpandOptions,
+): { graph: StepGraph | undefined; problems: readonly Problem[] } {
+  const applied = spec.steps.map((step) => mapRun(step.run, (text) => environment.apply(text)));
+  const links = applied.map((run) =>
+    linksOf({ depends: run.get('depends') as string[], cmd: run.get('cmd') as string, restart: run.get('restart') as string }),
+  );
+  const problems = [...checkNames(spec.steps, environment), ...checkSteps(spec.steps, links)];
+  const { order, cycle } = orderSteps(spec.steps, links);
+  if (cycle !== undefined) problems.push(cycleProblem(cycle.map((i) => spec.steps[i]!)));
+  if (problems.some((problem) => problem.severity === 'error')) return { graph: undefined, problems };
+
+  const expansion = new Expansion(spec, parameters, options);
+  for (const i of order) {
+    const step = spec.steps[i]!;
+    expansion.add(step, environment.apply(step.description), applied[i]!, links[i]!);
+  }
+  problems.push(...expansion.problems);
+  const failed = problems.some((problem) => problem.severity === 'error');
+  return { graph: failed ? undefined : { steps: expansion.steps }, problems };
+}
+
+/** The study as expanded so far. Steps are added after everything they are linked to. */
+class Expansion {
+  readonly steps: StepInstance[] = [];
+  readonly problems: Problem[] = [];
+  readonly #spec: Spec;
+  readonly #parameters: readonly Parameter[];
+  readonly #options: ExpandOptions;
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #names = new Map<string, StepInstance>();
+  readonly #workspaces = new Map<string, StepInstance>();
+
+  constructor(spec: Spec, parameters: readonly Parameter[], options: ExpandOptions) {
+    this.#spec = spec;
+    this.#parameters = parameters;
+    this.#options = options;
+  }
+
+  add(step: Step, description: string, run: ReadonlyMap<string, PyValue>, links: StepLinks): void {
+    const used = new Set(usedParameters({ name: step.name, description, run }, this.#parameters));
+    const funnels = new Set(links.funnels);
+    for (const name of [...links.depends, ...links.workspaces.filter((workspace) => !funnels.has(workspace))]) {
+      for (const parameter of this.#prepared.get(name)!.used) used.add(parameter);
+    }
+    const prepared: Prepared = { step, description, run, links, used: byKey(used), instances: new Map() };
+    this.#prepared.set(step.name, prepared);
+    if (used.size === 0) {
+      this.#addInstance(prepared, '', undefined);
+      return;
+    }
+    const count = combinationCount(this.#parameters);
+    const lost: string[] = [];
+    for (let index = 0; index < count; index++) {
+      const combination = combinationName(prepared.used, index);
+      const existing = prepared.instances.get(combination);
+      if (existing === undefined) this.#addInstance(prepared, combination, index);
+      else if (prepared.used.some(({ key, values }) => existing.params[key] !== values[index])) lost.push(combination);
+    }
+    if (lost.length > 0) this.#warnOfLost(prepared, lost);
+  }
+
+  #addInstance(prepared: Prepared, combination: string, index: number | undefined): void {
+    const { step, used } = prepared;
+    const name = index === undefined ? step.name : `${step.name}_${combination}`;
+    const hash = index !== undefined && this.#options.hashWorkspaces ? createHash('md5').update(combination).digest('hex') : undefined;
+    const workspace = index === undefined ? safeName(step.name) : `${safeName(step.name)}/${safeName(hash ?? combination)}`;
+    const substitute = (text: string) => (index === undefined ? text : applyCombination(text, this.#parameters, index));
+    const run = new Map(mapRun(prepared.run, substitute));
+    for (const key of ['cmd', 'restart']) {
+      const own = this.#substituteWorkspaces(prepared, run.get(key) as string, index);
+      run.set(key, own.replaceAll('$(WORKSPACE)', () => this.#absolute(workspace)));
+    }
+    const instance: StepInstance = {
+      index: this.steps.length,
+      name,
+      jobName: hash ?? name,
+      step: step.name,
+      description: substitute(prepared.description),
+      at: step.at,
+      params: Object.fromEntries(used.map(({ key, values }) => [key, values[index ?? 0]!])),
+      workspace,
+      run,
+      runAt: step.runAt,
+      scheduled: this.#spec.batch.type !== 'local' && (truthy(run.get('nodes') ?? null) || truthy(run.get('procs') ?? null)),
+      dependsOn: this.#dependencies(prepared, index),
+    };
+    this.#checkInstance(instance);
+    prepared.instances.set(combination, instance);
+    this.steps.push(instance);
+  }
+
+  #absolute(workspace: string): string {
+    return `${this.#options.studyPath}/${workspace}`;
+  }
+
+  #substituteWorkspaces({ links }: Prepared, text: string, index: number | undefined): string {
+    let result = text;
+    for (const name of links.workspaces) {
+      const target = this.#prepared.get(name)!;
+      const workspace = links.funnels.includes(name) ? safeName(name) : this.#instanceOf(target, index)?.workspace;
+      if (workspace !== undefined) result = result.replaceAll(`$(${name}.workspace)`, () => this.#absolute(workspace));
+    }
+    return result;
+  }
+
+  #dependencies({ links }: Prepared, index: number | undefined): number[] {
+    const found = new Set<number>();
+    for (const name of links.depends) {
+      const instance = this.#instanceOf(this.#prepared.get(name)!, index);
+      if (instance !== undefined) found.add(instance.index);
+    }
+    for (const name of links.funnels) {
+      for (const instance of this.#prepared.get(name)!.instances.values()) found.add(instance.index);
+    }
+    return [...found].sort((a, b) => a - b);
+  }
+
+  /** A step's instance in combination `index`: its only one if it uses no parameter. */
+  #instanceOf(prepared: Prepared, index: number | undefined): StepInstance | undefined {
+    const combination = prepared.used.length === 0 || index === undefined ? '' : combinationName(prepared.used, index);
+    return prepared.instances.get(combination);
+  }
+
+  #checkInstance(instance: StepInstance): void {
+    const sameName = this.#names.get(instance.name);
+    const sameWorkspace = this.#workspaces.get(instance.workspace);
+    if (sameName !== undefined) {
+      this.#error(instance, `'${instance.name}' is the name of an instance of both step '${sameName.step}' and step '${instance.step}'`);
+    } else if (sameWorkspace !== undefined) {
+      this.#error(
+        instance,
+        `'${sameWorkspace.name}' and '${instance.name}' would share the workspace ${instance.workspace}`,
+        'only letters, digits, `-_.()` and blanks of a name count for its directory',
+      );
+    }
+    // The longest name made from it: a restart script of a scheduled step, or an output with a long job id in it.
+    if (byteLength(instance.jobName) + '.restart.slurm.sh'.length > longestName) {
+      this.#error(instance, `the name '${instance.name.slice(0, 40)}...' is too long for a file name`, 'use hash-workspaces, or shorter labels');
+    }
+    if (instance.jobName.includes('/')) {
+      this.#error(instance, `the name '${instance.name}' contains '/', so its script cannot be written`, 'use hash-workspaces, or a label without it');
+    }
+    this.#names.set(instance.name, instance);
+    this.#workspaces.set(instance.workspace, instance);
+  }
+
+  #error(instance: StepInstance, message: string, hint?: string): void {
+    this.problems.push({ severity: 'error', at: instance.at, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
+  #warnOfLost({ step, used }: Prepared, lost: readonly string[]): void {
+    const keys = used.map(({ key }) => key).join(', ');
+    this.problems.push({
+      severity: 'warning',
+      at: step.at,
+      message: `${lost.length} of the combinations of step '${step.name}' are not run: their labels (${lost[0]}) are those of an earlier one`,
+      hint: `give ${keys} labels that contain %%`,
+    });
+  }
+}
+
+/** Names that would leave the study directory, or land on what the conductor keeps there. */
+const reserved = new Set(['_source', 'logs', 'meta', '.conductor']);
+
+function checkNames(steps: readonly Step[], environment: Environment): Problem[] {
+  return steps.flatMap((step): Problem[] => {
+    const error = (message: string, hint?: string): Problem[] => [
+      { severity: 'error', at: step.nameAt, message, ...(hint === undefined ? {} : { hint }) },
+    ];
+    const directory = safeName(step.name);
+    if (reserved.has(step.name)) return error(`a step cannot be called '${step.name}'`, 'the name is reserved');
+    if (/^\.*$/.test(directory)) {
+      return error(`step '${step.name}' has no directory of its own`, 'a name needs letters, digits, `-`, `_`, or parentheses');
+    }
+    if (environment.apply(step.name) !== step.name) {
+      return error(`the name of step '${step.name}' uses a variable`, 'names are not substituted, so nothing could depend on the step');
+    }
+    return [];
+  });
+}
+
+function cycleProblem(steps: readonly Step[]): Problem {
+  const names = [...steps.map((step) => step.name), steps[0]!.name].join(' -> ');
+  return { severity: 'error', at: steps[0]!.at, message: `the steps wait for each other in a cycle: ${names}` };
+}
