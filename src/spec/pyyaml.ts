@@ -1,3 +1,4 @@
+import { CHOMPING_MODE, SCALAR_STYLE, type ScalarEvent } from 'js-yaml';
 import { PyBytes, PyDate, type PyValue } from './python.js';
 
 /** A scalar that PyYAML refuses: where it raises ValueError, KeyError, ConstructorError or the like. */
@@ -235,10 +236,105 @@ function constructBinary(text: string): PyBytes {
     padding = 0;
     bits = ((bits << 6) | digit) & 0xffff;
     inGroup = (inGroup + 1) % 4;
-    if (inGroup !== 1) bytes.push((bits >> ((4 - inGroup) % 4) * 2) & 0xff);
+    if (inGroup !== 1) bytes.push((bits >> (((4 - inGroup) % 4) * 2)) & 0xff);
   }
   if (inGroup !== 0) throw new PyYamlError('!!binary text is not base64: its padding is incorrect');
   return new PyBytes(Uint8Array.from(bytes));
+}
+
+/** The text of a scalar, and where it came from: from `index` of the text on, characters come from `offset` on. */
+export interface Decoded {
+  readonly text: string;
+  readonly runs: readonly { readonly index: number; readonly offset: number }[];
+}
+
+/**
+ * Decodes a scalar as PyYAML 6 scanner.py does. js-yaml's own decoder ends every block scalar with a line break,
+ * even where the file ends without one, and tells no positions.
+ *
+ * @param source the text that was parsed
+ * @throws PyYamlError for an escape that is no character
+ */
+export function decodeScalar(source: string, event: ScalarEvent): Decoded {
+  const { valueStart, valueEnd, style } = event;
+  if (valueStart < 0) return { text: '', runs: [] };
+  if (event.fast) return { text: source.slice(valueStart, valueEnd), runs: [{ index: 0, offset: valueStart }] };
+  const block = style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK;
+  return block ? decodeBlock(source, event) : decodeFlow(source, event);
+}
+
+// PyYAML 6 scanner.py, Scanner.scan_block_scalar.
+function decodeBlock(source: string, event: ScalarEvent): Decoded {
+  const folded = event.style === SCALAR_STYLE.FOLDED_BLOCK;
+  const runs: { index: number; offset: number }[] = [];
+  const line = /( *)([^\r\n]*)(\r\n?|\n|$)/y;
+  let text = '';
+  let lineBreak = ''; // of the last line with content; empty at the end of a file that ends without one
+  let blankLines = '';
+  let indentedMore = false;
+  line.lastIndex = event.valueStart;
+  while (line.lastIndex < event.valueEnd) {
+    const start = line.lastIndex;
+    const [, spaces = '', rest = '', ending = ''] = line.exec(source)!;
+    const contentStart = start + Math.min(spaces.length, Math.max(event.indent, 0));
+    const content = source.slice(contentStart, start + spaces.length + rest.length);
+    const endOfLine = ending === '' ? '' : '\n';
+    if (content === '' || event.indent < 0) {
+      blankLines += endOfLine;
+      continue;
+    }
+    const startsWithBlank = /^[ \t]/.test(content);
+    if (folded && lineBreak !== '' && !indentedMore && !startsWithBlank) text += blankLines === '' ? ' ' : blankLines;
+    else text += lineBreak + blankLines;
+    runs.push({ index: text.length, offset: contentStart });
+    text += content;
+    blankLines = '';
+    lineBreak = endOfLine;
+    indentedMore = startsWithBlank;
+  }
+  if (event.chomping !== CHOMPING_MODE.STRIP) text += lineBreak;
+  if (event.chomping === CHOMPING_MODE.KEEP) text += blankLines;
+  return { text, runs };
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  ...{ '0': '\0', a: '\x07', b: '\b', t: '\t', '\t': '\t', n: '\n', v: '\v', f: '\f', r: '\r', e: '\x1b' },
+  ...{ ' ': ' ', '"': '"', '\\': '\\', '/': '/', N: '\x85', _: '\xa0', L: '\u2028', P: '\u2029' },
+};
+
+// PyYAML 6 scanner.py, Scanner.scan_flow_scalar and scan_plain. Each match is a line break with the blanks around it, an
+// escape, or text that stands for itself.
+const FLOW_TOKENS = {
+  [SCALAR_STYLE.DOUBLE_QUOTED]:
+    /[ \t]*[\r\n][ \t\r\n]*|\\(?:[\r\n][ \t\r\n]*|x.{2}|u.{4}|U.{8}|.)|[ \t]+|[^ \t\r\n\\]+/g,
+  [SCALAR_STYLE.SINGLE_QUOTED]: /[ \t]*[\r\n][ \t\r\n]*|''|[ \t]+|[^ \t\r\n']+/g,
+  [SCALAR_STYLE.PLAIN]: /[ \t]*[\r\n][ \t\r\n]*|[ \t]+|[^ \t\r\n]+/g,
+};
+
+function decodeFlow(source: string, event: ScalarEvent): Decoded {
+  const style = event.style as keyof typeof FLOW_TOKENS;
+  const runs: { index: number; offset: number }[] = [];
+  let text = '';
+  for (const match of source.slice(event.valueStart, event.valueEnd).matchAll(FLOW_TOKENS[style])) {
+    const offset = event.valueStart + match.index;
+    const last = runs.at(-1);
+    if (!last || last.offset - last.index !== offset - text.length) runs.push({ index: text.length, offset });
+    text += decodeToken(match[0], style);
+  }
+  return { text, runs };
+}
+
+function decodeToken(token: string, style: keyof typeof FLOW_TOKENS): string {
+  const escaped = style === SCALAR_STYLE.DOUBLE_QUOTED && token.startsWith('\\') ? token[1]! : '';
+  if (/[\r\n]/.test(token)) {
+    const breaks = token.match(/\r\n?|\n/g)!.length;
+    return breaks === 1 && escaped === '' ? ' ' : '\n'.repeat(breaks - 1);
+  }
+  if (escaped === '') return token === "''" && style === SCALAR_STYLE.SINGLE_QUOTED ? "'" : token;
+  if (!/[xuU]/.test(escaped)) return ESCAPES[escaped]!;
+  const code = Number.parseInt(token.slice(2), 16);
+  if (code > 0x10ffff) throw new PyYamlError(`the escape ${token} is beyond the last character of Unicode`);
+  return String.fromCodePoint(code);
 }
 
 function clip(text: string): string {

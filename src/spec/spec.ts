@@ -192,6 +192,11 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
       at: item.at,
       message: `git dependency '${textOf(item, 'name')}' names more than one of hash, tag and branch`,
     }));
+  for (const { name, checkout, at } of spec.git) {
+    if (checkout?.name.startsWith('-')) {
+      problems.push({ severity: 'error', at, message: `'${checkout.name}' of git dependency '${name}' is no ${checkout.kind}` });
+    }
+  }
   const seen = new Map<string, Position>();
   for (const { name, at } of [...spec.variables, ...spec.labels, ...spec.paths, ...spec.git]) {
     const first = seen.get(name);

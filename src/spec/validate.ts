@@ -93,11 +93,16 @@ function stepName(root: Node, index: number): string {
   return node?.kind === 'scalar' && typeof node.value === 'string' ? `step '${node.value}'` : `step ${index + 1}`;
 }
 
+const typeNames: ReadonlyMap<string, string> = new Map([
+  ['str', 'text'],
+  ['bool', 'a truth value'],
+]);
+
 /** A value as a message shows it, short and with its type where the text alone would mislead: `'2' (text)`, `43200`. */
 function describe(node: Node): string {
   if (node.kind !== 'scalar') return node.kind === 'sequence' ? 'a list' : 'a mapping';
   const value = toPyValue(node);
   const shown = pyRepr(value);
-  const type = { str: 'text', NoneType: 'nothing', bool: 'a truth value' }[pyTypeName(value)];
+  const type = typeNames.get(pyTypeName(value));
   return value === null ? 'empty' : `${shown.length > 60 ? `${shown.slice(0, 57)}...` : shown}${type ? ` (${type})` : ''}`;
 }

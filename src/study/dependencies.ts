@@ -28,7 +28,7 @@ export function linksOf(run: { depends: readonly string[]; cmd: string; restart:
 
 /** `$(pwd):$(A.workspace)` matches from the first `$(`; what is meant begins after the last one. */
 function innermost(name: string): string {
-  return name.slice(name.lastIndexOf('$(') + (name.includes('$(') ? 2 : 0));
+  return name.includes('$(') ? name.slice(name.lastIndexOf('$(') + 2) : name;
 }
 
 /** Finds what is wrong with the links of the steps: unknown names, a step that waits for itself, reserved or double names. */

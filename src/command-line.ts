@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { exitCodes } from './conductor/state.js';
+import { describeError } from './errors.js';
+import { helpText } from './help.js';
+import { callersEnvironment } from './hosts/environment.js';
+import { LocalHost } from './hosts/local-host.js';
+import { commandLineInputs, InputError, type Inputs } from './inputs.js';
+import { TerminalLog } from './report/terminal-log.js';
+import { runStudy } from './run.js';
+import { studyDirectory, timeStamp } from './study/directory.js';
+import { readSpecText, type Surroundings } from './surroundings.js';
+import { validateStudy } from './validate.js';
+import { version } from './version.js';
+
+/** The command line. Returns the exit status. */
+export async function commandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const [command, ...rest] = args;
+  const log = new TerminalLog(process.stdout, process.stderr);
+  if (command === '--version') {
+    log.info(version);
+    return 0;
+  }
+  if (command === '--help' || command === '-h' || command === 'help' || rest.includes('--help')) {
+    process.stdout.write(helpText());
+    return 0;
+  }
+  try {
+    if (command !== 'run' && command !== 'validate') {
+      throw new InputError([command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use run or validate (--help)`]);
+    }
+    const inputs = commandLineInputs(rest, (file) => readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8'));
+    return command === 'run' ? await run(inputs, surroundings, log) : validate(inputs, surroundings, log);
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`);
+    return 1;
+  }
+}
+
+async function run(inputs: Inputs, { environment, workingDirectory, cancel }: Surroundings, log: TerminalLog): Promise<number> {
+  const specPath = path.resolve(workingDirectory, inputs.spec);
+  const home = environment.HOME ?? homedir();
+  const { results } = await runStudy({
+    inputs,
+    log,
+    cancel,
+    specPath,
+    workingDirectory,
+    text: readSpecText(specPath, inputs.spec),
+    host: new LocalHost(callersEnvironment(environment), inputs.setup),
+    directory: (spec) => ({
+      path: studyDirectory(spec, { outputPath: inputs['output-path'], root: workingDirectory, home, suffix: timeStamp(new Date()) }),
+      exact: inputs['output-path'] !== '',
+    }),
+    reportPath: (studyPath) =>
+      inputs['report-path'] === '' ? `${studyPath}/.conductor/report` : path.resolve(workingDirectory, inputs['report-path']),
+  });
+  return exitCodes[results.status];
+}
+
+function validate(inputs: Inputs, { workingDirectory }: Surroundings, log: TerminalLog): number {
+  const specPath = path.resolve(workingDirectory, inputs.spec);
+  return validateStudy({ inputs, log, specPath, workingDirectory, text: readSpecText(specPath, inputs.spec) });
+}

@@ -1,0 +1,117 @@
+import type { StepScripts } from '../scripts/render.js';
+import type { Job, JobListener, Scheduler } from '../schedulers/scheduler.js';
+import type { StepGraph } from '../study/graph.js';
+import type { Clock } from './clock.js';
+import type { Command, StudyEvent } from './events.js';
+import { StudyMachine, type Transition } from './machine.js';
+import { backOff, type Policy } from './policy.js';
+import { Queue } from './queue.js';
+
+export interface ConductorOptions {
+  readonly graph: StepGraph;
+  readonly scripts: readonly StepScripts[];
+  readonly policy: Policy;
+  readonly clock: Clock;
+  /** Makes the scheduler of each kind of step; events go to the listener. `batch` is undefined in a study without one. */
+  readonly schedulers: (listener: JobListener) => { readonly local: Scheduler; readonly batch: Scheduler | undefined };
+  /** Cancels the study when aborted; the reason, a text, is what the steps' records say. */
+  readonly cancel?: AbortSignal;
+  /** Called after each event that changed a step's state. */
+  readonly onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
+}
+
+/**
+ * Runs a study to its end: gives the machine the events of its schedulers and timers, and carries out its commands.
+ * The result is the machine, all of whose steps are over.
+ */
+export function conduct(options: ConductorOptions): Promise<StudyMachine> {
+  return new Promise((resolve, reject) => new Conductor(options, resolve).begin(reject));
+}
+
+class Conductor {
+  readonly #options: ConductorOptions;
+  readonly #machine: StudyMachine;
+  readonly #schedulers: { readonly local: Scheduler; readonly batch: Scheduler | undefined };
+  readonly #jobs = new Map<number, Job>();
+  readonly #timers = new Set<() => void>();
+  readonly #events = new Queue<StudyEvent>();
+  readonly #resolve: (machine: StudyMachine) => void;
+  #reject: (error: unknown) => void = () => {};
+  #busy = false;
+
+  constructor(options: ConductorOptions, resolve: (machine: StudyMachine) => void) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#machine = new StudyMachine(options.graph, options.policy);
+    this.#schedulers = options.schedulers((event) => this.#post(event));
+  }
+
+  begin(reject: (error: unknown) => void): void {
+    this.#reject = reject;
+    const { cancel, clock } = this.#options;
+    const onCancel = () => this.#post({ type: 'cancel', at: clock.now(), reason: String(cancel!.reason) });
+    this.#post({ type: 'begin', at: clock.now() });
+    if (cancel?.aborted) onCancel();
+    else cancel?.addEventListener('abort', onCancel, { once: true });
+  }
+
+  /** Takes an event. A scheduler may report from within `submit`, so events queue up rather than nest. */
+  #post(event: StudyEvent): void {
+    this.#events.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#handle(next);
+    } catch (error) {
+      this.#reject(error);
+    } finally {
+      this.#busy = false;
+    }
+    if (this.#machine.isOver) {
+      for (const stop of this.#timers) stop();
+      this.#resolve(this.#machine);
+    }
+  }
+
+  #handle(event: StudyEvent): void {
+    const transition: Transition = this.#machine.handle(event);
+    const cancelled: number[] = [];
+    for (const command of transition.commands) {
+      if (command.type === 'cancel') cancelled.push(command.step);
+      else this.#carryOut(command);
+    }
+    if (cancelled.length > 0) this.#cancel(cancelled);
+    if (transition.changed.length > 0) this.#options.onChange?.(this.#machine, transition.changed);
+  }
+
+  #carryOut(command: Exclude<Command, { type: 'cancel' }>): void {
+    const { graph, scripts, clock } = this.#options;
+    switch (command.type) {
+      case 'submit': {
+        const script = scripts[command.step]![command.script]!;
+        const job: Job = { step: graph.steps[command.step]!, attempt: command.attempt, script: script.path };
+        this.#jobs.set(command.step, job);
+        this.#schedulerOf(command.step).submit(job);
+        return;
+      }
+      case 'wait': {
+        const stop = clock.after(backOff(command.failures, clock.random()), () => {
+          this.#timers.delete(stop);
+          this.#post({ type: 'wake', step: command.step, at: clock.now() });
+        });
+        this.#timers.add(stop);
+      }
+    }
+  }
+
+  #cancel(steps: readonly number[]): void {
+    const jobs = steps.map((step) => this.#jobs.get(step)!);
+    const [scheduled, local] = [jobs.filter((job) => job.step.scheduled), jobs.filter((job) => !job.step.scheduled)];
+    if (local.length > 0) this.#schedulers.local.cancel(local);
+    if (scheduled.length > 0) this.#schedulers.batch!.cancel(scheduled);
+  }
+
+  #schedulerOf(step: number): Scheduler {
+    return this.#options.graph.steps[step]!.scheduled ? this.#schedulers.batch! : this.#schedulers.local;
+  }
+}

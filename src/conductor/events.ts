@@ -1,0 +1,16 @@
+import type { JobEvent } from '../schedulers/scheduler.js';
+
+/** Everything that can change a study. */
+export type StudyEvent =
+  | JobEvent
+  | { readonly type: 'begin'; readonly at: number }
+  /** The wait before another attempt is over. */
+  | { readonly type: 'wake'; readonly step: number; readonly at: number }
+  | { readonly type: 'cancel'; readonly at: number; readonly reason: string };
+
+/** What the state machine wants done. */
+export type Command =
+  | { readonly type: 'submit'; readonly step: number; readonly attempt: number; readonly script: 'main' | 'restart' }
+  | { readonly type: 'cancel'; readonly step: number; readonly attempt: number }
+  /** Report `wake` for the step after a back-off; `failures` counts from 1 and says how long. */
+  | { readonly type: 'wait'; readonly step: number; readonly failures: number };

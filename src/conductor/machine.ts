@@ -1,0 +1,297 @@
+import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
+import { dependentsOf, type StepGraph } from '../study/graph.js';
+import type { Command, StudyEvent } from './events.js';
+import { nodeFailureLimit, type Policy } from './policy.js';
+import { Queue } from './queue.js';
+import { isOver, type JobRecord, type StepRecord, type StepState } from './state.js';
+
+export interface Transition {
+  /** What to do about the event, in this order. */
+  readonly commands: readonly Command[];
+  /** The steps whose state changed, by index; one twice if it changed twice. */
+  readonly changed: readonly number[];
+}
+
+type EndState = 'FINISHED' | 'FAILED' | 'TIMEDOUT' | 'HWFAILURE' | 'CANCELLED';
+
+/**
+ * The study as a state machine: an event in, commands out; no clock, no I/O, no chance, so the same events always give the
+ * same state. The work of an event is proportional to the edges of the graph that it touches.
+ *
+ * Events that do not fit (of a job that is over, of an attempt that was given up, a second time) change nothing: whoever
+ * reports them may repeat himself.
+ */
+export class StudyMachine {
+  readonly steps: readonly StepRecord[];
+  readonly #graph: StepGraph;
+  readonly #policy: Policy;
+  readonly #dependents: readonly (readonly number[])[];
+  /** How many dependencies of each step are not FINISHED yet. */
+  readonly #missing: number[];
+  readonly #failedAttempts: number[];
+  readonly #nodeFailures: number[];
+  readonly #ready = { local: new Queue<number>(), scheduled: new Queue<number>() };
+  readonly #inFlight = { local: 0, scheduled: 0 };
+  /** Steps that wait for the end of a back-off. */
+  readonly #backingOff = new Set<number>();
+  readonly #counts = new Map<StepState, number>();
+  #unfinished: number;
+  #cancelReason: string | undefined;
+  #commands: Command[] = [];
+  #changed: number[] = [];
+
+  constructor(graph: StepGraph, policy: Policy) {
+    const { steps } = graph;
+    this.#graph = graph;
+    this.#policy = policy;
+    this.#dependents = dependentsOf(graph);
+    this.#missing = steps.map((step) => step.dependsOn.length);
+    this.#failedAttempts = steps.map(() => 0);
+    this.#nodeFailures = steps.map(() => 0);
+    this.#unfinished = steps.length;
+    this.#counts.set('INITIALIZED', steps.length);
+    this.steps = steps.map(newRecord);
+  }
+
+  /** Whether every step is in its final state. */
+  get isOver(): boolean {
+    return this.#unfinished === 0;
+  }
+
+  /** How many steps are not in their final state. */
+  get remaining(): number {
+    return this.#unfinished;
+  }
+
+  /** How many steps are in each state. */
+  get counts(): ReadonlyMap<StepState, number> {
+    return this.#counts;
+  }
+
+  handle(event: StudyEvent): Transition {
+    this.#commands = [];
+    this.#changed = [];
+    switch (event.type) {
+      case 'begin':
+        for (const { index } of this.#graph.steps) if (this.#missing[index] === 0) this.#enqueue(index);
+        break;
+      case 'wake':
+        if (this.#backingOff.delete(event.step)) this.#enqueue(event.step);
+        break;
+      case 'cancel':
+        this.#cancel(event.reason, event.at);
+        break;
+      default:
+        this.#handleJob(event);
+    }
+    this.#submitReady(event.at);
+    return { commands: this.#commands, changed: this.#changed };
+  }
+
+  #handleJob(event: JobEvent): void {
+    const record = this.steps[event.step]!;
+    const job = record.jobs.at(-1);
+    if (job === undefined || job.attempt !== event.attempt || job.ended !== null) return;
+    switch (event.type) {
+      case 'submitted':
+        job.id = event.id;
+        return;
+      case 'started':
+        if (job.started !== null) return;
+        job.started = event.at;
+        record.started ??= event.at;
+        this.#setState(event.step, 'RUNNING', '');
+        return;
+      case 'not-submitted':
+        this.#endJob(event.step, job, 'not submitted', event.at);
+        this.#retryOrFail(event.step, `could not be submitted: ${event.reason}`, event.at);
+        return;
+      case 'ended':
+        this.#endJob(event.step, job, event.outcome.result, event.at);
+        this.#handleOutcome(event.step, job, event.outcome, event.at);
+    }
+  }
+
+  #handleOutcome(index: number, job: JobRecord, outcome: JobOutcome, at: number): void {
+    const record = this.steps[index]!;
+    record.exitCode = outcome.exitCode;
+    record.signal = outcome.signal;
+    switch (outcome.result) {
+      case 'completed':
+        return this.#finish(index, at);
+      case 'cancelled':
+        return this.#end(index, 'CANCELLED', outcome.note || this.#cancelReason || 'its job was cancelled', at);
+      case 'timeout':
+        return this.#handleTimeout(index, job, outcome.note || 'its time ran out', at);
+      case 'node-failure':
+        return this.#handleNodeFailure(index, job, outcome.note || 'a node failed', at);
+      case 'failed':
+        // An attempt at a local step is a run of it (Maestro 1.1); a scheduled job that ran and failed has failed.
+        if (this.#isLocal(index)) return this.#retryOrFail(index, describeFailure(outcome), at);
+        return this.#end(index, 'FAILED', describeFailure(outcome), at);
+    }
+  }
+
+  /** Maestro 1.1: restarted while the limit allows, then FAILED; a step that cannot be restarted is TIMEDOUT. */
+  #handleTimeout(index: number, job: JobRecord, note: string, at: number): void {
+    const record = this.steps[index]!;
+    const { restartLimit } = this.#policy;
+    if (this.#graph.steps[index]!.run.get('restart') === '') return this.#end(index, 'TIMEDOUT', note, at);
+    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
+    if (restartLimit > 0 && record.restarts >= restartLimit) {
+      return this.#end(index, 'FAILED', `${note}, after ${record.restarts} restart${record.restarts === 1 ? '' : 's'}`, at);
+    }
+    record.restarts += 1;
+    this.#setState(index, 'TIMEDOUT', `${note} (job ${job.id}); restarting`);
+    this.#enqueue(index);
+  }
+
+  #handleNodeFailure(index: number, job: JobRecord, note: string, at: number): void {
+    const failures = ++this.#nodeFailures[index]!;
+    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
+    if (failures > nodeFailureLimit) return this.#end(index, 'HWFAILURE', `${note}, ${failures} times`, at);
+    this.#setState(index, 'HWFAILURE', `${note} (job ${job.id}); submitting again`);
+    this.#backOff(index, failures);
+  }
+
+  #retryOrFail(index: number, reason: string, at: number): void {
+    const failures = ++this.#failedAttempts[index]!;
+    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
+    if (failures >= this.#policy.submissionAttempts) {
+      return this.#end(index, 'FAILED', failures === 1 ? reason : `${reason} (${failures} attempts)`, at);
+    }
+    this.#setState(index, 'PENDING', `${reason}; trying again`);
+    this.#backOff(index, failures);
+  }
+
+  #backOff(index: number, failures: number): void {
+    this.#backingOff.add(index);
+    this.#commands.push({ type: 'wait', step: index, failures });
+  }
+
+  #finish(index: number, at: number): void {
+    this.#end(index, 'FINISHED', '', at);
+    for (const dependent of this.#dependents[index]!) {
+      this.#missing[dependent]! -= 1;
+      if (this.#missing[dependent] === 0 && !isOver(this.steps[dependent]!)) this.#enqueue(dependent);
+    }
+  }
+
+  #end(index: number, state: EndState, reason: string, at: number): void {
+    const step = this.#graph.steps[index]!;
+    this.#settle(index, state, reason, at, isFailureState(state) && this.#policy.allowsFailure(step));
+    if (state !== 'FINISHED') this.#giveUpDescendants(index, state, at);
+  }
+
+  /** What waits for a step that did not finish never runs: it ends too, for the same reason. Does not recurse. */
+  #giveUpDescendants(cause: number, causeState: EndState, at: number): void {
+    const { name } = this.#graph.steps[cause]!;
+    const [state, reason]: [EndState, string] =
+      causeState === 'CANCELLED' ? ['CANCELLED', `dependency ${name} was cancelled`] : ['FAILED', `dependency ${name} failed`];
+    const affected = [cause];
+    for (let next = 0; next < affected.length; next++) {
+      const excused = this.steps[affected[next]!]!.tolerated;
+      for (const dependent of this.#dependents[affected[next]!]!) {
+        const record = this.steps[dependent]!;
+        const tolerated = state === 'FAILED' && (excused || this.#policy.allowsFailure(this.#graph.steps[dependent]!));
+        if (!isOver(record)) {
+          this.#settle(dependent, state, reason, at, tolerated);
+          affected.push(dependent);
+        } else if (record.tolerated && !tolerated) {
+          // It was given up for a failure that may be; now one that may not be stands against it as well.
+          record.tolerated = false;
+          affected.push(dependent);
+        }
+      }
+    }
+  }
+
+  #settle(index: number, state: EndState, reason: string, at: number, tolerated: boolean): void {
+    const record = this.steps[index]!;
+    record.ended = at;
+    record.tolerated = tolerated;
+    this.#setState(index, state, reason);
+    this.#unfinished -= 1;
+  }
+
+  #cancel(reason: string, at: number): void {
+    if (this.#cancelReason !== undefined) return;
+    this.#cancelReason = reason;
+    this.#backingOff.clear();
+    for (const { index } of this.#graph.steps) {
+      const record = this.steps[index]!;
+      const job = record.jobs.at(-1);
+      if (isOver(record)) continue;
+      if (job !== undefined && job.ended === null) this.#commands.push({ type: 'cancel', step: index, attempt: job.attempt });
+      else this.#settle(index, 'CANCELLED', reason, at, false);
+    }
+  }
+
+  #enqueue(index: number): void {
+    (this.#isLocal(index) ? this.#ready.local : this.#ready.scheduled).push(index);
+  }
+
+  #submitReady(at: number): void {
+    const { throttle, localJobs } = this.#policy;
+    this.#submitFrom('scheduled', throttle === 0 ? Number.POSITIVE_INFINITY : throttle, at);
+    this.#submitFrom('local', localJobs, at);
+  }
+
+  #submitFrom(pool: 'local' | 'scheduled', limit: number, at: number): void {
+    while (this.#inFlight[pool] < limit) {
+      const index = this.#ready[pool].shift();
+      if (index === undefined) return;
+      const record = this.steps[index]!;
+      if (isOver(record)) continue;
+      const attempt = record.jobs.length + 1;
+      const script = record.restarts > 0 ? 'restart' : 'main';
+      record.jobs.push({ attempt, script, id: '', submitted: at, started: null, ended: null, result: null });
+      record.submitted ??= at;
+      this.#inFlight[pool] += 1;
+      this.#setState(index, 'PENDING', '');
+      this.#commands.push({ type: 'submit', step: index, attempt, script });
+    }
+  }
+
+  #endJob(index: number, job: JobRecord, result: NonNullable<JobRecord['result']>, at: number): void {
+    job.ended = at;
+    job.result = result;
+    this.#inFlight[this.#isLocal(index) ? 'local' : 'scheduled'] -= 1;
+  }
+
+  #isLocal(index: number): boolean {
+    return !this.#graph.steps[index]!.scheduled;
+  }
+
+  #setState(index: number, state: StepState, reason: string): void {
+    const record = this.steps[index]!;
+    this.#counts.set(record.state, this.#counts.get(record.state)! - 1);
+    this.#counts.set(state, (this.#counts.get(state) ?? 0) + 1);
+    record.state = state;
+    record.reason = reason;
+    this.#changed.push(index);
+  }
+}
+
+function newRecord(): StepRecord {
+  return {
+    state: 'INITIALIZED',
+    reason: '',
+    exitCode: null,
+    signal: null,
+    restarts: 0,
+    jobs: [],
+    submitted: null,
+    started: null,
+    ended: null,
+    tolerated: false,
+  };
+}
+
+const isFailureState = (state: EndState) => state !== 'FINISHED' && state !== 'CANCELLED';
+
+/** `exit 3`, `killed by SIGKILL`, or what the scheduler says. */
+function describeFailure({ exitCode, signal, note }: JobOutcome): string {
+  const status = signal !== null ? `killed by ${signal}` : exitCode !== null ? `exit ${exitCode}` : '';
+  return [status, note].filter((text) => text !== '').join(': ') || 'failed';
+}

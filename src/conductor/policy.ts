@@ -1,0 +1,26 @@
+/** The user's choices about how a study is driven. */
+export interface Policy {
+  /** Most scheduled jobs in flight; 0: no limit. */
+  readonly throttle: number;
+  /** Most local steps at once, from 1. */
+  readonly localJobs: number;
+  /** How often a job is submitted before its step fails (Maestro's `-a`). A local step is run as often. */
+  readonly submissionAttempts: number;
+  /** Restarts after a timeout of a step that has a `restart` (Maestro's `-r`); 0: no limit. */
+  readonly restartLimit: number;
+  /** Whether the failure of an instance leaves the study's status alone (`allow-failure`). */
+  readonly allowsFailure: (step: { readonly name: string; readonly step: string }) => boolean;
+}
+
+/** Jobs lost to node failures are submitted again this often, apart from `submissionAttempts`. */
+export const nodeFailureLimit = 3;
+
+/**
+ * Milliseconds to wait before another attempt: 1 s, 2 s, 4 s… to 60 s, each half as much more or less.
+ *
+ * @param failures failed attempts so far, from 1
+ * @param random from 0 up to 1
+ */
+export function backOff(failures: number, random: number): number {
+  return Math.min(60_000, 1000 * 2 ** (failures - 1)) * (0.5 + random);
+}

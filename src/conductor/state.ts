@@ -1,0 +1,73 @@
+import type { JobResult } from '../schedulers/scheduler.js';
+
+/** Maestro's words for the state of a step. UNKNOWN is never final. */
+export type StepState =
+  | 'INITIALIZED'
+  | 'PENDING'
+  | 'QUEUED'
+  | 'RUNNING'
+  | 'FINISHING'
+  | 'FINISHED'
+  | 'FAILED'
+  | 'TIMEDOUT'
+  | 'HWFAILURE'
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'DRYRUN';
+
+export type StudyStatus = 'FINISHED' | 'FAILURE' | 'CANCELLED' | 'INTERRUPTED' | 'DRYRUN';
+
+/** One job: one attempt of a step. Times are milliseconds since the epoch. */
+export interface JobRecord {
+  /** Counts from 1 in each step; names the attempt everywhere. */
+  readonly attempt: number;
+  readonly script: 'main' | 'restart';
+  /** The scheduler's id; '' until it has given one. */
+  id: string;
+  submitted: number;
+  started: number | null;
+  ended: number | null;
+  result: JobResult | 'not submitted' | null;
+}
+
+/** What is known of one step instance. Changed by the state machine only. */
+export interface StepRecord {
+  state: StepState;
+  /** Why it is in that state, if the state alone does not say. */
+  reason: string;
+  exitCode: number | null;
+  signal: string | null;
+  /** Restarts after a timeout, as Maestro counts them. */
+  restarts: number;
+  readonly jobs: JobRecord[];
+  /** When its first job was submitted, and began. */
+  submitted: number | null;
+  started: number | null;
+  /** When it reached its final state; null until then. */
+  ended: number | null;
+  /** Its failure does not fail the study: `allow-failure` names it, or only such failures kept it from running. */
+  tolerated: boolean;
+}
+
+/** Whether the step will not change any more. The state alone does not say: a step that is to run again may be TIMEDOUT. */
+export function isOver(record: StepRecord): boolean {
+  return record.ended !== null;
+}
+
+export function isFailure(state: StepState): boolean {
+  return state === 'FAILED' || state === 'TIMEDOUT' || state === 'HWFAILURE';
+}
+
+/** The study's status: INTERRUPTED while a step is not over; CANCELLED wins over FAILURE, as in Maestro. */
+export function studyStatus(records: Iterable<StepRecord>): StudyStatus {
+  let status: StudyStatus = 'FINISHED';
+  let interrupted = false;
+  for (const record of records) {
+    if (record.state === 'CANCELLED') return 'CANCELLED';
+    if (!isOver(record)) interrupted = true;
+    else if (isFailure(record.state) && !record.tolerated) status = 'FAILURE';
+  }
+  return interrupted ? 'INTERRUPTED' : status;
+}
+
+export const exitCodes: Readonly<Record<StudyStatus, number>> = { FINISHED: 0, DRYRUN: 0, FAILURE: 2, CANCELLED: 3, INTERRUPTED: 4 };

@@ -1,0 +1,70 @@
+import { replaceFile } from '../hosts/files.js';
+import { type Host, HostError } from '../hosts/host.js';
+import type { StepGraph } from '../study/graph.js';
+import type { Clock } from './clock.js';
+import type { StepRecord } from './state.js';
+import { statusCsv, statusOrder } from './status-csv.js';
+
+/**
+ * Keeps status.csv in the study directory up to date: written after each transition, but at most once in
+ * max(1 s, steps/1000 s), one write at a time.
+ */
+export class StatusFile {
+  readonly #host: Host;
+  readonly #path: string;
+  readonly #graph: StepGraph;
+  readonly #records: readonly StepRecord[];
+  readonly #clock: Clock;
+  readonly #order: readonly number[];
+  readonly #interval: number;
+  #lastWrite = Number.NEGATIVE_INFINITY;
+  #stopTimer: (() => void) | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #failure: string | undefined;
+
+  constructor(host: Host, studyPath: string, graph: StepGraph, records: readonly StepRecord[], clock: Clock) {
+    this.#host = host;
+    this.#path = `${studyPath}/status.csv`;
+    this.#graph = graph;
+    this.#records = records;
+    this.#clock = clock;
+    this.#order = statusOrder(graph);
+    this.#interval = Math.max(1000, graph.steps.length);
+  }
+
+  /** Why the last write failed; undefined if it did not. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Something changed: write soon. */
+  changed(): void {
+    if (this.#stopTimer !== undefined) return;
+    const wait = Math.max(0, this.#lastWrite + this.#interval - this.#clock.now());
+    this.#stopTimer = this.#clock.after(wait, () => {
+      this.#stopTimer = undefined;
+      this.#write();
+    });
+  }
+
+  /** Writes the last state, after all that was begun. */
+  async end(): Promise<void> {
+    this.#stopTimer?.();
+    this.#write();
+    await this.#writing;
+  }
+
+  #write(): void {
+    this.#lastWrite = this.#clock.now();
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await replaceFile(this.#host, this.#path, statusCsv(this.#graph, this.#records, this.#order, this.#clock.now()));
+        this.#failure = undefined;
+      } catch (error) {
+        // The file is for people; the study goes on without it.
+        if (!(error instanceof HostError)) throw error;
+        this.#failure = error.message;
+      }
+    });
+  }
+}

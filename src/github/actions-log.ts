@@ -1,0 +1,78 @@
+import * as core from '@actions/core';
+import type { Log, Place } from '../report/log.js';
+import { oneLine, printable } from '../report/plain-text.js';
+import type { Problem } from '../spec/problem.js';
+
+/** GitHub shows this many annotations of a kind for a step, and drops the others. */
+const mostAnnotations = 10;
+
+/** The log of an Actions job: a group for each phase, workflow commands for what is wrong. */
+export class ActionsLog implements Log {
+  readonly #annotate: boolean;
+  #open = false;
+  #shown = { error: 0, warning: 0 };
+
+  /** @param annotate whether problems become annotations, or lines of the log only */
+  constructor(annotate: boolean) {
+    this.#annotate = annotate;
+  }
+
+  phase(title: string): void {
+    this.endPhase();
+    core.startGroup(inert(title));
+    this.#open = true;
+  }
+
+  endPhase(): void {
+    if (this.#open) core.endGroup();
+    this.#open = false;
+  }
+
+  info(text: string): void {
+    core.info(inert(text));
+  }
+
+  live(_text: (() => string) | undefined): void {}
+
+  problem({ severity, at, message, hint }: Problem): void {
+    this.#command(severity, hint === undefined ? message : `${message} (${hint})`, {
+      file: at.file,
+      startLine: at.line,
+      startColumn: at.column,
+    });
+  }
+
+  error(message: string, place?: Place): void {
+    this.#command('error', message, place && toProperties(place));
+  }
+
+  warning(message: string, place?: Place): void {
+    this.#command('warning', message, place && toProperties(place));
+  }
+
+  #command(kind: 'error' | 'warning', message: string, properties?: core.AnnotationProperties): void {
+    const where = properties?.file === undefined ? '' : `${properties.file}:${properties.startLine}: `;
+    const title = properties?.title === undefined ? '' : `${properties.title}: `;
+    if (!this.#annotate && properties !== undefined) {
+      core.info(inert(`${where}${kind}: ${title}${message}`));
+      return;
+    }
+    this.#shown[kind] += 1;
+    if (properties !== undefined && this.#shown[kind] > mostAnnotations) core.info(inert(`${where}${kind}: ${title}${message}`));
+    else core[kind](printable(message).slice(0, 4096), properties);
+  }
+}
+
+function toProperties({ at, title }: Place): core.AnnotationProperties {
+  return { file: at.file, startLine: at.line, title: oneLine(title).slice(0, 255) };
+}
+
+/**
+ * Text that the runner takes as no command: a line that begins with `::`, or has `##[` anywhere, gets a character of no
+ * width in it.
+ */
+export function inert(text: string): string {
+  return printable(text)
+    .replace(/^(\s*):(?=:)/gm, '$1:\u200b')
+    .replaceAll('##[', '##\u200b[');
+}

@@ -1,0 +1,56 @@
+import path from 'node:path';
+import * as core from '@actions/core';
+import { isFailure } from '../conductor/state.js';
+import type { outputs } from '../inputs.js';
+import type { StudyResults } from '../report/results.js';
+
+/** What the runner says of the job, from the environment that it sets. */
+export interface Runner {
+  /** The checkout: what paths of inputs are relative to. */
+  readonly workspace: string;
+  /** `owner/name`. */
+  readonly repository: string;
+  readonly runId: string;
+  /** A directory of the runner's that later steps of the job can read. */
+  readonly temporary: string;
+}
+
+/** @throws Error if a variable that every runner sets is missing */
+export function readRunner(environment: Readonly<Record<string, string | undefined>>): Runner {
+  const need = (name: string) => {
+    const value = environment[name];
+    if (value === undefined || value === '') throw new Error(`${name} is not set, as a GitHub Actions runner does`);
+    return value;
+  };
+  return {
+    workspace: path.resolve(need('GITHUB_WORKSPACE')),
+    repository: need('GITHUB_REPOSITORY'),
+    runId: need('GITHUB_RUN_ID'),
+    temporary: need('RUNNER_TEMP'),
+  };
+}
+
+/** Sets the action's outputs (a file that GITHUB_OUTPUT names). */
+export function setOutputs(results: StudyResults, reportPath: string): void {
+  const number = (is: (state: StudyResults['steps'][number]['record']['state']) => boolean) =>
+    String(results.steps.filter(({ record }) => is(record.state)).length);
+  const values: Record<keyof typeof outputs, string> = {
+    status: results.status,
+    'study-path': results.path,
+    'steps-total': String(results.steps.length),
+    'steps-finished': number((state) => state === 'FINISHED'),
+    'steps-failed': number(isFailure),
+    'report-path': reportPath,
+  };
+  for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
+}
+
+/** Appends to the job summary. That it cannot be written is no reason to fail: returns why instead. */
+export async function writeSummary(markdown: string): Promise<string | undefined> {
+  try {
+    await core.summary.addRaw(markdown).write();
+    return undefined;
+  } catch (error) {
+    return `the job summary cannot be written: ${(error as Error).message}`;
+  }
+}

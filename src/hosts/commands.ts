@@ -1,0 +1,60 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { type Host, HostError } from './host.js';
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. For short outputs: they are kept in memory. */
+export async function run(host: Host, command: string, input: Uint8Array | string = ''): Promise<CommandResult> {
+  const process = host.spawn(command);
+  process.stdin.end(input);
+  const [stdout, stderr, { code }] = await Promise.all([buffer(process.stdout), buffer(process.stderr), process.exit]);
+  return { code, stdout, stderr: stderr.toString('utf8').trim() };
+}
+
+/**
+ * Runs a command that must succeed, and returns what it printed.
+ *
+ * @param purpose what it is for, to begin the error with: `cannot create the study directory /p/x`
+ * @throws HostError with the purpose and the command's own words
+ */
+export async function mustRun(host: Host, purpose: string, command: string, input: Uint8Array | string = ''): Promise<Buffer> {
+  const { code, stdout, stderr } = await run(host, command, input);
+  if (code !== 0) throw new HostError(`${purpose}: ${stderr === '' ? `exit ${code}` : stderr}`);
+  return stdout;
+}
+
+/** Reads a stream to its end, keeping its first bytes. The result gives what has come so far, as text. */
+export function collectText(stream: Readable, most: number): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (size < most) chunks.push(chunk.subarray(0, most - size));
+    size += chunk.length;
+  });
+  return () => Buffer.concat(chunks).toString('utf8').trim();
+}
+
+/**
+ * Runs a long command that ends when `cancel` is aborted, or this program dies: the end of its input ends it.
+ * The command has no input itself.
+ */
+export async function runLeashed(host: Host, command: string, cancel: AbortSignal): Promise<CommandResult> {
+  const process = host.spawn(
+    `exec 3<&0\n{\n${command}\n} </dev/null 3<&- &\ncommand=$!\n` +
+      `{ cat <&3; kill -0 $command && kill -TERM -- -$$; } >/dev/null 2>&1 &\n` +
+      `trap : TERM\nwait $command`,
+  );
+  const letGo = () => process.stdin.end();
+  cancel.addEventListener('abort', letGo, { once: true });
+  if (cancel.aborted) letGo();
+  const stderr = collectText(process.stderr, 65_536);
+  const [stdout, { code }] = await Promise.all([buffer(process.stdout), process.exit]);
+  cancel.removeEventListener('abort', letGo);
+  letGo();
+  return { code, stdout, stderr: stderr() };
+}

@@ -1,0 +1,173 @@
+import * as z from 'zod';
+import { closest } from './spec/closest.js';
+
+/**
+ * Every input of the action and flag of the command line: the only definition. `action.yml` and the README's table are
+ * generated from it. An input is text; what its schema makes of the text is what the program sees.
+ */
+
+const text = () => z.string();
+const truth = () => z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' });
+const whole = (minimum: number) =>
+  z
+    .string()
+    .regex(/^[0-9]+$/, { error: `must be a whole number from ${minimum} up` })
+    .transform(Number)
+    .refine((value) => value >= minimum && Number.isSafeInteger(value), { error: `must be a whole number from ${minimum} up` });
+const choice = <const T extends string>(...words: [T, ...T[]]) => z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
+
+/** Lines, or words between commas, without the empty ones. */
+const list = () =>
+  z.string().transform((value) =>
+    value
+      .split(/[\n,]/)
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+const assignments = () =>
+  z.string().transform((value, context) => {
+    const result = new Map<string, string>();
+    for (const line of value.split('\n')) {
+      if (line.trim() === '') continue;
+      const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line);
+      if (match === null) {
+        // The value of such a line may be a secret: only what comes before a `=` is shown.
+        const shown = line.includes('=') ? `${line.slice(0, line.indexOf('=')).trim()}=...` : 'a line without `=`';
+        context.addIssue({ code: 'custom', message: `must be lines of NAME=VALUE, but has ${shown}` });
+        return z.NEVER;
+      }
+      result.set(match[1]!, match[2]!);
+    }
+    return result as ReadonlyMap<string, string>;
+  });
+
+export const inputsSchema = z.object({
+  spec: text().min(1, { error: 'is required: the path of a study specification' }).describe('The study specification, relative to the workspace.'),
+  'dry-run': truth().prefault('false').describe('Stage everything on this machine and write all scripts, but run no step and contact nothing.'),
+  'output-path': text().prefault('').describe("The study directory. Default: below the spec's OUTPUT_PATH (see [Where a study is](#where-a-study-is))."),
+  'study-key': text()
+    .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
+    .prefault('')
+    .describe('On GitHub, what tells this study from others of its name in its directory. Default: the run id and a hash of the spec path.'),
+  'allow-failure': list().prefault('').describe('Globs of steps whose failure warns but does not fail the study, one a line. They match a step\'s name or an instance\'s.'),
+  throttle: whole(0).prefault('0').describe('Most scheduled jobs in flight; 0: no limit.'),
+  'local-jobs': whole(1).prefault('4').describe('Most unscheduled (local) steps at once.'),
+  'submission-attempts': whole(1).prefault('1').describe("How often a job is submitted, or a local step run, before the step fails (Maestro's `--attempts`)."),
+  'restart-limit': whole(0).prefault('1').describe("Restarts of a step that timed out and has a `restart` (Maestro's `--rlimit`); 0: no limit."),
+  'hash-workspaces': truth().prefault('false').describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
+  setup: text().prefault('').describe('Shell lines before every command (`module load flux`).'),
+  env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
+  annotations: choice('commands', 'none').prefault('commands').describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
+  summary: truth().prefault('true').describe('Write the job summary.'),
+  'report-path': text().prefault('').describe('A directory on this machine for report.json and summary.md. Default: on GitHub one in the runner\'s temporary directory, else `.conductor/report` in the study.'),
+});
+
+export type Inputs = z.output<typeof inputsSchema>;
+export type InputName = keyof Inputs;
+
+export const inputNames = Object.keys(inputsSchema.shape) as InputName[];
+
+/** The action's outputs, with what action.yml says of them. */
+export const outputs = {
+  status: 'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN.',
+  'study-path': 'The study directory.',
+  'steps-total': 'How many step instances the study has.',
+  'steps-finished': 'How many of them finished.',
+  'steps-failed': 'How many of them failed, or could not run because another did.',
+  'report-path': 'The directory with report.json and summary.md.',
+} as const;
+
+/** Inputs that cannot be used, said in the words of whoever gave them. */
+export class InputError extends Error {
+  constructor(messages: readonly string[]) {
+    super(messages.join('\n'));
+    this.name = 'InputError';
+  }
+}
+
+/**
+ * Types the inputs.
+ *
+ * @param given texts by name; those that are absent or empty take their default
+ * @param nameOf how to call an input in a message: `input 'throttle'`, `--throttle`
+ * @throws InputError with a line for every input that is wrong
+ */
+export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: string) => string): Inputs {
+  const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
+  const result = inputsSchema.safeParse({ spec: '', ...values });
+  if (result.success) return result.data;
+  throw new InputError(
+    result.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      const value = values[name];
+      const shown = value === undefined || issue.code === 'custom' ? '' : `, not '${value}'`;
+      return `${nameOf(name)} ${issue.message}${shown}`;
+    }),
+  );
+}
+
+/** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
+export function actionInputs(environment: Readonly<Record<string, string | undefined>>): Inputs {
+  const given = inputNames.map((name): [string, string] => [name, (environment[`INPUT_${name.toUpperCase()}`] ?? '').trim()]);
+  return parseInputs(new Map(given), (name) => `input '${name}'`);
+}
+
+/**
+ * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
+ * `@FILE` stands for the text of that file, less its last newline.
+ *
+ * @param read reads a file
+ */
+export function commandLineInputs(args: readonly string[], read: (file: string) => string): Inputs {
+  const given = new Map<string, string>();
+  const errors: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (!arg.startsWith('-') || arg === '-') {
+      if (given.has('spec')) errors.push(`there is one spec to run, but '${given.get('spec')}' and '${arg}' were given`);
+      else given.set('spec', arg);
+      continue;
+    }
+    const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
+    if (name === 'spec' || !inputNames.includes(name as InputName)) {
+      const guess = closest(name, inputNames);
+      errors.push(`there is no option ${arg.split('=')[0]}${guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`}`);
+      continue;
+    }
+    const next = args[i + 1];
+    let value = inline;
+    if (value === undefined && isTruth(name as InputName) && next !== 'true' && next !== 'false') value = 'true';
+    if (value === undefined) {
+      value = next;
+      i += 1;
+    }
+    if (value === undefined) errors.push(`--${name} needs a value`);
+    else given.set(name, value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value);
+  }
+  if (errors.length > 0) throw new InputError(errors);
+  return parseInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`));
+}
+
+function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {
+  try {
+    return read(file).replace(/\r?\n$/, '');
+  } catch (error) {
+    errors.push(`--${name}: cannot read ${file}: ${(error as Error).message}`);
+    return '';
+  }
+}
+
+/** What an input takes when it is not given, as text. */
+export function defaultOf(name: InputName): string | undefined {
+  const schema: z.ZodType = inputsSchema.shape[name];
+  return schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : undefined;
+}
+
+export function descriptionOf(name: InputName): string {
+  return inputsSchema.shape[name].description ?? '';
+}
+
+function isTruth(name: InputName): boolean {
+  return defaultOf(name) === 'true' || defaultOf(name) === 'false';
+}

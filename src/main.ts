@@ -1,0 +1,30 @@
+import { commandLine } from './command-line.js';
+import { describeError } from './errors.js';
+
+/**
+ * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here are the
+ * process's arguments, environment and signals looked at.
+ */
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const cancel = new AbortController();
+  // The first signal cancels; those that follow (a runner sends SIGTERM after SIGINT) must not cut the clean-up short.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => cancel.abort(`cancelled by ${signal}`));
+  }
+  const surroundings = { environment: process.env, workingDirectory: process.cwd(), cancel: cancel.signal };
+  if (args.length > 0 || process.env.GITHUB_ACTIONS !== 'true') return commandLine(args, surroundings);
+  // Loaded only where it is needed: GitHub's toolkit takes as long to load as all the rest.
+  const { action } = await import(/* webpackMode: "eager" */ './action.js');
+  return action(surroundings);
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`${describeError(error)}\n`);
+    process.exitCode = 1;
+  },
+);

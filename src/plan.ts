@@ -1,0 +1,33 @@
+import type { Problem } from './spec/problem.js';
+import type { Spec } from './spec/spec.js';
+import { renderScripts, type StepScripts } from './scripts/render.js';
+import { Environment, type Places } from './study/environment.js';
+import { expand } from './study/expand.js';
+import type { StepGraph } from './study/graph.js';
+import { toParameter } from './study/parameters.js';
+
+/** A study as it will be staged: all that is known before anything is written or run. */
+export interface Plan {
+  readonly spec: Spec;
+  readonly places: Places;
+  readonly environment: Environment;
+  readonly graph: StepGraph;
+  /** By the index of the instance. */
+  readonly scripts: readonly StepScripts[];
+}
+
+/** From a specification to everything that will be staged. Pure. `plan` is undefined if a problem is an error. */
+export function planStudy(
+  spec: Spec,
+  places: Places,
+  options: { readonly hashWorkspaces: boolean },
+): { plan: Plan | undefined; problems: readonly Problem[] } {
+  const environment = new Environment(spec, places);
+  const parameters = spec.parameters.map(toParameter);
+  const { graph, problems } = expand(spec, parameters, environment, { studyPath: places.studyPath, ...options });
+  if (graph === undefined) return { plan: undefined, problems };
+  const rendered = renderScripts(graph, spec.batch);
+  const all = [...problems, ...rendered.problems];
+  if (all.some((problem) => problem.severity === 'error')) return { plan: undefined, problems: all };
+  return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
+}

@@ -1,0 +1,28 @@
+import { oneLine, printable } from './plain-text.js';
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+
+const escapeHtml = (text: string) => text.replace(/[&<>]/g, (character) => entities[character]!);
+
+/** Text as Markdown that shows exactly it, on one line: fit for a table's cell, a heading, or a sentence. */
+export function inline(text: string): string {
+  // Besides Markdown's own characters those that GitHub makes mentions, references, emoji, links and formulas of.
+  return escapeHtml(oneLine(text)).replace(/[\\`*_[\]|~$@:#]/g, (character) => `&#${character.codePointAt(0)};`);
+}
+
+/** Text in the typeface of code, on one line. */
+export function code(text: string): string {
+  return `<code>${inline(text)}</code>`;
+}
+
+/** Lines of text as they are, in a block. */
+export function preformatted(text: string): string {
+  // A blank line would end the block, within a <details>, and what follows would be read as Markdown.
+  const lines = escapeHtml(printable(text)).split('\n');
+  return `<pre>${lines.map((line) => (line.trim() === '' ? '&#8203;' : line)).join('\n')}</pre>`;
+}
+
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,37 @@
+/** Texts of others, made safe to show: no control character moves a cursor, sets a colour, or hides what follows. */
+
+/** Removes ANSI escape sequences, and makes every other control character but tab and newline visible. */
+export function printable(text: string): string {
+  return text
+    .replace(/\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g, '')
+    .replaceAll('\r\n', '\n')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
+      const code = character.codePointAt(0)!;
+      return code < 32 ? String.fromCodePoint(0x2400 + code) : '\ufffd';
+    });
+}
+
+/** On one line. */
+export function oneLine(text: string): string {
+  return printable(text).replace(/\s*\n\s*/g, ' ');
+}
+
+/**
+ * The text of the end of an output: decoded as UTF-8 whatever it is, without the part of a line or character that was cut.
+ *
+ * @param bytes the last bytes of the file
+ * @param most how many lines to keep
+ */
+export function tailText(bytes: Uint8Array, most: number): string {
+  const text = printable(new TextDecoder('utf-8', { fatal: false }).decode(bytes)).replace(/\n+$/, '');
+  return text.split('\n').slice(-most).join('\n');
+}
+
+/** Cells in columns as wide as their widest, two blanks between; the last column is as long as it likes. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
+  return rows.map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!))).join('  ').trimEnd());
+}

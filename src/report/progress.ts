@@ -1,0 +1,104 @@
+import type { Clock } from '../conductor/clock.js';
+import type { StudyMachine } from '../conductor/machine.js';
+import { isFailure, isOver, type StepRecord, type StepState } from '../conductor/state.js';
+import type { StepGraph } from '../study/graph.js';
+import type { Log } from './log.js';
+import { oneLine } from './plain-text.js';
+import { reasonOf } from './results.js';
+import { shortDuration } from './time.js';
+
+/** A small study is told line by line; of a big one so many lines at once, then so many a second. */
+const burst = 60;
+const perSecond = 4;
+
+/**
+ * Tells a study's progress: a line for each transition that a person wants to see, `[37/90] run_SIZE.10 FINISHED 12s`.
+ * What is too much to read is summed up once a second.
+ */
+export class Progress {
+  readonly #log: Log;
+  readonly #graph: StepGraph;
+  readonly #clock: Clock;
+  readonly #begun: number;
+  #allowance = burst;
+  #refilled: number;
+  #untold = new Map<StepState, number>();
+  #stopTimer: (() => void) | undefined;
+  #machine: StudyMachine | undefined;
+
+  constructor(log: Log, graph: StepGraph, clock: Clock) {
+    this.#log = log;
+    this.#graph = graph;
+    this.#clock = clock;
+    this.#begun = this.#refilled = clock.now();
+  }
+
+  /** To be called with every transition. */
+  readonly onChange = (machine: StudyMachine, changed: readonly number[]): void => {
+    this.#machine = machine;
+    for (const index of changed) {
+      const record = machine.steps[index]!;
+      if (this.#isWorthTelling(record, index)) this.#tell(index, record);
+    }
+    this.#log.live(this.#counts);
+  };
+
+  /** Tells what is left to tell. */
+  end(): void {
+    this.#sumUp();
+    this.#log.live(undefined);
+  }
+
+  /** That a local step was started is soon followed by how it ended; that a job waits in a queue may be all for hours. */
+  #isWorthTelling({ state }: StepRecord, index: number): boolean {
+    if (state === 'PENDING') return this.#graph.steps[index]!.scheduled;
+    return state !== 'RUNNING' || this.#graph.steps[index]!.scheduled || this.#graph.steps.length <= burst / 2;
+  }
+
+  #tell(index: number, record: StepRecord): void {
+    this.#refill();
+    if (this.#allowance < 1) {
+      this.#untold.set(record.state, (this.#untold.get(record.state) ?? 0) + 1);
+      this.#stopTimer ??= this.#clock.after(1000, () => this.#sumUp());
+      return;
+    }
+    this.#allowance -= 1;
+    this.#log.info(`${this.#position()} ${transition(this.#graph.steps[index]!.name, record)}`);
+  }
+
+  #sumUp(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    if (this.#untold.size === 0) return;
+    const parts = [...this.#untold].map(([state, count]) => `${count} ${state}`);
+    this.#untold = new Map();
+    this.#log.info(`${this.#position()} ... ${parts.join(', ')}`);
+  }
+
+  #refill(): void {
+    const now = this.#clock.now();
+    this.#allowance = Math.min(burst, this.#allowance + ((now - this.#refilled) / 1000) * perSecond);
+    this.#refilled = now;
+  }
+
+  #position(): string {
+    const total = this.#graph.steps.length;
+    const over = total - (this.#machine?.remaining ?? total);
+    return `[${String(over).padStart(String(total).length)}/${total}]`;
+  }
+
+  readonly #counts = (): string => {
+    const counts = [...this.#machine!.counts].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state.toLowerCase()}`);
+    return `${this.#position()} ${counts.join(', ')}  ${shortDuration(this.#clock.now() - this.#begun)}`;
+  };
+}
+
+function transition(name: string, record: StepRecord): string {
+  const { state, ended, jobs } = record;
+  const job = jobs.at(-1);
+  const began = job?.started ?? job?.submitted;
+  const took = ended !== null && began !== undefined ? shortDuration(ended - began) : '';
+  const which = !isOver(record) && job !== undefined && job.id !== '' ? `job ${job.id}` : '';
+  const reason = isFailure(state) || state === 'CANCELLED' || record.reason !== '' ? reasonOf(record) : '';
+  return oneLine([name, state, took, which, reason].filter((part) => part !== '').join(' '));
+}

@@ -1,0 +1,43 @@
+import type { StepRecord, StudyStatus } from '../conductor/state.js';
+import type { StepScripts } from '../scripts/render.js';
+import type { SchedulerType } from '../spec/spec.js';
+import type { StepInstance } from '../study/graph.js';
+
+/** A study that has ended, as the reports see it. Times are milliseconds since the epoch. */
+export interface StudyResults {
+  readonly status: StudyStatus;
+  readonly name: string;
+  readonly description: string;
+  /** The study directory on the host. */
+  readonly path: string;
+  /** The spec's path, as it was given. */
+  readonly spec: string;
+  readonly host: string;
+  readonly scheduler: SchedulerType;
+  readonly fluxUri: string | null;
+  readonly started: number;
+  readonly ended: number;
+  readonly steps: readonly StepResult[];
+}
+
+export interface StepResult {
+  readonly step: StepInstance;
+  readonly record: StepRecord;
+  readonly scripts: StepScripts;
+  /** The outputs of its last job, relative to the study; null if none ran. */
+  readonly outputs: { readonly stdout: string; readonly stderr: string } | null;
+  /** The names of the instances that it waited for. */
+  readonly dependsOn: readonly string[];
+  /** The end of its stderr, if it failed and was read. */
+  readonly errorTail?: string;
+}
+
+/** Why a step is in its state, with what the policy makes of it. */
+export function reasonOf({ reason, tolerated }: StepRecord): string {
+  return tolerated ? `${reason} (allowed to fail)` : reason;
+}
+
+/** Whether the step itself failed, rather than something that it waited for. */
+export function failedItself({ record }: StepResult): boolean {
+  return (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && record.jobs.length > 0;
+}

@@ -1,0 +1,130 @@
+import { constants } from 'node:os';
+import type { Clock } from '../conductor/clock.js';
+import { collectText, mustRun } from '../hosts/commands.js';
+import { type Exit, type Host, HostError } from '../hosts/host.js';
+import { quote } from '../quote.js';
+import type { StepInstance } from '../study/graph.js';
+import { launcherCommand } from './launcher.js';
+import type { Job, JobListener, JobOutcome, Outputs, Scheduler } from './scheduler.js';
+
+/** A local step that was told to end has this long before it is killed, in seconds. */
+const grace = 2;
+
+interface Running {
+  readonly job: Job;
+  /** The process group; undefined until the command has said which. */
+  group: number | undefined;
+  cancelled: boolean;
+}
+
+/**
+ * Runs steps that no batch system runs, as processes on the host that the conductor uses. As in Maestro: in the workspace,
+ * with no input, stdout and stderr in `<name>.<pid>.out` and `.err`; but written as they come, whatever bytes they are.
+ * How many run at once is the conductor's business.
+ */
+export class LocalScheduler implements Scheduler {
+  readonly #host: Host;
+  readonly #studyPath: string;
+  readonly #exports: string;
+  readonly #clock: Clock;
+  readonly #listener: JobListener;
+  readonly #running = new Map<number, Running>();
+
+  /** @param env what every step finds in its environment besides the host's */
+  constructor(host: Host, studyPath: string, env: ReadonlyMap<string, string>, clock: Clock, listener: JobListener) {
+    this.#host = host;
+    this.#studyPath = studyPath;
+    this.#exports = [...env].map(([name, value]) => `export ${name}=${quote(value)}\n`).join('');
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  submit(job: Job): void {
+    const running: Running = { job, group: undefined, cancelled: false };
+    this.#running.set(job.step.index, running);
+    void this.#run(running);
+  }
+
+  cancel(jobs: readonly Job[]): void {
+    const groups: number[] = [];
+    for (const { step } of jobs) {
+      const running = this.#running.get(step.index);
+      if (running === undefined) continue;
+      running.cancelled = true;
+      if (running.group !== undefined) groups.push(running.group);
+    }
+    this.#kill(groups);
+  }
+
+  outputs(step: StepInstance, id: string): Outputs {
+    const base = `${step.workspace}/${fileName(step)}.${id}`;
+    return { stdout: `${base}.out`, stderr: `${base}.err` };
+  }
+
+  async #run(running: Running): Promise<void> {
+    const { job } = running;
+    const base = { step: job.step.index, attempt: job.attempt };
+    try {
+      const process = this.#host.spawn(this.#command(job));
+      process.stdin.end();
+      const trouble = collectText(process.stderr, 4096);
+      process.stdout.once('data', (data: Buffer) => this.#started(running, Number.parseInt(data.toString(), 10)));
+      const exit = await process.exit;
+      const at = this.#clock.now();
+      if (running.group === undefined) {
+        this.#listener({ ...base, type: 'not-submitted', at, reason: trouble() || `exit ${exit.code}` });
+      } else {
+        this.#listener({ ...base, type: 'ended', at, outcome: outcomeOf(exit, running.cancelled, trouble()) });
+      }
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#listener({ ...base, type: 'not-submitted', at: this.#clock.now(), reason: error.message });
+    } finally {
+      this.#running.delete(job.step.index);
+    }
+  }
+
+  /** The command says its process group on stdout, then becomes the launcher: the group's leader is the script's parent. */
+  #command({ step, attempt, script }: Job): string {
+    return (
+      `cd -- ${quote(`${this.#studyPath}/${step.workspace}`)} || exit\n` +
+      `${this.#exports}output=${quote(fileName(step))}.$$\n` +
+      `exec 3>&1 </dev/null >"$output.out" 2>"$output.err" || exit\n` +
+      `echo $$ >&3; exec 3>&-; unset output\n` +
+      `CONDUCTOR_JOB=$HOSTNAME:$$:$RANDOM exec ${launcherCommand(this.#studyPath, step.workspace, attempt, script)}`
+    );
+  }
+
+  #started(running: Running, group: number): void {
+    running.group = group;
+    const { job } = running;
+    const base = { step: job.step.index, attempt: job.attempt, at: this.#clock.now() };
+    this.#listener({ ...base, type: 'submitted', id: String(group) });
+    this.#listener({ ...base, type: 'started' });
+    if (running.cancelled) this.#kill([group]);
+  }
+
+  #kill(groups: readonly number[]): void {
+    if (groups.length === 0) return;
+    const all = groups.map((group) => `-${group}`).join(' ');
+    const command =
+      `kill -TERM -- ${all} 2>/dev/null\n` +
+      `for _ in {1..${grace * 10}}; do kill -0 -- ${all} 2>/dev/null || exit 0; sleep 0.1; done\n` +
+      `kill -KILL -- ${all} 2>/dev/null\nexit 0`;
+    // If even this cannot run, the steps' own end is still waited for and reported.
+    mustRun(this.#host, 'cannot end local steps', command).catch(() => {});
+  }
+}
+
+/** What a step's outputs are called, but for the pid and the ending. Maestro takes the job's name as it is, and fails on a `/`. */
+function fileName(step: StepInstance): string {
+  return step.jobName.replaceAll('/', '');
+}
+
+const signals = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+
+function outcomeOf({ code }: Exit, cancelled: boolean, note: string): JobOutcome {
+  const signal = code > 128 ? (signals.get(code - 128) ?? null) : null;
+  const result = code === 0 ? 'completed' : cancelled ? 'cancelled' : 'failed';
+  return { result, exitCode: code, signal, note: cancelled ? '' : note };
+}

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { InputError } from './inputs.js';
+
+/** What the process was started with and in. */
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+  /** Aborted, with a reason for people, when the process is told to end. */
+  readonly cancel: AbortSignal;
+}
+
+/**
+ * Reads a spec from this machine.
+ *
+ * @param shown the path as the user gave it
+ * @throws InputError if it cannot be read or is not UTF-8
+ */
+export function readSpecText(file: string, shown: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : message;
+    throw new InputError([`cannot read the study ${shown}: ${why}`]);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new InputError([`cannot read the study ${shown}: it is not UTF-8`]);
+  }
+}
