@@ -28,9 +28,15 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
   }
   try {
     if (command !== 'run' && command !== 'validate') {
-      throw new InputError([command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use run or validate (--help)`]);
+      throw new InputError([
+        command === undefined
+          ? 'what to do? --help tells'
+          : `there is no command '${command}': use run or validate (--help)`,
+      ]);
     }
-    const inputs = commandLineInputs(rest, (file) => readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8'));
+    const inputs = commandLineInputs(rest, (file) =>
+      readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8'),
+    );
     return command === 'run' ? await run(inputs, surroundings, log) : validate(inputs, surroundings, log);
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
@@ -38,7 +44,11 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
   }
 }
 
-async function run(inputs: Inputs, { environment, workingDirectory, cancel }: Surroundings, log: TerminalLog): Promise<number> {
+async function run(
+  inputs: Inputs,
+  { environment, workingDirectory, cancel }: Surroundings,
+  log: TerminalLog,
+): Promise<number> {
   const specPath = path.resolve(workingDirectory, inputs.spec);
   const home = environment.HOME ?? homedir();
   const { results } = await runStudy({
@@ -50,11 +60,18 @@ async function run(inputs: Inputs, { environment, workingDirectory, cancel }: Su
     text: readSpecText(specPath, inputs.spec),
     host: new LocalHost(callersEnvironment(environment), inputs.setup),
     directory: (spec) => ({
-      path: studyDirectory(spec, { outputPath: inputs['output-path'], root: workingDirectory, home, suffix: timeStamp(new Date()) }),
+      path: studyDirectory(spec, {
+        outputPath: inputs['output-path'],
+        root: workingDirectory,
+        home,
+        suffix: timeStamp(new Date()),
+      }),
       exact: inputs['output-path'] !== '',
     }),
     reportPath: (studyPath) =>
-      inputs['report-path'] === '' ? `${studyPath}/.conductor/report` : path.resolve(workingDirectory, inputs['report-path']),
+      inputs['report-path'] === ''
+        ? `${studyPath}/.conductor/report`
+        : path.resolve(workingDirectory, inputs['report-path']),
   });
   return exitCodes[results.status];
 }

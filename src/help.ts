@@ -7,7 +7,9 @@ export function helpText(): string {
     .map((name) => {
       const byDefault = defaultOf(name);
       const description = descriptionOf(name).replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
-      return `  --${name}${byDefault ? ` (${byDefault})` : ''}\n${wrap(description, 90).map((line) => `      ${line}`).join('\n')}`;
+      return `  --${name}${byDefault ? ` (${byDefault})` : ''}\n${wrap(description, 90)
+        .map((line) => `      ${line}`)
+        .join('\n')}`;
     });
   return `Usage:
   maestro-on-flux run SPEC [--name value ...]   run a Maestro study on this machine

@@ -13,8 +13,11 @@ const whole = (minimum: number) =>
     .string()
     .regex(/^[0-9]+$/, { error: `must be a whole number from ${minimum} up` })
     .transform(Number)
-    .refine((value) => value >= minimum && Number.isSafeInteger(value), { error: `must be a whole number from ${minimum} up` });
-const choice = <const T extends string>(...words: [T, ...T[]]) => z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
+    .refine((value) => value >= minimum && Number.isSafeInteger(value), {
+      error: `must be a whole number from ${minimum} up`,
+    });
+const choice = <const T extends string>(...words: [T, ...T[]]) =>
+  z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
 
 /** Lines, or words between commas, without the empty ones. */
 const list = () =>
@@ -43,24 +46,50 @@ const assignments = () =>
   });
 
 export const inputsSchema = z.object({
-  spec: text().min(1, { error: 'is required: the path of a study specification' }).describe('The study specification, relative to the workspace.'),
-  'dry-run': truth().prefault('false').describe('Stage everything on this machine and write all scripts, but run no step and contact nothing.'),
-  'output-path': text().prefault('').describe("The study directory. Default: below the spec's OUTPUT_PATH (see [Where a study is](#where-a-study-is))."),
+  spec: text()
+    .min(1, { error: 'is required: the path of a study specification' })
+    .describe('The study specification, relative to the workspace.'),
+  'dry-run': truth()
+    .prefault('false')
+    .describe('Stage everything on this machine and write all scripts, but run no step and contact nothing.'),
+  'output-path': text()
+    .prefault('')
+    .describe(
+      "The study directory. Default: below the spec's OUTPUT_PATH (see [Where a study is](#where-a-study-is)).",
+    ),
   'study-key': text()
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
-    .describe('On GitHub, what tells this study from others of its name in its directory. Default: the run id and a hash of the spec path.'),
-  'allow-failure': list().prefault('').describe('Globs of steps whose failure warns but does not fail the study, one a line. They match a step\'s name or an instance\'s.'),
+    .describe(
+      'On GitHub, what tells this study from others of its name in its directory. Default: the run id and a hash of the spec path.',
+    ),
+  'allow-failure': list()
+    .prefault('')
+    .describe(
+      "Globs of steps whose failure warns but does not fail the study, one a line. They match a step's name or an instance's.",
+    ),
   throttle: whole(0).prefault('0').describe('Most scheduled jobs in flight; 0: no limit.'),
   'local-jobs': whole(1).prefault('4').describe('Most unscheduled (local) steps at once.'),
-  'submission-attempts': whole(1).prefault('1').describe("How often a job is submitted, or a local step run, before the step fails (Maestro's `--attempts`)."),
-  'restart-limit': whole(0).prefault('1').describe("Restarts of a step that timed out and has a `restart` (Maestro's `--rlimit`); 0: no limit."),
-  'hash-workspaces': truth().prefault('false').describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
+  'submission-attempts': whole(1)
+    .prefault('1')
+    .describe("How often a job is submitted, or a local step run, before the step fails (Maestro's `--attempts`)."),
+  'restart-limit': whole(0)
+    .prefault('1')
+    .describe("Restarts of a step that timed out and has a `restart` (Maestro's `--rlimit`); 0: no limit."),
+  'hash-workspaces': truth()
+    .prefault('false')
+    .describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
   setup: text().prefault('').describe('Shell lines before every command (`module load flux`).'),
   env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
-  annotations: choice('commands', 'none').prefault('commands').describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
+  annotations: choice('commands', 'none')
+    .prefault('commands')
+    .describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
   summary: truth().prefault('true').describe('Write the job summary.'),
-  'report-path': text().prefault('').describe('A directory on this machine for report.json and summary.md. Default: on GitHub one in the runner\'s temporary directory, else `.conductor/report` in the study.'),
+  'report-path': text()
+    .prefault('')
+    .describe(
+      "A directory on this machine for report.json and summary.md. Default: on GitHub one in the runner's temporary directory, else `.conductor/report` in the study.",
+    ),
 });
 
 export type Inputs = z.output<typeof inputsSchema>;
@@ -109,7 +138,10 @@ export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: s
 
 /** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
 export function actionInputs(environment: Readonly<Record<string, string | undefined>>): Inputs {
-  const given = inputNames.map((name): [string, string] => [name, (environment[`INPUT_${name.toUpperCase()}`] ?? '').trim()]);
+  const given = inputNames.map((name): [string, string] => [
+    name,
+    (environment[`INPUT_${name.toUpperCase()}`] ?? '').trim(),
+  ]);
   return parseInputs(new Map(given), (name) => `input '${name}'`);
 }
 
@@ -125,14 +157,17 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (!arg.startsWith('-') || arg === '-') {
-      if (given.has('spec')) errors.push(`there is one spec to run, but '${given.get('spec')}' and '${arg}' were given`);
+      if (given.has('spec'))
+        errors.push(`there is one spec to run, but '${given.get('spec')}' and '${arg}' were given`);
       else given.set('spec', arg);
       continue;
     }
     const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
     if (name === 'spec' || !inputNames.includes(name as InputName)) {
       const guess = closest(name, inputNames);
-      errors.push(`there is no option ${arg.split('=')[0]}${guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`}`);
+      errors.push(
+        `there is no option ${arg.split('=')[0]}${guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`}`,
+      );
       continue;
     }
     const next = args[i + 1];

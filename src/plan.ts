@@ -1,6 +1,6 @@
+import { renderScripts, type StepScripts } from './scripts/render.js';
 import type { Problem } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
-import { renderScripts, type StepScripts } from './scripts/render.js';
 import { Environment, type Places } from './study/environment.js';
 import { expand } from './study/expand.js';
 import type { StepGraph } from './study/graph.js';

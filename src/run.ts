@@ -8,6 +8,7 @@ import type { Policy } from './conductor/policy.js';
 import { type StepRecord, type StudyStatus, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { StatusFile } from './conductor/status-file.js';
+import { matchAny } from './globs.js';
 import { createDirectory, type HostFile, readTails, writeFiles } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
@@ -23,10 +24,9 @@ import { launcherPath, launcherText } from './schedulers/launcher.js';
 import { LocalScheduler } from './schedulers/local.js';
 import type { Scheduler } from './schedulers/scheduler.js';
 import { type Problem, SpecError } from './spec/problem.js';
-import { readSpec, type Spec } from './spec/spec.js';
 import { Source } from './spec/source.js';
+import { readSpec, type Spec } from './spec/spec.js';
 import { safeName } from './study/names.js';
-import { matchAny } from './globs.js';
 
 /** Everything that a run needs from outside. */
 export interface RunContext {
@@ -67,7 +67,9 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const { plan, warnings } = await makePlan(context, spec);
   for (const warning of warnings) log.problem(warning);
   const scheduled = plan.graph.steps.filter((step) => step.scheduled).length;
-  log.info(`Study ${spec.name}: ${count(plan.graph.steps.length, 'step')}, ${scheduled} to be scheduled by ${spec.batch.type}`);
+  log.info(
+    `Study ${spec.name}: ${count(plan.graph.steps.length, 'step')}, ${scheduled} to be scheduled by ${spec.batch.type}`,
+  );
   if (!inputs['dry-run']) refuseUnrunnable(plan);
 
   log.phase('Stage');
@@ -148,7 +150,8 @@ async function stage({ host, inputs, text, specPath, cancel, log }: RunContext, 
   if (missing.length > 0) throw new SpecError(missing);
   await writeFiles(host, places.studyPath, stagedFiles(plan, path.posix.basename(specPath), text));
   log.info(`${count(scripts.length, 'script')} written`);
-  if (!inputs['dry-run']) await cloneRepositories(host, environment.clones(spec, places), cancel, (line) => log.info(line));
+  if (!inputs['dry-run'])
+    await cloneRepositories(host, environment.clones(spec, places), cancel, (line) => log.info(line));
 }
 
 function* stagedFiles({ spec, scripts }: Plan, specName: string, text: string): Generator<HostFile> {
@@ -168,18 +171,20 @@ interface Ran {
 }
 
 function dryRun({ graph }: Plan): Ran {
-  const records = graph.steps.map((): StepRecord => ({
-    state: 'DRYRUN',
-    reason: '',
-    exitCode: null,
-    signal: null,
-    restarts: 0,
-    jobs: [],
-    submitted: null,
-    started: null,
-    ended: null,
-    tolerated: false,
-  }));
+  const records = graph.steps.map(
+    (): StepRecord => ({
+      state: 'DRYRUN',
+      reason: '',
+      exitCode: null,
+      signal: null,
+      restarts: 0,
+      jobs: [],
+      submitted: null,
+      started: null,
+      ended: null,
+      tolerated: false,
+    }),
+  );
   return { records, status: 'DRYRUN', scheduler: undefined };
 }
 
@@ -245,7 +250,11 @@ async function collectResults(
     };
   });
   const failed = steps.filter((result) => failedItself(result) && result.outputs !== null).slice(0, tails.most);
-  const read = await readTails(host, failed.map(({ outputs }) => `${places.studyPath}/${outputs!.stderr}`), tails.bytes);
+  const read = await readTails(
+    host,
+    failed.map(({ outputs }) => `${places.studyPath}/${outputs!.stderr}`),
+    tails.bytes,
+  );
   const errorTails = new Map(failed.map(({ step }, i) => [step.index, read[i] ? tailText(read[i], tails.lines) : '']));
   return {
     status,

@@ -1,5 +1,5 @@
-import type { StepScripts } from '../scripts/render.js';
 import type { Job, JobListener, Scheduler } from '../schedulers/scheduler.js';
+import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph } from '../study/graph.js';
 import type { Clock } from './clock.js';
 import type { Command, StudyEvent } from './events.js';

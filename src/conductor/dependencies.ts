@@ -41,7 +41,9 @@ export async function cloneRepositories(
     if (cancel.aborted) return;
     const there = await run(host, `[ -e ${quote(destination)} ] && [ -n "$(ls -A -- ${quote(destination)})" ]`);
     if (there.code === 0) {
-      throw new HostError(`git dependency '${name}': ${destination} exists and is not empty, so nothing can be cloned to it`);
+      throw new HostError(
+        `git dependency '${name}': ${destination} exists and is not empty, so nothing can be cloned to it`,
+      );
     }
     tell(`Cloning ${url} to ${destination}`);
     const what = checkout && (checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name);

@@ -139,7 +139,12 @@ export class StudyMachine {
     if (this.#graph.steps[index]!.run.get('restart') === '') return this.#end(index, 'TIMEDOUT', note, at);
     if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
     if (restartLimit > 0 && record.restarts >= restartLimit) {
-      return this.#end(index, 'FAILED', `${note}, after ${record.restarts} restart${record.restarts === 1 ? '' : 's'}`, at);
+      return this.#end(
+        index,
+        'FAILED',
+        `${note}, after ${record.restarts} restart${record.restarts === 1 ? '' : 's'}`,
+        at,
+      );
     }
     record.restarts += 1;
     this.#setState(index, 'TIMEDOUT', `${note} (job ${job.id}); restarting`);
@@ -187,7 +192,9 @@ export class StudyMachine {
   #giveUpDescendants(cause: number, causeState: EndState, at: number): void {
     const { name } = this.#graph.steps[cause]!;
     const [state, reason]: [EndState, string] =
-      causeState === 'CANCELLED' ? ['CANCELLED', `dependency ${name} was cancelled`] : ['FAILED', `dependency ${name} failed`];
+      causeState === 'CANCELLED'
+        ? ['CANCELLED', `dependency ${name} was cancelled`]
+        : ['FAILED', `dependency ${name} failed`];
     const affected = [cause];
     for (let next = 0; next < affected.length; next++) {
       const excused = this.steps[affected[next]!]!.tolerated;
@@ -222,7 +229,8 @@ export class StudyMachine {
       const record = this.steps[index]!;
       const job = record.jobs.at(-1);
       if (isOver(record)) continue;
-      if (job !== undefined && job.ended === null) this.#commands.push({ type: 'cancel', step: index, attempt: job.attempt });
+      if (job !== undefined && job.ended === null)
+        this.#commands.push({ type: 'cancel', step: index, attempt: job.attempt });
       else this.#settle(index, 'CANCELLED', reason, at, false);
     }
   }

@@ -70,4 +70,10 @@ export function studyStatus(records: Iterable<StepRecord>): StudyStatus {
   return interrupted ? 'INTERRUPTED' : status;
 }
 
-export const exitCodes: Readonly<Record<StudyStatus, number>> = { FINISHED: 0, DRYRUN: 0, FAILURE: 2, CANCELLED: 3, INTERRUPTED: 4 };
+export const exitCodes: Readonly<Record<StudyStatus, number>> = {
+  FINISHED: 0,
+  DRYRUN: 0,
+  FAILURE: 2,
+  CANCELLED: 3,
+  INTERRUPTED: 4,
+};

@@ -37,7 +37,12 @@ export function statusOrder(graph: StepGraph): readonly number[] {
  * @param order the rows, by index
  * @param now milliseconds since the epoch, for the times of what has not ended
  */
-export function statusCsv(graph: StepGraph, records: readonly StepRecord[], order: readonly number[], now: number): string {
+export function statusCsv(
+  graph: StepGraph,
+  records: readonly StepRecord[],
+  order: readonly number[],
+  now: number,
+): string {
   const rows = order.map((index) => row(graph.steps[index]!, records[index]!, now).map(clean).join(','));
   return [columns.join(','), ...rows].join('\n');
 }

@@ -58,7 +58,11 @@ export class StatusFile {
     this.#lastWrite = this.#clock.now();
     this.#writing = this.#writing.then(async () => {
       try {
-        await replaceFile(this.#host, this.#path, statusCsv(this.#graph, this.#records, this.#order, this.#clock.now()));
+        await replaceFile(
+          this.#host,
+          this.#path,
+          statusCsv(this.#graph, this.#records, this.#order, this.#clock.now()),
+        );
         this.#failure = undefined;
       } catch (error) {
         // The file is for people; the study goes on without it.

@@ -58,7 +58,8 @@ export class ActionsLog implements Log {
       return;
     }
     this.#shown[kind] += 1;
-    if (properties !== undefined && this.#shown[kind] > mostAnnotations) core.info(inert(`${where}${kind}: ${title}${message}`));
+    if (properties !== undefined && this.#shown[kind] > mostAnnotations)
+      core.info(inert(`${where}${kind}: ${title}${message}`));
     else core[kind](printable(message).slice(0, 4096), properties);
   }
 }

@@ -22,7 +22,12 @@ export async function run(host: Host, command: string, input: Uint8Array | strin
  * @param purpose what it is for, to begin the error with: `cannot create the study directory /p/x`
  * @throws HostError with the purpose and the command's own words
  */
-export async function mustRun(host: Host, purpose: string, command: string, input: Uint8Array | string = ''): Promise<Buffer> {
+export async function mustRun(
+  host: Host,
+  purpose: string,
+  command: string,
+  input: Uint8Array | string = '',
+): Promise<Buffer> {
   const { code, stdout, stderr } = await run(host, command, input);
   if (code !== 0) throw new HostError(`${purpose}: ${stderr === '' ? `exit ${code}` : stderr}`);
   return stdout;

@@ -26,7 +26,8 @@ export async function writeFiles(host: Host, directory: string, files: Iterable<
   process.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
   process.stdout.resume();
   const ended = process.exit.then(({ code }) => {
-    if (code !== 0) throw new HostError(`${purpose}: ${Buffer.concat(errors).toString().trim() || `tar: exit ${code}`}`);
+    if (code !== 0)
+      throw new HostError(`${purpose}: ${Buffer.concat(errors).toString().trim() || `tar: exit ${code}`}`);
   });
   // Whichever comes first: tar may give up (a full disk) before everything has been sent.
   await Promise.race([send(process.stdin, files), ended]);
@@ -78,7 +79,8 @@ export async function createDirectory(host: Host, path: string): Promise<boolean
       `exec mkdir -- ${directory}`,
   );
   if (code === exists) return false;
-  if (code !== 0) throw new HostError(`cannot create the study directory ${path} on ${host.name}: ${stderr || `exit ${code}`}`);
+  if (code !== 0)
+    throw new HostError(`cannot create the study directory ${path} on ${host.name}: ${stderr || `exit ${code}`}`);
   return true;
 }
 

@@ -9,7 +9,9 @@ const loginStartsFrom = ['HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'TZ', 'TMPD
  *
  * @throws HostError if bash cannot be run, or the profile ends it
  */
-export async function loginEnvironment(own: Readonly<Record<string, string | undefined>>): Promise<Record<string, string>> {
+export async function loginEnvironment(
+  own: Readonly<Record<string, string | undefined>>,
+): Promise<Record<string, string>> {
   const start: Record<string, string> = {};
   for (const name of loginStartsFrom) if (own[name] !== undefined) start[name] = own[name];
   const marker = '----environment----';
@@ -31,5 +33,7 @@ export async function loginEnvironment(own: Readonly<Record<string, string | und
     throw new HostError(`a login shell on this machine fails (exit ${result.exitCode}): ${result.stderr.trim()}`);
   }
   const entries = output.split('\0').filter((entry) => entry.includes('='));
-  return Object.fromEntries(entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
+  return Object.fromEntries(
+    entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  );
 }

@@ -16,7 +16,9 @@ export function finalTable(results: StudyResults): string[] {
 export function outcomeLine({ name, status, started, ended, steps }: StudyResults): string {
   const counts = countStates(steps.map(({ record }) => record.state));
   const parts = [...counts].map(([state, count]) => `${count} ${state.toLowerCase()}`);
-  return oneLine(`Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}, ${parts.join(', ')}`);
+  return oneLine(
+    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}, ${parts.join(', ')}`,
+  );
 }
 
 /** How many are in each state, the most frequent first. */
@@ -52,7 +54,8 @@ function stepRows(steps: readonly StepResult[]): string[][] {
   return [
     ['STEP', 'INSTANCES', 'FINISHED', 'FAILED', 'CANCELLED', 'FIRST FAILURE'],
     ...[...groups].map(([name, group]) => {
-      const count = (is: (state: StepState) => boolean) => String(group.filter(({ record }) => is(record.state)).length);
+      const count = (is: (state: StepState) => boolean) =>
+        String(group.filter(({ record }) => is(record.state)).length);
       const failure = group.find(({ record }) => isFailure(record.state));
       const first = failure === undefined ? '' : `${failure.step.name}: ${reasonOf(failure.record)}`;
       return [

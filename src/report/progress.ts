@@ -88,7 +88,9 @@ export class Progress {
   }
 
   readonly #counts = (): string => {
-    const counts = [...this.#machine!.counts].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state.toLowerCase()}`);
+    const counts = [...this.#machine!.counts]
+      .filter(([, count]) => count > 0)
+      .map(([state, count]) => `${count} ${state.toLowerCase()}`);
     return `${this.#position()} ${counts.join(', ')}  ${shortDuration(this.#clock.now() - this.#begun)}`;
   };
 }

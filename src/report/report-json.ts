@@ -7,7 +7,17 @@ export function reportJson(results: StudyResults): string {
   const report = {
     schema: 1,
     status: results.status,
-    study: { name, description, path, spec, host, scheduler, fluxUri, started: isoTime(started), ended: isoTime(ended) },
+    study: {
+      name,
+      description,
+      path,
+      spec,
+      host,
+      scheduler,
+      fluxUri,
+      started: isoTime(started),
+      ended: isoTime(ended),
+    },
     steps: results.steps.map(stepJson),
   };
   return `${JSON.stringify(report, null, 1)}\n`;

@@ -39,5 +39,7 @@ export function reasonOf({ reason, tolerated }: StepRecord): string {
 
 /** Whether the step itself failed, rather than something that it waited for. */
 export function failedItself({ record }: StepResult): boolean {
-  return (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && record.jobs.length > 0;
+  return (
+    (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && record.jobs.length > 0
+  );
 }

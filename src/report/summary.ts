@@ -33,7 +33,9 @@ export function summaryMarkdown(results: StudyResults): string {
 
 function heading(results: StudyResults): string {
   const { name, status, steps, started, ended, path, host, spec } = results;
-  const counts = [...countStates(steps.map(({ record }) => record.state))].map(([state, count]) => `${count} ${state.toLowerCase()}`);
+  const counts = [...countStates(steps.map(({ record }) => record.state))].map(
+    ([state, count]) => `${count} ${state.toLowerCase()}`,
+  );
   return [
     `## ${marks[status]} ${inline(name)}: ${status}`,
     '',

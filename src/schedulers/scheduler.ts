@@ -24,10 +24,28 @@ export interface JobOutcome {
 
 /** What a scheduler reports of a job. `step` is the instance's index, `attempt` its job's number, `at` milliseconds since the epoch. */
 export type JobEvent =
-  | { readonly type: 'submitted'; readonly step: number; readonly attempt: number; readonly at: number; readonly id: string }
-  | { readonly type: 'not-submitted'; readonly step: number; readonly attempt: number; readonly at: number; readonly reason: string }
+  | {
+      readonly type: 'submitted';
+      readonly step: number;
+      readonly attempt: number;
+      readonly at: number;
+      readonly id: string;
+    }
+  | {
+      readonly type: 'not-submitted';
+      readonly step: number;
+      readonly attempt: number;
+      readonly at: number;
+      readonly reason: string;
+    }
   | { readonly type: 'started'; readonly step: number; readonly attempt: number; readonly at: number }
-  | { readonly type: 'ended'; readonly step: number; readonly attempt: number; readonly at: number; readonly outcome: JobOutcome };
+  | {
+      readonly type: 'ended';
+      readonly step: number;
+      readonly attempt: number;
+      readonly at: number;
+      readonly outcome: JobOutcome;
+    };
 
 /** Files that a job writes, relative to the study directory. */
 export interface Outputs {

@@ -44,7 +44,10 @@ function walltime(text: string): string {
 
 function launch(step: StepInstance, procs: string, nodes: string | undefined): string {
   if (nodes === undefined) {
-    throw new LaunchError('an LSF step must say on how many nodes it launches', 'set nodes, and write $(LAUNCHER)[1n, 4p] rather than [4p]');
+    throw new LaunchError(
+      'an LSF step must say on how many nodes it launches',
+      'set nodes, and write $(LAUNCHER)[1n, 4p] rather than [4p]',
+    );
   }
   if (procs === '') throw new LaunchError('an LSF step must set procs');
   const get = (key: string, otherwise: string) => (step.run.has(key) ? pyStr(step.run.get(key)!) : otherwise);

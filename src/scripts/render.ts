@@ -49,12 +49,17 @@ function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Prob
       return text;
     }
   };
-  const script = (path: string, text: string): Script => ({ path: `${step.workspace}/${path}`, text: `${header}\n\n${text}\n` });
+  const script = (path: string, text: string): Script => ({
+    path: `${step.workspace}/${path}`,
+    text: `${header}\n\n${text}\n`,
+  });
   const hasRestart = step.run.get('restart') !== '';
   return {
     main: script(safeName(`${step.jobName}${dialect.extension}`), body('cmd')),
     // Maestro does not make the name of the restart script safe. Only what cannot be in a file name is dropped.
-    restart: hasRestart ? script(`${step.jobName.replaceAll('/', '')}.restart${dialect.extension}`, body('restart')) : null,
+    restart: hasRestart
+      ? script(`${step.jobName.replaceAll('/', '')}.restart${dialect.extension}`, body('restart'))
+      : null,
   };
 }
 

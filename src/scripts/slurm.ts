@@ -1,7 +1,7 @@
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
-import { type Dialect, firstOf, resource } from './script.js';
 import { shellLine } from './local.js';
+import { type Dialect, firstOf, resource } from './script.js';
 
 /** Slurm's scripts, to the byte as Maestro 1.1 writes them (`SlurmScriptAdapter`). */
 export function slurmDialect(batch: Batch): Dialect {

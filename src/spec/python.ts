@@ -129,7 +129,8 @@ function reprFloat(value: number): string {
   return `${sign}${whole}.${digits.slice(exponent + 1) || '0'}`;
 }
 
-// str.isprintable: everything but Unicode's "Other" and "Separator", less the space.
+// str.isprintable: everything but Unicode's "Other" and "Separator", less the space. A character newer than Python's
+// Unicode tables, but not than ours, is escaped there and printed here.
 const NOT_PRINTABLE = /^(?! )[\p{C}\p{Z}]$/u;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
 

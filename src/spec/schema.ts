@@ -6,8 +6,7 @@ import * as z from 'zod';
  * Messages complete a sentence that begins with the key's name: "`nodes` of step 'a' must be …".
  */
 
-const text = (what = 'text') =>
-  z.string({ error: `must be ${what}` }).min(1, { error: 'must not be empty' });
+const text = (what = 'text') => z.string({ error: `must be ${what}` }).min(1, { error: 'must not be empty' });
 
 /** One `$(NAME)` and nothing else: how Maestro lets a variable or parameter stand where a number is due. */
 const token = z.string().regex(/^\$\([\p{L}\p{N}_]+\)$/u);
@@ -45,7 +44,9 @@ export const runSchema = z.strictObject(
     bind: text().optional(),
     'bind gpus': text().optional(),
     walltime: z
-      .union([z.string().min(1), z.number().int().min(0)], { error: 'must be a time such as "01:30:00", or whole minutes' })
+      .union([z.string().min(1), z.number().int().min(0)], {
+        error: 'must be a time such as "01:30:00", or whole minutes',
+      })
       .optional(),
     reservation: text().optional(),
     exclusive: z
@@ -77,19 +78,34 @@ const dependency = { name: text('the name by which the spec refers to it'), path
 export const environmentSchema = z.strictObject(
   {
     variables: z
+      .record(z.string(), z.union([z.string().min(1), z.number()], { error: 'must be text or a number' }), {
+        error: mapping,
+      })
+      .optional(),
+    labels: z
       .record(
         z.string(),
-        z.union([z.string().min(1), z.number()], { error: 'must be text or a number' }),
+        z.any().refine((value) => value !== null, { error: 'must not be empty' }),
         { error: mapping },
       )
       .optional(),
-    labels: z.record(z.string(), z.any().refine((value) => value !== null, { error: 'must not be empty' }), { error: mapping }).optional(),
     sources: list(z.any()).optional(),
     dependencies: z
       .looseObject(
         {
           paths: list(z.strictObject(dependency, { error: mapping })).optional(),
-          git: list(z.looseObject({ ...dependency, url: text('the URL of a repository'), tag: text().optional(), hash: text().optional(), branch: text().optional() }, { error: mapping })).optional(),
+          git: list(
+            z.looseObject(
+              {
+                ...dependency,
+                url: text('the URL of a repository'),
+                tag: text().optional(),
+                hash: text().optional(),
+                branch: text().optional(),
+              },
+              { error: mapping },
+            ),
+          ).optional(),
         },
         { error: mapping },
       )

@@ -99,7 +99,12 @@ export function readSpec(source: Source): { spec: Spec | undefined; problems: re
   const problems = [...syntax, ...validate(root)];
   if (problems.some((problem) => problem.severity === 'error')) return { spec: undefined, problems };
   const spec = toSpec(source.file, root as MappingNode);
-  problems.push(...checkTopLevel(root as MappingNode), ...checkEnvironment(spec, root as MappingNode), ...checkParameters(spec), ...checkBatch(spec, root as MappingNode));
+  problems.push(
+    ...checkTopLevel(root as MappingNode),
+    ...checkEnvironment(spec, root as MappingNode),
+    ...checkParameters(spec),
+    ...checkBatch(spec, root as MappingNode),
+  );
   return { spec: problems.some((problem) => problem.severity === 'error') ? undefined : spec, problems };
 }
 
@@ -184,7 +189,10 @@ function checkTopLevel(root: MappingNode): Problem[] {
 
 /** Names of the environment must be unique across its blocks (Maestro 1.1, `StudyEnvironment.add`). */
 function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
-  const dependencies = itemsOf(entriesOf(root, 'env').find((item) => item.name === 'dependencies')?.value as MappingNode, 'git');
+  const dependencies = itemsOf(
+    entriesOf(root, 'env').find((item) => item.name === 'dependencies')?.value as MappingNode,
+    'git',
+  );
   const problems: Problem[] = dependencies
     .filter((item) => checkoutsOf(item).length > 1)
     .map((item) => ({
@@ -194,16 +202,29 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
     }));
   for (const { name, checkout, at } of spec.git) {
     if (checkout?.name.startsWith('-')) {
-      problems.push({ severity: 'error', at, message: `'${checkout.name}' of git dependency '${name}' is no ${checkout.kind}` });
+      problems.push({
+        severity: 'error',
+        at,
+        message: `'${checkout.name}' of git dependency '${name}' is no ${checkout.kind}`,
+      });
     }
   }
   const seen = new Map<string, Position>();
   for (const { name, at } of [...spec.variables, ...spec.labels, ...spec.paths, ...spec.git]) {
     const first = seen.get(name);
     if (first !== undefined) {
-      problems.push({ severity: 'error', at, message: `'${name}' is defined twice in env`, hint: `first on line ${first.line}` });
+      problems.push({
+        severity: 'error',
+        at,
+        message: `'${name}' is defined twice in env`,
+        hint: `first on line ${first.line}`,
+      });
     } else if (name === 'SPECROOT') {
-      problems.push({ severity: 'error', at, message: `'SPECROOT' cannot be defined: it is the directory of the spec` });
+      problems.push({
+        severity: 'error',
+        at,
+        message: `'SPECROOT' cannot be defined: it is the directory of the spec`,
+      });
     }
     seen.set(name, at);
   }
@@ -222,7 +243,11 @@ function checkParameters(spec: Spec): Problem[] {
       hint: 'combination N takes the N-th value of every parameter, so all must have as many',
     }));
   if (first.values.length === 0) {
-    problems.push({ severity: 'warning', at: first.at, message: `parameter '${first.key}' has no values, so every step that uses it vanishes` });
+    problems.push({
+      severity: 'warning',
+      at: first.at,
+      message: `parameter '${first.key}' has no values, so every step that uses it vanishes`,
+    });
   }
   return problems;
 }
@@ -232,13 +257,25 @@ function checkBatch(spec: Spec, root: MappingNode): Problem[] {
   if (block === undefined) return [];
   const type = entry(block, 'type');
   if (type !== undefined && !schedulerTypes.includes(spec.batch.type)) {
-    return [{ severity: 'error', at: type.value.at, message: `unknown batch type '${spec.batch.type}'`, hint: `one of ${schedulerTypes.join(', ')}` }];
+    return [
+      {
+        severity: 'error',
+        at: type.value.at,
+        message: `unknown batch type '${spec.batch.type}'`,
+        hint: `one of ${schedulerTypes.join(', ')}`,
+      },
+    ];
   }
   if (spec.batch.type !== 'slurm' && spec.batch.type !== 'lsf') return [];
   // Maestro's adapters take these from the block without a default; they may be empty.
   return ['host', 'bank', 'queue']
     .filter((key) => !spec.batch.values.has(key))
-    .map((key) => ({ severity: 'error', at: block.at, message: `'${key}' is missing from batch`, hint: `${spec.batch.type} studies need it; it may be ""` }));
+    .map((key) => ({
+      severity: 'error',
+      at: block.at,
+      message: `'${key}' is missing from batch`,
+      hint: `${spec.batch.type} studies need it; it may be ""`,
+    }));
 }
 
 function mappingOf(node: MappingNode, name: string): MappingNode | undefined {

@@ -23,7 +23,9 @@ function toPlain(node: Node): unknown {
     case 'scalar': {
       const { value } = node;
       if (typeof value === 'bigint') return Number(value);
-      return value instanceof PyDate || value instanceof PyBytes || value instanceof PySet ? Symbol.for('python') : value;
+      return value instanceof PyDate || value instanceof PyBytes || value instanceof PySet
+        ? Symbol.for('python')
+        : value;
     }
   }
 }
@@ -31,7 +33,8 @@ function toPlain(node: Node): unknown {
 function toProblems(root: Node, issue: z.core.$ZodIssue): Problem[] {
   const found = follow(root, issue.path);
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(root, key, found, issue.path));
-  if (issue.path.length === 0) return [{ severity: 'error', at: found.at, message: `the specification ${issue.message}` }];
+  if (issue.path.length === 0)
+    return [{ severity: 'error', at: found.at, message: `the specification ${issue.message}` }];
   const name = String(issue.path.at(-1));
   const owner = ownerOf(root, issue.path.slice(0, -1));
   if (found.node === undefined) {
@@ -104,5 +107,7 @@ function describe(node: Node): string {
   const value = toPyValue(node);
   const shown = pyRepr(value);
   const type = typeNames.get(pyTypeName(value));
-  return value === null ? 'empty' : `${shown.length > 60 ? `${shown.slice(0, 57)}...` : shown}${type ? ` (${type})` : ''}`;
+  return value === null
+    ? 'empty'
+    : `${shown.length > 60 ? `${shown.slice(0, 57)}...` : shown}${type ? ` (${type})` : ''}`;
 }

@@ -312,6 +312,7 @@ function syntaxError(source: Indented, reason: string, offset: number): Fatal {
       'indent its lines further than the key it belongs to',
     );
   }
+  if (/^missed comma/.test(reason)) return fatal(offset, "a ',' or a closing bracket is missing before this");
   if (/^unknown escape|^expected hexadecimal/.test(reason)) {
     return fatal(
       offset,
@@ -365,13 +366,17 @@ function syntaxError(source: Indented, reason: string, offset: number): Fatal {
 const CORE = 'tag:yaml.org,2002:';
 const MERGE = `${CORE}merge`;
 const VALUE = `${CORE}value`;
-const KINDS: Readonly<Record<string, string>> = { seq: 'sequence', map: 'mapping', set: 'mapping' };
+const KINDS = new Map([
+  ['seq', 'sequence'],
+  ['map', 'mapping'],
+  ['set', 'mapping'],
+]);
 const SCALAR_TAGS = ['str', 'int', 'float', 'bool', 'null', 'timestamp', 'binary'];
 
 /** What kind of node a tag is for, or undefined if the tag is unknown. */
 function kindOf(tag: string): string | undefined {
   const name = tag.startsWith(CORE) ? tag.slice(CORE.length) : '';
-  return SCALAR_TAGS.includes(name) ? 'scalar' : KINDS[name];
+  return SCALAR_TAGS.includes(name) ? 'scalar' : KINDS.get(name);
 }
 
 type Tagged = Exclude<Event, DocumentEvent | { type: typeof EVENT_ID.POP | typeof EVENT_ID.ALIAS }>;

@@ -50,7 +50,11 @@ export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]):
     const { depends, funnels, workspaces } = links[i]!;
     for (const name of [...depends, ...funnels]) {
       if (name === step.name) {
-        problems.push({ severity: 'error', at: step.runAt('depends'), message: `step '${step.name}' depends on itself` });
+        problems.push({
+          severity: 'error',
+          at: step.runAt('depends'),
+          message: `step '${step.name}' depends on itself`,
+        });
       } else if (!first.has(name)) {
         problems.push(unknownStep(name, step, 'depends', first.keys()));
       }
@@ -88,7 +92,10 @@ function unknownStep(name: string, step: Step, key: string, known: Iterable<stri
  * An order of the steps in which everything a step is linked to comes before it, as near to the spec's order as that
  * allows. `cycle` names the steps of a cycle, if there is one. Does not recurse: chains may be of any length.
  */
-export function orderSteps(steps: readonly Step[], links: readonly StepLinks[]): { order: number[]; cycle?: readonly number[] } {
+export function orderSteps(
+  steps: readonly Step[],
+  links: readonly StepLinks[],
+): { order: number[]; cycle?: readonly number[] } {
   const indexOf = new Map(steps.map((step, i) => [step.name, i]));
   const targets = links.map(({ depends, funnels, workspaces }) =>
     [...depends, ...funnels, ...workspaces].map((name) => indexOf.get(name)).filter((i) => i !== undefined),

@@ -21,7 +21,11 @@ export interface DirectoryRules {
  * `run_study`). Unlike Maestro, which makes a directory called `~`, a leading `~/` is the home.
  */
 export function studyDirectory(spec: Spec, { outputPath, root, home, suffix }: DirectoryRules): string {
-  const resolve = (given: string) => path.posix.resolve(root, given.replace(/^~(?=\/|$)/, () => home));
+  const resolve = (given: string) =>
+    path.posix.resolve(
+      root,
+      given.replace(/^~(?=\/|$)/, () => home),
+    );
   if (outputPath !== '') return resolve(outputPath);
   const variable = spec.variables.find(({ name }) => name === 'OUTPUT_PATH');
   const base = resolve(variable === undefined ? '' : pyStr(variable.value));

@@ -6,7 +6,14 @@ import { checkSteps, linksOf, orderSteps, type StepLinks } from './dependencies.
 import type { Environment } from './environment.js';
 import type { StepGraph, StepInstance } from './graph.js';
 import { byteLength, longestName, safeName } from './names.js';
-import { applyCombination, byKey, combinationCount, combinationName, type Parameter, usedParameters } from './parameters.js';
+import {
+  applyCombination,
+  byKey,
+  combinationCount,
+  combinationName,
+  type Parameter,
+  usedParameters,
+} from './parameters.js';
 import { mapRun } from './values.js';
 
 export interface ExpandOptions {
@@ -40,7 +47,11 @@ export function expand(
 ): { graph: StepGraph | undefined; problems: readonly Problem[] } {
   const applied = spec.steps.map((step) => mapRun(step.run, (text) => environment.apply(text)));
   const links = applied.map((run) =>
-    linksOf({ depends: run.get('depends') as string[], cmd: run.get('cmd') as string, restart: run.get('restart') as string }),
+    linksOf({
+      depends: run.get('depends') as string[],
+      cmd: run.get('cmd') as string,
+      restart: run.get('restart') as string,
+    }),
   );
   const problems = [...checkNames(spec.steps, environment), ...checkSteps(spec.steps, links)];
   const { order, cycle } = orderSteps(spec.steps, links);
@@ -100,13 +111,20 @@ class Expansion {
   #addInstance(prepared: Prepared, combination: string, index: number | undefined): void {
     const { step, used } = prepared;
     const name = index === undefined ? step.name : `${step.name}_${combination}`;
-    const hash = index !== undefined && this.#options.hashWorkspaces ? createHash('md5').update(combination).digest('hex') : undefined;
-    const workspace = index === undefined ? safeName(step.name) : `${safeName(step.name)}/${safeName(hash ?? combination)}`;
+    const hash =
+      index !== undefined && this.#options.hashWorkspaces
+        ? createHash('md5').update(combination).digest('hex')
+        : undefined;
+    const workspace =
+      index === undefined ? safeName(step.name) : `${safeName(step.name)}/${safeName(hash ?? combination)}`;
     const substitute = (text: string) => (index === undefined ? text : applyCombination(text, this.#parameters, index));
     const run = new Map(mapRun(prepared.run, substitute));
     for (const key of ['cmd', 'restart']) {
       const own = this.#substituteWorkspaces(prepared, run.get(key) as string, index);
-      run.set(key, own.replaceAll('$(WORKSPACE)', () => this.#absolute(workspace)));
+      run.set(
+        key,
+        own.replaceAll('$(WORKSPACE)', () => this.#absolute(workspace)),
+      );
     }
     const instance: StepInstance = {
       index: this.steps.length,
@@ -119,7 +137,8 @@ class Expansion {
       workspace,
       run,
       runAt: step.runAt,
-      scheduled: this.#spec.batch.type !== 'local' && (truthy(run.get('nodes') ?? null) || truthy(run.get('procs') ?? null)),
+      scheduled:
+        this.#spec.batch.type !== 'local' && (truthy(run.get('nodes') ?? null) || truthy(run.get('procs') ?? null)),
       dependsOn: this.#dependencies(prepared, index),
     };
     this.#checkInstance(instance);
@@ -163,7 +182,10 @@ class Expansion {
     const sameName = this.#names.get(instance.name);
     const sameWorkspace = this.#workspaces.get(instance.workspace);
     if (sameName !== undefined) {
-      this.#error(instance, `'${instance.name}' is the name of an instance of both step '${sameName.step}' and step '${instance.step}'`);
+      this.#error(
+        instance,
+        `'${instance.name}' is the name of an instance of both step '${sameName.step}' and step '${instance.step}'`,
+      );
     } else if (sameWorkspace !== undefined) {
       this.#error(
         instance,
@@ -173,10 +195,11 @@ class Expansion {
     }
     // The longest name made from it: a restart script of a scheduled step, or an output with a long job id in it.
     if (byteLength(instance.jobName) + '.restart.slurm.sh'.length > longestName) {
-      this.#error(instance, `the name '${instance.name.slice(0, 40)}...' is too long for a file name`, 'use hash-workspaces, or shorter labels');
-    }
-    if (instance.jobName.includes('/')) {
-      this.#error(instance, `the name '${instance.name}' contains '/', so its script cannot be written`, 'use hash-workspaces, or a label without it');
+      this.#error(
+        instance,
+        `the name '${instance.name.slice(0, 40)}...' is too long for a file name`,
+        'use hash-workspaces, or shorter labels',
+      );
     }
     this.#names.set(instance.name, instance);
     this.#workspaces.set(instance.workspace, instance);
@@ -208,10 +231,16 @@ function checkNames(steps: readonly Step[], environment: Environment): Problem[]
     const directory = safeName(step.name);
     if (reserved.has(step.name)) return error(`a step cannot be called '${step.name}'`, 'the name is reserved');
     if (/^\.*$/.test(directory)) {
-      return error(`step '${step.name}' has no directory of its own`, 'a name needs letters, digits, `-`, `_`, or parentheses');
+      return error(
+        `step '${step.name}' has no directory of its own`,
+        'a name needs letters, digits, `-`, `_`, or parentheses',
+      );
     }
     if (environment.apply(step.name) !== step.name) {
-      return error(`the name of step '${step.name}' uses a variable`, 'names are not substituted, so nothing could depend on the step');
+      return error(
+        `the name of step '${step.name}' uses a variable`,
+        'names are not substituted, so nothing could depend on the step',
+      );
     }
     return [];
   });

@@ -15,7 +15,10 @@ export function mapText(value: PyValue, change: (text: string) => string): PyVal
 }
 
 /** `mapText` over the values of a step's run block. */
-export function mapRun(run: ReadonlyMap<string, PyValue>, change: (text: string) => string): ReadonlyMap<string, PyValue> {
+export function mapRun(
+  run: ReadonlyMap<string, PyValue>,
+  change: (text: string) => string,
+): ReadonlyMap<string, PyValue> {
   return new Map([...run].map(([key, value]): [string, PyValue] => [key, mapText(value, change)]));
 }
 
