@@ -6,6 +6,9 @@ import type { Problem } from '../spec/problem.js';
 /** GitHub shows this many annotations of a kind for a step, and drops the others. */
 const mostAnnotations = 10;
 
+/** Of a longer one GitHub shows so many characters. */
+const longestAnnotation = 4096;
+
 /** The log of an Actions job: a group for each phase, workflow commands for what is wrong. */
 export class ActionsLog implements Log {
   readonly #annotate: boolean;
@@ -50,17 +53,15 @@ export class ActionsLog implements Log {
     this.#command('warning', message, place && toProperties(place));
   }
 
-  #command(kind: 'error' | 'warning', message: string, properties?: core.AnnotationProperties): void {
-    const where = properties?.file === undefined ? '' : `${properties.file}:${properties.startLine}: `;
-    const title = properties?.title === undefined ? '' : `${properties.title}: `;
-    if (!this.#annotate && properties !== undefined) {
-      core.info(inert(`${where}${kind}: ${title}${message}`));
+  #command(kind: 'error' | 'warning', message: string, properties: core.AnnotationProperties = {}): void {
+    const placed = properties.file !== undefined;
+    if (placed && (!this.#annotate || ++this.#shown[kind] > mostAnnotations)) {
+      const title = properties.title === undefined ? '' : `${properties.title}: `;
+      core.info(inert(`${properties.file}:${properties.startLine}: ${kind}: ${title}${message}`));
       return;
     }
-    this.#shown[kind] += 1;
-    if (properties !== undefined && this.#shown[kind] > mostAnnotations)
-      core.info(inert(`${where}${kind}: ${title}${message}`));
-    else core[kind](printable(message).slice(0, 4096), properties);
+    const command = kind === 'error' ? core.error : core.warning;
+    command(printable(message).slice(0, longestAnnotation), properties);
   }
 }
 

@@ -5,10 +5,12 @@
  *
  * Accepted here, refused by PyYAML: tabs between tokens and within unquoted text; `?` within unquoted text in [] or {};
  * keys of more than 1024 characters; an escaped half of a surrogate pair (`"\ud800"`, which Python cannot write).
- * Refused here, accepted by PyYAML: aliases to a node that
- * contains them; `!!omap`, `!!pairs` and `!!python/…`; more than 500 levels; a lot of text through aliases.
+ * Refused here, accepted by PyYAML: aliases to a node that contains them; an alias or anchor with a `:` or `?` straight
+ * after it; `!!omap`, `!!pairs` and `!!python/…`; more than 500 levels; very much text, or much through aliases; many
+ * hundreds of lists and quoted texts that are indented less than their keys; a block of blank lines, the first of them
+ * longer than the indentation of a comment that follows.
  * Read differently: U+0085, U+2028 and U+2029 are text here and line breaks to PyYAML; `{?a: b}` has the key `?a` here
- * and `a` in PyYAML.
+ * and `a` in PyYAML; a document that is a block with an indentation indicator (`--- |2`) is indented by one less here.
  */
 import {
   type DocumentEvent,
@@ -67,6 +69,8 @@ const MAX_DEPTH = 500;
 /** How many nodes may be reached through aliases: far more than a study has, far fewer than fill the memory. */
 const MAX_EXPANDED = 100_000;
 const MAX_PROBLEMS = 100;
+/** In UTF-16 units: reading takes about a second for each million. */
+const MAX_LENGTH = 10_000_000;
 
 /**
  * Reads the one document of a text. Never throws, whatever the text.
@@ -129,6 +133,9 @@ interface Syntax {
 const NOT_ALLOWED = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 function parse(source: Source): Syntax {
+  if (source.text.length > MAX_LENGTH) {
+    throw new Fatal(source.positionAt(0), `more than ${MAX_LENGTH.toLocaleString('en')} characters`);
+  }
   const bad = NOT_ALLOWED.exec(source.text);
   if (bad) {
     const code = bad[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
@@ -343,11 +350,12 @@ function syntaxError(source: Indented, reason: string, offset: number): Fatal {
     return fatal(offset, 'text after a closing quote', 'put the whole value in quotes, and write a quote in it twice');
   }
   if (/^:(?:\s|$)/.test(after) || /may not be an implicit key|^expected ':'/.test(reason)) {
-    const above = /([^\r\n]*\S)\s*$/.exec(
-      /^[^:]*\S/.test(before) && !/^:/.test(after) ? text.slice(0, offset) : text.slice(0, lineStart),
-    );
-    const line = above?.[1] ?? '';
-    const start = above ? above.index + /^\s*/.exec(line)![0].length : offset;
+    // The line that is no pair: the one before the offset, unless what stands before the offset is on a line with it.
+    const ownLine = !/^:/.test(after) && /^[^:]*\S/.test(before);
+    const above = text.slice(0, ownLine ? offset : lineStart).trimEnd();
+    const aboveStart = above.lastIndexOf('\n') + 1;
+    const line = above.slice(aboveStart);
+    const start = aboveStart + line.length - line.trimStart().length;
     const key = /^\s*(?:-\s+)*([\w.-]+):[^\s:]/.exec(line)?.[1];
     if (key !== undefined) return fatal(start, `no space after the colon of '${key}:'`, 'put one there');
     if (!/^:/.test(after)) return fatal(start, 'this line is no `key: value`', 'write `key: value`');
@@ -553,7 +561,7 @@ class Composer {
       );
     }
     if (this.#anchors.has(name)) {
-      this.#error(at, `the anchor '&${name}' is defined twice`, 'give each anchor a name of its own');
+      this.#error(at, `the anchor '&${clip(name)}' is defined twice`, 'give each anchor a name of its own');
     }
     this.#anchors.set(name, null);
   }
@@ -569,8 +577,8 @@ class Composer {
     this.#cursor = end;
     const target = this.#anchors.get(name);
     if (!target) {
-      if (target === null) this.#error(at, `the alias '*${name}' is within the node that it stands for`);
-      else this.#error(at, `the alias '*${name}' stands for no anchor above it`, quoteIfText(name));
+      if (target === null) this.#error(at, `the alias '*${clip(name)}' is within the node that it stands for`);
+      else this.#error(at, `the alias '*${clip(name)}' stands for no anchor above it`, quoteIfText(name));
       const text = `*${name}`;
       const runs = [{ index: 0, offset: start - 1 }];
       const standIn = new Scalar(at, text, { text, runs }, 'plain', (offset) => this.#at(offset));
@@ -626,7 +634,7 @@ class Composer {
       const properties = Math.max(event.anchorEnd, event.tagEnd);
       if (properties !== -1) return { offset: properties, end: properties };
       // An empty node stands after the indicator that makes it one: `key:` or `-`.
-      const indicator = /(?:[ \t\r\n\]}]|(?<=\s)#[^\r\n]*)*(?:---|[-:?,])?/y;
+      const indicator = /(?:[ \t\r\n\]}]+|(?<=\s)#[^\r\n]*)*(?:---|[-:?,])?/y;
       indicator.lastIndex = this.#cursor;
       const end = Math.min(this.#cursor + (indicator.exec(text)?.[0].length ?? 0), text.length);
       return { offset: end, end };

@@ -381,7 +381,15 @@ describe('limits', () => {
     }
   });
 
+  it('stop a text of endless length', () => {
+    expect(error(' '.repeat(10_000_001))).toEqual(['more than 10,000,000 characters']);
+  });
+
   it.each([
+    ['blank lines', `a:${'\n'.repeat(5_000_000)}`],
+    ['a word', 'x'.repeat(5_000_000)],
+    ['a line that is no pair', `a: b\n${'x '.repeat(500_000)}`],
+    ['a quoted word', `"${'x'.repeat(5_000_000)}\n"`],
     ['tabs', '\t'.repeat(100_000)],
     ['quotes', '"'.repeat(100_001)],
     ['an open quote', `"${'\\'.repeat(100_001)}`],
