@@ -20,7 +20,11 @@ inputs:
 ${inputNames
   .map((name) => {
     const byDefault = defaultOf(name);
-    const lines = [`  ${name}:`, `    description: ${yamlText(descriptionOf(name))}`, `    required: ${byDefault === undefined}`];
+    const lines = [
+      `  ${name}:`,
+      `    description: ${yamlText(descriptionOf(name))}`,
+      `    required: ${byDefault === undefined}`,
+    ];
     return [...lines, ...(byDefault === undefined ? [] : [`    default: ${JSON.stringify(byDefault)}`])].join('\n');
   })
   .join('\n')}
@@ -64,7 +68,9 @@ const files = {
   'README.md': fill(fill(read('README.md'), 'inputs', inputTable), 'outputs', outputTable),
 };
 
-const stale = Object.entries(files).filter(([name, text]) => !fs.existsSync(new URL(name, root)) || read(name) !== text);
+const stale = Object.entries(files).filter(
+  ([name, text]) => !fs.existsSync(new URL(name, root)) || read(name) !== text,
+);
 if (process.argv.includes('--check')) {
   for (const [name] of stale) console.error(`${name} is not what src/inputs.ts says: run npm run generate`);
   process.exit(stale.length > 0 ? 1 : 0);
