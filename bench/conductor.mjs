@@ -1,0 +1,94 @@
+// What the conductor costs per event, from 100 to 100,000 steps, on a scheduler that does nothing: each job is submitted,
+// started and ended at once. The cost must not grow with the study.
+import { conduct } from '../build/conductor/conductor.js';
+
+const sizes = [100, 1_000, 10_000, 100_000];
+const eventsPerStep = 3;
+
+/** Dependencies of step `i` of `n`. */
+const shapes = {
+  chain: (i) => (i === 0 ? [] : [i - 1]),
+  'fan and funnel': (i, n) => (i === 0 ? [] : i === n - 1 ? Array.from({ length: n - 2 }, (_, k) => k + 1) : [0]),
+  'layers of 10, 3 dependencies each': (i) => {
+    const layer = Math.floor(i / 10) - 1;
+    return layer < 0 ? [] : [i % 10, (i + 3) % 10, (i + 7) % 10].map((k) => layer * 10 + k).sort((a, b) => a - b);
+  },
+};
+
+function makeGraph(dependsOn, n) {
+  const run = new Map([['restart', '']]);
+  const at = { file: 'bench', line: 1, column: 1 };
+  return {
+    steps: Array.from({ length: n }, (_, index) => ({
+      index,
+      name: `step_${index}`,
+      jobName: `step_${index}`,
+      step: 'step',
+      at,
+      params: {},
+      workspace: `step/${index}`,
+      run,
+      scheduled: true,
+      dependsOn: dependsOn(index, n),
+    })),
+  };
+}
+
+/** Reports on a later turn of the event loop, as a real scheduler does, many jobs at a time. */
+function instantScheduler(listener) {
+  let jobs = [];
+  const tell = () => {
+    const batch = jobs;
+    jobs = [];
+    for (const { step, attempt } of batch) {
+      const base = { step: step.index, attempt, at: 0 };
+      listener({ ...base, type: 'submitted', id: '1' });
+      listener({ ...base, type: 'started' });
+      listener({ ...base, type: 'ended', outcome: { result: 'completed', exitCode: 0, signal: null, note: '' } });
+    }
+  };
+  return {
+    submit(job) {
+      if (jobs.push(job) === 1) setImmediate(tell);
+    },
+    cancel() {},
+    outputs: () => ({ stdout: '', stderr: '' }),
+  };
+}
+
+const policy = { throttle: 0, localJobs: 4, submissionAttempts: 1, restartLimit: 1, allowsFailure: () => false };
+const clock = { now: () => 0, after: () => () => {}, random: () => 0 };
+
+async function microsecondsPerEvent(dependsOn, n) {
+  const graph = makeGraph(dependsOn, n);
+  const scripts = graph.steps.map(({ workspace }) => ({ main: { path: `${workspace}/script.sh`, text: '' }, restart: null }));
+  const begin = performance.now();
+  const machine = await conduct({
+    graph,
+    scripts,
+    policy,
+    clock,
+    schedulers: (listener) => ({ local: instantScheduler(listener), batch: instantScheduler(listener) }),
+  });
+  const elapsed = performance.now() - begin;
+  if (machine.counts.get('FINISHED') !== n) throw new Error('not all steps finished');
+  return (elapsed * 1000) / (n * eventsPerStep);
+}
+
+const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+export default async function bench() {
+  for (const [shape, dependsOn] of Object.entries(shapes)) {
+    // The engine compiles what is hot: before that is done, small studies would look slow.
+    for (let i = 0; i < 30; i++) await microsecondsPerEvent(dependsOn, 1_000);
+    const costs = [];
+    for (const n of sizes) {
+      const repeats = Math.max(5, Math.min(51, Math.round(200_000 / n)));
+      const runs = [];
+      for (let i = 0; i < repeats; i++) runs.push(await microsecondsPerEvent(dependsOn, n));
+      costs.push(median(runs));
+    }
+    const cells = sizes.map((n, i) => `${n}: ${costs[i].toFixed(2)} us (x${(costs[i] / costs[0]).toFixed(2)})`);
+    console.log(`${shape.padEnd(36)} ${cells.join('   ')}`);
+  }
+}

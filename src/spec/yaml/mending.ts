@@ -1,0 +1,138 @@
+import { type Event, parseEvents, YAMLException } from 'js-yaml';
+import { type Position, Source } from '../source.js';
+
+/** Deeper than PyYAML gets within Python's recursion limit of 1000. */
+export const MAX_DEPTH = 500;
+
+/** js-yaml's events, or why there are none. */
+export function tryParse(text: string): Event[] | { reason: string; offset: number } {
+  try {
+    return parseEvents(text, { maxDepth: MAX_DEPTH });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) return { reason: String(error), offset: 0 };
+    return { reason: error.reason, offset: error.mark?.position ?? 0 };
+  }
+}
+
+/** What js-yaml says when a text breaks off within brackets or quotes. */
+export const UNFINISHED = /^(?:unexpected end of the stream within a (?:flow|single|double)|deficient indentation)/;
+
+/** The bracket or quote within which the text breaks off at `end`: the outermost one, as indentation is the block's. */
+export function openerBefore(text: string, end: number): { offset: number; cost: number } | undefined {
+  let cost = 0;
+  for (let offset = end - 1, tries = 0; offset >= 0 && tries < 200; offset--) {
+    if (!'[{"\''.includes(text[offset]!)) continue;
+    const before = tryParse(text.slice(0, offset));
+    cost += offset;
+    tries++;
+    if (Array.isArray(before) || !UNFINISHED.test(before.reason)) return { offset, cost };
+  }
+  return undefined;
+}
+
+/**
+ * The source with spaces put before some lines. PyYAML does not care how lines within brackets and quotes are indented
+ * (scanner.py, unwind_indent and scan_flow_scalar); js-yaml wants them deeper than the block around them. As those
+ * spaces mean nothing, adding them changes no value.
+ */
+export class Indented {
+  readonly #source: Source;
+  #current: Source;
+  /** By line: how many columns it has more than the file's. */
+  readonly #added = new Map<number, number>();
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#current = source;
+    if (source.text.startsWith('\ufeff')) this.#added.set(1, 1); // editors do not count it either
+  }
+
+  get text(): string {
+    return this.#current.text;
+  }
+
+  positionAt(offset: number): Position {
+    const { file, line, column } = this.#current.positionAt(offset);
+    return { file, line, column: Math.max(1, column - (this.#added.get(line) ?? 0)) };
+  }
+
+  /**
+   * Puts a space before a comment that follows a quote, bracket or comma at once, which PyYAML reads too (scanner.py,
+   * scan_to_next_token). False if that is not what is wrong at `offset`. Nothing but the comment moves.
+   */
+  separateComment(offset: number): boolean {
+    const { text } = this;
+    if (text[offset] !== '#' || !/["'\]},]/.test(text[offset - 1] ?? '')) return false;
+    this.#current = new Source(this.#source.file, `${text.slice(0, offset)} ${text.slice(offset)}`);
+    return true;
+  }
+
+  /** Indents what the bracket or quote at `opener` holds. False if that cannot help or would take too much memory. */
+  indent(opener: number, failure: number): boolean {
+    const end = endOfFlow(this.text, opener);
+    if (end === undefined || end < failure) return false;
+    const head = this.text.slice(0, opener);
+    // No block collection starts further right than the blanks, dashes, question marks and colons of its line.
+    let width = 0;
+    for (const [index, line] of head.split('\n').entries()) {
+      const start = /^\s*(?:[-?:]\s+)*/.exec(line)![0].length - (this.#added.get(index + 1) ?? 0);
+      width = Math.max(width, start);
+    }
+    const first = this.#current.positionAt(opener).line;
+    const lines = this.text.slice(opener, end).split('\n');
+    if (lines.length * (width + 1) > 1_000_000) return false;
+    const mended = lines.map((line, index) => {
+      const isMarker = /^(?:---|\.\.\.)(?:\s|$)/.test(line);
+      if (index === 0 || isMarker || this.#added.has(first + index)) return line;
+      this.#added.set(first + index, width + 1);
+      return ' '.repeat(width + 1) + line;
+    });
+    const text = head + mended.join('\n') + this.text.slice(end);
+    if (text.length === this.text.length) return false;
+    this.#current = new Source(this.#source.file, text);
+    return true;
+  }
+}
+
+/** The offset after the flow collection or quoted text that starts at `start`, or undefined if it never ends. */
+export function endOfFlow(text: string, start: number): number | undefined {
+  let depth = 0;
+  // A quote opens quoted text only where a value can start: within unquoted text it is part of it. So is a `#`, unless
+  // there is a blank before it.
+  let valueStarts = true;
+  let inText = false;
+  for (let offset = start; offset < text.length; ) {
+    const character = text[offset]!;
+    if (valueStarts && (character === '"' || character === "'")) {
+      const end = endOfQuoted(text, offset);
+      if (end === undefined) return undefined;
+      offset = end;
+      valueStarts = false;
+      inText = false;
+    } else if (character === '#' && (!inText || /\s/.test(text[offset - 1]!))) {
+      const end = text.indexOf('\n', offset);
+      offset = end === -1 ? text.length : end;
+    } else {
+      if (/[[{]/.test(character)) depth++;
+      if (/[\]}]/.test(character)) depth--;
+      if (!/\s/.test(character)) {
+        const separates = /[:?]/.test(character) && /[\s,[\]{}'"]/.test(text[offset + 1] ?? '');
+        valueStarts = separates || /[[{,]/.test(character);
+        inText = !separates && !/[[\]{},]/.test(character);
+      }
+      offset++;
+    }
+    if (depth === 0) return offset;
+  }
+  return undefined;
+}
+
+function endOfQuoted(text: string, start: number): number | undefined {
+  const quote = text[start];
+  for (let offset = start + 1; offset < text.length; offset++) {
+    if (quote === '"' && text[offset] === '\\') offset++;
+    else if (text[offset] === quote && (quote === '"' || text[offset + 1] !== quote)) return offset + 1;
+    else if (text[offset] === quote) offset++;
+  }
+  return undefined;
+}

@@ -1,0 +1,81 @@
+import { Fatal } from './fatal.js';
+import { endOfFlow, type Indented, MAX_DEPTH, openerBefore, UNFINISHED } from './mending.js';
+
+/** js-yaml's error in the words of someone who wants to mend a study. */
+export function syntaxError(source: Indented, reason: string, offset: number): Fatal {
+  const { text } = source;
+  const fatal = (at: number, message: string, hint?: string) => new Fatal(source.positionAt(at), message, hint);
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
+  const before = text.slice(lineStart, offset);
+  const after = /[^\r\n]*/y.exec(text.slice(offset))![0];
+
+  const tab = /^[ \t]*/.exec(before + after)![0].indexOf('\t');
+  if (tab !== -1) return fatal(lineStart + tab, 'a tab is used for indentation', 'indent with spaces');
+  if (/exceeded maxDepth/.test(reason)) return fatal(offset, `more than ${MAX_DEPTH} levels of nesting`);
+  if (/^name of an (?:alias|anchor) node/.test(reason)) {
+    return fatal(offset - 1, `a value cannot start with '${text[offset - 1]}'`, 'put the value in quotes');
+  }
+  if (UNFINISHED.test(reason)) {
+    const opener = openerBefore(text, offset);
+    const what = /['"]/.test(text[opener?.offset ?? offset] ?? '') ? 'quote' : 'bracket';
+    if (opener && endOfFlow(text, opener.offset) === undefined) {
+      return fatal(
+        opener.offset,
+        `this ${what} is never closed`,
+        `close it, or put text with a ${what} in it in quotes`,
+      );
+    }
+    return fatal(
+      offset,
+      `the text within this ${what} breaks off`,
+      'indent its lines further than the key it belongs to',
+    );
+  }
+  if (/^missed comma/.test(reason)) return fatal(offset, "a ',' or a closing bracket is missing before this");
+  if (/^unknown escape|^expected hexadecimal/.test(reason)) {
+    return fatal(
+      offset,
+      'a \\ in double quotes starts an escape, and this is none',
+      'use single quotes, or write \\\\',
+    );
+  }
+  // Where an indentation or a document is wrong, js-yaml has read a value and cannot place what follows it.
+  if (/^[%@`]/.test(after) && /(?:^|[-:?,[{])\s*$/.test(before)) {
+    return fatal(offset, `a value cannot start with '${after[0]}'`, 'put the value in quotes');
+  }
+  if (/^:(?:\s|$)/.test(after) && /:\s|["']\s*$/.test(before)) {
+    return fatal(offset, "a ':' followed by a blank in unquoted text", 'put the whole value in quotes');
+  }
+  if (/^(?:-|\?)(?:\s|$)/.test(after) && /:\s+$/.test(before)) {
+    return fatal(
+      offset,
+      `a '${after[0]}' cannot follow a key on its line`,
+      'start a new line, or put the value in quotes',
+    );
+  }
+  if (/["']\s*$/.test(before)) {
+    const opener = openerBefore(text, text.slice(0, offset).trimEnd().length - 1);
+    const line = source.positionAt(offset).line;
+    if (opener && source.positionAt(opener.offset).line !== line) {
+      return fatal(opener.offset, `this quote is closed on line ${line}, with more text behind it`, 'close it');
+    }
+    return fatal(offset, 'text after a closing quote', 'put the whole value in quotes, and write a quote in it twice');
+  }
+  if (/^:(?:\s|$)/.test(after) || /may not be an implicit key|^expected ':'/.test(reason)) {
+    // The line that is no pair: the one before the offset, unless what stands before the offset is on a line with it.
+    const ownLine = !/^:/.test(after) && /^[^:]*\S/.test(before);
+    const above = text.slice(0, ownLine ? offset : lineStart).trimEnd();
+    const aboveStart = above.lastIndexOf('\n') + 1;
+    const line = above.slice(aboveStart);
+    const start = aboveStart + line.length - line.trimStart().length;
+    const key = /^\s*(?:-\s+)*([\w.-]+):[^\s:]/.exec(line)?.[1];
+    if (key !== undefined) return fatal(start, `no space after the colon of '${key}:'`, 'put one there');
+    if (!/^:/.test(after)) return fatal(start, 'this line is no `key: value`', 'write `key: value`');
+    return fatal(offset, 'a key where the text of the line above goes on', 'indent it like the keys beside it');
+  }
+  if (/indentation/.test(reason) && /^\s*$/.test(before)) {
+    return fatal(offset, 'the indentation of this line fits no line above it', 'indent it like the entries beside it');
+  }
+  if (/^end of the stream/.test(reason)) return fatal(offset, 'text after the end of the document');
+  return fatal(offset, reason);
+}
