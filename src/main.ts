@@ -12,6 +12,8 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => cancel.abort(`cancelled by ${signal}`));
   }
+  // Whoever reads the log may go away; the study does not stop for that.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const surroundings = { environment: process.env, workingDirectory: process.cwd(), cancel: cancel.signal };
   if (args.length > 0 || process.env.GITHUB_ACTIONS !== 'true') return commandLine(args, surroundings);
   // Loaded only where it is needed: GitHub's toolkit takes as long to load as all the rest.
@@ -19,12 +21,16 @@ async function main(): Promise<number> {
   return action(surroundings);
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = 1;
-  },
-);
+function fail(error: unknown): void {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = 1;
+}
+
+process.on('uncaughtException', (error) => {
+  fail(error);
+  process.exit();
+});
+
+main().then((code) => {
+  process.exitCode = code;
+}, fail);

@@ -32,7 +32,6 @@ class Conductor {
   readonly #options: ConductorOptions;
   readonly #machine: StudyMachine;
   readonly #schedulers: { readonly local: Scheduler; readonly batch: Scheduler | undefined };
-  readonly #jobs = new Map<number, Job>();
   readonly #timers = new Set<() => void>();
   readonly #events = new Queue<StudyEvent>();
   readonly #resolve: (machine: StudyMachine) => void;
@@ -85,15 +84,11 @@ class Conductor {
   }
 
   #carryOut(command: Exclude<Command, { type: 'cancel' }>): void {
-    const { graph, scripts, clock } = this.#options;
+    const { clock } = this.#options;
     switch (command.type) {
-      case 'submit': {
-        const script = scripts[command.step]![command.script]!;
-        const job: Job = { step: graph.steps[command.step]!, attempt: command.attempt, script: script.path };
-        this.#jobs.set(command.step, job);
-        this.#schedulerOf(command.step).submit(job);
+      case 'submit':
+        this.#schedulerOf(command.step).submit(this.#job(command.step));
         return;
-      }
       case 'wait': {
         const stop = clock.after(backOff(command.failures, clock.random()), () => {
           this.#timers.delete(stop);
@@ -105,10 +100,17 @@ class Conductor {
   }
 
   #cancel(steps: readonly number[]): void {
-    const jobs = steps.map((step) => this.#jobs.get(step)!);
+    const jobs = steps.map((step) => this.#job(step));
     const [scheduled, local] = [jobs.filter((job) => job.step.scheduled), jobs.filter((job) => !job.step.scheduled)];
     if (local.length > 0) this.#schedulers.local.cancel(local);
     if (scheduled.length > 0) this.#schedulers.batch!.cancel(scheduled);
+  }
+
+  /** A step's present job, as its scheduler knows it. */
+  #job(step: number): Job {
+    const { graph, scripts } = this.#options;
+    const { attempt, script } = this.#machine.steps[step]!.jobs.at(-1)!;
+    return { step: graph.steps[step]!, attempt, script: scripts[step]![script]!.path };
   }
 
   #schedulerOf(step: number): Scheduler {

@@ -13,7 +13,6 @@ export class StatusFile {
   readonly #host: Host;
   readonly #path: string;
   readonly #graph: StepGraph;
-  readonly #records: readonly StepRecord[];
   readonly #clock: Clock;
   readonly #order: readonly number[];
   readonly #interval: number;
@@ -21,12 +20,12 @@ export class StatusFile {
   #stopTimer: (() => void) | undefined;
   #writing: Promise<void> = Promise.resolve();
   #failure: string | undefined;
+  #records: readonly StepRecord[] | undefined;
 
-  constructor(host: Host, studyPath: string, graph: StepGraph, records: readonly StepRecord[], clock: Clock) {
+  constructor(host: Host, studyPath: string, graph: StepGraph, clock: Clock) {
     this.#host = host;
     this.#path = `${studyPath}/status.csv`;
     this.#graph = graph;
-    this.#records = records;
     this.#clock = clock;
     this.#order = statusOrder(graph);
     this.#interval = Math.max(1000, graph.steps.length);
@@ -37,8 +36,9 @@ export class StatusFile {
     return this.#failure;
   }
 
-  /** Something changed: write soon. */
-  changed(): void {
+  /** Something changed: write soon. The records are read then. */
+  changed(records: readonly StepRecord[]): void {
+    this.#records = records;
     if (this.#stopTimer !== undefined) return;
     const wait = Math.max(0, this.#lastWrite + this.#interval - this.#clock.now());
     this.#stopTimer = this.#clock.after(wait, () => {
@@ -55,14 +55,12 @@ export class StatusFile {
   }
 
   #write(): void {
+    const records = this.#records;
+    if (records === undefined) return;
     this.#lastWrite = this.#clock.now();
     this.#writing = this.#writing.then(async () => {
       try {
-        await replaceFile(
-          this.#host,
-          this.#path,
-          statusCsv(this.#graph, this.#records, this.#order, this.#clock.now()),
-        );
+        await replaceFile(this.#host, this.#path, statusCsv(this.#graph, records, this.#order, this.#clock.now()));
         this.#failure = undefined;
       } catch (error) {
         // The file is for people; the study goes on without it.

@@ -56,7 +56,7 @@ async function send(stdin: NodeJS.WritableStream, files: Iterable<HostFile>): Pr
 /** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
 export async function replaceFile(host: Host, path: string, text: string): Promise<void> {
   const temporary = quote(`${path}.new`);
-  await mustRun(host, `cannot write ${path}`, `cat > ${temporary} && mv -f ${temporary} ${quote(path)}`, text);
+  await mustRun(host, `cannot write ${path}`, `cat > ${temporary} && mv -f -- ${temporary} ${quote(path)}`, text);
 }
 
 /** Exit status of the commands below for "it is there already". */

@@ -28,8 +28,8 @@ export interface StepResult {
   readonly outputs: { readonly stdout: string; readonly stderr: string } | null;
   /** The names of the instances that it waited for. */
   readonly dependsOn: readonly string[];
-  /** The end of its stderr, if it failed and was read. */
-  readonly errorTail?: string;
+  /** The end of its stderr, if it failed; '' if there is none. */
+  readonly errorTail: string;
 }
 
 /** Why a step is in its state, with what the policy makes of it. */

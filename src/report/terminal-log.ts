@@ -14,11 +14,14 @@ export class TerminalLog implements Log {
   readonly #out: TextStream;
   readonly #err: TextStream;
   #live: (() => string) | undefined;
-  #drawn = 0;
+  readonly #now: () => number;
+  #drawn = Number.NEGATIVE_INFINITY;
 
-  constructor(out: TextStream, err: TextStream) {
+  /** @param now milliseconds, from whenever */
+  constructor(out: TextStream, err: TextStream, now: () => number = Date.now) {
     this.#out = out;
     this.#err = err;
+    this.#now = now;
   }
 
   phase(_title: string): void {}
@@ -31,7 +34,7 @@ export class TerminalLog implements Log {
   live(text: (() => string) | undefined): void {
     this.#live = this.#out.isTTY && this.#err.isTTY ? text : undefined;
     if (text === undefined) this.#erase();
-    else if (Date.now() - this.#drawn > 100) this.#draw();
+    else if (this.#now() - this.#drawn > 100) this.#draw();
   }
 
   problem(problem: Problem): void {
@@ -39,11 +42,11 @@ export class TerminalLog implements Log {
   }
 
   error(message: string, place?: Place): void {
-    this.#print(this.#err, `${prefix(place)}error: ${message}`);
+    this.#print(this.#err, complaint('error', message, place));
   }
 
   warning(message: string, place?: Place): void {
-    this.#print(this.#err, `${prefix(place)}warning: ${message}`);
+    this.#print(this.#err, complaint('warning', message, place));
   }
 
   #print(stream: TextStream, text: string): void {
@@ -54,15 +57,21 @@ export class TerminalLog implements Log {
 
   #draw(): void {
     if (this.#live === undefined) return;
-    this.#drawn = Date.now();
+    this.#drawn = this.#now();
     this.#err.write(`\r\u001b[K${oneLine(this.#live()).slice(0, (this.#err.columns ?? 80) - 1)}`);
   }
 
   #erase(): void {
-    if (this.#err.isTTY && this.#drawn > 0) this.#err.write('\r\u001b[K');
+    if (this.#err.isTTY && this.#drawn > Number.NEGATIVE_INFINITY) this.#err.write('\r\u001b[K');
   }
 }
 
-function prefix(place: Place | undefined): string {
-  return place === undefined ? '' : `${place.at.file}:${place.at.line}: ${place.title}\n`;
+/** With a place, `FILE:LINE: error: title`, and the message below it. */
+function complaint(kind: string, message: string, place: Place | undefined): string {
+  if (place === undefined) return `${kind}: ${message}`;
+  const { at, title } = place;
+  return [
+    `${at.file}:${at.line}: ${kind}: ${oneLine(title)}`,
+    ...message.split('\n').map((line) => `    ${line}`),
+  ].join('\n');
 }

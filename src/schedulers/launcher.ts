@@ -46,7 +46,9 @@ fi
 # A signal to the whole job must not keep its end from being written down. Handlers, unlike ignored signals, are not
 # inherited, so the script gets every signal as it would without us.
 trap : HUP INT QUIT TERM USR1 USR2 XCPU
-"$script"
+# Nor must what this shell says of a script that was killed come between the script's own last words.
+exec 4>&2 2> /dev/null
+"$script" 2>&4 4>&-
 status=$?
 echo "$status \${EPOCHREALTIME:-$(date +%s)}" > "$mine" && mv -f -- "$mine" "$claim.$task.exit"
 exit "$status"

@@ -1,0 +1,63 @@
+import type { StepRecord, StudyStatus } from '../conductor/state.js';
+import { readTails } from '../hosts/files.js';
+import type { Host } from '../hosts/host.js';
+import type { Plan } from '../plan.js';
+import type { Scheduler } from '../schedulers/scheduler.js';
+import { tailText } from './plain-text.js';
+import { failedItself, type StepResult, type StudyResults } from './results.js';
+
+/** How a study ended, as far as the conductor tells. */
+export interface Ending {
+  readonly status: StudyStatus;
+  /** By the index of the instance. */
+  readonly records: readonly StepRecord[];
+  /** What ran the local steps; undefined if nothing ran. */
+  readonly scheduler: Scheduler | undefined;
+  readonly started: number;
+  readonly ended: number;
+}
+
+/** Of so many failures the end of stderr is read: so many lines, of so many bytes. */
+const tails = { failures: 50, lines: 40, bytes: 16 * 1024 };
+
+/** Puts together what the reports say, the last words of failed steps included. */
+export async function collectResults(host: Host, plan: Plan, ending: Ending, specShown: string): Promise<StudyResults> {
+  const { spec, places, graph, scripts } = plan;
+  const { status, records, scheduler, started, ended } = ending;
+  const steps = graph.steps.map((step): StepResult => {
+    const record = records[step.index]!;
+    const id = record.jobs.at(-1)?.id ?? '';
+    return {
+      step,
+      record,
+      scripts: scripts[step.index]!,
+      outputs: id === '' || scheduler === undefined ? null : scheduler.outputs(step, id),
+      dependsOn: step.dependsOn.map((index) => graph.steps[index]!.name),
+      errorTail: '',
+    };
+  });
+  return {
+    status,
+    name: spec.name,
+    description: spec.description,
+    path: places.studyPath,
+    spec: specShown,
+    host: host.name,
+    scheduler: spec.batch.type,
+    fluxUri: null,
+    started,
+    ended,
+    steps: await withErrorTails(host, places.studyPath, steps),
+  };
+}
+
+async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
+  const failed = steps.filter((result) => failedItself(result) && result.outputs !== null).slice(0, tails.failures);
+  const read = await readTails(
+    host,
+    failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`),
+    tails.bytes,
+  );
+  const texts = new Map(failed.map((result, i) => [result, read[i] ? tailText(read[i], tails.lines) : '']));
+  return steps.map((result) => ({ ...result, errorTail: texts.get(result) ?? '' }));
+}

@@ -1,0 +1,300 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { StudyEvent } from '../../src/conductor/events.js';
+import { StudyMachine, type Transition } from '../../src/conductor/machine.js';
+import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
+import { isFailure, isOver, type StepState } from '../../src/conductor/state.js';
+import type { JobResult } from '../../src/schedulers/scheduler.js';
+import type { StepGraph } from '../../src/study/graph.js';
+import { graphOf, policyOf, type Shape } from '../support/graphs.js';
+
+const finalStates: readonly StepState[] = ['FINISHED', 'FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED'];
+
+const shapes = fc
+  .array(
+    fc.record({
+      scheduled: fc.boolean(),
+      restart: fc.boolean(),
+      mayFail: fc.boolean(),
+      /** For each earlier step, counted back, whether this one waits for it. */
+      after: fc.array(fc.integer({ min: 0, max: 3 }).map((roll) => roll === 0)),
+    }),
+    { minLength: 1, maxLength: 12 },
+  )
+  .map((steps) =>
+    steps.map((step, index): Shape & { mayFail: boolean } => ({
+      ...step,
+      name: `s${index}`,
+      after: step.after.slice(0, index).flatMap((waits, back) => (waits ? [`s${index - 1 - back}`] : [])),
+    })),
+  );
+
+const limits = fc.record({
+  throttle: fc.integer({ min: 0, max: 3 }),
+  localJobs: fc.integer({ min: 1, max: 3 }),
+  submissionAttempts: fc.integer({ min: 1, max: 3 }),
+  restartLimit: fc.integer({ min: 0, max: 2 }),
+});
+
+/** What happens next, chosen from what can: by number, whatever there is to choose from. */
+const choices = fc.array(fc.record({ pick: fc.nat(), how: fc.nat(), stale: fc.nat({ max: 3 }) }), { maxLength: 80 });
+
+/** A job as a scheduler knows it. */
+interface Job {
+  readonly step: number;
+  readonly attempt: number;
+  stage: 'asked' | 'submitted' | 'started';
+}
+
+/**
+ * The world around a machine, which does only what a scheduler, the conductor's timers and its user can do; and what
+ * must be true of the machine whatever they do.
+ */
+class World {
+  readonly events: StudyEvent[] = [];
+  readonly transitions: Transition[] = [];
+  readonly machine: StudyMachine;
+  readonly #graph: StepGraph;
+  readonly #policy: Policy;
+  readonly #jobs: Job[] = [];
+  readonly #waiting = new Set<number>();
+  readonly #attempts = new Map<number, number>();
+  #cancelled = false;
+  #now = 0;
+
+  constructor(graph: StepGraph, policy: Policy) {
+    this.#graph = graph;
+    this.#policy = policy;
+    this.machine = new StudyMachine(graph, policy);
+    this.tell({ type: 'begin', at: 0 });
+  }
+
+  /** One legal thing happens. Without a choice everything goes well, so that the study ends. */
+  step(pick = 0, how = 0): void {
+    this.#now += 1;
+    const at = this.#now;
+    const waiting = [...this.#waiting];
+    const chosen = pick % (this.#jobs.length + waiting.length + (pick % 29 === 28 ? 1 : 0));
+    if (chosen === this.#jobs.length + waiting.length) {
+      this.#cancelled = true;
+      this.tell({ type: 'cancel', at, reason: 'enough' });
+    } else if (chosen >= this.#jobs.length) {
+      const step = waiting[chosen - this.#jobs.length]!;
+      this.#waiting.delete(step);
+      this.tell({ type: 'wake', step, at });
+    } else this.#advance(this.#jobs[chosen]!, at, how);
+  }
+
+  /** Somebody repeats himself, or is late. */
+  stale(pick: number): void {
+    const event = this.events[pick % this.events.length]!;
+    if (event.type === 'begin' || event.type === 'not-submitted') return;
+    if (event.type === 'wake' && this.#waiting.has(event.step)) return;
+    if (event.type === 'submitted' || event.type === 'started' || event.type === 'ended' || event.type === 'wake') {
+      const before = structuredClone(this.machine.steps);
+      expect(this.machine.handle(event)).toEqual({ commands: [], changed: [] });
+      expect(this.machine.steps).toEqual(before);
+    }
+  }
+
+  tell(event: StudyEvent): void {
+    const before = this.machine.steps.map(({ state }) => state);
+    const transition = this.machine.handle(event);
+    this.events.push(event);
+    this.transitions.push(transition);
+    for (const command of transition.commands) {
+      if (command.type === 'submit') this.#onSubmit(command.step, command.attempt, command.script);
+      else if (command.type === 'wait') this.#waiting.add(command.step);
+      else expect(this.#jobs).toContainEqual(expect.objectContaining({ step: command.step, attempt: command.attempt }));
+    }
+    if (this.#cancelled) this.#waiting.clear();
+    this.#checkChanged(before, transition);
+    this.#checkCounts();
+    this.#checkLimits();
+    this.#checkNothingIsForgotten();
+  }
+
+  /** What must be true at the end. */
+  checkEnd(): void {
+    const { steps } = this.machine;
+    expect(steps.map(({ state }) => state).filter((state) => !finalStates.includes(state))).toEqual([]);
+    for (const step of this.#graph.steps) {
+      const record = steps[step.index]!;
+      const dependencies = step.dependsOn.map((index) => steps[index]!);
+      const last = record.jobs.at(-1);
+      expect(record.state === 'FINISHED', `${step.name} is FINISHED`).toBe(last?.result === 'completed');
+      if (dependencies.some(({ state }) => state !== 'FINISHED')) {
+        expect(record.jobs, `${step.name} could not run`).toEqual([]);
+        expect(['FAILED', 'CANCELLED'], step.name).toContain(record.state);
+      }
+      if (record.state === 'FAILED' && last === undefined) {
+        expect(dependencies.some(({ state }) => isFailure(state)), `${step.name} had a failed dependency`).toBe(true);
+      }
+      // What is tolerated can be read from the end alone: the order in which things failed makes no difference. Only of a
+      // step that both a failure and a cancellation kept from running nothing is said.
+      const failed = dependencies.filter(({ state }) => isFailure(state));
+      const named = this.#policy.allowsFailure(step);
+      if (steps.every(({ state }) => state !== 'CANCELLED')) {
+        const excused = named || (failed.length > 0 && failed.every(({ tolerated }) => tolerated));
+        expect([step.name, record.tolerated]).toEqual([step.name, isFailure(record.state) && excused]);
+      }
+      const limit = this.#policy.restartLimit === 0 ? Number.POSITIVE_INFINITY : this.#policy.restartLimit;
+      expect(record.restarts).toBeLessThanOrEqual(limit);
+      expect(record.jobs.filter(({ result }) => result === 'node-failure').length).toBeLessThanOrEqual(nodeFailureLimit + 1);
+    }
+  }
+
+  #advance(job: Job, at: number, how: number): void {
+    const base = { step: job.step, attempt: job.attempt, at };
+    if (job.stage === 'asked') {
+      if (how % 4 === 3) {
+        this.#jobs.splice(this.#jobs.indexOf(job), 1);
+        this.tell({ ...base, type: 'not-submitted', reason: 'no' });
+      } else {
+        job.stage = 'submitted';
+        this.tell({ ...base, type: 'submitted', id: `${job.step}.${job.attempt}` });
+      }
+    } else if (job.stage === 'submitted' && how % 5 !== 4) {
+      job.stage = 'started';
+      this.tell({ ...base, type: 'started' });
+    } else {
+      this.#jobs.splice(this.#jobs.indexOf(job), 1);
+      const results: readonly JobResult[] = ['completed', 'failed', 'timeout', 'node-failure', 'completed', 'cancelled'];
+      const result = results[how % results.length]!;
+      const exitCode = result === 'completed' ? 0 : result === 'failed' ? 1 : null;
+      this.tell({ ...base, type: 'ended', outcome: { result, exitCode, signal: null, note: '' } });
+    }
+  }
+
+  #onSubmit(step: number, attempt: number, script: 'main' | 'restart'): void {
+    const { dependsOn, run } = this.#graph.steps[step]!;
+    const unfinished = dependsOn.filter((index) => this.machine.steps[index]!.state !== 'FINISHED');
+    expect(unfinished, `step ${step} is submitted when its dependencies have finished`).toEqual([]);
+    expect(this.#jobs.map((job) => job.step), 'one job of a step at a time').not.toContain(step);
+    expect(this.#waiting, 'no submission before the wait is over').not.toContain(step);
+    expect(this.#cancelled, 'nothing is submitted after a cancellation').toBe(false);
+    expect(attempt).toBe((this.#attempts.get(step) ?? 0) + 1);
+    if (script === 'restart') expect(run.get('restart')).not.toBe('');
+    this.#attempts.set(step, attempt);
+    this.#jobs.push({ step, attempt, stage: 'asked' });
+  }
+
+  #checkChanged(before: readonly StepState[], { changed }: Transition): void {
+    const different = before.flatMap((state, index) => (state === this.machine.steps[index]!.state ? [] : [index]));
+    expect(changed).toEqual(expect.arrayContaining(different));
+  }
+
+  #checkCounts(): void {
+    const counts: Partial<Record<StepState, number>> = {};
+    for (const { state } of this.machine.steps) counts[state] = (counts[state] ?? 0) + 1;
+    expect(Object.fromEntries([...this.machine.counts].filter(([, count]) => count !== 0))).toEqual(counts);
+    expect(this.machine.remaining).toBe(this.machine.steps.filter((record) => !isOver(record)).length);
+    expect(this.machine.isOver).toBe(this.machine.remaining === 0);
+  }
+
+  #checkLimits(): void {
+    const scheduled = this.#inFlight(true);
+    if (this.#policy.throttle > 0) expect(scheduled).toBeLessThanOrEqual(this.#policy.throttle);
+    expect(this.#inFlight(false)).toBeLessThanOrEqual(this.#policy.localJobs);
+  }
+
+  /** While there is room nothing that could run is left lying. */
+  #checkNothingIsForgotten(): void {
+    if (this.#cancelled) return;
+    for (const { index, dependsOn, scheduled } of this.#graph.steps) {
+      if (isOver(this.machine.steps[index]!) || this.#waiting.has(index)) continue;
+      if (this.#jobs.some(({ step }) => step === index)) continue;
+      if (dependsOn.some((dependency) => this.machine.steps[dependency]!.state !== 'FINISHED')) continue;
+      const limit = scheduled ? this.#policy.throttle || Number.POSITIVE_INFINITY : this.#policy.localJobs;
+      expect(this.#inFlight(scheduled), `step ${index} waits although there is room`).toBe(limit);
+    }
+  }
+
+  #inFlight(scheduled: boolean): number {
+    return this.#jobs.filter(({ step }) => this.#graph.steps[step]!.scheduled === scheduled).length;
+  }
+}
+
+describe('any study, whatever happens', () => {
+  it('keeps its order and its limits, ends, and does so in the same way again', () => {
+    fc.assert(
+      fc.property(shapes, limits, choices, (steps, chosen, happenings) => {
+        const graph = graphOf(steps);
+        const policy = policyOf({ ...chosen, allowsFailure: ({ name }) => steps[Number(name.slice(1))]!.mayFail });
+        const world = new World(graph, policy);
+        for (const { pick, how, stale } of happenings) {
+          if (world.machine.isOver) break;
+          world.step(pick, how);
+          if (stale === 0) world.stale(pick);
+        }
+        // Each step takes at most two events for each of its waits and jobs once all goes well.
+        for (let left = 8 * steps.length; left > 0 && !world.machine.isOver; left--) world.step();
+        expect(world.machine.isOver).toBe(true);
+        world.checkEnd();
+
+        const again = new StudyMachine(graph, policy);
+        expect(world.events.map((event) => again.handle(event))).toEqual(world.transitions);
+        expect(again.steps).toEqual(world.machine.steps);
+      }),
+      { numRuns: 20000 },
+    );
+  });
+});
+
+describe('a study of 100,000 steps', () => {
+  const many = 100_000;
+  const chain = () => graphOf(Array.from({ length: many }, (_, i): Shape => ({ name: `${i}`, after: i === 0 ? [] : [`${i - 1}`] })));
+  const fan = () =>
+    graphOf([
+      { name: 'first' },
+      ...Array.from({ length: many }, (_, i): Shape => ({ name: `${i}`, after: ['first'], scheduled: i % 2 === 0 })),
+      { name: 'last', after: Array.from({ length: many }, (_, i) => `${i}`) },
+    ]);
+
+  /** Runs it, every job completing at once; returns the number of events that took. */
+  function runThrough(machine: StudyMachine): number {
+    const todo = [...machine.handle({ type: 'begin', at: 0 }).commands];
+    let events = 1;
+    for (let command = todo.pop(); command !== undefined; command = todo.pop()) {
+      if (command.type !== 'submit') throw new Error(`unexpected ${command.type}`);
+      const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
+      const { step, attempt } = command;
+      for (const next of machine.handle({ type: 'ended', step, attempt, at: events, outcome }).commands) todo.push(next);
+      events += 1;
+    }
+    return events;
+  }
+
+  it('in a chain finishes', () => {
+    const machine = new StudyMachine(chain(), policyOf());
+    expect(runThrough(machine)).toBe(many + 1);
+    expect(machine.counts.get('FINISHED')).toBe(many);
+  });
+
+  it('in a fan finishes', () => {
+    const machine = new StudyMachine(fan(), policyOf({ throttle: 100 }));
+    expect(runThrough(machine)).toBe(many + 3);
+    expect(machine.counts.get('FINISHED')).toBe(many + 2);
+  });
+
+  for (const [what, graph] of [
+    ['chain', chain],
+    ['fan', fan],
+  ] as const) {
+    it(`in a ${what} fails as a whole when its first step does`, () => {
+      const machine = new StudyMachine(graph(), policyOf());
+      machine.handle({ type: 'begin', at: 0 });
+      const outcome = { result: 'failed', exitCode: 1, signal: null, note: '' } as const;
+      const { changed } = machine.handle({ type: 'ended', step: 0, attempt: 1, at: 1, outcome });
+      expect(changed.length).toBe(machine.steps.length);
+      expect(machine.counts.get('FAILED')).toBe(machine.steps.length);
+    });
+
+    it(`in a ${what} is cancelled`, () => {
+      const machine = new StudyMachine(graph(), policyOf());
+      machine.handle({ type: 'begin', at: 0 });
+      machine.handle({ type: 'cancel', at: 1, reason: 'enough' });
+      expect(machine.remaining).toBe(1);
+    });
+  }
+});
