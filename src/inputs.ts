@@ -163,14 +163,15 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
       continue;
     }
     const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
+    const next = args[i + 1];
     if (name === 'spec' || !inputNames.includes(name as InputName)) {
       const guess = closest(name, inputNames);
-      errors.push(
-        `there is no option ${arg.split('=')[0]}${guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`}`,
-      );
+      const hint = guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`;
+      errors.push(`there is no option ${arg.split('=')[0]}${hint}`);
+      // What follows is its value, not the spec.
+      if (inline === undefined && next !== undefined && !next.startsWith('-') && given.has('spec')) i += 1;
       continue;
     }
-    const next = args[i + 1];
     let value = inline;
     if (value === undefined && isTruth(name as InputName) && next !== 'true' && next !== 'false') value = 'true';
     if (value === undefined) {

@@ -14,14 +14,13 @@ export class TerminalLog implements Log {
   readonly #out: TextStream;
   readonly #err: TextStream;
   #live: (() => string) | undefined;
-  readonly #now: () => number;
-  #drawn = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  /** Whether the live line stands on the screen. */
+  #isDrawn = false;
 
-  /** @param now milliseconds, from whenever */
-  constructor(out: TextStream, err: TextStream, now: () => number = Date.now) {
+  constructor(out: TextStream, err: TextStream) {
     this.#out = out;
     this.#err = err;
-    this.#now = now;
   }
 
   phase(_title: string): void {}
@@ -32,9 +31,16 @@ export class TerminalLog implements Log {
   }
 
   live(text: (() => string) | undefined): void {
-    this.#live = this.#out.isTTY && this.#err.isTTY ? text : undefined;
-    if (text === undefined) this.#erase();
-    else if (this.#now() - this.#drawn > 100) this.#draw();
+    if (!this.#out.isTTY || !this.#err.isTTY) return;
+    this.#live = text;
+    if (text === undefined) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      this.#erase();
+    } else {
+      // Drawn by the clock rather than by events: those may come by the thousand, or not for hours.
+      this.#timer ??= setInterval(() => this.#draw(), 100).unref();
+    }
   }
 
   problem(problem: Problem): void {
@@ -57,12 +63,13 @@ export class TerminalLog implements Log {
 
   #draw(): void {
     if (this.#live === undefined) return;
-    this.#drawn = this.#now();
-    this.#err.write(`\r\u001b[K${oneLine(this.#live()).slice(0, (this.#err.columns ?? 80) - 1)}`);
+    this.#isDrawn = true;
+    this.#err.write(`\r\u001b[K${oneLine(this.#live()).slice(0, (this.#err.columns || 80) - 1)}`);
   }
 
   #erase(): void {
-    if (this.#err.isTTY && this.#drawn > Number.NEGATIVE_INFINITY) this.#err.write('\r\u001b[K');
+    if (this.#isDrawn) this.#err.write('\r\u001b[K');
+    this.#isDrawn = false;
   }
 }
 
