@@ -12,7 +12,7 @@ import { inline } from './report/markdown.js';
 import { type RunOutcome, runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { defaultStudyKey, studyDirectory } from './study/directory.js';
-import { readSpecText, type Surroundings } from './surroundings.js';
+import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** The action's main step. Returns the exit status, by which the step fails when the study does. */
 export async function action({ environment, cancel }: Surroundings): Promise<number> {
@@ -45,13 +45,17 @@ async function run(
   const text = readSpecText(specPath, inputs.spec);
   const steps = await loginEnvironment(environment);
   const home = steps.HOME ?? homedir();
-  const key = inputs['study-key'] || defaultStudyKey(runner.runId, inputs.spec);
+  const key =
+    inputs['study-key'] ||
+    defaultStudyKey(runner.runId, inputs.spec, inputs.parameters, inputs.variables, inputs.batch);
   return runStudy({
     inputs,
     log,
     cancel,
     specPath,
     text,
+    overlays: overlaysOf(inputs, (name) => `input '${name}'`),
+    pgen: pgenOf(inputs, runner.workspace),
     workingDirectory: runner.workspace,
     host: new LocalHost(steps, inputs.setup),
     directory: (spec) => ({

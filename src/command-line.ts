@@ -10,7 +10,7 @@ import { commandLineInputs, InputError, type Inputs } from './inputs.js';
 import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
 import { studyDirectory, timeStamp } from './study/directory.js';
-import { readSpecText, type Surroundings } from './surroundings.js';
+import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 import { validateStudy } from './validate.js';
 import { version } from './version.js';
 
@@ -37,36 +37,22 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     const inputs = commandLineInputs(rest, (file) =>
       readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8'),
     );
-    return command === 'run' ? await run(inputs, surroundings, log) : validate(inputs, surroundings, log);
+    return command === 'run' ? await run(inputs, surroundings, log) : await validate(inputs, surroundings, log);
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
     return 1;
   }
 }
 
-async function run(
-  inputs: Inputs,
-  { environment, workingDirectory, cancel }: Surroundings,
-  log: TerminalLog,
-): Promise<number> {
-  const specPath = path.resolve(workingDirectory, inputs.spec);
+async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
+  const { environment, workingDirectory } = surroundings;
   const home = environment.HOME ?? homedir();
+  const outputPath = inputs['output-path'];
   const { results } = await runStudy({
-    inputs,
-    log,
-    cancel,
-    specPath,
-    workingDirectory,
-    text: readSpecText(specPath, inputs.spec),
-    host: new LocalHost(callersEnvironment(environment), inputs.setup),
+    ...common(inputs, surroundings, log),
     directory: (spec) => ({
-      path: studyDirectory(spec, {
-        outputPath: inputs['output-path'],
-        root: workingDirectory,
-        home,
-        suffix: timeStamp(new Date()),
-      }),
-      exact: inputs['output-path'] !== '',
+      path: studyDirectory(spec, { outputPath, root: workingDirectory, home, suffix: timeStamp(new Date()) }),
+      exact: outputPath !== '',
     }),
     reportPath: (studyPath) =>
       inputs['report-path'] === ''
@@ -76,7 +62,22 @@ async function run(
   return exitCodes[results.status];
 }
 
-function validate(inputs: Inputs, { workingDirectory }: Surroundings, log: TerminalLog): number {
+function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
+  return validateStudy(common(inputs, surroundings, log));
+}
+
+/** What running and validating have in common. */
+function common(inputs: Inputs, { environment, workingDirectory, cancel }: Surroundings, log: TerminalLog) {
   const specPath = path.resolve(workingDirectory, inputs.spec);
-  return validateStudy({ inputs, log, specPath, workingDirectory, text: readSpecText(specPath, inputs.spec) });
+  return {
+    inputs,
+    log,
+    cancel,
+    specPath,
+    workingDirectory,
+    text: readSpecText(specPath, inputs.spec),
+    overlays: overlaysOf(inputs, (name) => `--${name}`),
+    pgen: pgenOf(inputs, workingDirectory),
+    host: new LocalHost(callersEnvironment(environment), inputs.setup),
+  };
 }

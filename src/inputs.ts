@@ -28,6 +28,22 @@ const list = () =>
       .filter((item) => item !== ''),
   );
 
+/** Lines of `KEY:VALUE`, split at the first colon (Maestro's `--pargs`). */
+const pairs = () =>
+  z.string().transform((value, context) => {
+    const lines = value.split('\n').filter((line) => line.trim() !== '');
+    const bad = lines.find((line) => !line.includes(':'));
+    if (bad !== undefined) {
+      context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but has '${bad.trim()}'` });
+      return z.NEVER;
+    }
+    const split = (line: string): [string, string] => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+    };
+    return new Map(lines.map(split)) as ReadonlyMap<string, string>;
+  });
+
 const assignments = () =>
   z.string().transform((value, context) => {
     const result = new Map<string, string>();
@@ -49,6 +65,19 @@ export const inputsSchema = z.object({
   spec: text()
     .min(1, { error: 'is required: the path of a study specification' })
     .describe('The study specification, relative to the workspace.'),
+  parameters: text()
+    .prefault('')
+    .describe('A YAML mapping laid over `global.parameters`: a list of values, or `values` and `label`, for each key.'),
+  variables: text().prefault('').describe('A YAML mapping laid over `env.variables`.'),
+  batch: text()
+    .prefault('')
+    .describe('A YAML mapping laid over the `batch` block, so that one spec serves several machines.'),
+  pgen: text()
+    .prefault('')
+    .describe(
+      'A Maestro parameter generator: a Python file, run by `python3` on this machine in a process of its own.',
+    ),
+  pargs: pairs().prefault('').describe('KEY:VALUE lines, the arguments of the parameter generator.'),
   'dry-run': truth()
     .prefault('false')
     .describe('Stage everything on this machine and write all scripts, but run no step and contact nothing.'),
@@ -97,6 +126,9 @@ export type InputName = keyof Inputs;
 
 export const inputNames = Object.keys(inputsSchema.shape) as InputName[];
 
+/** Flags that may be given several times, a line each: `--pargs A:1 --pargs B:2`, as with Maestro. */
+const repeatable: ReadonlySet<string> = new Set<InputName>(['pargs', 'env', 'allow-failure', 'setup']);
+
 /** The action's outputs, with what action.yml says of them. */
 export const outputs = {
   status: 'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN.',
@@ -125,7 +157,12 @@ export class InputError extends Error {
 export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: string) => string): Inputs {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
   const result = inputsSchema.safeParse({ spec: '', ...values });
-  if (result.success) return result.data;
+  if (result.success) {
+    const { pargs, pgen } = result.data;
+    if (pargs.size > 0 && pgen === '')
+      throw new InputError([`${nameOf('pargs')} is of no use without ${nameOf('pgen')}`]);
+    return result.data;
+  }
   throw new InputError(
     result.error.issues.map((issue) => {
       const name = String(issue.path[0]);
@@ -147,7 +184,7 @@ export function actionInputs(environment: Readonly<Record<string, string | undef
 
 /**
  * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
- * `@FILE` stands for the text of that file, less its last newline.
+ * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time.
  *
  * @param read reads a file
  */
@@ -179,7 +216,11 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
       i += 1;
     }
     if (value === undefined) errors.push(`--${name} needs a value`);
-    else given.set(name, value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value);
+    else {
+      const text = value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value;
+      const before = repeatable.has(name) ? given.get(name) : undefined;
+      given.set(name, before === undefined ? text : `${before}\n${text}`);
+    }
   }
   if (errors.length > 0) throw new InputError(errors);
   return parseInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`));

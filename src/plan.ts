@@ -4,7 +4,7 @@ import type { Spec } from './spec/spec.js';
 import { Environment, type Places } from './study/environment.js';
 import { expand } from './study/expand.js';
 import type { StepGraph } from './study/graph.js';
-import { toParameter } from './study/parameters.js';
+import type { Parameter } from './study/parameters.js';
 
 /** A study as it will be staged: all that is known before anything is written or run. */
 export interface Plan {
@@ -16,14 +16,17 @@ export interface Plan {
   readonly scripts: readonly StepScripts[];
 }
 
-/** From a specification to everything that will be staged. Pure. `plan` is undefined if a problem is an error. */
+/**
+ * From a specification and its parameters (its own, or a generator's) to everything that will be staged. Pure. `plan` is undefined
+ * if a problem is an error.
+ */
 export function planStudy(
   spec: Spec,
+  parameters: readonly Parameter[],
   places: Places,
   options: { readonly hashWorkspaces: boolean },
 ): { plan: Plan | undefined; problems: readonly Problem[] } {
   const environment = new Environment(spec, places);
-  const parameters = spec.parameters.map(toParameter);
   const { graph, problems } = expand(spec, parameters, environment, { studyPath: places.studyPath, ...options });
   if (graph === undefined) return { plan: undefined, problems };
   const rendered = renderScripts(graph, spec.batch);

@@ -11,6 +11,7 @@ import { matchAny } from './globs.js';
 import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
+import { type Pgen, runPgen } from './pgen/pgen.js';
 import { type Plan, planStudy } from './plan.js';
 import { collectResults, type Ending } from './report/collect.js';
 import { finalTable } from './report/final-table.js';
@@ -21,10 +22,12 @@ import { reportJson } from './report/report-json.js';
 import { failedItself, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { LocalScheduler } from './schedulers/local.js';
-import { type Problem, SpecError } from './spec/problem.js';
+import type { Overlays } from './spec/overlay.js';
+import { type Problem, SpecError, sortProblems } from './spec/problem.js';
 import { Source } from './spec/source.js';
 import { readSpec, type Spec } from './spec/spec.js';
 import { claimDirectory, clone, logPath, stage, type WantedDirectory } from './stage.js';
+import { type Parameter, toParameter } from './study/parameters.js';
 
 /** Everything that a run needs from outside. */
 export interface RunContext {
@@ -33,6 +36,9 @@ export interface RunContext {
   readonly log: Log;
   /** The spec's text. */
   readonly text: string;
+  readonly overlays: Overlays;
+  /** What makes the parameters in place of the spec; undefined if nothing does. */
+  readonly pgen: Pgen | undefined;
   /** The spec's absolute path on the host. */
   readonly specPath: string;
   /** What relative paths of the spec start from, on the host. */
@@ -95,27 +101,38 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   return { results, reportPath, summary };
 }
 
-/** Reads and plans the study, in a directory that is made for it. All that is wrong is found before the directory is made. */
-async function makePlan(
-  { inputs, text, host, specPath, workingDirectory, directory }: RunContext,
-  log: Log,
-): Promise<Plan> {
-  const { spec, problems } = readSpec(new Source(inputs.spec, text));
+/** Reads and plans the study, in a directory that is made for it. What can be found wrong before it is made, is. */
+async function makePlan(context: RunContext, log: Log): Promise<Plan> {
+  const { inputs, text, host, specPath, workingDirectory, directory, overlays, pgen, cancel } = context;
+  const { spec, problems } = readSpec(new Source(inputs.spec, text), overlays);
   if (spec === undefined) throw new SpecError(problems);
-  const planIn = (studyPath: string) => {
-    const places = { studyPath, specRoot: path.posix.dirname(specPath), workingDirectory };
-    const planned = planStudy(spec, places, { hashWorkspaces: inputs['hash-workspaces'] });
+  const placesIn = (studyPath: string) => ({ studyPath, specRoot: path.posix.dirname(specPath), workingDirectory });
+  const planIn = (studyPath: string, parameters: readonly Parameter[]) => {
+    const planned = planStudy(spec, parameters, placesIn(studyPath), { hashWorkspaces: inputs['hash-workspaces'] });
     if (planned.plan === undefined) throw new SpecError([...problems, ...planned.problems]);
     if (!inputs['dry-run']) refuseUnrunnable(planned.plan);
-    return { plan: planned.plan, problems: planned.problems };
+    return { plan: planned.plan, warnings: sortProblems([...problems, ...planned.problems]) };
   };
   const wanted = directory(spec);
-  const first = planIn(wanted.path);
-  for (const warning of [...problems, ...first.problems] satisfies Problem[]) log.problem(warning);
-  const missing = await checkPaths(host, spec, first.plan.places);
-  if (missing.length > 0) throw new SpecError(missing);
+  const missing = await checkPaths(host, spec, placesIn(wanted.path));
+  // What a dry run stages may be for another machine.
+  if (inputs['dry-run']) for (const problem of missing) log.problem({ ...problem, severity: 'warning' });
+  else if (missing.length > 0) throw new SpecError(missing);
+  const tell = (warnings: readonly Problem[]) => {
+    for (const warning of warnings) log.problem(warning);
+  };
+  if (pgen !== undefined) {
+    // A generator may write to the study directory, as with Maestro, so there has to be one.
+    const studyPath = await claimDirectory(host, wanted);
+    const { plan, warnings } = planIn(studyPath, await runPgen(host, pgen, spec, placesIn(studyPath), cancel));
+    tell(warnings);
+    return plan;
+  }
+  const parameters = spec.parameters.map(toParameter);
+  const { plan, warnings } = planIn(wanted.path, parameters);
+  tell(warnings);
   const studyPath = await claimDirectory(host, wanted);
-  return studyPath === wanted.path ? first.plan : planIn(studyPath).plan;
+  return studyPath === wanted.path ? plan : planIn(studyPath, parameters).plan;
 }
 
 function refuseUnrunnable({ spec, graph }: Plan): void {

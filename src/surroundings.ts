@@ -1,5 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { InputError } from './inputs.js';
+import path from 'node:path';
+import { InputError, type Inputs } from './inputs.js';
+import type { Pgen } from './pgen/pgen.js';
+import type { Overlays } from './spec/overlay.js';
+import { Source } from './spec/source.js';
 
 /** What the process was started with and in. */
 export interface Surroundings {
@@ -29,4 +33,17 @@ export function readSpecText(file: string, shown: string): string {
   } catch {
     throw new InputError([`cannot read the study ${shown}: it is not UTF-8`]);
   }
+}
+
+/** The overlays that the inputs hold; `nameOf` is what messages about them begin with. */
+export function overlaysOf(inputs: Inputs, nameOf: (name: string) => string): Overlays {
+  const source = (name: 'parameters' | 'variables' | 'batch') =>
+    inputs[name] === '' ? {} : { [name]: new Source(nameOf(name), inputs[name]) };
+  return { ...source('parameters'), ...source('variables'), ...source('batch') };
+}
+
+/** The parameter generator that the inputs name, if any; its path is taken from `directory`. */
+export function pgenOf(inputs: Inputs, directory: string): Pgen | undefined {
+  if (inputs.pgen === '') return undefined;
+  return { file: path.resolve(directory, inputs.pgen), shown: inputs.pgen, kwargs: inputs.pargs };
 }

@@ -176,10 +176,13 @@ export class StudyMachine {
 
   #finish(index: number, at: number): void {
     this.#end(index, 'FINISHED', '', at);
-    for (const dependent of this.#dependents[index]!) {
-      this.#missing[dependent]! -= 1;
-      if (this.#missing[dependent] === 0 && !isOver(this.steps[dependent]!)) this.#enqueue(dependent);
-    }
+    for (const dependent of this.#dependents[index]!) this.#satisfy(dependent);
+  }
+
+  /** One of the step's dependencies is as it must be. */
+  #satisfy(index: number): void {
+    this.#missing[index]! -= 1;
+    if (this.#missing[index] === 0 && !isOver(this.steps[index]!)) this.#enqueue(index);
   }
 
   #end(index: number, state: EndState, reason: string, at: number): void {
@@ -188,28 +191,44 @@ export class StudyMachine {
     if (state !== 'FINISHED') this.#giveUpDescendants(index, state, at);
   }
 
-  /** What waits for a step that did not finish never runs: it ends too, for the same reason. Does not recurse. */
+  /**
+   * What waits for a step that did not finish never runs: it ends too, for the same reason. A step that only waits for
+   * others to be over runs all the same, but not after a cancellation (MEP-004). Does not recurse.
+   */
   #giveUpDescendants(cause: number, causeState: EndState, at: number): void {
     const { name } = this.#graph.steps[cause]!;
     const [state, reason]: [EndState, string] =
       causeState === 'CANCELLED'
         ? ['CANCELLED', `dependency ${name} was cancelled`]
         : ['FAILED', `dependency ${name} failed`];
-    const affected = [cause];
-    for (let next = 0; next < affected.length; next++) {
-      const excused = this.steps[affected[next]!]!.tolerated;
-      for (const dependent of this.#dependents[affected[next]!]!) {
+    const ended = [cause];
+    for (let next = 0; next < ended.length; next++) {
+      for (const dependent of this.#dependents[ended[next]!]!) {
         const record = this.steps[dependent]!;
-        const tolerated = state === 'FAILED' && (excused || this.#policy.allowsFailure(this.#graph.steps[dependent]!));
-        if (!isOver(record)) {
-          this.#settle(dependent, state, reason, at, tolerated);
-          affected.push(dependent);
-        } else if (record.tolerated && !tolerated) {
-          // It was given up for a failure that may be; now one that may not be stands against it as well.
-          record.tolerated = false;
-          affected.push(dependent);
+        if (state === 'FAILED' && this.#graph.steps[dependent]!.condition === 'all-completed') this.#satisfy(dependent);
+        else if (isOver(record)) this.#blame(dependent, ended[next]!);
+        else {
+          this.#settle(dependent, state, reason, at, state === 'FAILED' && this.#excuses(ended[next]!, dependent));
+          ended.push(dependent);
         }
       }
+    }
+  }
+
+  /** Whether the study bears with a step that did not run because of `cause`. */
+  #excuses(cause: number, step: number): boolean {
+    return this.steps[cause]!.tolerated || this.#policy.allowsFailure(this.#graph.steps[step]!);
+  }
+
+  /** A step was given up for failures that the study bears with; now one that it does not stands against it as well. */
+  #blame(step: number, cause: number): void {
+    const blamed: [step: number, cause: number][] = [[step, cause]];
+    for (let next = 0; next < blamed.length; next++) {
+      const [index, because] = blamed[next]!;
+      const record = this.steps[index]!;
+      if (!record.tolerated || record.jobs.length > 0 || this.#excuses(because, index)) continue;
+      record.tolerated = false;
+      for (const dependent of this.#dependents[index]!) blamed.push([dependent, index]);
     }
   }
 

@@ -1,15 +1,16 @@
 import { quote } from '../quote.js';
 import type { Problem } from '../spec/problem.js';
-import { pyStr } from '../spec/python.js';
+import { type PyValue, pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
+import { fluxOptions, splitAllocationArgs, takeExclusive } from './flux-options.js';
 import { shellLine } from './local.js';
-import { type Dialect, firstOf, resource } from './script.js';
+import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './script.js';
 import { walltimeSeconds } from './walltime.js';
 
 /**
- * Flux's scripts. The commands are Maestro 1.1's to the byte; the header is ours: directives (Flux RFC 36) with which a
- * person can run the script again by `flux batch`, where Maestro writes comments.
+ * Flux's scripts. The commands are Maestro 1.1's to the byte, with 1.2's additions; the header is ours: directives (Flux
+ * RFC 36) with which a person can run the script again by `flux batch`, where Maestro 1.1 writes comments.
  */
 export function fluxDialect(batch: Batch): Dialect {
   return {
@@ -17,29 +18,44 @@ export function fluxDialect(batch: Batch): Dialect {
     shellLine: shellLine(batch),
     header: (step) => [shellLine(batch), ...directives(step, batch).map((line) => `#flux: ${line}`)].join('\n'),
     launch: (step, procs, nodes) => launch(step, batch, procs, nodes),
-    check,
+    check: (step) => [...checkWalltime(step), ...checkArgs(batch)],
   };
 }
 
 function directives(step: StepInstance, batch: Batch): string[] {
-  const get = (key: string) => firstOf(resource(step.run, key), resource(batch.values, key));
   const option = (name: string, value: string) => (value === '' ? [] : [`${name}${quote(value)}`]);
-  const nodes = get('nodes');
+  const nodes = firstOf(resource(step.run, 'nodes'), resource(batch.values, 'nodes'));
   const seconds = walltimeSeconds(resource(step.run, 'walltime')) ?? 0;
   const job = step.jobName.replaceAll(' ', '_');
+  const { used } = splitAllocationArgs(argsOf(batch, 'allocation_args'));
+  const { others } = takeExclusive(used);
+  const exclusive = isExclusive(step, batch, 'allocation');
+  // Whole nodes have no slots to be divided into (Maestro 1.2).
+  const slots = exclusive
+    ? []
+    : [
+        ...option('-n', firstOf(resource(step.run, 'procs'), '1')),
+        ...option('-c', resource(step.run, 'cores per task')),
+        ...option('-g', gpusPerSlot(resource(step.run, 'gpus'), nodes)),
+      ];
   return [
     ...option('-N', nodes),
-    ...option('-n', firstOf(resource(step.run, 'procs'), '1')),
-    ...option('-c', resource(step.run, 'cores per task')),
-    ...option('-g', gpusPerSlot(resource(step.run, 'gpus'), nodes)),
+    ...slots,
     ...option('-t', seconds > 0 ? `${seconds}s` : ''),
     ...option('--queue=', resource(batch.values, 'queue')),
     ...option('--bank=', resource(batch.values, 'bank')),
     ...option('--job-name=', job),
     ...option('--output=', `${job}.{{id}}.out`),
     ...option('--error=', `${job}.{{id}}.err`),
-    ...(get('exclusive') === '' ? [] : ['--exclusive']),
+    ...(exclusive ? ['--exclusive'] : []),
+    ...fluxOptions(others).map(quoteOption),
   ];
+}
+
+/** A directive is split as a shell splits: what has to be quoted is the part after the option's own name. */
+function quoteOption(option: string): string {
+  const at = option.startsWith('--') ? option.indexOf('=') : option.indexOf(' ');
+  return at === -1 ? option : `${option.slice(0, at + 1)}${quote(option.slice(at + 1))}`;
 }
 
 /** Maestro gives `gpus` for the whole step and asks Flux for as many per slot as make that up over the nodes. */
@@ -49,26 +65,41 @@ function gpusPerSlot(gpus: string, nodes: string): string {
 }
 
 function launch(step: StepInstance, batch: Batch, procs: string, nodes: string | undefined): string {
+  const { others } = takeExclusive(argsOf(batch, 'launcher_args'));
+  const exclusive = isExclusive(step, batch, 'launcher');
   const gpus = resource(step.run, 'gpus');
-  const args = batch.values.get('args');
-  const options = args instanceof Map ? [...args].map(([key, value]) => `${pyStr(key)}=${pyStr(value)}`).join(',') : '';
+  const shellOptions = [...argsOf(batch, 'args')].map(([key, value]) => `${pyStr(key)}=${pyStr(value)}`).join(',');
   return [
     `flux run -n ${procs} -N ${firstOf(nodes ?? '', resource(batch.values, 'nodes'), '1')}`,
-    `-c ${firstOf(resource(step.run, 'cores per task'), '1')}`,
-    ...(gpus === '' ? [] : [`-g ${gpus}`]),
-    ...(options === '' ? [] : [`-o ${options}`]),
+    ...(exclusive ? [] : [`-c ${firstOf(resource(step.run, 'cores per task'), '1')}`]),
+    ...(gpus === '' || exclusive ? [] : [`-g ${gpus}`]),
+    ...(exclusive ? ['--exclusive'] : []),
+    ...(shellOptions === '' ? [] : [`-o ${shellOptions}`]),
+    ...fluxOptions(others),
   ].join(' ');
 }
 
-function check(step: StepInstance): Problem[] {
+function argsOf(batch: Batch, key: string): ReadonlyMap<PyValue, PyValue> {
+  const value = batch.values.get(key);
+  return value instanceof Map ? value : new Map();
+}
+
+/** The step's own `exclusive` counts; else a flag among the arguments of the batch block (Maestro 1.2). */
+function isExclusive(step: StepInstance, batch: Batch, of: 'allocation' | 'launcher'): boolean {
+  return ownExclusive(step, of) ?? takeExclusive(argsOf(batch, `${of}_args`)).exclusive;
+}
+
+function checkWalltime(step: StepInstance): Problem[] {
   const text = resource(step.run, 'walltime');
   if (walltimeSeconds(text) !== undefined) return [];
-  return [
-    {
-      severity: 'error',
-      at: step.runAt('walltime'),
-      message: `step '${step.step}': '${text}' is no walltime`,
-      hint: 'write minutes, "MM:SS" or "HH:MM:SS"',
-    },
-  ];
+  return [noWalltime(step, text, 'write minutes, "MM:SS" or "HH:MM:SS"')];
+}
+
+function checkArgs(batch: Batch): Problem[] {
+  return splitAllocationArgs(argsOf(batch, 'allocation_args')).dropped.map((key) => ({
+    severity: 'warning',
+    at: batch.at,
+    message: `'${key}' of batch.allocation_args is ignored, as Maestro does`,
+    hint: 'it takes o, S (or setopt, setattr), conf and exclusive',
+  }));
 }

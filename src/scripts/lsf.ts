@@ -2,7 +2,7 @@ import type { Problem } from '../spec/problem.js';
 import { pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
-import { type Dialect, firstOf, LaunchError, resource } from './script.js';
+import { type Dialect, firstOf, LaunchError, noWalltime, resource } from './script.js';
 
 /** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which does not look at `batch.shell`. */
 export function lsfDialect(batch: Batch): Dialect {
@@ -65,12 +65,5 @@ function check(step: StepInstance): Problem[] {
   const text = resource(step.run, 'walltime');
   const parts = text.split(':');
   if (parts.length !== 3 || parts.every((part) => /^[0-9]+(\.[0-9]*)?$/.test(part.trim()))) return [];
-  return [
-    {
-      severity: 'error',
-      at: step.runAt('walltime'),
-      message: `step '${step.step}': '${text}' is no walltime`,
-      hint: 'write minutes, "HH:MM" or "HH:MM:SS"',
-    },
-  ];
+  return [noWalltime(step, text, 'write minutes, "HH:MM" or "HH:MM:SS"')];
 }

@@ -49,3 +49,24 @@ export function resource(values: ReadonlyMap<string, PyValue>, key: string): str
 export function firstOf(...texts: readonly string[]): string {
   return texts.find((text) => text !== '') ?? '';
 }
+
+/** The error for a walltime that the batch system would refuse once the step is submitted, hours later. */
+export function noWalltime(step: StepInstance, walltime: string, hint: string): Problem {
+  return {
+    severity: 'error',
+    at: step.runAt('walltime'),
+    message: `step '${step.step}': '${walltime}' is no walltime`,
+    hint,
+  };
+}
+
+/**
+ * Whether the step asks for its nodes to itself, as a job (`allocation`) or as each launch within it; undefined if it does
+ * not say. A plain value is about the job only (Maestro 1.2). One that came by `$(NAME)` is text: Python's `False` is
+ * false, where Maestro takes any text for true.
+ */
+export function ownExclusive(step: StepInstance, of: 'allocation' | 'launcher'): boolean | undefined {
+  const own = step.run.get('exclusive');
+  const value = own instanceof Map ? own.get(of) : of === 'allocation' ? own : undefined;
+  return value === undefined || value === null ? undefined : truthy(value) && !/^false$/i.test(pyStr(value));
+}

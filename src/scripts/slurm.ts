@@ -1,7 +1,9 @@
+import type { Problem } from '../spec/problem.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { shellLine } from './local.js';
-import { type Dialect, firstOf, resource } from './script.js';
+import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './script.js';
+import { isSlurmTime } from './walltime.js';
 
 /** Slurm's scripts, to the byte as Maestro 1.1 writes them (`SlurmScriptAdapter`). */
 export function slurmDialect(batch: Batch): Dialect {
@@ -13,7 +15,7 @@ export function slurmDialect(batch: Batch): Dialect {
       const cores = resource(step.run, 'cores per task');
       return ['srun', '-n', procs, ...(nodes ? ['-N', nodes] : []), ...(cores ? ['-c', cores] : [])].join(' ');
     },
-    check: () => [],
+    check,
   };
 }
 
@@ -35,7 +37,13 @@ function directives(step: StepInstance, batch: Batch): string[] {
     // `batch.gpus` is not used, whatever Maestro's documentation says.
     ...when(resource(step.run, 'gpus'), `--gres=gpu:${resource(step.run, 'gpus')}`),
     ...(resource(batch.values, 'procs') !== '' || nodes === '' ? [`--ntasks=${get('procs')}`] : []),
-    ...when(get('exclusive'), '--exclusive'),
+    ...((ownExclusive(step, 'allocation') ?? false) ? ['--exclusive'] : []),
     ...when(get('qos'), `--qos=${get('qos')}`),
   ];
+}
+
+function check(step: StepInstance): Problem[] {
+  const walltime = resource(step.run, 'walltime');
+  if (walltime === '' || isSlurmTime(walltime)) return [];
+  return [noWalltime(step, walltime, 'write minutes, "MM:SS", "HH:MM:SS" or "D-HH:MM:SS"')];
 }

@@ -10,3 +10,11 @@ export function walltimeSeconds(walltime: string): number | undefined {
   if (!/^[0-9]+(\.[0-9]*)?(:[0-9]+(\.[0-9]*)?)+$/.test(walltime)) return undefined;
   return walltime.split(':').reduce((seconds, part) => seconds * 60 + Number(part), 0);
 }
+
+/**
+ * Whether `sbatch --time` takes it (Slurm's own forms): `M`, `M:S`, `H:M:S`, `D-H`, `D-H:M`, `D-H:M:S`, or no limit in
+ * words.
+ */
+export function isSlurmTime(walltime: string): boolean {
+  return /^([0-9]+(:[0-9]+){0,2}|[0-9]+-[0-9]+(:[0-9]+){0,2}|-1|infinite|unlimited)$/i.test(walltime);
+}

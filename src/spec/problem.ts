@@ -18,11 +18,19 @@ export function formatProblem(problem: Problem): string {
   return `${file}:${line}:${column}: ${kind}${problem.message}${hint}`;
 }
 
+/** By place, as a person goes through a file; what is at one place in the order in which it was found. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  return [...problems].sort(
+    ({ at: a }, { at: b }) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column,
+  );
+}
+
 /** Everything that is wrong with a spec, found at once. Thrown only when at least one problem is an error. */
 export class SpecError extends Error {
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[]) {
+  constructor(found: readonly Problem[]) {
+    const problems = sortProblems(found);
     super(problems.map(formatProblem).join('\n'));
     this.name = 'SpecError';
     this.problems = problems;

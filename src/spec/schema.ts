@@ -24,12 +24,22 @@ const spellings = priorities.flatMap((word) => [word, word.toUpperCase(), word[0
 const list = <T extends z.ZodType>(item: T) => z.array(item, { error: 'must be a list' });
 const mapping = 'must be a mapping';
 
+/** When a step may start (Maestro's enhancement proposal 4): the first is what a plain list means. */
+export const conditions = ['all-succeeded', 'all-completed'] as const;
+
+const stepNames = z.array(z.string());
+const hasRepeats = (names: readonly string[]) => new Set(names).size < names.length;
+
 export const runSchema = z.strictObject(
   {
     cmd: text('the text of a shell script'),
     depends: z
-      .array(z.string({ error: 'must be the name of a step' }), { error: 'must be a list of step names' })
-      .refine((names) => new Set(names).size === names.length, { error: 'must not name a step twice' })
+      .union([stepNames, z.strictObject({ steps: stepNames, condition: z.enum(conditions).optional() })], {
+        error: `must be a list of step names, or a mapping of steps and condition (${conditions.join(' or ')})`,
+      })
+      .refine((value) => !hasRepeats(Array.isArray(value) ? value : value.steps), {
+        error: 'must not name a step twice',
+      })
       .optional(),
     pre: text().optional(),
     post: text().optional(),

@@ -1,5 +1,8 @@
+import { lintSpec } from './lint.js';
+import { applyOverlays, type Overlays } from './overlay.js';
 import type { Problem } from './problem.js';
 import type { PyValue } from './python.js';
+import type { conditions } from './schema.js';
 import type { Position, Source } from './source.js';
 import { validate } from './validate.js';
 import { entry, type MappingNode, type Node, readYaml, type ScalarNode, toPyValue } from './yaml.js';
@@ -56,11 +59,17 @@ export interface Step {
   /** The step's first line: where an annotation about it goes. */
   readonly at: Position;
   readonly nameAt: Position;
+  /** What it waits for: names as written, funnels with their `*`. */
+  readonly depends: readonly string[];
+  /** `all-completed`: it runs whether those finished or failed, as long as none was cancelled. */
+  readonly condition: Condition;
   /** The `run` block, with Maestro's empty text for every common key that was not given. */
   readonly run: ReadonlyMap<string, PyValue>;
   /** Where a key of `run` is, or character `index` of its text; the step's own place for a key that was not given. */
   runAt(key: string, index?: number): Position;
 }
+
+export type Condition = (typeof conditions)[number];
 
 export interface ParameterSpec {
   readonly key: string;
@@ -84,29 +93,36 @@ const runDefaults = [
   'reservation',
 ].map((key): [string, PyValue] => [key, key === 'depends' ? [] : '']);
 
-const topLevel = ['description', 'env', 'batch', 'study', 'global.parameters'];
-
 /**
  * Reads a specification. All its problems are found at once; `spec` is undefined if one of them is an error.
  * What can only be seen after expansion (dependencies, names, tokens) is checked there.
+ *
+ * @param overlays laid over the spec before it is looked at
  */
-export function readSpec(source: Source): { spec: Spec | undefined; problems: readonly Problem[] } {
-  const { root, problems: syntax } = readYaml(source);
-  if (root === null) {
+export function readSpec(
+  source: Source,
+  overlays: Overlays = {},
+): { spec: Spec | undefined; problems: readonly Problem[] } {
+  const read = readYaml(source);
+  if (read.root === null) {
     const empty: Problem = { severity: 'error', at: source.positionAt(0), message: 'the specification is empty' };
-    return { spec: undefined, problems: syntax.length > 0 ? syntax : [empty] };
+    return { spec: undefined, problems: read.problems.length > 0 ? read.problems : [empty] };
   }
-  const problems = [...syntax, ...validate(root)];
-  if (problems.some((problem) => problem.severity === 'error')) return { spec: undefined, problems };
-  const spec = toSpec(source.file, root as MappingNode);
+  const laid = read.root.kind === 'mapping' ? applyOverlays(read.root, overlays) : { root: read.root, problems: [] };
+  const problems = [...read.problems, ...laid.problems, ...validate(laid.root)];
+  if (problems.some(isError)) return { spec: undefined, problems };
+  const root = laid.root as MappingNode;
+  const spec = toSpec(source.file, root);
   problems.push(
-    ...checkTopLevel(root as MappingNode),
-    ...checkEnvironment(spec, root as MappingNode),
+    ...checkEnvironment(spec, root),
     ...checkParameters(spec),
-    ...checkBatch(spec, root as MappingNode),
+    ...checkBatch(spec, root),
+    ...lintSpec(root),
   );
-  return { spec: problems.some((problem) => problem.severity === 'error') ? undefined : spec, problems };
+  return { spec: problems.some(isError) ? undefined : spec, problems };
 }
+
+const isError = (problem: Problem) => problem.severity === 'error';
 
 function toSpec(file: string, root: MappingNode): Spec {
   const description = mappingOf(root, 'description')!;
@@ -161,6 +177,7 @@ function toStep(node: MappingNode): Step {
     description: textOf(node, 'description'),
     at: node.at,
     nameAt: entry(node, 'name')!.value.at,
+    ...dependsOf(run),
     run: new Map([...runDefaults, ...run.entries.map((item): [string, PyValue] => [item.name, toPyValue(item.value)])]),
     runAt: (key, index) => {
       const item = entry(run, key);
@@ -170,22 +187,21 @@ function toStep(node: MappingNode): Step {
   };
 }
 
+function dependsOf(run: MappingNode): Pick<Step, 'depends' | 'condition'> {
+  const value = entry(run, 'depends')?.value;
+  const names = (node: Node | undefined) => (node === undefined ? [] : (toPyValue(node) as string[]));
+  if (value?.kind !== 'mapping') return { depends: names(value), condition: 'all-succeeded' };
+  return {
+    depends: names(entry(value, 'steps')?.value),
+    condition: (textOf(value, 'condition') || 'all-succeeded') as Condition,
+  };
+}
+
 const toNamed = (item: { name: string; keyAt: Position; value: Node }): Named => ({
   name: item.name,
   value: toPyValue(item.value),
   at: item.keyAt,
 });
-
-function checkTopLevel(root: MappingNode): Problem[] {
-  return root.entries
-    .filter((item) => !topLevel.includes(item.name))
-    .map((item) => ({
-      severity: 'warning',
-      at: item.keyAt,
-      message: `unknown key '${item.name}' is ignored`,
-      hint: `the blocks of a study are ${topLevel.join(', ')}`,
-    }));
-}
 
 /** Names of the environment must be unique across its blocks (Maestro 1.1, `StudyEnvironment.add`). */
 function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {

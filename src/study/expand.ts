@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Problem } from '../spec/problem.js';
-import { type PyValue, truthy } from '../spec/python.js';
+import { truthy } from '../spec/python.js';
 import type { Spec, Step } from '../spec/spec.js';
-import { checkSteps, linksOf, orderSteps, type StepLinks } from './dependencies.js';
+import { checkSteps, linksOf, orderSteps } from './dependencies.js';
 import type { Environment } from './environment.js';
 import type { StepGraph, StepInstance } from './graph.js';
+import { type AppliedStep, lintLeftovers, lintParameters, lintUses, lintWorkspaces } from './lint.js';
 import { byteLength, longestName, safeName } from './names.js';
 import {
   applyCombination,
@@ -24,11 +25,7 @@ export interface ExpandOptions {
 }
 
 /** A step with the environment applied, what it is linked to, and what it expands by. */
-interface Prepared {
-  readonly step: Step;
-  readonly description: string;
-  readonly run: ReadonlyMap<string, PyValue>;
-  readonly links: StepLinks;
+interface Prepared extends AppliedStep {
   /** Its own parameters and those of every step it is linked to but by a funnel, in `byKey` order. */
   readonly used: readonly Parameter[];
   /** Its instances, by the name of their combination ('' if it has no parameter). */
@@ -46,11 +43,11 @@ export function expand(
   options: ExpandOptions,
 ): { graph: StepGraph | undefined; problems: readonly Problem[] } {
   const applied = spec.steps.map((step) => mapRun(step.run, (text) => environment.apply(text)));
-  const links = applied.map((run) =>
+  const links = spec.steps.map((step, i) =>
     linksOf({
-      depends: run.get('depends') as string[],
-      cmd: run.get('cmd') as string,
-      restart: run.get('restart') as string,
+      depends: step.depends.map((name) => environment.apply(name)),
+      cmd: applied[i]!.get('cmd') as string,
+      restart: applied[i]!.get('restart') as string,
     }),
   );
   const problems = [...checkNames(spec.steps, environment), ...checkSteps(spec.steps, links)];
@@ -59,11 +56,14 @@ export function expand(
   if (problems.some((problem) => problem.severity === 'error')) return { graph: undefined, problems };
 
   const expansion = new Expansion(spec, parameters, options);
+  const linksByName = new Map(spec.steps.map((step, i) => [step.name, links[i]!]));
   for (const i of order) {
     const step = spec.steps[i]!;
-    expansion.add(step, environment.apply(step.description), applied[i]!, links[i]!);
+    const appliedStep = { step, description: environment.apply(step.description), run: applied[i]!, links: links[i]! };
+    expansion.add(appliedStep);
+    problems.push(...lintWorkspaces(appliedStep, (name) => linksByName.get(name)!));
   }
-  problems.push(...expansion.problems);
+  problems.push(...expansion.problems, ...lintParameters(spec, parameters, expansion.used));
   const failed = problems.some((problem) => problem.severity === 'error');
   return { graph: failed ? undefined : { steps: expansion.steps }, problems };
 }
@@ -72,6 +72,8 @@ export function expand(
 class Expansion {
   readonly steps: StepInstance[] = [];
   readonly problems: Problem[] = [];
+  /** Parameters that some step uses by itself. */
+  readonly used = new Set<Parameter>();
   readonly #spec: Spec;
   readonly #parameters: readonly Parameter[];
   readonly #options: ExpandOptions;
@@ -85,13 +87,17 @@ class Expansion {
     this.#options = options;
   }
 
-  add(step: Step, description: string, run: ReadonlyMap<string, PyValue>, links: StepLinks): void {
-    const used = new Set(usedParameters({ name: step.name, description, run }, this.#parameters));
+  add(applied: AppliedStep): void {
+    const { step, description, run, links } = applied;
+    const own = usedParameters({ name: step.name, description, run }, this.#parameters);
+    const used = new Set(own);
+    for (const parameter of own) this.used.add(parameter);
+    this.problems.push(...lintUses(applied, own));
     const funnels = new Set(links.funnels);
     for (const name of [...links.depends, ...links.workspaces.filter((workspace) => !funnels.has(workspace))]) {
       for (const parameter of this.#prepared.get(name)!.used) used.add(parameter);
     }
-    const prepared: Prepared = { step, description, run, links, used: byKey(used), instances: new Map() };
+    const prepared: Prepared = { ...applied, used: byKey(used), instances: new Map() };
     this.#prepared.set(step.name, prepared);
     if (used.size === 0) {
       this.#addInstance(prepared, '', undefined);
@@ -140,8 +146,12 @@ class Expansion {
       scheduled:
         this.#spec.batch.type !== 'local' && (truthy(run.get('nodes') ?? null) || truthy(run.get('procs') ?? null)),
       dependsOn: this.#dependencies(prepared, index),
+      condition: step.condition,
     };
     this.#checkInstance(instance);
+    if (prepared.instances.size === 0) {
+      this.problems.push(...lintLeftovers(step, instance, this.#spec, this.#parameters));
+    }
     prepared.instances.set(combination, instance);
     this.steps.push(instance);
   }

@@ -1,5 +1,6 @@
 import type { PyValue } from '../spec/python.js';
 import type { Position } from '../spec/source.js';
+import type { Condition } from '../spec/spec.js';
 
 /** One step in one combination of its parameters: a node of the graph, and one job. */
 export interface StepInstance {
@@ -24,8 +25,10 @@ export interface StepInstance {
   runAt(key: string, index?: number): Position;
   /** Whether the batch system runs it; otherwise it runs on the host that the conductor uses. */
   readonly scheduled: boolean;
-  /** Indexes of the instances that must be FINISHED before it starts. Ascending, each once. */
+  /** Indexes of the instances that it waits for. Ascending, each once. */
   readonly dependsOn: readonly number[];
+  /** Whether those must be FINISHED, or only over and not CANCELLED, for it to start. */
+  readonly condition: Condition;
 }
 
 export interface StepGraph {

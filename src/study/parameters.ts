@@ -1,4 +1,5 @@
 import { type PyValue, pyStr } from '../spec/python.js';
+import type { Position } from '../spec/source.js';
 import type { ParameterSpec } from '../spec/spec.js';
 import { compareCodePoints } from './names.js';
 import { textsIn } from './values.js';
@@ -14,16 +15,20 @@ export interface Parameter {
   readonly labels: readonly string[];
   /** What counts as a use of it: Maestro's `\$\(KEY\.*\w*\)`, so `$(NX)` is a use of `N`. */
   readonly use: RegExp;
+  /** Where it is defined. */
+  readonly at: Position;
 }
 
-export function toParameter({ key, label, values: raw }: ParameterSpec): Parameter {
+export function toParameter({ key, label, values: raw, at }: ParameterSpec): Parameter {
   const values = raw.map(pyStr);
+  const labels = values.map((value) => label.replaceAll('%%', () => value));
+  return makeParameter({ key, name: key, values, labels, at });
+}
+
+export function makeParameter(parameter: Omit<Parameter, 'use'>): Parameter {
   return {
-    key,
-    name: key,
-    values,
-    labels: values.map((value) => label.replaceAll('%%', () => value)),
-    use: new RegExp(`\\$\\(${escapeRegExp(key)}\\.*[\\p{L}\\p{N}_]*\\)`, 'u'),
+    ...parameter,
+    use: new RegExp(`\\$\\(${escapeRegExp(parameter.key)}\\.*[\\p{L}\\p{N}_]*\\)`, 'u'),
   };
 }
 
@@ -42,13 +47,22 @@ export function applyCombination(text: string, parameters: readonly Parameter[],
   return result;
 }
 
+/** What the parameters of a step are looked for in. */
+interface StepTexts {
+  readonly name: string;
+  readonly description: string;
+  readonly run: ReadonlyMap<string, PyValue>;
+}
+
+/** The step's texts that have a token in them. */
+export function textsOf({ name, description, run }: StepTexts): string[] {
+  return [name, description, ...textsIn(run)].filter((text) => text.includes('$('));
+}
+
 /** The parameters that a step uses by itself: in its name, its description or any text of its run block. */
-export function usedParameters(
-  step: { readonly name: string; readonly description: string; readonly run: ReadonlyMap<string, PyValue> },
-  parameters: readonly Parameter[],
-): Parameter[] {
+export function usedParameters(step: StepTexts, parameters: readonly Parameter[]): Parameter[] {
   if (parameters.length === 0) return [];
-  const texts = [step.name, step.description, ...textsIn(step.run)].filter((text) => text.includes('$('));
+  const texts = textsOf(step);
   return parameters.filter(({ use }) => texts.some((text) => use.test(text)));
 }
 

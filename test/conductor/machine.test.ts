@@ -258,6 +258,80 @@ describe('a failed step', () => {
   });
 });
 
+describe('a step that only waits for others to be over', () => {
+  const shapes: readonly Shape[] = [
+    { name: 'one' },
+    { name: 'two' },
+    { name: 'three', after: ['one'] },
+    { name: 'collect', after: ['one', 'two', 'three'], afterAll: true },
+    { name: 'plot', after: ['collect'] },
+  ];
+
+  it('runs when they are, though some failed and some could not run', () => {
+    const study = new Study(shapes);
+    study.begin();
+    expect(study.ended('one', 'failed')).toEqual([]);
+    expect(study.states).toMatchObject({ three: 'FAILED (dependency one failed)', collect: 'INITIALIZED', plot: 'INITIALIZED' });
+    expect(study.ended('two', 'completed')).toEqual(['submit collect 1 main']);
+    expect(study.ended('collect', 'completed')).toEqual(['submit plot 1 main']);
+    study.ended('plot', 'completed');
+    expect(studyStatus(study.machine.steps)).toBe('FAILURE');
+  });
+
+  it('does not run before', () => {
+    const study = new Study(shapes);
+    study.begin();
+    study.ended('two', 'failed');
+    expect(study.ended('one', 'completed')).toEqual(['submit three 1 main']);
+    expect(study.state('collect')).toBe('INITIALIZED');
+    expect(study.ended('three', 'failed')).toEqual(['submit collect 1 main']);
+  });
+
+  it('waits for the last attempt, restart and submission of a step', () => {
+    const study = new Study(
+      [
+        { name: 'local' },
+        { name: 'slow', scheduled: true, restart: true },
+        { name: 'lost', scheduled: true },
+        { name: 'collect', after: ['local', 'slow', 'lost'], afterAll: true },
+      ],
+      { submissionAttempts: 2 },
+    );
+    study.begin();
+    study.ended('local', 'failed');
+    study.ended('slow', 'timeout');
+    study.ended('lost', 'node-failure');
+    expect(study.state('collect')).toBe('INITIALIZED');
+    study.wake('local');
+    study.wake('lost');
+    study.ended('local', 'failed');
+    study.ended('slow', 'timeout');
+    expect(study.ended('lost', 'completed')).toEqual(['submit collect 1 main']);
+  });
+
+  it('does not run when one of them was cancelled', () => {
+    const study = new Study(shapes);
+    study.begin();
+    study.ended('two', 'cancelled');
+    expect(study.states).toMatchObject({
+      collect: 'CANCELLED (dependency two was cancelled)',
+      plot: 'CANCELLED (dependency two was cancelled)',
+    });
+    expect(study.ended('one', 'failed')).toEqual([]);
+    expect(study.machine.isOver).toBe(true);
+  });
+
+  it('is not excused by what failed before it', () => {
+    const study = new Study(shapes, { allowsFailure: ({ name }) => name === 'one' });
+    study.begin();
+    study.ended('one', 'failed');
+    study.ended('two', 'completed');
+    study.ended('collect', 'failed');
+    expect(study.step('collect').tolerated).toBe(false);
+    expect(studyStatus(study.machine.steps)).toBe('FAILURE');
+  });
+});
+
 describe('the attempts', () => {
   const twice = { submissionAttempts: 3 };
 

@@ -8,6 +8,8 @@ export interface Shape {
   readonly name: string;
   /** The names of the steps that it waits for, all of them earlier. */
   readonly after?: readonly string[];
+  /** Whether it waits only for those to be over, however they ended. */
+  readonly afterAll?: boolean;
   readonly scheduled?: boolean;
   /** Whether it has a `restart`. */
   readonly restart?: boolean;
@@ -42,6 +44,7 @@ export function graphOf(shapes: readonly Shape[]): StepGraph {
         runAt: () => at,
         scheduled: shape.scheduled === true,
         dependsOn: (shape.after ?? []).map((dependency) => indexes.get(dependency)!).sort((a, b) => a - b),
+        condition: shape.afterAll === true ? 'all-completed' : 'all-succeeded',
       };
     }),
   };

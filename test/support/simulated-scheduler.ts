@@ -80,7 +80,10 @@ export class SimulatedScheduler implements Scheduler {
   }
 
   outputs(step: StepInstance, id: string): Outputs {
-    return { stdout: `${step.workspace}/${step.jobName}.${id}.out`, stderr: `${step.workspace}/${step.jobName}.${id}.err` };
+    return {
+      stdout: `${step.workspace}/${step.jobName}.${id}.out`,
+      stderr: `${step.workspace}/${step.jobName}.${id}.err`,
+    };
   }
 
   #end(running: Running, outcome: JobOutcome): void {

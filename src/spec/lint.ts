@@ -1,0 +1,163 @@
+import { closest } from './closest.js';
+import type { Problem } from './problem.js';
+import type { Position } from './source.js';
+import { entry, type MappingNode, type Node, type ScalarNode } from './yaml.js';
+
+/**
+ * What Maestro lets pass without a word and is probably not what was meant, as far as the text of the spec shows it.
+ * Takes a document that fits the schema. All warnings.
+ */
+export function lintSpec(root: MappingNode): Problem[] {
+  const env = childMapping(root, 'env');
+  const dependencies = env && childMapping(env, 'dependencies');
+  return [
+    ...unknownKeys(root, '', ['description', 'env', 'batch', 'study', 'global.parameters']),
+    ...(dependencies === undefined ? [] : unknownKeys(dependencies, ' of env.dependencies', ['paths', 'git'])),
+    ...children(dependencies, 'git').flatMap((item) =>
+      unknownKeys(item, ' of a git dependency', ['name', 'path', 'url', 'tag', 'hash', 'branch']),
+    ),
+    ...batchTypos(childMapping(root, 'batch')),
+    ...ignored(
+      env,
+      'sources',
+      'env.sources is ignored, as Maestro does',
+      'source the file in the steps, or in `setup`',
+    ),
+    ...labelTypes(env && childMapping(env, 'labels')),
+    ...labelsWithoutValue(childMapping(root, 'global.parameters')),
+    ...children(root, 'study').flatMap(lintStep),
+    ...numbersInDisguise(root),
+  ];
+}
+
+function warning(at: Position, message: string, hint?: string): Problem {
+  return { severity: 'warning', at, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function unknownKeys(node: MappingNode, of: string, known: readonly string[]): Problem[] {
+  return node.entries
+    .filter(({ name }) => !known.includes(name))
+    .map(({ name, keyAt }) => {
+      const guess = closest(name, known);
+      const hint = guess === undefined ? `known are ${known.join(', ')}` : `did you mean '${guess}'?`;
+      return warning(keyAt, `unknown key '${name}'${of} is ignored`, hint);
+    });
+}
+
+const batchKeys = [
+  'type',
+  'host',
+  'bank',
+  'queue',
+  'shell',
+  'nodes',
+  'procs',
+  'gpus',
+  'reservation',
+  'qos',
+  'exclusive',
+  'args',
+  'allocation_args',
+  'launcher_args',
+  'uri',
+  'flux_uri',
+  'version',
+  'gres',
+];
+
+/** The batch block has no schema: sites keep keys of their own in it. Only what looks like a slip is told. */
+function batchTypos(batch: MappingNode | undefined): Problem[] {
+  return (batch?.entries ?? []).flatMap(({ name, keyAt }) => {
+    const guess = batchKeys.includes(name) ? undefined : closest(name, batchKeys);
+    return guess === undefined
+      ? []
+      : [warning(keyAt, `unknown key '${name}' of batch is ignored`, `did you mean '${guess}'?`)];
+  });
+}
+
+function ignored(node: MappingNode | undefined, name: string, message: string, hint: string): Problem[] {
+  const found = node && entry(node, name);
+  return found === undefined ? [] : [warning(found.keyAt, message, hint)];
+}
+
+function labelTypes(labels: MappingNode | undefined): Problem[] {
+  return (labels?.entries ?? [])
+    .filter(({ value }) => value.kind !== 'scalar' || typeof value.value === 'boolean')
+    .map(({ name, keyAt }) =>
+      warning(keyAt, `label '${name}' is no text: Python's way of printing it is used`, 'put it in quotes'),
+    );
+}
+
+function labelsWithoutValue(parameters: MappingNode | undefined): Problem[] {
+  return (parameters?.entries ?? []).flatMap(({ name, value }) => {
+    const label = value.kind === 'mapping' ? entry(value, 'label')?.value : undefined;
+    const values = value.kind === 'mapping' ? entry(value, 'values')?.value : undefined;
+    if (label?.kind !== 'scalar' || label.text.includes('%%')) return [];
+    if (values?.kind !== 'sequence' || values.items.length < 2) return [];
+    return [
+      warning(
+        label.at,
+        `the label of parameter '${name}' is the same for all its values`,
+        `write %% where the value goes: ${name}.%%`,
+      ),
+    ];
+  });
+}
+
+function lintStep(step: MappingNode): Problem[] {
+  const run = childMapping(step, 'run');
+  return [
+    ...ignored(run, 'pre', "'pre' is ignored, as Maestro does", 'put it into cmd'),
+    ...ignored(
+      run,
+      'post',
+      "'post' is ignored, as Maestro does",
+      'put it into cmd, or into a step that depends on this one',
+    ),
+    ...['nodes', 'procs', 'gpus', 'cores per task', 'tasks per rs', 'rs per node', 'cpus per rs'].flatMap((key) => {
+      const value = run && entry(run, key)?.value;
+      if (value?.kind !== 'scalar' || typeof value.value !== 'number') return [];
+      return [
+        warning(value.at, `'${key}' is the number ${value.text}, and stands so in scripts`, 'write a whole number'),
+      ];
+    }),
+  ];
+}
+
+/** `12:00:00` and `010` without quotes: YAML 1.1 counts in sixties and eights. */
+function numbersInDisguise(root: MappingNode): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Set<Node>();
+  const look = (node: Node): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (node.kind === 'sequence') node.items.forEach(look);
+    else if (node.kind === 'mapping') for (const { value } of node.entries) look(value);
+    else problems.push(...disguised(node));
+  };
+  look(root);
+  return problems;
+}
+
+function disguised({ value, text, style, at }: ScalarNode): Problem[] {
+  if (style !== 'plain' || (typeof value !== 'bigint' && typeof value !== 'number')) return [];
+  const base = text.includes(':') ? 60 : /^[-+]?0[0-7_]+$/.test(text) ? 8 : undefined;
+  if (base === undefined) return [];
+  return [
+    warning(
+      at,
+      `${text} without quotes is the number ${value} (YAML 1.1 counts it in base ${base})`,
+      `write "${text}"`,
+    ),
+  ];
+}
+
+function childMapping(node: MappingNode, name: string): MappingNode | undefined {
+  const value = entry(node, name)?.value;
+  return value?.kind === 'mapping' ? value : undefined;
+}
+
+function children(node: MappingNode | undefined, name: string): MappingNode[] {
+  const value = node && entry(node, name)?.value;
+  return value?.kind === 'sequence' ? value.items.filter((item) => item.kind === 'mapping') : [];
+}

@@ -1,0 +1,161 @@
+import type { Problem } from '../spec/problem.js';
+import type { Position } from '../spec/source.js';
+import type { Spec, Step } from '../spec/spec.js';
+import type { StepLinks } from './dependencies.js';
+import type { StepInstance } from './graph.js';
+import { type Parameter, textsOf } from './parameters.js';
+
+/**
+ * What Maestro lets pass without a word and is probably not what was meant, as far as only expansion shows it. All
+ * warnings, each once a step.
+ */
+
+/** A step after the environment was applied to it. */
+export interface AppliedStep {
+  readonly step: Step;
+  readonly description: string;
+  readonly run: StepInstance['run'];
+  readonly links: StepLinks;
+}
+
+function warning(at: Position, message: string, hint?: string): Problem {
+  return { severity: 'warning', at, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** Parameters that no step uses, and those that a name of the environment hides. */
+export function lintParameters(spec: Spec, parameters: readonly Parameter[], used: ReadonlySet<Parameter>): Problem[] {
+  const hiding = new Map(
+    [...spec.variables, ...spec.labels, ...spec.paths, ...spec.git].map(({ name, at }): [string, Position] => [
+      name,
+      at,
+    ]),
+  );
+  return parameters.flatMap((parameter) => {
+    const { key, at } = parameter;
+    const hider = hiding.get(key);
+    if (hider !== undefined) {
+      return [
+        warning(hider, `'${key}' of env hides the parameter of that name`, `$(${key}) never is the parameter's value`),
+      ];
+    }
+    return used.has(parameter) ? [] : [warning(at, `parameter '${key}' is not used by any step`)];
+  });
+}
+
+/** `$(NX)` makes Maestro expand a step by parameter N, though it is not replaced. */
+export function lintUses({ step, description, run }: AppliedStep, parameters: readonly Parameter[]): Problem[] {
+  if (parameters.length === 0) return [];
+  const texts = textsOf({ name: step.name, description, run });
+  return parameters.flatMap(({ key, use }) => {
+    const tokens = texts.flatMap((text) => text.match(new RegExp(use, 'gu')) ?? []);
+    const replaced = [`$(${key})`, `$(${key}.label)`, `$(${key}.name)`];
+    if (tokens.length === 0 || tokens.some((token) => replaced.includes(token))) return [];
+    return [
+      warning(
+        placeOf(step, tokens[0]!),
+        `${tokens[0]} makes step '${step.name}' run in every combination of parameter '${key}', but is not replaced`,
+        'Maestro counts any name that begins so as a use of it',
+      ),
+    ];
+  });
+}
+
+/** A workspace that is used without waiting for the step that it belongs to. */
+export function lintWorkspaces({ step, links }: AppliedStep, linksOf: (name: string) => StepLinks): Problem[] {
+  const direct = new Set([...links.depends, ...links.funnels]);
+  const late = links.workspaces.filter((name) => !direct.has(name));
+  if (late.length === 0) return [];
+  const ancestors = new Set(direct);
+  for (const name of ancestors) {
+    for (const further of [...linksOf(name).depends, ...linksOf(name).funnels]) ancestors.add(further);
+  }
+  return late
+    .filter((name) => !ancestors.has(name))
+    .map((name) =>
+      warning(
+        placeOf(step, `$(${name}.workspace)`),
+        `step '${step.name}' uses the workspace of '${name}' without waiting for it`,
+        `add '${name}' to its depends`,
+      ),
+    );
+}
+
+const token = /\$\(([^()\s'"`$;|&<>]+)\)/g;
+
+/** Tokens that are still there after everything was replaced: a shell takes what they name for a command. */
+export function lintLeftovers(
+  step: Step,
+  instance: StepInstance,
+  spec: Spec,
+  parameters: readonly Parameter[],
+): Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const [key, value] of instance.run) {
+    if (typeof value !== 'string' || !value.includes('$(')) continue;
+    const isShell = key === 'cmd' || key === 'restart';
+    for (const [whole, name] of value.matchAll(token)) {
+      const why = problems.has(whole) ? undefined : explain(name!, isShell, spec, parameters);
+      if (why !== undefined)
+        problems.set(whole, warning(placeOf(step, whole, key), `${whole} of step '${step.name}' ${why}`));
+    }
+  }
+  return [...problems.values(), ...lintLauncher(step, instance)];
+}
+
+function explain(name: string, isShell: boolean, spec: Spec, parameters: readonly Parameter[]): string | undefined {
+  if (name === 'LAUNCHER') return undefined;
+  const inEnvironment = [...spec.variables, ...spec.labels, ...spec.paths, ...spec.git].some(
+    (item) => item.name === name,
+  );
+  if (inEnvironment) {
+    return 'is left as it is: a variable is replaced once, in the order of the spec, so only one that comes later can be in its value';
+  }
+  const [base, member] = name.split('.');
+  if (parameters.some(({ key }) => key === name))
+    return 'is left as it is: parameters are replaced once, in the order of the spec';
+  if (member !== undefined && parameters.some(({ key }) => key === base)) {
+    return `is left as it is: a parameter has .label and .name, but no .${member}`;
+  }
+  if (member === 'workspace') return 'is left as it is';
+  if (!isShell) return 'is left as it is: nothing has that name';
+  // Commands are seldom in capitals: `$(hostname)` is the shell's business, `$(ITER)` was hardly meant to be.
+  return /[A-Z]/.test(name) ? 'is left as it is, for the shell to run: nothing has that name' : undefined;
+}
+
+function lintLauncher(step: Step, instance: StepInstance): Problem[] {
+  const text = ['cmd', 'restart'].map((key) => instance.run.get(key) as string).join('\n');
+  if (!text.includes('$(LAUNCHER)')) return [];
+  const at = placeOf(step, '$(LAUNCHER)');
+  if (!instance.scheduled) {
+    return [
+      warning(
+        at,
+        `$(LAUNCHER) of step '${step.name}' is left as it is, for the shell to run`,
+        'it is replaced in steps with nodes or procs, of a study for slurm, lsf or flux',
+      ),
+    ];
+  }
+  if (/\$\(LAUNCHER\)\[/.test(text) && /\$\(LAUNCHER\)(?!\[)/.test(text)) {
+    return [
+      warning(
+        at,
+        `$(LAUNCHER) without brackets in step '${step.name}' is left as it is, as the step has others with brackets`,
+        'give all of them brackets',
+      ),
+    ];
+  }
+  if ((instance.run.get('procs') ?? '') === '' && /\$\(LAUNCHER\)(?!\[)/.test(text)) {
+    return [warning(at, `$(LAUNCHER) of step '${step.name}' has no number of tasks`, 'set procs')];
+  }
+  return [];
+}
+
+/** Where a text stands in the commands of a step; the step's line if it came there by substitution. */
+function placeOf(step: Step, text: string, key?: string): Position {
+  for (const candidate of key === undefined ? ['cmd', 'restart'] : [key]) {
+    const raw = step.run.get(candidate);
+    const index = typeof raw === 'string' ? raw.indexOf(text) : -1;
+    if (index !== -1) return step.runAt(candidate, index);
+  }
+  return key === undefined ? step.at : step.runAt(key);
+}
