@@ -2,7 +2,7 @@ import { renderScripts, type StepScripts } from './scripts/render.js';
 import type { Problem } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { Environment, type Places } from './study/environment.js';
-import { expand } from './study/expand.js';
+import { checkStudy, expand } from './study/expand.js';
 import type { StepGraph } from './study/graph.js';
 import type { Parameter } from './study/parameters.js';
 
@@ -33,4 +33,17 @@ export function planStudy(
   const all = [...problems, ...rendered.problems];
   if (all.some((problem) => problem.severity === 'error')) return { plan: undefined, problems: all };
   return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
+}
+
+/**
+ * What else is wrong with a specification that has errors already, as far as can be told: its steps' names and links.
+ * What follows from an error that is known is not told again.
+ */
+export function checkDraft(draft: Spec, places: Places, known: readonly Problem[]): readonly Problem[] {
+  // A step without a name, or one whose name is no text, cannot be waited for: every dependency on it would be unknown.
+  if (draft.steps.some((step) => step.name === '')) return [];
+  const told = new Set(known.filter(({ severity }) => severity === 'error').map(({ at }) => `${at.line}:${at.column}`));
+  return checkStudy(draft, new Environment(draft, places)).problems.filter(
+    ({ at }) => !told.has(`${at.line}:${at.column}`),
+  );
 }

@@ -12,7 +12,7 @@ import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import { type Pgen, runPgen } from './pgen/pgen.js';
-import { type Plan, planStudy } from './plan.js';
+import { checkDraft, type Plan, planStudy } from './plan.js';
 import { collectResults, type Ending } from './report/collect.js';
 import { finalTable } from './report/final-table.js';
 import { KeptLog } from './report/kept-log.js';
@@ -104,9 +104,11 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 /** Reads and plans the study, in a directory that is made for it. What can be found wrong before it is made, is. */
 async function makePlan(context: RunContext, log: Log): Promise<Plan> {
   const { inputs, text, host, specPath, workingDirectory, directory, overlays, pgen, cancel } = context;
-  const { spec, problems } = readSpec(new Source(inputs.spec, text), overlays);
-  if (spec === undefined) throw new SpecError(problems);
+  const { spec, draft, problems } = readSpec(new Source(inputs.spec, text), overlays);
   const placesIn = (studyPath: string) => ({ studyPath, specRoot: path.posix.dirname(specPath), workingDirectory });
+  if (spec === undefined) {
+    throw new SpecError([...problems, ...(draft === undefined ? [] : checkDraft(draft, placesIn('/study'), problems))]);
+  }
   const planIn = (studyPath: string, parameters: readonly Parameter[]) => {
     const planned = planStudy(spec, parameters, placesIn(studyPath), { hashWorkspaces: inputs['hash-workspaces'] });
     if (planned.plan === undefined) throw new SpecError([...problems, ...planned.problems]);

@@ -5,7 +5,7 @@ import type { PyValue } from './python.js';
 import type { conditions } from './schema.js';
 import type { Position, Source } from './source.js';
 import { validate } from './validate.js';
-import { entry, type MappingNode, type Node, readYaml, type ScalarNode, toPyValue } from './yaml.js';
+import { type Entry, entry, type MappingNode, type Node, readYaml, toPyValue } from './yaml.js';
 
 /** A study specification as it was written: nothing substituted, everything with its place. */
 export interface Spec {
@@ -93,39 +93,48 @@ const runDefaults = [
   'reservation',
 ].map((key): [string, PyValue] => [key, key === 'depends' ? [] : '']);
 
+export interface ReadResult {
+  /** Undefined if a problem is an error. */
+  readonly spec: Spec | undefined;
+  readonly problems: readonly Problem[];
+  /** What of a specification with errors can still be looked at for more of them; what does not fit is empty in it. */
+  readonly draft: Spec | undefined;
+}
+
 /**
- * Reads a specification. All its problems are found at once; `spec` is undefined if one of them is an error.
+ * Reads a specification. All its problems are found at once.
  * What can only be seen after expansion (dependencies, names, tokens) is checked there.
  *
  * @param overlays laid over the spec before it is looked at
  */
-export function readSpec(
-  source: Source,
-  overlays: Overlays = {},
-): { spec: Spec | undefined; problems: readonly Problem[] } {
+export function readSpec(source: Source, overlays: Overlays = {}): ReadResult {
   const read = readYaml(source);
   if (read.root === null) {
     const empty: Problem = { severity: 'error', at: source.positionAt(0), message: 'the specification is empty' };
-    return { spec: undefined, problems: read.problems.length > 0 ? read.problems : [empty] };
+    return { spec: undefined, draft: undefined, problems: read.problems.length > 0 ? read.problems : [empty] };
   }
-  const laid = read.root.kind === 'mapping' ? applyOverlays(read.root, overlays) : { root: read.root, problems: [] };
-  const problems = [...read.problems, ...laid.problems, ...validate(laid.root)];
-  if (problems.some(isError)) return { spec: undefined, problems };
-  const root = laid.root as MappingNode;
-  const spec = toSpec(source.file, root);
-  problems.push(
-    ...checkEnvironment(spec, root),
-    ...checkParameters(spec),
-    ...checkBatch(spec, root),
+  if (read.root.kind !== 'mapping') {
+    return { spec: undefined, draft: undefined, problems: [...read.problems, ...validate(read.root)] };
+  }
+  const { root, problems: laid } = applyOverlays(read.root, overlays);
+  const draft = toSpec(source.file, root);
+  const problems = [
+    ...read.problems,
+    ...laid,
+    ...validate(root),
+    ...checkEnvironment(draft, root),
+    ...checkParameters(draft),
+    ...checkBatch(draft, root),
     ...lintSpec(root),
-  );
-  return { spec: problems.some(isError) ? undefined : spec, problems };
+  ];
+  return { spec: problems.some(isError) ? undefined : draft, problems, draft };
 }
 
 const isError = (problem: Problem) => problem.severity === 'error';
 
+/** Takes what fits; validation tells of what does not. */
 function toSpec(file: string, root: MappingNode): Spec {
-  const description = mappingOf(root, 'description')!;
+  const description = mappingOf(root, 'description');
   const env = mappingOf(root, 'env');
   const dependencies = env && mappingOf(env, 'dependencies');
   return {
@@ -148,13 +157,14 @@ function toSpec(file: string, root: MappingNode): Spec {
     })),
     batch: toBatch(root),
     steps: itemsOf(root, 'study').map(toStep),
-    parameters: entriesOf(root, 'global.parameters').map((item) => ({
-      key: item.name,
-      values: toPyValue(entry(item.value as MappingNode, 'values')!.value) as readonly PyValue[],
-      label: textOf(item.value as MappingNode, 'label'),
-      at: item.keyAt,
-    })),
+    parameters: entriesOf(root, 'global.parameters').flatMap(toParameterSpec),
   };
+}
+
+function toParameterSpec({ name, keyAt, value }: Entry): ParameterSpec[] {
+  const values = value.kind === 'mapping' ? entry(value, 'values')?.value : undefined;
+  if (value.kind !== 'mapping' || values?.kind !== 'sequence') return [];
+  return [{ key: name, values: values.items.map(toPyValue), label: textOf(value, 'label'), at: keyAt }];
 }
 
 const checkoutsOf = (item: MappingNode) =>
@@ -171,12 +181,12 @@ function toBatch(root: MappingNode): Batch {
 }
 
 function toStep(node: MappingNode): Step {
-  const run = mappingOf(node, 'run')!;
+  const run = mappingOf(node, 'run') ?? { ...node, entries: [] };
   return {
     name: textOf(node, 'name'),
     description: textOf(node, 'description'),
     at: node.at,
-    nameAt: entry(node, 'name')!.value.at,
+    nameAt: entry(node, 'name')?.value.at ?? node.at,
     ...dependsOf(run),
     run: new Map([...runDefaults, ...run.entries.map((item): [string, PyValue] => [item.name, toPyValue(item.value)])]),
     runAt: (key, index) => {
@@ -189,7 +199,8 @@ function toStep(node: MappingNode): Step {
 
 function dependsOf(run: MappingNode): Pick<Step, 'depends' | 'condition'> {
   const value = entry(run, 'depends')?.value;
-  const names = (node: Node | undefined) => (node === undefined ? [] : (toPyValue(node) as string[]));
+  const names = (node: Node | undefined) =>
+    node?.kind === 'sequence' ? node.items.map(toPyValue).filter((name) => typeof name === 'string') : [];
   if (value?.kind !== 'mapping') return { depends: names(value), condition: 'all-succeeded' };
   return {
     depends: names(entry(value, 'steps')?.value),
@@ -305,10 +316,10 @@ function entriesOf(node: MappingNode | undefined, name: string): MappingNode['en
 
 function itemsOf(node: MappingNode | undefined, name: string): MappingNode[] {
   const value = node && entry(node, name)?.value;
-  return value?.kind === 'sequence' ? (value.items as MappingNode[]) : [];
+  return value?.kind === 'sequence' ? value.items.filter((item) => item.kind === 'mapping') : [];
 }
 
-function textOf(node: MappingNode, name: string): string {
-  const value = entry(node, name)?.value as ScalarNode | undefined;
-  return typeof value?.value === 'string' ? value.value : '';
+function textOf(node: MappingNode | undefined, name: string): string {
+  const value = node && entry(node, name)?.value;
+  return value?.kind === 'scalar' && typeof value.value === 'string' ? value.value : '';
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Problem } from '../spec/problem.js';
-import { truthy } from '../spec/python.js';
+import { type PyValue, truthy } from '../spec/python.js';
 import type { Spec, Step } from '../spec/spec.js';
-import { checkSteps, linksOf, orderSteps } from './dependencies.js';
+import { checkSteps, linksOf, orderSteps, type StepLinks } from './dependencies.js';
 import type { Environment } from './environment.js';
 import type { StepGraph, StepInstance } from './graph.js';
 import { type AppliedStep, lintLeftovers, lintParameters, lintUses, lintWorkspaces } from './lint.js';
@@ -42,30 +42,45 @@ export function expand(
   environment: Environment,
   options: ExpandOptions,
 ): { graph: StepGraph | undefined; problems: readonly Problem[] } {
-  const applied = spec.steps.map((step) => mapRun(step.run, (text) => environment.apply(text)));
-  const links = spec.steps.map((step, i) =>
-    linksOf({
-      depends: step.depends.map((name) => environment.apply(name)),
-      cmd: applied[i]!.get('cmd') as string,
-      restart: applied[i]!.get('restart') as string,
-    }),
-  );
-  const problems = [...checkNames(spec.steps, environment), ...checkSteps(spec.steps, links)];
-  const { order, cycle } = orderSteps(spec.steps, links);
-  if (cycle !== undefined) problems.push(cycleProblem(cycle.map((i) => spec.steps[i]!)));
+  const { order, applied, problems: found } = checkStudy(spec, environment);
+  const problems = [...found];
   if (problems.some((problem) => problem.severity === 'error')) return { graph: undefined, problems };
 
   const expansion = new Expansion(spec, parameters, options);
-  const linksByName = new Map(spec.steps.map((step, i) => [step.name, links[i]!]));
   for (const i of order) {
-    const step = spec.steps[i]!;
-    const appliedStep = { step, description: environment.apply(step.description), run: applied[i]!, links: links[i]! };
-    expansion.add(appliedStep);
-    problems.push(...lintWorkspaces(appliedStep, (name) => linksByName.get(name)!));
+    expansion.add(applied[i]!);
+    problems.push(...lintWorkspaces(applied[i]!, (name) => expansion.linksOf(name)));
   }
   problems.push(...expansion.problems, ...lintParameters(spec, parameters, expansion.used));
   const failed = problems.some((problem) => problem.severity === 'error');
   return { graph: failed ? undefined : { steps: expansion.steps }, problems };
+}
+
+/** What can be said of the steps before they are expanded: the environment applied, an order, and what is wrong. */
+export function checkStudy(
+  spec: Spec,
+  environment: Environment,
+): {
+  readonly order: readonly number[];
+  readonly applied: readonly AppliedStep[];
+  readonly problems: readonly Problem[];
+} {
+  const applied = spec.steps.map((step): AppliedStep => {
+    const run = mapRun(step.run, (text) => environment.apply(text));
+    const depends = step.depends.map((name) => environment.apply(name));
+    const links = linksOf({ depends, cmd: textIn(run, 'cmd'), restart: textIn(run, 'restart') });
+    return { step, description: environment.apply(step.description), run, links };
+  });
+  const links = applied.map((step) => step.links);
+  const { order, cycle } = orderSteps(spec.steps, links);
+  const problems = [...checkNames(spec.steps, environment), ...checkSteps(spec.steps, links)];
+  if (cycle !== undefined) problems.push(cycleProblem(cycle.map((i) => spec.steps[i]!)));
+  return { order, applied, problems };
+}
+
+function textIn(run: ReadonlyMap<string, PyValue>, key: string): string {
+  const value = run.get(key);
+  return typeof value === 'string' ? value : '';
 }
 
 /** The study as expanded so far. Steps are added after everything they are linked to. */
@@ -85,6 +100,10 @@ class Expansion {
     this.#spec = spec;
     this.#parameters = parameters;
     this.#options = options;
+  }
+
+  linksOf(step: string): StepLinks {
+    return this.#prepared.get(step)!.links;
   }
 
   add(applied: AppliedStep): void {

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Ended, Job, commandsIn, ownNode } from '../support/bundle.js';
+import { commandsIn, type Ended, Job, ownNode } from '../support/bundle.js';
 import { isAlive, until } from '../support/wait.js';
 
 /** A study of one step for each command; the second waits for the first, and so on. */
@@ -29,7 +29,9 @@ describe('the action', () => {
     const studyPath = job.outputs['study-path']!;
     expect(job.outputs).toEqual({
       status: 'FINISHED',
-      'study-path': expect.stringMatching(new RegExp(`^${job.home}/maestro-studies/octo/studies/hello_4711-[0-9a-f]{8}$`)),
+      'study-path': expect.stringMatching(
+        new RegExp(`^${job.home}/maestro-studies/octo/studies/hello_4711-[0-9a-f]{8}$`),
+      ),
       'steps-total': '2',
       'steps-finished': '2',
       'steps-failed': '0',
@@ -80,7 +82,12 @@ describe('the action', () => {
     const job = new Job().study(chain('true', 'echo "no input; 100% lost" >&2\necho "see a.log" >&2\nexit 3', 'true'));
     const ended = await job.run();
     expect(ended).toMatchObject({ code: 2, stderr: '' });
-    expect(job.outputs).toMatchObject({ status: 'FAILURE', 'steps-total': '3', 'steps-finished': '1', 'steps-failed': '2' });
+    expect(job.outputs).toMatchObject({
+      status: 'FAILURE',
+      'steps-total': '3',
+      'steps-finished': '1',
+      'steps-failed': '2',
+    });
     const [, failed, waiting] = job.report.steps;
     expect(failed).toMatchObject({ state: 'FAILED', exitCode: 3, reason: 'exit 3' });
     expect(waiting).toMatchObject({ state: 'FAILED', reason: 'dependency s2 failed', jobs: [], stdout: null });
@@ -90,7 +97,10 @@ describe('the action', () => {
       properties: { file: 'study.yaml', line: '12', title: 's2 FAILED: exit 3' },
       message: `no input; 100% lost\nsee a.log\n(${failed.stderr})`,
     });
-    expect(outcome).toMatchObject({ name: 'error', message: expect.stringMatching(/^Study hello FAILURE in .*: 3 steps, /) });
+    expect(outcome).toMatchObject({
+      name: 'error',
+      message: expect.stringMatching(/^Study hello FAILURE in .*: 3 steps, /),
+    });
     expect(others).toEqual([]);
     expect(job.summary).toContain('## ❌ hello: FAILURE');
     expect(job.summary).toContain('no input; 100% lost');
@@ -114,7 +124,12 @@ describe('the action', () => {
     const job = new Job().study(chain('touch ran', 'touch ran')).with({ 'dry-run': 'true' });
     const ended = await job.run();
     expect(ended).toMatchObject(nothingElse);
-    expect(job.outputs).toMatchObject({ status: 'DRYRUN', 'steps-total': '2', 'steps-finished': '0', 'steps-failed': '0' });
+    expect(job.outputs).toMatchObject({
+      status: 'DRYRUN',
+      'steps-total': '2',
+      'steps-finished': '0',
+      'steps-failed': '0',
+    });
     expect(job.read('s1/s1.sh')).toBe('#!/bin/bash\n\ntouch ran\n\n');
     expect(readdirSync(path.join(job.outputs['study-path']!, 's1'))).toEqual(['s1.sh']);
     expect(job.report).toMatchObject({ status: 'DRYRUN', steps: [{ state: 'DRYRUN', jobs: [] }, { state: 'DRYRUN' }] });
@@ -133,7 +148,11 @@ batch:
     const ended = await refused.run();
     expect(ended).toMatchObject({ code: 1, stderr: '' });
     expect(commandsOf(ended)).toEqual([
-      expect.objectContaining({ name: 'error', message: expect.stringContaining('slurm'), properties: expect.objectContaining({ file: 'study.yaml' }) }),
+      expect.objectContaining({
+        name: 'error',
+        message: expect.stringContaining('slurm'),
+        properties: expect.objectContaining({ file: 'study.yaml' }),
+      }),
     ]);
     const staged = new Job().study(text).with({ 'dry-run': 'true' });
     expect(await staged.run()).toMatchObject(nothingElse);
@@ -384,8 +403,13 @@ describe("a step's environment", () => {
     expect(ended).toMatchObject({ code: 0 });
     const { stdout } = job.report.steps[0];
     expect(stdout).toMatch(/^s1\/s1\.[0-9]+\.out$/);
-    const entries = job.read(stdout).split('\0').filter((entry) => entry !== '');
-    return Object.fromEntries(entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
+    const entries = job
+      .read(stdout)
+      .split('\0')
+      .filter((entry) => entry !== '');
+    return Object.fromEntries(
+      entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+    );
   }
 
   it("is that of a login, and has nothing of the runner's or the workflow's", async () => {
@@ -426,7 +450,9 @@ describe('hostile text', () => {
   it('in the outputs of a step is no command', async () => {
     const all = commands.map((line) => `printf '%s\\n' '${line}' | tee /dev/stderr`);
     const job = new Job().study(
-      chain(`${all.join('\n')}\nprintf 'a\\r::error::injected\\n\\033[2K\\033[31m::error::injected\\033[0m\\n\\xff\\n' >&2\nexit 1`),
+      chain(
+        `${all.join('\n')}\nprintf 'a\\r::error::injected\\n\\033[2K\\033[31m::error::injected\\033[0m\\n\\xff\\n' >&2\nexit 1`,
+      ),
     );
     const ended = await job.run();
     expect(ended).toMatchObject({ code: 2, stderr: '' });
@@ -454,7 +480,9 @@ describe('hostile text', () => {
 
   it('in a spec that is wrong is no command', async () => {
     for (const line of commands) {
-      const job = new Job().study(`description: {name: x, description: y}\nstudy: []\n${JSON.stringify(`a\n${line}`)}: 1\n`);
+      const job = new Job().study(
+        `description: {name: x, description: y}\nstudy: []\n${JSON.stringify(`a\n${line}`)}: 1\n`,
+      );
       const ended = await job.run();
       expect(ended).toMatchObject({ code: 1, stderr: '' });
       expect(commandsOf(ended).filter(({ properties }) => properties.file !== 'study.yaml')).toEqual([]);

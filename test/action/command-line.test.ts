@@ -93,9 +93,11 @@ describe('maestro-on-flux run', () => {
   });
 
   it('is cancelled by ^C', async () => {
-    write('long.yaml', good.replace('echo hello $(NAME)', 'touch up; exec sleep 60 # $(NAME)'));
+    write('long.yaml', good.replace('echo hello $(NAME)', 'touch up; exec sleep 60; true $(NAME)'));
     const { process: running, ended } = start(['run', 'long.yaml', '--output-path', 'here']);
-    await until('the steps run', () => ['Ada', 'Grace'].every((name) => existsSync(path.join(directory, `here/greet/NAME.${name}/up`))));
+    await until('the steps run', () =>
+      ['Ada', 'Grace'].every((name) => existsSync(path.join(directory, `here/greet/NAME.${name}/up`))),
+    );
     running.kill('SIGINT');
     const { code, stdout } = await ended;
     expect(code).toBe(3);
@@ -103,7 +105,7 @@ describe('maestro-on-flux run', () => {
   });
 
   it("gives a step the caller's environment, less what a runner adds, and its --env", async () => {
-    write('env.yaml', good.replace('echo hello $(NAME)', 'env # $(NAME)'));
+    write('env.yaml', good.replace('echo hello $(NAME)', 'env; true $(NAME)'));
     const caller = { MINE: 'x', INPUT_SPEC: 'a', GITHUB_TOKEN: 'b', ACTIONS_X: 'c', RUNNER_TEMP: 'd', STATE_y: 'e' };
     await start(['run', 'env.yaml', '--output-path', 'here', '--env=A=1'], caller).ended;
     const output = list('here/greet/NAME.Ada').filter((name) => name.endsWith('.out'));
@@ -128,8 +130,17 @@ describe('maestro-on-flux run', () => {
 
   it('takes any input as an option, from a file too', async () => {
     write('lines', 'export LOADED=yes\n');
-    write('setup.yaml', good.replace('echo hello $(NAME)', 'echo $LOADED # $(NAME)'));
-    const args = ['run', 'setup.yaml', '--output-path=here', '--setup', '@lines', '--report-path', 'reports', '--local-jobs=1'];
+    write('setup.yaml', good.replace('echo hello $(NAME)', 'echo $LOADED; true $(NAME)'));
+    const args = [
+      'run',
+      'setup.yaml',
+      '--output-path=here',
+      '--setup',
+      '@lines',
+      '--report-path',
+      'reports',
+      '--local-jobs=1',
+    ];
     expect(await run(...args)).toMatchObject({ code: 0 });
     const output = list('here/greet/NAME.Ada').filter((name) => name.endsWith('.out'));
     expect(read(`here/greet/NAME.Ada/${output}`)).toBe('yes\n');
@@ -159,15 +170,25 @@ describe('maestro-on-flux run', () => {
 
 describe('maestro-on-flux validate', () => {
   it('says that a study is valid, and writes nothing', async () => {
-    expect(await run('validate', 'study.yaml')).toEqual({ code: 0, stdout: 'study.yaml is valid: 4 steps\n', stderr: '' });
+    expect(await run('validate', 'study.yaml')).toEqual({
+      code: 0,
+      stdout: 'study.yaml is valid: 4 steps\n',
+      stderr: '',
+    });
     expect(list()).toEqual(['study.yaml']);
   });
 
   it('tells all that is wrong, each with its place', async () => {
-    write('wrong.yaml', good.replace('description: Says hello.', 'descriptoin: Says hello.').replace('[greet]', 'greet'));
+    write(
+      'wrong.yaml',
+      good.replace('description: Says hello.', 'descriptoin: Says hello.').replace('[greet]', 'greet'),
+    );
     const { code, stdout, stderr } = await run('validate', 'wrong.yaml');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    const places = stderr.trim().split('\n').map((line) => line.split(': ')[0]);
+    const places = stderr
+      .trim()
+      .split('\n')
+      .map((line) => line.split(': ')[0]);
     expect(places.map((place) => place!.replace(/:[0-9]+$/, ''))).toEqual(
       expect.arrayContaining(['wrong.yaml:10', 'wrong.yaml:11', 'wrong.yaml:18']),
     );
@@ -192,7 +213,11 @@ describe('maestro-on-flux validate', () => {
 
 describe('maestro-on-flux', () => {
   it('tells its version, and how it is used', async () => {
-    expect(await run('--version')).toEqual({ code: 0, stdout: expect.stringMatching(/^[0-9]+\.[0-9]+\.[0-9]+\n$/), stderr: '' });
+    expect(await run('--version')).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^[0-9]+\.[0-9]+\.[0-9]+\n$/),
+      stderr: '',
+    });
     const help = await run('--help');
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain('maestro-on-flux run SPEC');
@@ -205,7 +230,9 @@ describe('maestro-on-flux', () => {
 
   it('says what to do if it is told nothing, or something else', async () => {
     expect(await run()).toEqual(refused('what to do? --help tells\n'));
-    expect(await run('runn', 'study.yaml')).toEqual(refused("there is no command 'runn': use run or validate (--help)\n"));
+    expect(await run('runn', 'study.yaml')).toEqual(
+      refused("there is no command 'runn': use run or validate (--help)\n"),
+    );
   });
 
   it('is no action only because it has arguments on a runner', async () => {
@@ -220,10 +247,14 @@ describe('what cannot be run', () => {
       mkdirSync(path.join(directory, 'specs'));
       write('empty.yaml', '');
       write('binary.yaml', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff, 0x00]));
-      expect(await run(command, 'gone.yaml')).toEqual(refused('cannot read the study gone.yaml: there is no such file\n'));
+      expect(await run(command, 'gone.yaml')).toEqual(
+        refused('cannot read the study gone.yaml: there is no such file\n'),
+      );
       expect(await run(command, 'specs')).toEqual(refused('cannot read the study specs: it is a directory\n'));
       expect(await run(command, 'empty.yaml')).toEqual(refused('empty.yaml:1:1: the specification is empty\n'));
-      expect(await run(command, 'binary.yaml')).toEqual(refused('cannot read the study binary.yaml: it is not UTF-8\n'));
+      expect(await run(command, 'binary.yaml')).toEqual(
+        refused('cannot read the study binary.yaml: it is not UTF-8\n'),
+      );
       expect(await run(command, 'study.yaml/x')).toMatchObject({ code: 1, stdout: '' });
     });
 
@@ -236,7 +267,9 @@ describe('what cannot be run', () => {
   }
 
   it('has an option with a slip of the pen', async () => {
-    expect(await run('run', 'study.yaml', '--dryrun')).toEqual(refused('there is no option --dryrun; did you mean --dry-run?\n'));
+    expect(await run('run', 'study.yaml', '--dryrun')).toEqual(
+      refused('there is no option --dryrun; did you mean --dry-run?\n'),
+    );
     expect(list()).toEqual(['study.yaml']);
   });
 
@@ -261,10 +294,15 @@ describe('what cannot be run', () => {
   });
 
   it('needs a path that is not there, and leaves no directory behind', async () => {
-    write('needs.yaml', good.replace('  variables:', '  dependencies:\n    paths:\n      - {name: DATA, path: data}\n  variables:'));
+    write(
+      'needs.yaml',
+      good.replace('  variables:', '  dependencies:\n    paths:\n      - {name: DATA, path: data}\n  variables:'),
+    );
     const { code, stderr } = await run('run', 'needs.yaml');
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^needs\.yaml:[0-9]+:[0-9]+: the path of dependency 'DATA' does not exist on this machine: data/);
+    expect(stderr).toMatch(
+      /^needs\.yaml:[0-9]+:[0-9]+: the path of dependency 'DATA' does not exist on this machine: data/,
+    );
     expect(list()).toEqual(['needs.yaml', 'study.yaml']);
   });
 

@@ -124,25 +124,34 @@ class World {
       const dependencies = step.dependsOn.map((index) => steps[index]!);
       const last = record.jobs.at(-1);
       expect(record.state === 'FINISHED', `${step.name} is FINISHED`).toBe(last?.result === 'completed');
-      const could = step.condition === 'all-completed' ? (state: StepState) => state !== 'CANCELLED' : (state: StepState) => state === 'FINISHED';
+      const could =
+        step.condition === 'all-completed'
+          ? (state: StepState) => state !== 'CANCELLED'
+          : (state: StepState) => state === 'FINISHED';
       if (!dependencies.every(({ state }) => could(state))) {
         expect(record.jobs, `${step.name} could not run`).toEqual([]);
         expect(['FAILED', 'CANCELLED'], step.name).toContain(record.state);
       }
       if (record.state === 'FAILED' && last === undefined) {
-        expect(dependencies.some(({ state }) => isFailure(state)), `${step.name} had a failed dependency`).toBe(true);
+        expect(
+          dependencies.some(({ state }) => isFailure(state)),
+          `${step.name} had a failed dependency`,
+        ).toBe(true);
       }
       // What is tolerated can be read from the end alone: the order in which things failed makes no difference. Only of a
       // step that both a failure and a cancellation kept from running nothing is said.
       const failed = dependencies.filter(({ state }) => isFailure(state));
       const named = this.#policy.allowsFailure(step);
       if (named || dependencies.every(({ state }) => state !== 'CANCELLED')) {
-        const excused = named || (last === undefined && failed.length > 0 && failed.every(({ tolerated }) => tolerated));
+        const excused =
+          named || (last === undefined && failed.length > 0 && failed.every(({ tolerated }) => tolerated));
         expect([step.name, record.tolerated]).toEqual([step.name, isFailure(record.state) && excused]);
       }
       const limit = this.#policy.restartLimit === 0 ? Number.POSITIVE_INFINITY : this.#policy.restartLimit;
       expect(record.restarts).toBeLessThanOrEqual(limit);
-      expect(record.jobs.filter(({ result }) => result === 'node-failure').length).toBeLessThanOrEqual(nodeFailureLimit + 1);
+      expect(record.jobs.filter(({ result }) => result === 'node-failure').length).toBeLessThanOrEqual(
+        nodeFailureLimit + 1,
+      );
     }
   }
 
@@ -161,7 +170,14 @@ class World {
       this.tell({ ...base, type: 'started' });
     } else {
       this.#jobs.splice(this.#jobs.indexOf(job), 1);
-      const results: readonly JobResult[] = ['completed', 'failed', 'timeout', 'node-failure', 'completed', 'cancelled'];
+      const results: readonly JobResult[] = [
+        'completed',
+        'failed',
+        'timeout',
+        'node-failure',
+        'completed',
+        'cancelled',
+      ];
       const result = results[how % results.length]!;
       const exitCode = result === 'completed' ? 0 : result === 'failed' ? 1 : null;
       this.tell({ ...base, type: 'ended', outcome: { result, exitCode, signal: null, note: '' } });
@@ -172,7 +188,10 @@ class World {
     const { dependsOn, run } = this.#graph.steps[step]!;
     const missing = dependsOn.filter((index) => !this.#satisfies(index, step));
     expect(missing, `step ${step} is submitted when its dependencies are as they must be`).toEqual([]);
-    expect(this.#jobs.map((job) => job.step), 'one job of a step at a time').not.toContain(step);
+    expect(
+      this.#jobs.map((job) => job.step),
+      'one job of a step at a time',
+    ).not.toContain(step);
     expect(this.#waiting, 'no submission before the wait is over').not.toContain(step);
     expect(this.#cancelled, 'nothing is submitted after a cancellation').toBe(false);
     expect(attempt).toBe((this.#attempts.get(step) ?? 0) + 1);
@@ -252,7 +271,8 @@ describe('any study, whatever happens', () => {
 
 describe('a study of 100,000 steps', () => {
   const many = 100_000;
-  const chain = () => graphOf(Array.from({ length: many }, (_, i): Shape => ({ name: `${i}`, after: i === 0 ? [] : [`${i - 1}`] })));
+  const chain = () =>
+    graphOf(Array.from({ length: many }, (_, i): Shape => ({ name: `${i}`, after: i === 0 ? [] : [`${i - 1}`] })));
   const fan = () =>
     graphOf([
       { name: 'first' },
@@ -268,7 +288,8 @@ describe('a study of 100,000 steps', () => {
       if (command.type !== 'submit') throw new Error(`unexpected ${command.type}`);
       const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
       const { step, attempt } = command;
-      for (const next of machine.handle({ type: 'ended', step, attempt, at: events, outcome }).commands) todo.push(next);
+      for (const next of machine.handle({ type: 'ended', step, attempt, at: events, outcome }).commands)
+        todo.push(next);
       events += 1;
     }
     return events;

@@ -195,10 +195,9 @@ describe('the throttle', () => {
 
 describe('local jobs', () => {
   it('are at most so many at once, whatever the scheduled ones do', () => {
-    const study = new Study(
-      [{ name: 's', scheduled: true }, ...['a', 'b', 'c'].map((name): Shape => ({ name }))],
-      { localJobs: 2 },
-    );
+    const study = new Study([{ name: 's', scheduled: true }, ...['a', 'b', 'c'].map((name): Shape => ({ name }))], {
+      localJobs: 2,
+    });
     expect(study.begin()).toEqual(['submit s 1 main', 'submit a 1 main', 'submit b 1 main']);
     expect(study.ended('s', 'completed')).toEqual([]);
     expect(study.ended('a', 'failed')).toEqual(['submit c 1 main']);
@@ -271,7 +270,11 @@ describe('a step that only waits for others to be over', () => {
     const study = new Study(shapes);
     study.begin();
     expect(study.ended('one', 'failed')).toEqual([]);
-    expect(study.states).toMatchObject({ three: 'FAILED (dependency one failed)', collect: 'INITIALIZED', plot: 'INITIALIZED' });
+    expect(study.states).toMatchObject({
+      three: 'FAILED (dependency one failed)',
+      collect: 'INITIALIZED',
+      plot: 'INITIALIZED',
+    });
     expect(study.ended('two', 'completed')).toEqual(['submit collect 1 main']);
     expect(study.ended('collect', 'completed')).toEqual(['submit plot 1 main']);
     study.ended('plot', 'completed');
@@ -394,7 +397,10 @@ describe('the attempts', () => {
 
 describe('a step whose time ran out', () => {
   it('is TIMEDOUT if it has no restart, and what waits for it fails', () => {
-    const study = new Study([{ name: 'run', scheduled: true }, { name: 'next', after: ['run'] }]);
+    const study = new Study([
+      { name: 'run', scheduled: true },
+      { name: 'next', after: ['run'] },
+    ]);
     study.begin();
     study.ended('run', 'timeout');
     expect(study.states).toEqual({
@@ -469,7 +475,10 @@ describe('a step whose time ran out', () => {
 
 describe('a step that lost a node', () => {
   it('is submitted again three times, each after a longer wait, then it is HWFAILURE', () => {
-    const study = new Study([{ name: 'run', scheduled: true }, { name: 'next', after: ['run'] }]);
+    const study = new Study([
+      { name: 'run', scheduled: true },
+      { name: 'next', after: ['run'] },
+    ]);
     study.begin();
     study.submitted('run', '7');
     for (const failure of [1, 2, 3]) {
@@ -754,7 +763,12 @@ describe('events that do not fit', () => {
   /** A study in the middle: `old` is over, `retry` waits for its second attempt, `busy` runs, `next` waits for it. */
   function midway() {
     const study = new Study(
-      [{ name: 'old' }, { name: 'retry' }, { name: 'busy', scheduled: true, restart: true }, { name: 'next', after: ['busy'] }],
+      [
+        { name: 'old' },
+        { name: 'retry' },
+        { name: 'busy', scheduled: true, restart: true },
+        { name: 'next', after: ['busy'] },
+      ],
       { submissionAttempts: 2 },
     );
     study.begin();

@@ -160,7 +160,12 @@ describe('the launcher', () => {
     const step = `a b/it's "quoted" $(touch x) \`y\` *? -n;&|é`;
     const name = `${step}/-run 'it' $HOME.sh`;
     script(name, 'echo ran');
-    expect(await run(step, 1, name, { FLUX_JOB_ID: 'a' })).toEqual({ code: 0, signal: null, stdout: 'ran\n', stderr: '' });
+    expect(await run(step, 1, name, { FLUX_JOB_ID: 'a' })).toEqual({
+      code: 0,
+      signal: null,
+      stdout: 'ran\n',
+      stderr: '',
+    });
     expect(claims(step)).toEqual(['1', '1.0.exit']);
     expect(readdirSync(study).sort()).toEqual(['.conductor', 'a b']);
   });
@@ -214,7 +219,9 @@ describe('the launcher', () => {
     writeFileSync(path.join(study, '.conductor/claims'), 'in the way');
     const { code, stdout, stderr } = await run('run', 1, 'run/run.sh', { FLUX_JOB_ID: 'a' });
     expect({ code, stdout }).toEqual({ code: 73, stdout: '' });
-    expect(stderr).toContain(`maestro: cannot make a directory, so the step was not run: ${study}/.conductor/claims/run`);
+    expect(stderr).toContain(
+      `maestro: cannot make a directory, so the step was not run: ${study}/.conductor/claims/run`,
+    );
   });
 
   it('says that it cannot claim the attempt where something else is in the way of the claim', async () => {

@@ -75,7 +75,10 @@ const outcomeOf = (event: JobEvent) => (event.type === 'ended' ? event.outcome :
 const file = (name: string) => path.join(study, name);
 /** A number that a script has written, once it has. */
 const numberIn = (name: string) =>
-  until(`${name} is written`, () => existsSync(file(name)) && Number(readFileSync(file(name), 'utf8').trim() || Number.NaN));
+  until(
+    `${name} is written`,
+    () => existsSync(file(name)) && Number(readFileSync(file(name), 'utf8').trim() || Number.NaN),
+  );
 
 describe('a local step', () => {
   it('is submitted, started and completed, its outputs in its workspace under its process id', async () => {
@@ -120,7 +123,13 @@ describe('a local step', () => {
 
   it('fails with its exit status, or the signal that ended it', async () => {
     const outcomes = [];
-    for (const [i, body] of ['exit 3', 'kill -KILL $$', 'ulimit -c 0; kill -SEGV $$', 'exit 255', 'exit 129'].entries()) {
+    for (const [i, body] of [
+      'exit 3',
+      'kill -KILL $$',
+      'ulimit -c 0; kill -SEGV $$',
+      'exit 255',
+      'exit 129',
+    ].entries()) {
       outcomes.push(outcomeOf(await new Reports().run(job(body, {}, i + 1))));
     }
     expect(outcomes).toEqual([
@@ -239,9 +248,11 @@ describe('a local step', () => {
     const first = reports.group;
     reports.scheduler.submit(job('echo two', {}, 2));
     await reports.end(2);
-    expect(readdirSync(file('run')).filter((name) => name.endsWith('.out')).sort()).toEqual(
-      [`run.${first}.out`, `run.${reports.group}.out`].sort(),
-    );
+    expect(
+      readdirSync(file('run'))
+        .filter((name) => name.endsWith('.out'))
+        .sort(),
+    ).toEqual([`run.${first}.out`, `run.${reports.group}.out`].sort());
   });
 
   it('may be one of many at a time', async () => {
@@ -252,7 +263,9 @@ describe('a local step', () => {
       reports.scheduler.submit({ step, attempt: 1, script });
     }
     await reports.end(20);
-    const codes = reports.events.flatMap((event) => (event.type === 'ended' ? [[event.step, event.outcome.exitCode]] : []));
+    const codes = reports.events.flatMap((event) =>
+      event.type === 'ended' ? [[event.step, event.outcome.exitCode]] : [],
+    );
     expect(codes.sort(([a], [b]) => a! - b!)).toEqual(shapes.map((_, i) => [i, i]));
   });
 });
@@ -303,7 +316,12 @@ describe('setup lines', () => {
 
   it('are not the reason of a failure, whatever they print', async () => {
     const reports = new Reports(plainHost('echo loading flux >&2'));
-    expect(outcomeOf(await reports.run(job('exit 3')))).toEqual({ result: 'failed', exitCode: 3, signal: null, note: '' });
+    expect(outcomeOf(await reports.run(job('exit 3')))).toEqual({
+      result: 'failed',
+      exitCode: 3,
+      signal: null,
+      note: '',
+    });
   });
 });
 
@@ -336,7 +354,9 @@ describe('cancelling a local step', () => {
   });
 
   it('kills what ignores SIGTERM after two seconds', async () => {
-    const { outcome, took } = await cancel(`trap '' TERM; sleep 60 & echo $! > child; touch up; while :; do sleep 1; done`);
+    const { outcome, took } = await cancel(
+      `trap '' TERM; sleep 60 & echo $! > child; touch up; while :; do sleep 1; done`,
+    );
     expect(outcome).toEqual({ result: 'cancelled', exitCode: 137, signal: 'SIGKILL', note: '' });
     expect(took).toBeGreaterThan(1500);
     expect(took).toBeLessThan(4500);

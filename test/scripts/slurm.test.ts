@@ -121,7 +121,7 @@ it('a number stands as Python prints it', () =>
         study: [{name: a, description: d, run: {cmd: $(LAUNCHER), nodes: 2.0, procs: 0x10}}]
       `),
     ).scripts[0]!.main.text,
-  ).toMatch(/\n#SBATCH --nodes=2\.0\n[^]*\n\nsrun -n 16 -N 2\.0\n$/));
+  ).toMatch(/\n#SBATCH --nodes=2\.0\n[\s\S]*\n\nsrun -n 16 -N 2\.0\n$/));
 
 it('an unscheduled step has the line of the shell and its commands only', () => {
   const { scripts } = validPlan({

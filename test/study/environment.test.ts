@@ -127,8 +127,8 @@ describe('tokens within tokens', () => {
 describe('a path dependency', () => {
   it.each([
     ['/data', '/data'],
-    ['data', '/work/data'],
-    ['./a/../b', '/work/b'],
+    ['data', '/cwd/data'],
+    ['./a/../b', '/cwd/b'],
     ['/data/', '/data'],
   ])('of %s is %s', (path, expected) =>
     expect(applied('$(P)', {}, {}, { paths: [{ name: 'P', path }] })).toBe(expected),
@@ -151,11 +151,11 @@ describe('a git dependency', () => {
     ['/src', '/src/CODE'],
     ['/src/', '/src/CODE'],
     ['/', '/CODE'],
-    ['src', '/work/src/CODE'],
+    ['src', '/cwd/src/CODE'],
     ['$(OUTPUT_PATH)', '/study/CODE'],
     ['$(OUTPUT_PATH)/src/', '/study/src/CODE'],
-    ['src/$(HOST)', '/work/src/example.org/CODE'],
-    ['$(DIR)/src', '/work/relative/src/CODE'],
+    ['src/$(HOST)', '/cwd/src/example.org/CODE'],
+    ['$(DIR)/src', '/cwd/relative/src/CODE'],
   ])('below %s stands for the directory that it is cloned into', (path, expected) => {
     const { token, clone } = git(path, { HOST: 'example.org', DIR: 'relative' });
     expect({ token, destination: clone.destination }).toEqual({ token: expected, destination: expected });

@@ -7,7 +7,7 @@ import type { StepInstance } from '../../src/study/graph.js';
 import { toParameter } from '../../src/study/parameters.js';
 
 /** Where the studies of the tests are. */
-export const places: Places = { studyPath: '/study', specRoot: '/spec', workingDirectory: '/work' };
+export const places: Places = { studyPath: '/study', specRoot: '/spec', workingDirectory: '/cwd' };
 
 /** A study in a few words: a test says what it is about, all else gets a plain value. */
 export interface Brief {

@@ -1,0 +1,213 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
+import { HostError } from '../../src/hosts/host.js';
+import type { Spec } from '../../src/spec/spec.js';
+import type { Clone, Places } from '../../src/study/environment.js';
+import { plainEnvironment, plainHost } from '../support/hosts.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { isAlive, until } from '../support/wait.js';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+
+function git(...args: string[]): string {
+  const identity = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', '-c', 'init.defaultBranch=main'];
+  const options = { cwd: directory, env: plainEnvironment, encoding: 'utf8', stdio: 'pipe' } as const;
+  return execFileSync('git', [...identity, '-C', path.join(directory, 'origin'), ...args], options).trim();
+}
+
+/** A repository of three commits: `one` is tagged v1, `two` is on a branch, `three` is the last of main. */
+function repository(): Record<'one' | 'two' | 'three', string> {
+  mkdirSync(path.join(directory, 'origin'));
+  git('init', '--quiet');
+  const commit = (text: string) => {
+    writeFileSync(path.join(directory, 'origin/file'), text);
+    git('add', '.');
+    git('commit', '--quiet', '-m', text);
+    return git('rev-parse', 'HEAD');
+  };
+  const one = commit('one');
+  git('tag', 'v1');
+  git('checkout', '--quiet', '-b', 'feature/two');
+  const two = commit('two');
+  git('checkout', '--quiet', 'main');
+  const three = commit('three');
+  return { one, two, three };
+}
+
+const url = () => path.join(directory, 'origin');
+
+async function clone(
+  given: Partial<Clone>,
+  host = plainHost(),
+  cancel = new AbortController().signal,
+): Promise<string[]> {
+  const told: string[] = [];
+  const whole: Clone = {
+    name: 'repo',
+    url: url(),
+    destination: path.join(directory, 'repo'),
+    checkout: undefined,
+    ...given,
+  };
+  await cloneRepositories(host, [whole], cancel, (line) => told.push(line));
+  return told;
+}
+
+const cloned = (name = 'repo') => readFileSync(path.join(directory, name, 'file'), 'utf8');
+
+describe('the repositories of a study', () => {
+  it('are cloned, and that is told', async () => {
+    repository();
+    expect(await clone({})).toEqual([`Cloning ${url()} to ${directory}/repo`]);
+    expect(cloned()).toBe('three');
+  });
+
+  it('are checked out at a tag, a branch, a commit, or a part of its hash', async () => {
+    const { one, two } = repository();
+    const checkouts: [Clone['checkout'], string][] = [
+      [{ kind: 'tag', name: 'v1' }, 'one'],
+      [{ kind: 'branch', name: 'feature/two' }, 'two'],
+      [{ kind: 'hash', name: one }, 'one'],
+      [{ kind: 'hash', name: two.slice(0, 10) }, 'two'],
+    ];
+    for (const [i, [checkout, text]] of checkouts.entries()) {
+      await clone({ checkout, destination: path.join(directory, `repo${i}`) });
+      expect([checkout, cloned(`repo${i}`)]).toEqual([checkout, text]);
+    }
+  });
+
+  it('are checked out at a tag even if a branch has its name, and a file', async () => {
+    repository();
+    git('branch', 'file', 'feature/two');
+    git('tag', 'file', 'v1');
+    await clone({ checkout: { kind: 'tag', name: 'file' } });
+    expect(cloned()).toBe('one');
+  });
+
+  it('are cloned one after the other, into directories that are made for them', async () => {
+    repository();
+    const clones = ['a', 'b'].map(
+      (name): Clone => ({ name, url: url(), destination: path.join(directory, 'deps', name), checkout: undefined }),
+    );
+    await cloneRepositories(plainHost(), clones, new AbortController().signal, () => {});
+    expect(readdirSync(path.join(directory, 'deps'))).toEqual(['a', 'b']);
+  });
+
+  it('may have any name', async () => {
+    repository();
+    const destination = path.join(directory, `it's a "repo" $(touch x) -n`);
+    await clone({ destination });
+    expect(cloned(path.basename(destination))).toBe('three');
+    expect(readdirSync(directory).sort()).toEqual([path.basename(destination), 'origin']);
+  });
+
+  it('are cloned into a directory that is there, if it is empty', async () => {
+    repository();
+    mkdirSync(path.join(directory, 'repo'));
+    await clone({});
+    expect(cloned()).toBe('three');
+  });
+
+  it('are not cloned over anything', async () => {
+    repository();
+    mkdirSync(path.join(directory, 'repo'));
+    writeFileSync(path.join(directory, 'repo/results'), 'precious');
+    await expect(clone({})).rejects.toThrow(
+      new HostError(`git dependency 'repo': ${directory}/repo exists and is not empty, so nothing can be cloned to it`),
+    );
+    await expect(clone({ destination: path.join(directory, 'repo/results') })).rejects.toThrow(HostError);
+    expect(readdirSync(path.join(directory, 'repo'))).toEqual(['results']);
+    expect(readFileSync(path.join(directory, 'repo/results'), 'utf8')).toBe('precious');
+  });
+
+  it("that cannot be cloned are an error in git's words", async () => {
+    await expect(clone({ url: path.join(directory, 'gone') })).rejects.toThrow(
+      new RegExp(`^git dependency 'repo' cannot be cloned from ${directory}/gone: fatal: .*gone`),
+    );
+  });
+
+  it('that lack what is to be checked out are an error', async () => {
+    repository();
+    for (const [i, kind] of (['tag', 'branch', 'hash'] as const).entries()) {
+      const destination = path.join(directory, `repo${i}`);
+      await expect(clone({ checkout: { kind, name: 'abcdef0' }, destination })).rejects.toThrow(
+        /^git dependency 'repo' cannot be cloned from .*abcdef0/,
+      );
+    }
+  });
+
+  it('never ask for a password', async () => {
+    mkdirSync(path.join(directory, 'bin'));
+    writeFileSync(path.join(directory, 'bin/git'), '#!/bin/bash\necho "prompt $GIT_TERMINAL_PROMPT" >&2; exit 1\n', {
+      mode: 0o755,
+    });
+    const host = plainHost('', { PATH: `${directory}/bin:${plainEnvironment.PATH}` });
+    await expect(clone({}, host)).rejects.toThrow(/prompt 0$/);
+  });
+
+  it('are given up at once when the study is cancelled', async () => {
+    const pidFile = path.join(directory, 'pid');
+    const host = plainHost('', { GIT_SSH_COMMAND: `echo $$ > '${pidFile}'; exec sleep 60; :` });
+    const cancel = new AbortController();
+    const done = clone({ url: 'ssh://localhost/repo.git' }, host, cancel.signal);
+    const pid = await until(
+      'the clone is under way',
+      () => existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8')),
+    );
+    const began = Date.now();
+    cancel.abort('enough');
+    await done;
+    expect(Date.now() - began).toBeLessThan(3000);
+    await until('git and what it started is gone', () => !isAlive(pid));
+    expect(existsSync(path.join(directory, 'repo'))).toBe(false);
+  });
+
+  it('are not cloned at all once the study is cancelled', async () => {
+    repository();
+    expect(await clone({}, plainHost(), AbortSignal.abort('enough'))).toEqual([]);
+    expect(readdirSync(directory)).toEqual(['origin']);
+  });
+});
+
+describe('the paths of a study', () => {
+  const at = (line: number) => ({ file: 'study.yaml', line, column: 5 });
+
+  function check(...paths: string[]) {
+    const spec = { paths: paths.map((given, i) => ({ name: `P${i}`, path: given, at: at(i + 1) })) } as unknown as Spec;
+    const places: Places = { studyPath: '/study', specRoot: '/spec', workingDirectory: directory };
+    return checkPaths(plainHost(), spec, places);
+  }
+
+  it('are no problem if they are there, as a file or a directory, from where the study was started', async () => {
+    mkdirSync(path.join(directory, 'inputs'));
+    writeFileSync(path.join(directory, `inputs/it's $HOME "x"`), '');
+    expect(await check('inputs', './inputs/', directory, `inputs/it's $HOME "x"`, '/dev/null')).toEqual([]);
+  });
+
+  it('are a problem each, on its line, if they are not', async () => {
+    mkdirSync(path.join(directory, 'b'));
+    expect(await check('a', 'b', '/no/such/c')).toEqual([
+      {
+        severity: 'error',
+        at: at(1),
+        message: "the path of dependency 'P0' does not exist on this machine: a",
+        hint: `relative paths start at ${directory}`,
+      },
+      expect.objectContaining({
+        at: at(3),
+        message: "the path of dependency 'P2' does not exist on this machine: /no/such/c",
+      }),
+    ]);
+  });
+
+  it('need no command if there are none', async () => {
+    expect(await check()).toEqual([]);
+  });
+});
