@@ -23,45 +23,60 @@ export function substituteLauncher(text: string, step: StepInstance, dialect: Di
   let next = 0;
   return text.replace(bracketed, () => {
     const { procs, nodes } = requests[next++]!;
-    return dialect.launch(step, procs ?? 'None', nodes);
+    return dialect.launch(step, procs, nodes);
   });
 }
 
 interface Request {
   readonly token: string;
   /** As written: the legacy form keeps its blanks. */
-  readonly procs: string | undefined;
+  readonly procs: string;
   readonly nodes: string | undefined;
 }
 
 function parseBracket(token: string, inside: string): Request {
+  const example = 'write it as $(LAUNCHER)[2n, 4p] or $(LAUNCHER)[4p]';
   if (/[0-9]+,\s*[0-9]+/.test(inside)) {
-    const [nodes, procs] = inside.split(',');
+    const [nodes, procs] = inside.split(',') as [string, string];
+    if (![nodes, procs].every(isNumber)) throw new LaunchError(`${token} mixes two ways of asking`, example, token);
     return { token, procs, nodes };
   }
   const letters = (letter: string) => inside.split(letter).length - 1;
   if (letters('p') > 1 || letters('n') > 1) {
-    throw new LaunchError(`${token} gives nodes or procs more than once`, 'write it as $(LAUNCHER)[2n, 4p]');
-  }
-  if (letters('p') < 1) {
-    throw new LaunchError(`${token} does not say how many procs`, 'write it as $(LAUNCHER)[2n, 4p] or $(LAUNCHER)[4p]');
+    throw new LaunchError(`${token} gives nodes or procs more than once`, example, token);
   }
   const procs = /([0-9]+)p/.exec(inside)?.[1];
-  if (procs === undefined) throw new LaunchError(`${token} has no number of procs`, 'write it as $(LAUNCHER)[2n, 4p]');
+  if (procs === undefined) throw new LaunchError(`${token} does not say how many procs`, example, token);
   return { token, procs, nodes: /([0-9]+)n/.exec(inside)?.[1] };
 }
+
+const isNumber = (text: string) => /^\s*[0-9]+\s*$/.test(text);
 
 /** Each request, and all of one script together, must fit in the step's allocation: Maestro adds up even what runs in turn. */
 function checkTotals(requests: readonly Request[], step: StepInstance): void {
   for (const what of ['nodes', 'procs'] as const) {
     const asked = requests.filter((request) => request[what] !== undefined);
-    const most = Number(resource(step.run, what));
-    const total = asked.reduce((sum, request) => sum + Number(request[what]), 0);
+    const [first] = asked;
+    if (first === undefined) continue;
+    const own = resource(step.run, what);
+    if (own !== '' && !isNumber(own)) {
+      throw new LaunchError(
+        `${first.token} cannot be checked: the step's ${what} are '${own}', which is no number`,
+        undefined,
+        first.token,
+      );
+    }
+    const most = Number(own);
     const over = asked.find((request) => Number(request[what]) > most);
     if (over !== undefined) {
-      const has = most === 0 ? `does not set ${what}` : `has ${most}`;
-      throw new LaunchError(`${over.token} asks for ${Number(over[what])} ${what}, but the step ${has}`);
+      const has = own === '' ? `does not set ${what}` : `has ${most}`;
+      throw new LaunchError(
+        `${over.token} asks for ${Number(over[what])} ${what}, but the step ${has}`,
+        undefined,
+        over.token,
+      );
     }
+    const total = asked.reduce((sum, request) => sum + Number(request[what]), 0);
     if (total > most) {
       throw new LaunchError(
         `its $(LAUNCHER)s ask for ${total} ${what} together, but the step has ${most}`,

@@ -20,7 +20,7 @@ export function lsfDialect(batch: Batch): Dialect {
 function directives(step: StepInstance, batch: Batch): string[] {
   const job = step.jobName.replaceAll(' ', '_');
   const reservation = firstOf(resource(step.run, 'reservation'), resource(batch.values, 'reservation'));
-  const text = (key: string) => pyStr(batch.values.get(key) ?? '');
+  const text = (key: string) => (batch.values.has(key) ? pyStr(batch.values.get(key) ?? null) : '');
   return [
     `-nnodes ${resource(step.run, 'nodes')}`,
     `-q ${text('queue')}`,
@@ -64,6 +64,7 @@ function launch(step: StepInstance, procs: string, nodes: string | undefined): s
 function check(step: StepInstance): Problem[] {
   const text = resource(step.run, 'walltime');
   const parts = text.split(':');
-  if (parts.length !== 3 || parts.every((part) => /^[0-9]+(\.[0-9]*)?$/.test(part.trim()))) return [];
+  const isTime = /^[0-9]+:[0-9]+:[0-9]+(\.[0-9]*)?$/.test(text);
+  if (parts.length !== 3 || isTime) return [];
   return [noWalltime(step, text, 'write minutes, "HH:MM" or "HH:MM:SS"')];
 }

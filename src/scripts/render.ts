@@ -45,7 +45,7 @@ function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Prob
       return step.scheduled ? substituteLauncher(text, step, dialect) : text;
     } catch (error) {
       if (!(error instanceof LaunchError)) throw error;
-      report(launchProblem(step, key, text, error));
+      report(launchProblem(step, key, error));
       return text;
     }
   };
@@ -63,11 +63,10 @@ function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Prob
   };
 }
 
-function launchProblem(step: StepInstance, key: string, text: string, error: LaunchError): Problem {
-  const token = text.indexOf('$(LAUNCHER)');
+function launchProblem(step: StepInstance, key: string, error: LaunchError): Problem {
   return {
     severity: 'error',
-    at: step.runAt(key, token === -1 ? undefined : token),
+    at: step.placeOf(error.token, key),
     message: `step '${step.step}': ${error.message}`,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   };

@@ -31,11 +31,14 @@ export interface Dialect {
 /** Why a `$(LAUNCHER)` cannot be written. The message completes "step 'run': ". */
 export class LaunchError extends Error {
   readonly hint: string | undefined;
+  /** The token that it is about. */
+  readonly token: string;
 
-  constructor(message: string, hint?: string) {
+  constructor(message: string, hint?: string, token = '$(LAUNCHER)') {
     super(message);
     this.name = 'LaunchError';
     this.hint = hint;
+    this.token = token;
   }
 }
 
@@ -54,7 +57,7 @@ export function firstOf(...texts: readonly string[]): string {
 export function noWalltime(step: StepInstance, walltime: string, hint: string): Problem {
   return {
     severity: 'error',
-    at: step.runAt('walltime'),
+    at: step.placeOf('', 'walltime'),
     message: `step '${step.step}': '${walltime}' is no walltime`,
     hint,
   };

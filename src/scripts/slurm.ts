@@ -21,6 +21,7 @@ export function slurmDialect(batch: Batch): Dialect {
 
 function directives(step: StepInstance, batch: Batch): string[] {
   const get = (key: string) => firstOf(resource(step.run, key), resource(batch.values, key));
+  const walltime = resource(step.run, 'walltime');
   const job = step.jobName.replaceAll(' ', '_');
   const when = (value: string, line: string) => (value === '' ? [] : [line]);
   const nodes = get('nodes');
@@ -28,7 +29,7 @@ function directives(step: StepInstance, batch: Batch): string[] {
     ...when(nodes, `--nodes=${nodes}`),
     ...when(get('queue'), `--partition=${get('queue')}`),
     ...when(get('bank'), `--account=${get('bank')}`),
-    ...when(get('walltime'), `--time=${get('walltime')}`),
+    ...when(walltime, `--time=${walltime}`),
     `--job-name="${job}"`,
     `--output="${job}.out"`,
     `--error="${job}.err"`,

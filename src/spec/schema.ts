@@ -3,23 +3,50 @@ import * as z from 'zod';
 /**
  * The shape of a study specification: Maestro's own schema (`yamlspecification.json`, Maestro 1.1 and 1.2), with what
  * Maestro rejects in code after it. Checked on plain values, so that the JSON Schema it exports is the same thing.
- * Messages complete a sentence that begins with the key's name: "`nodes` of step 'a' must be …".
+ *
+ * Messages complete a sentence that begins with the key's name: "`nodes` of step 'a' must be …". Every check of a key has
+ * the same one: which of them failed is not what the user has to know.
  */
 
-const text = (what = 'text') => z.string({ error: `must be ${what}` }).min(1, { error: 'must not be empty' });
+const text = (what = 'text') => {
+  const error = `must be ${what}`;
+  return z.string({ error }).min(1, { error: 'must not be empty' });
+};
 
 /** One `$(NAME)` and nothing else: how Maestro lets a variable or parameter stand where a number is due. */
-const token = z.string().regex(/^\$\([\p{L}\p{N}_]+\)$/u);
+const token = (error: string) => z.string({ error }).regex(/^\$\([\p{L}\p{N}_]+\)$/u, { error });
 
-const count = (minimum: number) =>
-  z.union([z.number().int().min(minimum), token], {
-    error: `must be a whole number from ${minimum} up, or one $(NAME)`,
-  });
+const count = (minimum: number) => {
+  const error = `must be a whole number from ${minimum} up, or one $(NAME)`;
+  return z.union([z.number({ error }).int({ error }).min(minimum, { error }), token(error)], { error });
+};
 
-const flag = z.union([z.boolean(), token], { error: 'must be true, false or one $(NAME)' });
+const flag = (what = 'must be true, false or one $(NAME)') =>
+  z.union([z.boolean({ error: what }), token(what)], { error: what });
+
+const truth = () => z.boolean({ error: 'must be true or false' });
 
 const priorities = ['held', 'minimal', 'low', 'medium', 'high', 'expedited'];
 const spellings = priorities.flatMap((word) => [word, word.toUpperCase(), word[0]!.toUpperCase() + word.slice(1)]);
+
+const priority = () => {
+  const error = `must be one of ${priorities.join(', ')}, or a number from 0 to 1`;
+  const word = z.enum(spellings as [string, ...string[]], { error });
+  return z.union([word, z.number({ error }).min(0, { error }).max(1, { error })], { error });
+};
+
+const walltime = () => {
+  const error = 'must be a time such as "01:30:00", or whole minutes';
+  return z.union([z.string({ error }).min(1, { error }), z.number({ error }).int({ error }).min(0, { error })], {
+    error,
+  });
+};
+
+const exclusive = () => {
+  const error = 'must be true, false, one $(NAME), or a mapping of allocation and launcher';
+  const both = z.looseObject({ allocation: flag().optional(), launcher: flag().optional() }, { error });
+  return z.union([z.boolean({ error }), token(error), both], { error });
+};
 
 const list = <T extends z.ZodType>(item: T) => z.array(item, { error: 'must be a list' });
 const mapping = 'must be a mapping';
@@ -27,20 +54,22 @@ const mapping = 'must be a mapping';
 /** When a step may start (Maestro's enhancement proposal 4): the first is what a plain list means. */
 export const conditions = ['all-succeeded', 'all-completed'] as const;
 
-const stepNames = z.array(z.string());
-const hasRepeats = (names: readonly string[]) => new Set(names).size < names.length;
+const depends = () => {
+  const hasRepeats = (names: readonly string[]) => new Set(names).size < names.length;
+  const error = 'must be a list of step names, or a mapping of steps and condition';
+  const names = z.array(z.string({ error: 'must be the name of a step' }), { error });
+  const condition = z.enum(conditions, { error: `must be ${conditions.join(' or ')}` });
+  return z
+    .union([names, z.strictObject({ steps: names, condition: condition.optional() }, { error })], { error })
+    .refine((value) => !hasRepeats(Array.isArray(value) ? value : value.steps), {
+      error: 'must not name a step twice',
+    });
+};
 
 export const runSchema = z.strictObject(
   {
     cmd: text('the text of a shell script'),
-    depends: z
-      .union([stepNames, z.strictObject({ steps: stepNames, condition: z.enum(conditions).optional() })], {
-        error: `must be a list of step names, or a mapping of steps and condition (${conditions.join(' or ')})`,
-      })
-      .refine((value) => !hasRepeats(Array.isArray(value) ? value : value.steps), {
-        error: 'must not name a step twice',
-      })
-      .optional(),
+    depends: depends().optional(),
     pre: text().optional(),
     post: text().optional(),
     restart: text('the text of a shell script').optional(),
@@ -53,24 +82,12 @@ export const runSchema = z.strictObject(
     'cpus per rs': count(1).optional(),
     bind: text().optional(),
     'bind gpus': text().optional(),
-    walltime: z
-      .union([z.string().min(1), z.number().int().min(0)], {
-        error: 'must be a time such as "01:30:00", or whole minutes',
-      })
-      .optional(),
+    walltime: walltime().optional(),
     reservation: text().optional(),
-    exclusive: z
-      .union([z.boolean(), token, z.looseObject({ allocation: flag.optional(), launcher: flag.optional() })], {
-        error: 'must be true, false, one $(NAME), or a mapping of allocation and launcher',
-      })
-      .optional(),
-    nested: z.boolean({ error: 'must be true or false' }).optional(),
-    waitable: z.boolean({ error: 'must be true or false' }).optional(),
-    priority: z
-      .union([z.enum(spellings as [string, ...string[]]), z.number().min(0).max(1)], {
-        error: `must be one of ${priorities.join(', ')}, or a number from 0 to 1`,
-      })
-      .optional(),
+    exclusive: exclusive().optional(),
+    nested: truth().optional(),
+    waitable: truth().optional(),
+    priority: priority().optional(),
     qos: text().optional(),
   },
   { error: mapping },
@@ -85,13 +102,14 @@ export const parameterSchema = z.strictObject({ values: list(z.any()), label: te
 
 const dependency = { name: text('the name by which the spec refers to it'), path: text('a path') };
 
+const variable = () => {
+  const error = 'must be text or a number';
+  return z.union([z.string({ error }).min(1, { error: 'must not be empty' }), z.number({ error })], { error });
+};
+
 export const environmentSchema = z.strictObject(
   {
-    variables: z
-      .record(z.string(), z.union([z.string().min(1), z.number()], { error: 'must be text or a number' }), {
-        error: mapping,
-      })
-      .optional(),
+    variables: z.record(z.string(), variable(), { error: mapping }).optional(),
     labels: z
       .record(
         z.string(),

@@ -1,7 +1,7 @@
 import { lintSpec } from './lint.js';
 import { applyOverlays, type Overlays } from './overlay.js';
 import type { Problem } from './problem.js';
-import type { PyValue } from './python.js';
+import { type PyValue, pyStr } from './python.js';
 import type { conditions } from './schema.js';
 import type { Position, Source } from './source.js';
 import { validate } from './validate.js';
@@ -65,8 +65,11 @@ export interface Step {
   readonly condition: Condition;
   /** The `run` block, with Maestro's empty text for every common key that was not given. */
   readonly run: ReadonlyMap<string, PyValue>;
-  /** Where a key of `run` is, or character `index` of its text; the step's own place for a key that was not given. */
-  runAt(key: string, index?: number): Position;
+  /**
+   * Where `text` stands in the first of the keys of `run` that has it; if none has (it came there by substitution), its
+   * first `$(LAUNCHER)` or else its beginning; the step's own place for a key that was not given.
+   */
+  placeOf(text: string, ...keys: readonly string[]): Position;
 }
 
 export type Condition = (typeof conditions)[number];
@@ -189,12 +192,20 @@ function toStep(node: MappingNode): Step {
     nameAt: entry(node, 'name')?.value.at ?? node.at,
     ...dependsOf(run),
     run: new Map([...runDefaults, ...run.entries.map((item): [string, PyValue] => [item.name, toPyValue(item.value)])]),
-    runAt: (key, index) => {
-      const item = entry(run, key);
-      if (item === undefined) return node.at;
-      return index === undefined || item.value.kind !== 'scalar' ? item.value.at : item.value.positionOf(index);
-    },
+    placeOf: (text, ...keys) => placeIn(node, run, text, keys),
   };
+}
+
+function placeIn(step: MappingNode, run: MappingNode, text: string, keys: readonly string[]): Position {
+  const given = keys.map((key) => entry(run, key)?.value).filter((value) => value !== undefined);
+  for (const wanted of [text, '$(LAUNCHER)']) {
+    for (const value of given) {
+      const index = value.kind === 'scalar' && wanted !== '' ? value.text.indexOf(wanted) : -1;
+      if (value.kind === 'scalar' && index !== -1) return value.positionOf(index);
+    }
+    if (!text.startsWith('$(LAUNCHER)')) break;
+  }
+  return given[0]?.at ?? step.at;
 }
 
 function dependsOf(run: MappingNode): Pick<Step, 'depends' | 'condition'> {
@@ -233,6 +244,26 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
         severity: 'error',
         at,
         message: `'${checkout.name}' of git dependency '${name}' is no ${checkout.kind}`,
+      });
+    }
+  }
+  for (const block of ['variables', 'labels']) {
+    for (const { key, keyAt } of entriesOf(mappingOf(root, 'env'), block)) {
+      if (typeof key === 'string') continue;
+      problems.push({
+        severity: 'error',
+        at: keyAt,
+        message: `the name ${pyStr(key)} in env.${block} is no text`,
+        hint: 'put it in quotes',
+      });
+    }
+  }
+  for (const { name, at } of [...spec.paths, ...spec.git]) {
+    if (name === 'OUTPUT_PATH') {
+      problems.push({
+        severity: 'error',
+        at,
+        message: "a dependency cannot be called 'OUTPUT_PATH': it is the study directory",
       });
     }
   }

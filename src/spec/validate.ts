@@ -10,7 +10,7 @@ import { entry, type Node, toPyValue } from './yaml.js';
 export function validate(root: Node): Problem[] {
   const result = studySchema.safeParse(toPlain(root));
   if (result.success) return [];
-  return result.error.issues.flatMap((issue) => toProblems(root, issue));
+  return result.error.issues.flatMap((issue) => toProblems(root, issue, issue.path));
 }
 
 /** What the schema sees of a node: JSON's types. Python's dates and bytes are no text and no mapping, so they are symbols. */
@@ -23,25 +23,40 @@ function toPlain(node: Node): unknown {
     case 'scalar': {
       const { value } = node;
       if (typeof value === 'bigint') return Number(value);
-      return value instanceof PyDate || value instanceof PyBytes || value instanceof PySet
-        ? Symbol.for('python')
-        : value;
+      // JSON has no infinity, and Python's is a number; the schema need only see on which side of a limit it is.
+      if (typeof value === 'number' && !Number.isFinite(value))
+        return Number.isNaN(value) ? 0 : Math.sign(value) * Number.MAX_VALUE;
+      const isPython = value instanceof PyDate || value instanceof PyBytes || value instanceof PySet;
+      return isPython ? Symbol.for('python') : value;
     }
   }
 }
 
-function toProblems(root: Node, issue: z.core.$ZodIssue): Problem[] {
-  const found = follow(root, issue.path);
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(root, key, found, issue.path));
-  if (issue.path.length === 0)
-    return [{ severity: 'error', at: found.at, message: `the specification ${issue.message}` }];
-  const name = String(issue.path.at(-1));
-  const owner = ownerOf(root, issue.path.slice(0, -1));
+function toProblems(root: Node, issue: z.core.$ZodIssue, path: readonly PropertyKey[]): Problem[] {
+  const found = follow(root, path);
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(root, key, found, path));
+  if (issue.code === 'invalid_union' && found.node !== undefined && found.node.kind !== 'scalar') {
+    // Of the alternatives the one for this kind of value was meant: it finds fault with what is in it, not with all.
+    const meant = issue.errors.find((issues) => issues.length > 0 && issues.every((inner) => inner.path.length > 0));
+    const inside = meant ?? issue.errors.find((issues) => issues.some((inner) => inner.code === 'unrecognized_keys'));
+    if (inside !== undefined) return inside.flatMap((inner) => toProblems(root, inner, [...path, ...inner.path]));
+  }
+  if (path.length === 0) return [{ severity: 'error', at: found.at, message: `the specification ${issue.message}` }];
   if (found.node === undefined) {
-    return [{ severity: 'error', at: found.at, message: `'${name}' is missing from ${owner}` }];
+    const owner = ownerOf(root, path.slice(0, -1));
+    return [{ severity: 'error', at: found.at, message: `'${String(path.at(-1))}' is missing from ${owner}` }];
   }
   const value = /^must (not|have)/.test(issue.message) ? '' : `, not ${describe(found.node)}`;
-  return [{ severity: 'error', at: found.at, message: `'${name}' of ${owner} ${issue.message}${value}` }];
+  return [{ severity: 'error', at: found.at, message: `${subjectOf(root, path)} ${issue.message}${value}` }];
+}
+
+/** What a value is called: `'nodes' of step 'a'`, or by its place in a list, `item 2 of 'depends' of step 'a'`. */
+function subjectOf(root: Node, path: readonly PropertyKey[]): string {
+  const last = path.at(-1)!;
+  if (typeof last !== 'number') return `'${String(last)}' of ${ownerOf(root, path.slice(0, -1))}`;
+  return path.length === 2 && path[0] === 'study'
+    ? `step ${last + 1}`
+    : `item ${last + 1} of ${subjectOf(root, path.slice(0, -1))}`;
 }
 
 function unknownKey(root: Node, key: string, found: Found, path: readonly PropertyKey[]): Problem {
@@ -88,7 +103,7 @@ function ownerOf(root: Node, path: readonly PropertyKey[]): string {
   if (path.length === 0) return 'the specification';
   if (path[0] === 'study' && path.length > 1) return stepName(root, Number(path[1]));
   if (path[0] === 'global.parameters' && path.length > 1) return `parameter '${String(path[1])}'`;
-  return path.map(String).join('.');
+  return path.map((part) => (typeof part === 'number' ? `item ${part + 1}` : String(part))).join('.');
 }
 
 function stepName(root: Node, index: number): string {

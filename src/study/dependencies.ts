@@ -52,7 +52,7 @@ export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]):
       if (name === step.name) {
         problems.push({
           severity: 'error',
-          at: step.runAt('depends'),
+          at: step.placeOf('', 'depends'),
           message: `step '${step.name}' depends on itself`,
         });
       } else if (!first.has(name)) {
@@ -60,29 +60,30 @@ export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]):
       }
     }
     for (const name of workspaces) {
-      const key = String(step.run.get('cmd')).includes(`$(${name}.workspace)`) ? 'cmd' : 'restart';
-      const offset = Math.max(0, String(step.run.get(key)).indexOf(`$(${name}.workspace)`));
       if (name === step.name) {
         problems.push({
           severity: 'error',
-          at: step.runAt(key, offset),
+          at: step.placeOf(`$(${name}.workspace)`, 'cmd', 'restart'),
           message: `step '${step.name}' refers to its own workspace by name`,
           hint: 'write $(WORKSPACE)',
         });
       } else if (!first.has(name)) {
-        problems.push(unknownStep(name, step, key, first.keys(), offset));
+        problems.push(unknownStep(name, step, 'workspace', first.keys()));
       }
     }
   }
   return problems;
 }
 
-function unknownStep(name: string, step: Step, key: string, known: Iterable<string>, offset?: number): Problem {
+function unknownStep(name: string, step: Step, link: 'depends' | 'workspace', known: Iterable<string>): Problem {
   const guess = closest(name, known);
-  const what = key === 'depends' ? `depends on '${name}'` : `uses the workspace of '${name}'`;
+  const [what, at] =
+    link === 'depends'
+      ? [`depends on '${name}'`, step.placeOf('', 'depends')]
+      : [`uses the workspace of '${name}'`, step.placeOf(`$(${name}.workspace)`, 'cmd', 'restart')];
   return {
     severity: 'error',
-    at: step.runAt(key, offset),
+    at,
     message: `step '${step.name}' ${what}, but there is no such step`,
     ...(guess === undefined ? {} : { hint: `did you mean '${guess}'?` }),
   };
@@ -90,15 +91,20 @@ function unknownStep(name: string, step: Step, key: string, known: Iterable<stri
 
 /**
  * An order of the steps in which everything a step is linked to comes before it, as near to the spec's order as that
- * allows. `cycle` names the steps of a cycle, if there is one. Does not recurse: chains may be of any length.
+ * allows. `cycle` names the steps of a cycle of several, if there is one. Does not recurse: chains may be of any length.
  */
 export function orderSteps(
   steps: readonly Step[],
   links: readonly StepLinks[],
 ): { order: number[]; cycle?: readonly number[] } {
   const indexOf = new Map(steps.map((step, i) => [step.name, i]));
-  const targets = links.map(({ depends, funnels, workspaces }) =>
-    [...depends, ...funnels, ...workspaces].map((name) => indexOf.get(name)).filter((i) => i !== undefined),
+  const targets = links.map(({ depends, funnels, workspaces }, own) =>
+    [...depends, ...funnels, ...workspaces]
+      .map((name) => indexOf.get(name))
+      .filter(
+        (target): target is number =>
+          target !== undefined && target !== own && steps[own]!.name !== steps[target]!.name,
+      ),
   );
   const order: number[] = [];
   const state = new Uint8Array(steps.length); // 0 not seen, 1 on the path, 2 done

@@ -27,7 +27,7 @@ export function studyDirectory(spec: Spec, { outputPath, root, home, suffix }: D
       given.replace(/^~(?=\/|$)/, () => home),
     );
   if (outputPath !== '') return resolve(outputPath);
-  const variable = spec.variables.find(({ name }) => name === 'OUTPUT_PATH');
+  const variable = [...spec.variables, ...spec.labels].find(({ name }) => name === 'OUTPUT_PATH');
   const base = resolve(variable === undefined ? '' : pyStr(variable.value));
   return `${base === '/' ? '' : base}/${safeName(`${spec.name}_${suffix}`)}`;
 }

@@ -42,15 +42,12 @@ export class Environment {
     };
     for (const { name, value } of spec.variables) add(name, value, name !== 'OUTPUT_PATH');
     for (const { name, value } of spec.labels) add(name, value, name !== 'OUTPUT_PATH');
+    add('OUTPUT_PATH', places.studyPath);
+    add('SPECROOT', places.specRoot);
     for (const dependency of spec.paths) {
       this.#dependencies.push([`$(${dependency.name})`, path.posix.resolve(places.workingDirectory, dependency.path)]);
     }
-    for (const dependency of spec.git) {
-      const base = absolute(dependency.path, places);
-      this.#dependencies.push([`$(${dependency.name})`, `${base.replace(/\/$/, '')}/${dependency.name}`]);
-    }
-    add('OUTPUT_PATH', places.studyPath);
-    add('SPECROOT', places.specRoot);
+    for (const { name, destination } of this.clones(spec, places)) this.#dependencies.push([`$(${name})`, destination]);
   }
 
   /** `text` with every token of the environment replaced. What is unknown stays: it may be a shell's `$(command)`. */
@@ -59,12 +56,16 @@ export class Environment {
     return [this.#labels, this.#dependencies, this.#variables].reduce(replaceAll, text);
   }
 
-  /** The git dependencies. Only variables are substituted in a URL and a path, no labels (Maestro 1.1, `GitDependency.acquire`). */
+  /**
+   * The git dependencies. Only variables are substituted in a URL and a path, no labels (Maestro 1.1,
+   * `GitDependency.acquire`). Relative paths start where the study was started, not, as in scripts of Maestro's, in the
+   * workspace of whoever uses them.
+   */
   clones(spec: Spec, places: Places): Clone[] {
     return spec.git.map(({ name, url, path: base, checkout }) => ({
       name,
       url: replaceAll(url, this.#variables),
-      destination: `${path.posix.resolve(places.workingDirectory, replaceAll(base, this.#variables))}/${name}`,
+      destination: path.posix.resolve(places.workingDirectory, replaceAll(base, this.#variables), name),
       checkout,
     }));
   }
@@ -72,9 +73,4 @@ export class Environment {
 
 function replaceAll(text: string, tokens: readonly [string, string][]): string {
   return tokens.reduce((result, [token, value]) => result.replaceAll(token, () => value), text);
-}
-
-/** A path that begins with a token is absolute once that is replaced; a relative one is taken from where the study was started. */
-function absolute(text: string, places: Places): string {
-  return text.startsWith('$(') || text.startsWith('/') ? text : path.posix.resolve(places.workingDirectory, text);
 }

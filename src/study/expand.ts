@@ -51,7 +51,8 @@ export function expand(
     expansion.add(applied[i]!);
     problems.push(...lintWorkspaces(applied[i]!, (name) => expansion.linksOf(name)));
   }
-  problems.push(...expansion.problems, ...lintParameters(spec, parameters, expansion.used));
+  for (const problem of [...expansion.problems, ...lintParameters(spec, parameters, expansion.used)])
+    problems.push(problem);
   const failed = problems.some((problem) => problem.severity === 'error');
   return { graph: failed ? undefined : { steps: expansion.steps }, problems };
 }
@@ -73,7 +74,7 @@ export function checkStudy(
   });
   const links = applied.map((step) => step.links);
   const { order, cycle } = orderSteps(spec.steps, links);
-  const problems = [...checkNames(spec.steps, environment), ...checkSteps(spec.steps, links)];
+  const problems = [...checkNames(spec, environment), ...checkSteps(spec.steps, links)];
   if (cycle !== undefined) problems.push(cycleProblem(cycle.map((i) => spec.steps[i]!)));
   return { order, applied, problems };
 }
@@ -95,6 +96,7 @@ class Expansion {
   readonly #prepared = new Map<string, Prepared>();
   readonly #names = new Map<string, StepInstance>();
   readonly #workspaces = new Map<string, StepInstance>();
+  readonly #told = new Set<string>();
 
   constructor(spec: Spec, parameters: readonly Parameter[], options: ExpandOptions) {
     this.#spec = spec;
@@ -140,8 +142,9 @@ class Expansion {
       index !== undefined && this.#options.hashWorkspaces
         ? createHash('md5').update(combination).digest('hex')
         : undefined;
-    const workspace =
-      index === undefined ? safeName(step.name) : `${safeName(step.name)}/${safeName(hash ?? combination)}`;
+    // A combination whose name has nothing that counts for a directory has the step's.
+    const directory = index === undefined ? '' : safeName(hash ?? combination);
+    const workspace = [safeName(step.name), ...(directory === '' || directory === '.' ? [] : [directory])].join('/');
     const substitute = (text: string) => (index === undefined ? text : applyCombination(text, this.#parameters, index));
     const run = new Map(mapRun(prepared.run, substitute));
     for (const key of ['cmd', 'restart']) {
@@ -161,7 +164,7 @@ class Expansion {
       params: Object.fromEntries(used.map(({ key, values }) => [key, values[index ?? 0]!])),
       workspace,
       run,
-      runAt: step.runAt,
+      placeOf: step.placeOf,
       scheduled:
         this.#spec.batch.type !== 'local' && (truthy(run.get('nodes') ?? null) || truthy(run.get('procs') ?? null)),
       dependsOn: this.#dependencies(prepared, index),
@@ -208,33 +211,48 @@ class Expansion {
   }
 
   #checkInstance(instance: StepInstance): void {
-    const sameName = this.#names.get(instance.name);
-    const sameWorkspace = this.#workspaces.get(instance.workspace);
-    if (sameName !== undefined) {
+    const { name, jobName, workspace } = instance;
+    const sameName = this.#names.get(name);
+    const sameWorkspace = this.#workspaces.get(workspace);
+    if (workspace.endsWith('/..')) {
       this.#error(
         instance,
-        `'${instance.name}' is the name of an instance of both step '${sameName.step}' and step '${instance.step}'`,
+        'outside',
+        `the directory of '${name}' would be outside its step's`,
+        'give the parameters labels with letters or digits',
+      );
+    } else if (sameName !== undefined) {
+      this.#error(
+        instance,
+        'name',
+        `'${name}' is the name of an instance of both step '${sameName.step}' and step '${instance.step}'`,
       );
     } else if (sameWorkspace !== undefined) {
       this.#error(
         instance,
-        `'${sameWorkspace.name}' and '${instance.name}' would share the workspace ${instance.workspace}`,
+        'workspace',
+        `'${sameWorkspace.name}' and '${name}' would share the workspace ${workspace}`,
         'only letters, digits, `-_.()` and blanks of a name count for its directory',
       );
     }
-    // The longest name made from it: a restart script of a scheduled step, or an output with a long job id in it.
-    if (byteLength(instance.jobName) + '.restart.slurm.sh'.length > longestName) {
+    const longest = Math.max(byteLength(jobName) + longestEnding, ...workspace.split('/').map(byteLength));
+    if (longest > longestName) {
       this.#error(
         instance,
-        `the name '${instance.name.slice(0, 40)}...' is too long for a file name`,
-        'use hash-workspaces, or shorter labels',
+        'length',
+        `the name '${name.slice(0, 40)}...' is too long for a file`,
+        'use hash-workspaces, or shorter names and labels',
       );
     }
-    this.#names.set(instance.name, instance);
-    this.#workspaces.set(instance.workspace, instance);
+    this.#names.set(name, instance);
+    this.#workspaces.set(workspace, instance);
   }
 
-  #error(instance: StepInstance, message: string, hint?: string): void {
+  /** Once a step for each kind of error: what is wrong with one instance mostly is with thousands. */
+  #error(instance: StepInstance, kind: string, message: string, hint?: string): void {
+    const key = `${instance.step} ${kind}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
     this.problems.push({ severity: 'error', at: instance.at, message, ...(hint === undefined ? {} : { hint }) });
   }
 
@@ -249,16 +267,23 @@ class Expansion {
   }
 }
 
-/** Names that would leave the study directory, or land on what the conductor keeps there. */
-const reserved = new Set(['_source', 'logs', 'meta', '.conductor']);
+/** The longest that is put after a name: `.restart.slurm.sh`, or a dot, a Flux job id and `.out`. */
+const longestEnding = 20;
 
-function checkNames(steps: readonly Step[], environment: Environment): Problem[] {
-  return steps.flatMap((step): Problem[] => {
+/** Files and directories of the study itself. */
+const reserved = ['logs', 'meta', 'status.csv', '.conductor', '.status.lock', '.cancel.lock', '.study.update.lock'];
+
+/** Names that would leave the study directory, or land on what is in it already. */
+function checkNames(spec: Spec, environment: Environment): Problem[] {
+  const taken = new Set([...reserved, spec.file.slice(spec.file.lastIndexOf('/') + 1)]);
+  return spec.steps.flatMap((step): Problem[] => {
     const error = (message: string, hint?: string): Problem[] => [
       { severity: 'error', at: step.nameAt, message, ...(hint === undefined ? {} : { hint }) },
     ];
     const directory = safeName(step.name);
-    if (reserved.has(step.name)) return error(`a step cannot be called '${step.name}'`, 'the name is reserved');
+    if (step.name === '_source' || taken.has(directory)) {
+      return error(`a step cannot be called '${step.name}'`, `the study has a ${directory} of its own`);
+    }
     if (/^\.*$/.test(directory)) {
       return error(
         `step '${step.name}' has no directory of its own`,

@@ -21,8 +21,8 @@ export interface StepInstance {
   readonly workspace: string;
   /** The run block, everything substituted but `$(LAUNCHER)`. */
   readonly run: ReadonlyMap<string, PyValue>;
-  /** Where `run`'s texts are in the spec. */
-  runAt(key: string, index?: number): Position;
+  /** Where a text of `run` stands in the spec (`Step.placeOf`). */
+  placeOf(text: string, ...keys: readonly string[]): Position;
   /** Whether the batch system runs it; otherwise it runs on the host that the conductor uses. */
   readonly scheduled: boolean;
   /** Indexes of the instances that it waits for. Ascending, each once. */

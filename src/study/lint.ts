@@ -52,7 +52,7 @@ export function lintUses({ step, description, run }: AppliedStep, parameters: re
     if (tokens.length === 0 || tokens.some((token) => replaced.includes(token))) return [];
     return [
       warning(
-        placeOf(step, tokens[0]!),
+        step.placeOf(tokens[0]!, 'cmd', 'restart'),
         `${tokens[0]} makes step '${step.name}' run in every combination of parameter '${key}', but is not replaced`,
         'Maestro counts any name that begins so as a use of it',
       ),
@@ -73,7 +73,7 @@ export function lintWorkspaces({ step, links }: AppliedStep, linksOf: (name: str
     .filter((name) => !ancestors.has(name))
     .map((name) =>
       warning(
-        placeOf(step, `$(${name}.workspace)`),
+        step.placeOf(`$(${name}.workspace)`, 'cmd', 'restart'),
         `step '${step.name}' uses the workspace of '${name}' without waiting for it`,
         `add '${name}' to its depends`,
       ),
@@ -96,7 +96,7 @@ export function lintLeftovers(
     for (const [whole, name] of value.matchAll(token)) {
       const why = problems.has(whole) ? undefined : explain(name!, isShell, spec, parameters);
       if (why !== undefined)
-        problems.set(whole, warning(placeOf(step, whole, key), `${whole} of step '${step.name}' ${why}`));
+        problems.set(whole, warning(step.placeOf(whole, key), `${whole} of step '${step.name}' ${why}`));
     }
   }
   return [...problems.values(), ...lintLauncher(step, instance)];
@@ -125,7 +125,7 @@ function explain(name: string, isShell: boolean, spec: Spec, parameters: readonl
 function lintLauncher(step: Step, instance: StepInstance): Problem[] {
   const text = ['cmd', 'restart'].map((key) => instance.run.get(key) as string).join('\n');
   if (!text.includes('$(LAUNCHER)')) return [];
-  const at = placeOf(step, '$(LAUNCHER)');
+  const at = step.placeOf('$(LAUNCHER)', 'cmd', 'restart');
   if (!instance.scheduled) {
     return [
       warning(
@@ -148,14 +148,4 @@ function lintLauncher(step: Step, instance: StepInstance): Problem[] {
     return [warning(at, `$(LAUNCHER) of step '${step.name}' has no number of tasks`, 'set procs')];
   }
   return [];
-}
-
-/** Where a text stands in the commands of a step; the step's line if it came there by substitution. */
-function placeOf(step: Step, text: string, key?: string): Position {
-  for (const candidate of key === undefined ? ['cmd', 'restart'] : [key]) {
-    const raw = step.run.get(candidate);
-    const index = typeof raw === 'string' ? raw.indexOf(text) : -1;
-    if (index !== -1) return step.runAt(candidate, index);
-  }
-  return key === undefined ? step.at : step.runAt(key);
 }

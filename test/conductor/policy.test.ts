@@ -18,7 +18,7 @@ describe('the wait before another attempt', () => {
           const middle = backOff(n, 0.5);
           const wait = backOff(n, random);
           expect(wait).toBeGreaterThanOrEqual(middle * 0.5);
-          expect(wait).toBeLessThan(middle * 1.5);
+          expect(wait).toBeLessThanOrEqual(middle * 1.5);
         },
       ),
     );

@@ -157,21 +157,16 @@ export function commandsIn(log: string): WorkflowCommand[] {
         properties: Object.fromEntries(
           entries.map((pair) => [
             pair.slice(0, pair.indexOf('=')).trim(),
-            unescape(pair.slice(pair.indexOf('=') + 1))
+            unescaped(pair.slice(pair.indexOf('=') + 1))
               .replaceAll('%3A', ':')
               .replaceAll('%2C', ',')
               .replaceAll('%25', '%'),
           ]),
         ),
-        message: unescape(match[3]!).replaceAll('%25', '%'),
+        message: unescaped(match[3]!).replaceAll('%25', '%'),
       },
     ];
   });
 }
 
-const unescape = (text: string) => text.replaceAll('%0D', '\r').replaceAll('%0A', '\n');
-
-/** The lines of the runner's log that people see, commands left out. */
-export function linesOf(log: string): string[] {
-  return log.split('\n').filter((line) => line !== '' && !line.startsWith('::'));
-}
+const unescaped = (text: string) => text.replaceAll('%0D', '\r').replaceAll('%0A', '\n');

@@ -41,7 +41,7 @@ export function graphOf(shapes: readonly Shape[]): StepGraph {
           ['cmd', 'true'],
           ['restart', shape.restart === true ? 'true' : ''],
         ]),
-        runAt: () => at,
+        placeOf: () => at,
         scheduled: shape.scheduled === true,
         dependsOn: (shape.after ?? []).map((dependency) => indexes.get(dependency)!).sort((a, b) => a - b),
         condition: shape.afterAll === true ? 'all-completed' : 'all-succeeded',

@@ -1,0 +1,287 @@
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createDirectory, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
+import { HostError } from '../../src/hosts/host.js';
+import { plainHost, WatchedHost } from '../support/hosts.js';
+import { temporaryDirectory } from '../support/temporary.js';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+
+const file = (name: string) => path.join(directory, name);
+const read = (name: string) => readFileSync(file(name), 'utf8');
+const mode = (name: string) => (statSync(file(name)).mode & 0o7777).toString(8);
+
+/** What is not a directory cannot have anything below it, whoever asks. */
+function notADirectory(): string {
+  writeFileSync(file('plain'), 'precious');
+  return file('plain/below');
+}
+
+describe('writing files', () => {
+  it('writes them below the directory, with the directories they are in', async () => {
+    await writeFiles(plainHost(), directory, [
+      { path: 'a', text: 'one\n' },
+      { path: 'b/c/d', text: 'two: é 😀\n' },
+      { path: 'b/empty', text: '' },
+    ]);
+    expect([read('a'), read('b/c/d'), read('b/empty')]).toEqual(['one\n', 'two: é 😀\n', '']);
+    expect(readdirSync(directory).sort()).toEqual(['a', 'b']);
+  });
+
+  it('writes thousands with one command', async () => {
+    const host = new WatchedHost();
+    function* files(): Generator<HostFile> {
+      for (let i = 0; i < 5000; i++) yield { path: `run/N.${i}/run.sh`, text: `#!/bin/bash\n\necho ${i}\n` };
+    }
+    await writeFiles(host, directory, files());
+    expect(host.commands).toHaveLength(1);
+    expect(readdirSync(file('run'))).toHaveLength(5000);
+    expect(read('run/N.4999/run.sh')).toBe('#!/bin/bash\n\necho 4999\n');
+  });
+
+  it('writes big ones', async () => {
+    const text = 'x'.repeat(20_000_000);
+    await writeFiles(plainHost(), directory, [
+      { path: 'big', text },
+      { path: 'after', text: 'small' },
+    ]);
+    expect(read('big') === text).toBe(true);
+    expect(read('after')).toBe('small');
+  });
+
+  it('writes nothing, if there is nothing', async () => {
+    await writeFiles(plainHost(), directory, []);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('takes any name, of any length that the file system takes', async () => {
+    const names = [
+      `${'d'.repeat(200)}/${'e'.repeat(200)}/${'f'.repeat(250)}`,
+      `é`.repeat(100),
+      `${'a/'.repeat(100)}b`,
+      `it's a "name" $(touch x) \\ * ? -n`,
+      'new\nline',
+      '-dash',
+      'x'.repeat(100),
+      'y'.repeat(101),
+      'z'.repeat(255),
+    ];
+    await writeFiles(
+      plainHost(),
+      directory,
+      names.map((name) => ({ path: name, text: name })),
+    );
+    for (const name of names) expect(read(name)).toBe(name);
+  });
+
+  it('takes any name of the directory', async () => {
+    const odd = file(`-it's a "directory" $HOME`);
+    mkdirSync(odd);
+    await writeFiles(plainHost(), odd, [{ path: 'a', text: 'one' }]);
+    expect(readFileSync(path.join(odd, 'a'), 'utf8')).toBe('one');
+  });
+
+  it('gives them the modes that a program there would: what the umask lets through', async () => {
+    const modes: string[][] = [];
+    for (const umask of ['022', '077', '002', '027']) {
+      await writeFiles(plainHost(`umask ${umask}`), directory, [
+        { path: `${umask}/script.sh`, text: '', executable: true },
+        { path: `${umask}/text`, text: '' },
+      ]);
+      modes.push([umask, mode(`${umask}/script.sh`), mode(`${umask}/text`), mode(umask)]);
+    }
+    expect(modes).toEqual([
+      ['022', '744', '644', '755'],
+      ['077', '700', '600', '700'],
+      ['002', '764', '664', '775'],
+      ['027', '740', '640', '750'],
+    ]);
+  });
+
+  it('gives them to whoever writes them, now', async () => {
+    const before = Date.now();
+    await writeFiles(plainHost(), directory, [{ path: 'a', text: '' }]);
+    const { uid, gid, mtimeMs } = statSync(file('a'));
+    expect({ uid, gid }).toEqual({ uid: process.getuid!(), gid: process.getgid!() });
+    expect(Math.abs(mtimeMs - before)).toBeLessThan(5000);
+  });
+
+  it('replaces what is there', async () => {
+    writeFileSync(file('a'), 'old and longer');
+    await writeFiles(plainHost(), directory, [{ path: 'a', text: 'new' }]);
+    expect(read('a')).toBe('new');
+  });
+
+  it('says that it cannot, and why, if the directory is not there or is none', async () => {
+    for (const place of [file('gone'), notADirectory()]) {
+      await expect(writeFiles(plainHost(), place, [{ path: 'a', text: 'x' }])).rejects.toThrow(HostError);
+      await expect(writeFiles(plainHost(), place, [{ path: 'a', text: 'x' }])).rejects.toThrow(
+        `cannot write the study's files to ${place} on this machine: tar`,
+      );
+    }
+  });
+
+  it('says that there is no tar', async () => {
+    const host = plainHost('PATH=/nowhere');
+    await expect(writeFiles(host, directory, [{ path: 'a', text: 'x' }])).rejects.toThrow(
+      new HostError(`cannot write the study's files to ${directory} on this machine: there is no tar`),
+    );
+  });
+
+  it('says so all the same when there was much more to send', async () => {
+    function* files(): Generator<HostFile> {
+      for (let i = 0; i < 300; i++) yield { path: `${i}`, text: 'x'.repeat(100_000) };
+    }
+    for (const [host, place, why] of [
+      [plainHost('PATH=/nowhere'), directory, 'there is no tar'],
+      [plainHost(), file('gone'), 'tar'],
+      [plainHost('exit 3'), directory, 'tar: exit 3'],
+    ] as const) {
+      await expect(writeFiles(host, place, files())).rejects.toThrow(
+        `cannot write the study's files to ${place} on this machine: ${why}`,
+      );
+    }
+  });
+
+  it('says so when one of them cannot be written', async () => {
+    writeFileSync(file('a'), '');
+    await expect(writeFiles(plainHost(), directory, [{ path: 'a/b', text: 'x' }])).rejects.toThrow(HostError);
+  });
+
+  it('says so when the files cannot be made', async () => {
+    function* files(): Generator<HostFile> {
+      yield { path: 'a', text: 'x' };
+      throw new Error('no more');
+    }
+    await expect(writeFiles(plainHost(), directory, files())).rejects.toThrow('no more');
+  });
+});
+
+describe('replacing a file', () => {
+  it('writes it whole, or not at all', async () => {
+    const name = `it's "a" file`;
+    await replaceFile(plainHost(), file(name), 'one\n');
+    linkSync(file(name), file('as it was'));
+    await replaceFile(plainHost(), file(name), 'two é\n');
+    expect([read(name), read('as it was')]).toEqual(['two é\n', 'one\n']);
+    expect(readdirSync(directory).sort()).toEqual(['as it was', name]);
+  });
+
+  it('says why it cannot', async () => {
+    await expect(replaceFile(plainHost(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
+  });
+});
+
+describe('creating a directory', () => {
+  const create = (name: string) => createDirectory(plainHost(), file(name));
+
+  it('makes it, and its parents', async () => {
+    expect(await create('a/b/c')).toBe(true);
+    expect(readdirSync(file('a/b/c'))).toEqual([]);
+  });
+
+  it('takes one that is there if it is empty', async () => {
+    mkdirSync(file('empty'));
+    expect(await create('empty')).toBe(true);
+    symlinkSync(file('empty'), file('link'));
+    expect(await create('link')).toBe(true);
+  });
+
+  it('refuses one with something in it, hidden or not, and leaves that alone', async () => {
+    mkdirSync(file('full'));
+    writeFileSync(file('full/results'), 'precious');
+    mkdirSync(file('hidden'));
+    writeFileSync(file('hidden/.results'), 'precious');
+    expect([await create('full'), await create('hidden')]).toEqual([false, false]);
+    expect([read('full/results'), read('hidden/.results')]).toEqual(['precious', 'precious']);
+  });
+
+  it('refuses what is no directory', async () => {
+    writeFileSync(file('plain'), 'precious');
+    expect(await create('plain')).toBe(false);
+    expect(read('plain')).toBe('precious');
+  });
+
+  it('takes any name', async () => {
+    for (const name of [`it's a "name" $(touch x)`, '-p', 'new\nline', 'a b/-c']) {
+      expect([name, await create(name)]).toEqual([name, true]);
+      expect(existsSync(file(name))).toBe(true);
+    }
+    expect(existsSync(file('x'))).toBe(false);
+  });
+
+  it('says why it cannot', async () => {
+    const below = notADirectory();
+    await expect(createDirectory(plainHost(), below)).rejects.toThrow(
+      new RegExp(`^cannot create the study directory ${below} on this machine: .*plain`),
+    );
+    symlinkSync('/nowhere/at/all', file('dangling'));
+    await expect(create('dangling')).rejects.toThrow(HostError);
+    expect(read('plain')).toBe('precious');
+  });
+
+  it('says that it may not', async () => {
+    if (process.getuid!() === 0) return; // Nothing is forbidden to root.
+    mkdirSync(file('closed'), { mode: 0o500 });
+    await expect(create('closed/study')).rejects.toThrow(/Permission denied/);
+  });
+
+  it('gives it to one of many who want it', async () => {
+    // Whoever gets it puts something in it before the next can have it.
+    const host = plainHost();
+    const first = await createDirectory(host, file('study'));
+    writeFileSync(file('study/mine'), '');
+    const others = await Promise.all(Array.from({ length: 5 }, () => createDirectory(host, file('study'))));
+    expect([first, ...others]).toEqual([true, false, false, false, false, false]);
+  });
+});
+
+describe('reading the ends of files', () => {
+  it('gives the last bytes of each, in order, with one command', async () => {
+    const host = new WatchedHost();
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    writeFileSync(file('bytes'), bytes);
+    writeFileSync(file('short'), 'abc');
+    writeFileSync(file('empty'), '');
+    const tails = await readTails(host, ['short', 'gone', 'bytes', 'empty'].map(file), 10);
+    expect(tails).toEqual([Buffer.from('abc'), null, bytes.subarray(246), Buffer.alloc(0)]);
+    expect(host.commands).toHaveLength(1);
+  });
+
+  it('takes any name, and many', async () => {
+    const names = [`it's "a" $(touch x)`, 'new\nline', '-c', 'é', ...Array.from({ length: 200 }, (_, i) => `f${i}`)];
+    for (const name of names) writeFileSync(file(name), `of ${name}`);
+    const tails = await readTails(plainHost(), names.map(file), 1000);
+    expect(tails.map(String)).toEqual(names.map((name) => `of ${name}`));
+  });
+
+  it('reads no more than it must of a big one', async () => {
+    writeFileSync(file('big'), 'x'.repeat(5_000_000));
+    const [tail] = await readTails(plainHost(), [file('big')], 16_384);
+    expect(tail?.length).toBe(16_384);
+  });
+
+  it('has nothing to give of a directory', async () => {
+    expect(await readTails(plainHost(), [directory], 10)).toEqual([null]);
+  });
+
+  it('needs no command for no files', async () => {
+    const host = new WatchedHost();
+    expect(await readTails(host, [], 10)).toEqual([]);
+    expect(host.commands).toEqual([]);
+  });
+});
