@@ -5,7 +5,7 @@
  */
 export function quote(word: string): string {
   if (word.includes('\0')) throw new RangeError('a NUL cannot be part of a command');
-  return /^[A-Za-z0-9_@%+:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** A command line of words, each quoted. */

@@ -46,7 +46,10 @@ function parseBracket(token: string, inside: string): Request {
     throw new LaunchError(`${token} gives nodes or procs more than once`, example, token);
   }
   const procs = /([0-9]+)p/.exec(inside)?.[1];
-  if (procs === undefined) throw new LaunchError(`${token} does not say how many procs`, example, token);
+  if (procs === undefined) {
+    const what = letters('p') === 0 ? 'does not say how many procs' : 'has no number of procs';
+    throw new LaunchError(`${token} ${what}`, example, token);
+  }
   return { token, procs, nodes: /([0-9]+)n/.exec(inside)?.[1] };
 }
 

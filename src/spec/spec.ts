@@ -227,10 +227,8 @@ const toNamed = (item: { name: string; keyAt: Position; value: Node }): Named =>
 
 /** Names of the environment must be unique across its blocks (Maestro 1.1, `StudyEnvironment.add`). */
 function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
-  const dependencies = itemsOf(
-    entriesOf(root, 'env').find((item) => item.name === 'dependencies')?.value as MappingNode,
-    'git',
-  );
+  const env = mappingOf(root, 'env');
+  const dependencies = itemsOf(env && mappingOf(env, 'dependencies'), 'git');
   const problems: Problem[] = dependencies
     .filter((item) => checkoutsOf(item).length > 1)
     .map((item) => ({
@@ -248,7 +246,7 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
     }
   }
   for (const block of ['variables', 'labels']) {
-    for (const { key, keyAt } of entriesOf(mappingOf(root, 'env'), block)) {
+    for (const { key, keyAt } of entriesOf(env, block)) {
       if (typeof key === 'string') continue;
       problems.push({
         severity: 'error',

@@ -130,15 +130,15 @@ describe('a specification', () => {
       reservation: '',
     }));
 
-  it('tells where a key of a run block is, and a character of its text', () => {
-    const place = (key: string, index?: number) => {
-      const { line, column } = spec.steps[0]!.runAt(key, index);
+  it('tells where a text of a run block is: in the first key that has it, else at the first key, else at the step', () => {
+    const place = (text: string, ...keys: string[]) => {
+      const { line, column } = spec.steps[0]!.placeOf(text, ...keys);
       return `${line}:${column}`;
     };
-    expect(place('cmd')).toBe('29:12');
-    expect(place('cmd', 3)).toBe('30:12');
-    expect(place('cmd', 'cd $(CODE)\n'.length)).toBe('31:9');
-    expect(place('restart')).toBe('26:5');
+    expect(place('', 'cmd')).toBe('29:12');
+    expect(place('$(CODE)', 'restart', 'cmd')).toBe('30:12');
+    expect(place('$(NOWHERE)', 'cmd')).toBe('29:12');
+    expect(place('', 'restart')).toBe('26:5');
   });
 
   it('has parameters in the order of the file', () =>
@@ -713,7 +713,7 @@ describe('a suggestion', () => {
     ['mke', 'make'],
     ['runsim', 'run-sim'],
     ['COLLECT', 'collect'],
-    ['plto', undefined],
+    ['plto', 'Plot'],
     ['plot', 'Plot'],
     ['coolect', 'collect'],
     ['analyse', undefined],

@@ -83,7 +83,7 @@ describe('a study is refused at the place and with the reason', () => {
           - {name: sum, description: d, run: {cmd: x, depends: [run_*, plot_*]}}
       `,
       [
-        "study.yaml:4:56: step 'run' depends on 'mkae', but there is no such step",
+        "study.yaml:4:56: step 'run' depends on 'mkae', but there is no such step (did you mean 'make'?)",
         "study.yaml:5:56: step 'sum' depends on 'plot', but there is no such step",
       ],
     ],

@@ -471,7 +471,7 @@ describe('a study is refused because of names', () => {
   it('that are too long for a file, unless workspaces are hashed', () => {
     const study: Brief = { parameters: { X: ['v'.repeat(240)] }, steps: [{ name: 'a', cmd: '$(X)' }] };
     expect(errors(study)).toEqual([
-      `the name 'a_X.${'v'.repeat(36)}...' is too long for a file name (use hash-workspaces, or shorter labels)`,
+      `the name 'a_X.${'v'.repeat(36)}...' is too long for a file (use hash-workspaces, or shorter names and labels)`,
     ]);
     expect(errors(study, { hashWorkspaces: true })).toEqual([]);
     expect(errors({ parameters: { X: ['v'.repeat(200)] }, steps: [{ name: 'a', cmd: '$(X)' }] })).toEqual([]);

@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ActionsLog, inert } from '../../src/github/actions-log.js';
+import type { Log } from '../../src/report/log.js';
+import { commandsIn } from '../support/bundle.js';
+import { hostileText } from '../support/hostile.js';
+
+const at = { file: 'specs/study.yaml', line: 3, column: 5 };
+
+/** What the runner would read while `say` speaks. */
+function logged(say: (log: Log) => void, annotate = true): string {
+  written = '';
+  say(new ActionsLog(annotate));
+  return written;
+}
+
+let written = '';
+
+beforeEach(() => {
+  // The toolkit writes to the process's own stdout, and nowhere else.
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    written += String(text);
+    return true;
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('the log of a job', () => {
+  it('has a group for each phase, one at a time', () => {
+    expect(
+      logged((log) => {
+        log.phase('Read');
+        log.info('one');
+        log.phase('Run');
+        log.info('two');
+        log.endPhase();
+        log.endPhase();
+        log.info('three');
+      }),
+    ).toBe('::group::Read\none\n::endgroup::\n::group::Run\ntwo\n::endgroup::\nthree\n');
+  });
+
+  it('puts a problem on its place in the spec, with what to do about it', () => {
+    const text = logged((log) => {
+      log.problem({ severity: 'error', at, message: 'wrong', hint: 'mend it' });
+      log.problem({ severity: 'warning', at, message: 'odd: 100%, a,b' });
+    });
+    const properties = { file: 'specs/study.yaml', line: '3', col: '5' };
+    expect(commandsIn(text)).toEqual([
+      { name: 'error', properties, message: 'wrong (mend it)' },
+      { name: 'warning', properties, message: 'odd: 100%, a,b' },
+    ]);
+  });
+
+  it('puts a failure on its line, with a title', () => {
+    const text = logged((log) => {
+      log.error('no input\nsee a.log', { at, title: 's1 FAILED: exit 3, at once' });
+      log.warning('careful');
+      log.error('lost');
+    });
+    expect(commandsIn(text)).toEqual([
+      {
+        name: 'error',
+        properties: { file: 'specs/study.yaml', line: '3', title: 's1 FAILED: exit 3, at once' },
+        message: 'no input\nsee a.log',
+      },
+      { name: 'warning', properties: {}, message: 'careful' },
+      { name: 'error', properties: {}, message: 'lost' },
+    ]);
+  });
+
+  it('shows ten annotations of a kind, which is what GitHub does, and the others as lines', () => {
+    const text = logged((log) => {
+      for (let i = 1; i <= 12; i++) log.error(`e${i}`, { at, title: 'title' });
+      for (let i = 1; i <= 11; i++) log.problem({ severity: 'warning', at, message: `w${i}` });
+      log.error('the study failed');
+    });
+    const shown = commandsIn(text).map(({ message }) => message);
+    expect(shown.filter((message) => message.startsWith('e'))).toHaveLength(10);
+    expect(shown.filter((message) => message.startsWith('w'))).toHaveLength(10);
+    expect(text).toContain('specs/study.yaml:3: error: title: e11\n');
+    expect(text).toContain('specs/study.yaml:3: warning: w11\n');
+    // That the study failed is said whatever came before.
+    expect(shown.at(-1)).toBe('the study failed');
+  });
+
+  it('puts nothing on the lines of the spec if that is not wanted', () => {
+    const text = logged((log) => {
+      log.problem({ severity: 'error', at, message: 'wrong' });
+      log.error('lost', { at, title: 's1 FAILED' });
+    }, false);
+    expect(commandsIn(text)).toEqual([]);
+    expect(text).toBe('specs/study.yaml:3: error: wrong\nspecs/study.yaml:3: error: s1 FAILED: lost\n');
+  });
+
+  it('cuts what is too long for an annotation', () => {
+    const [{ properties, message } = { properties: {}, message: '' }] = commandsIn(
+      logged((log) => log.error('m'.repeat(100_000), { at, title: 't'.repeat(1000) })),
+    );
+    expect(message.length).toBeLessThanOrEqual(4096);
+    expect(properties.title?.length).toBeLessThanOrEqual(255);
+  });
+
+  for (const annotate of [true, false]) {
+    it(`obeys nothing that it is told (${annotate ? 'with' : 'without'} annotations)`, () => {
+      fc.assert(
+        fc.property(hostileText, (text) => {
+          const place = { at, title: text };
+          const all = logged((log) => {
+            log.phase(text);
+            log.info(text);
+            log.endPhase();
+            log.problem({ severity: 'error', at, message: text, hint: text });
+            for (let i = 0; i < 10; i++) log.error(text, place);
+            log.warning(text, place);
+          }, annotate);
+          const names = commandsIn(all).map(({ name }) => name);
+          const annotations = annotate ? [...Array(10).fill('error'), 'warning'] : [];
+          expect(names).toEqual(['group', 'endgroup', ...annotations]);
+        }),
+      );
+    });
+  }
+});
+
+describe('inert text', () => {
+  it('reads as before, but is no command', () => {
+    expect(inert('::error::x')).toBe(':\u200b:error::x');
+    expect(inert('a\n  ::set-env name=a::x')).toBe('a\n  :\u200b:set-env name=a::x');
+    expect(inert('x ##[error]y')).toBe('x ##\u200b[error]y');
+    expect(inert('a::b # c [d]')).toBe('a::b # c [d]');
+  });
+
+  it('has no command whatever it was made of', () => {
+    fc.assert(fc.property(hostileText, (text) => expect(commandsIn(inert(text))).toEqual([])));
+  });
+});

@@ -1,0 +1,71 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { readRunner, setOutputs, writeSummary } from '../../src/github/runner.js';
+import { ran, resultsOf } from '../support/results.js';
+import { temporaryDirectory } from '../support/temporary.js';
+
+const runner = {
+  GITHUB_WORKSPACE: '/work/repository/',
+  GITHUB_REPOSITORY: 'octo/studies',
+  GITHUB_RUN_ID: '4711',
+  RUNNER_TEMP: '/work/_temp',
+};
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('what the runner says of the job', () => {
+  it('is in the environment', () => {
+    expect(readRunner(runner)).toEqual({
+      workspace: '/work/repository',
+      repository: 'octo/studies',
+      runId: '4711',
+      temporary: '/work/_temp',
+    });
+  });
+
+  for (const name of Object.keys(runner)) {
+    it(`must have ${name}`, () => {
+      expect(() => readRunner({ ...runner, [name]: '' })).toThrow(`${name} is not set`);
+      expect(() => readRunner({ ...runner, [name]: undefined })).toThrow(`${name} is not set`);
+    });
+  }
+});
+
+describe('the outputs', () => {
+  it('count the steps that finished and those that failed, run or not', () => {
+    const file = path.join(temporaryDirectory(), 'output');
+    writeFileSync(file, '');
+    vi.stubEnv('GITHUB_OUTPUT', file);
+    setOutputs(
+      resultsOf(
+        [
+          { name: 'a', record: ran(1) },
+          { name: 'b', record: ran(1, { state: 'FAILED' }) },
+          { name: 'c', record: ran(1, { state: 'TIMEDOUT' }) },
+          { name: 'd', record: ran(1, { state: 'HWFAILURE' }) },
+          { name: 'e', record: { state: 'FAILED', ended: 1 } },
+          { name: 'f', record: { state: 'CANCELLED', ended: 1 } },
+        ],
+        { status: 'CANCELLED', path: '/p/a\nb' },
+      ),
+      '/reports',
+    );
+    const text = readFileSync(file, 'utf8').replace(/ghadelimiter_[-0-9a-f]+/g, 'END');
+    expect(text).toBe(
+      'status<<END\nCANCELLED\nEND\nstudy-path<<END\n/p/a\nb\nEND\nsteps-total<<END\n6\nEND\n' +
+        'steps-finished<<END\n1\nEND\nsteps-failed<<END\n4\nEND\nreport-path<<END\n/reports\nEND\n',
+    );
+  });
+});
+
+describe('the job summary', () => {
+  it('says why it cannot be written, and does not fail', async () => {
+    const file = path.join(temporaryDirectory(), 'gone/summary');
+    vi.stubEnv('GITHUB_STEP_SUMMARY', file);
+    expect(await writeSummary('# Hello')).toMatch(/^the job summary cannot be written: /);
+    expect(existsSync(file)).toBe(false);
+  });
+});

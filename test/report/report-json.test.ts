@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { reportJson } from '../../src/report/report-json.js';
+import { ran, resultsOf, start } from '../support/results.js';
+
+describe('report.json', () => {
+  it('is what its contract says, in that order', () => {
+    const text = reportJson(
+      resultsOf(
+        [
+          { name: 'make', line: 12, record: ran(1500, { exitCode: 0 }), outputs: { stdout: 'make/make.17.out', stderr: 'make/make.17.err' } },
+          {
+            name: 'run_SIZE.10',
+            step: 'run',
+            line: 31,
+            workspace: 'run/SIZE.10',
+            params: { SIZE: '10' },
+            after: ['make'],
+            scheduled: true,
+            restart: true,
+            record: {
+              state: 'FAILED',
+              reason: 'exit 3',
+              exitCode: 3,
+              restarts: 1,
+              tolerated: true,
+              submitted: start + 1500,
+              started: start + 2000,
+              ended: start + 9000,
+              jobs: [
+                { attempt: 1, script: 'main', id: 'ƒ3x', submitted: start + 1500, started: start + 2000, ended: start + 5000, result: 'timeout' },
+                { attempt: 2, script: 'restart', id: '', submitted: start + 5000, started: null, ended: start + 9000, result: 'failed' },
+              ],
+            },
+          },
+        ],
+        { status: 'FAILURE', scheduler: 'flux', fluxUri: 'local:///run/flux/local', ended: start + 10_000 },
+      ),
+    );
+    expect(text).toBe(`${JSON.stringify(JSON.parse(text), null, 1)}\n`);
+    const expected = {
+      schema: 1,
+      status: 'FAILURE',
+      study: {
+        name: 'hello',
+        description: 'A test.',
+        path: '/p/studies/hello_1',
+        spec: 'specs/hello.yaml',
+        host: 'this machine',
+        scheduler: 'flux',
+        fluxUri: 'local:///run/flux/local',
+        started: '2026-01-31T22:59:58.125Z',
+        ended: '2026-01-31T23:00:08.125Z',
+      },
+      steps: [
+        {
+          name: 'make',
+          step: 'make',
+          line: 12,
+          params: {},
+          workspace: 'make',
+          scheduled: false,
+          dependsOn: [],
+          state: 'FINISHED',
+          reason: '',
+          exitCode: 0,
+          signal: null,
+          restarts: 0,
+          jobs: [
+            {
+              id: '17',
+              submitted: '2026-01-31T22:59:58.125Z',
+              started: '2026-01-31T22:59:58.125Z',
+              ended: '2026-01-31T22:59:59.625Z',
+              result: 'completed',
+            },
+          ],
+          script: 'make/make.sh',
+          restartScript: null,
+          stdout: 'make/make.17.out',
+          stderr: 'make/make.17.err',
+          submitted: '2026-01-31T22:59:58.125Z',
+          started: '2026-01-31T22:59:58.125Z',
+          ended: '2026-01-31T22:59:59.625Z',
+        },
+        {
+          name: 'run_SIZE.10',
+          step: 'run',
+          line: 31,
+          params: { SIZE: '10' },
+          workspace: 'run/SIZE.10',
+          scheduled: true,
+          dependsOn: ['make'],
+          state: 'FAILED',
+          reason: 'exit 3 (allowed to fail)',
+          exitCode: 3,
+          signal: null,
+          restarts: 1,
+          jobs: [
+            {
+              id: 'ƒ3x',
+              submitted: '2026-01-31T22:59:59.625Z',
+              started: '2026-01-31T23:00:00.125Z',
+              ended: '2026-01-31T23:00:03.125Z',
+              result: 'timeout',
+            },
+            { id: '', submitted: '2026-01-31T23:00:03.125Z', started: null, ended: '2026-01-31T23:00:07.125Z', result: 'failed' },
+          ],
+          script: 'run/SIZE.10/run_SIZE.10.sh',
+          restartScript: 'run/SIZE.10/run_SIZE.10.restart.sh',
+          stdout: null,
+          stderr: null,
+          submitted: '2026-01-31T22:59:59.625Z',
+          started: '2026-01-31T23:00:00.125Z',
+          ended: '2026-01-31T23:00:07.125Z',
+        },
+      ],
+    };
+    expect(JSON.parse(text)).toEqual(expected);
+    // The order of keys is part of what people see.
+    expect(text).toBe(`${JSON.stringify(expected, null, 1)}\n`);
+  });
+
+  it('of a study without steps has none', () => {
+    expect(JSON.parse(reportJson(resultsOf([])))).toMatchObject({ schema: 1, steps: [], study: { fluxUri: null } });
+  });
+});
