@@ -108,7 +108,13 @@ describe('allow-failure', () => {
 describe('the inputs of the action', () => {
   it('are in the environment under their names, as the runner puts them there', () => {
     expect(
-      actionInputs({ INPUT_SPEC: ' study.yaml\n', 'INPUT_DRY-RUN': 'true', INPUT_THROTTLE: '', INPUT_SETUP: 'a\nb', DRY_RUN: 'x' }),
+      actionInputs({
+        INPUT_SPEC: ' study.yaml\n',
+        'INPUT_DRY-RUN': 'true',
+        INPUT_THROTTLE: '',
+        INPUT_SETUP: 'a\nb',
+        DRY_RUN: 'x',
+      }),
     ).toMatchObject({ spec: 'study.yaml', 'dry-run': true, throttle: 0, setup: 'a\nb' });
   });
 
@@ -138,7 +144,10 @@ describe('the inputs of the action', () => {
       "input 'local-jobs' must be a whole number from 1 up, not '0'",
     ]);
     for (const wrong of ['1.5', '1e3', '٣', '0x10', '99999999999999999999']) {
-      expect([wrong, complaints(() => actionInputs({ INPUT_SPEC: 'a', INPUT_THROTTLE: wrong })).length]).toEqual([wrong, 1]);
+      expect([wrong, complaints(() => actionInputs({ INPUT_SPEC: 'a', INPUT_THROTTLE: wrong })).length]).toEqual([
+        wrong,
+        1,
+      ]);
     }
   });
 });
@@ -152,7 +161,10 @@ describe('the inputs of the command line', () => {
       ['--dry-run', 'true', 'study.yaml', '--throttle=3'],
       ['-dry-run', '-throttle=3', 'study.yaml'],
     ]) {
-      expect([args, flags(...args)]).toEqual([args, expect.objectContaining({ spec: 'study.yaml', 'dry-run': true, throttle: 3 })]);
+      expect([args, flags(...args)]).toEqual([
+        args,
+        expect.objectContaining({ spec: 'study.yaml', 'dry-run': true, throttle: 3 }),
+      ]);
     }
   });
 
@@ -168,7 +180,8 @@ describe('the inputs of the command line', () => {
   });
 
   it('may be read from a file, less its last newline', () => {
-    const read = (file: string) => ({ 'lines.txt': 'one\ntwo\n', 'dos.txt': 'one\r\n', none: '' })[file] ?? noFiles(file);
+    const read = (file: string) =>
+      ({ 'lines.txt': 'one\ntwo\n', 'dos.txt': 'one\r\n', none: '' })[file] ?? noFiles(file);
     const setup = (...args: string[]) => commandLineInputs(['a', ...args], read).setup;
     expect(setup('--setup', '@lines.txt')).toBe('one\ntwo');
     expect(setup('--setup=@dos.txt')).toBe('one');

@@ -48,7 +48,9 @@ describe('the final table', () => {
   });
 
   it('ends in a line that says it all', () => {
-    expect(outcomeLine(resultsOf([{ name: 'a', record: ran(1) }]))).toBe('Study hello FINISHED in 1h 00m: 1 step, 1 finished');
+    expect(outcomeLine(resultsOf([{ name: 'a', record: ran(1) }]))).toBe(
+      'Study hello FINISHED in 1h 00m: 1 step, 1 finished',
+    );
     expect(outcomeLine(resultsOf([{ name: 'a', record: { state: 'DRYRUN' } }], { status: 'DRYRUN' }))).toBe(
       'Study hello DRYRUN in 1h 00m: 1 step, 1 dryrun',
     );

@@ -49,8 +49,14 @@ describe('a block of text', () => {
         const block = preformatted(text);
         expect(block).toMatch(/^<pre>[^<>]*<\/pre>$/);
         expect(block.split('\n').filter((line) => line.trim() === '')).toEqual([]);
-        expect(shown(block.slice(5, -6)).replaceAll('\u200b', '').replace(/^[^\S\n]+$/gm, '')).toBe(
-          printable(text).replaceAll('\u200b', '').replace(/^[^\S\n]+$/gm, ''),
+        expect(
+          shown(block.slice(5, -6))
+            .replaceAll('\u200b', '')
+            .replace(/^[^\S\n]+$/gm, ''),
+        ).toBe(
+          printable(text)
+            .replaceAll('\u200b', '')
+            .replace(/^[^\S\n]+$/gm, ''),
         );
       }),
     );
@@ -59,6 +65,14 @@ describe('a block of text', () => {
 
 describe('a table', () => {
   it('has its header, a rule and a line for each row', () => {
-    expect(markdownTable(['A', 'B'], [['1', '2'], ['3', '']])).toBe('| A | B |\n| --- | --- |\n| 1 | 2 |\n| 3 |  |');
+    expect(
+      markdownTable(
+        ['A', 'B'],
+        [
+          ['1', '2'],
+          ['3', ''],
+        ],
+      ),
+    ).toBe('| A | B |\n| --- | --- |\n| 1 | 2 |\n| 3 |  |');
   });
 });

@@ -9,13 +9,17 @@ describe('printable text', () => {
   });
 
   it('has no colours, and moves no cursor', () => {
-    expect(printable('\u001b[1;31mred\u001b[0m \u001b[2K\u001b[1Aup \u001b]0;title\u0007x\u001b]8;;http://x\u001b\\link\u001bM')).toBe(
-      'red up xlink',
-    );
+    expect(
+      printable(
+        '\u001b[1;31mred\u001b[0m \u001b[2K\u001b[1Aup \u001b]0;title\u0007x\u001b]8;;http://x\u001b\\link\u001bM',
+      ),
+    ).toBe('red up xlink');
   });
 
   it('shows every other control character, and ends lines one way', () => {
-    expect(printable('a\u0000b\u0007c\rd\r\ne\u007ff\u0085g\u2028h\u202ei')).toBe('a␀b␇c␍d\ne\ufffdf\ufffdg\ufffdh\ufffdi');
+    expect(printable('a\u0000b\u0007c\rd\r\ne\u007ff\u0085g\u2028h\u202ei')).toBe(
+      'a␀b␇c␍d\ne\ufffdf\ufffdg\ufffdh\ufffdi',
+    );
   });
 
   it('has no control character whatever it was made of, and stays as it is', () => {
@@ -32,7 +36,11 @@ describe('printable text', () => {
 describe('text on one line', () => {
   it('has a blank for each run of lines', () => {
     expect(oneLine('a\n\n  b \r\n c')).toBe('a b c');
-    fc.assert(fc.property(hostileText, (text) => expect(oneLine(text)).not.toMatch(/[\n\r\u0085\u2028\u2029]/)));
+    fc.assert(
+      fc.property(hostileText, (text) => {
+        expect(oneLine(text)).not.toMatch(/[\n\r\u0085\u2028\u2029]/);
+      }),
+    );
   });
 });
 

@@ -41,10 +41,17 @@ function study(shapes: readonly Shape[], policy: Partial<Policy> = {}) {
     log,
     progress,
     begin: () => tell({ type: 'begin', at: clock.now() }),
-    submitted: (step: number, id: string) => tell({ type: 'submitted', step, attempt: attempt(step), at: clock.now(), id }),
+    submitted: (step: number, id: string) =>
+      tell({ type: 'submitted', step, attempt: attempt(step), at: clock.now(), id }),
     started: (step: number) => tell({ type: 'started', step, attempt: attempt(step), at: clock.now() }),
     ended: (step: number, result: JobOutcome['result'] = 'completed', exitCode = result === 'completed' ? 0 : 1) =>
-      tell({ type: 'ended', step, attempt: attempt(step), at: clock.now(), outcome: { result, exitCode, signal: null, note: '' } }),
+      tell({
+        type: 'ended',
+        step,
+        attempt: attempt(step),
+        at: clock.now(),
+        outcome: { result, exitCode, signal: null, note: '' },
+      }),
     cancel: () => tell({ type: 'cancel', at: clock.now(), reason: 'cancelled by SIGINT' }),
   };
 }

@@ -7,7 +7,12 @@ describe('report.json', () => {
     const text = reportJson(
       resultsOf(
         [
-          { name: 'make', line: 12, record: ran(1500, { exitCode: 0 }), outputs: { stdout: 'make/make.17.out', stderr: 'make/make.17.err' } },
+          {
+            name: 'make',
+            line: 12,
+            record: ran(1500, { exitCode: 0 }),
+            outputs: { stdout: 'make/make.17.out', stderr: 'make/make.17.err' },
+          },
           {
             name: 'run_SIZE.10',
             step: 'run',
@@ -27,8 +32,24 @@ describe('report.json', () => {
               started: start + 2000,
               ended: start + 9000,
               jobs: [
-                { attempt: 1, script: 'main', id: 'ƒ3x', submitted: start + 1500, started: start + 2000, ended: start + 5000, result: 'timeout' },
-                { attempt: 2, script: 'restart', id: '', submitted: start + 5000, started: null, ended: start + 9000, result: 'failed' },
+                {
+                  attempt: 1,
+                  script: 'main',
+                  id: 'ƒ3x',
+                  submitted: start + 1500,
+                  started: start + 2000,
+                  ended: start + 5000,
+                  result: 'timeout',
+                },
+                {
+                  attempt: 2,
+                  script: 'restart',
+                  id: '',
+                  submitted: start + 5000,
+                  started: null,
+                  ended: start + 9000,
+                  result: 'failed',
+                },
               ],
             },
           },
@@ -103,7 +124,13 @@ describe('report.json', () => {
               ended: '2026-01-31T23:00:03.125Z',
               result: 'timeout',
             },
-            { id: '', submitted: '2026-01-31T23:00:03.125Z', started: null, ended: '2026-01-31T23:00:07.125Z', result: 'failed' },
+            {
+              id: '',
+              submitted: '2026-01-31T23:00:03.125Z',
+              started: null,
+              ended: '2026-01-31T23:00:07.125Z',
+              result: 'failed',
+            },
           ],
           script: 'run/SIZE.10/run_SIZE.10.sh',
           restartScript: 'run/SIZE.10/run_SIZE.10.restart.sh',

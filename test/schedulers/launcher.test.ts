@@ -182,10 +182,12 @@ describe('the launcher', () => {
 
   it('writes down the end of a script that its own group was told to end, which the script was not shielded from', async () => {
     for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'USR2', 'XCPU', 'QUIT'] as const) {
-      script(`${signal}/run.sh`, 'ulimit -c 0; touch "${0%/*}/up"; exec sleep 60');
+      script(`${signal}/run.sh`, 'ulimit -c 0; echo $$ > "${0%/*}/pid"; exec sleep 60');
       const child = start(signal, 1, `${signal}/run.sh`, { FLUX_JOB_ID: 'a' });
       const end = ended(child);
-      await until(`the script for ${signal} runs`, () => existsSync(path.join(study, signal, 'up')));
+      await until(`the script for ${signal} is the command that can be killed`, () =>
+        isSleep(path.join(study, signal, 'pid')),
+      );
       process.kill(-child.pid!, `SIG${signal}`);
       const { code } = await end;
       expect([signal, code]).toEqual([signal, 128 + signalNumbers[signal]]);
@@ -265,3 +267,10 @@ describe('the launcher', () => {
 });
 
 const signalNumbers = { HUP: 1, INT: 2, QUIT: 3, USR1: 10, USR2: 12, TERM: 15, XCPU: 24 };
+
+/** Whether the process whose id is in a file is `sleep`. The shell before it would take some signals otherwise. */
+function isSleep(pidFile: string): boolean {
+  if (!existsSync(pidFile)) return false;
+  const pid = readFileSync(pidFile, 'utf8').trim();
+  return pid !== '' && readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n';
+}

@@ -5,7 +5,7 @@ import { Indented, openerBefore, tryParse } from './mending.js';
 import { syntaxError } from './syntax-error.js';
 
 /** In UTF-16 units: reading takes about a second for each million. */
-const MAX_LENGTH = 10_000_000;
+const MAX_LENGTH = 100_000_000;
 
 /** A text that js-yaml has parsed, and where its offsets are in the file. */
 export interface Syntax {

@@ -1,0 +1,75 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../src/plan.js';
+import { collectResults } from '../../src/report/collect.js';
+import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';
+import { plainHost } from '../support/hosts.js';
+import { ran, recordOf, start } from '../support/results.js';
+import { SimulatedScheduler } from '../support/simulated-scheduler.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+function planOf(studyPath: string, shapes: readonly Shape[]): Plan {
+  const graph = graphOf(shapes);
+  const spec = { name: 'hello', description: 'A test.', batch: { type: 'local' } };
+  return { spec, graph, scripts: scriptsOf(graph), places: { studyPath } } as unknown as Plan;
+}
+
+const scheduler = new SimulatedScheduler(new VirtualClock(), () => {});
+const failed = ran(1, { state: 'FAILED', reason: 'exit 1' });
+
+describe('the results of a study', () => {
+  it('name what each step waited for, its outputs, and the last words of those that failed', async () => {
+    const studyPath = temporaryDirectory();
+    mkdirSync(path.join(studyPath, 'bad'));
+    const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
+    writeFileSync(path.join(studyPath, 'bad/bad.17.err'), `${lines.join('\n')}\n`);
+    const plan = planOf(studyPath, [
+      { name: 'good' },
+      { name: 'bad' },
+      { name: 'mute' },
+      { name: 'next', after: ['good', 'bad'] },
+    ]);
+    const records = [ran(1), failed, failed, { state: 'FAILED', ended: 1 } as const].map(recordOf);
+    const ending = { status: 'FAILURE', records, scheduler, started: start, ended: start + 1 } as const;
+    const { steps, ...study } = await collectResults(plainHost(), plan, ending, 'a.yaml');
+    expect(study).toEqual({
+      status: 'FAILURE',
+      name: 'hello',
+      description: 'A test.',
+      path: studyPath,
+      spec: 'a.yaml',
+      host: 'this machine',
+      scheduler: 'local',
+      fluxUri: null,
+      started: start,
+      ended: start + 1,
+    });
+    expect(steps.map(({ outputs, dependsOn, errorTail }) => ({ outputs, dependsOn, errorTail }))).toEqual([
+      { outputs: { stdout: 'good/good.17.out', stderr: 'good/good.17.err' }, dependsOn: [], errorTail: '' },
+      {
+        outputs: { stdout: 'bad/bad.17.out', stderr: 'bad/bad.17.err' },
+        dependsOn: [],
+        errorTail: lines.slice(60).join('\n'),
+      },
+      { outputs: { stdout: 'mute/mute.17.out', stderr: 'mute/mute.17.err' }, dependsOn: [], errorTail: '' },
+      { outputs: null, dependsOn: ['good', 'bad'], errorTail: '' },
+    ]);
+  });
+
+  it('of a dry run have no outputs', async () => {
+    const plan = planOf('/nowhere', [{ name: 'a' }]);
+    const records = [recordOf({ state: 'DRYRUN' })];
+    const ending = { status: 'DRYRUN', records, scheduler: undefined, started: start, ended: start } as const;
+    const { steps } = await collectResults(plainHost(), plan, ending, 'a.yaml');
+    expect(steps[0]).toMatchObject({ outputs: null, errorTail: '' });
+  });
+
+  it('come all the same when nothing can be read any more', async () => {
+    const plan = planOf('/nowhere', [{ name: 'bad' }]);
+    const ending = { status: 'FAILURE', records: [recordOf(failed)], scheduler, started: start, ended: start } as const;
+    const { steps } = await collectResults(plainHost('exit 1'), plan, ending, 'a.yaml');
+    expect(steps[0]).toMatchObject({ errorTail: '' });
+  });
+});
