@@ -8,30 +8,26 @@ import { closest } from './spec/closest.js';
 
 const text = () => z.string();
 const truth = () => z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' });
-const whole = (minimum: number) =>
-  z
+const whole = (minimum: number) => {
+  const error = `must be a whole number from ${minimum} up`;
+  const isWhole = (value: string) =>
+    /^[0-9]+$/.test(value) && Number(value) >= minimum && Number.isSafeInteger(Number(value));
+  return z
     .string()
-    .regex(/^[0-9]+$/, { error: `must be a whole number from ${minimum} up` })
-    .transform(Number)
-    .refine((value) => value >= minimum && Number.isSafeInteger(value), {
-      error: `must be a whole number from ${minimum} up`,
-    });
+    .refine(isWhole, { error, params: { showsValue: true } })
+    .transform(Number);
+};
 const choice = <const T extends string>(...words: [T, ...T[]]) =>
   z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
 
-/** Lines, or words between commas, without the empty ones. */
-const list = () =>
-  z.string().transform((value) =>
-    value
-      .split(/[\n,]/)
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
+const linesOf = (value: string) => value.split(/\r?\n/).filter((line) => line.trim() !== '');
+
+const list = () => z.string().transform((value) => linesOf(value).map((line) => line.trim()));
 
 /** Lines of `KEY:VALUE`, split at the first colon (Maestro's `--pargs`). */
 const pairs = () =>
   z.string().transform((value, context) => {
-    const lines = value.split('\n').filter((line) => line.trim() !== '');
+    const lines = linesOf(value);
     const bad = lines.find((line) => !line.includes(':'));
     if (bad !== undefined) {
       context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but has '${bad.trim()}'` });
@@ -47,8 +43,7 @@ const pairs = () =>
 const assignments = () =>
   z.string().transform((value, context) => {
     const result = new Map<string, string>();
-    for (const line of value.split('\n')) {
-      if (line.trim() === '') continue;
+    for (const line of linesOf(value)) {
       const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line);
       if (match === null) {
         // The value of such a line may be a secret: only what comes before a `=` is shown.
@@ -155,22 +150,31 @@ export class InputError extends Error {
  * @throws InputError with a line for every input that is wrong
  */
 export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: string) => string): Inputs {
+  const { inputs, errors } = tryInputs(given, nameOf);
+  if (inputs === undefined) throw new InputError(errors);
+  return inputs;
+}
+
+function tryInputs(
+  given: ReadonlyMap<string, string>,
+  nameOf: (name: string) => string,
+): { readonly inputs: Inputs | undefined; readonly errors: readonly string[] } {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
   const result = inputsSchema.safeParse({ spec: '', ...values });
-  if (result.success) {
-    const { pargs, pgen } = result.data;
-    if (pargs.size > 0 && pgen === '')
-      throw new InputError([`${nameOf('pargs')} is of no use without ${nameOf('pgen')}`]);
-    return result.data;
-  }
-  throw new InputError(
-    result.error.issues.map((issue) => {
+  if (!result.success) {
+    const errors = result.error.issues.map((issue) => {
       const name = String(issue.path[0]);
       const value = values[name];
-      const shown = value === undefined || issue.code === 'custom' ? '' : `, not '${value}'`;
-      return `${nameOf(name)} ${issue.message}${shown}`;
-    }),
-  );
+      const isOurs = issue.code === 'custom' && issue.params?.showsValue !== true;
+      return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not '${value}'`}`;
+    });
+    return { inputs: undefined, errors };
+  }
+  const { pargs, pgen } = result.data;
+  if (pargs.size > 0 && pgen === '') {
+    return { inputs: undefined, errors: [`${nameOf('pargs')} is of no use without ${nameOf('pgen')}`] };
+  }
+  return { inputs: result.data, errors: [] };
 }
 
 /** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
@@ -202,7 +206,10 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
     const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
     const next = args[i + 1];
     if (name === 'spec' || !inputNames.includes(name as InputName)) {
-      const guess = closest(name, inputNames);
+      const guess = closest(
+        name,
+        inputNames.filter((known) => known !== 'spec'),
+      );
       const hint = guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`;
       errors.push(`there is no option ${arg.split('=')[0]}${hint}`);
       // What follows is its value, not the spec.
@@ -222,8 +229,9 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
       given.set(name, before === undefined ? text : `${before}\n${text}`);
     }
   }
-  if (errors.length > 0) throw new InputError(errors);
-  return parseInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`));
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`));
+  if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
+  return parsed.inputs;
 }
 
 function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { cloneRepositories } from './conductor/dependencies.js';
-import { createDirectory, type HostFile, writeFiles } from './hosts/files.js';
+import { claimEmptyDirectory, type HostFile, writeFiles } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Plan } from './plan.js';
 import { launcherPath, launcherText } from './schedulers/launcher.js';
@@ -20,7 +20,7 @@ export interface WantedDirectory {
 export async function claimDirectory(host: Host, { path: wanted, exact }: WantedDirectory): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     const candidate = attempt === 1 ? wanted : `${wanted}.${attempt}`;
-    if (await createDirectory(host, candidate)) return candidate;
+    if (await claimEmptyDirectory(host, candidate, '.conductor')) return candidate;
     if (exact) {
       throw new HostError(
         `the study directory ${wanted} exists and is not empty: choose another output-path, or move it away if its results are not needed`,

@@ -49,9 +49,9 @@ class Conductor {
     this.#reject = reject;
     const { cancel, clock } = this.#options;
     const onCancel = () => this.#post({ type: 'cancel', at: clock.now(), reason: String(cancel!.reason) });
-    this.#post({ type: 'begin', at: clock.now() });
     if (cancel?.aborted) onCancel();
     else cancel?.addEventListener('abort', onCancel, { once: true });
+    this.#post({ type: 'begin', at: clock.now() });
   }
 
   /** Takes an event. A scheduler may report from within `submit`, so events queue up rather than nest. */

@@ -36,6 +36,7 @@ export class StudyMachine {
   readonly #backingOff = new Set<number>();
   readonly #counts = new Map<StepState, number>();
   #unfinished: number;
+  #hasBegun = false;
   #cancelReason: string | undefined;
   #commands: Command[] = [];
   #changed: number[] = [];
@@ -73,7 +74,11 @@ export class StudyMachine {
     this.#changed = [];
     switch (event.type) {
       case 'begin':
-        for (const { index } of this.#graph.steps) if (this.#missing[index] === 0) this.#enqueue(index);
+        if (this.#hasBegun) break;
+        this.#hasBegun = true;
+        for (const { index } of this.#graph.steps) {
+          if (this.#missing[index] === 0 && !isOver(this.steps[index]!)) this.#enqueue(index);
+        }
         break;
       case 'wake':
         if (this.#backingOff.delete(event.step)) this.#enqueue(event.step);
@@ -89,9 +94,9 @@ export class StudyMachine {
   }
 
   #handleJob(event: JobEvent): void {
-    const record = this.steps[event.step]!;
-    const job = record.jobs.at(-1);
-    if (job === undefined || job.attempt !== event.attempt || job.ended !== null) return;
+    const record = this.steps[event.step];
+    const job = record?.jobs.at(-1);
+    if (record === undefined || job === undefined || job.attempt !== event.attempt || job.ended !== null) return;
     switch (event.type) {
       case 'submitted':
         job.id = event.id;
@@ -147,6 +152,8 @@ export class StudyMachine {
       );
     }
     record.restarts += 1;
+    // A restart has as many attempts as the first start had (Maestro 1.1).
+    this.#failedAttempts[index] = 0;
     this.#setState(index, 'TIMEDOUT', `${note} (job ${job.id}); restarting`);
     this.#enqueue(index);
   }
@@ -275,7 +282,8 @@ export class StudyMachine {
       record.jobs.push({ attempt, script, id: '', submitted: at, started: null, ended: null, result: null });
       record.submitted ??= at;
       this.#inFlight[pool] += 1;
-      this.#setState(index, 'PENDING', '');
+      // Of a step that runs again it stays said why.
+      this.#setState(index, 'PENDING', attempt > 1 ? record.reason : '');
       this.#commands.push({ type: 'submit', step: index, attempt, script });
     }
   }

@@ -18,7 +18,9 @@ export class StatusFile {
   readonly #interval: number;
   #lastWrite = Number.NEGATIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | undefined;
+  /** Whether to write once more after the write that is under way. */
+  #isStale = false;
   #failure: string | undefined;
   #records: readonly StepRecord[] | undefined;
 
@@ -50,23 +52,32 @@ export class StatusFile {
   /** Writes the last state, after all that was begun. */
   async end(): Promise<void> {
     this.#stopTimer?.();
+    this.#stopTimer = undefined;
     this.#write();
-    await this.#writing;
+    while (this.#writing !== undefined) await this.#writing;
   }
 
+  /** Writes; if a write is under way, once more after it, however often that is asked for. */
   #write(): void {
+    if (this.#writing !== undefined) {
+      this.#isStale = true;
+      return;
+    }
     const records = this.#records;
     if (records === undefined) return;
+    this.#isStale = false;
     this.#lastWrite = this.#clock.now();
-    this.#writing = this.#writing.then(async () => {
-      try {
-        await replaceFile(this.#host, this.#path, statusCsv(this.#graph, records, this.#order, this.#clock.now()));
-        this.#failure = undefined;
-      } catch (error) {
+    const text = statusCsv(this.#graph, records, this.#order, this.#lastWrite);
+    this.#writing = replaceFile(this.#host, this.#path, text)
+      .then(
+        () => undefined,
         // The file is for people; the study goes on without it.
-        if (!(error instanceof HostError)) throw error;
-        this.#failure = error.message;
-      }
-    });
+        (error: unknown) => (error instanceof HostError ? error.message : String(error)),
+      )
+      .then((failure) => {
+        this.#failure = failure;
+        this.#writing = undefined;
+        if (this.#isStale) this.#write();
+      });
   }
 }

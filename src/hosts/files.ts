@@ -1,7 +1,7 @@
-import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { createTarPacker } from 'modern-tar';
 import { quote } from '../quote.js';
-import { mustRun, run } from './commands.js';
+import { collectText, mustRun, run } from './commands.js';
 import { type Host, HostError } from './host.js';
 
 /** A text file to be written on a host. */
@@ -18,39 +18,46 @@ export interface HostFile {
  */
 export async function writeFiles(host: Host, directory: string, files: Iterable<HostFile>): Promise<void> {
   const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
+  const all = [...files];
   const process = host.spawn(
     `command -v tar >/dev/null || { echo 'there is no tar' >&2; exit 127; }\n` +
       `exec tar -x -f - -C ${quote(directory)} --no-same-owner --no-same-permissions`,
   );
-  const errors: Buffer[] = [];
-  process.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
+  const errors = collectText(process.stderr, 4096);
   process.stdout.resume();
-  const ended = process.exit.then(({ code }) => {
-    if (code !== 0)
-      throw new HostError(`${purpose}: ${Buffer.concat(errors).toString().trim() || `tar: exit ${code}`}`);
-  });
-  // Whichever comes first: tar may give up (a full disk) before everything has been sent.
-  await Promise.race([send(process.stdin, files), ended]);
-  await ended;
+  const { readable, controller } = createTarPacker();
+  const [packed, sent, ended] = await Promise.allSettled([
+    pack(controller, all),
+    pipeline(readable, process.stdin),
+    process.exit,
+  ]);
+  if (ended.status === 'rejected') throw ended.reason;
+  // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
+  if (ended.value.code !== 0) throw new HostError(`${purpose}: ${errors() || `tar: exit ${ended.value.code}`}`);
+  for (const part of [packed, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
 }
 
-async function send(stdin: NodeJS.WritableStream, files: Iterable<HostFile>): Promise<void> {
-  const { readable, controller } = createTarPacker();
-  const sending = (async () => {
-    for await (const chunk of readable) if (!stdin.write(chunk)) await once(stdin, 'drain');
-    stdin.end();
-  })();
-  const mtime = new Date();
-  for (const { path, text, executable } of files) {
-    const body = Buffer.from(text);
-    // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
-    const mode = executable === true ? 0o766 : 0o666;
-    const writer = controller.add({ name: path, size: body.length, type: 'file', mode, mtime }).getWriter();
-    if (body.length > 0) await writer.write(body);
-    await writer.close();
+type Packer = ReturnType<typeof createTarPacker>['controller'];
+
+async function pack(controller: Packer, files: readonly HostFile[]): Promise<void> {
+  try {
+    const mtime = new Date();
+    for (const { path, text, executable } of files) {
+      const body = Buffer.from(text);
+      // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
+      const mode = executable === true ? 0o766 : 0o666;
+      const writer = controller.add({ name: path, size: body.length, type: 'file', mode, mtime }).getWriter();
+      // These reject too when the stream breaks; `write` and `close` tell of it.
+      for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
+      if (body.length > 0) await writer.write(body);
+      await writer.close();
+    }
+    controller.finalize();
+  } catch (error) {
+    // Without its end the archive would be waited for without end.
+    controller.error(error);
+    throw error;
   }
-  controller.finalize();
-  await sending;
 }
 
 /** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
@@ -59,28 +66,30 @@ export async function replaceFile(host: Host, path: string, text: string): Promi
   await mustRun(host, `cannot write ${path}`, `cat > ${temporary} && mv -f -- ${temporary} ${quote(path)}`, text);
 }
 
-/** Exit status of the commands below for "it is there already". */
+/** Exit status of the command below for "it is there already". */
 const exists = 17;
 
 /**
- * Makes a directory that must not exist, and its parents. An empty one counts as new.
- * Whether it is new is decided by the file system, so of two callers one gets it.
+ * Makes a directory that must not exist, or be empty, and its parents; and in it the directory `claim`, by which it is
+ * decided who gets it: of several callers the file system lets one make that.
  *
- * @returns false if there is something in it, or it is no directory
+ * @returns false if it is somebody else's, has something in it, or is no directory
+ * @throws HostError if it cannot be made or written
  */
-export async function createDirectory(host: Host, path: string): Promise<boolean> {
+export async function claimEmptyDirectory(host: Host, path: string, claim: string): Promise<boolean> {
   const directory = quote(path);
   const { code, stderr } = await run(
     host,
     `mkdir -p -- "$(dirname -- ${directory})" || exit 1\n` +
-      `mkdir -- ${directory} 2>/dev/null && exit 0\n` +
-      `[ -d ${directory} ] && [ -z "$(ls -A -- ${directory})" ] && [ -w ${directory} ] && exit 0\n` +
-      `[ -e ${directory} ] && exit ${exists}\n` +
-      `exec mkdir -- ${directory}`,
+      `mkdir -- ${directory} 2>/dev/null || { [ -e ${directory} ] && { [ ! -d ${directory} ] || [ -n "$(ls -A -- ${directory})" ]; } && exit ${exists}; }\n` +
+      `[ -d ${directory} ] || { mkdir -- ${directory}; exit 1; }\n` +
+      `mkdir -- ${quote(`${path}/${claim}`)} && exit 0\n` +
+      `[ -e ${quote(`${path}/${claim}`)} ] && exit ${exists}\nexit 1`,
   );
   if (code === exists) return false;
-  if (code !== 0)
+  if (code !== 0) {
     throw new HostError(`cannot create the study directory ${path} on ${host.name}: ${stderr || `exit ${code}`}`);
+  }
   return true;
 }
 
@@ -91,7 +100,7 @@ export async function readTails(host: Host, paths: readonly string[], bytes: num
     host,
     `cannot read outputs on ${host.name}`,
     `while IFS= read -r -d '' path; do\n` +
-      `  if [ -r "$path" ]; then printf +; tail -c ${bytes} -- "$path" | base64 | tr -d '\\n'; fi\n` +
+      `  if [ -f "$path" ] && [ -r "$path" ]; then printf +; tail -c ${bytes} -- "$path" | base64 | tr -d '\\n'; fi\n` +
       `  echo\n` +
       `done`,
     paths.map((path) => `${path}\0`).join(''),

@@ -14,11 +14,12 @@ export class LocalHost implements Host {
    */
   constructor(environment: Readonly<Record<string, string>>, setup = '') {
     this.#environment = environment;
-    this.#prelude = setup.trim() === '' ? '' : `{\n${setup}\n} >&2\n`;
+    this.#prelude = setup.trim() === '' ? '' : `{ :\n${setup}\n} </dev/null >&2\n`;
   }
 
   spawn(command: string): HostProcess {
-    const child = spawn('bash', ['-c', `${this.#prelude}${command}`], {
+    const child = spawn('bash', ['--norc', '-c', `${this.#prelude}${command}`], {
+      // `--norc`: a bash whose input is a socket, as a pipe of Node's is, takes itself for a remote shell and reads ~/.bashrc.
       cwd: '/',
       env: this.#environment,
       // A session of its own: a terminal's ^C, and this program's end, are not the steps'.

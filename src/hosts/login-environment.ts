@@ -19,7 +19,7 @@ export async function loginEnvironment(
   try {
     result = await getExecOutput('bash', ['-l', '-c', `printf '%s\\0' '${marker}'; exec env -0`], {
       env: start,
-      cwd: start.HOME ?? '/',
+      cwd: '/',
       silent: true,
       ignoreReturnCode: true,
       input: Buffer.alloc(0),

@@ -53,11 +53,9 @@ export async function collectResults(host: Host, plan: Plan, ending: Ending, spe
 
 async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
   const failed = steps.filter((result) => failedItself(result) && result.outputs !== null).slice(0, tails.failures);
-  const read = await readTails(
-    host,
-    failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`),
-    tails.bytes,
-  );
+  const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);
+  // Reports without the steps' last words are better than none.
+  const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));
   const texts = new Map(failed.map((result, i) => [result, read[i] ? tailText(read[i], tails.lines) : '']));
   return steps.map((result) => ({ ...result, errorTail: texts.get(result) ?? '' }));
 }

@@ -36,7 +36,8 @@ export class Progress {
   /** To be called with every transition. */
   readonly onChange = (machine: StudyMachine, changed: readonly number[]): void => {
     this.#machine = machine;
-    for (const index of changed) {
+    // A step that changed twice at once is told as it is now.
+    for (const index of new Set(changed)) {
       const record = machine.steps[index]!;
       if (this.#isWorthTelling(record, index)) this.#tell(index, record);
     }

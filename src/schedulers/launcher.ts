@@ -35,7 +35,7 @@ cannot() {
 mine=$claim.$job.$task.$$
 [ -d "$claims" ] || mkdir -p -- "$claims" || cannot 'make a directory' "$claims"
 echo "$job" > "$mine" || cannot 'claim the attempt' "$mine"
-if ln -- "$mine" "$claim" 2> /dev/null; then
+if [ ! -d "$claim" ] && ln -- "$mine" "$claim" 2> /dev/null; then
   rm -f -- "$mine"
 else
   rm -f -- "$mine"

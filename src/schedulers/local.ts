@@ -70,18 +70,23 @@ export class LocalScheduler implements Scheduler {
       const trouble = collectText(process.stderr, 4096);
       process.stdout.once('data', (data: Buffer) => this.#started(running, Number.parseInt(data.toString(), 10)));
       const exit = await process.exit;
+      this.#forget(running);
       const at = this.#clock.now();
       if (running.group === undefined) {
         this.#listener({ ...base, type: 'not-submitted', at, reason: trouble() || `exit ${exit.code}` });
       } else {
-        this.#listener({ ...base, type: 'ended', at, outcome: outcomeOf(exit, running.cancelled, trouble()) });
+        this.#listener({ ...base, type: 'ended', at, outcome: outcomeOf(exit, running.cancelled) });
       }
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
+      this.#forget(running);
       this.#listener({ ...base, type: 'not-submitted', at: this.#clock.now(), reason: error.message });
-    } finally {
-      this.#running.delete(job.step.index);
     }
+  }
+
+  /** Before its end is reported: that may be answered with the step's next attempt. */
+  #forget(running: Running): void {
+    this.#running.delete(running.job.step.index);
   }
 
   /** The command says its process group on stdout, then becomes the launcher: the group's leader is the script's parent. */
@@ -123,8 +128,8 @@ function fileName(step: StepInstance): string {
 
 const signals = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 
-function outcomeOf({ code }: Exit, cancelled: boolean, note: string): JobOutcome {
+function outcomeOf({ code }: Exit, cancelled: boolean): JobOutcome {
   const signal = code > 128 ? (signals.get(code - 128) ?? null) : null;
   const result = code === 0 ? 'completed' : cancelled ? 'cancelled' : 'failed';
-  return { result, exitCode: code, signal, note: cancelled ? '' : note };
+  return { result, exitCode: code, signal, note: '' };
 }

@@ -33,8 +33,12 @@ function study(steps: number, host = new WatchedHost(), directory = temporaryDir
   };
   const name = path.join(directory, 'status.csv');
   const shown = () => readFileSync(name, 'utf8').split('\n')[1]!.split(',')[3];
-  const written = (state: StepState) =>
-    until(`status.csv says ${state}`, () => readdirSync(directory).includes('status.csv') && shown() === state);
+  /** Waits until the file says so and its writer has done. */
+  const written = async (state: StepState) => {
+    await until(`status.csv says ${state}`, () => readdirSync(directory).includes('status.csv') && shown() === state);
+    await until('its writer has done', () => host.running === 0);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
   return { clock, directory, file, host, change, shown, written };
 }
 
@@ -123,15 +127,18 @@ describe('the file status.csv', () => {
     change('PENDING');
     clock.advance(0);
     const seen = new Set<number>();
+    const look = () => {
+      if (!readdirSync(directory).includes('status.csv')) return;
+      seen.add(readFileSync(path.join(directory, 'status.csv'), 'utf8').split('\n').length);
+    };
     for (let i = 0; i < 20; i++) {
       change(i % 2 === 0 ? 'RUNNING' : 'PENDING');
       clock.advance(2000);
-      if (readdirSync(directory).includes('status.csv')) {
-        seen.add(readFileSync(path.join(directory, 'status.csv'), 'utf8').split('\n').length);
-      }
+      look();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await file.end();
+    look();
     expect([...seen]).toEqual([2001]);
   });
 });

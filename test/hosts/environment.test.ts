@@ -92,6 +92,11 @@ describe("a login shell's environment", () => {
     expect(environment.ANSWER).toBe('none');
   });
 
+  it('is there although the home is not', async () => {
+    const environment = await loginEnvironment({ ...plainEnvironment, HOME: '/no/such/home' });
+    expect(environment.HOME).toBe('/no/such/home');
+  });
+
   it('is there without a home', async () => {
     const { HOME, ...homeless } = plainEnvironment;
     expect((await loginEnvironment(homeless)).PATH).toContain('/bin');

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createDirectory, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
+import { claimEmptyDirectory, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
 import { HostError } from '../../src/hosts/host.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -45,12 +45,12 @@ describe('writing files', () => {
   it('writes thousands with one command', async () => {
     const host = new WatchedHost();
     function* files(): Generator<HostFile> {
-      for (let i = 0; i < 5000; i++) yield { path: `run/N.${i}/run.sh`, text: `#!/bin/bash\n\necho ${i}\n` };
+      for (let i = 0; i < 3000; i++) yield { path: `run/N.${i}/run.sh`, text: `#!/bin/bash\n\necho ${i}\n` };
     }
     await writeFiles(host, directory, files());
     expect(host.commands).toHaveLength(1);
-    expect(readdirSync(file('run'))).toHaveLength(5000);
-    expect(read('run/N.4999/run.sh')).toBe('#!/bin/bash\n\necho 4999\n');
+    expect(readdirSync(file('run'))).toHaveLength(3000);
+    expect(read('run/N.2999/run.sh')).toBe('#!/bin/bash\n\necho 2999\n');
   });
 
   it('writes big ones', async () => {
@@ -186,18 +186,19 @@ describe('replacing a file', () => {
   });
 });
 
-describe('creating a directory', () => {
-  const create = (name: string) => createDirectory(plainHost(), file(name));
+describe('claiming a directory', () => {
+  const create = (name: string) => claimEmptyDirectory(plainHost(), file(name), '.conductor');
 
-  it('makes it, and its parents', async () => {
+  it('makes it, and its parents, and what it is claimed by', async () => {
     expect(await create('a/b/c')).toBe(true);
-    expect(readdirSync(file('a/b/c'))).toEqual([]);
+    expect(readdirSync(file('a/b/c'))).toEqual(['.conductor']);
   });
 
   it('takes one that is there if it is empty', async () => {
     mkdirSync(file('empty'));
     expect(await create('empty')).toBe(true);
-    symlinkSync(file('empty'), file('link'));
+    mkdirSync(file('target'));
+    symlinkSync(file('target'), file('link'));
     expect(await create('link')).toBe(true);
   });
 
@@ -226,7 +227,7 @@ describe('creating a directory', () => {
 
   it('says why it cannot', async () => {
     const below = notADirectory();
-    await expect(createDirectory(plainHost(), below)).rejects.toThrow(
+    await expect(claimEmptyDirectory(plainHost(), below, '.conductor')).rejects.toThrow(
       new RegExp(`^cannot create the study directory ${below} on this machine: .*plain`),
     );
     symlinkSync('/nowhere/at/all', file('dangling'));
@@ -242,7 +243,9 @@ describe('creating a directory', () => {
 
   it('gives a new one to one of many who want it at once', async () => {
     const host = plainHost();
-    const got = await Promise.all(Array.from({ length: 10 }, () => createDirectory(host, file('study'))));
+    const got = await Promise.all(
+      Array.from({ length: 10 }, () => claimEmptyDirectory(host, file('study'), '.conductor')),
+    );
     expect(got.filter((mine) => mine)).toEqual([true]);
   });
 });

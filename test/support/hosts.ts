@@ -17,6 +17,8 @@ export function plainHost(setup = '', environment: Readonly<Record<string, strin
 export class WatchedHost implements Host {
   readonly name = 'this machine';
   readonly commands: string[] = [];
+  /** How many of them have not ended. */
+  running = 0;
   readonly #host: Host;
 
   constructor(host: Host = plainHost()) {
@@ -25,6 +27,12 @@ export class WatchedHost implements Host {
 
   spawn(command: string): HostProcess {
     this.commands.push(command);
-    return this.#host.spawn(command);
+    this.running += 1;
+    const process = this.#host.spawn(command);
+    const ended = () => {
+      this.running -= 1;
+    };
+    process.exit.then(ended, ended);
+    return process;
   }
 }
