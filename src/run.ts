@@ -89,11 +89,10 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const results = await collectResults(host, plan, { ...ran, started, ended: clock.now() }, inputs.spec);
   const reportPath = context.reportPath(studyPath);
   const summary = summaryMarkdown(results);
-  await mkdir(reportPath, { recursive: true });
-  await writeFile(path.join(reportPath, 'report.json'), reportJson(results));
-  await writeFile(path.join(reportPath, 'summary.md'), summary);
-  log.info(`Reports in ${reportPath}`);
+  const unwritten = await writeReports(reportPath, { 'report.json': reportJson(results), 'summary.md': summary });
+  if (unwritten === undefined) log.info(`Reports in ${reportPath}`);
   log.endPhase();
+  if (unwritten !== undefined) log.warning(unwritten);
 
   for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
   for (const line of finalTable(results)) log.info(line);
@@ -209,6 +208,17 @@ function policyOf(inputs: Inputs): Policy {
     restartLimit: inputs['restart-limit'],
     allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
   };
+}
+
+/** Writes files of this machine. That they cannot be written must not hide how the study ended: returns why instead. */
+async function writeReports(directory: string, files: Readonly<Record<string, string>>): Promise<string | undefined> {
+  try {
+    await mkdir(directory, { recursive: true });
+    for (const [name, text] of Object.entries(files)) await writeFile(path.join(directory, name), text);
+    return undefined;
+  } catch (error) {
+    return `the reports cannot be written: ${(error as Error).message}`;
+  }
 }
 
 /** A failure on its line of the spec: the title says what, the message how the step's stderr ended. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import * as core from '@actions/core';
 import { isFailure } from '../conductor/state.js';
-import type { outputs } from '../inputs.js';
+import { InputError, type outputs } from '../inputs.js';
 import type { StudyResults } from '../report/results.js';
 
 /** What the runner says of the job, from the environment that it sets. */
@@ -15,11 +15,12 @@ export interface Runner {
   readonly temporary: string;
 }
 
-/** @throws Error if a variable that every runner sets is missing */
+/** @throws InputError if a variable that every runner sets is missing */
 export function readRunner(environment: Readonly<Record<string, string | undefined>>): Runner {
   const need = (name: string) => {
     const value = environment[name];
-    if (value === undefined || value === '') throw new Error(`${name} is not set, as a GitHub Actions runner does`);
+    if (value === undefined || value === '')
+      throw new InputError([`${name} is not set, as every GitHub Actions runner sets it`]);
     return value;
   };
   return {

@@ -1,4 +1,5 @@
 import { getExecOutput } from '@actions/exec';
+import { quoteAll } from '../quote.js';
 import { HostError } from './host.js';
 
 /** What a login starts from; everything else comes from the machine's and the user's profile. */
@@ -17,12 +18,13 @@ export async function loginEnvironment(
   const marker = '----environment----';
   let result: { exitCode: number; stdout: string; stderr: string };
   try {
-    result = await getExecOutput('bash', ['-l', '-c', `printf '%s\\0' '${marker}'; exec env -0`], {
+    // Without an input: a profile that asks something must not wait for an answer.
+    const login = quoteAll(['bash', '-l', '-c', `printf '%s\\0' '${marker}'; exec env -0`]);
+    result = await getExecOutput('bash', ['--norc', '-c', `exec ${login} </dev/null`], {
       env: start,
       cwd: '/',
       silent: true,
       ignoreReturnCode: true,
-      input: Buffer.alloc(0),
     });
   } catch (error) {
     throw new HostError(`cannot start a login shell on this machine: ${(error as Error).message}`);
