@@ -1,8 +1,11 @@
-// Writes what is derived from src/inputs.ts: action.yml, and the tables of inputs and outputs in README.md.
+// Writes what is derived from the sources: action.yml and the tables of inputs and outputs in README.md (src/inputs.ts), and the
+// JSON Schema of a study for editors (src/spec/schema.ts).
 //   node docs/generate.mjs           write them
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
 import fs from 'node:fs';
+import * as z from 'zod';
 import { defaultOf, descriptionOf, inputNames, outputs } from '../build/inputs.js';
+import { studySchema } from '../build/spec/schema.js';
 
 const root = new URL('..', import.meta.url);
 const read = (name) => fs.readFileSync(new URL(name, root), 'utf8');
@@ -63,16 +66,19 @@ function fill(text, name, content) {
   return text.replace(pattern, (_, begin, end) => `${begin}${content}\n${end}`);
 }
 
+const studyJsonSchema = { title: 'A Maestro study', ...z.toJSONSchema(studySchema, { io: 'input' }) };
+
 const files = {
   'action.yml': actionYml,
   'README.md': fill(fill(read('README.md'), 'inputs', inputTable), 'outputs', outputTable),
+  'docs/study.schema.json': `${JSON.stringify(studyJsonSchema, null, 2)}\n`,
 };
 
 const stale = Object.entries(files).filter(
   ([name, text]) => !fs.existsSync(new URL(name, root)) || read(name) !== text,
 );
 if (process.argv.includes('--check')) {
-  for (const [name] of stale) console.error(`${name} is not what src/inputs.ts says: run npm run generate`);
+  for (const [name] of stale) console.error(`${name} is not what the sources say: run npm run generate`);
   process.exit(stale.length > 0 ? 1 : 0);
 }
 for (const [name, text] of stale) {

@@ -87,12 +87,7 @@ describe('what is ignored', () => {
 });
 
 describe('a label of the environment', () => {
-  it.each([
-    ['[1, x]'],
-    ['{a: b}'],
-    ['yes'],
-    ['true'],
-  ])('that is no text is warned of at its key: %s', (value) =>
+  it.each([['[1, x]'], ['{a: b}'], ['yes'], ['true']])('that is no text is warned of at its key: %s', (value) =>
     expect(withBlocks(`env: {labels: {L: ${value}}}\n${oneStep}`)).toEqual([
       "study.yaml:2:16: warning: label 'L' is no text: Python's way of printing it is used (put it in quotes)",
     ]),
@@ -115,13 +110,13 @@ describe('the label of a parameter', () => {
 
   it('that is the same for all values is warned of where it stands', () =>
     expect(withLabel('[1, 2]', 'N.%')).toEqual([
-      'study.yaml:6:12: warning: the label of parameter \'N\' is the same for all its values (write %% where the value goes: N.%%)',
+      "study.yaml:6:12: warning: the label of parameter 'N' is the same for all its values (write %% where the value goes: N.%%)",
     ]));
 
   it.each([
     ['its values', '[1, 2]', 'N.%%'],
     ['its values, quoted', '[1, 2]', "'%%'"],
-    ['its values, twice', '[1, 2]', '%%-%%'],
+    ['its values, twice', '[1, 2]', "'%%-%%'"],
     ['the only one', '[1]', 'same'],
   ])('that tells %s is nothing to warn of', (_, values, label) => expect(withLabel(values, label)).toEqual([]));
 });

@@ -85,9 +85,7 @@ describe('a parameter', () => {
         global.parameters: {N: {values: [1], label: N.%%}}
       `),
     ).toEqual([
-      expect.stringMatching(
-        /^study\.yaml:2:\d+: warning: 'N' of env hides the parameter of that name \(\$\(N\) never is the parameter's value\)$/,
-      ),
+      `study.yaml:2:${column}: warning: 'N' of env hides the parameter of that name ($(N) never is the parameter's value)`,
     ]),
   );
 });
@@ -222,9 +220,7 @@ describe('a token that nothing replaces', () => {
     ['walltime', 'nodes: 1\n      walltime: $(nope)', 17],
     ['reservation', 'nodes: 1\n      reservation: r$(nope)', 21],
   ])('is warned of in %s, where no shell would run it', (key, lines, column) => {
-    const text = specText(
-      `${slurm}study:\n  - name: a\n    description: d\n    run:\n      cmd: x\n      ${lines}\n`,
-    );
+    const text = specText(`${slurm}study:\n  - name: a\n    description: d\n    run:\n      cmd: x\n      ${lines}\n`);
     const line = text.split('\n').findIndex((candidate) => candidate.includes(`${key}:`)) + 1;
     const { warnings } = planOf(text);
     expect(warnings).toContainEqual(
@@ -270,15 +266,15 @@ describe('$(LAUNCHER)', () => {
     ['a local study', 'batch: {type: local}', ['nodes: 1', 'procs: 1']],
     ['a step without nodes and procs', slurm, []],
     ['a step with only a walltime', slurm, ['walltime: "1:00"']],
-  ])('is warned of in %s', (_, batch, lines) => expect(withRun(batch, '$(LAUNCHER) ./x', ...lines)).toEqual([leftAlone]));
+  ])('is warned of in %s', (_, batch, lines) =>
+    expect(withRun(batch, '$(LAUNCHER) ./x', ...lines)).toEqual([leftAlone]),
+  );
 
   it('is warned of with brackets too, where it is not replaced', () =>
     expect(withRun('batch: {type: local}', '$(LAUNCHER)[1p] ./x', 'procs: 1')).toEqual([leftAlone]));
 
   it('is warned of in a restart', () =>
-    expect(withRun(slurm, 'echo', 'restart: $(LAUNCHER) ./x')).toEqual([
-      leftAlone.replace('7:12', '8:16'),
-    ]));
+    expect(withRun(slurm, 'echo', 'restart: $(LAUNCHER) ./x')).toEqual([leftAlone.replace('7:12', '8:16')]));
 
   it('without brackets beside one that has them is warned of', () =>
     expect(withRun(slurm, '$(LAUNCHER)[1n,1p] ./x; $(LAUNCHER) ./y', 'nodes: 1', 'procs: 1')).toEqual([
