@@ -61,7 +61,10 @@ const clock = { now: () => 0, after: () => () => {}, random: () => 0 };
 
 async function microsecondsPerEvent(dependsOn, n) {
   const graph = makeGraph(dependsOn, n);
-  const scripts = graph.steps.map(({ workspace }) => ({ main: { path: `${workspace}/script.sh`, text: '' }, restart: null }));
+  const scripts = graph.steps.map(({ workspace }) => ({
+    main: { path: `${workspace}/script.sh`, text: '' },
+    restart: null,
+  }));
   const begin = performance.now();
   const machine = await conduct({
     graph,

@@ -24,7 +24,14 @@ function seconds(repeats, command) {
 }
 
 export default function bench() {
-  const ours = seconds(9, (out) => [process.execPath, path.join(root, 'dist/index.js'), 'run', spec, '--output-path', out]);
+  const ours = seconds(9, (out) => [
+    process.execPath,
+    path.join(root, 'dist/index.js'),
+    'run',
+    spec,
+    '--output-path',
+    out,
+  ]);
   console.log(`this bundle        ${ours.toFixed(2)} s (median of 9; target: 0.6 s)`);
   const python = process.env.MAESTRO_PYTHON;
   if (python === undefined) {
@@ -33,5 +40,7 @@ export default function bench() {
   }
   const code = 'import sys; from maestrowf.maestro import main; sys.exit(main())';
   const theirs = seconds(1, (out) => [python, '-c', code, 'run', '-fg', '-y', '-s', '1', '-o', out, spec]);
-  console.log(`real Maestro       ${theirs.toFixed(2)} s (-fg -s 1, one run): ${(theirs / ours).toFixed(0)} times as long`);
+  console.log(
+    `real Maestro       ${theirs.toFixed(2)} s (-fg -s 1, one run): ${(theirs / ours).toFixed(0)} times as long`,
+  );
 }

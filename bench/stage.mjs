@@ -59,7 +59,9 @@ export default function bench() {
   try {
     const spec = path.join(directory, 'wide.yaml');
     fs.writeFileSync(spec, wide(5000));
-    const times = [1, 2, 3].map((i) => measure([process.execPath, bundle, 'run', spec, '--dry-run', '--output-path', `out${i}`], directory));
+    const times = [1, 2, 3].map((i) =>
+      measure([process.execPath, bundle, 'run', spec, '--dry-run', '--output-path', `out${i}`], directory),
+    );
     console.log(`10,001 steps staged, this bundle    ${times.join('; ')} (target: 2 s, 250 MB)`);
     const python = process.env.MAESTRO_PYTHON;
     if (python === undefined) console.log('real Maestro                        not run: MAESTRO_PYTHON is not set');
@@ -71,7 +73,10 @@ export default function bench() {
   } finally {
     fs.rmSync(directory, { recursive: true });
   }
-  for (const [name, make] of [['chain', chain], ['fan and funnel', (n) => wide(Math.round((n - 1) / 2))]]) {
+  for (const [name, make] of [
+    ['chain', chain],
+    ['fan and funnel', (n) => wide(Math.round((n - 1) / 2))],
+  ]) {
     plan(make(1000));
     const cells = [1_000, 10_000, 100_000].map((n) => {
       const { ms, steps } = plan(make(n));

@@ -213,7 +213,8 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
       const hint = guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`;
       errors.push(`there is no option ${arg.split('=')[0]}${hint}`);
       // What follows is its value, not the spec.
-      if (inline === undefined && next !== undefined && !next.startsWith('-') && given.has('spec')) i += 1;
+      const takesValue = given.has('spec') || (guess !== undefined && !isTruth(guess as InputName));
+      if (inline === undefined && next !== undefined && !next.startsWith('-') && takesValue) i += 1;
       continue;
     }
     let value = inline;

@@ -2,7 +2,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Clock, systemClock } from './conductor/clock.js';
 import { conduct } from './conductor/conductor.js';
-import { checkPaths } from './conductor/dependencies.js';
 import type { Policy } from './conductor/policy.js';
 import { type StepRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
@@ -11,8 +10,8 @@ import { matchAny } from './globs.js';
 import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
-import { type Pgen, runPgen } from './pgen/pgen.js';
-import { checkDraft, type Plan, planStudy } from './plan.js';
+import type { Plan } from './plan.js';
+import { prepare, type StudyContext } from './prepare.js';
 import { collectResults, type Ending } from './report/collect.js';
 import { finalTable } from './report/final-table.js';
 import { KeptLog } from './report/kept-log.js';
@@ -22,33 +21,16 @@ import { reportJson } from './report/report-json.js';
 import { failedItself, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { LocalScheduler } from './schedulers/local.js';
-import type { Overlays } from './spec/overlay.js';
-import { type Problem, SpecError, sortProblems } from './spec/problem.js';
-import { Source } from './spec/source.js';
-import { readSpec, type Spec } from './spec/spec.js';
-import { claimDirectory, clone, logPath, stage, type WantedDirectory } from './stage.js';
-import { type Parameter, toParameter } from './study/parameters.js';
+import { SpecError } from './spec/problem.js';
+import type { Spec } from './spec/spec.js';
+import { clone, logPath, stage, type WantedDirectory } from './stage.js';
 
 /** Everything that a run needs from outside. */
-export interface RunContext {
-  readonly inputs: Inputs;
-  readonly host: Host;
-  readonly log: Log;
-  /** The spec's text. */
-  readonly text: string;
-  readonly overlays: Overlays;
-  /** What makes the parameters in place of the spec; undefined if nothing does. */
-  readonly pgen: Pgen | undefined;
-  /** The spec's absolute path on the host. */
-  readonly specPath: string;
-  /** What relative paths of the spec start from, on the host. */
-  readonly workingDirectory: string;
+export interface RunContext extends StudyContext {
   /** Where the study goes, once the spec is read. */
   readonly directory: (spec: Spec) => WantedDirectory;
   /** Where the reports go, on this machine. */
   readonly reportPath: (studyPath: string) => string;
-  /** Aborted, with a reason for people, to cancel the study. */
-  readonly cancel: AbortSignal;
 }
 
 export interface RunOutcome {
@@ -72,7 +54,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const started = clock.now();
 
   log.phase(`Read ${inputs.spec}`);
-  const plan = await makePlan(context, log);
+  const plan = await prepare({ ...context, log }, context.directory, inputs['dry-run'] ? () => {} : refuseUnrunnable);
   const { studyPath } = plan.places;
   log.info(describe(plan));
 
@@ -98,42 +80,6 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   for (const line of finalTable(results)) log.info(line);
   await keep(host, `${studyPath}/${logPath(plan.spec.name)}`, log);
   return { results, reportPath, summary };
-}
-
-/** Reads and plans the study, in a directory that is made for it. What can be found wrong before it is made, is. */
-async function makePlan(context: RunContext, log: Log): Promise<Plan> {
-  const { inputs, text, host, specPath, workingDirectory, directory, overlays, pgen, cancel } = context;
-  const { spec, draft, problems } = readSpec(new Source(inputs.spec, text), overlays);
-  const placesIn = (studyPath: string) => ({ studyPath, specRoot: path.posix.dirname(specPath), workingDirectory });
-  if (spec === undefined) {
-    throw new SpecError([...problems, ...(draft === undefined ? [] : checkDraft(draft, placesIn('/study'), problems))]);
-  }
-  const planIn = (studyPath: string, parameters: readonly Parameter[]) => {
-    const planned = planStudy(spec, parameters, placesIn(studyPath), { hashWorkspaces: inputs['hash-workspaces'] });
-    if (planned.plan === undefined) throw new SpecError([...problems, ...planned.problems]);
-    if (!inputs['dry-run']) refuseUnrunnable(planned.plan);
-    return { plan: planned.plan, warnings: sortProblems([...problems, ...planned.problems]) };
-  };
-  const wanted = directory(spec);
-  const missing = await checkPaths(host, spec, placesIn(wanted.path));
-  // What a dry run stages may be for another machine.
-  if (inputs['dry-run']) for (const problem of missing) log.problem({ ...problem, severity: 'warning' });
-  else if (missing.length > 0) throw new SpecError(missing);
-  const tell = (warnings: readonly Problem[]) => {
-    for (const warning of warnings) log.problem(warning);
-  };
-  if (pgen !== undefined) {
-    // A generator may write to the study directory, as with Maestro, so there has to be one.
-    const studyPath = await claimDirectory(host, wanted);
-    const { plan, warnings } = planIn(studyPath, await runPgen(host, pgen, spec, placesIn(studyPath), cancel));
-    tell(warnings);
-    return plan;
-  }
-  const parameters = spec.parameters.map(toParameter);
-  const { plan, warnings } = planIn(wanted.path, parameters);
-  tell(warnings);
-  const studyPath = await claimDirectory(host, wanted);
-  return studyPath === wanted.path ? plan : planIn(studyPath, parameters).plan;
 }
 
 function refuseUnrunnable({ spec, graph }: Plan): void {

@@ -45,12 +45,16 @@ class Conductor {
     this.#schedulers = options.schedulers((event) => this.#post(event));
   }
 
+  readonly #onCancel = () => {
+    const { cancel, clock } = this.#options;
+    this.#post({ type: 'cancel', at: clock.now(), reason: String(cancel!.reason) });
+  };
+
   begin(reject: (error: unknown) => void): void {
     this.#reject = reject;
     const { cancel, clock } = this.#options;
-    const onCancel = () => this.#post({ type: 'cancel', at: clock.now(), reason: String(cancel!.reason) });
-    if (cancel?.aborted) onCancel();
-    else cancel?.addEventListener('abort', onCancel, { once: true });
+    if (cancel?.aborted) this.#onCancel();
+    else cancel?.addEventListener('abort', this.#onCancel, { once: true });
     this.#post({ type: 'begin', at: clock.now() });
   }
 
@@ -68,6 +72,7 @@ class Conductor {
     }
     if (this.#machine.isOver) {
       for (const stop of this.#timers) stop();
+      this.#options.cancel?.removeEventListener('abort', this.#onCancel);
       this.#resolve(this.#machine);
     }
   }

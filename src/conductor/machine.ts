@@ -99,7 +99,7 @@ export class StudyMachine {
     if (record === undefined || job === undefined || job.attempt !== event.attempt || job.ended !== null) return;
     switch (event.type) {
       case 'submitted':
-        job.id = event.id;
+        if (job.id === '') job.id = event.id;
         return;
       case 'started':
         if (job.started !== null) return;
@@ -109,6 +109,8 @@ export class StudyMachine {
         return;
       case 'not-submitted':
         this.#endJob(event.step, job, 'not submitted', event.at);
+        record.exitCode = null;
+        record.signal = null;
         this.#retryOrFail(event.step, `could not be submitted: ${event.reason}`, event.at);
         return;
       case 'ended':

@@ -50,7 +50,8 @@ trap : HUP INT QUIT TERM USR1 USR2 XCPU
 exec 4>&2 2> /dev/null
 "$script" 2>&4 4>&-
 status=$?
-echo "$status \${EPOCHREALTIME:-$(date +%s)}" > "$mine" && mv -f -- "$mine" "$claim.$task.exit"
+now=\${EPOCHREALTIME:-$(date +%s)} # with a comma in some languages
+echo "$status \${now/,/.}" > "$mine" && mv -f -- "$mine" "$claim.$task.exit"
 exit "$status"
 `;
 

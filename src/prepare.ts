@@ -1,0 +1,123 @@
+import path from 'node:path';
+import { checkPaths } from './conductor/dependencies.js';
+import type { Host } from './hosts/host.js';
+import type { Inputs } from './inputs.js';
+import { type Pgen, runPgen } from './pgen/pgen.js';
+import { checkDraft, type Plan, planStudy } from './plan.js';
+import type { Log } from './report/log.js';
+import type { Overlays } from './spec/overlay.js';
+import { type Problem, SpecError, sortProblems } from './spec/problem.js';
+import { Source } from './spec/source.js';
+import { readSpec, type Spec } from './spec/spec.js';
+import { claimDirectory, type WantedDirectory } from './stage.js';
+import type { Places } from './study/environment.js';
+import { type Parameter, toParameter } from './study/parameters.js';
+
+/** What a study is made from. */
+export interface StudyContext {
+  readonly inputs: Inputs;
+  readonly host: Host;
+  readonly log: Log;
+  /** The spec's text. */
+  readonly text: string;
+  readonly overlays: Overlays;
+  /** What makes the parameters in place of the spec; undefined if nothing does. */
+  readonly pgen: Pgen | undefined;
+  /** The spec's absolute path on the host. */
+  readonly specPath: string;
+  /** What relative paths of the spec start from, on the host. */
+  readonly workingDirectory: string;
+  /** Aborted, with a reason for people, to cancel the study. */
+  readonly cancel: AbortSignal;
+}
+
+/** A spec without errors, and the warnings about it. */
+export interface ReadStudy {
+  readonly spec: Spec;
+  readonly warnings: readonly Problem[];
+}
+
+/** @throws SpecError with everything that can be found wrong without expanding the study */
+export function readStudy(context: StudyContext): ReadStudy {
+  const { inputs, text, overlays } = context;
+  const { spec, draft, problems } = readSpec(new Source(inputs.spec, text), overlays);
+  if (spec !== undefined) return { spec, warnings: problems };
+  const more = draft === undefined ? [] : checkDraft(draft, placesIn(context, nowhere), problems);
+  throw new SpecError([...problems, ...more]);
+}
+
+/**
+ * Plans a study in a directory.
+ *
+ * @param parameters in place of the spec's, if a generator made some
+ * @throws SpecError with everything that is wrong with it
+ */
+export function planAt(
+  context: StudyContext,
+  { spec, warnings }: ReadStudy,
+  studyPath: string,
+  parameters: readonly Parameter[] = spec.parameters.map(toParameter),
+): { readonly plan: Plan; readonly warnings: readonly Problem[] } {
+  const options = { hashWorkspaces: context.inputs['hash-workspaces'] };
+  const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), options);
+  const all = sortProblems([...warnings, ...problems]);
+  if (plan === undefined) throw new SpecError(all);
+  return { plan, warnings: all };
+}
+
+/** Runs the parameter generator, if there is one. It may write to the study directory, as with Maestro. */
+export async function generate(
+  context: StudyContext,
+  { spec }: ReadStudy,
+  studyPath: string,
+): Promise<Parameter[] | undefined> {
+  const { pgen, host, cancel } = context;
+  return pgen && runPgen(host, pgen, spec, placesIn(context, studyPath), cancel);
+}
+
+/** Where a study is planned only to find what is wrong with it. */
+export const nowhere = '/study';
+
+function placesIn({ specPath, workingDirectory }: StudyContext, studyPath: string): Places {
+  return { studyPath, specRoot: path.posix.dirname(specPath), workingDirectory };
+}
+
+/**
+ * Reads and plans a study that is to be staged, in a directory that is made for it. What can be found wrong before that is
+ * made, is. Warnings are told.
+ *
+ * @param refuse says what is wrong with a plan besides, by throwing
+ * @throws SpecError, PgenError, HostError
+ */
+export async function prepare(
+  context: StudyContext,
+  directory: (spec: Spec) => WantedDirectory,
+  refuse: (plan: Plan) => void,
+): Promise<Plan> {
+  const { host, log } = context;
+  const read = readStudy(context);
+  const wanted = directory(read.spec);
+  await requirePaths(context, read.spec);
+  const plan = (studyPath: string, parameters?: readonly Parameter[]) => {
+    const planned = planAt(context, read, studyPath, parameters);
+    refuse(planned.plan);
+    return planned;
+  };
+  // A generator needs the directory; without one all is planned first, and again only if the directory is another.
+  const first = context.pgen === undefined ? plan(wanted.path) : undefined;
+  const studyPath = await claimDirectory(host, wanted);
+  const planned =
+    first !== undefined && studyPath === wanted.path
+      ? first
+      : plan(studyPath, await generate(context, read, studyPath));
+  for (const warning of planned.warnings) log.problem(warning);
+  return planned.plan;
+}
+
+async function requirePaths(context: StudyContext, spec: Spec): Promise<void> {
+  const { host, inputs, log } = context;
+  const missing = await checkPaths(host, spec, placesIn(context, nowhere));
+  // What a dry run stages may be for another machine.
+  if (inputs['dry-run']) for (const problem of missing) log.problem({ ...problem, severity: 'warning' });
+  else if (missing.length > 0) throw new SpecError(missing);
+}
