@@ -92,7 +92,7 @@ function labelsWithoutValue(parameters: MappingNode | undefined): Problem[] {
   return (parameters?.entries ?? []).flatMap(({ name, value }) => {
     const label = value.kind === 'mapping' ? entry(value, 'label')?.value : undefined;
     const values = value.kind === 'mapping' ? entry(value, 'values')?.value : undefined;
-    if (label?.kind !== 'scalar' || label.text.includes('%%')) return [];
+    if (label?.kind !== 'scalar' || label.text.includes('%%') || label.text === '') return [];
     if (values?.kind !== 'sequence' || values.items.length < 2) return [];
     return [
       warning(
@@ -116,7 +116,7 @@ function lintStep(step: MappingNode): Problem[] {
     ),
     ...['nodes', 'procs', 'gpus', 'cores per task', 'tasks per rs', 'rs per node', 'cpus per rs'].flatMap((key) => {
       const value = run && entry(run, key)?.value;
-      if (value?.kind !== 'scalar' || typeof value.value !== 'number') return [];
+      if (value?.kind !== 'scalar' || !Number.isInteger(value.value)) return [];
       return [
         warning(value.at, `'${key}' is the number ${value.text}, and stands so in scripts`, 'write a whole number'),
       ];

@@ -273,7 +273,7 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
         severity: 'error',
         at,
         message: `'${name}' is defined twice in env`,
-        hint: `first on line ${first.line}`,
+        hint: first.file === at.file ? `first on line ${first.line}` : `first in ${first.file}, line ${first.line}`,
       });
     } else if (name === 'SPECROOT') {
       problems.push({

@@ -113,7 +113,7 @@ class Expansion {
     const own = usedParameters({ name: step.name, description, run }, this.#parameters);
     const used = new Set(own);
     for (const parameter of own) this.used.add(parameter);
-    this.problems.push(...lintUses(applied, own));
+    this.problems.push(...lintUses(applied, own, this.#parameters));
     const funnels = new Set(links.funnels);
     for (const name of [...links.depends, ...links.workspaces.filter((workspace) => !funnels.has(workspace))]) {
       for (const parameter of this.#prepared.get(name)!.used) used.add(parameter);

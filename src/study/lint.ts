@@ -42,23 +42,30 @@ export function lintParameters(spec: Spec, parameters: readonly Parameter[], use
   });
 }
 
-/** `$(NX)` makes Maestro expand a step by parameter N, though it is not replaced. */
-export function lintUses({ step, description, run }: AppliedStep, parameters: readonly Parameter[]): Problem[] {
-  if (parameters.length === 0) return [];
+/** `$(NX)` makes Maestro expand a step by parameter N, which it is not. */
+export function lintUses(
+  { step, description, run }: AppliedStep,
+  used: readonly Parameter[],
+  all: readonly Parameter[],
+): Problem[] {
+  if (used.length === 0) return [];
   const texts = textsOf({ name: step.name, description, run });
-  return parameters.flatMap(({ key, use }) => {
+  return used.flatMap(({ key, use }) => {
     const tokens = texts.flatMap((text) => text.match(new RegExp(use, 'gu')) ?? []);
-    const replaced = [`$(${key})`, `$(${key}.label)`, `$(${key}.name)`];
-    if (tokens.length === 0 || tokens.some((token) => replaced.includes(token))) return [];
+    const [token] = tokens;
+    if (token === undefined || tokens.some((candidate) => tokensOf(key).includes(candidate))) return [];
+    const isAnother = all.some((other) => tokensOf(other.key).includes(token));
     return [
       warning(
-        step.placeOf(tokens[0]!, 'cmd', 'restart'),
-        `${tokens[0]} makes step '${step.name}' run in every combination of parameter '${key}', but is not replaced`,
+        step.placeOf(token, ...step.run.keys()),
+        `${token} makes step '${step.name}' run in every combination of parameter '${key}'${isAnother ? ' too' : ', but is not replaced'}`,
         'Maestro counts any name that begins so as a use of it',
       ),
     ];
   });
 }
+
+const tokensOf = (key: string) => [`$(${key})`, `$(${key}.label)`, `$(${key}.name)`];
 
 /** A workspace that is used without waiting for the step that it belongs to. */
 export function lintWorkspaces({ step, links }: AppliedStep, linksOf: (name: string) => StepLinks): Problem[] {
@@ -80,7 +87,7 @@ export function lintWorkspaces({ step, links }: AppliedStep, linksOf: (name: str
     );
 }
 
-const token = /\$\(([^()\s'"`$;|&<>]+)\)/g;
+const token = /^\$\(([^()\s'"`$;|&<>/]+)\)/;
 
 /** Tokens that are still there after everything was replaced: a shell takes what they name for a command. */
 export function lintLeftovers(
@@ -93,13 +100,37 @@ export function lintLeftovers(
   for (const [key, value] of instance.run) {
     if (typeof value !== 'string' || !value.includes('$(')) continue;
     const isShell = key === 'cmd' || key === 'restart';
-    for (const [whole, name] of value.matchAll(token)) {
-      const why = problems.has(whole) ? undefined : explain(name!, isShell, spec, parameters);
+    for (const index of isShell ? expansionsIn(value) : allExpansionsIn(value)) {
+      const [whole, name] = token.exec(value.slice(index)) ?? [];
+      if (whole === undefined || problems.has(whole)) continue;
+      const why = explain(name!, isShell, spec, parameters);
       if (why !== undefined)
         problems.set(whole, warning(step.placeOf(whole, key), `${whole} of step '${step.name}' ${why}`));
     }
   }
   return [...problems.values(), ...lintLauncher(step, instance)];
+}
+
+function* allExpansionsIn(text: string): Generator<number> {
+  for (let index = text.indexOf('$('); index !== -1; index = text.indexOf('$(', index + 1)) yield index;
+}
+
+/** Where a shell would expand `$(…)`: not in single quotes (a field of awk's, a variable of make's), after `\`, or in a comment. */
+function* expansionsIn(text: string): Generator<number> {
+  let quoted: "'" | '"' | undefined;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index]!;
+    if (quoted === "'") {
+      if (character === "'") quoted = undefined;
+    } else if (character === '\\') index++;
+    else if (character === '"') quoted = quoted === undefined ? '"' : undefined;
+    else if (character === "'" && quoted === undefined) quoted = "'";
+    else if (character === '#' && quoted === undefined && (index === 0 || /[\s;]/.test(text[index - 1]!))) {
+      const end = text.indexOf('\n', index);
+      if (end === -1) return;
+      index = end;
+    } else if (character === '$' && text[index + 1] === '(') yield index;
+  }
 }
 
 function explain(name: string, isShell: boolean, spec: Spec, parameters: readonly Parameter[]): string | undefined {
@@ -135,10 +166,13 @@ function lintLauncher(step: Step, instance: StepInstance): Problem[] {
       ),
     ];
   }
-  if (/\$\(LAUNCHER\)\[/.test(text) && /\$\(LAUNCHER\)(?!\[)/.test(text)) {
+  for (const key of ['cmd', 'restart']) {
+    const script = instance.run.get(key) as string;
+    const bare = /\$\(LAUNCHER\)(?!\[).*/.exec(script)?.[0];
+    if (bare === undefined || !script.includes('$(LAUNCHER)[')) continue;
     return [
       warning(
-        at,
+        step.placeOf(bare, key),
         `$(LAUNCHER) without brackets in step '${step.name}' is left as it is, as the step has others with brackets`,
         'give all of them brackets',
       ),
