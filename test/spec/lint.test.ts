@@ -39,11 +39,6 @@ describe('an unknown key', () => {
       "2:22: warning: unknown key 'path' of env.dependencies is ignored (did you mean 'paths'?)",
     ],
     [
-      'of the dependencies, that Maestro names but cannot use',
-      `env: {dependencies: {spack: {name: s}}}\n${oneStep}`,
-      "2:22: warning: unknown key 'spack' of env.dependencies is ignored (known are paths, git)",
-    ],
-    [
       'of a git dependency',
       `env: {dependencies: {git: [{name: G, path: p, url: u, depth: 1}]}}\n${oneStep}`,
       "2:55: warning: unknown key 'depth' of a git dependency is ignored (known are name, path, url, tag, hash, branch)",
