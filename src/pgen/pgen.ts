@@ -53,6 +53,8 @@ export async function runPgen(
     variables: [...spec.variables, ...spec.labels]
       .filter(({ name }) => name !== 'OUTPUT_PATH')
       .map(({ name, value }) => [name, pyRepr(value)]),
+    paths: spec.paths.map((dependency) => [dependency.name, dependency.path]),
+    git: spec.git.map((dependency) => [dependency.name, dependency.url, dependency.path]),
     output_path: places.studyPath,
     specroot: places.specRoot,
   };

@@ -2,19 +2,21 @@
  * The Python program that runs a user's parameter generator: `get_custom_generator(env, **kwargs)` (Maestro 1.1). It takes
  * one argument, a JSON text of what follows, and prints the combinations as JSON.
  *
- *     {file, kwargs: {NAME: TEXT}, variables: [[NAME, LITERAL]...], output_path, specroot}
+ *     {file, kwargs: {NAME: TEXT}, variables: [[NAME, REPR]...], paths: [[NAME, PATH]...], git: [[NAME, URL, PATH]...],
+ *      output_path, specroot}
  *
  * A generator is written against `maestrowf`. If that is installed it gets the real classes; if not, these, which have
- * what generators use. What it prints goes to stderr. A LITERAL is a Python literal, or else stands for its own text.
+ * what generators use. What it prints goes to stderr. A REPR is what Python's `repr()` gives of the value.
  */
 export const pgenShim = `
-import ast, importlib.util, json, os, sys, traceback, types
+import datetime, importlib.util, json, os, sys, traceback, types
 
 result = os.fdopen(os.dup(1), 'w', encoding='utf-8')
 os.dup2(2, 1)
 request = json.loads(sys.argv[1])
 pgen = request['file']
 sys.argv = [pgen]
+sys.dont_write_bytecode = True  # nothing is left beside the generator
 sys.path.insert(0, os.path.dirname(pgen))
 
 
@@ -27,6 +29,16 @@ class Variable:
 
     def __str__(self):
         return self.get_var()
+
+
+class PathDependency(Variable):
+    pass
+
+
+class GitDependency(Variable):
+    def __init__(self, name, value, path, token='$', **kwargs):
+        Variable.__init__(self, name, value, token)
+        self.url, self.path = value, path
 
 
 class StudyEnvironment:
@@ -84,7 +96,7 @@ class ParameterGenerator:
 
 try:
     from maestrowf.datastructures.core import StudyEnvironment
-    from maestrowf.datastructures.environment import Variable
+    from maestrowf.datastructures.environment import GitDependency, PathDependency, Variable
 except ImportError:
     def module(name, **members):
         made = types.ModuleType(name)
@@ -94,18 +106,16 @@ except ImportError:
 
     module('maestrowf')
     module('maestrowf.datastructures')
-    module('maestrowf.datastructures.environment', Variable=Variable)
+    module('maestrowf.datastructures.environment', Variable=Variable, PathDependency=PathDependency,
+           GitDependency=GitDependency)
     module('maestrowf.datastructures.core', ParameterGenerator=ParameterGenerator,
            Combination=Combination, StudyEnvironment=StudyEnvironment)
     module('maestrowf.datastructures.core.parameters', ParameterGenerator=ParameterGenerator,
            Combination=Combination)
 
 
-def literal(text):
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+def value_of(text):
+    return eval(text, {'__builtins__': {}, 'datetime': datetime, 'inf': float('inf'), 'nan': float('nan')})
 
 
 def run():
@@ -115,12 +125,18 @@ def run():
     spec.loader.exec_module(code)
     env = StudyEnvironment()
     for name, value in request['variables']:
-        env.add(Variable(name, literal(value)))
+        env.add(Variable(name, value_of(value)))
+    for name, path in request['paths']:
+        env.add(PathDependency(name, path))
+    for name, url, path in request['git']:
+        env.add(GitDependency(name, url, path))
     env.add(Variable('OUTPUT_PATH', request['output_path']))
     specroot = Variable('SPECROOT', request['specroot'])
     env.add(specroot)
     generator = code.get_custom_generator(
         env, OUTPUT_PATH=request['output_path'], SPECROOT=specroot, **request['kwargs'])
+    if not hasattr(generator, 'get_combinations'):
+        raise TypeError('get_custom_generator must return a ParameterGenerator, not {!r}'.format(generator))
     combinations = list(generator)
     parameters = []
     for key in generator.parameters:

@@ -61,10 +61,10 @@ function launch(step: StepInstance, procs: string, nodes: string | undefined): s
   ].join(' ');
 }
 
+/** `bsub -W` takes minutes or hours and minutes, and after a `/` whose minutes they are. */
 function check(step: StepInstance): Problem[] {
   const text = resource(step.run, 'walltime');
-  const parts = text.split(':');
-  const isTime = /^[0-9]+:[0-9]+:[0-9]+(\.[0-9]*)?$/.test(text);
-  if (parts.length !== 3 || isTime) return [];
+  if (text === '' || /^[0-9]+(:[0-9]+)?(\/.+)?$/.test(text) || /^[0-9]+:[0-9]+:[0-9]+(\.[0-9]*)?$/.test(text))
+    return [];
   return [noWalltime(step, text, 'write minutes, "HH:MM" or "HH:MM:SS"')];
 }

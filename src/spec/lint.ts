@@ -12,11 +12,14 @@ export function lintSpec(root: MappingNode): Problem[] {
   const dependencies = env && childMapping(env, 'dependencies');
   return [
     ...unknownKeys(root, '', ['description', 'env', 'batch', 'study', 'global.parameters']),
-    ...(dependencies === undefined ? [] : unknownKeys(dependencies, ' of env.dependencies', ['paths', 'git'])),
+    ...(dependencies === undefined
+      ? []
+      : unknownKeys(dependencies, ' of env.dependencies', ['paths', 'git'], ['spack'])),
     ...children(dependencies, 'git').flatMap((item) =>
       unknownKeys(item, ' of a git dependency', ['name', 'path', 'url', 'tag', 'hash', 'branch']),
     ),
-    ...batchTypos(childMapping(root, 'batch')),
+    ...lintBatch(childMapping(root, 'batch')),
+    ...lintOutputPath(env && childMapping(env, 'variables')),
     ...ignored(
       env,
       'sources',
@@ -24,7 +27,7 @@ export function lintSpec(root: MappingNode): Problem[] {
       'source the file in the steps, or in `setup`',
     ),
     ...labelTypes(env && childMapping(env, 'labels')),
-    ...labelsWithoutValue(childMapping(root, 'global.parameters')),
+    ...lintLabels(childMapping(root, 'global.parameters')),
     ...children(root, 'study').flatMap(lintStep),
     ...numbersInDisguise(root),
   ];
@@ -34,9 +37,10 @@ function warning(at: Position, message: string, hint?: string): Problem {
   return { severity: 'warning', at, message, ...(hint === undefined ? {} : { hint }) };
 }
 
-function unknownKeys(node: MappingNode, of: string, known: readonly string[]): Problem[] {
+/** @param told keys that are spoken of elsewhere */
+function unknownKeys(node: MappingNode, of: string, known: readonly string[], told: readonly string[] = []): Problem[] {
   return node.entries
-    .filter(({ name }) => !known.includes(name))
+    .filter(({ name }) => !known.includes(name) && !told.includes(name))
     .map(({ name, keyAt }) => {
       const guess = closest(name, known);
       const hint = guess === undefined ? `known are ${known.join(', ')}` : `did you mean '${guess}'?`;
@@ -66,13 +70,32 @@ const batchKeys = [
 ];
 
 /** The batch block has no schema: sites keep keys of their own in it. Only what looks like a slip is told. */
-function batchTypos(batch: MappingNode | undefined): Problem[] {
-  return (batch?.entries ?? []).flatMap(({ name, keyAt }) => {
+function lintBatch(batch: MappingNode | undefined): Problem[] {
+  return (batch?.entries ?? []).flatMap(({ name, keyAt, value }) => {
     const guess = batchKeys.includes(name) ? undefined : closest(name, batchKeys);
-    return guess === undefined
-      ? []
-      : [warning(keyAt, `unknown key '${name}' of batch is ignored`, `did you mean '${guess}'?`)];
+    if (guess !== undefined) {
+      return [warning(keyAt, `unknown key '${name}' of batch is ignored`, `did you mean '${guess}'?`)];
+    }
+    const isEmpty = value.kind === 'scalar' && (value.value === null || value.value === '');
+    if (
+      ['nodes', 'procs', 'gpus'].includes(name) &&
+      !isEmpty &&
+      !(value.kind === 'scalar' && /^[0-9]+$/.test(value.text))
+    ) {
+      return [warning(value.at, `'${name}' of batch is no whole number, and stands so in scripts`)];
+    }
+    if (['args', 'allocation_args', 'launcher_args'].includes(name) && !isEmpty && value.kind !== 'mapping') {
+      return [warning(value.at, `'${name}' of batch is ignored, as it is no mapping`, 'write {option: value}')];
+    }
+    return [];
   });
+}
+
+/** Maestro makes a directory whose name has the token in it. */
+function lintOutputPath(variables: MappingNode | undefined): Problem[] {
+  const value = variables && entry(variables, 'OUTPUT_PATH')?.value;
+  if (value?.kind !== 'scalar' || !value.text.includes('$')) return [];
+  return [warning(value.at, `OUTPUT_PATH is taken as it is, and nothing is replaced in ${value.text}`)];
 }
 
 function ignored(node: MappingNode | undefined, name: string, message: string, hint: string): Problem[] {
@@ -88,11 +111,13 @@ function labelTypes(labels: MappingNode | undefined): Problem[] {
     );
 }
 
-function labelsWithoutValue(parameters: MappingNode | undefined): Problem[] {
+function lintLabels(parameters: MappingNode | undefined): Problem[] {
   return (parameters?.entries ?? []).flatMap(({ name, value }) => {
     const label = value.kind === 'mapping' ? entry(value, 'label')?.value : undefined;
     const values = value.kind === 'mapping' ? entry(value, 'values')?.value : undefined;
-    if (label?.kind !== 'scalar' || label.text.includes('%%') || label.text === '') return [];
+    if (label?.kind !== 'scalar') return [];
+    if (label.text.includes('$(')) return lintToken(label, `the label of parameter '${name}'`);
+    if (label.text.includes('%%') || label.text === '') return [];
     if (values?.kind !== 'sequence' || values.items.length < 2) return [];
     return [
       warning(
@@ -104,9 +129,17 @@ function labelsWithoutValue(parameters: MappingNode | undefined): Problem[] {
   });
 }
 
+/** A token where nothing is ever replaced. */
+function lintToken({ text, at }: ScalarNode, where: string): Problem[] {
+  const token = /\$\([^)]*\)/.exec(text)?.[0];
+  return token === undefined ? [] : [warning(at, `${token} is not replaced in ${where}`)];
+}
+
 function lintStep(step: MappingNode): Problem[] {
   const run = childMapping(step, 'run');
+  const name = entry(step, 'name')?.value;
   return [
+    ...(name?.kind === 'scalar' ? lintToken(name, 'the name of a step') : []),
     ...ignored(run, 'pre', "'pre' is ignored, as Maestro does", 'put it into cmd'),
     ...ignored(
       run,

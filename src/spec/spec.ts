@@ -245,6 +245,14 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
       });
     }
   }
+  const spack = env && entriesOf(env, 'dependencies').find((item) => item.name === 'spack');
+  if (spack !== undefined) {
+    problems.push({
+      severity: 'error',
+      at: spack.keyAt,
+      message: 'env.dependencies.spack cannot be used, by Maestro neither',
+    });
+  }
   for (const block of ['variables', 'labels']) {
     for (const { key, keyAt } of entriesOf(env, block)) {
       if (typeof key === 'string') continue;

@@ -51,8 +51,6 @@ describe('the header', () => {
     ['23:59:59', '24:00'],
     ['99:59:01', '100:00'],
     ['1:2:3', '01:03'],
-    ['1:2:3:4', '1:2:3:4'],
-    ['any', 'any'],
   ])('has the walltime %j as %s: hours and minutes', (walltime, expected) =>
     expect(script({ walltime })).toContain(`\n#BSUB -W ${expected}\n`),
   );
