@@ -68,6 +68,9 @@ export async function runPgen(
   if (code !== 0) throw new PgenError(`${shown}: the parameter generator failed:\n${lastLines(stderr)}`);
   const answer = answerSchema.safeParse(parseJson(stdout.toString('utf8')));
   if (!answer.success) throw new PgenError(`${shown}: the parameter generator ended before it gave its parameters`);
+  if (answer.data.some(({ values, labels }) => [...values, ...labels].some((text) => text.includes('\0')))) {
+    throw new PgenError(`${shown}: a value of a parameter cannot have a NUL character in it`);
+  }
   return answer.data.map((parameter) => makeParameter({ ...parameter, at: { file: shown, line: 1, column: 1 } }));
 }
 

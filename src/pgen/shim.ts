@@ -134,7 +134,7 @@ def run():
     specroot = Variable('SPECROOT', request['specroot'])
     env.add(specroot)
     generator = code.get_custom_generator(
-        env, OUTPUT_PATH=request['output_path'], SPECROOT=specroot, **request['kwargs'])
+        env, **{**request['kwargs'], 'OUTPUT_PATH': request['output_path'], 'SPECROOT': specroot})
     if not hasattr(generator, 'get_combinations'):
         raise TypeError('get_custom_generator must return a ParameterGenerator, not {!r}'.format(generator))
     combinations = list(generator)

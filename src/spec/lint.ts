@@ -1,7 +1,7 @@
 import { closest } from './closest.js';
 import type { Problem } from './problem.js';
 import type { Position } from './source.js';
-import { entry, type MappingNode, type Node, type ScalarNode } from './yaml.js';
+import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml.js';
 
 /**
  * What Maestro lets pass without a word and is probably not what was meant, as far as the text of the spec shows it.
@@ -159,17 +159,7 @@ function lintStep(step: MappingNode): Problem[] {
 
 /** `12:00:00` and `010` without quotes: YAML 1.1 counts in sixties and eights. */
 function numbersInDisguise(root: MappingNode): Problem[] {
-  const problems: Problem[] = [];
-  const seen = new Set<Node>();
-  const look = (node: Node): void => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (node.kind === 'sequence') node.items.forEach(look);
-    else if (node.kind === 'mapping') for (const { value } of node.entries) look(value);
-    else problems.push(...disguised(node));
-  };
-  look(root);
-  return problems;
+  return [...scalarsIn(root)].flatMap(disguised);
 }
 
 function disguised({ value, text, style, at }: ScalarNode): Problem[] {

@@ -5,7 +5,7 @@ import { type PyValue, pyStr } from './python.js';
 import type { conditions } from './schema.js';
 import type { Position, Source } from './source.js';
 import { validate } from './validate.js';
-import { type Entry, entry, type MappingNode, type Node, readYaml, toPyValue } from './yaml.js';
+import { type Entry, entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from './yaml.js';
 
 /** A study specification as it was written: nothing substituted, everything with its place. */
 export interface Spec {
@@ -125,6 +125,7 @@ export function readSpec(source: Source, overlays: Overlays = {}): ReadResult {
     ...read.problems,
     ...laid,
     ...validate(root),
+    ...checkCharacters(root),
     ...checkEnvironment(draft, root),
     ...checkParameters(draft),
     ...checkBatch(draft, root),
@@ -225,6 +226,13 @@ const toNamed = (item: { name: string; keyAt: Position; value: Node }): Named =>
   at: item.keyAt,
 });
 
+/** A NUL, which YAML lets a text in double quotes have, ends every name and command on the way to the system. */
+function checkCharacters(root: MappingNode): Problem[] {
+  return [...scalarsIn(root)]
+    .filter(({ text }) => text.includes('\0'))
+    .map(({ at }) => ({ severity: 'error', at, message: 'a text of a study cannot have a NUL character in it' }));
+}
+
 /** Names of the environment must be unique across its blocks (Maestro 1.1, `StudyEnvironment.add`). */
 function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
   const env = mappingOf(root, 'env');
@@ -295,6 +303,11 @@ function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
   return problems;
 }
 
+/** Where something is, if it is in another file than what it is compared with: ` of input 'parameters'`. */
+function inFile(item: { readonly at: Position }, other: { readonly at: Position }): string {
+  return item.at.file === other.at.file ? '' : ` of ${item.at.file}`;
+}
+
 function checkParameters(spec: Spec): Problem[] {
   const [first, ...others] = spec.parameters;
   if (first === undefined) return [];
@@ -303,7 +316,7 @@ function checkParameters(spec: Spec): Problem[] {
     .map((parameter) => ({
       severity: 'error',
       at: parameter.at,
-      message: `parameter '${parameter.key}' has ${parameter.values.length} values, but '${first.key}' has ${first.values.length}`,
+      message: `parameter '${parameter.key}' has ${parameter.values.length} values, but '${first.key}'${inFile(first, parameter)} has ${first.values.length}`,
       hint: 'combination N takes the N-th value of every parameter, so all must have as many',
     }));
   if (first.values.length === 0) {

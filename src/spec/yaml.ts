@@ -26,6 +26,7 @@ export {
   type Node,
   type ScalarNode,
   type SequenceNode,
+  scalarsIn,
   toPyValue,
 } from './yaml/nodes.js';
 

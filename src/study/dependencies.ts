@@ -12,8 +12,14 @@ export interface StepLinks {
   readonly workspaces: readonly string[];
 }
 
-/** Maestro's own pattern (`WSREGEX`, Maestro 1.1), not greedy: no blank, quote, `#`, `@` or `\` can be in the name. */
-const workspaceToken = /\$\(([-!$%^&*()_+|~=`{}[\]:;<>?,./\p{L}\p{N}]+?)\.workspace\)/gu;
+/**
+ * Maestro's own pattern (`WSREGEX`, Maestro 1.1), but not greedy, and from the innermost `$(` on: so that several can stand
+ * on a line, and in each other. No blank, quote, `#`, `@` or `\` can be in the name.
+ */
+const workspaceToken = /\$\(((?:(?!\$\()[-!$%^&*()_+|~=`{}[\]:;<>?,./\p{L}\p{N}])+?)\.workspace\)/gu;
+
+/** More unknown names than this get no suggestion: it takes time, and nobody reads so many. */
+const mostSuggestions = 50;
 
 /** Reads a step's links. The environment must have been applied to its texts. */
 export function linksOf(run: { depends: readonly string[]; cmd: string; restart: string }): StepLinks {
@@ -21,19 +27,15 @@ export function linksOf(run: { depends: readonly string[]; cmd: string; restart:
   const depends = run.depends.filter((name) => !name.includes('*'));
   const commands = `${run.cmd} ${run.restart}`;
   const workspaces = commands.includes('.workspace)')
-    ? [...new Set([...commands.matchAll(workspaceToken)].map((match) => innermost(match[1]!)))]
+    ? [...new Set([...commands.matchAll(workspaceToken)].map((match) => match[1]!))]
     : [];
   return { depends, funnels, workspaces };
-}
-
-/** `$(pwd):$(A.workspace)` matches from the first `$(`; what is meant begins after the last one. */
-function innermost(name: string): string {
-  return name.includes('$(') ? name.slice(name.lastIndexOf('$(') + 2) : name;
 }
 
 /** Finds what is wrong with the links of the steps: unknown names, a step that waits for itself, reserved or double names. */
 export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]): Problem[] {
   const problems: Problem[] = [];
+  const suggest = suggestions(steps.map((step) => step.name));
   const first = new Map<string, Step>();
   for (const step of steps) {
     const earlier = first.get(step.name);
@@ -56,7 +58,7 @@ export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]):
           message: `step '${step.name}' depends on itself`,
         });
       } else if (!first.has(name)) {
-        problems.push(unknownStep(name, step, 'depends', first.keys()));
+        problems.push(unknownStep(name, step, 'depends', suggest));
       }
     }
     for (const name of workspaces) {
@@ -68,15 +70,25 @@ export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]):
           hint: 'write $(WORKSPACE)',
         });
       } else if (!first.has(name)) {
-        problems.push(unknownStep(name, step, 'workspace', first.keys()));
+        problems.push(unknownStep(name, step, 'workspace', suggest));
       }
     }
   }
   return problems;
 }
 
-function unknownStep(name: string, step: Step, link: 'depends' | 'workspace', known: Iterable<string>): Problem {
-  const guess = closest(name, known);
+function suggestions(known: readonly string[]): (name: string) => string | undefined {
+  let given = 0;
+  return (name) => (given++ < mostSuggestions ? closest(name, known) : undefined);
+}
+
+function unknownStep(
+  name: string,
+  step: Step,
+  link: 'depends' | 'workspace',
+  suggest: (name: string) => string | undefined,
+): Problem {
+  const guess = suggest(name);
   const [what, at] =
     link === 'depends'
       ? [`depends on '${name}'`, step.placeOf('', 'depends')]

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type PyValue, pyStr } from '../spec/python.js';
 import type { Spec } from '../spec/spec.js';
+import { replaceToken } from './replace.js';
 
 /** Where the study is and was started; all absolute paths on the host that runs it. */
 export interface Places {
@@ -50,7 +51,11 @@ export class Environment {
     for (const { name, destination } of this.clones(spec, places)) this.#dependencies.push([`$(${name})`, destination]);
   }
 
-  /** `text` with every token of the environment replaced. What is unknown stays: it may be a shell's `$(command)`. */
+  /**
+   * `text` with every token of the environment replaced. What is unknown stays: it may be a shell's `$(command)`.
+   *
+   * @throws TextTooLong
+   */
   apply(text: string): string {
     if (!text.includes('$(')) return text;
     return [this.#labels, this.#dependencies, this.#variables].reduce(replaceAll, text);
@@ -72,5 +77,5 @@ export class Environment {
 }
 
 function replaceAll(text: string, tokens: readonly [string, string][]): string {
-  return tokens.reduce((result, [token, value]) => result.replaceAll(token, () => value), text);
+  return tokens.reduce((result, [token, value]) => replaceToken(result, token, value), text);
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Problem } from '../spec/problem.js';
 import { type PyValue, truthy } from '../spec/python.js';
 import type { Spec, Step } from '../spec/spec.js';
-import { checkSteps, linksOf, orderSteps, type StepLinks } from './dependencies.js';
+import { checkSteps, linksOf, orderSteps } from './dependencies.js';
 import type { Environment } from './environment.js';
 import type { StepGraph, StepInstance } from './graph.js';
 import { type AppliedStep, lintLeftovers, lintParameters, lintUses, lintWorkspaces } from './lint.js';
@@ -15,6 +15,7 @@ import {
   type Parameter,
   usedParameters,
 } from './parameters.js';
+import { TextTooLong } from './replace.js';
 import { mapRun } from './values.js';
 
 export interface ExpandOptions {
@@ -48,9 +49,10 @@ export function expand(
 
   const expansion = new Expansion(spec, parameters, options);
   for (const i of order) {
-    expansion.add(applied[i]!);
-    problems.push(...lintWorkspaces(applied[i]!, (name) => expansion.linksOf(name)));
+    const problem = tooLong(spec.steps[i]!, () => expansion.add(applied[i]!));
+    if (problem !== undefined) return { graph: undefined, problems: [...problems, ...expansion.problems, problem] };
   }
+  problems.push(...lintWorkspaces(applied));
   for (const problem of [...expansion.problems, ...lintParameters(spec, parameters, expansion.used)])
     problems.push(problem);
   const failed = problems.some((problem) => problem.severity === 'error');
@@ -66,17 +68,38 @@ export function checkStudy(
   readonly applied: readonly AppliedStep[];
   readonly problems: readonly Problem[];
 } {
+  const problems: Problem[] = [];
   const applied = spec.steps.map((step): AppliedStep => {
-    const run = mapRun(step.run, (text) => environment.apply(text));
-    const depends = step.depends.map((name) => environment.apply(name));
+    let { run, description, depends } = step;
+    const problem = tooLong(step, () => {
+      run = mapRun(step.run, (text) => environment.apply(text));
+      description = environment.apply(step.description);
+      depends = step.depends.map((name) => environment.apply(name));
+    });
+    if (problem !== undefined) problems.push(problem);
     const links = linksOf({ depends, cmd: textIn(run, 'cmd'), restart: textIn(run, 'restart') });
-    return { step, description: environment.apply(step.description), run, links };
+    return { step, description, run, links };
   });
   const links = applied.map((step) => step.links);
   const { order, cycle } = orderSteps(spec.steps, links);
-  const problems = [...checkNames(spec, environment), ...checkSteps(spec.steps, links)];
+  problems.push(...checkNames(spec, environment), ...checkSteps(spec.steps, links));
   if (cycle !== undefined) problems.push(cycleProblem(cycle.map((i) => spec.steps[i]!)));
   return { order, applied, problems };
+}
+
+/** Runs what may make a text too long; the problem at the step if it does. */
+function tooLong(step: Step, change: () => void): Problem | undefined {
+  try {
+    change();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TextTooLong)) throw error;
+    return {
+      severity: 'error',
+      at: step.placeOf(error.token, ...step.run.keys()),
+      message: `step '${step.name}': ${error.message}`,
+    };
+  }
 }
 
 function textIn(run: ReadonlyMap<string, PyValue>, key: string): string {
@@ -102,10 +125,6 @@ class Expansion {
     this.#spec = spec;
     this.#parameters = parameters;
     this.#options = options;
-  }
-
-  linksOf(step: string): StepLinks {
-    return this.#prepared.get(step)!.links;
   }
 
   add(applied: AppliedStep): void {

@@ -67,24 +67,35 @@ export function lintUses(
 
 const tokensOf = (key: string) => [`$(${key})`, `$(${key}.label)`, `$(${key}.name)`];
 
-/** A workspace that is used without waiting for the step that it belongs to. */
-export function lintWorkspaces({ step, links }: AppliedStep, linksOf: (name: string) => StepLinks): Problem[] {
-  const direct = new Set([...links.depends, ...links.funnels]);
-  const late = links.workspaces.filter((name) => !direct.has(name));
-  if (late.length === 0) return [];
-  const ancestors = new Set(direct);
-  for (const name of ancestors) {
-    for (const further of [...linksOf(name).depends, ...linksOf(name).funnels]) ancestors.add(further);
+/** Workspaces that are used without waiting for the steps that they belong to. */
+export function lintWorkspaces(steps: readonly AppliedStep[]): Problem[] {
+  const waitingFor = new Map<string, string[]>(steps.map(({ step }) => [step.name, []]));
+  for (const { step, links } of steps) {
+    for (const name of [...links.depends, ...links.funnels]) waitingFor.get(name)!.push(step.name);
   }
-  return late
-    .filter((name) => !ancestors.has(name))
-    .map((name) =>
-      warning(
-        step.placeOf(`$(${name}.workspace)`, 'cmd', 'restart'),
-        `step '${step.name}' uses the workspace of '${name}' without waiting for it`,
-        `add '${name}' to its depends`,
-      ),
-    );
+  const descendants = new Map<string, ReadonlySet<string>>();
+  const isAfter = (name: string, other: string) => {
+    if (!descendants.has(other)) descendants.set(other, reachable(other, waitingFor));
+    return descendants.get(other)!.has(name);
+  };
+  return steps.flatMap(({ step, links }) => {
+    const direct = new Set([...links.depends, ...links.funnels]);
+    return links.workspaces
+      .filter((name) => !direct.has(name) && !isAfter(step.name, name))
+      .map((name) =>
+        warning(
+          step.placeOf(`$(${name}.workspace)`, 'cmd', 'restart'),
+          `step '${step.name}' uses the workspace of '${name}' without waiting for it`,
+          `add '${name}' to its depends`,
+        ),
+      );
+  });
+}
+
+function reachable(from: string, next: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
+  const found = new Set([from]);
+  for (const name of found) for (const further of next.get(name)!) found.add(further);
+  return found;
 }
 
 const token = /^\$\(([^()\s'"`$;|&<>/]+)\)/;

@@ -2,6 +2,7 @@ import { type PyValue, pyStr } from '../spec/python.js';
 import type { Position } from '../spec/source.js';
 import type { ParameterSpec } from '../spec/spec.js';
 import { compareCodePoints } from './names.js';
+import { replaceToken } from './replace.js';
 import { textsIn } from './values.js';
 
 /** A parameter with the texts that stand for it, one for each combination. */
@@ -37,13 +38,17 @@ export function combinationCount(parameters: readonly Parameter[]): number {
   return parameters[0]?.values.length ?? 0;
 }
 
-/** `text` in combination `index`: all labels, then all values, then all names, in the spec's order, one pass each. */
+/**
+ * `text` in combination `index`: all labels, then all values, then all names, in the spec's order, one pass each.
+ *
+ * @throws TextTooLong
+ */
 export function applyCombination(text: string, parameters: readonly Parameter[], index: number): string {
   if (!text.includes('$(')) return text;
   let result = text;
-  for (const { key, labels } of parameters) result = result.replaceAll(`$(${key}.label)`, () => labels[index]!);
-  for (const { key, values } of parameters) result = result.replaceAll(`$(${key})`, () => values[index]!);
-  for (const { key, name } of parameters) result = result.replaceAll(`$(${key}.name)`, () => name);
+  for (const { key, labels } of parameters) result = replaceToken(result, `$(${key}.label)`, labels[index]!);
+  for (const { key, values } of parameters) result = replaceToken(result, `$(${key})`, values[index]!);
+  for (const { key, name } of parameters) result = replaceToken(result, `$(${key}.name)`, name);
   return result;
 }
 

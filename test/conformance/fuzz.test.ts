@@ -10,7 +10,7 @@ import { toParameter } from '../../src/study/parameters.js';
 import { startBundle } from '../support/bundle.js';
 import { fuzzedSpec, goodSpecs } from '../support/fuzzed-specs.js';
 import { plainEnvironment } from '../support/hosts.js';
-import { places } from '../support/plan.js';
+import { places, specText } from '../support/plan.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const long = process.env.LONG_TESTS !== undefined && process.env.LONG_TESTS !== '';
@@ -97,6 +97,53 @@ describe('a specification of any text', () => {
     );
     // Else nothing would have been seen of planning and scripts.
     expect(planned).toBeGreaterThan(numRuns / 10);
+  });
+
+  it.each([
+    ['the name of a step', 'study: [{name: "a\\0b", description: d, run: {cmd: x, restart: y}}]', '2:16'],
+    [
+      'a value of a parameter',
+      'study: [{name: a, description: d, run: {cmd: $(N), restart: y}}]\nglobal.parameters: {N: {values: ["\\0"], label: N.%%}}',
+      '3:33',
+    ],
+    [
+      'the batch block',
+      'batch: {type: flux, queue: "\\0"}\nstudy: [{name: a, description: d, run: {cmd: x, procs: 1}}]',
+      '2:28',
+    ],
+    [
+      'a path',
+      'env: {dependencies: {paths: [{name: P, path: "\\0"}]}}\nstudy: [{name: a, description: d, run: {cmd: x}}]',
+      '2:46',
+    ],
+    [
+      'OUTPUT_PATH',
+      'env: {variables: {OUTPUT_PATH: "\\0"}}\nstudy: [{name: a, description: d, run: {cmd: x}}]',
+      '2:32',
+    ],
+  ])('is refused for a NUL, which no command and no path can have, in %s', (_, blocks, place) => {
+    const { problems } = plan(specText(blocks));
+    const errors = problems.filter(({ severity }) => severity === 'error').map(formatProblem);
+    expect(errors).toEqual([expect.stringMatching(new RegExp(`^study\\.yaml:${place}: .*\\bNUL\\b`))]);
+  });
+
+  it('is refused, and does not take all memory, when its variables grow beyond all bounds', () => {
+    const variables = ['A', 'B', 'C', 'D'].map(
+      (name, i, names) => `    ${name}: ${i === 3 ? 'x' : `$(${names[i + 1]})`.repeat(1000)}`,
+    );
+    const text = specText(
+      [
+        'env:',
+        '  variables:',
+        '    FIRST: 1',
+        ...variables,
+        'study: [{name: a, description: d, run: {cmd: $(A)}}]',
+      ].join('\n'),
+    );
+    const { problems } = plan(text);
+    expect(problems.filter(({ severity }) => severity === 'error').map(formatProblem)).toEqual([
+      expect.stringMatching(/^study\.yaml:\d+:\d+: /),
+    ]);
   });
 
   it('keeps its scripts in the study with hashed workspaces too', () => {

@@ -509,14 +509,14 @@ describe.each(pythons)('a generator with $classes is refused', (python) => {
 
   it("for an exception, with Python's own last lines and the file's", async () => {
     const message = await refusal(python, {
-      'helper.py': 'def fail():\n    return {}["missing"]\n',
-      'pgen.py': 'import helper\n\ndef get_custom_generator(env, **kwargs):\n    return helper.fail()\n',
+      'sampler.py': 'def fail():\n    return {}["missing"]\n',
+      'pgen.py': 'import sampler\n\ndef get_custom_generator(env, **kwargs):\n    return sampler.fail()\n',
     });
     expect(message.startsWith(failed)).toBe(true);
     const lines = message.split('\n').slice(1);
     expect(lines[0]).toMatch(/^\s*File ".*pgen\.py", line 4, in get_custom_generator$/);
     expect(lines.at(-1)).toBe("KeyError: 'missing'");
-    expect(message).toMatch(/File ".*helper\.py", line 2, in fail/);
+    expect(message).toMatch(/File ".*sampler\.py", line 2, in fail/);
   });
 
   it.each<[string, string, RegExp]>([

@@ -239,7 +239,7 @@ describe('a token that nothing replaces', () => {
     ['a file', 'echo $(<FILE) $(cat<FILE)'],
     ['a shell variable', 'echo ${FOO} $FOO "${FOO:-$(hostname)}"'],
     ['names of the program', 'echo $(WORKSPACE) $(OUTPUT_PATH) $(SPECROOT)'],
-    ['a path', 'echo $(./bin/getNodes.sh) $(/opt/R/bin/Rscript)'],
+    ['a path', 'echo $(./bin/getNodes.sh) $(/usr/local/bin/Rscript)'],
     ["a field of awk's", "awk '{print $(NF-1), $(NF)}' data"],
     ["a variable of make's, in single quotes", "sed -i 's/^CC = $(MPICC)/CC = $(SERCC)/' Makefile"],
     ['what the shell is told to leave alone', 'echo \\$(FOO) > script'],

@@ -48,3 +48,20 @@ export function toPyValue(node: Node): PyValue {
 export function entry(node: MappingNode, name: string): Entry | undefined {
   return node.entries.find((each) => each.key === name) ?? node.entries.find((each) => each.name === name);
 }
+
+/** Every scalar below a node, that of an alias once. Keys are not among them. */
+export function* scalarsIn(root: Node): Generator<ScalarNode> {
+  const seen = new Set<Node>();
+  const waiting: Node[] = [root];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.kind === 'scalar') {
+      yield node;
+      continue;
+    }
+    // The last first: what is taken next is the top of the pile.
+    const children = node.kind === 'sequence' ? node.items : node.entries.map(({ value }) => value);
+    for (let i = children.length - 1; i >= 0; i--) waiting.push(children[i]!);
+  }
+}
