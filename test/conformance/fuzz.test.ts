@@ -104,7 +104,7 @@ describe('a specification of any text', () => {
     [
       'a value of a parameter',
       'study: [{name: a, description: d, run: {cmd: $(N), restart: y}}]\nglobal.parameters: {N: {values: ["\\0"], label: N.%%}}',
-      '3:33',
+      '3:34',
     ],
     [
       'the batch block',
