@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Clock, systemClock } from './conductor/clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Policy } from './conductor/policy.js';
-import { type StepRecord, studyStatus } from './conductor/state.js';
+import { newRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { StatusFile } from './conductor/status-file.js';
 import { matchAny } from './globs.js';
@@ -102,19 +102,7 @@ function describe({ spec, graph }: Plan): string {
 }
 
 async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promise<Ran> {
-  const record: StepRecord = {
-    state: 'DRYRUN',
-    reason: '',
-    exitCode: null,
-    signal: null,
-    restarts: 0,
-    jobs: [],
-    submitted: null,
-    started: null,
-    ended: null,
-    tolerated: false,
-  };
-  const records = graph.steps.map(() => record);
+  const records = graph.steps.map(() => newRecord('DRYRUN'));
   await replaceFile(host, `${places.studyPath}/status.csv`, statusCsv(graph, records, statusOrder(graph), clock.now()));
   return { records, status: 'DRYRUN', scheduler: undefined };
 }

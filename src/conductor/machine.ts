@@ -3,7 +3,7 @@ import { dependentsOf, type StepGraph } from '../study/graph.js';
 import type { Command, StudyEvent } from './events.js';
 import { nodeFailureLimit, type Policy } from './policy.js';
 import { Queue } from './queue.js';
-import { isOver, type JobRecord, type StepRecord, type StepState } from './state.js';
+import { isOver, type JobRecord, newRecord, type StepRecord, type StepState } from './state.js';
 
 export interface Transition {
   /** What to do about the event, in this order. */
@@ -51,7 +51,7 @@ export class StudyMachine {
     this.#nodeFailures = steps.map(() => 0);
     this.#unfinished = steps.length;
     this.#counts.set('INITIALIZED', steps.length);
-    this.steps = steps.map(newRecord);
+    this.steps = steps.map(() => newRecord());
   }
 
   /** Whether every step is in its final state. */
@@ -308,21 +308,6 @@ export class StudyMachine {
     record.reason = reason;
     this.#changed.push(index);
   }
-}
-
-function newRecord(): StepRecord {
-  return {
-    state: 'INITIALIZED',
-    reason: '',
-    exitCode: null,
-    signal: null,
-    restarts: 0,
-    jobs: [],
-    submitted: null,
-    started: null,
-    ended: null,
-    tolerated: false,
-  };
 }
 
 const isFailureState = (state: EndState) => state !== 'FINISHED' && state !== 'CANCELLED';

@@ -49,6 +49,22 @@ export interface StepRecord {
   tolerated: boolean;
 }
 
+/** The record of a step of which nothing is known yet, or nothing will be: a dry run's. */
+export function newRecord(state: 'INITIALIZED' | 'DRYRUN' = 'INITIALIZED'): StepRecord {
+  return {
+    state,
+    reason: '',
+    exitCode: null,
+    signal: null,
+    restarts: 0,
+    jobs: [],
+    submitted: null,
+    started: null,
+    ended: null,
+    tolerated: false,
+  };
+}
+
 /** Whether the step will not change any more. The state alone does not say: a step that is to run again may be TIMEDOUT. */
 export function isOver(record: StepRecord): boolean {
   return record.ended !== null;
