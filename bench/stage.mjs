@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { planStudy } from '../build/plan.js';
 import { Source } from '../build/spec/source.js';
-import { readSpec } from '../build/spec/spec.js';
+import { readSpec } from '../build/spec/read.js';
 import { toParameter } from '../build/study/parameters.js';
 
 const bundle = fileURLToPath(new URL('../dist/index.js', import.meta.url));

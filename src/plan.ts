@@ -1,8 +1,9 @@
 import { renderScripts, type StepScripts } from './scripts/render.js';
 import type { Problem } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
+import { checkStudy } from './study/check.js';
 import { Environment, type Places } from './study/environment.js';
-import { checkStudy, expand } from './study/expand.js';
+import { expand } from './study/expand.js';
 import type { StepGraph } from './study/graph.js';
 import type { Parameter } from './study/parameters.js';
 

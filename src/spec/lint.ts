@@ -1,6 +1,7 @@
 import { closest } from './closest.js';
 import type { Problem } from './problem.js';
 import type { Position } from './source.js';
+import { itemsOf, mappingOf } from './yaml/access.js';
 import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml.js';
 
 /**
@@ -8,27 +9,27 @@ import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml.js';
  * Takes a document that fits the schema. All warnings.
  */
 export function lintSpec(root: MappingNode): Problem[] {
-  const env = childMapping(root, 'env');
-  const dependencies = env && childMapping(env, 'dependencies');
+  const env = mappingOf(root, 'env');
+  const dependencies = env && mappingOf(env, 'dependencies');
   return [
     ...unknownKeys(root, '', ['description', 'env', 'batch', 'study', 'global.parameters']),
     ...(dependencies === undefined
       ? []
       : unknownKeys(dependencies, ' of env.dependencies', ['paths', 'git'], ['spack'])),
-    ...children(dependencies, 'git').flatMap((item) =>
+    ...itemsOf(dependencies, 'git').flatMap((item) =>
       unknownKeys(item, ' of a git dependency', ['name', 'path', 'url', 'tag', 'hash', 'branch']),
     ),
-    ...lintBatch(childMapping(root, 'batch')),
-    ...lintOutputPath(env && childMapping(env, 'variables')),
+    ...lintBatch(mappingOf(root, 'batch')),
+    ...lintOutputPath(env && mappingOf(env, 'variables')),
     ...ignored(
       env,
       'sources',
       'env.sources is ignored, as Maestro does',
       'source the file in the steps, or in `setup`',
     ),
-    ...labelTypes(env && childMapping(env, 'labels')),
-    ...lintLabels(childMapping(root, 'global.parameters')),
-    ...children(root, 'study').flatMap(lintStep),
+    ...labelTypes(env && mappingOf(env, 'labels')),
+    ...lintLabels(mappingOf(root, 'global.parameters')),
+    ...itemsOf(root, 'study').flatMap(lintStep),
     ...numbersInDisguise(root),
   ];
 }
@@ -136,7 +137,7 @@ function lintToken({ text, at }: ScalarNode, where: string): Problem[] {
 }
 
 function lintStep(step: MappingNode): Problem[] {
-  const run = childMapping(step, 'run');
+  const run = mappingOf(step, 'run');
   const name = entry(step, 'name')?.value;
   return [
     ...(name?.kind === 'scalar' ? lintToken(name, 'the name of a step') : []),
@@ -173,14 +174,4 @@ function disguised({ value, text, style, at }: ScalarNode): Problem[] {
       `write "${text}"`,
     ),
   ];
-}
-
-function childMapping(node: MappingNode, name: string): MappingNode | undefined {
-  const value = entry(node, name)?.value;
-  return value?.kind === 'mapping' ? value : undefined;
-}
-
-function children(node: MappingNode | undefined, name: string): MappingNode[] {
-  const value = node && entry(node, name)?.value;
-  return value?.kind === 'sequence' ? value.items.filter((item) => item.kind === 'mapping') : [];
 }

@@ -1,7 +1,7 @@
 import type { Problem } from '../spec/problem.js';
 import type { Position } from '../spec/source.js';
 import type { Spec, Step } from '../spec/spec.js';
-import type { StepLinks } from './dependencies.js';
+import type { AppliedStep } from './check.js';
 import type { StepInstance } from './graph.js';
 import { type Parameter, textsOf } from './parameters.js';
 
@@ -9,14 +9,6 @@ import { type Parameter, textsOf } from './parameters.js';
  * What Maestro lets pass without a word and is probably not what was meant, as far as only expansion shows it. All
  * warnings, each once a step.
  */
-
-/** A step after the environment was applied to it. */
-export interface AppliedStep {
-  readonly step: Step;
-  readonly description: string;
-  readonly run: StepInstance['run'];
-  readonly links: StepLinks;
-}
 
 function warning(at: Position, message: string, hint?: string): Problem {
   return { severity: 'warning', at, message, ...(hint === undefined ? {} : { hint }) };

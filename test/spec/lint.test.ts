@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatProblem } from '../../src/spec/problem.js';
+import { readSpec } from '../../src/spec/read.js';
 import { Source } from '../../src/spec/source.js';
-import { readSpec } from '../../src/spec/spec.js';
 import { dedent, specText } from '../support/plan.js';
 
 const problemsOf = (text: string) => readSpec(new Source('study.yaml', text)).problems.map(formatProblem);

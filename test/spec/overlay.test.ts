@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Overlays } from '../../src/spec/overlay.js';
 import { formatProblem } from '../../src/spec/problem.js';
+import { readSpec } from '../../src/spec/read.js';
 import { Source } from '../../src/spec/source.js';
-import { readSpec, type Spec } from '../../src/spec/spec.js';
+import type { Spec } from '../../src/spec/spec.js';
 import { dedent, specText } from '../support/plan.js';
 
 type Inputs = Partial<Record<keyof Overlays, string>>;

@@ -1,7 +1,8 @@
 import { type Plan, planStudy } from '../../src/plan.js';
 import { formatProblem } from '../../src/spec/problem.js';
+import { readSpec } from '../../src/spec/read.js';
 import { Source } from '../../src/spec/source.js';
-import { readSpec, type Spec } from '../../src/spec/spec.js';
+import type { Spec } from '../../src/spec/spec.js';
 import type { Places } from '../../src/study/environment.js';
 import type { StepInstance } from '../../src/study/graph.js';
 import { toParameter } from '../../src/study/parameters.js';
