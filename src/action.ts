@@ -11,7 +11,7 @@ import { outcomeLine } from './report/final-table.js';
 import { inline } from './report/markdown.js';
 import { type RunOutcome, runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
-import { defaultStudyKey, studyDirectory } from './study/directory.js';
+import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** The action's main step. Returns the exit status, by which the step fails when the study does. */
@@ -47,7 +47,15 @@ async function run(
   const home = steps.HOME ?? homedir();
   const key =
     inputs['study-key'] ||
-    defaultStudyKey(runner.runId, inputs.spec, inputs.parameters, inputs.variables, inputs.batch);
+    defaultStudyKey(
+      runner.runId,
+      inputs.spec,
+      inputs.parameters,
+      inputs.variables,
+      inputs.batch,
+      inputs.pgen,
+      JSON.stringify([...inputs.pargs]),
+    );
   return runStudy({
     inputs,
     log,
@@ -70,18 +78,15 @@ async function run(
     }),
     reportPath: (studyPath) =>
       inputs['report-path'] === ''
-        ? path.join(runner.temporary, 'maestro-report', path.basename(studyPath))
+        ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
         : path.resolve(runner.workspace, inputs['report-path']),
   });
 }
 
 /** Outputs first: they are there for later steps whatever else can be said. */
 async function report({ results, reportPath, summary }: RunOutcome, inputs: Inputs, log: ActionsLog): Promise<void> {
-  setOutputs(results, reportPath);
-  if (inputs.summary) {
-    const failure = await writeSummary(summary);
-    if (failure !== undefined) log.warning(failure);
-  }
+  const failures = [setOutputs(results, reportPath), inputs.summary ? await writeSummary(summary) : undefined];
+  for (const failure of failures) if (failure !== undefined) log.warning(failure);
   if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
 }
 

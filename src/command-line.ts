@@ -7,6 +7,7 @@ import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
 import { LocalHost } from './hosts/local-host.js';
 import { commandLineInputs, InputError, type Inputs } from './inputs.js';
+import { inert } from './report/plain-text.js';
 import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
 import { studyDirectory, timeStamp } from './study/directory.js';
@@ -39,7 +40,7 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     );
     return command === 'run' ? await run(inputs, surroundings, log) : await validate(inputs, surroundings, log);
   } catch (error) {
-    process.stderr.write(`${describeError(error)}\n`);
+    process.stderr.write(`${inert(describeError(error))}\n`);
     return 1;
   }
 }

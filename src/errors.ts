@@ -9,6 +9,6 @@ export function describeError(error: unknown): string {
   if ([SpecError, InputError, HostError, PgenError].some((kind) => error instanceof kind)) return message;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   // What the operating system says of this machine's files is for the user to mend.
-  if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) return message;
+  if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return message;
   return `internal error, please report it: ${message}`;
 }

@@ -12,9 +12,9 @@ export function helpText(): string {
         .join('\n')}`;
     });
   return `Usage:
-  maestro-on-flux run SPEC [--name value ...]   run a Maestro study on this machine
-  maestro-on-flux validate SPEC [--name ...]    find all that is wrong with a study; run nothing
-  maestro-on-flux --help | --version
+  node dist/index.js run SPEC [--name value ...]   run a Maestro study on this machine
+  node dist/index.js validate SPEC [--name ...]    find all that is wrong with a study; run nothing
+  node dist/index.js --help | --version
 
 Options (--name value or --name=value; @FILE as the value reads it from a file; defaults in parentheses):
 ${options.join('\n')}

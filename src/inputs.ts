@@ -85,7 +85,7 @@ export const inputsSchema = z.object({
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
     .describe(
-      'On GitHub, what tells this study from others of its name in its directory. Default: the run id and a hash of the spec path.',
+      'On GitHub, what tells this study from others of its name in its directory. Default: the run id and a hash of the path of the spec, the overlays and the generator.',
     ),
   'allow-failure': list()
     .prefault('')

@@ -1,5 +1,6 @@
 import { commandLine } from './command-line.js';
 import { describeError } from './errors.js';
+import { inert } from './report/plain-text.js';
 
 /**
  * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here are the
@@ -8,9 +9,14 @@ import { describeError } from './errors.js';
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
   const cancel = new AbortController();
-  // The first signal cancels; those that follow (a runner sends SIGTERM after SIGINT) must not cut the clean-up short.
+  // The first signal cancels; those that follow (a runner sends SIGTERM after SIGINT) must not cut the clean-up short. Only
+  // a person at a terminal who asks a third time wants the end of it.
+  let signals = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => cancel.abort(`cancelled by ${signal}`));
+    process.on(signal, () => {
+      cancel.abort(`cancelled by ${signal}`);
+      if (++signals > 2 && process.stdin.isTTY) process.exit(130);
+    });
   }
   // Whoever reads the log may go away; the study does not stop for that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -22,7 +28,7 @@ async function main(): Promise<number> {
 }
 
 function fail(error: unknown): void {
-  process.stderr.write(`${describeError(error)}\n`);
+  process.stderr.write(`${inert(describeError(error))}\n`);
   process.exitCode = 1;
 }
 

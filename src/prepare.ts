@@ -98,10 +98,11 @@ export async function prepare(
   const { host, log } = context;
   const read = readStudy(context);
   const wanted = directory(read.spec);
-  await requirePaths(context, read.spec);
+  const missing = await missingPaths(context, read.spec);
   const plan = (studyPath: string, parameters?: readonly Parameter[]) => {
-    const planned = planAt(context, read, studyPath, parameters);
+    const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
     refuse(planned.plan);
+    if (missing.some(({ severity }) => severity === 'error')) throw new SpecError(planned.warnings);
     return planned;
   };
   // A generator needs the directory; without one all is planned first, and again only if the directory is another.
@@ -115,10 +116,8 @@ export async function prepare(
   return planned.plan;
 }
 
-async function requirePaths(context: StudyContext, spec: Spec): Promise<void> {
-  const { host, inputs, log } = context;
-  const missing = await checkPaths(host, spec, placesIn(context, nowhere));
-  // What a dry run stages may be for another machine.
-  if (inputs['dry-run']) for (const problem of missing) log.problem({ ...problem, severity: 'warning' });
-  else if (missing.length > 0) throw new SpecError(missing);
+/** Paths that the study depends on and that are not there: errors, but in a dry run, which may be for another machine. */
+export async function missingPaths(context: StudyContext, spec: Spec): Promise<Problem[]> {
+  const missing = await checkPaths(context.host, spec, placesIn(context, nowhere));
+  return context.inputs['dry-run'] ? missing.map((problem) => ({ ...problem, severity: 'warning' })) : missing;
 }

@@ -6,6 +6,7 @@ import type { Policy } from './conductor/policy.js';
 import { newRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { StatusFile } from './conductor/status-file.js';
+import { describeError } from './errors.js';
 import { matchAny } from './globs.js';
 import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
@@ -48,15 +49,34 @@ type Ran = Pick<Ending, 'status' | 'records' | 'scheduler'>;
  * @throws SpecError for a spec that cannot be run, HostError for a machine that does not do what it must
  */
 export async function runStudy(context: RunContext): Promise<RunOutcome> {
-  const { inputs, host, text, specPath, cancel } = context;
+  const { inputs, host } = context;
   const clock = systemClock;
   const log = new KeptLog(context.log, clock.now);
   const started = clock.now();
 
   log.phase(`Read ${inputs.spec}`);
   const plan = await prepare({ ...context, log }, context.directory, inputs['dry-run'] ? () => {} : refuseUnrunnable);
-  const { studyPath } = plan.places;
   log.info(describe(plan));
+  try {
+    return await stageAndRun(context, plan, log, clock, started);
+  } catch (error) {
+    // Whoever looks into the study directory later finds there why nothing more is in it.
+    log.note(`error: ${describeError(error)}`);
+    throw error;
+  } finally {
+    await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
+  }
+}
+
+async function stageAndRun(
+  context: RunContext,
+  plan: Plan,
+  log: Log,
+  clock: Clock,
+  started: number,
+): Promise<RunOutcome> {
+  const { inputs, host, text, specPath, cancel } = context;
+  const { studyPath } = plan.places;
 
   log.phase('Stage');
   log.info(`Study directory ${studyPath}`);
@@ -78,7 +98,6 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 
   for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
   for (const line of finalTable(results)) log.info(line);
-  await keep(host, `${studyPath}/${logPath(plan.spec.name)}`, log);
   return { results, reportPath, summary };
 }
 
@@ -112,7 +131,7 @@ async function runSteps({ host, inputs, cancel }: RunContext, plan: Plan, log: L
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile(host, places.studyPath, graph, clock);
   let local!: LocalScheduler;
-  const machine = await conduct({
+  const conducted = conduct({
     graph,
     scripts,
     policy: policyOf(inputs),
@@ -127,8 +146,11 @@ async function runSteps({ host, inputs, cancel }: RunContext, plan: Plan, log: L
       progress.onChange(changedMachine, changed);
     },
   });
-  progress.end();
-  await statusFile.end();
+  // Told and written even if the conductor fails.
+  const machine = await conducted.finally(async () => {
+    progress.end();
+    await statusFile.end();
+  });
   if (statusFile.failure !== undefined) log.warning(statusFile.failure);
   return { records: machine.steps, status: studyStatus(machine.steps), scheduler: local };
 }

@@ -1,7 +1,7 @@
 import { mustRun } from './hosts/commands.js';
-import { generate, nowhere, planAt, type ReadStudy, readStudy, type StudyContext } from './prepare.js';
+import { generate, missingPaths, nowhere, planAt, type ReadStudy, readStudy, type StudyContext } from './prepare.js';
 import { quote } from './quote.js';
-import { SpecError } from './spec/problem.js';
+import { SpecError, sortProblems } from './spec/problem.js';
 
 /**
  * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.
@@ -12,7 +12,9 @@ export async function validateStudy(context: StudyContext): Promise<number> {
   const { inputs, log } = context;
   try {
     const { plan, warnings } = await planOnly(context, readStudy(context));
-    for (const warning of warnings) log.problem(warning);
+    // What is validated here may run elsewhere.
+    const missing = await missingPaths({ ...context, inputs: { ...inputs, 'dry-run': true } }, plan.spec);
+    for (const warning of sortProblems([...warnings, ...missing])) log.problem(warning);
     const steps = plan.graph.steps.length;
     log.info(`${inputs.spec} is valid: ${steps} step${steps === 1 ? '' : 's'}`);
     return 0;

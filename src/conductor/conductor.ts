@@ -66,15 +66,29 @@ class Conductor {
     try {
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#handle(next);
     } catch (error) {
-      this.#reject(error);
-    } finally {
-      this.#busy = false;
+      this.#giveUp(error);
+      return;
     }
+    this.#busy = false;
     if (this.#machine.isOver) {
-      for (const stop of this.#timers) stop();
-      this.#options.cancel?.removeEventListener('abort', this.#onCancel);
+      this.#stop();
       this.#resolve(this.#machine);
     }
+  }
+
+  #stop(): void {
+    for (const stop of this.#timers) stop();
+    this.#options.cancel?.removeEventListener('abort', this.#onCancel);
+  }
+
+  /** A fault of ours: nothing more is submitted (it stays busy, so that events are not looked at), what runs is ended. */
+  #giveUp(error: unknown): void {
+    this.#stop();
+    const running = this.#options.graph.steps.filter(
+      ({ index }) => this.#machine.steps[index]!.jobs.at(-1)?.ended === null,
+    );
+    this.#cancel(running.map(({ index }) => index));
+    this.#reject(error);
   }
 
   #handle(event: StudyEvent): void {

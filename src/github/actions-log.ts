@@ -1,10 +1,10 @@
 import * as core from '@actions/core';
 import type { Log, Place } from '../report/log.js';
-import { oneLine, printable } from '../report/plain-text.js';
+import { inert, oneLine, printable } from '../report/plain-text.js';
 import type { Problem } from '../spec/problem.js';
 
-/** GitHub shows this many annotations of a kind for a step, and drops the others. */
-const mostAnnotations = 10;
+/** GitHub shows ten annotations of a kind for a step, and drops the others: the last is kept for the outcome. */
+const mostAnnotations = 9;
 
 /** Of a longer one GitHub shows so many characters. */
 const longestAnnotation = 4096;
@@ -38,11 +38,10 @@ export class ActionsLog implements Log {
   live(_text: (() => string) | undefined): void {}
 
   problem({ severity, at, message, hint }: Problem): void {
-    this.#command(severity, hint === undefined ? message : `${message} (${hint})`, {
-      file: at.file,
-      startLine: at.line,
-      startColumn: at.column,
-    });
+    const text = hint === undefined ? message : `${message} (${hint})`;
+    const isFile = !at.file.startsWith('input ');
+    if (isFile) this.#command(severity, text, { file: at.file, startLine: at.line, startColumn: at.column });
+    else this.#command(severity, `${at.file}, line ${at.line}, column ${at.column}: ${text}`);
   }
 
   error(message: string, place?: Place): void {
@@ -67,14 +66,4 @@ export class ActionsLog implements Log {
 
 function toProperties({ at, title }: Place): core.AnnotationProperties {
   return { file: at.file, startLine: at.line, title: oneLine(title).slice(0, 255) };
-}
-
-/**
- * Text that the runner takes as no command: a line that begins with `::`, or has `##[` anywhere, gets a character of no
- * width in it.
- */
-export function inert(text: string): string {
-  return printable(text)
-    .replace(/^(\s*):(?=:)/gm, '$1:\u200b')
-    .replaceAll('##[', '##\u200b[');
 }

@@ -31,8 +31,8 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
   };
 }
 
-/** Sets the action's outputs (a file that GITHUB_OUTPUT names). */
-export function setOutputs(results: StudyResults, reportPath: string): void {
+/** Sets the action's outputs (a file that GITHUB_OUTPUT names). That they cannot be set is told, no more: returns why. */
+export function setOutputs(results: StudyResults, reportPath: string): string | undefined {
   const number = (is: (state: StudyResults['steps'][number]['record']['state']) => boolean) =>
     String(results.steps.filter(({ record }) => is(record.state)).length);
   const values: Record<keyof typeof outputs, string> = {
@@ -43,7 +43,12 @@ export function setOutputs(results: StudyResults, reportPath: string): void {
     'steps-failed': number(isFailure),
     'report-path': reportPath,
   };
-  for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
+  try {
+    for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
+    return undefined;
+  } catch (error) {
+    return `the outputs cannot be set: ${(error as Error).message}`;
+  }
 }
 
 /** Appends to the job summary. That it cannot be written is no reason to fail: returns why instead. */

@@ -12,8 +12,9 @@ export interface CommandResult {
 export async function run(host: Host, command: string, input: Uint8Array | string = ''): Promise<CommandResult> {
   const process = host.spawn(command);
   process.stdin.end(input);
-  const [stdout, stderr, { code }] = await Promise.all([buffer(process.stdout), buffer(process.stderr), process.exit]);
-  return { code, stdout, stderr: stderr.toString('utf8').trim() };
+  const stderr = collectText(process.stderr, 65_536);
+  const [stdout, { code }] = await Promise.all([buffer(process.stdout), process.exit]);
+  return { code, stdout, stderr: stderr() };
 }
 
 /**
@@ -33,16 +34,18 @@ export async function mustRun(
   return stdout;
 }
 
-/** Reads a stream to its end, keeping its first bytes. The result gives what has come so far, as text. */
+/** Reads a stream to its end, keeping its last bytes: errors come last. The result gives what there is so far, as text. */
 export function collectText(stream: Readable, most: number): () => string {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  let kept = Buffer.alloc(0);
   stream.on('data', (chunk: Buffer) => {
-    if (size < most) chunks.push(chunk.subarray(0, most - size));
-    size += chunk.length;
+    const all = Buffer.concat([kept, chunk]);
+    kept = all.subarray(Math.max(0, all.length - most));
   });
-  return () => Buffer.concat(chunks).toString('utf8').trim();
+  return () => kept.toString('utf8').trim();
 }
+
+/** What is told to end and does not is killed after so many seconds. */
+const grace = 2;
 
 /**
  * Runs a long command that ends when `cancel` is aborted, or this program dies: the end of its input ends it.
@@ -51,7 +54,7 @@ export function collectText(stream: Readable, most: number): () => string {
 export async function runLeashed(host: Host, command: string, cancel: AbortSignal): Promise<CommandResult> {
   const process = host.spawn(
     `exec 3<&0\n{\n${command}\n} </dev/null 3<&- &\ncommand=$!\n` +
-      `{ cat <&3; kill -0 $command && kill -TERM -- -$$; } >/dev/null 2>&1 &\n` +
+      `{ trap '' TERM; cat <&3; kill -0 $command && { kill -TERM -- -$$; sleep ${grace}; kill -KILL -- -$$; }; } >/dev/null 2>&1 &\n` +
       `trap : TERM\nwait $command`,
   );
   const letGo = () => process.stdin.end();

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { PassThrough, Readable } from 'node:stream';
 import { type Exit, type Host, HostError, type HostProcess } from './host.js';
 
 /** This machine. */
@@ -18,20 +19,59 @@ export class LocalHost implements Host {
   }
 
   spawn(command: string): HostProcess {
-    const child = spawn('bash', ['--norc', '-c', `${this.#prelude}${command}`], {
+    let child: ChildProcess;
+    try {
       // `--norc`: a bash whose input is a socket, as a pipe of Node's is, takes itself for a remote shell and reads ~/.bashrc.
-      cwd: '/',
-      env: this.#environment,
-      // A session of its own: a terminal's ^C, and this program's end, are not the steps'.
-      detached: true,
-      stdio: 'pipe',
-    });
+      child = spawn('bash', ['--norc', '-c', readCommand], {
+        cwd: '/',
+        env: this.#environment,
+        // A session of its own: a terminal's ^C, and this program's end, are not the steps'.
+        detached: true,
+        stdio: 'pipe',
+      });
+    } catch (error) {
+      return failed(error as Error);
+    }
+    const exit = exitOf(child);
+    // Of a process for which there are no descriptors left Node makes no streams either.
+    if (child.stdin == null || child.stdout == null || child.stderr == null) return { ...failed(new Error()), exit };
     // A command may end without reading what it is sent; its exit status tells whether that matters.
     child.stdin.on('error', () => {});
-    const exit = new Promise<Exit>((resolve, reject) => {
-      child.on('error', (error) => reject(new HostError(`cannot run bash on this machine: ${error.message}`)));
-      child.on('close', (code, signal) => resolve({ code: code ?? 128 + constants.signals[signal!] }));
-    });
+    child.stdin.write(`${this.#prelude}${command}\0`);
     return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exit };
   }
+}
+
+/**
+ * What bash is started with: the command itself comes as the first part of its input. In its arguments everybody on the
+ * machine could read it, with the values of `env`, and they may have no more than 128 KiB.
+ */
+const readCommand = `IFS= read -r -d '' maestro_command; eval "unset maestro_command\n$maestro_command"`;
+
+/** After a command's end, milliseconds to wait for what is left in its streams: a background process of `setup` may hold one. */
+const streamGrace = 300;
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  const exit = new Promise<Exit>((resolve, reject) => {
+    child.on('error', (error) => reject(cannotStart(error)));
+    child.on('exit', (code, signal) => {
+      const end = () => resolve({ code: code ?? 128 + constants.signals[signal!] });
+      child.on('close', end);
+      setTimeout(end, streamGrace).unref();
+    });
+  });
+  // Whoever awaits it is told; until then it is no unhandled rejection.
+  exit.catch(() => {});
+  return exit;
+}
+
+function failed(error: Error): HostProcess {
+  const exit = Promise.reject(cannotStart(error));
+  exit.catch(() => {});
+  const empty = () => Readable.from([]);
+  return { stdin: new PassThrough().resume(), stdout: empty(), stderr: empty(), exit };
+}
+
+function cannotStart(error: Error): HostError {
+  return new HostError(`cannot run bash on this machine: ${error.message}`);
 }

@@ -56,6 +56,8 @@ async function withErrorTails(host: Host, studyPath: string, steps: readonly Ste
   const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);
   // Reports without the steps' last words are better than none.
   const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));
-  const texts = new Map(failed.map((result, i) => [result, read[i] ? tailText(read[i], tails.lines) : '']));
+  const texts = new Map(
+    failed.map((result, i) => [result, read[i] ? tailText(read[i], tails.lines, read[i].length === tails.bytes) : '']),
+  );
   return steps.map((result) => ({ ...result, errorTail: texts.get(result) ?? '' }));
 }

@@ -52,6 +52,11 @@ export class KeptLog implements Log {
     this.#log.warning(message, place);
   }
 
+  /** Keeps a line without passing it on. */
+  note(text: string): void {
+    this.#keep(text);
+  }
+
   #keep(text: string): void {
     this.#lines.push(`${new Date(this.#now()).toISOString()} ${printable(text)}`);
   }

@@ -11,6 +11,16 @@ export function printable(text: string): string {
     });
 }
 
+/**
+ * Text that the runner takes as no command: a line that begins with `::`, or has `##[` anywhere, gets a character of no
+ * width in it.
+ */
+export function inert(text: string): string {
+  return printable(text)
+    .replace(/^(\s*):(?=:)/gm, '$1:\u200b')
+    .replaceAll('##[', '##\u200b[');
+}
+
 /** On one line. */
 export function oneLine(text: string): string {
   return printable(text).replace(/\s*\n\s*/g, ' ');
@@ -21,9 +31,11 @@ export function oneLine(text: string): string {
  *
  * @param bytes the last bytes of the file
  * @param most how many lines to keep
+ * @param isCut whether there was more before: the first line is not whole then
  */
-export function tailText(bytes: Uint8Array, most: number): string {
-  const text = printable(new TextDecoder('utf-8', { fatal: false }).decode(bytes)).replace(/\n+$/, '');
+export function tailText(bytes: Uint8Array, most: number, isCut = false): string {
+  const whole = new TextDecoder('utf-8', { fatal: false }).decode(bytes);
+  const text = printable(isCut ? whole.slice(whole.indexOf('\n') + 1) : whole).replace(/\n+$/, '');
   return text.split('\n').slice(-most).join('\n');
 }
 

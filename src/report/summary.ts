@@ -39,7 +39,7 @@ function heading(results: StudyResults): string {
   return [
     `## ${marks[status]} ${inline(name)}: ${status}`,
     '',
-    `${steps.length} steps in ${shortDuration(ended - started)}: ${counts.join(', ')}.`,
+    `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${counts.join(', ')}.`,
     `Spec ${code(spec)}, study directory ${code(path)} on ${inline(host)}.`,
   ].join('\n');
 }

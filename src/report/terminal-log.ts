@@ -1,6 +1,6 @@
 import { formatProblem, type Problem } from '../spec/problem.js';
 import type { Log, Place } from './log.js';
-import { oneLine, printable } from './plain-text.js';
+import { inert, oneLine } from './plain-text.js';
 
 /** What is needed of a stream: a terminal's, a pipe's, or a test's. */
 export interface TextStream {
@@ -57,7 +57,7 @@ export class TerminalLog implements Log {
 
   #print(stream: TextStream, text: string): void {
     this.#erase();
-    stream.write(`${printable(text)}\n`);
+    stream.write(`${inert(text)}\n`);
     this.#draw();
   }
 

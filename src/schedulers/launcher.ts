@@ -18,29 +18,30 @@ export const launcherPath = '.conductor/run';
  */
 export const launcherText = `#!/bin/bash
 # Runs one attempt of a step, once. Usage: run STEP ATTEMPT SCRIPT
-step=$1 attempt=$2 script=$3
-claims=\${0%/*}/claims/$step
-claim=$claims/$attempt
+# Names of variables are long because those of the step's environment must get through unchanged.
+_maestro_script=$3
+_maestro_claims=\${0%/*}/claims/$1
+_maestro_claim=$_maestro_claims/$2
 
 # A local step's job is named by whoever starts it: the scheduler's variables may be those of a job around all of us.
-job=\${CONDUCTOR_JOB:-\${FLUX_JOB_ID:-\${SLURM_JOB_ID:-\${LSB_JOBID:-$$}}}}
-if [ -n "$CONDUCTOR_JOB" ]; then task=0; else task=\${FLUX_TASK_RANK:-\${SLURM_PROCID:-0}}; fi
+_maestro_job=\${CONDUCTOR_JOB:-\${FLUX_JOB_ID:-\${SLURM_JOB_ID:-\${LSB_JOBID:-$$}}}}
+if [ -n "$CONDUCTOR_JOB" ]; then _maestro_task=0; else _maestro_task=\${FLUX_TASK_RANK:-\${SLURM_PROCID:-0}}; fi
 unset CONDUCTOR_JOB
 
-cannot() {
+_maestro_cannot() {
   echo "maestro: cannot $1, so the step was not run: $2" >&2
   exit 73
 }
 
-mine=$claim.$job.$task.$$
-[ -d "$claims" ] || mkdir -p -- "$claims" || cannot 'make a directory' "$claims"
-echo "$job" > "$mine" || cannot 'claim the attempt' "$mine"
-if [ ! -d "$claim" ] && ln -- "$mine" "$claim" 2> /dev/null; then
-  rm -f -- "$mine"
+_maestro_mine=$_maestro_claim.$_maestro_job.$_maestro_task.$$
+[ -d "$_maestro_claims" ] || mkdir -p -- "$_maestro_claims" || _maestro_cannot 'make a directory' "$_maestro_claims"
+echo "$_maestro_job" > "$_maestro_mine" || _maestro_cannot 'claim the attempt' "$_maestro_mine"
+if [ ! -d "$_maestro_claim" ] && ln -- "$_maestro_mine" "$_maestro_claim" 2> /dev/null; then
+  rm -f -- "$_maestro_mine"
 else
-  rm -f -- "$mine"
-  read -r owner < "$claim" || cannot 'claim the attempt' "$claim"
-  [ "$owner" = "$job" ] || exit 0
+  rm -f -- "$_maestro_mine"
+  read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt' "$_maestro_claim"
+  [ "$_maestro_owner" = "$_maestro_job" ] || exit 0
 fi
 
 # A signal to the whole job must not keep its end from being written down. Handlers, unlike ignored signals, are not
@@ -48,11 +49,12 @@ fi
 trap : HUP INT QUIT TERM USR1 USR2 XCPU
 # Nor must what this shell says of a script that was killed come between the script's own last words.
 exec 4>&2 2> /dev/null
-"$script" 2>&4 4>&-
-status=$?
-now=\${EPOCHREALTIME:-$(date +%s)} # with a comma in some languages
-echo "$status \${now/,/.}" > "$mine" && mv -f -- "$mine" "$claim.$task.exit"
-exit "$status"
+"$_maestro_script" 2>&4 4>&-
+_maestro_status=$?
+_maestro_now=\${EPOCHREALTIME:-$(date +%s)} # with a comma in some languages
+echo "$_maestro_status \${_maestro_now/,/.}" > "$_maestro_mine" &&
+  mv -f -- "$_maestro_mine" "$_maestro_claim.$_maestro_task.exit"
+exit "$_maestro_status"
 `;
 
 /** The words that run the launcher; all paths absolute but the step's. */

@@ -91,11 +91,11 @@ export class LocalScheduler implements Scheduler {
 
   /** The command says its process group on stdout, then becomes the launcher: the group's leader is the script's parent. */
   #command({ step, attempt, script }: Job): string {
+    const output = `${quote(fileName(step))}.$$`;
     return (
       `cd -- ${quote(`${this.#studyPath}/${step.workspace}`)} || exit\n` +
-      `${this.#exports}output=${quote(fileName(step))}.$$\n` +
-      `exec 3>&1 </dev/null >"$output.out" 2>"$output.err" || exit\n` +
-      `echo $$ >&3; exec 3>&-; unset output\n` +
+      `${this.#exports}exec 3>&1 </dev/null >${output}.out 2>${output}.err || exit\n` +
+      `echo $$ >&3; exec 3>&-\n` +
       `CONDUCTOR_JOB=$HOSTNAME:$$:$RANDOM exec ${launcherCommand(this.#studyPath, step.workspace, attempt, script)}`
     );
   }

@@ -41,6 +41,10 @@ export function timeStamp(now: Date): string {
 
 /** The default study key on GitHub: the run, and what tells this study from others of the same run. */
 export function defaultStudyKey(runId: string, ...distinctions: readonly string[]): string {
-  const hash = createHash('sha256').update(distinctions.join('\0')).digest('hex').slice(0, 8);
-  return `${runId}-${hash}`;
+  return `${runId}-${shortHash(distinctions.join('\0'))}`;
+}
+
+/** Enough of a hash to tell the few things apart that one job of a workflow has. */
+export function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }

@@ -205,6 +205,14 @@ class Expansion {
         'only letters, digits, `-_.()` and blanks of a name count for its directory',
       );
     }
+    if (instance.scheduled && /[\x00-\x1f\x7f]/.test(jobName)) {
+      this.#error(
+        instance,
+        'control',
+        `the name of an instance of step '${instance.step}' has a line break or control character in it`,
+        'no directive of a script can hold it',
+      );
+    }
     const longest = Math.max(byteLength(jobName) + longestEnding, ...workspace.split('/').map(byteLength));
     if (longest > longestName) {
       this.#error(

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ActionsLog, inert } from '../../src/github/actions-log.js';
+import { ActionsLog } from '../../src/github/actions-log.js';
 import type { Log } from '../../src/report/log.js';
+import { inert } from '../../src/report/plain-text.js';
 import { commandsIn } from '../support/bundle.js';
 import { hostileText } from '../support/hostile.js';
 
@@ -72,17 +73,17 @@ describe('the log of a job', () => {
     ]);
   });
 
-  it('shows ten annotations of a kind, which is what GitHub does, and the others as lines', () => {
+  it('shows nine annotations of a kind, as GitHub shows ten and the last is for the outcome, and the others as lines', () => {
     const text = logged((log) => {
       for (let i = 1; i <= 12; i++) log.error(`e${i}`, { at, title: 'title' });
       for (let i = 1; i <= 11; i++) log.problem({ severity: 'warning', at, message: `w${i}` });
       log.error('the study failed');
     });
     const shown = commandsIn(text).map(({ message }) => message);
-    expect(shown.filter((message) => message.startsWith('e'))).toHaveLength(10);
-    expect(shown.filter((message) => message.startsWith('w'))).toHaveLength(10);
-    expect(text).toContain('specs/study.yaml:3: error: title: e11\n');
-    expect(text).toContain('specs/study.yaml:3: warning: w11\n');
+    expect(shown.filter((message) => message.startsWith('e'))).toHaveLength(9);
+    expect(shown.filter((message) => message.startsWith('w'))).toHaveLength(9);
+    expect(text).toContain('specs/study.yaml:3: error: title: e10\n');
+    expect(text).toContain('specs/study.yaml:3: warning: w10\n');
     // That the study failed is said whatever came before.
     expect(shown.at(-1)).toBe('the study failed');
   });
@@ -116,7 +117,7 @@ describe('the log of a job', () => {
             log.warning(text, place);
           }, annotate);
           const names = commandsIn(all).map(({ name }) => name);
-          const annotations = annotate ? [...Array(10).fill('error'), 'warning'] : [];
+          const annotations = annotate ? [...Array(9).fill('error'), 'warning'] : [];
           expect(names).toEqual(['group', 'endgroup', ...annotations]);
         }),
       );

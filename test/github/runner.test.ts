@@ -6,10 +6,10 @@ import { ran, resultsOf } from '../support/results.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const runner = {
-  GITHUB_WORKSPACE: '/work/repository/',
+  GITHUB_WORKSPACE: '/home/runner/work/repository/',
   GITHUB_REPOSITORY: 'octo/studies',
   GITHUB_RUN_ID: '4711',
-  RUNNER_TEMP: '/work/_temp',
+  RUNNER_TEMP: '/home/runner/work/_temp',
 };
 
 afterEach(() => {
@@ -19,10 +19,10 @@ afterEach(() => {
 describe('what the runner says of the job', () => {
   it('is in the environment', () => {
     expect(readRunner(runner)).toEqual({
-      workspace: '/work/repository',
+      workspace: '/home/runner/work/repository',
       repository: 'octo/studies',
       runId: '4711',
-      temporary: '/work/_temp',
+      temporary: '/home/runner/work/_temp',
     });
   });
 

@@ -32,11 +32,11 @@ describe('a command', () => {
 });
 
 describe('text that is collected', () => {
-  it('is the beginning of the stream, which is read to its end', async () => {
+  it('is the end of the stream, where errors are', async () => {
     const stream = Readable.from([Buffer.from('  abc'), Buffer.from('defgh'), Buffer.from('ijk')]);
     const text = collectText(stream, 7);
     await new Promise((resolve) => stream.on('end', resolve));
-    expect(text()).toBe('abcde');
+    expect(text()).toBe('efghijk');
   });
 });
 
