@@ -35,7 +35,9 @@ describe('the action', () => {
       'steps-total': '2',
       'steps-finished': '2',
       'steps-failed': '0',
-      'report-path': `${job.temporary}/maestro-report/${path.basename(studyPath)}`,
+      'report-path': expect.stringMatching(
+        new RegExp(`^${job.temporary}/maestro-report/[0-9a-f]{8}/${path.basename(studyPath)}$`),
+      ),
     });
     expect(job.report).toMatchObject({
       schema: 1,

@@ -220,7 +220,7 @@ describe('maestro-on-flux', () => {
     });
     const help = await run('--help');
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    expect(help.stdout).toContain('maestro-on-flux run SPEC');
+    expect(help.stdout).toContain('node dist/index.js run SPEC');
     expect(help.stdout).toContain('--output-path');
     expect(help.stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
     for (const args of [['-h'], ['help'], ['run', '--help'], ['validate', 'study.yaml', '--help']]) {

@@ -96,3 +96,14 @@ describe('a command on a leash', () => {
     expect(result.stdout.toString()).toBe('done\n');
   });
 });
+
+describe('a command on a leash that does not want to end', () => {
+  it('is killed, with what it started', async () => {
+    const cancel = new AbortController();
+    const ending = runLeashed(plainHost(), "trap '' TERM; while :; do sleep 0.1; done", cancel.signal);
+    setTimeout(() => cancel.abort('enough'), 200);
+    const begun = Date.now();
+    await ending;
+    expect(Date.now() - begun).toBeLessThan(6000);
+  });
+});

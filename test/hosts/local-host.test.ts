@@ -150,3 +150,26 @@ describe('a command that is run to its end', () => {
     expect(existsSync(`/proc/${stdout.trim()}`) && readFileSync(`/proc/${stdout.trim()}/cmdline`, 'utf8')).toBe(false);
   });
 });
+
+describe('what others on the machine can see of a command', () => {
+  it('is not its text, which has the values of `env` in it', async () => {
+    const process = plainHost().spawn('cat /proc/$$/cmdline; export TOKEN=hunter2');
+    process.stdin.end();
+    const seen = (await buffer(process.stdout)).toString();
+    await process.exit;
+    expect(seen).toContain('bash');
+    expect(seen).not.toContain('hunter2');
+  });
+
+  it('leaves room for commands of any length', async () => {
+    const value = 'x'.repeat(300_000);
+    expect(await output(`v=${value}; echo "${'$'}{#v}"`)).toEqual({ code: 0, stdout: '300000\n', stderr: '' });
+  });
+});
+
+describe('a command that cannot be started', () => {
+  it('is an error of the machine, not of ours', async () => {
+    const process = new LocalHost({ PATH: '/nonexistent' }).spawn('true');
+    await expect(process.exit).rejects.toThrow(HostError);
+  });
+});

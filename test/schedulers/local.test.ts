@@ -427,3 +427,34 @@ describe('cancelling a local step', () => {
     expect(ended).toMatchObject({ attempt: 2, outcome: { result: 'cancelled' } });
   });
 });
+
+describe("a step's environment", () => {
+  it("is the host's, whatever names the launcher and the scheduler use themselves", async () => {
+    const names = [
+      'step',
+      'attempt',
+      'script',
+      'claims',
+      'claim',
+      'job',
+      'task',
+      'mine',
+      'output',
+      'status',
+      'now',
+      'owner',
+    ];
+    const environment = Object.fromEntries(names.map((name) => [name, `my ${name}`]));
+    const reports = new Reports(plainHost('', environment));
+    const printing = job(names.map((name) => `echo "$${name}"`).join('\n'));
+    await reports.run(printing);
+    expect(reports.output(printing).toString().trim().split('\n')).toEqual(names.map((name) => `my ${name}`));
+  });
+
+  it('has nothing of the launcher in it', async () => {
+    const reports = new Reports();
+    const printing = job('env');
+    await reports.run(printing);
+    expect(reports.output(printing).toString()).not.toMatch(/maestro_|CONDUCTOR_JOB/);
+  });
+});
