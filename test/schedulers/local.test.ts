@@ -346,7 +346,9 @@ describe('cancelling a local step', () => {
   });
 
   it('ends its children, and theirs', async () => {
-    await cancel('(sleep 60 & echo $! > deep; wait) & sleep 60 & echo $! > child; touch up; wait');
+    await cancel(
+      '(sleep 60 & echo $! > deep; wait) & sleep 60 & echo $! > child; until [ -s deep ]; do sleep 0.01; done; touch up; wait',
+    );
     for (const name of ['run/child', 'run/deep']) {
       const pid = await numberIn(name);
       await until(`${name} is gone`, () => !isAlive(pid), 5000);
