@@ -6,8 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { planStudy } from '../build/plan.js';
-import { Source } from '../build/spec/source.js';
 import { readSpec } from '../build/spec/read.js';
+import { Source } from '../build/spec/source.js';
 import { toParameter } from '../build/study/parameters.js';
 
 const bundle = fileURLToPath(new URL('../dist/index.js', import.meta.url));
