@@ -23,7 +23,13 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     log.info(version);
     return 0;
   }
-  if (command === '--help' || command === '-h' || command === 'help' || rest.includes('--help')) {
+  if (
+    command === '--help' ||
+    command === '-h' ||
+    command === 'help' ||
+    rest.includes('--help') ||
+    rest.includes('-h')
+  ) {
     process.stdout.write(helpText());
     return 0;
   }

@@ -19,7 +19,7 @@ import { KeptLog } from './report/kept-log.js';
 import type { Log } from './report/log.js';
 import { Progress } from './report/progress.js';
 import { reportJson } from './report/report-json.js';
-import { failedItself, reasonOf, type StepResult, type StudyResults } from './report/results.js';
+import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { LocalScheduler } from './schedulers/local.js';
 import { SpecError } from './spec/problem.js';
@@ -178,9 +178,10 @@ async function writeReports(directory: string, files: Readonly<Record<string, st
 }
 
 /** A failure on its line of the spec: the title says what, the message how the step's stderr ended. */
-function reportFailure(log: Log, { step, record, errorTail, outputs }: StepResult): void {
+function reportFailure(log: Log, result: StepResult): void {
+  const { step, record, outputs } = result;
   const title = `${step.name} ${record.state}: ${reasonOf(record)}`;
-  const lines = [errorTail || 'nothing on stderr', ...(outputs === null ? [] : [`(${outputs.stderr})`])];
+  const lines = [lastWords(result), ...(outputs === null ? [] : [`(${outputs.stderr})`])];
   log[record.tolerated ? 'warning' : 'error'](lines.join('\n'), { at: step.at, title });
 }
 

@@ -33,8 +33,14 @@ export async function writeFiles(host: Host, directory: string, files: Iterable<
   ]);
   if (ended.status === 'rejected') throw ended.reason;
   // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
-  if (ended.value.code !== 0) throw new HostError(`${purpose}: ${errors() || `tar: exit ${ended.value.code}`}`);
+  if (ended.value.code !== 0)
+    throw new HostError(`${purpose}: ${lastLines(errors(), 3) || `tar: exit ${ended.value.code}`}`);
   for (const part of [packed, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
+}
+
+/** tar says the same of every file that it cannot write. */
+function lastLines(text: string, most: number): string {
+  return text.split('\n').slice(-most).join('\n');
 }
 
 type Packer = ReturnType<typeof createTarPacker>['controller'];

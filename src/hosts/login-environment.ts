@@ -5,6 +5,9 @@ import { HostError } from './host.js';
 /** What a login starts from; everything else comes from the machine's and the user's profile. */
 const loginStartsFrom = ['HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'TZ', 'TMPDIR'];
 
+/** A login that takes longer than this, in seconds, waits for something that does not come. */
+const timeLimit = 60;
+
 /**
  * The environment of steps on a runner: what a login shell on this machine has, and nothing of the runner's.
  *
@@ -20,17 +23,30 @@ export async function loginEnvironment(
   try {
     // Without an input: a profile that asks something must not wait for an answer.
     const login = quoteAll(['bash', '-l', '-c', `printf '%s\\0' '${marker}'; exec env -0`]);
-    result = await getExecOutput('bash', ['--norc', '-c', `exec ${login} </dev/null`], {
-      env: start,
-      cwd: '/',
-      silent: true,
-      ignoreReturnCode: true,
-    });
+    result = await getExecOutput(
+      'bash',
+      [
+        '--norc',
+        '-c',
+        `${login} </dev/null & login=$!\n{ sleep ${timeLimit}; kill -KILL $login; } >/dev/null 2>&1 & watch=$!\nwait $login; status=$?\nkill $watch\nexit $status`,
+      ],
+      {
+        env: start,
+        cwd: '/',
+        silent: true,
+        ignoreReturnCode: true,
+      },
+    );
   } catch (error) {
     throw new HostError(`cannot start a login shell on this machine: ${(error as Error).message}`);
   }
   // A profile may print anything before.
   const [, output] = result.stdout.split(`${marker}\0`);
+  if (result.exitCode === 137) {
+    throw new HostError(
+      `a login shell on this machine did not start within ${timeLimit} s: look at its ~/.bash_profile or ~/.profile`,
+    );
+  }
   if (result.exitCode !== 0 || output === undefined) {
     throw new HostError(`a login shell on this machine fails (exit ${result.exitCode}): ${result.stderr.trim()}`);
   }

@@ -33,7 +33,7 @@ export async function collectResults(host: Host, plan: Plan, ending: Ending, spe
       scripts: scripts[step.index]!,
       outputs: id === '' || scheduler === undefined ? null : scheduler.outputs(step, id),
       dependsOn: step.dependsOn.map((index) => graph.steps[index]!.name),
-      errorTail: '',
+      errorTail: null,
     };
   });
   return {
@@ -57,7 +57,10 @@ async function withErrorTails(host: Host, studyPath: string, steps: readonly Ste
   // Reports without the steps' last words are better than none.
   const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));
   const texts = new Map(
-    failed.map((result, i) => [result, read[i] ? tailText(read[i], tails.lines, read[i].length === tails.bytes) : '']),
+    failed.map((result, i) => [
+      result,
+      read[i] ? tailText(read[i], tails.lines, read[i].length === tails.bytes) : null,
+    ]),
   );
-  return steps.map((result) => ({ ...result, errorTail: texts.get(result) ?? '' }));
+  return steps.map((result) => ({ ...result, errorTail: texts.get(result) ?? null }));
 }

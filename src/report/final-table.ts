@@ -17,7 +17,7 @@ export function outcomeLine({ name, status, started, ended, steps }: StudyResult
   const counts = countStates(steps.map(({ record }) => record.state));
   const parts = [...counts].map(([state, count]) => `${count} ${state.toLowerCase()}`);
   return oneLine(
-    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}, ${parts.join(', ')}`,
+    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}${parts.map((part) => `, ${part}`).join('')}`,
   );
 }
 

@@ -51,8 +51,9 @@ export class Progress {
   }
 
   /** That a local step was started is soon followed by how it ended; that a job waits in a queue may be all for hours. */
-  #isWorthTelling({ state, reason }: StepRecord, index: number): boolean {
-    if (state === 'PENDING') return reason !== '' || this.#graph.steps[index]!.scheduled;
+  #isWorthTelling({ state, jobs }: StepRecord, index: number): boolean {
+    // Between two attempts it is said why there is another.
+    if (state === 'PENDING') return (jobs.at(-1)?.ended ?? null) !== null || this.#graph.steps[index]!.scheduled;
     return state !== 'RUNNING' || this.#graph.steps[index]!.scheduled || this.#graph.steps.length <= burst / 2;
   }
 

@@ -28,8 +28,8 @@ export interface StepResult {
   readonly outputs: { readonly stdout: string; readonly stderr: string } | null;
   /** The names of the instances that it waited for. */
   readonly dependsOn: readonly string[];
-  /** The end of its stderr, if it failed; '' if there is none. */
-  readonly errorTail: string;
+  /** The end of its stderr, '' if there is none; null if it was not read: of very many not all are. */
+  readonly errorTail: string | null;
 }
 
 /** Why a step is in its state, with what the policy makes of it. */
@@ -42,4 +42,10 @@ export function failedItself({ record }: StepResult): boolean {
   return (
     (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && record.jobs.length > 0
   );
+}
+
+/** What a failed step said last, or why that is not shown. */
+export function lastWords({ errorTail }: StepResult): string {
+  if (errorTail === null) return 'its stderr was not read';
+  return errorTail === '' ? 'nothing on stderr' : errorTail;
 }

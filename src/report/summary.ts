@@ -1,7 +1,7 @@
 import { isFailure, type StudyStatus } from '../conductor/state.js';
 import { countStates, runTime } from './final-table.js';
 import { code, inline, markdownTable, preformatted } from './markdown.js';
-import { failedItself, reasonOf, type StepResult, type StudyResults } from './results.js';
+import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
 import { shortDuration } from './time.js';
 
 /** GitHub drops a summary over 1 MiB whole; the rest is left to what other steps of the job write. */
@@ -59,8 +59,9 @@ function failures({ steps }: StudyResults): string[] {
 
 function failure(result: StepResult): string {
   const { step, record, outputs, errorTail } = result;
+  const words = lastWords(result);
   const title = `<b>${inline(step.name)}</b> ${inline(reasonOf(record))}`;
-  const tail = errorTail ? preformatted(errorTail) : '<p>Nothing on stderr.</p>';
+  const tail = errorTail ? preformatted(errorTail) : `<p>${words[0]!.toUpperCase()}${words.slice(1)}.</p>`;
   const file = outputs === null ? '' : `<p>${code(outputs.stderr)}</p>`;
   return `<details><summary>${title} (line ${step.at.line})</summary>\n${file}${tail}\n</details>`;
 }

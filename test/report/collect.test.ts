@@ -47,14 +47,14 @@ describe('the results of a study', () => {
       ended: start + 1,
     });
     expect(steps.map(({ outputs, dependsOn, errorTail }) => ({ outputs, dependsOn, errorTail }))).toEqual([
-      { outputs: { stdout: 'good/good.17.out', stderr: 'good/good.17.err' }, dependsOn: [], errorTail: '' },
+      { outputs: { stdout: 'good/good.17.out', stderr: 'good/good.17.err' }, dependsOn: [], errorTail: null },
       {
         outputs: { stdout: 'bad/bad.17.out', stderr: 'bad/bad.17.err' },
         dependsOn: [],
         errorTail: lines.slice(60).join('\n'),
       },
-      { outputs: { stdout: 'mute/mute.17.out', stderr: 'mute/mute.17.err' }, dependsOn: [], errorTail: '' },
-      { outputs: null, dependsOn: ['good', 'bad'], errorTail: '' },
+      { outputs: { stdout: 'mute/mute.17.out', stderr: 'mute/mute.17.err' }, dependsOn: [], errorTail: null },
+      { outputs: null, dependsOn: ['good', 'bad'], errorTail: null },
     ]);
   });
 
@@ -63,13 +63,13 @@ describe('the results of a study', () => {
     const records = [recordOf({ state: 'DRYRUN' })];
     const ending = { status: 'DRYRUN', records, scheduler: undefined, started: start, ended: start } as const;
     const { steps } = await collectResults(plainHost(), plan, ending, 'a.yaml');
-    expect(steps[0]).toMatchObject({ outputs: null, errorTail: '' });
+    expect(steps[0]).toMatchObject({ outputs: null, errorTail: null });
   });
 
   it('come all the same when nothing can be read any more', async () => {
     const plan = planOf('/nowhere', [{ name: 'bad' }]);
     const ending = { status: 'FAILURE', records: [recordOf(failed)], scheduler, started: start, ended: start } as const;
     const { steps } = await collectResults(plainHost('exit 1'), plan, ending, 'a.yaml');
-    expect(steps[0]).toMatchObject({ errorTail: '' });
+    expect(steps[0]).toMatchObject({ errorTail: null });
   });
 });
