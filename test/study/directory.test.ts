@@ -5,7 +5,7 @@ import { type Brief, validSpec } from '../support/plan.js';
 const directory = (brief: Partial<Brief>, rules: { outputPath?: string; suffix?: string } = {}) =>
   studyDirectory(validSpec({ steps: [{ name: 'a' }], ...brief }), {
     outputPath: '',
-    root: '/root/dir',
+    root: '/base/dir',
     home: '/home/me',
     suffix: '20260131-235900',
     ...rules,
@@ -14,11 +14,11 @@ const directory = (brief: Partial<Brief>, rules: { outputPath?: string; suffix?:
 describe('the study directory', () => {
   it.each([
     ['/out', '/out'],
-    ['out/x', '/root/dir/out/x'],
-    ['../x/', '/root/x'],
+    ['out/x', '/base/dir/out/x'],
+    ['../x/', '/base/x'],
     ['~/x', '/home/me/x'],
     ['~', '/home/me'],
-    ['~me/x', '/root/dir/~me/x'],
+    ['~me/x', '/base/dir/~me/x'],
     ['/a $(V)', '/a $(V)'],
   ])('is output-path exactly: %s is %s', (outputPath, expected) =>
     expect(directory({ name: 'demo', variables: { OUTPUT_PATH: '/elsewhere' } }, { outputPath })).toBe(expected),
@@ -27,19 +27,19 @@ describe('the study directory', () => {
   it.each([
     ['/scratch/me', '/scratch/me/demo_20260131-235900'],
     ['/scratch/me/', '/scratch/me/demo_20260131-235900'],
-    ['./out', '/root/dir/out/demo_20260131-235900'],
+    ['./out', '/base/dir/out/demo_20260131-235900'],
     ['~/out', '/home/me/out/demo_20260131-235900'],
     ['~', '/home/me/demo_20260131-235900'],
     ['/', '/demo_20260131-235900'],
-    [5, '/root/dir/5/demo_20260131-235900'],
+    [5, '/base/dir/5/demo_20260131-235900'],
     // Maestro substitutes nothing here.
-    ['$(SPECROOT)/$HOME', '/root/dir/$(SPECROOT)/$HOME/demo_20260131-235900'],
+    ['$(SPECROOT)/$HOME', '/base/dir/$(SPECROOT)/$HOME/demo_20260131-235900'],
   ])('is below the OUTPUT_PATH of the spec: %s', (path, expected) =>
     expect(directory({ variables: { V: 1, OUTPUT_PATH: path } })).toBe(expected),
   );
 
   it('is below the root when the spec says nothing', () =>
-    expect(directory({})).toBe('/root/dir/demo_20260131-235900'));
+    expect(directory({})).toBe('/base/dir/demo_20260131-235900'));
 
   it('is below an OUTPUT_PATH among the labels too', () =>
     expect(directory({ labels: { OUTPUT_PATH: '/scratch' } })).toBe('/scratch/demo_20260131-235900'));
@@ -49,9 +49,9 @@ describe('the study directory', () => {
     ['a/b: "c"', 'ab_c'],
     ['é', ''],
     ['../..', '....'],
-  ])('is named safely: %j', (name, safe) => expect(directory({ name })).toBe(`/root/dir/${safe}_20260131-235900`));
+  ])('is named safely: %j', (name, safe) => expect(directory({ name })).toBe(`/base/dir/${safe}_20260131-235900`));
 
-  it('ends in what is asked for', () => expect(directory({}, { suffix: 'key 1/2' })).toBe('/root/dir/demo_key_12'));
+  it('ends in what is asked for', () => expect(directory({}, { suffix: 'key 1/2' })).toBe('/base/dir/demo_key_12'));
 });
 
 it('the time stamp is the local time to the second', () => {
