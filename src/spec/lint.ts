@@ -1,6 +1,5 @@
 import { closest } from './closest.js';
-import type { Problem } from './problem.js';
-import type { Position } from './source.js';
+import { type Problem, warning } from './problem.js';
 import { itemsOf, mappingOf } from './yaml/access.js';
 import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml.js';
 
@@ -32,10 +31,6 @@ export function lintSpec(root: MappingNode): Problem[] {
     ...itemsOf(root, 'study').flatMap(lintStep),
     ...numbersInDisguise(root),
   ];
-}
-
-function warning(at: Position, message: string, hint?: string): Problem {
-  return { severity: 'warning', at, message, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** @param told keys that are spoken of elsewhere */

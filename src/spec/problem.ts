@@ -10,6 +10,16 @@ export interface Problem {
   readonly hint?: string;
 }
 
+/** A problem; without the key `hint` if there is none. */
+export function problemOf(severity: Problem['severity'], at: Position, message: string, hint?: string): Problem {
+  return hint === undefined ? { severity, at, message } : { severity, at, message, hint };
+}
+
+/** Something that is probably wrong. */
+export function warning(at: Position, message: string, hint?: string): Problem {
+  return problemOf('warning', at, message, hint);
+}
+
 /** `FILE:LINE:COLUMN: message (hint)`, the form that editors and terminals make clickable. */
 export function formatProblem(problem: Problem): string {
   const { file, line, column } = problem.at;

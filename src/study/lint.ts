@@ -1,4 +1,4 @@
-import type { Problem } from '../spec/problem.js';
+import { type Problem, warning } from '../spec/problem.js';
 import type { Position } from '../spec/source.js';
 import type { Spec, Step } from '../spec/spec.js';
 import type { AppliedStep } from './check.js';
@@ -9,10 +9,6 @@ import { type Parameter, textsOf } from './parameters.js';
  * What Maestro lets pass without a word and is probably not what was meant, as far as only expansion shows it. All
  * warnings, each once a step.
  */
-
-function warning(at: Position, message: string, hint?: string): Problem {
-  return { severity: 'warning', at, message, ...(hint === undefined ? {} : { hint }) };
-}
 
 /** Parameters that no step uses, and those that a name of the environment hides. */
 export function lintParameters(spec: Spec, parameters: readonly Parameter[], used: ReadonlySet<Parameter>): Problem[] {

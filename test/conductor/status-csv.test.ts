@@ -1,25 +1,14 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StudyMachine } from '../../src/conductor/machine.js';
-import type { StepRecord } from '../../src/conductor/state.js';
+import { newRecord, type StepRecord } from '../../src/conductor/state.js';
 import { statusCsv, statusOrder } from '../../src/conductor/status-csv.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 const header =
   'Step Name,Job ID,Workspace,State,Run Time,Elapsed Time,Start Time,Submit Time,End Time,Number Restarts,Params';
 
-const untouched: StepRecord = {
-  state: 'INITIALIZED',
-  reason: '',
-  exitCode: null,
-  signal: null,
-  restarts: 0,
-  jobs: [],
-  submitted: null,
-  started: null,
-  ended: null,
-  tolerated: false,
-};
+const untouched = newRecord();
 
 function jobWith(id: string): StepRecord['jobs'][number] {
   return { attempt: 1, script: 'main', id, submitted: 0, started: null, ended: null, result: null };

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { StepRecord, StepState } from '../../src/conductor/state.js';
+import { newRecord, type StepState } from '../../src/conductor/state.js';
 import { StatusFile } from '../../src/conductor/status-file.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
@@ -13,20 +13,7 @@ function study(steps: number, host = new WatchedHost(), directory = temporaryDir
   const clock = new VirtualClock(1_000_000);
   const shapes = Array.from({ length: steps }, (_, i): Shape => ({ name: `s${i}` }));
   const file = new StatusFile(host, directory, graphOf(shapes), clock);
-  const records = shapes.map(
-    (): StepRecord => ({
-      state: 'INITIALIZED',
-      reason: '',
-      exitCode: null,
-      signal: null,
-      restarts: 0,
-      jobs: [],
-      submitted: null,
-      started: null,
-      ended: null,
-      tolerated: false,
-    }),
-  );
+  const records = shapes.map(() => newRecord());
   const change = (state: StepState) => {
     records[0]!.state = state;
     file.changed(records);

@@ -1,4 +1,4 @@
-import type { StepRecord, StudyStatus } from '../../src/conductor/state.js';
+import { newRecord, type StepRecord, type StudyStatus } from '../../src/conductor/state.js';
 import type { StepResult, StudyResults } from '../../src/report/results.js';
 import { graphOf, type Shape, scriptsOf } from './graphs.js';
 
@@ -13,19 +13,7 @@ export interface Told extends Shape {
 export const start = Date.UTC(2026, 0, 31, 22, 59, 58, 125);
 
 export function recordOf(record: Partial<StepRecord> = {}): StepRecord {
-  return {
-    state: 'INITIALIZED',
-    reason: '',
-    exitCode: null,
-    signal: null,
-    restarts: 0,
-    jobs: [],
-    submitted: null,
-    started: null,
-    ended: null,
-    tolerated: false,
-    ...record,
-  };
+  return { ...newRecord(), ...record };
 }
 
 /** A step that ran once, for so many milliseconds from the study's start. */

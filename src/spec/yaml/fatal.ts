@@ -1,4 +1,4 @@
-import type { Problem } from '../problem.js';
+import { type Problem, problemOf } from '../problem.js';
 import type { Position } from '../source.js';
 
 /** Ends the reading: nothing after it could be trusted. */
@@ -9,10 +9,6 @@ export class Fatal extends Error {
     super(message);
     this.problem = problemOf('error', at, message, hint);
   }
-}
-
-export function problemOf(severity: Problem['severity'], at: Position, message: string, hint?: string): Problem {
-  return hint === undefined ? { severity, at, message } : { severity, at, message, hint };
 }
 
 /** Enough of a text to know it by. */
