@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Clock, systemClock } from './conductor/clock.js';
+import { type Clock, systemClock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Policy } from './conductor/policy.js';
 import { newRecord, studyStatus } from './conductor/state.js';

@@ -1,7 +1,7 @@
 import type { Job, JobListener, Scheduler } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph } from '../study/graph.js';
-import type { Clock } from './clock.js';
+import type { Clock } from '../clock.js';
 import type { Command, StudyEvent } from './events.js';
 import { StudyMachine, type Transition } from './machine.js';
 import { backOff, type Policy } from './policy.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../conductor/clock.js';
+import type { Clock } from '../clock.js';
 import type { StudyMachine } from '../conductor/machine.js';
 import { isFailure, isOver, type StepRecord, type StepState } from '../conductor/state.js';
 import type { StepGraph } from '../study/graph.js';

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Clock } from '../conductor/clock.js';
+import type { Clock } from '../clock.js';
 import { collectText, mustRun } from '../hosts/commands.js';
 import { type Exit, type Host, HostError } from '../hosts/host.js';
 import { quote } from '../quote.js';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/conductor/clock.js';
+import { systemClock } from '../../src/clock.js';
 import { conduct } from '../../src/conductor/conductor.js';
 import { checkPaths } from '../../src/conductor/dependencies.js';
 import { StudyMachine } from '../../src/conductor/machine.js';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/conductor/clock.js';
+import { systemClock } from '../../src/clock.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/conductor/clock.js';
+import type { Clock } from '../../src/clock.js';
 import type { Job, JobListener, JobOutcome, JobResult, Outputs, Scheduler } from '../../src/schedulers/scheduler.js';
 import type { StepInstance } from '../../src/study/graph.js';
 

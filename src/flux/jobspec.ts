@@ -1,0 +1,121 @@
+/** A job to be submitted; what flux-core's `Jobspec.from_command` and `from_nest_command` take. */
+export interface JobRequest {
+  /** The words to run, on each task, or as the initial program of a nested instance. */
+  readonly command: readonly string[];
+  /** Goes before all else that the job runs: it gets the rest as its arguments. */
+  readonly prefix: readonly string[];
+  /** Run the command under a Flux instance of the job's own. */
+  readonly nested: boolean;
+  /** Undefined: wherever there is room. */
+  readonly nodes: number | undefined;
+  /** Tasks; of a nested job the slots of its instance. */
+  readonly procs: number;
+  readonly coresPerTask: number;
+  readonly gpusPerTask: number;
+  /** Whole nodes to itself; needs `nodes`. */
+  readonly exclusive: boolean;
+  /** Seconds; 0: no limit. */
+  readonly duration: number;
+  readonly name: string;
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly queue: string | undefined;
+  readonly bank: string | undefined;
+  /** Paths, relative to `cwd`; `{{id}}` becomes the job's id. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Goes to `attributes.user`, for whoever lists jobs. */
+  readonly user: Readonly<Record<string, unknown>>;
+  /** `--setattr`: dotted paths below `attributes.system`, unless they begin with `user.`, `system.` or `attributes.`. */
+  readonly attributes: readonly Assignment[];
+  /** `--setopt`: dotted paths below the shell's options. */
+  readonly shellOptions: readonly Assignment[];
+  /** `--conf`: the configuration of a nested instance; undefined: the default one. */
+  readonly conf: unknown;
+}
+
+export type Assignment = readonly [path: string, value: unknown];
+
+type Tree = Record<string, unknown>;
+
+/** A jobspec of version 1 (RFC 25). */
+export interface Jobspec {
+  readonly resources: readonly Tree[];
+  readonly tasks: readonly Tree[];
+  readonly attributes: Tree;
+  readonly version: 1;
+}
+
+/** The request as a jobspec, key by key as flux-core 0.88 makes it (recorded from it). */
+export function jobspecOf(request: JobRequest): Jobspec {
+  const { resources, count } = layout(request);
+  const broker = ['flux', 'broker', ...(request.conf === undefined ? [] : ['-c{{tmpdir}}/conf.json'])];
+  const attributes: Tree = { system: { duration: 0, environment: { ...request.environment } } };
+  const set = ([path, value]: Assignment) => assign({ attributes }, attributePath(path), value);
+  const setOption = ([path, value]: Assignment) => set([`system.shell.options.${path}`, value]);
+  if (request.queue !== undefined) set(['system.queue', request.queue]);
+  if (request.bank !== undefined) set(['system.bank', request.bank]);
+  if (request.nested) {
+    setOption(['per-resource.type', 'node']);
+    setOption(['mpi', 'none']);
+    setOption(['exit-timeout', 'none']);
+    if (request.conf !== undefined) {
+      assign(attributes, ['system', 'files'], { 'conf.json': { mode: 0o100600, data: request.conf } });
+    }
+  }
+  set(['system.job.name', request.name]);
+  set(['system.cwd', request.cwd]);
+  request.attributes.forEach(set);
+  request.shellOptions.forEach(setOption);
+  if (request.duration > 0) set(['system.duration', request.duration]);
+  setOption(['output.stdout', { type: 'file', path: request.stdout }]);
+  setOption(['output.stderr', { type: 'file', path: request.stderr }]);
+  for (const [key, value] of Object.entries(request.user)) assign(attributes, ['user', key], value);
+  const command = [...request.prefix, ...(request.nested ? broker : []), ...request.command];
+  return { resources, tasks: [{ command, slot: 'task', count }], attributes, version: 1 };
+}
+
+/** Slots of cores and GPUs; on each of so many nodes, if a number of nodes is asked for. */
+function layout(request: JobRequest): { resources: Tree[]; count: Tree } {
+  const { nodes, procs, coresPerTask, gpusPerTask, exclusive } = request;
+  const parts: Tree[] = [{ type: 'core', count: coresPerTask }];
+  if (gpusPerTask > 0) parts.push({ type: 'gpu', count: gpusPerTask });
+  const slot = (count: number): Tree => ({ type: 'slot', count, with: parts, label: 'task' });
+  if (nodes === undefined) return { resources: [slot(procs)], count: { per_slot: 1 } };
+  return {
+    resources: [
+      { type: 'node', count: nodes, ...(exclusive ? { exclusive } : {}), with: [slot(Math.ceil(procs / nodes))] },
+    ],
+    // Tasks that cannot be spread evenly leave slots empty.
+    count: procs % nodes === 0 ? { per_slot: 1 } : { total: procs },
+  };
+}
+
+function attributePath(path: string): string[] {
+  const full = path.startsWith('attributes.')
+    ? path
+    : path.startsWith('user.') || path.startsWith('system.')
+      ? `attributes.${path}`
+      : `attributes.system.${path}`;
+  return full.split('.');
+}
+
+/** Makes the levels on the way, in place of whatever else is there. */
+function assign(tree: Tree, path: readonly string[], value: unknown): void {
+  let level = tree;
+  for (const key of path.slice(0, -1)) {
+    const next = Object.hasOwn(level, key) ? level[key] : undefined;
+    if (typeof next === 'object' && next !== null && !Array.isArray(next)) level = next as Tree;
+    else {
+      const made: Tree = {};
+      define(level, key, made);
+      level = made;
+    }
+  }
+  define(level, path.at(-1)!, value);
+}
+
+/** As an own key, whatever it is called: `__proto__` is one like any other. */
+function define(tree: Tree, key: string, value: unknown): void {
+  Object.defineProperty(tree, key, { value, enumerable: true, configurable: true, writable: true });
+}

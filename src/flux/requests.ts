@@ -1,0 +1,129 @@
+import { FluxError } from './errors.js';
+import { EventlogError, type FluxEvent, parseEvents } from './eventlog.js';
+import type { Handle } from './handle.js';
+import { type JobId, toJobId } from './job-id.js';
+import { property } from './json.js';
+
+/** The requests that a conductor makes of a broker, with types. Each throws what `Handle.rpc` throws. */
+
+/** The broker answered, but not what its protocol says. */
+export class AnswerError extends Error {
+  constructor(topic: string, answer: unknown) {
+    super(`the broker's answer to ${topic} is not understood: ${String(JSON.stringify(answer)).slice(0, 200)}`);
+    this.name = 'AnswerError';
+  }
+}
+
+/** An attribute of the broker: `version`, `size`, `security.owner`. */
+export async function getAttribute(handle: Handle, name: string): Promise<string> {
+  const answer = await handle.rpc('attr.get', { name });
+  const value = property(answer, 'value');
+  if (typeof value !== 'string') throw new AnswerError('attr.get', answer);
+  return value;
+}
+
+/** The names of the broker's queues; none if it has only the anonymous one. */
+export async function getQueues(handle: Handle): Promise<string[]> {
+  const queues = property(await handle.rpc('config.get'), 'queues');
+  return typeof queues === 'object' && queues !== null ? Object.keys(queues) : [];
+}
+
+/** What an instance offers. Brokers before 0.61 have no such service: they answer ENOSYS. */
+export interface Resources {
+  /** Seconds since the epoch at which the instance ends; 0: never. */
+  readonly expiration: number;
+}
+
+/** @param timeout milliseconds */
+export async function getResources(handle: Handle, timeout: number): Promise<Resources> {
+  const answer = await handle.rpc('resource.sched-status', undefined, { rank: 0, timeout });
+  const expiration = property(property(property(answer, 'all'), 'execution'), 'expiration');
+  return { expiration: typeof expiration === 'number' ? expiration : 0 };
+}
+
+/** The state of the broker's own state machine: `run`, and anything after it while the instance is ending. */
+export async function getInstanceState(handle: Handle, timeout: number): Promise<string> {
+  const answer = await handle.rpc('state-machine.get', undefined, { timeout });
+  const state = property(answer, 'state');
+  if (typeof state !== 'string') throw new AnswerError('state-machine.get', answer);
+  return state;
+}
+
+/**
+ * Tells when an instance leaves the state that it is in, before its jobs are told to end. For its owner only: others get
+ * EPERM.
+ */
+export function watchInstance(
+  handle: Handle,
+  onLeft: () => void,
+  onEnd: (error: Error | undefined) => void,
+): () => void {
+  // States are numbers that differ between versions: whichever comes first is the present one.
+  let first: unknown;
+  return handle.stream(
+    'state-machine.monitor',
+    { final: 99 },
+    {
+      onResponse: (answer) => {
+        const state = property(answer, 'state');
+        if (first === undefined) first = state;
+        else if (state !== first) onLeft();
+      },
+      onEnd,
+    },
+  );
+}
+
+/** @param signed the jobspec as `signNone` or a signing helper makes it; `urgency` from 0 (held) to 31 */
+export async function submitJob(handle: Handle, signed: string, urgency: number): Promise<JobId> {
+  // Before 0.22 urgency was called priority; every version takes both. What is slow here is the broker's validation of
+  // all jobs that came before.
+  const answer = await handle.rpc(
+    'job-ingest.submit',
+    { J: signed, urgency, priority: urgency, flags: 0 },
+    { timeout: 300_000 },
+  );
+  const id = toJobId(property(answer, 'id'));
+  if (id === undefined) throw new AnswerError('job-ingest.submit', answer);
+  return id;
+}
+
+export interface EventlogListener {
+  readonly onEvents: (events: readonly FluxEvent[]) => void;
+  /** The log is complete (undefined), or cannot be watched on: FluxError, EventlogError, ConnectionError. */
+  readonly onEnd: (error: Error | undefined) => void;
+}
+
+/** Tells a job's eventlog from its first entry on, as it is written. The result ends that. */
+export function watchEventlog(handle: Handle, id: JobId, listener: EventlogListener): () => void {
+  const topic = 'job-info.eventlog-watch';
+  const stop = handle.stream(
+    topic,
+    { id, path: 'eventlog', flags: 0 },
+    {
+      onResponse: (answer) => {
+        const text = property(answer, 'event');
+        try {
+          if (typeof text !== 'string') throw new AnswerError(topic, answer);
+          listener.onEvents(parseEvents(text));
+        } catch (error) {
+          if (!(error instanceof AnswerError || error instanceof EventlogError)) throw error;
+          stop();
+          listener.onEnd(error);
+        }
+      },
+      onEnd: listener.onEnd,
+    },
+    `${topic}-cancel`,
+  );
+  return stop;
+}
+
+/** Asks for a job's end. That there is no such job, or that it is over, is no error. */
+export async function cancelJob(handle: Handle, id: JobId, note: string): Promise<void> {
+  try {
+    await handle.rpc('job-manager.raise', { id, type: 'cancel', severity: 0, note });
+  } catch (error) {
+    if (!(error instanceof FluxError) || !/unknown job id|inactive/.test(error.message)) throw error;
+  }
+}
