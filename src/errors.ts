@@ -1,3 +1,4 @@
+import { BrokerError } from './broker/errors.js';
 import { HostError } from './hosts/host.js';
 import { InputError } from './inputs.js';
 import { PgenError } from './pgen/pgen.js';
@@ -6,7 +7,7 @@ import { SpecError } from './spec/problem.js';
 /** An error as a person is to see it: what was wrong for those that say it, else that the fault is ours. Never a stack. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if ([SpecError, InputError, HostError, PgenError].some((kind) => error instanceof kind)) return message;
+  if ([SpecError, InputError, HostError, PgenError, BrokerError].some((kind) => error instanceof kind)) return message;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   // What the operating system says of this machine's files is for the user to mend.
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return message;

@@ -105,6 +105,11 @@ export const inputsSchema = z.object({
     .describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
   setup: text().prefault('').describe('Shell lines before every command (`module load flux`).'),
   env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
+  flux: text()
+    .prefault('auto')
+    .describe(
+      'Which Flux broker runs the jobs: `auto` (the one that the spec names, else the instance around us, else the system instance), `system`, a Flux job id or path, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` with the address in it, `local://...` or `ssh://...`. It must be on this machine.',
+    ),
   annotations: choice('commands', 'none')
     .prefault('commands')
     .describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
@@ -128,6 +133,7 @@ const repeatable: ReadonlySet<string> = new Set<InputName>(['pargs', 'env', 'all
 export const outputs = {
   status: 'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN.',
   'study-path': 'The study directory.',
+  'flux-uri': 'The Flux broker that ran the jobs; empty if none did.',
   'steps-total': 'How many step instances the study has.',
   'steps-finished': 'How many of them finished.',
   'steps-failed': 'How many of them failed, or could not run because another did.',

@@ -1,6 +1,7 @@
 import { commandLine } from './command-line.js';
 import { describeError } from './errors.js';
 import { inert } from './report/plain-text.js';
+import { Signalled } from './surroundings.js';
 
 /**
  * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here are the
@@ -14,7 +15,7 @@ async function main(): Promise<number> {
   let signals = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      cancel.abort(`cancelled by ${signal}`);
+      cancel.abort(new Signalled(signal));
       if (++signals > 2 && process.stdin.isTTY) process.exit(130);
     });
   }

@@ -87,31 +87,31 @@ function placesIn({ specPath, workingDirectory }: StudyContext, studyPath: strin
  * Reads and plans a study that is to be staged, in a directory that is made for it. What can be found wrong before that is
  * made, is. Warnings are told.
  *
- * @param refuse says what is wrong with a plan besides, by throwing
- * @throws SpecError, PgenError, HostError
+ * @param check says what is wrong with a plan besides, by throwing
+ * @throws SpecError, PgenError, HostError, and what `check` throws
  */
 export async function prepare(
   context: StudyContext,
   directory: (spec: Spec) => WantedDirectory,
-  refuse: (plan: Plan) => void,
+  check: (plan: Plan) => Promise<void>,
 ): Promise<Plan> {
   const { host, log } = context;
   const read = readStudy(context);
   const wanted = directory(read.spec);
   const missing = await missingPaths(context, read.spec);
-  const plan = (studyPath: string, parameters?: readonly Parameter[]) => {
+  const plan = async (studyPath: string, parameters?: readonly Parameter[]) => {
     const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
-    refuse(planned.plan);
     if (missing.some(({ severity }) => severity === 'error')) throw new SpecError(planned.warnings);
+    await check(planned.plan);
     return planned;
   };
   // A generator needs the directory; without one all is planned first, and again only if the directory is another.
-  const first = context.pgen === undefined ? plan(wanted.path) : undefined;
+  const first = context.pgen === undefined ? await plan(wanted.path) : undefined;
   const studyPath = await claimDirectory(host, wanted);
   const planned =
     first !== undefined && studyPath === wanted.path
       ? first
-      : plan(studyPath, await generate(context, read, studyPath));
+      : await plan(studyPath, await generate(context, read, studyPath));
   for (const warning of planned.warnings) log.problem(warning);
   return planned.plan;
 }

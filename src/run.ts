@@ -1,27 +1,22 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Clock, systemClock } from './clock.js';
-import { conduct } from './conductor/conductor.js';
-import type { Policy } from './conductor/policy.js';
-import { newRecord, studyStatus } from './conductor/state.js';
+import { newRecord } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
-import { StatusFile } from './conductor/status-file.js';
+import { drive, type Ran } from './drive.js';
 import { describeError } from './errors.js';
-import { matchAny } from './globs.js';
+import { FluxBatch } from './flux-batch.js';
 import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
-import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';
 import { prepare, type StudyContext } from './prepare.js';
-import { collectResults, type Ending } from './report/collect.js';
+import { collectResults } from './report/collect.js';
 import { finalTable } from './report/final-table.js';
 import { KeptLog } from './report/kept-log.js';
 import type { Log } from './report/log.js';
-import { Progress } from './report/progress.js';
 import { reportJson } from './report/report-json.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
-import { LocalScheduler } from './schedulers/local.js';
 import { SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { clone, logPath, stage, type WantedDirectory } from './stage.js';
@@ -41,8 +36,6 @@ export interface RunOutcome {
   readonly summary: string;
 }
 
-type Ran = Pick<Ending, 'status' | 'records' | 'scheduler'>;
-
 /**
  * Runs a study, from its text to its reports.
  *
@@ -55,15 +48,30 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const started = clock.now();
 
   log.phase(`Read ${inputs.spec}`);
-  const plan = await prepare({ ...context, log }, context.directory, inputs['dry-run'] ? () => {} : refuseUnrunnable);
+  let flux: FluxBatch | undefined;
+  const check = async (candidate: Plan) => {
+    if (inputs['dry-run']) return;
+    refuseUnrunnable(candidate);
+    if (!isFluxStudy(candidate)) return;
+    flux ??= await FluxBatch.open({ host, clock, log }, inputs.flux, candidate.spec.batch, inputs.env);
+    flux.check(candidate);
+  };
+  let plan: Plan;
+  try {
+    plan = await prepare({ ...context, log }, context.directory, check);
+  } catch (error) {
+    flux?.close();
+    throw error;
+  }
   log.info(describe(plan));
   try {
-    return await stageAndRun(context, plan, log, clock, started);
+    return await stageAndRun({ ...context, log }, plan, flux, clock, started);
   } catch (error) {
     // Whoever looks into the study directory later finds there why nothing more is in it.
     log.note(`error: ${describeError(error)}`);
     throw error;
   } finally {
+    flux?.close();
     await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
   }
 }
@@ -71,11 +79,11 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 async function stageAndRun(
   context: RunContext,
   plan: Plan,
-  log: Log,
+  flux: FluxBatch | undefined,
   clock: Clock,
   started: number,
 ): Promise<RunOutcome> {
-  const { inputs, host, text, specPath, cancel } = context;
+  const { inputs, host, log, text, specPath, cancel } = context;
   const { studyPath } = plan.places;
 
   log.phase('Stage');
@@ -85,7 +93,7 @@ async function stageAndRun(
   if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
 
   log.phase('Run');
-  const ran = inputs['dry-run'] ? await dryRun(host, plan, clock) : await runSteps(context, plan, log, clock);
+  const ran = inputs['dry-run'] ? await dryRun(host, plan, clock) : await drive(context, plan, flux, clock);
 
   log.phase('Report');
   const results = await collectResults(host, plan, { ...ran, started, ended: clock.now() }, inputs.spec);
@@ -101,9 +109,13 @@ async function stageAndRun(
   return { results, reportPath, summary };
 }
 
+function isFluxStudy({ spec, graph }: Plan): boolean {
+  return spec.batch.type === 'flux' && graph.steps.some(({ scheduled }) => scheduled);
+}
+
 function refuseUnrunnable({ spec, graph }: Plan): void {
   const step = graph.steps.find(({ scheduled }) => scheduled);
-  if (step === undefined) return;
+  if (step === undefined || spec.batch.type === 'flux') return;
   throw new SpecError([
     {
       severity: 'error',
@@ -123,47 +135,7 @@ function describe({ spec, graph }: Plan): string {
 async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promise<Ran> {
   const records = graph.steps.map(() => newRecord('DRYRUN'));
   await replaceFile(host, `${places.studyPath}/status.csv`, statusCsv(graph, records, statusOrder(graph), clock.now()));
-  return { records, status: 'DRYRUN', scheduler: undefined };
-}
-
-async function runSteps({ host, inputs, cancel }: RunContext, plan: Plan, log: Log, clock: Clock): Promise<Ran> {
-  const { graph, scripts, places } = plan;
-  const progress = new Progress(log, graph, clock);
-  const statusFile = new StatusFile(host, places.studyPath, graph, clock);
-  let local!: LocalScheduler;
-  const conducted = conduct({
-    graph,
-    scripts,
-    policy: policyOf(inputs),
-    clock,
-    cancel,
-    schedulers: (listener) => {
-      local = new LocalScheduler(host, places.studyPath, inputs.env, clock, listener);
-      return { local, batch: undefined };
-    },
-    onChange: (changedMachine, changed) => {
-      statusFile.changed(changedMachine.steps);
-      progress.onChange(changedMachine, changed);
-    },
-  });
-  // Told and written even if the conductor fails.
-  const machine = await conducted.finally(async () => {
-    progress.end();
-    await statusFile.end();
-  });
-  if (statusFile.failure !== undefined) log.warning(statusFile.failure);
-  return { records: machine.steps, status: studyStatus(machine.steps), scheduler: local };
-}
-
-function policyOf(inputs: Inputs): Policy {
-  const allowed = matchAny(inputs['allow-failure']);
-  return {
-    throttle: inputs.throttle,
-    localJobs: inputs['local-jobs'],
-    submissionAttempts: inputs['submission-attempts'],
-    restartLimit: inputs['restart-limit'],
-    allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
-  };
+  return { records, status: 'DRYRUN', interruption: '', schedulerOf: () => undefined, fluxUri: null };
 }
 
 /** Writes files of this machine. That they cannot be written must not hide how the study ended: returns why instead. */

@@ -5,6 +5,19 @@ import type { Pgen } from './pgen/pgen.js';
 import type { Overlays } from './spec/overlay.js';
 import { Source } from './spec/source.js';
 
+/** Why a study is cancelled if this process was told to end. */
+export class Signalled {
+  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+  constructor(signal: Signalled['signal']) {
+    this.signal = signal;
+  }
+
+  toString(): string {
+    return `cancelled by ${this.signal}`;
+  }
+}
+
 /** What the process was started with and in. */
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -1,11 +1,11 @@
-import type { Job, JobListener, Scheduler } from '../schedulers/scheduler.js';
+import type { Clock } from '../clock.js';
+import { Queue } from '../queue.js';
+import type { Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph } from '../study/graph.js';
-import type { Clock } from '../clock.js';
 import type { Command, StudyEvent } from './events.js';
 import { StudyMachine, type Transition } from './machine.js';
 import { backOff, type Policy } from './policy.js';
-import { Queue } from './queue.js';
 
 export interface ConductorOptions {
   readonly graph: StepGraph;
@@ -13,16 +13,21 @@ export interface ConductorOptions {
   readonly policy: Policy;
   readonly clock: Clock;
   /** Makes the scheduler of each kind of step; events go to the listener. `batch` is undefined in a study without one. */
-  readonly schedulers: (listener: JobListener) => { readonly local: Scheduler; readonly batch: Scheduler | undefined };
+  readonly schedulers: (listener: SchedulerListener) => {
+    readonly local: Scheduler;
+    readonly batch: Scheduler | undefined;
+  };
   /** Cancels the study when aborted; the reason, a text, is what the steps' records say. */
   readonly cancel?: AbortSignal;
+  /** Stops driving the study when aborted, for that reason: all jobs are left as they are. */
+  readonly interrupt?: AbortSignal;
   /** Called after each event that changed a step's state. */
   readonly onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
 }
 
 /**
  * Runs a study to its end: gives the machine the events of its schedulers and timers, and carries out its commands.
- * The result is the machine, all of whose steps are over.
+ * The result is the machine, all of whose steps are over, but for an interruption.
  */
 export function conduct(options: ConductorOptions): Promise<StudyMachine> {
   return new Promise((resolve, reject) => new Conductor(options, resolve).begin(reject));
@@ -50,9 +55,16 @@ class Conductor {
     this.#post({ type: 'cancel', at: clock.now(), reason: String(cancel!.reason) });
   };
 
+  readonly #onInterrupt = () => {
+    const { interrupt, clock } = this.#options;
+    this.#post({ type: 'interrupt', at: clock.now(), reason: String(interrupt!.reason), alsoLocal: true });
+  };
+
   begin(reject: (error: unknown) => void): void {
     this.#reject = reject;
-    const { cancel, clock } = this.#options;
+    const { cancel, interrupt, clock } = this.#options;
+    if (interrupt?.aborted) this.#onInterrupt();
+    else interrupt?.addEventListener('abort', this.#onInterrupt, { once: true });
     if (cancel?.aborted) this.#onCancel();
     else cancel?.addEventListener('abort', this.#onCancel, { once: true });
     this.#post({ type: 'begin', at: clock.now() });
@@ -79,6 +91,7 @@ class Conductor {
   #stop(): void {
     for (const stop of this.#timers) stop();
     this.#options.cancel?.removeEventListener('abort', this.#onCancel);
+    this.#options.interrupt?.removeEventListener('abort', this.#onInterrupt);
   }
 
   /** A fault of ours: nothing more is submitted (it stays busy, so that events are not looked at), what runs is ended. */

@@ -1,8 +1,9 @@
-import type { JobEvent } from '../schedulers/scheduler.js';
+import type { InterruptEvent, JobEvent } from '../schedulers/scheduler.js';
 
 /** Everything that can change a study. */
 export type StudyEvent =
   | JobEvent
+  | InterruptEvent
   | { readonly type: 'begin'; readonly at: number }
   /** The wait before another attempt is over. */
   | { readonly type: 'wake'; readonly step: number; readonly at: number }

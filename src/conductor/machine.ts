@@ -1,8 +1,8 @@
+import { Queue } from '../queue.js';
 import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
 import { dependentsOf, type StepGraph } from '../study/graph.js';
 import type { Command, StudyEvent } from './events.js';
 import { nodeFailureLimit, type Policy } from './policy.js';
-import { Queue } from './queue.js';
 import { isOver, type JobRecord, newRecord, type StepRecord, type StepState } from './state.js';
 
 export interface Transition {
@@ -38,6 +38,9 @@ export class StudyMachine {
   #unfinished: number;
   #hasBegun = false;
   #cancelReason: string | undefined;
+  #interruption: string | undefined;
+  /** Whether local steps are waited for after an interruption. */
+  #awaitsLocal = true;
   #commands: Command[] = [];
   #changed: number[] = [];
 
@@ -54,9 +57,14 @@ export class StudyMachine {
     this.steps = steps.map(() => newRecord());
   }
 
-  /** Whether every step is in its final state. */
+  /** Whether nothing more will happen: every step is in its final state, or what is not cannot get there any more. */
   get isOver(): boolean {
-    return this.#unfinished === 0;
+    return this.#unfinished === 0 || (this.#interruption !== undefined && this.#awaited() === 0);
+  }
+
+  /** Why the study stops before its end; undefined if it does not. */
+  get interruption(): string | undefined {
+    return this.#interruption;
   }
 
   /** How many steps are not in their final state. */
@@ -86,6 +94,9 @@ export class StudyMachine {
       case 'cancel':
         this.#cancel(event.reason, event.at);
         break;
+      case 'interrupt':
+        this.#interrupt(event.reason, event.alsoLocal === true);
+        break;
       default:
         this.#handleJob(event);
     }
@@ -97,9 +108,16 @@ export class StudyMachine {
     const record = this.steps[event.step];
     const job = record?.jobs.at(-1);
     if (record === undefined || job === undefined || job.attempt !== event.attempt || job.ended !== null) return;
+    if (this.#interruption !== undefined && !(this.#isLocal(event.step) && this.#awaitsLocal)) return;
     switch (event.type) {
       case 'submitted':
-        if (job.id === '') job.id = event.id;
+        job.id = event.id;
+        return;
+      case 'queued':
+        if (record.state === 'PENDING') this.#setState(event.step, 'QUEUED', '');
+        return;
+      case 'finishing':
+        if (record.state === 'RUNNING') this.#setState(event.step, 'FINISHING', '');
         return;
       case 'started':
         if (job.started !== null) return;
@@ -263,11 +281,28 @@ export class StudyMachine {
     }
   }
 
+  /** Steps whose jobs are out of sight are in no state that we know. What else is not over stays as it is. */
+  #interrupt(reason: string, alsoLocal: boolean): void {
+    if (alsoLocal) this.#awaitsLocal = false;
+    this.#interruption ??= reason;
+    for (const { index, scheduled } of this.#graph.steps) {
+      const job = this.steps[index]!.jobs.at(-1);
+      if (job === undefined || job.ended !== null || this.steps[index]!.state === 'UNKNOWN') continue;
+      if (scheduled || alsoLocal) this.#setState(index, 'UNKNOWN', reason);
+    }
+  }
+
+  /** How many jobs an interruption waits for. */
+  #awaited(): number {
+    return this.#awaitsLocal ? this.#inFlight.local : 0;
+  }
+
   #enqueue(index: number): void {
     (this.#isLocal(index) ? this.#ready.local : this.#ready.scheduled).push(index);
   }
 
   #submitReady(at: number): void {
+    if (this.#interruption !== undefined) return;
     const { throttle, localJobs } = this.#policy;
     this.#submitFrom('scheduled', throttle === 0 ? Number.POSITIVE_INFINITY : throttle, at);
     this.#submitFrom('local', localJobs, at);

@@ -74,16 +74,15 @@ export function isFailure(state: StepState): boolean {
   return state === 'FAILED' || state === 'TIMEDOUT' || state === 'HWFAILURE';
 }
 
-/** The study's status: INTERRUPTED while a step is not over; CANCELLED wins over FAILURE, as in Maestro. */
+/** The study's status: INTERRUPTED while a step is not over; else CANCELLED wins over FAILURE, as in Maestro. */
 export function studyStatus(records: Iterable<StepRecord>): StudyStatus {
   let status: StudyStatus = 'FINISHED';
-  let interrupted = false;
   for (const record of records) {
-    if (record.state === 'CANCELLED') return 'CANCELLED';
-    if (!isOver(record)) interrupted = true;
-    else if (isFailure(record.state) && !record.tolerated) status = 'FAILURE';
+    if (!isOver(record)) return 'INTERRUPTED';
+    if (record.state === 'CANCELLED') status = 'CANCELLED';
+    else if (isFailure(record.state) && !record.tolerated && status !== 'CANCELLED') status = 'FAILURE';
   }
-  return interrupted ? 'INTERRUPTED' : status;
+  return status;
 }
 
 export const exitCodes: Readonly<Record<StudyStatus, number>> = {

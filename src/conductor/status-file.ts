@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.js';
 import { replaceFile } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { StepGraph } from '../study/graph.js';
-import type { Clock } from '../clock.js';
 import type { StepRecord } from './state.js';
 import { statusCsv, statusOrder } from './status-csv.js';
 

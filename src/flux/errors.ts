@@ -57,9 +57,13 @@ function describe(errnum: number): string {
 
 /** The connection to the broker could not be made, or is lost. Whether a request that has no answer was heard is not known. */
 export class ConnectionError extends Error {
-  constructor(message: string) {
+  /** The operating system's word for it, if it is its error: `ECONNREFUSED`. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code?: string) {
     super(message);
     this.name = 'ConnectionError';
+    this.code = code;
   }
 }
 

@@ -54,6 +54,8 @@ export interface JobException {
 export interface JobView {
   readonly state: JobState;
   readonly submitted: number | null;
+  /** When it got its resources: its time limit counts from there. */
+  readonly allocated: number | null;
   readonly started: number | null;
   readonly finished: number | null;
   readonly cleaned: number | null;
@@ -67,6 +69,7 @@ export interface JobView {
 export const newJob: JobView = {
   state: 'NEW',
   submitted: null,
+  allocated: null,
   started: null,
   finished: null,
   cleaned: null,
@@ -89,7 +92,7 @@ export function applyEvent(job: JobView, event: FluxEvent): JobView {
     case 'priority':
       return isBeforeAlloc(job) ? { ...job, state: 'SCHED' } : job;
     case 'alloc':
-      return isOver(job) ? job : { ...job, state: 'RUN' };
+      return { ...job, state: isOver(job) ? job.state : 'RUN', allocated: timestamp };
     case 'start':
       return { ...job, started: timestamp };
     case 'finish':

@@ -82,7 +82,7 @@ export class Handle {
         if (chunk.length > 1) handle.#receive(chunk.subarray(1));
       };
       stream.on('data', onFirst);
-      stream.on('error', (error) => handle.#fail(error.message));
+      stream.on('error', (error: NodeJS.ErrnoException) => handle.#fail(error.message, error.code));
       stream.on('end', () => handle.#fail('the broker closed the connection'));
       stream.on('close', () => handle.#fail('the connection to the broker was closed'));
     });
@@ -154,8 +154,8 @@ export class Handle {
   }
 
   /** Ends the connection, and all that is pending. */
-  close(): void {
-    this.#fail('the connection was closed');
+  close(reason = 'the connection was closed'): void {
+    this.#fail(reason);
   }
 
   #request(topic: string, payload: object | undefined, rank: number, pending: Pending): number | undefined {
@@ -241,9 +241,9 @@ export class Handle {
   }
 
   /** The first reason counts. */
-  #fail(reason: string): void {
+  #fail(reason: string, code?: string): void {
     if (this.#error !== undefined) return;
-    const error = new ConnectionError(reason);
+    const error = new ConnectionError(reason, code);
     this.#error = error;
     this.#stream.on('error', () => {});
     this.#stream.destroy();

@@ -38,6 +38,7 @@ export function setOutputs(results: StudyResults, reportPath: string): string | 
   const values: Record<keyof typeof outputs, string> = {
     status: results.status,
     'study-path': results.path,
+    'flux-uri': results.fluxUri ?? '',
     'steps-total': String(results.steps.length),
     'steps-finished': number((state) => state === 'FINISHED'),
     'steps-failed': number(isFailure),

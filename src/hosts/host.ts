@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /**
  * A machine on which commands run: this one, or a cluster's login node. Files travel through commands too, so a new way
@@ -14,6 +14,8 @@ export interface Host {
    * nothing of its `setup` reaches stdout is part of the contract.
    */
   spawn(command: string): HostProcess;
+  /** Connects to a Unix socket of the machine. Failure is an `error` of the stream. */
+  connect(socket: string): Duplex;
 }
 
 export interface HostProcess {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import { constants } from 'node:os';
-import { PassThrough, Readable } from 'node:stream';
+import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { type Exit, type Host, HostError, type HostProcess } from './host.js';
 
 /** This machine. */
@@ -16,6 +17,10 @@ export class LocalHost implements Host {
   constructor(environment: Readonly<Record<string, string>>, setup = '') {
     this.#environment = environment;
     this.#prelude = setup.trim() === '' ? '' : `{ :\n${setup}\n} </dev/null >&2\n`;
+  }
+
+  connect(socket: string): Duplex {
+    return connect(socket);
   }
 
   spawn(command: string): HostProcess {

@@ -3,6 +3,7 @@ import { readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../plan.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
+import type { StepInstance } from '../study/graph.js';
 import { tailText } from './plain-text.js';
 import { failedItself, type StepResult, type StudyResults } from './results.js';
 
@@ -11,8 +12,12 @@ export interface Ending {
   readonly status: StudyStatus;
   /** By the index of the instance. */
   readonly records: readonly StepRecord[];
-  /** What ran the local steps; undefined if nothing ran. */
-  readonly scheduler: Scheduler | undefined;
+  /** Why the study stopped before its end; '' if it did not. */
+  readonly interruption: string;
+  /** What ran a step; undefined if nothing did. */
+  readonly schedulerOf: (step: StepInstance) => Scheduler | undefined;
+  /** The Flux broker that ran the scheduled steps; null if none did. */
+  readonly fluxUri: string | null;
   readonly started: number;
   readonly ended: number;
 }
@@ -23,28 +28,30 @@ const tails = { failures: 50, lines: 40, bytes: 16 * 1024 };
 /** Puts together what the reports say, the last words of failed steps included. */
 export async function collectResults(host: Host, plan: Plan, ending: Ending, specShown: string): Promise<StudyResults> {
   const { spec, places, graph, scripts } = plan;
-  const { status, records, scheduler, started, ended } = ending;
+  const { status, interruption, records, schedulerOf, fluxUri, started, ended } = ending;
   const steps = graph.steps.map((step): StepResult => {
     const record = records[step.index]!;
-    const id = record.jobs.at(-1)?.id ?? '';
+    const job = record.jobs.at(-1);
     return {
       step,
       record,
       scripts: scripts[step.index]!,
-      outputs: id === '' || scheduler === undefined ? null : scheduler.outputs(step, id),
+      // A job that never began wrote nothing.
+      outputs: job === undefined || job.started === null ? null : (schedulerOf(step)?.outputs(step, job.id) ?? null),
       dependsOn: step.dependsOn.map((index) => graph.steps[index]!.name),
       errorTail: null,
     };
   });
   return {
     status,
+    interruption,
     name: spec.name,
     description: spec.description,
     path: places.studyPath,
     spec: specShown,
     host: host.name,
     scheduler: spec.batch.type,
-    fluxUri: null,
+    fluxUri,
     started,
     ended,
     steps: await withErrorTails(host, places.studyPath, steps),

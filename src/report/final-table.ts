@@ -13,11 +13,11 @@ export function finalTable(results: StudyResults): string[] {
 }
 
 /** `Study hello FINISHED in 1.2s: 8 steps, 8 finished`. */
-export function outcomeLine({ name, status, started, ended, steps }: StudyResults): string {
+export function outcomeLine({ name, status, interruption, started, ended, steps }: StudyResults): string {
   const counts = countStates(steps.map(({ record }) => record.state));
   const parts = [...counts].map(([state, count]) => `${count} ${state.toLowerCase()}`);
   return oneLine(
-    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}${parts.map((part) => `, ${part}`).join('')}`,
+    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}${parts.map((part) => `, ${part}`).join('')}${interruption === '' ? '' : ` (${interruption})`}`,
   );
 }
 

@@ -51,9 +51,12 @@ export class Progress {
   }
 
   /** That a local step was started is soon followed by how it ended; that a job waits in a queue may be all for hours. */
-  #isWorthTelling({ state, jobs }: StepRecord, index: number): boolean {
-    // Between two attempts it is said why there is another.
-    if (state === 'PENDING') return (jobs.at(-1)?.ended ?? null) !== null || this.#graph.steps[index]!.scheduled;
+  #isWorthTelling({ state, reason, jobs }: StepRecord, index: number): boolean {
+    // Of another attempt it is said why there is one. Otherwise that a job was sent is followed by its being queued.
+    if (state === 'PENDING') {
+      return (jobs.at(-1)?.ended ?? null) !== null || (this.#graph.steps[index]!.scheduled && reason !== '');
+    }
+    if (state === 'FINISHING') return false;
     return state !== 'RUNNING' || this.#graph.steps[index]!.scheduled || this.#graph.steps.length <= burst / 2;
   }
 

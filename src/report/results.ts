@@ -6,6 +6,8 @@ import type { StepInstance } from '../study/graph.js';
 /** A study that has ended, as the reports see it. Times are milliseconds since the epoch. */
 export interface StudyResults {
   readonly status: StudyStatus;
+  /** Why it stopped before its end; '' if it did not. */
+  readonly interruption: string;
   readonly name: string;
   readonly description: string;
   /** The study directory on the host. */
@@ -45,7 +47,8 @@ export function failedItself({ record }: StepResult): boolean {
 }
 
 /** What a failed step said last, or why that is not shown. */
-export function lastWords({ errorTail }: StepResult): string {
+export function lastWords({ errorTail, outputs }: StepResult): string {
+  if (outputs === null) return 'it did not begin to run';
   if (errorTail === null) return 'its stderr was not read';
   return errorTail === '' ? 'nothing on stderr' : errorTail;
 }

@@ -32,7 +32,7 @@ export function summaryMarkdown(results: StudyResults): string {
 }
 
 function heading(results: StudyResults): string {
-  const { name, status, steps, started, ended, path, host, spec } = results;
+  const { name, status, interruption, steps, started, ended, path, host, spec, fluxUri } = results;
   const counts = [...countStates(steps.map(({ record }) => record.state))].map(
     ([state, count]) => `${count} ${state.toLowerCase()}`,
   );
@@ -40,7 +40,8 @@ function heading(results: StudyResults): string {
     `## ${marks[status]} ${inline(name)}: ${status}`,
     '',
     `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${counts.join(', ')}.`,
-    `Spec ${code(spec)}, study directory ${code(path)} on ${inline(host)}.`,
+    ...(interruption === '' ? [] : [`It stopped before its end: ${inline(interruption)}.`]),
+    `Spec ${code(spec)}, study directory ${code(path)} on ${inline(host)}${fluxUri === null ? '' : `, Flux broker ${code(fluxUri)}`}.`,
   ].join('\n');
 }
 

@@ -1,27 +1,25 @@
-import { quoteAll } from '../quote.js';
-
 /** Where the launcher is, relative to the study directory. */
 export const launcherPath = '.conductor/run';
 
 /**
  * What a scheduler runs in place of a step's script: one small program, the same for every step,
  *
- *     .conductor/run STEP ATTEMPT SCRIPT
+ *     .conductor/run STEP ATTEMPT COMMAND...
  *
  * STEP is the step's workspace, relative to the study. It makes submission exactly-once. Of all jobs that were submitted
  * for one attempt (an answer may be lost, and the submit repeated) the first to come here gets it, and the others end
  * quietly. All tasks of the job that has it run the script: Maestro's plain Flux steps are as many tasks as `procs`.
  *
  * `.conductor/claims/STEP/ATTEMPT` holds the id of the job that has the attempt, and is made by `ln`, which is atomic on
- * NFS too. `ATTEMPT.TASK.exit` holds the script's exit status and when it ended, in seconds since the epoch; it is there
- * exactly when the script has ended.
+ * NFS too. `ATTEMPT.TASK.exit` holds the command's exit status and when it ended, in seconds since the epoch; it is there
+ * exactly when the command has ended.
  */
 export const launcherText = `#!/bin/bash
-# Runs one attempt of a step, once. Usage: run STEP ATTEMPT SCRIPT
+# Runs one attempt of a step, once. Usage: run STEP ATTEMPT COMMAND...
 # Names of variables are long because those of the step's environment must get through unchanged.
-_maestro_script=$3
 _maestro_claims=\${0%/*}/claims/$1
 _maestro_claim=$_maestro_claims/$2
+shift 2
 
 # A local step's job is named by whoever starts it: the scheduler's variables may be those of a job around all of us.
 _maestro_job=\${CONDUCTOR_JOB:-\${FLUX_JOB_ID:-\${SLURM_JOB_ID:-\${LSB_JOBID:-$$}}}}
@@ -49,7 +47,7 @@ fi
 trap : HUP INT QUIT TERM USR1 USR2 XCPU
 # Nor must what this shell says of a script that was killed come between the script's own last words.
 exec 4>&2 2> /dev/null
-"$_maestro_script" 2>&4 4>&-
+"$@" 2>&4 4>&-
 _maestro_status=$?
 _maestro_now=\${EPOCHREALTIME:-$(date +%s)} # with a comma in some languages
 echo "$_maestro_status \${_maestro_now/,/.}" > "$_maestro_mine" &&
@@ -57,7 +55,7 @@ echo "$_maestro_status \${_maestro_now/,/.}" > "$_maestro_mine" &&
 exit "$_maestro_status"
 `;
 
-/** The words that run the launcher; all paths absolute but the step's. */
-export function launcherCommand(studyPath: string, step: string, attempt: number, script: string): string {
-  return quoteAll([`${studyPath}/${launcherPath}`, step, String(attempt), `${studyPath}/${script}`]);
+/** The words that run the launcher; what it is to run comes after them. */
+export function launcherWords(studyPath: string, step: string, attempt: number): string[] {
+  return [`${studyPath}/${launcherPath}`, step, String(attempt)];
 }

@@ -1,11 +1,12 @@
-import { constants } from 'node:os';
 import type { Clock } from '../clock.js';
 import { collectText, mustRun } from '../hosts/commands.js';
 import { type Exit, type Host, HostError } from '../hosts/host.js';
-import { quote } from '../quote.js';
+import { quote, quoteAll } from '../quote.js';
 import type { StepInstance } from '../study/graph.js';
-import { launcherCommand } from './launcher.js';
+import { launcherWords } from './launcher.js';
+import { outputName, outputsOf } from './outputs.js';
 import type { Job, JobListener, JobOutcome, Outputs, Scheduler } from './scheduler.js';
+import { signalOf } from './signals.js';
 
 /** A local step that was told to end has this long before it is killed, in seconds. */
 const grace = 2;
@@ -57,8 +58,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   outputs(step: StepInstance, id: string): Outputs {
-    const base = `${step.workspace}/${fileName(step)}.${id}`;
-    return { stdout: `${base}.out`, stderr: `${base}.err` };
+    return outputsOf(step, id);
   }
 
   async #run(running: Running): Promise<void> {
@@ -91,12 +91,14 @@ export class LocalScheduler implements Scheduler {
 
   /** The command says its process group on stdout, then becomes the launcher: the group's leader is the script's parent. */
   #command({ step, attempt, script }: Job): string {
-    const output = `${quote(fileName(step))}.$$`;
+    const output = `${quote(outputName(step))}.$$`;
+    const { workspace } = step;
+    const command = [...launcherWords(this.#studyPath, workspace, attempt), `${this.#studyPath}/${script}`];
     return (
-      `cd -- ${quote(`${this.#studyPath}/${step.workspace}`)} || exit\n` +
+      `cd -- ${quote(`${this.#studyPath}/${workspace}`)} || exit\n` +
       `${this.#exports}exec 3>&1 </dev/null >${output}.out 2>${output}.err || exit\n` +
       `echo $$ >&3; exec 3>&-\n` +
-      `CONDUCTOR_JOB=$HOSTNAME:$$:$RANDOM exec ${launcherCommand(this.#studyPath, step.workspace, attempt, script)}`
+      `CONDUCTOR_JOB=$HOSTNAME:$$:$RANDOM exec ${quoteAll(command)}`
     );
   }
 
@@ -121,15 +123,8 @@ export class LocalScheduler implements Scheduler {
   }
 }
 
-/** What a step's outputs are called, but for the pid and the ending. Maestro takes the job's name as it is, and fails on a `/`. */
-function fileName(step: StepInstance): string {
-  return step.jobName.replaceAll('/', '');
-}
-
-const signals = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
-
 function outcomeOf({ code }: Exit, cancelled: boolean): JobOutcome {
-  const signal = code > 128 ? (signals.get(code - 128) ?? null) : null;
+  const signal = signalOf(code);
   const result = code === 0 ? 'completed' : cancelled ? 'cancelled' : 'failed';
   return { result, exitCode: code, signal, note: '' };
 }

@@ -38,7 +38,9 @@ export type JobEvent =
       readonly at: number;
       readonly reason: string;
     }
+  | { readonly type: 'queued'; readonly step: number; readonly attempt: number; readonly at: number }
   | { readonly type: 'started'; readonly step: number; readonly attempt: number; readonly at: number }
+  | { readonly type: 'finishing'; readonly step: number; readonly attempt: number; readonly at: number }
   | {
       readonly type: 'ended';
       readonly step: number;
@@ -46,6 +48,18 @@ export type JobEvent =
       readonly at: number;
       readonly outcome: JobOutcome;
     };
+
+/**
+ * The scheduled jobs are out of sight: nothing more is reported of them, nor can more be submitted. What becomes of them is
+ * not known.
+ */
+export interface InterruptEvent {
+  readonly type: 'interrupt';
+  readonly at: number;
+  readonly reason: string;
+  /** Local steps are left too, rather than waited for. */
+  readonly alsoLocal?: boolean;
+}
 
 /** Files that a job writes, relative to the study directory. */
 export interface Outputs {
@@ -55,7 +69,8 @@ export interface Outputs {
 
 /**
  * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted` or
- * `not-submitted`, and in the end, once it was submitted, `ended`.
+ * `not-submitted`, and in the end, once it was submitted, `ended`; unless there is an interruption before. A job whose
+ * `submitted` comes again has another id now.
  */
 export interface Scheduler {
   submit(job: Job): void;
@@ -66,3 +81,5 @@ export interface Scheduler {
 }
 
 export type JobListener = (event: JobEvent) => void;
+/** Of a scheduler that can be lost. */
+export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;

@@ -23,7 +23,8 @@ const longNames = new Map([
   ['S', 'setattr'],
 ]);
 
-function leaves(value: PyValue, path: string): [path: string, leaf: PyValue][] {
+/** The values of nested mappings, each with its path in dots. */
+export function leaves(value: PyValue, path: string): [path: string, leaf: PyValue][] {
   if (!(value instanceof Map)) return [[path, value]];
   return [...value].flatMap(([key, inner]) => leaves(inner, path === '' ? pyStr(key) : `${path}.${pyStr(key)}`));
 }

@@ -59,7 +59,7 @@ function quoteOption(option: string): string {
 }
 
 /** Maestro gives `gpus` for the whole step and asks Flux for as many per slot as make that up over the nodes. */
-function gpusPerSlot(gpus: string, nodes: string): string {
+export function gpusPerSlot(gpus: string, nodes: string): string {
   const total = Number(gpus);
   return total > 0 ? String(Math.ceil(total / Math.max(1, Number(nodes) || 1))) : '';
 }
@@ -79,13 +79,14 @@ function launch(step: StepInstance, batch: Batch, procs: string, nodes: string |
   ].join(' ');
 }
 
-function argsOf(batch: Batch, key: string): ReadonlyMap<PyValue, PyValue> {
+/** A mapping of the batch block; empty if there is none. */
+export function argsOf(batch: Batch, key: string): ReadonlyMap<PyValue, PyValue> {
   const value = batch.values.get(key);
   return value instanceof Map ? value : new Map();
 }
 
 /** The step's own `exclusive` counts; else a flag among the arguments of the batch block (Maestro 1.2). */
-function isExclusive(step: StepInstance, batch: Batch, of: 'allocation' | 'launcher'): boolean {
+export function isExclusive(step: StepInstance, batch: Batch, of: 'allocation' | 'launcher'): boolean {
   return ownExclusive(step, of) ?? takeExclusive(argsOf(batch, `${of}_args`)).exclusive;
 }
 

@@ -32,6 +32,7 @@ describe('the action', () => {
       'study-path': expect.stringMatching(
         new RegExp(`^${job.home}/maestro-studies/octo/studies/hello_4711-[0-9a-f]{8}$`),
       ),
+      'flux-uri': '',
       'steps-total': '2',
       'steps-finished': '2',
       'steps-failed': '0',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/plan.js';
 import { collectResults } from '../../src/report/collect.js';
+import type { Scheduler } from '../../src/schedulers/scheduler.js';
 import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';
 import { ran, recordOf, start } from '../support/results.js';
@@ -17,6 +18,7 @@ function planOf(studyPath: string, shapes: readonly Shape[]): Plan {
 }
 
 const scheduler = new SimulatedScheduler(new VirtualClock(), () => {});
+const by = (ran: Scheduler | undefined) => ({ interruption: '', fluxUri: null, schedulerOf: () => ran });
 const failed = ran(1, { state: 'FAILED', reason: 'exit 1' });
 
 describe('the results of a study', () => {
@@ -32,10 +34,11 @@ describe('the results of a study', () => {
       { name: 'next', after: ['good', 'bad'] },
     ]);
     const records = [ran(1), failed, failed, { state: 'FAILED', ended: 1 } as const].map(recordOf);
-    const ending = { status: 'FAILURE', records, scheduler, started: start, ended: start + 1 } as const;
+    const ending = { status: 'FAILURE', records, ...by(scheduler), started: start, ended: start + 1 } as const;
     const { steps, ...study } = await collectResults(plainHost(), plan, ending, 'a.yaml');
     expect(study).toEqual({
       status: 'FAILURE',
+      interruption: '',
       name: 'hello',
       description: 'A test.',
       path: studyPath,
@@ -61,14 +64,20 @@ describe('the results of a study', () => {
   it('of a dry run have no outputs', async () => {
     const plan = planOf('/nowhere', [{ name: 'a' }]);
     const records = [recordOf({ state: 'DRYRUN' })];
-    const ending = { status: 'DRYRUN', records, scheduler: undefined, started: start, ended: start } as const;
+    const ending = { status: 'DRYRUN', records, ...by(undefined), started: start, ended: start } as const;
     const { steps } = await collectResults(plainHost(), plan, ending, 'a.yaml');
     expect(steps[0]).toMatchObject({ outputs: null, errorTail: null });
   });
 
   it('come all the same when nothing can be read any more', async () => {
     const plan = planOf('/nowhere', [{ name: 'bad' }]);
-    const ending = { status: 'FAILURE', records: [recordOf(failed)], scheduler, started: start, ended: start } as const;
+    const ending = {
+      status: 'FAILURE',
+      records: [recordOf(failed)],
+      ...by(scheduler),
+      started: start,
+      ended: start,
+    } as const;
     const { steps } = await collectResults(plainHost('exit 1'), plan, ending, 'a.yaml');
     expect(steps[0]).toMatchObject({ errorTail: null });
   });

@@ -80,7 +80,6 @@ describe('the progress of a small study', () => {
     expect(log.lines).toEqual([
       '[0/3] make RUNNING job 101',
       '[1/3] make FINISHED 1.5s',
-      '[1/3] run PENDING',
       '[1/3] run RUNNING job ƒ7',
       '[3/3] run FAILED 12s exit 3',
       '[3/3] post FAILED dependency run failed',
@@ -93,7 +92,7 @@ describe('the progress of a small study', () => {
     submitted(0, '7');
     started(0);
     ended(0, 'timeout');
-    const lines = log.lines.slice(2);
+    const lines = log.lines.slice(1);
     expect(new Set(lines).size, `no line is told twice: ${lines}`).toBe(lines.length);
     expect(lines.join('\n')).toContain('its time ran out');
   });

@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import path from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { launcherCommand, launcherPath, launcherText } from '../../src/schedulers/launcher.js';
+import { quoteAll } from '../../src/quote.js';
+import { launcherPath, launcherText, launcherWords } from '../../src/schedulers/launcher.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { until } from '../support/wait.js';
@@ -31,7 +32,7 @@ function script(name: string, body: string, shell = '/bin/bash'): string {
 
 /** Starts the launcher as a scheduler does: in a process group of its own, with variables that name the job. */
 function start(step: string, attempt: number, name: string, job: Record<string, string> = {}): ChildProcess {
-  return spawn('bash', ['-c', `exec ${launcherCommand(study, step, attempt, name)}`], {
+  return spawn('bash', ['-c', `exec ${quoteAll([...launcherWords(study, step, attempt), `${study}/${name}`])}`], {
     cwd: study,
     env: { ...plainEnvironment, ...job },
     detached: true,

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Host, HostProcess } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 
@@ -23,6 +24,10 @@ export class WatchedHost implements Host {
 
   constructor(host: Host = plainHost()) {
     this.#host = host;
+  }
+
+  connect(socket: string): Duplex {
+    return this.#host.connect(socket);
   }
 
   spawn(command: string): HostProcess {

@@ -36,6 +36,7 @@ export function resultsOf(steps: readonly Told[], told: Partial<Omit<StudyResult
   const scripts = scriptsOf(graph);
   return {
     status: 'FINISHED' as StudyStatus,
+    interruption: '',
     name: 'hello',
     description: 'A test.',
     path: '/p/studies/hello_1',

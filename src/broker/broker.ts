@@ -1,0 +1,114 @@
+import type { Clock } from '../clock.js';
+import { ConnectionError, errno, FluxError, RequestTimeout } from '../flux/errors.js';
+import { Handle } from '../flux/handle.js';
+import { AnswerError, getAttribute, getQueues, getResources } from '../flux/requests.js';
+import type { Host } from '../hosts/host.js';
+import { BrokerError } from './errors.js';
+import type { HostFacts } from './host-facts.js';
+import type { BrokerAddress } from './target.js';
+
+/** A broker that answers. */
+export interface Broker {
+  readonly address: BrokerAddress;
+  readonly version: string;
+  /** How many brokers, one for each node, the instance has. */
+  readonly size: number;
+  /** Whether the instance is ours. A guest may not sign jobs himself, nor watch the instance. */
+  readonly isOwner: boolean;
+  /** Empty: it has the anonymous queue only. */
+  readonly queues: readonly string[];
+  /** Seconds since the epoch at which the instance's allocation ends; 0: never, or the broker does not say. */
+  readonly expiration: number;
+  /** Of the instance's first broker, on its own machine; undefined if it does not say. */
+  readonly pid: number | undefined;
+}
+
+/** The oldest version that Maestro's own adapters for standalone jobs support, and so that anybody uses. */
+const oldest = [0, 26] as const;
+
+/** Connects to a broker. @throws ConnectionError */
+export function connectTo(host: Host, { socket }: BrokerAddress, clock: Clock): Promise<Handle> {
+  return Handle.connect(host.connect(socket), clock);
+}
+
+/**
+ * Connects to a broker, and asks what it is.
+ *
+ * @throws BrokerError
+ */
+export async function openBroker(
+  host: Host,
+  facts: HostFacts,
+  address: BrokerAddress,
+  clock: Clock,
+): Promise<{ readonly broker: Broker; readonly handle: Handle }> {
+  let handle: Handle | undefined;
+  try {
+    handle = await connectTo(host, address, clock);
+    return { handle, broker: await ask(handle, facts, address) };
+  } catch (error) {
+    handle?.close();
+    if (![ConnectionError, FluxError, RequestTimeout, AnswerError].some((kind) => error instanceof kind)) throw error;
+    throw new BrokerError(
+      `cannot use the Flux broker ${address.uri}, ${address.why}: ${(error as Error).message}`,
+      hintFor(error as Error),
+    );
+  }
+}
+
+function hintFor(error: Error): string {
+  switch (error instanceof ConnectionError ? error.code : undefined) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return 'its instance has ended, or is not on this machine: name another with `flux`';
+    case 'EACCES':
+      return 'this user may not use it: it belongs to somebody else';
+    default:
+      return 'is it a Flux broker, and is this user allowed to use it?';
+  }
+}
+
+async function ask(handle: Handle, facts: HostFacts, address: BrokerAddress): Promise<Broker> {
+  const [version, size, owner, queues, expiration, pid] = await Promise.all([
+    getAttribute(handle, 'version'),
+    getAttribute(handle, 'size'),
+    getAttribute(handle, 'security.owner'),
+    unless([errno.ENOSYS, errno.EPERM], getQueues(handle), []),
+    unless(
+      [errno.ENOSYS, errno.EPERM],
+      getResources(handle, 10_000).then(({ expiration }) => expiration),
+      0,
+    ),
+    unless([errno.ENOENT], getAttribute(handle, 'broker.pid').then(Number), undefined),
+  ]);
+  return { address, version, size: Number(size), isOwner: Number(owner) === facts.userid, queues, expiration, pid };
+}
+
+/** What was asked for, or what there is in its place at a broker that has or gives no such thing. */
+async function unless<T>(refusals: readonly number[], answer: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof FluxError && refusals.includes(error.errno)) return otherwise;
+    throw error;
+  }
+}
+
+/** What a person wants to know of the broker that was chosen, in one line. */
+export function describeBroker({ address, version, size, isOwner, queues, expiration }: Broker): string {
+  const parts = [
+    `version ${version}`,
+    `${size} node${size === 1 ? '' : 's'}`,
+    isOwner ? 'our own instance' : 'as a guest',
+    queues.length === 0 ? 'no named queues' : `queues ${queues.join(', ')}`,
+    ...(expiration > 0 ? [`until ${new Date(expiration * 1000).toISOString()}`] : []),
+  ];
+  return `Flux broker ${address.uri}, ${address.why}: ${parts.join(', ')}`;
+}
+
+/** Why the broker may be too old; undefined if it is not. */
+export function ageWarning({ version }: Broker): string | undefined {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return undefined;
+  return `this Flux is version ${version}, and nothing older than ${oldest.join('.')} is tried with this program: jobs may be refused`;
+}

@@ -1,0 +1,107 @@
+import type { Clock } from '../clock.js';
+import { ConnectionError } from '../flux/errors.js';
+import type { Handle } from '../flux/handle.js';
+
+export interface LinkListener {
+  /** There is a connection, the first or another. */
+  readonly onUp: (handle: Handle) => void;
+  /** It is lost. Told once until it is up again. */
+  readonly onDown: (reason: string) => void;
+  /** It will not come back. Nothing is told after that. */
+  readonly onGone: (reason: string) => void;
+}
+
+export interface LinkOptions {
+  /** @throws ConnectionError */
+  readonly connect: () => Promise<Handle>;
+  readonly clock: Clock;
+  /** Milliseconds that a broker may be away. */
+  readonly patience: number;
+  /** Milliseconds for one at whose address nobody answers: its instance is over, or starting again. */
+  readonly patienceWithNobody: number;
+}
+
+/** A connection that has held so long, in milliseconds, was a good one: what comes after it is a new trouble. */
+const goodTime = 10_000;
+
+/** Keeps a connection to a broker up: when it is lost, connects again and again, ever more slowly. */
+export class BrokerLink {
+  readonly #options: LinkOptions;
+  readonly #listener: LinkListener;
+  #handle: Handle | undefined;
+  #upSince = 0;
+  /** When the present trouble began; undefined while there is none. */
+  #troubleSince: number | undefined;
+  #failures = 0;
+  #stopTimer: () => void = () => {};
+  #isOver = false;
+
+  constructor(options: LinkOptions, listener: LinkListener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  /** Begins with a connection that is there already. */
+  start(handle: Handle): void {
+    this.#up(handle);
+  }
+
+  /** Gives up the present connection, which is of no use, for another. */
+  drop(reason: string): void {
+    this.#handle?.close(reason);
+  }
+
+  /** No connection any more, and nothing told. */
+  close(): void {
+    this.#isOver = true;
+    this.#stopTimer();
+    this.#handle?.close();
+  }
+
+  #up(handle: Handle): void {
+    this.#handle = handle;
+    this.#upSince = this.#options.clock.now();
+    this.#listener.onUp(handle);
+    // After that: who is told of the connection may find it broken already.
+    handle.onClose = (error) => this.#down(error);
+  }
+
+  #down(error: ConnectionError): void {
+    if (this.#isOver) return;
+    this.#handle = undefined;
+    const now = this.#options.clock.now();
+    if (now - this.#upSince >= goodTime) {
+      this.#troubleSince = undefined;
+      this.#failures = 0;
+    }
+    this.#troubleSince ??= now;
+    this.#listener.onDown(error.message);
+    this.#tryLater(error);
+  }
+
+  #tryLater(error: ConnectionError): void {
+    const { clock, patience, patienceWithNobody } = this.#options;
+    const isNobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+    if (clock.now() - this.#troubleSince! >= (isNobody ? patienceWithNobody : patience)) {
+      this.#isOver = true;
+      this.#listener.onGone(error.message);
+      return;
+    }
+    const wait = Math.min(5000, 100 * 2 ** this.#failures) * (0.5 + clock.random());
+    this.#failures += 1;
+    this.#stopTimer = clock.after(wait, () => void this.#reconnect());
+  }
+
+  async #reconnect(): Promise<void> {
+    let handle: Handle;
+    try {
+      handle = await this.#options.connect();
+    } catch (error) {
+      if (this.#isOver) return;
+      this.#tryLater(error instanceof ConnectionError ? error : new ConnectionError(String(error)));
+      return;
+    }
+    if (this.#isOver) handle.close();
+    else this.#up(handle);
+  }
+}

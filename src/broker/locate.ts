@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { run } from '../hosts/commands.js';
+import type { Host } from '../hosts/host.js';
+import { quote } from '../quote.js';
+import type { Broker } from './broker.js';
+import type { HostFacts } from './host-facts.js';
+
+/**
+ * The directory of the `flux` that a nested job can use: PATH's own, else that of the broker's, or of the usual places.
+ *
+ * @returns undefined if there is none
+ */
+export async function fluxDirectory(host: Host, facts: HostFacts, { pid }: Broker): Promise<string | undefined> {
+  if (facts.flux !== '') return path.posix.dirname(facts.flux);
+  const commands = facts.environment.FLUX_EXEC_PATH ?? '';
+  const { stdout } = await run(
+    host,
+    `broker=${pid === undefined ? '' : `$(readlink /proc/${pid}/exe)`}\n` +
+      `for prefix in "\${broker%/libexec/*}" ${quote(commands.replace(/\/libexec\/.*$/, ''))} /usr /usr/local; do\n` +
+      `  [ -z "$prefix" ] || [ ! -x "$prefix/bin/flux" ] || { printf '%s/bin' "$prefix"; exit; }\n` +
+      `done`,
+  );
+  return stdout.toString() || undefined;
+}
+
+/** The environment with a directory at the end of PATH, if PATH lacks it. */
+export function withDirectory(
+  environment: Readonly<Record<string, string>>,
+  directory: string | undefined,
+): Readonly<Record<string, string>> {
+  const directories = (environment.PATH ?? '').split(':').filter((entry) => entry !== '');
+  if (directory === undefined || directories.includes(directory)) return environment;
+  return { ...environment, PATH: [...directories, directory].join(':') };
+}
+
+/**
+ * Whether the broker started this process, or what started it: then our end is that of its instance, and who tells us to
+ * end is ending that. On this machine only.
+ */
+export function isAroundUs({ pid }: Broker, ownPid: number): boolean {
+  for (let process: number | undefined = ownPid; process !== undefined && process > 1; process = parentOf(process)) {
+    if (process === pid) return true;
+  }
+  return false;
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    // `PID (NAME) STATE PPID ...`; the name may hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import { endOf, exitCodeOf, type JobView, signalOf as signalNumberOf } from '../../flux/eventlog.js';
+import type { JobOutcome } from '../scheduler.js';
+import { signalName, signalOf } from '../signals.js';
+
+/** A job that is INACTIVE, as the conductor sees it. `duration` is its time limit in seconds, 0 for none. */
+export function outcomeOf(job: JobView, duration: number): JobOutcome {
+  const { waitStatus } = job;
+  const killedBy = waitStatus === null ? null : signalNumberOf(waitStatus);
+  const exited = waitStatus === null ? null : exitCodeOf(waitStatus);
+  const result = endOf(job);
+  return {
+    result,
+    // Of tasks that a signal ended directly the number that a shell would give.
+    exitCode: killedBy === null ? exited : 128 + killedBy,
+    signal: killedBy === null ? (exited === null ? null : signalOf(exited)) : signalName(killedBy),
+    note: noteOf(job, duration),
+  };
+}
+
+function noteOf(job: JobView, duration: number): string {
+  const { exception } = job;
+  if (exception === null) return '';
+  const words = exception.note.trim();
+  switch (endOf(job)) {
+    case 'timeout':
+      return isEarlyTimeout(job, duration) ? words : `its walltime (${duration} s) ran out`;
+    case 'cancelled': {
+      const who = exception.userid === undefined ? '' : ` by user ${exception.userid}`;
+      return `its job was cancelled${who}${words === '' ? '' : `: ${words}`}`;
+    }
+    default:
+      return words === '' ? `exception ${exception.type}` : words;
+  }
+}
+
+/** Whether a job's time ran out before the time that it was given: then it was not its own, but that of its instance. */
+export function isEarlyTimeout({ exception, allocated }: JobView, duration: number): boolean {
+  if (exception?.type !== 'timeout') return false;
+  // The limit counts from a moment before the allocation is written down.
+  return duration === 0 || (allocated !== null && exception.timestamp - allocated < duration - 0.5);
+}

@@ -1,0 +1,153 @@
+import type { Assignment, JobRequest } from '../../flux/jobspec.js';
+import { quote } from '../../quote.js';
+import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
+import { leaves } from '../../scripts/flux-options.js';
+import { resource } from '../../scripts/script.js';
+import { walltimeSeconds } from '../../scripts/walltime.js';
+import type { Problem } from '../../spec/problem.js';
+import { type PyValue, pyStr } from '../../spec/python.js';
+import type { Batch } from '../../spec/spec.js';
+import type { StepInstance } from '../../study/graph.js';
+import { launcherWords } from '../launcher.js';
+import { outputsOf } from '../outputs.js';
+import type { Job } from '../scheduler.js';
+
+/** What every job of a study has in common. */
+export interface StudyJobs {
+  readonly studyPath: string;
+  readonly studyName: string;
+  readonly batch: Batch;
+  /** Undefined: the broker's default one. */
+  readonly queue: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * A step's job as Maestro's adapter asks for it (Maestro 1.2, `flux0_49_0.py`): all but the launcher in front and
+ * `attributes.user`. Of a step that `checkResources` finds nothing wrong with.
+ */
+export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): JobRequest {
+  const { batch, studyPath } = study;
+  const isNested = step.run.get('nested') !== false;
+  const exclusive = isExclusive(step, batch, 'allocation');
+  const nodes = count(step, 'nodes');
+  // Whole nodes have one slot each, with all that is in them.
+  const slots =
+    exclusive && nodes !== undefined
+      ? { procs: nodes, coresPerTask: 1, gpusPerTask: 0 }
+      : {
+          procs: count(step, 'procs') ?? 1,
+          coresPerTask: count(step, 'cores per task') ?? 1,
+          gpusPerTask: gpus(step, isNested),
+        };
+  const command = `${studyPath}/${script}`;
+  const outputs = outputsOf({ ...step, workspace: '.' }, '{{id}}');
+  const options = argsOf(batch, 'allocation_args');
+  return {
+    // Of a single word a broker makes a shell's command line.
+    command: [isNested ? quote(command) : command],
+    prefix: launcherWords(studyPath, step.workspace, attempt),
+    nested: isNested,
+    nodes,
+    ...slots,
+    exclusive,
+    duration: duration(step),
+    name: step.jobName,
+    cwd: `${studyPath}/${step.workspace}`,
+    environment: study.environment,
+    queue: study.queue,
+    bank: resource(batch.values, 'bank') || undefined,
+    stdout: outputs.stdout.slice(2),
+    stderr: outputs.stderr.slice(2),
+    user: { maestro: { study: study.studyName, path: studyPath, step: step.name, attempt } },
+    attributes: assignments(options, ['S', 'setattr']),
+    shellOptions: assignments(options, ['o', 'setopt']),
+    conf: isNested ? confOf(options.get('conf')) : undefined,
+  };
+}
+
+/** Seconds that the step's job may run; 0: no limit. */
+export function duration(step: StepInstance): number {
+  return walltimeSeconds(resource(step.run, 'walltime')) ?? 0;
+}
+
+const urgencies: Readonly<Record<string, number>> = {
+  held: 0,
+  minimal: 1,
+  low: 9,
+  medium: 16,
+  high: 24,
+  expedite: 31,
+  expedited: 31,
+};
+
+/** Flux's urgency, 0 to 31, of a step's `priority`: a word, or a part of 1 (Maestro 1.1). */
+export function urgency(step: StepInstance): number {
+  const priority = step.run.get('priority');
+  if (typeof priority === 'string' && priority !== '') return urgencies[priority.toLowerCase()] ?? urgencies.medium!;
+  if (typeof priority === 'number' || typeof priority === 'bigint') return Math.ceil(Number(priority) * 31);
+  return urgencies.medium!;
+}
+
+/** What is wrong with a step's resources: what Flux would refuse once the step is submitted, hours later. */
+export function checkResources(step: StepInstance, batch: Batch): Problem[] {
+  const problem = (key: string, message: string, hint: string): Problem[] => [
+    { severity: 'error', at: step.placeOf('', key), message: `step '${step.step}': ${message}`, hint },
+  ];
+  for (const key of ['nodes', 'procs', 'cores per task', 'gpus']) {
+    const text = resource(step.run, key);
+    if (text !== '' && !/^[0-9]+$/.test(text)) {
+      return problem(key, `\`${key}\` is '${text}', which is no whole number`, 'Flux needs a number to schedule by');
+    }
+  }
+  const [nodes, procs] = [count(step, 'nodes'), count(step, 'procs') ?? 1];
+  if (isExclusive(step, batch, 'allocation')) {
+    if (nodes !== undefined) return [];
+    return problem('exclusive', '`exclusive` without `nodes`', 'say how many nodes the step is to have to itself');
+  }
+  if (nodes === undefined || nodes <= procs) return [];
+  return problem('nodes', `${nodes} nodes for ${procs} procs`, 'Flux wants at least one of `procs` for each node');
+}
+
+/** A number of the run block; undefined if it is absent or zero. */
+function count(step: StepInstance, key: string): number | undefined {
+  const number = Number(resource(step.run, key));
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
+}
+
+/** Maestro's `gpus` are those of each task of a plain step, but of all nodes together of a nested one. */
+function gpus(step: StepInstance, isNested: boolean): number {
+  const own = resource(step.run, 'gpus');
+  return Number(isNested ? gpusPerSlot(own, resource(step.run, 'nodes')) : own);
+}
+
+function assignments(options: ReadonlyMap<PyValue, PyValue>, keys: readonly string[]): Assignment[] {
+  return keys
+    .flatMap((key) => leaves(options.get(key) ?? new Map(), ''))
+    .filter(([path]) => path !== '')
+    .map(([path, value]) => [path, value === null ? 1 : plain(value)]);
+}
+
+/** A configuration, its dotted keys as nested mappings; undefined if there is none. */
+function confOf(value: PyValue | undefined): unknown {
+  if (!(value instanceof Map) || value.size === 0) return undefined;
+  const conf: Record<string, unknown> = {};
+  for (const [path, leaf] of leaves(value, '')) {
+    const keys = path.split('.');
+    let level = conf;
+    for (const key of keys.slice(0, -1)) {
+      const next = level[key];
+      level = level[key] = typeof next === 'object' && next !== null ? (next as Record<string, unknown>) : {};
+    }
+    level[keys.at(-1)!] = plain(leaf);
+  }
+  return conf;
+}
+
+/** A Python value as JSON has it. */
+function plain(value: PyValue): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [pyStr(key), plain(item)]));
+  const isPlain = value === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof value);
+  return isPlain ? value : pyStr(value as PyValue);
+}
