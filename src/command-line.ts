@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { systemClock } from './clock.js';
 import { exitCodes } from './conductor/state.js';
+import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
 import { LocalHost } from './hosts/local-host.js';
 import { commandLineInputs, InputError, type Inputs } from './inputs.js';
+import { readStudy } from './prepare.js';
 import { inert } from './report/plain-text.js';
 import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
+import type { Spec } from './spec/spec.js';
 import { studyDirectory, timeStamp } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 import { validateStudy } from './validate.js';
@@ -34,32 +38,37 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     return 0;
   }
   try {
-    if (command !== 'run' && command !== 'validate') {
+    const carryOut = command === undefined ? undefined : commands.get(command);
+    if (carryOut === undefined) {
+      const known = [...commands.keys()].join(', ').replace(/, ([a-z]+)$/, ' or $1');
       throw new InputError([
-        command === undefined
-          ? 'what to do? --help tells'
-          : `there is no command '${command}': use run or validate (--help)`,
+        command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use ${known} (--help)`,
       ]);
     }
-    const inputs = commandLineInputs(rest, (file) =>
-      readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8'),
-    );
-    return command === 'run' ? await run(inputs, surroundings, log) : await validate(inputs, surroundings, log);
+    const read = (file: string) => readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8');
+    const inputs = commandLineInputs(rest, read, command !== 'doctor');
+    return await carryOut(inputs, surroundings, log);
   } catch (error) {
     process.stderr.write(`${inert(describeError(error))}\n`);
     return 1;
   }
 }
 
+type Command = (inputs: Inputs, surroundings: Surroundings, log: TerminalLog) => Promise<number>;
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['run', run],
+  ['validate', validate],
+  ['doctor', doctor],
+]);
+
 async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  const { environment, workingDirectory } = surroundings;
-  const home = environment.HOME ?? homedir();
-  const outputPath = inputs['output-path'];
+  const { workingDirectory } = surroundings;
   const { results } = await runStudy({
     ...common(inputs, surroundings, log),
     directory: (spec) => ({
-      path: studyDirectory(spec, { outputPath, root: workingDirectory, home, suffix: timeStamp(new Date()) }),
-      exact: outputPath !== '',
+      path: directoryOf(spec, inputs, surroundings),
+      exact: inputs['output-path'] !== '',
     }),
     reportPath: (studyPath) =>
       inputs['report-path'] === ''
@@ -73,8 +82,31 @@ function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog):
   return validateStudy(common(inputs, surroundings, log));
 }
 
+/** With or without a study: what it needs is looked for if there is one. */
+async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
+  const { workingDirectory } = surroundings;
+  const spec = inputs.spec === '' ? undefined : readStudy(common(inputs, surroundings, log)).spec;
+  const host = hostOf(inputs, surroundings);
+  const root = spec === undefined ? workingDirectory : path.dirname(directoryOf(spec, inputs, surroundings));
+  return examine({ inputs, host, clock: systemClock, log, spec, root });
+}
+
+function directoryOf(spec: Spec, inputs: Inputs, { environment, workingDirectory }: Surroundings): string {
+  return studyDirectory(spec, {
+    outputPath: inputs['output-path'],
+    root: workingDirectory,
+    home: environment.HOME ?? homedir(),
+    suffix: timeStamp(new Date()),
+  });
+}
+
+function hostOf(inputs: Inputs, { environment }: Surroundings): LocalHost {
+  return new LocalHost(callersEnvironment(environment), inputs.setup);
+}
+
 /** What running and validating have in common. */
-function common(inputs: Inputs, { environment, workingDirectory, cancel }: Surroundings, log: TerminalLog) {
+function common(inputs: Inputs, surroundings: Surroundings, log: TerminalLog) {
+  const { workingDirectory, cancel } = surroundings;
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
     inputs,
@@ -85,6 +117,6 @@ function common(inputs: Inputs, { environment, workingDirectory, cancel }: Surro
     text: readSpecText(specPath, inputs.spec),
     overlays: overlaysOf(inputs, (name) => `--${name}`),
     pgen: pgenOf(inputs, workingDirectory),
-    host: new LocalHost(callersEnvironment(environment), inputs.setup),
+    host: hostOf(inputs, surroundings),
   };
 }

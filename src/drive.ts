@@ -54,7 +54,7 @@ export async function drive(
     interrupt,
     schedulers: (listener) => {
       local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, listener);
-      batch = flux?.scheduler(plan, listener);
+      batch = flux?.scheduler(plan, log, listener);
       return { local, batch };
     },
     onChange: (changedMachine, changed) => {

@@ -4,13 +4,17 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { fluxDirectory, withDirectory } from './broker/locate.js';
 import { findBroker } from './broker/target.js';
 import type { Clock } from './clock.js';
+import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
 import type { Handle } from './flux/handle.js';
+import { jobspecOf } from './flux/jobspec.js';
+import { toJson } from './flux/json.js';
+import { cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
 import type { Log } from './report/log.js';
-import { checkResources } from './schedulers/flux/request.js';
+import { checkResources, defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
-import { GuestSubmitter, OwnerSubmitter } from './schedulers/flux/submitter.js';
+import { GuestSubmitter, OwnerSubmitter, type Submitter } from './schedulers/flux/submitter.js';
 import type { SchedulerListener } from './schedulers/scheduler.js';
 import { resource } from './scripts/script.js';
 import { type Problem, SpecError } from './spec/problem.js';
@@ -18,6 +22,9 @@ import type { Batch } from './spec/spec.js';
 
 /** How long a broker may be away, in milliseconds: the machine's own is started again, one in an allocation ends with it. */
 const patience = { system: 300_000, allocation: 60_000, nobody: 5_000 };
+
+/** Why a probe was cancelled that was not over in time: what its exception then says. */
+export const probeNote = 'it took too long';
 
 /** The Flux instance that a study runs on, connected to. */
 export class FluxBatch {
@@ -28,17 +35,16 @@ export class FluxBatch {
   readonly #facts: HostFacts;
   readonly #host: Host;
   readonly #clock: Clock;
-  readonly #log: Log;
 
   private constructor(
-    context: { readonly host: Host; readonly clock: Clock; readonly log: Log },
+    host: Host,
+    clock: Clock,
     facts: HostFacts,
     opened: { readonly broker: Broker; readonly handle: Handle },
     environment: Readonly<Record<string, string>>,
   ) {
-    this.#host = context.host;
-    this.#clock = context.clock;
-    this.#log = context.log;
+    this.#host = host;
+    this.#clock = clock;
     this.#facts = facts;
     this.broker = opened.broker;
     this.#handle = opened.handle;
@@ -46,7 +52,7 @@ export class FluxBatch {
   }
 
   /**
-   * Finds the broker and connects to it, telling which and why.
+   * Finds the broker and connects to it.
    *
    * @param wanted the input `flux`
    * @param batch the study's batch block, if there is a study
@@ -54,23 +60,26 @@ export class FluxBatch {
    * @throws BrokerError, HostError
    */
   static async open(
-    context: { readonly host: Host; readonly clock: Clock; readonly log: Log },
+    host: Host,
+    clock: Clock,
     wanted: string,
     batch: Batch | undefined,
     env: ReadonlyMap<string, string>,
   ): Promise<FluxBatch> {
-    const { host, clock, log } = context;
     const facts = await readHostFacts(host);
     const inSpec = batch === undefined ? '' : resource(batch.values, 'flux_uri') || resource(batch.values, 'uri');
     const address = await findBroker(host, facts, wanted, inSpec);
     const opened = await openBroker(host, facts, address, clock);
-    log.info(describeBroker(opened.broker));
-    const old = ageWarning(opened.broker);
-    if (old !== undefined) log.warning(old);
     const directory = await fluxDirectory(host, facts, opened.broker);
     const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
-    if (directory === undefined) environment.PATH ??= '';
-    return new FluxBatch(context, { ...facts, flux: directory ?? '' }, opened, environment);
+    return new FluxBatch(host, clock, { ...facts, flux: directory ?? '' }, opened, environment);
+  }
+
+  /** Tells which broker it is, and why that one. */
+  introduce(log: Pick<Log, 'info' | 'warning'>): void {
+    log.info(describeBroker(this.broker));
+    const old = ageWarning(this.broker);
+    if (old !== undefined) log.warning(old);
   }
 
   /**
@@ -80,9 +89,9 @@ export class FluxBatch {
    */
   check({ spec, graph }: Plan): void {
     const { queues, isOwner } = this.broker;
-    const queue = resource(spec.batch.values, 'queue');
+    const queue = queueOf(spec.batch);
     const problems: Problem[] = [];
-    if (queues.length > 0 && queue !== '' && !queues.includes(queue)) {
+    if (queues.length > 0 && queue !== undefined && !queues.includes(queue)) {
       problems.push({
         severity: 'error',
         at: spec.batch.at,
@@ -109,13 +118,22 @@ export class FluxBatch {
     }
   }
 
-  /** What runs the study's scheduled steps; it has the connection from now on. */
-  scheduler({ spec, places }: Plan, listener: SchedulerListener): FluxScheduler {
+  /** What runs the study's scheduled steps; it has the connection from now on. `log` is told of the connection. */
+  scheduler({ spec, graph, places }: Plan, log: Log, listener: SchedulerListener): FluxScheduler {
     const { broker } = this;
     const { address } = broker;
-    const queue = resource(spec.batch.values, 'queue');
-    if (queue !== '' && broker.queues.length === 0) {
-      this.#log.info(`The queue '${queue}' of the batch block is left out: this broker has no named queues`);
+    // One that has guests is a machine's own, however it was found.
+    const comesBack = address.isSystem || !broker.isOwner;
+    const queue = queueOf(spec.batch);
+    if (queue !== undefined && broker.queues.length === 0) {
+      log.info(`The queue '${queue}' of the batch block is left out: this broker has no named queues`);
+    }
+    const mostUrgent = broker.isOwner ? 31 : guestsUrgency;
+    const hasty = graph.steps.find((step) => step.scheduled && urgency(step) > mostUrgent);
+    if (hasty !== undefined) {
+      log.warning(
+        `guests of an instance cannot raise a job's urgency: the priority of '${hasty.step}' is taken for medium`,
+      );
     }
     const scheduler = new FluxScheduler(
       {
@@ -124,22 +142,22 @@ export class FluxBatch {
           studyPath: places.studyPath,
           studyName: spec.name,
           batch: spec.batch,
-          queue: broker.queues.length === 0 || queue === '' ? undefined : queue,
+          queue: broker.queues.length === 0 ? undefined : queue,
           environment: this.environment,
+          mostUrgent,
         },
-        submitter: broker.isOwner
-          ? new OwnerSubmitter(this.#facts.userid)
-          : new GuestSubmitter(this.#host, address.uri),
+        submitter: this.#submitter(),
         link: {
           connect: () => connectTo(this.#host, address, this.#clock),
           clock: this.#clock,
-          patience: address.isSystem ? patience.system : patience.allocation,
-          patienceWithNobody: address.isSystem ? patience.system : patience.nobody,
+          patience: comesBack ? patience.system : patience.allocation,
+          patienceWithNobody: comesBack ? patience.system : patience.nobody,
         },
         uri: address.uri,
+        comesBack,
         isOwner: broker.isOwner,
         clock: this.#clock,
-        tell: (line) => this.#log.warning(line),
+        tell: (line) => log.warning(line),
       },
       listener,
     );
@@ -147,8 +165,65 @@ export class FluxBatch {
     return scheduler;
   }
 
+  /**
+   * Runs a short command as a job of one core, to see whether jobs run at all.
+   *
+   * @param batch whose queue and bank it uses, if any
+   * @param wait milliseconds after which it is cancelled
+   * @returns the job; it is not INACTIVE if the wait was too short
+   * @throws SubmitError, and what a handle throws
+   */
+  async probe(command: readonly string[], batch: Batch | undefined, wait: number): Promise<JobView> {
+    const jobspec = jobspecOf({
+      command,
+      prefix: [],
+      nested: false,
+      nodes: undefined,
+      procs: 1,
+      coresPerTask: 1,
+      gpusPerTask: 0,
+      exclusive: false,
+      duration: 60,
+      name: 'doctor',
+      cwd: '/',
+      environment: this.environment,
+      queue: batch === undefined || this.broker.queues.length === 0 ? undefined : queueOf(batch),
+      bank: (batch && resource(batch.values, 'bank')) || undefined,
+      stdout: '/dev/null',
+      stderr: '/dev/null',
+      user: {},
+      attributes: [],
+      shellOptions: [],
+      conf: undefined,
+    });
+    const id = await this.#submitter().submit(this.#handle, toJson(jobspec), defaultUrgency);
+    let view = newJob;
+    await new Promise<void>((resolve, reject) => {
+      const end = () => {
+        stopTimer();
+        stopWatching();
+        resolve();
+      };
+      const stopTimer = this.#clock.after(wait, () => void cancelJob(this.#handle, id, probeNote).then(end, reject));
+      const stopWatching = watchEventlog(this.#handle, id, {
+        onEvents: (events) => (view = events.reduce(applyEvent, view)),
+        onEnd: (error) => (error === undefined ? end() : reject(error)),
+      });
+    });
+    return view;
+  }
+
+  #submitter(): Submitter {
+    const { isOwner, address } = this.broker;
+    return isOwner ? new OwnerSubmitter(this.#facts.userid) : new GuestSubmitter(this.#host, address.uri);
+  }
+
   /** Lets go of a connection that no scheduler took. */
   close(): void {
     this.#handle.close();
   }
+}
+
+function queueOf(batch: Batch): string | undefined {
+  return resource(batch.values, 'queue') || undefined;
 }

@@ -164,9 +164,10 @@ export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: s
 function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
+  schema: typeof inputsSchema = inputsSchema,
 ): { readonly inputs: Inputs | undefined; readonly errors: readonly string[] } {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
-  const result = inputsSchema.safeParse({ spec: '', ...values });
+  const result = schema.safeParse({ spec: '', ...values });
   if (!result.success) {
     const errors = result.error.issues.map((issue) => {
       const name = String(issue.path[0]);
@@ -197,8 +198,10 @@ export function actionInputs(environment: Readonly<Record<string, string | undef
  * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time.
  *
  * @param read reads a file
+ * @param needsSpec whether there must be a SPEC; without one it is ''
+ * @throws InputError
  */
-export function commandLineInputs(args: readonly string[], read: (file: string) => string): Inputs {
+export function commandLineInputs(args: readonly string[], read: (file: string) => string, needsSpec = true): Inputs {
   const given = new Map<string, string>();
   const errors: string[] = [];
   for (let i = 0; i < args.length; i++) {
@@ -236,7 +239,8 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
       given.set(name, before === undefined ? text : `${before}\n${text}`);
     }
   }
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`));
+  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: text() });
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), schema);
   if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
   return parsed.inputs;
 }

@@ -1,7 +1,7 @@
 import { commandLine } from './command-line.js';
 import { describeError } from './errors.js';
 import { inert } from './report/plain-text.js';
-import { Signalled } from './surroundings.js';
+import { Signalled, terminations } from './surroundings.js';
 
 /**
  * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here are the
@@ -13,7 +13,7 @@ async function main(): Promise<number> {
   // The first signal cancels; those that follow (a runner sends SIGTERM after SIGINT) must not cut the clean-up short. Only
   // a person at a terminal who asks a third time wants the end of it.
   let signals = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of terminations) {
     process.on(signal, () => {
       cancel.abort(new Signalled(signal));
       if (++signals > 2 && process.stdin.isTTY) process.exit(130);

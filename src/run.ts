@@ -53,7 +53,10 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     if (inputs['dry-run']) return;
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate)) return;
-    flux ??= await FluxBatch.open({ host, clock, log }, inputs.flux, candidate.spec.batch, inputs.env);
+    if (flux === undefined) {
+      flux = await FluxBatch.open(host, clock, inputs.flux, candidate.spec.batch, inputs.env);
+      flux.introduce(log);
+    }
     flux.check(candidate);
   };
   let plan: Plan;

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { cloneRepositories } from './conductor/dependencies.js';
-import { claimEmptyDirectory, type HostFile, writeFiles } from './hosts/files.js';
+import { claimEmptyDirectory, type HostDirectory, type HostFile, writeFiles } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Plan } from './plan.js';
-import { launcherPath, launcherText } from './schedulers/launcher.js';
+import { claimsPath, launcherPath, launcherText } from './schedulers/launcher.js';
 import { safeName } from './study/names.js';
 
 /** Where a study is to go: exactly there, or there or beside it. */
@@ -49,9 +49,9 @@ export async function stage(
 }
 
 function* stagedFiles(
-  { spec: study, scripts }: Plan,
+  { spec: study, graph, scripts }: Plan,
   spec: { readonly name: string; readonly text: string },
-): Generator<HostFile> {
+): Generator<HostFile | HostDirectory> {
   yield { path: path.posix.basename(spec.name), text: spec.text };
   yield { path: logPath(study.name), text: '' };
   yield { path: launcherPath, text: launcherText, executable: true };
@@ -59,6 +59,8 @@ function* stagedFiles(
     yield { ...main, executable: true };
     if (restart !== null) yield { ...restart, executable: true };
   }
+  // Made here, so that no job has to.
+  for (const { workspace } of graph.steps) yield { directory: `${claimsPath}/${workspace}` };
 }
 
 /** Clones the repositories that the study depends on. */

@@ -5,9 +5,12 @@ import type { Pgen } from './pgen/pgen.js';
 import type { Overlays } from './spec/overlay.js';
 import { Source } from './spec/source.js';
 
+/** The signals that tell this process to end. SIGALRM is what a job of Flux gets whose time has run out. */
+export const terminations = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGALRM'] as const;
+
 /** Why a study is cancelled if this process was told to end. */
 export class Signalled {
-  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+  readonly signal: (typeof terminations)[number];
 
   constructor(signal: Signalled['signal']) {
     this.signal = signal;

@@ -17,7 +17,13 @@ function losslessNumber(text: string): number | bigint {
 
 /** The text of a value that may hold bigints. */
 export function toJson(value: unknown): string {
-  return stringify(value)!;
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // The engine's own is faster, and knows no bigint.
+    if (error instanceof TypeError) return stringify(value)!;
+    throw error;
+  }
 }
 
 /** What a key of an object holds; undefined if it is no object or lacks the key. */

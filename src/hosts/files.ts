@@ -12,11 +12,21 @@ export interface HostFile {
   readonly executable?: boolean;
 }
 
+/** A directory to be made on a host, for what will be in it. */
+export interface HostDirectory {
+  /** As of a file. */
+  readonly directory: string;
+}
+
 /**
  * Writes files, and the directories they are in, below `directory`, all in one stream.
  * Their modes are what a program there would give them: everything that the umask lets through.
  */
-export async function writeFiles(host: Host, directory: string, files: Iterable<HostFile>): Promise<void> {
+export async function writeFiles(
+  host: Host,
+  directory: string,
+  files: Iterable<HostFile | HostDirectory>,
+): Promise<void> {
   const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
   const all = [...files];
   const process = host.spawn(
@@ -38,6 +48,14 @@ export async function writeFiles(host: Host, directory: string, files: Iterable<
   for (const part of [packed, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
 }
 
+async function add(packer: Packer, header: Parameters<Packer['add']>[0], body?: Buffer): Promise<void> {
+  const writer = packer.add(header).getWriter();
+  // These reject too when the stream breaks; `write` and `close` tell of it.
+  for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
+  if (body !== undefined && body.length > 0) await writer.write(body);
+  await writer.close();
+}
+
 /** tar says the same of every file that it cannot write. */
 function lastLines(text: string, most: number): string {
   return text.split('\n').slice(-most).join('\n');
@@ -45,18 +63,19 @@ function lastLines(text: string, most: number): string {
 
 type Packer = ReturnType<typeof createTarPacker>['controller'];
 
-async function pack(controller: Packer, files: readonly HostFile[]): Promise<void> {
+async function pack(controller: Packer, files: readonly (HostFile | HostDirectory)[]): Promise<void> {
   try {
     const mtime = new Date();
-    for (const { path, text, executable } of files) {
+    for (const entry of files) {
+      if ('directory' in entry) {
+        await add(controller, { name: `${entry.directory}/`, type: 'directory', size: 0, mode: 0o777, mtime });
+        continue;
+      }
+      const { path, text, executable } = entry;
       const body = Buffer.from(text);
       // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
       const mode = executable === true ? 0o766 : 0o666;
-      const writer = controller.add({ name: path, size: body.length, type: 'file', mode, mtime }).getWriter();
-      // These reject too when the stream breaks; `write` and `close` tell of it.
-      for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
-      if (body.length > 0) await writer.write(body);
-      await writer.close();
+      await add(controller, { name: path, type: 'file', size: body.length, mode, mtime }, body);
     }
     controller.finalize();
   } catch (error) {

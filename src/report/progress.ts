@@ -56,7 +56,8 @@ export class Progress {
     if (state === 'PENDING') {
       return (jobs.at(-1)?.ended ?? null) !== null || (this.#graph.steps[index]!.scheduled && reason !== '');
     }
-    if (state === 'FINISHING') return false;
+    // What is not known of jobs is said once of all of them, when the study stops.
+    if (state === 'FINISHING' || state === 'UNKNOWN') return false;
     return state !== 'RUNNING' || this.#graph.steps[index]!.scheduled || this.#graph.steps.length <= burst / 2;
   }
 

@@ -1,6 +1,7 @@
 import { mustRun } from '../hosts/commands.js';
 import type { Host } from '../hosts/host.js';
 import { quote } from '../quote.js';
+import { claimsPath } from './launcher.js';
 
 /** What the launcher wrote down of one attempt of a step. */
 export interface Claim {
@@ -22,13 +23,14 @@ export async function readClaim(
   workspace: string,
   attempt: number,
 ): Promise<Claim | undefined> {
-  const claim = quote(`${studyPath}/.conductor/claims/${workspace}/${attempt}`);
+  const claim = quote(`${studyPath}/${claimsPath}/${workspace}/${attempt}`);
   const output = await mustRun(
     host,
     'cannot read which job has a step',
+    // A line that is not complete is that of a task that has not ended.
     `[ -d ${quote(studyPath)} ] || { echo "there is no" ${quote(studyPath)} >&2; exit 1; }\n` +
       `[ -f ${claim} ] || exit 0\ncat -- ${claim}\n` +
-      `for exit in ${claim}.*.exit; do [ ! -f "$exit" ] || cat -- "$exit"; done`,
+      `for exit in ${claim}.*.exit; do ! read -r line 2>/dev/null <"$exit" || echo "$line"; done`,
   );
   const [owner, ...exits] = output.toString().split('\n');
   if (owner === undefined || owner === '') return undefined;

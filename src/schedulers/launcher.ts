@@ -1,6 +1,9 @@
 /** Where the launcher is, relative to the study directory. */
 export const launcherPath = '.conductor/run';
 
+/** Where its claims are: below the workspace of each step, relative to the study directory. */
+export const claimsPath = '.conductor/claims';
+
 /**
  * What a scheduler runs in place of a step's script: one small program, the same for every step,
  *
@@ -11,8 +14,10 @@ export const launcherPath = '.conductor/run';
  * quietly. All tasks of the job that has it run the script: Maestro's plain Flux steps are as many tasks as `procs`.
  *
  * `.conductor/claims/STEP/ATTEMPT` holds the id of the job that has the attempt, and is made by `ln`, which is atomic on
- * NFS too. `ATTEMPT.TASK.exit` holds the command's exit status and when it ended, in seconds since the epoch; it is there
- * exactly when the command has ended.
+ * NFS too. `ATTEMPT.TASK.exit` holds the command's exit status and when it ended, in seconds since the epoch: a whole line
+ * once the command has ended, for it is one short write.
+ *
+ * Every process that this starts is paid for by every job, so there is one: `ln`.
  */
 export const launcherText = `#!/bin/bash
 # Runs one attempt of a step, once. Usage: run STEP ATTEMPT COMMAND...
@@ -31,16 +36,14 @@ _maestro_cannot() {
   exit 73
 }
 
-_maestro_mine=$_maestro_claim.$_maestro_job.$_maestro_task.$$
 [ -d "$_maestro_claims" ] || mkdir -p -- "$_maestro_claims" || _maestro_cannot 'make a directory' "$_maestro_claims"
-echo "$_maestro_job" > "$_maestro_mine" || _maestro_cannot 'claim the attempt' "$_maestro_mine"
-if [ ! -d "$_maestro_claim" ] && ln -- "$_maestro_mine" "$_maestro_claim" 2> /dev/null; then
-  rm -f -- "$_maestro_mine"
-else
-  rm -f -- "$_maestro_mine"
-  read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt' "$_maestro_claim"
-  [ "$_maestro_owner" = "$_maestro_job" ] || exit 0
+if [ ! -f "$_maestro_claim" ]; then
+  _maestro_mine=$_maestro_claim.$_maestro_job.$_maestro_task.$$
+  echo "$_maestro_job" > "$_maestro_mine" || _maestro_cannot 'claim the attempt' "$_maestro_mine"
+  [ ! -d "$_maestro_claim" ] && ln -- "$_maestro_mine" "$_maestro_claim" 2> /dev/null || rm -f -- "$_maestro_mine"
 fi
+read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt' "$_maestro_claim"
+[ "$_maestro_owner" = "$_maestro_job" ] || exit 0
 
 # A signal to the whole job must not keep its end from being written down. Handlers, unlike ignored signals, are not
 # inherited, so the script gets every signal as it would without us.
@@ -50,8 +53,7 @@ exec 4>&2 2> /dev/null
 "$@" 2>&4 4>&-
 _maestro_status=$?
 _maestro_now=\${EPOCHREALTIME:-$(date +%s)} # with a comma in some languages
-echo "$_maestro_status \${_maestro_now/,/.}" > "$_maestro_mine" &&
-  mv -f -- "$_maestro_mine" "$_maestro_claim.$_maestro_task.exit"
+echo "$_maestro_status \${_maestro_now/,/.}" > "$_maestro_claim.$_maestro_task.exit"
 exit "$_maestro_status"
 `;
 

@@ -49,7 +49,11 @@ async function ended(child: ChildProcess): Promise<Ended> {
 }
 
 const run = (...args: Parameters<typeof start>) => ended(start(...args));
-const claims = (step: string) => readdirSync(path.join(study, '.conductor/claims', step)).sort();
+/** Claims and exits of a step. The file that a claim was linked from stays beside it, under a longer name. */
+const claims = (step: string) =>
+  readdirSync(path.join(study, '.conductor/claims', step))
+    .filter((name) => /^\d+(\.\d+\.exit)?$/.test(name))
+    .sort();
 const claimed = (name: string) => readFileSync(path.join(study, '.conductor/claims', name), 'utf8');
 
 /** The status in an exit file, once it is sure that its time is one of the last minute. */

@@ -20,6 +20,8 @@ export interface StudyJobs {
   /** Undefined: the broker's default one. */
   readonly queue: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** The highest urgency that the broker takes from us. */
+  readonly mostUrgent: number;
 }
 
 /**
@@ -71,11 +73,17 @@ export function duration(step: StepInstance): number {
   return walltimeSeconds(resource(step.run, 'walltime')) ?? 0;
 }
 
+/** Of a job that nobody hurries (RFC 30). */
+export const defaultUrgency = 16;
+
+/** A guest may make his jobs less urgent, but no more. */
+export const guestsUrgency = defaultUrgency;
+
 const urgencies: Readonly<Record<string, number>> = {
   held: 0,
   minimal: 1,
   low: 9,
-  medium: 16,
+  medium: defaultUrgency,
   high: 24,
   expedite: 31,
   expedited: 31,
@@ -84,9 +92,9 @@ const urgencies: Readonly<Record<string, number>> = {
 /** Flux's urgency, 0 to 31, of a step's `priority`: a word, or a part of 1 (Maestro 1.1). */
 export function urgency(step: StepInstance): number {
   const priority = step.run.get('priority');
-  if (typeof priority === 'string' && priority !== '') return urgencies[priority.toLowerCase()] ?? urgencies.medium!;
+  if (typeof priority === 'string' && priority !== '') return urgencies[priority.toLowerCase()] ?? defaultUrgency;
   if (typeof priority === 'number' || typeof priority === 'bigint') return Math.ceil(Number(priority) * 31);
-  return urgencies.medium!;
+  return defaultUrgency;
 }
 
 /** What is wrong with a step's resources: what Flux would refuse once the step is submitted, hours later. */

@@ -28,6 +28,8 @@ export interface FluxSchedulerOptions {
   readonly link: LinkOptions;
   /** What messages call the broker. */
   readonly uri: string;
+  /** Whether it may come back after its end: the machine's own instance does, one in an allocation does not. */
+  readonly comesBack: boolean;
   /** Whether the instance is ours: then it tells us when it ends. */
   readonly isOwner: boolean;
   readonly clock: Clock;
@@ -132,7 +134,8 @@ export class FluxScheduler implements Scheduler, LinkListener {
   onDown(reason: string): void {
     this.#handle = undefined;
     this.#wasDown = true;
-    if (!this.#instance.isEnding)
+    if (this.#instance.isEnding && !this.#options.comesBack) this.onGone(reason);
+    else if (!this.#instance.isEnding)
       this.#options.tell(`lost the Flux broker ${this.#options.uri}: ${reason}; looking for it`);
   }
 
@@ -171,7 +174,7 @@ export class FluxScheduler implements Scheduler, LinkListener {
     this.#onTheWay += 1;
     try {
       const jobspec = toJson(jobspecOf(jobRequest(submission.job, study)));
-      const id = await submitter.submit(handle, jobspec, urgency(submission.job.step));
+      const id = await submitter.submit(handle, jobspec, Math.min(urgency(submission.job.step), study.mostUrgent));
       this.#onTheWay -= 1;
       this.#accept(submission, id);
     } catch (error) {

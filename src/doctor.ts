@@ -1,0 +1,109 @@
+import { BrokerError } from './broker/errors.js';
+import type { Clock } from './clock.js';
+import { describeError } from './errors.js';
+import { FluxBatch, probeNote } from './flux-batch.js';
+import { mustRun, run } from './hosts/commands.js';
+import { type Host, HostError } from './hosts/host.js';
+import type { Inputs } from './inputs.js';
+import { quote } from './quote.js';
+import type { Log } from './report/log.js';
+import type { Spec } from './spec/spec.js';
+
+export interface DoctorContext {
+  readonly inputs: Inputs;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The study that is to be run, if one was named. */
+  readonly spec: Spec | undefined;
+  /** The directory that studies are made in. */
+  readonly root: string;
+}
+
+/** Runs a check: `look` returns what was found, or throws what is wrong and what to do. */
+type Checker = (name: string, look: () => Promise<string>) => Promise<void>;
+
+/** A probe that is not over after so many milliseconds waits in the queue: that says enough. */
+const probeTime = 30_000;
+
+/**
+ * Looks at everything that a run needs, and tells what there is and what is wrong.
+ *
+ * @returns the exit status: 1 if something is wrong
+ */
+export async function examine(context: DoctorContext): Promise<number> {
+  const { host, spec, log, root } = context;
+  let isWell = true;
+  const check: Checker = async (name, look) => {
+    try {
+      log.info(`ok    ${name}: ${await look()}`);
+    } catch (error) {
+      isWell = false;
+      log.info(`FAIL  ${name}: ${describeError(error)}`);
+    }
+  };
+  await check('bash', async () => text(await mustRun(host, 'it cannot be used', 'echo "$BASH_VERSION"')));
+  await check('tar', () => version(host, 'tar', 'files travel as its archives'));
+  if (spec !== undefined && spec.git.length > 0) {
+    await check('git', () => version(host, 'git', 'the study clones repositories'));
+  }
+  await check('studies', () => writable(host, root));
+  if (spec === undefined || spec.batch.type === 'flux') await examineFlux(context, check);
+  else log.info(`      flux: the batch type of ${context.inputs.spec} is ${spec.batch.type}, so it was not looked for`);
+  return isWell ? 0 : 1;
+}
+
+async function examineFlux({ host, inputs, spec, clock, root }: DoctorContext, check: Checker): Promise<void> {
+  let flux: FluxBatch | undefined;
+  await check('flux', async () => {
+    const { code, stdout } = await run(host, 'type -P flux && flux version');
+    const [path] = text(stdout).split('\n');
+    if (code !== 0)
+      throw new BrokerError('there is no such command on PATH', 'add it with `setup` (`module load flux`)');
+    return `${path}, version ${/^commands:\s*(\S+)/m.exec(text(stdout))?.[1] ?? 'unknown'}`;
+  });
+  await check('broker', async () => {
+    flux = await FluxBatch.open(host, clock, inputs.flux, spec?.batch, inputs.env);
+    const lines: string[] = [];
+    const tell = (line: string) => lines.push(line);
+    flux.introduce({ info: tell, warning: tell });
+    return lines.join('; ');
+  });
+  if (flux === undefined) return;
+  const opened = flux;
+  await check('a job', () => probe(opened, spec, root));
+  opened.close();
+}
+
+/** Whether jobs run, and see the directory that studies are made in. */
+async function probe(flux: FluxBatch, spec: Spec | undefined, root: string): Promise<string> {
+  const job = await flux.probe(['test', '-w', root], spec?.batch, probeTime);
+  if (job.exception?.note === probeNote)
+    return `it waits in the queue for more than ${probeTime / 1000} s, and was cancelled`;
+  if (job.exception !== null) throw new BrokerError(`it failed: ${job.exception.note}`, 'jobs of a study would too');
+  if (job.waitStatus === 0) return `it ran, and can write to ${root}`;
+  throw new BrokerError(
+    `it ran, but cannot write to ${root}`,
+    'studies must be in a directory that compute nodes share: choose another with `output-path`',
+  );
+}
+
+async function version(host: Host, command: string, purpose: string): Promise<string> {
+  const { code, stdout } = await run(host, `${command} --version`);
+  if (code !== 0) throw new HostError(`there is no ${command} on ${host.name}, and ${purpose}: install it`);
+  return text(stdout).split('\n')[0]!;
+}
+
+async function writable(host: Host, root: string): Promise<string> {
+  const directory = quote(root);
+  await mustRun(
+    host,
+    `${root} cannot be written to (choose another place with output-path)`,
+    `mkdir -p -- ${directory} && file=$(mktemp -- ${directory}/.doctor-XXXXXX) && rm -f -- "$file"`,
+  );
+  return `they go to ${root}, which can be written to`;
+}
+
+function text(output: Buffer): string {
+  return output.toString().trim();
+}
