@@ -36,6 +36,13 @@ export function planStudy(
   return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
 }
 
+/** The plan for a Flux of this version, which may start parallel programs by another command. */
+export function forFlux(plan: Plan, version: string): Plan {
+  const { spec, graph } = plan;
+  const batch = { ...spec.batch, values: new Map([...spec.batch.values, ['version', version] as const]) };
+  return { ...plan, scripts: renderScripts(graph, batch).scripts };
+}
+
 /**
  * What else is wrong with a specification that has errors already, as far as can be told: its steps' names and links.
  * What follows from an error that is known is not told again.

@@ -87,13 +87,13 @@ function placesIn({ specPath, workingDirectory }: StudyContext, studyPath: strin
  * Reads and plans a study that is to be staged, in a directory that is made for it. What can be found wrong before that is
  * made, is. Warnings are told.
  *
- * @param check says what is wrong with a plan besides, by throwing
- * @throws SpecError, PgenError, HostError, and what `check` throws
+ * @param settle makes the last changes to a plan, or says by throwing what is wrong with it besides
+ * @throws SpecError, PgenError, HostError, and what `settle` throws
  */
 export async function prepare(
   context: StudyContext,
   directory: (spec: Spec) => WantedDirectory,
-  check: (plan: Plan) => Promise<void>,
+  settle: (plan: Plan) => Promise<Plan>,
 ): Promise<Plan> {
   const { host, log } = context;
   const read = readStudy(context);
@@ -102,8 +102,7 @@ export async function prepare(
   const plan = async (studyPath: string, parameters?: readonly Parameter[]) => {
     const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
     if (missing.some(({ severity }) => severity === 'error')) throw new SpecError(planned.warnings);
-    await check(planned.plan);
-    return planned;
+    return { ...planned, plan: await settle(planned.plan) };
   };
   // A generator needs the directory; without one all is planned first, and again only if the directory is another.
   const first = context.pgen === undefined ? await plan(wanted.path) : undefined;

@@ -8,7 +8,7 @@ import { describeError } from './errors.js';
 import { FluxBatch } from './flux-batch.js';
 import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
-import type { Plan } from './plan.js';
+import { forFlux, type Plan } from './plan.js';
 import { prepare, type StudyContext } from './prepare.js';
 import { collectResults } from './report/collect.js';
 import { finalTable } from './report/final-table.js';
@@ -49,19 +49,20 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 
   log.phase(`Read ${inputs.spec}`);
   let flux: FluxBatch | undefined;
-  const check = async (candidate: Plan) => {
-    if (inputs['dry-run']) return;
+  const settle = async (candidate: Plan) => {
+    if (inputs['dry-run']) return candidate;
     refuseUnrunnable(candidate);
-    if (!isFluxStudy(candidate)) return;
+    if (!isFluxStudy(candidate)) return candidate;
     if (flux === undefined) {
       flux = await FluxBatch.open(host, clock, inputs.flux, candidate.spec.batch, inputs.env);
       flux.introduce(log);
     }
     flux.check(candidate);
+    return forFlux(candidate, flux.broker.version);
   };
   let plan: Plan;
   try {
-    plan = await prepare({ ...context, log }, context.directory, check);
+    plan = await prepare({ ...context, log }, context.directory, settle);
   } catch (error) {
     flux?.close();
     throw error;

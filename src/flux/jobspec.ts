@@ -1,3 +1,6 @@
+import { property } from './json.js';
+import { assign, type Tree } from './tree.js';
+
 /** A job to be submitted; what flux-core's `Jobspec.from_command` and `from_nest_command` take. */
 export interface JobRequest {
   /** The words to run, on each task, or as the initial program of a nested instance. */
@@ -36,8 +39,6 @@ export interface JobRequest {
 
 export type Assignment = readonly [path: string, value: unknown];
 
-type Tree = Record<string, unknown>;
-
 /** A jobspec of version 1 (RFC 25). */
 export interface Jobspec {
   readonly resources: readonly Tree[];
@@ -46,7 +47,11 @@ export interface Jobspec {
   readonly version: 1;
 }
 
-/** The request as a jobspec, key by key as flux-core 0.88 makes it (recorded from it). */
+/**
+ * The request as a jobspec, key by key as flux-core 0.88 makes it (recorded from it).
+ *
+ * @throws PathError if an attribute or option leads through one that is no mapping
+ */
 export function jobspecOf(request: JobRequest): Jobspec {
   const { resources, count } = layout(request);
   const broker = ['flux', 'broker', ...(request.conf === undefined ? [] : ['-c{{tmpdir}}/conf.json'])];
@@ -68,8 +73,10 @@ export function jobspecOf(request: JobRequest): Jobspec {
   request.attributes.forEach(set);
   request.shellOptions.forEach(setOption);
   if (request.duration > 0) set(['system.duration', request.duration]);
-  setOption(['output.stdout', { type: 'file', path: request.stdout }]);
-  setOption(['output.stderr', { type: 'file', path: request.stderr }]);
+  for (const stream of ['stdout', 'stderr'] as const) {
+    setOption([`output.${stream}.type`, 'file']);
+    setOption([`output.${stream}.path`, request[stream]]);
+  }
   for (const [key, value] of Object.entries(request.user)) assign(attributes, ['user', key], value);
   const command = [...request.prefix, ...(request.nested ? broker : []), ...request.command];
   return { resources, tasks: [{ command, slot: 'task', count }], attributes, version: 1 };
@@ -100,22 +107,8 @@ function attributePath(path: string): string[] {
   return full.split('.');
 }
 
-/** Makes the levels on the way, in place of whatever else is there. */
-function assign(tree: Tree, path: readonly string[], value: unknown): void {
-  let level = tree;
-  for (const key of path.slice(0, -1)) {
-    const next = Object.hasOwn(level, key) ? level[key] : undefined;
-    if (typeof next === 'object' && next !== null && !Array.isArray(next)) level = next as Tree;
-    else {
-      const made: Tree = {};
-      define(level, key, made);
-      level = made;
-    }
-  }
-  define(level, path.at(-1)!, value);
-}
-
-/** As an own key, whatever it is called: `__proto__` is one like any other. */
-function define(tree: Tree, key: string, value: unknown): void {
-  Object.defineProperty(tree, key, { value, enumerable: true, configurable: true, writable: true });
+/** The time limit of a job in seconds, whatever set it; 0 if it has none. */
+export function durationOf({ attributes }: Jobspec): number {
+  const duration = property(attributes.system, 'duration');
+  return typeof duration === 'number' ? duration : 0;
 }

@@ -23,8 +23,7 @@ const longNames = new Map([
   ['S', 'setattr'],
 ]);
 
-/** The values of nested mappings, each with its path in dots. */
-export function leaves(value: PyValue, path: string): [path: string, leaf: PyValue][] {
+function leaves(value: PyValue, path: string): [path: string, leaf: PyValue][] {
   if (!(value instanceof Map)) return [[path, value]];
   return [...value].flatMap(([key, inner]) => leaves(inner, path === '' ? pyStr(key) : `${path}.${pyStr(key)}`));
 }

@@ -1,5 +1,5 @@
 import { quote } from '../quote.js';
-import type { Problem } from '../spec/problem.js';
+import { type Problem, problemOf, warning } from '../spec/problem.js';
 import { type PyValue, pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
@@ -64,13 +64,24 @@ export function gpusPerSlot(gpus: string, nodes: string): string {
   return total > 0 ? String(Math.ceil(total / Math.max(1, Number(nodes) || 1))) : '';
 }
 
+/** `flux run` came with Flux 0.48, and `flux mini` went with 0.60. `batch.version` is Maestro's word for which Flux it is. */
+function runCommand(batch: Batch): string {
+  return lacksFluxRun(resource(batch.values, 'version')) ? 'flux mini run' : 'flux run';
+}
+
+/** Whether a version of Flux is so old that `flux mini run` stands for `flux run`. */
+export function lacksFluxRun(version: string): boolean {
+  const [, major, minor] = /^([0-9]+)\.([0-9]+)/.exec(version) ?? [];
+  return major === '0' && Number(minor) < 48;
+}
+
 function launch(step: StepInstance, batch: Batch, procs: string, nodes: string | undefined): string {
   const { others } = takeExclusive(argsOf(batch, 'launcher_args'));
   const exclusive = isExclusive(step, batch, 'launcher');
   const gpus = resource(step.run, 'gpus');
   const shellOptions = [...argsOf(batch, 'args')].map(([key, value]) => `${pyStr(key)}=${pyStr(value)}`).join(',');
   return [
-    `flux run -n ${procs} -N ${firstOf(nodes ?? '', resource(batch.values, 'nodes'), '1')}`,
+    `${runCommand(batch)} -n ${procs} -N ${firstOf(nodes ?? '', resource(batch.values, 'nodes'), '1')}`,
     ...(exclusive ? [] : [`-c ${firstOf(resource(step.run, 'cores per task'), '1')}`]),
     ...(gpus === '' || exclusive ? [] : [`-g ${gpus}`]),
     ...(exclusive ? ['--exclusive'] : []),
@@ -97,10 +108,29 @@ function checkWalltime(step: StepInstance): Problem[] {
 }
 
 function checkArgs(batch: Batch): Problem[] {
-  return splitAllocationArgs(argsOf(batch, 'allocation_args')).dropped.map((key) => ({
-    severity: 'warning',
-    at: batch.at,
-    message: `'${key}' of batch.allocation_args is ignored, as Maestro does`,
-    hint: 'it takes o, S (or setopt, setattr), conf and exclusive',
-  }));
+  const given = batch.values.get('allocation_args') ?? null;
+  if (given !== null && !(given instanceof Map)) return [noMapping(batch, 'allocation_args')];
+  const { used, dropped } = splitAllocationArgs(argsOf(batch, 'allocation_args'));
+  const { others } = takeExclusive(used);
+  return [
+    ...[...others]
+      .filter(([, value]) => !(value instanceof Map))
+      .map(([key]) => noMapping(batch, `allocation_args.${pyStr(key)}`)),
+    ...dropped.map((key) =>
+      warning(
+        batch.at,
+        `'${key}' of batch.allocation_args is ignored, as Maestro does`,
+        'it takes o, S (or setopt, setattr), conf and exclusive',
+      ),
+    ),
+  ];
+}
+
+function noMapping(batch: Batch, what: string): Problem {
+  return problemOf(
+    'error',
+    batch.at,
+    `batch.${what} must be a mapping of names and values`,
+    'write it as {name: value}',
+  );
 }

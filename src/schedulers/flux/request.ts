@@ -1,7 +1,7 @@
-import type { Assignment, JobRequest } from '../../flux/jobspec.js';
+import { type Assignment, type JobRequest, jobspecOf } from '../../flux/jobspec.js';
+import { leavesOf, merge, PathError, replace, type Tree } from '../../flux/tree.js';
 import { quote } from '../../quote.js';
 import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
-import { leaves } from '../../scripts/flux-options.js';
 import { resource } from '../../scripts/script.js';
 import { walltimeSeconds } from '../../scripts/walltime.js';
 import type { Problem } from '../../spec/problem.js';
@@ -102,11 +102,23 @@ export function checkResources(step: StepInstance, batch: Batch): Problem[] {
   const problem = (key: string, message: string, hint: string): Problem[] => [
     { severity: 'error', at: step.placeOf('', key), message: `step '${step.step}': ${message}`, hint },
   ];
-  for (const key of ['nodes', 'procs', 'cores per task', 'gpus']) {
+  for (const [key, least] of [
+    ['nodes', 1],
+    ['procs', 1],
+    ['cores per task', 0],
+    ['gpus', 0],
+  ] as const) {
     const text = resource(step.run, key);
-    if (text !== '' && !/^[0-9]+$/.test(text)) {
-      return problem(key, `\`${key}\` is '${text}', which is no whole number`, 'Flux needs a number to schedule by');
+    if (text !== '' && !(wholeNumber.test(text) && Number(text) >= least)) {
+      const wanted = `a whole number from ${least} up`;
+      return problem(key, `\`${key}\` is '${text}', which is not ${wanted}`, 'Flux needs a number to schedule by');
     }
+  }
+  const conflict = argsOf(batch, 'allocation_args').size === 0 ? undefined : optionConflict(step, batch);
+  if (conflict !== undefined) {
+    return [
+      { severity: 'error', at: batch.at, message: `batch.allocation_args: ${conflict}`, hint: 'it must be a mapping' },
+    ];
   }
   const [nodes, procs] = [count(step, 'nodes'), count(step, 'procs') ?? 1];
   if (isExclusive(step, batch, 'allocation')) {
@@ -117,45 +129,63 @@ export function checkResources(step: StepInstance, batch: Batch): Problem[] {
   return problem('nodes', `${nodes} nodes for ${procs} procs`, 'Flux wants at least one of `procs` for each node');
 }
 
-/** A number of the run block; undefined if it is absent or zero. */
+/** 2, and 2.0 too, as Python makes both an int; by a variable with blanks around it. */
+const wholeNumber = /^\s*[0-9]+(\.0*)?\s*$/;
+
+/** Why the options of the batch block cannot be made part of the step's jobspec; undefined if they can. */
+function optionConflict(step: StepInstance, batch: Batch): string | undefined {
+  const anywhere = { studyPath: '/', studyName: '', batch, queue: undefined, environment: {}, mostUrgent: 0 };
+  try {
+    jobspecOf(jobRequest({ step, attempt: 1, script: '' }, anywhere));
+    return undefined;
+  } catch (error) {
+    if (error instanceof PathError) return error.message;
+    throw error;
+  }
+}
+
+/** A number of the run block; undefined if it is absent. */
 function count(step: StepInstance, key: string): number | undefined {
   const number = Number(resource(step.run, key));
   return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
-/** Maestro's `gpus` are those of each task of a plain step, but of all nodes together of a nested one. */
+/** GPUs of each slot. Maestro takes `gpus` for that of a plain step; of a nested one it divides them by the nodes first. */
 function gpus(step: StepInstance, isNested: boolean): number {
   const own = resource(step.run, 'gpus');
   return Number(isNested ? gpusPerSlot(own, resource(step.run, 'nodes')) : own);
 }
 
-function assignments(options: ReadonlyMap<PyValue, PyValue>, keys: readonly string[]): Assignment[] {
-  return keys
-    .flatMap((key) => leaves(options.get(key) ?? new Map(), ''))
-    .filter(([path]) => path !== '')
-    .map(([path, value]) => [path, value === null ? 1 : plain(value)]);
+/** The options with one of these names, long and short, in the order of the file: of two the later one counts. */
+function assignments(options: ReadonlyMap<PyValue, PyValue>, names: readonly string[]): Assignment[] {
+  const all: Tree = {};
+  for (const [name, values] of options) if (names.includes(pyStr(name))) merge(all, undotted(values));
+  return leavesOf(all).map(([path, value]) => [path.join('.'), value]);
 }
 
-/** A configuration, its dotted keys as nested mappings; undefined if there is none. */
+/** A configuration; undefined if there is none. */
 function confOf(value: PyValue | undefined): unknown {
-  if (!(value instanceof Map) || value.size === 0) return undefined;
-  const conf: Record<string, unknown> = {};
-  for (const [path, leaf] of leaves(value, '')) {
-    const keys = path.split('.');
-    let level = conf;
-    for (const key of keys.slice(0, -1)) {
-      const next = level[key];
-      level = level[key] = typeof next === 'object' && next !== null ? (next as Record<string, unknown>) : {};
-    }
-    level[keys.at(-1)!] = plain(leaf);
-  }
-  return conf;
+  return value instanceof Map && value.size > 0 ? undotted(value) : undefined;
 }
 
-/** A Python value as JSON has it. */
-function plain(value: PyValue): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [pyStr(key), plain(item)]));
-  const isPlain = value === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof value);
-  return isPlain ? value : pyStr(value as PyValue);
+/** A mapping as JSON has it, the dotted keys of its first level as nested mappings (Maestro 1.2, `unflatten_dotpath_dict`). */
+function undotted(value: PyValue): Tree {
+  const tree: Tree = {};
+  if (value instanceof Map) {
+    for (const [path, inner] of value) replace(tree, pyStr(path).split('.'), plain(inner, 1));
+  }
+  return tree;
+}
+
+/** A Python value as JSON has it. `nothing` stands for None: an option without a value is a flag, and a flag is 1. */
+function plain(value: PyValue, nothing: unknown): unknown {
+  if (value === null) return nothing;
+  if (Array.isArray(value)) return value.map((item) => plain(item, null));
+  if (value instanceof Map) {
+    // As own keys, whatever they are called.
+    return Object.fromEntries([...value].map(([key, item]) => [pyStr(key), plain(item, nothing)]));
+  }
+  const isJson =
+    typeof value === 'number' ? Number.isFinite(value) : ['string', 'bigint', 'boolean'].includes(typeof value);
+  return isJson ? value : pyStr(value as PyValue);
 }

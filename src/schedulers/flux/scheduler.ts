@@ -4,7 +4,7 @@ import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
-import { jobspecOf } from '../../flux/jobspec.js';
+import { durationOf, jobspecOf } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
 import { cancelJob, watchEventlog } from '../../flux/requests.js';
 import { type Host, HostError } from '../../hosts/host.js';
@@ -173,8 +173,13 @@ export class FluxScheduler implements Scheduler, LinkListener {
     submission.isWaiting = false;
     this.#onTheWay += 1;
     try {
-      const jobspec = toJson(jobspecOf(jobRequest(submission.job, study)));
-      const id = await submitter.submit(handle, jobspec, Math.min(urgency(submission.job.step), study.mostUrgent));
+      const jobspec = jobspecOf(jobRequest(submission.job, study));
+      submission.duration = durationOf(jobspec);
+      const id = await submitter.submit(
+        handle,
+        toJson(jobspec),
+        Math.min(urgency(submission.job.step), study.mostUrgent),
+      );
       this.#onTheWay -= 1;
       this.#accept(submission, id);
     } catch (error) {

@@ -1,7 +1,6 @@
 import { type JobView, newJob } from '../../flux/eventlog.js';
 import type { JobId } from '../../flux/job-id.js';
 import type { Job } from '../scheduler.js';
-import { duration } from './request.js';
 
 const stages = ['submitted', 'queued', 'started', 'finishing'] as const;
 type Stage = (typeof stages)[number];
@@ -9,8 +8,8 @@ type Stage = (typeof stages)[number];
 /** One attempt of a step on its way through Flux. */
 export class Submission {
   readonly job: Job;
-  /** Seconds that it may run; 0: no limit. */
-  readonly duration: number;
+  /** Seconds that it may run, as its jobspec says; 0: no limit. */
+  duration = 0;
   /** Undefined until the broker has accepted it. */
   id: JobId | undefined;
   view: JobView = newJob;
@@ -30,7 +29,6 @@ export class Submission {
 
   constructor(job: Job) {
     this.job = job;
-    this.duration = duration(job.step);
   }
 
   /** True once for each stage, and only forwards: logs are read again after a lost connection. */
