@@ -223,20 +223,20 @@ export class Handle {
       else if (isLast) this.#abandoned.delete(matchtag);
       return;
     }
-    if (errnum !== 0 || !pending.isStream) this.#pending.delete(matchtag);
     if (errnum !== 0) {
-      const ended = errnum === errno.ENODATA && pending.isStream;
-      pending.end(ended ? undefined : new FluxError(pending.topic, errnum, textOf(payload)));
+      this.#pending.delete(matchtag);
+      const isEnd = errnum === errno.ENODATA && pending.isStream;
+      pending.end(isEnd ? undefined : new FluxError(pending.topic, errnum, textOf(payload)));
       return;
     }
     let value: unknown;
     try {
       value = payload === undefined ? undefined : parseJson(textOf(payload));
     } catch {
-      pending.end(new ConnectionError(`the broker's answer to ${pending.topic} is not JSON`));
       this.#fail(`the broker's answer to ${pending.topic} is not JSON`);
       return;
     }
+    if (!pending.isStream) this.#pending.delete(matchtag);
     pending.respond(value);
   }
 

@@ -2,14 +2,14 @@ import { FluxError } from './errors.js';
 import { EventlogError, type FluxEvent, parseEvents } from './eventlog.js';
 import type { Handle } from './handle.js';
 import { type JobId, toJobId } from './job-id.js';
-import { property } from './json.js';
+import { property, toJson } from './json.js';
 
 /** The requests that a conductor makes of a broker, with types. Each throws what `Handle.rpc` throws. */
 
 /** The broker answered, but not what its protocol says. */
 export class AnswerError extends Error {
   constructor(topic: string, answer: unknown) {
-    super(`the broker's answer to ${topic} is not understood: ${String(JSON.stringify(answer)).slice(0, 200)}`);
+    super(`the broker's answer to ${topic} is not understood: ${String(toJson(answer)).slice(0, 200)}`);
     this.name = 'AnswerError';
   }
 }
@@ -50,8 +50,8 @@ export async function getInstanceState(handle: Handle, timeout: number): Promise
 }
 
 /**
- * Tells when an instance leaves the state that it is in, before its jobs are told to end. For its owner only: others get
- * EPERM.
+ * Tells when an instance leaves the state that it is in, before its jobs are told to end; for each further state again. For
+ * its owner only: others get EPERM.
  */
 export function watchInstance(
   handle: Handle,

@@ -26,16 +26,17 @@ export class InstanceWatch {
 
   /** To be told of every new connection. That there is one again means that the instance may live again. */
   onUp(handle: Handle): void {
-    const wasEnding = this.#isEnding;
     this.#isEnding = false;
-    if (wasEnding) void this.lives(handle);
-    if (!this.#isOwner) return;
-    // If it cannot be watched, it is asked when it matters.
-    watchInstance(
-      handle,
-      () => this.#end(),
-      () => {},
-    );
+    if (this.#isOwner) {
+      // If it cannot be watched, it is asked when it matters.
+      watchInstance(
+        handle,
+        () => this.#end(),
+        () => {},
+      );
+    }
+    // The watch takes whatever state it finds for the usual one.
+    void this.lives(handle);
   }
 
   /** Asks. False too if there is no answer, or no connection to ask on. */

@@ -17,6 +17,9 @@ export function outcomeOf(job: JobView, duration: number): JobOutcome {
   };
 }
 
+/** Who raises an exception if nobody does, the broker itself; -1 in old versions. */
+const nobody = 0xffffffff;
+
 function noteOf(job: JobView, duration: number): string {
   const { exception } = job;
   if (exception === null) return '';
@@ -25,7 +28,8 @@ function noteOf(job: JobView, duration: number): string {
     case 'timeout':
       return isEarlyTimeout(job, duration) ? words : `its walltime (${duration} s) ran out`;
     case 'cancelled': {
-      const who = exception.userid === undefined ? '' : ` by user ${exception.userid}`;
+      const { userid = -1 } = exception;
+      const who = userid < 0 || userid === nobody ? '' : ` by user ${userid}`;
       return `its job was cancelled${who}${words === '' ? '' : `: ${words}`}`;
     }
     default:
@@ -33,8 +37,12 @@ function noteOf(job: JobView, duration: number): string {
   }
 }
 
-/** Whether a job's time ran out before the time that it was given: then it was not its own, but that of its instance. */
+/**
+ * Whether a job's time ran out before the time that it was given: then it was not its own, but that of its instance, which
+ * starts what is still pending to see it die at once.
+ */
 export function isEarlyTimeout({ exception, allocated }: JobView, duration: number): boolean {
+  if (exception?.type === 'exec') return exception.note.includes('after expiration');
   if (exception?.type !== 'timeout') return false;
   // The limit counts from a moment before the allocation is written down.
   return duration === 0 || (allocated !== null && exception.timestamp - allocated < duration - 0.5);

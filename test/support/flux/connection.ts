@@ -161,7 +161,8 @@ export class Request {
   constructor(connection: Connection, message: Message) {
     this.#connection = connection;
     this.#message = message;
-    this.topic = message.topic ?? '';
+    // Brokers take a topic that ends in a NUL too.
+    this.topic = (message.topic ?? '').replace(/\0$/, '');
     this.payload = message.payload === undefined ? undefined : parseJson(message.payload.toString().replace(/\0$/, ''));
   }
 

@@ -7,7 +7,14 @@ import { property } from '../../../src/flux/json.js';
 import { Connection, type Request } from './connection.js';
 import { listed } from './job-list.js';
 import { type SimulatedJob, SimulatedJobs } from './jobs.js';
-import { type QueueLimits, Refusal, readJobspec, readSubmission, type SubmissionRules, standardDuration } from './submission.js';
+import {
+  type QueueLimits,
+  Refusal,
+  readJobspec,
+  readSubmission,
+  type SubmissionRules,
+  standardDuration,
+} from './submission.js';
 
 export interface SimulatedBrokerOptions {
   /** Whose answers it gives. */
@@ -346,6 +353,7 @@ export class SimulatedBroker {
     },
     'config.get': (request) => request.respond(this.#config),
     'resource.sched-status': (request) => request.respond(this.#resources),
+    'sched.resource-status': (request) => request.respond(this.#resources),
     'state-machine.get': (request) =>
       request.respond({ state: this.#stateName, duration: (Date.now() - this.#startedAt) / 1000 }),
     'state-machine.monitor': (request) => {

@@ -1,0 +1,125 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { encodeMessage, FrameDecoder, type Message, messageFlags, messageTypes } from '../../../src/flux/frames.js';
+import { parseJson, toJson } from '../../../src/flux/json.js';
+
+/** What the tap says in the broker's place. */
+export interface OwnAnswer {
+  readonly payload?: object;
+  readonly errnum?: number;
+  readonly words?: string;
+}
+
+/** Between a broker and its clients: counts what goes through, answers some of it itself, and cuts connections. */
+export class Tap {
+  readonly uri: string;
+  /** Looks at every request; what it returns is said in place of the broker, which then never hears of it. */
+  answer: (topic: string, payload: unknown) => OwnAnswer | undefined = () => undefined;
+  /** Responses that have gone through, of all connections. */
+  responses = 0;
+  /** Every connection is cut after so many responses that it has had. */
+  cutAfter = Number.POSITIVE_INFINITY;
+  readonly #target: string;
+  readonly #open = new Map<string, number>();
+  readonly #most = new Map<string, number>();
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(directory: string, target: string) {
+    this.uri = `local://${path.join(directory, 'tap')}`;
+    this.#target = target.replace('local://', '');
+  }
+
+  /** @param target the broker's URI */
+  static async start(target: string): Promise<Tap> {
+    const directory = mkdtempSync(path.join(realpathSync(tmpdir()), 'simulated-flux-'));
+    const tap = new Tap(directory, target);
+    const server = createServer((socket) => tap.#accept(socket));
+    await new Promise<void>((resolve) => server.listen(tap.uri.replace('local://', ''), resolve));
+    onTestFinished(async () => {
+      for (const socket of tap.#sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(directory, { recursive: true, force: true });
+    });
+    return tap;
+  }
+
+  /** How many requests to a topic were without an answer at once. */
+  most(topic: string): number {
+    return this.#most.get(topic) ?? 0;
+  }
+
+  #accept(client: Socket): void {
+    const broker = connect(this.#target);
+    const [requests, answers] = [new FrameDecoder(), new FrameDecoder()];
+    const topics = new Map<number, string>();
+    let isIn = false;
+    let responses = 0;
+    for (const [one, other] of [
+      [client, broker],
+      [broker, client],
+    ] as const) {
+      this.#sockets.add(one);
+      one.on('error', () => {});
+      one.on('close', () => {
+        this.#sockets.delete(one);
+        other.destroy();
+        for (const topic of topics.values()) this.#count(topic, -1);
+        topics.clear();
+      });
+    }
+    client.on('data', (chunk) => {
+      for (const message of requests.push(chunk)) {
+        const topic = message.topic ?? '';
+        const own = this.answer(topic, payloadOf(message));
+        if (own !== undefined) {
+          client.write(responseTo(message, own));
+          continue;
+        }
+        topics.set(message.matchtag, topic);
+        this.#count(topic, 1);
+        broker.write(encodeMessage(message));
+      }
+    });
+    broker.on('data', (chunk) => {
+      const rest = isIn ? chunk : chunk.subarray(1);
+      if (!isIn) client.write(chunk.subarray(0, 1));
+      isIn = true;
+      for (const message of answers.push(rest)) {
+        const topic = topics.get(message.matchtag);
+        if (topic !== undefined && topics.delete(message.matchtag)) this.#count(topic, -1);
+        client.write(encodeMessage(message));
+        this.responses += 1;
+        responses += 1;
+        if (responses < this.cutAfter) continue;
+        client.end();
+        broker.destroy();
+        return;
+      }
+    });
+  }
+
+  #count(topic: string, change: number): void {
+    const open = (this.#open.get(topic) ?? 0) + change;
+    this.#open.set(topic, open);
+    this.#most.set(topic, Math.max(this.most(topic), open));
+  }
+}
+
+function payloadOf({ payload }: Message): unknown {
+  return payload === undefined ? undefined : parseJson(payload.toString().replace(/\0$/, ''));
+}
+
+function responseTo(request: Message, { payload, errnum = 0, words }: OwnAnswer): Buffer {
+  const text = words ?? (payload === undefined ? undefined : `${toJson(payload)}\0`);
+  const flags = request.flags & (messageFlags.streaming | messageFlags.route | messageFlags.topic);
+  return encodeMessage({
+    ...request,
+    type: messageTypes.response,
+    flags: flags | (text === undefined ? 0 : messageFlags.payload),
+    control: errnum,
+    payload: text === undefined ? undefined : Buffer.from(text),
+  });
+}
