@@ -53,7 +53,7 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
     nodes,
     ...slots,
     exclusive,
-    duration: duration(step),
+    duration: walltimeSeconds(resource(step.run, 'walltime')) ?? 0,
     name: step.jobName,
     cwd: `${studyPath}/${step.workspace}`,
     environment: study.environment,
@@ -66,11 +66,6 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
     shellOptions: assignments(options, ['o', 'setopt']),
     conf: isNested ? confOf(options.get('conf')) : undefined,
   };
-}
-
-/** Seconds that the step's job may run; 0: no limit. */
-export function duration(step: StepInstance): number {
-  return walltimeSeconds(resource(step.run, 'walltime')) ?? 0;
 }
 
 /** Of a job that nobody hurries (RFC 30). */
@@ -88,6 +83,11 @@ const urgencies: Readonly<Record<string, number>> = {
   expedite: 31,
   expedited: 31,
 };
+
+/** How many tasks of a job run its command: of a nested one a broker on each node, one at least if their number is Flux's choice. */
+export function tasksOf({ nested, nodes, procs }: JobRequest): number {
+  return nested ? (nodes ?? 1) : procs;
+}
 
 /** Flux's urgency, 0 to 31, of a step's `priority`: a word, or a part of 1 (Maestro 1.1). */
 export function urgency(step: StepInstance): number {

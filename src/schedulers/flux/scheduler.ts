@@ -16,7 +16,7 @@ import type { Job, JobOutcome, Outputs, Scheduler, SchedulerListener } from '../
 import { signalOf } from '../signals.js';
 import { InstanceWatch } from './instance-watch.js';
 import { isEarlyTimeout, outcomeOf } from './outcome.js';
-import { jobRequest, type StudyJobs, urgency } from './request.js';
+import { jobRequest, type StudyJobs, tasksOf, urgency } from './request.js';
 import { Submission } from './submission.js';
 import { SubmitError, type Submitter } from './submitter.js';
 
@@ -173,8 +173,10 @@ export class FluxScheduler implements Scheduler, LinkListener {
     submission.isWaiting = false;
     this.#onTheWay += 1;
     try {
-      const jobspec = jobspecOf(jobRequest(submission.job, study));
+      const request = jobRequest(submission.job, study);
+      const jobspec = jobspecOf(request);
       submission.duration = durationOf(jobspec);
+      submission.tasks = tasksOf(request);
       const id = await submitter.submit(
         handle,
         toJson(jobspec),
@@ -274,17 +276,15 @@ export class FluxScheduler implements Scheduler, LinkListener {
 
   /** The broker has lost the job: what the launcher wrote down decides. */
   async #giveUpLooking(submission: Submission): Promise<void> {
-    const id = encodeJobId(submission.id!);
-    const claim = await this.#readClaim(submission);
+    const { exits } = (await this.#readClaim(submission)) ?? { exits: [] };
     if (!this.#isCurrent(submission)) return;
-    const exitCode = claim === undefined || claim.exits.length === 0 ? null : Math.max(...claim.exits);
-    const note = `the broker does not know its job ${id} any more`;
-    if (exitCode === null) {
-      this.#end(submission, { result: 'node-failure', exitCode: null, signal: null, note }, this.#options.clock.now());
-      return;
-    }
-    const result = exitCode === 0 ? 'completed' : 'failed';
-    this.#end(submission, { result, exitCode, signal: signalOf(exitCode), note }, this.#options.clock.now());
+    const exitCode = Math.max(0, ...exits);
+    const hasEnded = exitCode > 0 || exits.length >= submission.tasks;
+    const note = `the broker does not know its job ${encodeJobId(submission.id!)} any more`;
+    const outcome: JobOutcome = hasEnded
+      ? { result: exitCode === 0 ? 'completed' : 'failed', exitCode, signal: signalOf(exitCode), note }
+      : { result: 'node-failure', exitCode: null, signal: null, note };
+    this.#end(submission, outcome, this.#options.clock.now());
   }
 
   /** The job is over. What that means for its step may have to be found out first. */
@@ -296,7 +296,14 @@ export class FluxScheduler implements Scheduler, LinkListener {
     if (outcome.result !== 'completed' && !submission.isCancelled && !(await this.#isItsOwn(submission))) return;
     if (!this.#isCurrent(submission) || submission.view !== view) return;
     const at = milliseconds(view.finished ?? view.exception?.timestamp ?? view.cleaned ?? 0);
-    this.#end(submission, submission.isHeld && !submission.isCancelled ? lostWithInstance(outcome) : outcome, at);
+    this.#end(submission, this.#asTold(submission, outcome), at);
+  }
+
+  /** What the study is to make of an end that is known for what it is. */
+  #asTold({ isCancelled, isHeld }: Submission, outcome: JobOutcome): JobOutcome {
+    // Why we cancelled it the study knows better than the broker.
+    if (isCancelled) return outcome.result === 'cancelled' ? { ...outcome, note: '' } : outcome;
+    return isHeld ? lostWithInstance(outcome) : outcome;
   }
 
   /** Whether a bad end is the job's own, not its instance's; if not it is held until the instance is back or gone. */
@@ -314,7 +321,7 @@ export class FluxScheduler implements Scheduler, LinkListener {
   /** Of two jobs for one attempt, the one that has the claim is the step's: if it is not this, it is watched instead. */
   async #isOtherJobs(submission: Submission): Promise<boolean> {
     const owner = decodeJobId((await this.#readClaim(submission))?.owner ?? '');
-    if (!this.#isCurrent(submission)) return true;
+    if (this.#isOver || !this.#isCurrent(submission)) return true;
     submission.isDoubtful = false;
     if (owner === undefined || owner === submission.id) return false;
     this.#accept(submission, owner);
@@ -322,12 +329,13 @@ export class FluxScheduler implements Scheduler, LinkListener {
   }
 
   async #readClaim({ job }: Submission): Promise<Claim | undefined> {
-    const { host, study, tell } = this.#options;
+    const { host, study } = this.#options;
     try {
       return await readClaim(host, study.studyPath, job.step.workspace, job.attempt);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
-      tell(error.message);
+      // Without it nobody can say what became of the step.
+      this.interrupt(error.message);
       return undefined;
     }
   }

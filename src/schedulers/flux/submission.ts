@@ -10,6 +10,8 @@ export class Submission {
   readonly job: Job;
   /** Seconds that it may run, as its jobspec says; 0: no limit. */
   duration = 0;
+  /** How many tasks of it run the launcher. */
+  tasks = 1;
   /** Undefined until the broker has accepted it. */
   id: JobId | undefined;
   view: JobView = newJob;
