@@ -15,14 +15,15 @@ import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** The action's main step. Returns the exit status, by which the step fails when the study does. */
-export async function action({ environment, cancel }: Surroundings): Promise<number> {
+export async function action(surroundings: Surroundings): Promise<number> {
+  const { environment } = surroundings;
   let log = new ActionsLog(true);
   let inputs: Inputs | undefined;
   try {
     const runner = readRunner(environment);
     inputs = actionInputs(environment);
     log = new ActionsLog(inputs.annotations === 'commands');
-    const outcome = await run(inputs, runner, { environment, cancel }, log);
+    const outcome = await run(inputs, runner, surroundings, log);
     await report(outcome, inputs, log);
     return exitCodes[outcome.results.status];
   } catch (error) {
@@ -38,7 +39,7 @@ export async function action({ environment, cancel }: Surroundings): Promise<num
 async function run(
   inputs: Inputs,
   runner: Runner,
-  { environment, cancel }: Pick<Surroundings, 'environment' | 'cancel'>,
+  { environment, cancel, hangup }: Surroundings,
   log: ActionsLog,
 ): Promise<RunOutcome> {
   const specPath = path.resolve(runner.workspace, inputs.spec);
@@ -60,6 +61,7 @@ async function run(
     inputs,
     log,
     cancel,
+    hangup,
     specPath,
     text,
     overlays: overlaysOf(inputs, (name) => `input '${name}'`),

@@ -88,7 +88,7 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
   const spec = inputs.spec === '' ? undefined : readStudy(common(inputs, surroundings, log)).spec;
   const host = hostOf(inputs, surroundings);
   const root = spec === undefined ? workingDirectory : path.dirname(directoryOf(spec, inputs, surroundings));
-  return examine({ inputs, host, clock: systemClock, log, spec, root });
+  return examine({ inputs, host, clock: systemClock, log, spec, root, cancel: surroundings.cancel });
 }
 
 function directoryOf(spec: Spec, inputs: Inputs, { environment, workingDirectory }: Surroundings): string {
@@ -106,12 +106,13 @@ function hostOf(inputs: Inputs, { environment }: Surroundings): LocalHost {
 
 /** What running and validating have in common. */
 function common(inputs: Inputs, surroundings: Surroundings, log: TerminalLog) {
-  const { workingDirectory, cancel } = surroundings;
+  const { workingDirectory, cancel, hangup } = surroundings;
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
     inputs,
     log,
     cancel,
+    hangup,
     specPath,
     workingDirectory,
     text: readSpecText(specPath, inputs.spec),

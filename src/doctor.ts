@@ -1,7 +1,7 @@
 import { BrokerError } from './broker/errors.js';
 import type { Clock } from './clock.js';
 import { describeError } from './errors.js';
-import { FluxBatch, probeNote } from './flux-batch.js';
+import { FluxBatch } from './flux-batch.js';
 import { mustRun, run } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
@@ -18,6 +18,8 @@ export interface DoctorContext {
   readonly spec: Spec | undefined;
   /** The directory that studies are made in. */
   readonly root: string;
+  /** Aborted when there is no wish to know any more. */
+  readonly cancel: AbortSignal;
 }
 
 /** Runs a check: `look` returns what was found, or throws what is wrong and what to do. */
@@ -53,15 +55,16 @@ export async function examine(context: DoctorContext): Promise<number> {
   return isWell ? 0 : 1;
 }
 
-async function examineFlux({ host, inputs, spec, clock, root }: DoctorContext, check: Checker): Promise<void> {
+async function examineFlux(
+  { host, inputs, spec, clock, root, cancel, log }: DoctorContext,
+  check: Checker,
+): Promise<void> {
   let flux: FluxBatch | undefined;
-  await check('flux', async () => {
-    const { code, stdout } = await run(host, 'type -P flux && flux version');
-    const [path] = text(stdout).split('\n');
-    if (code !== 0)
-      throw new BrokerError('there is no such command on PATH', 'add it with `setup` (`module load flux`)');
-    return `${path}, version ${/^commands:\s*(\S+)/m.exec(text(stdout))?.[1] ?? 'unknown'}`;
-  });
+  const { stdout } = await run(host, 'type -P flux && flux version');
+  const [path = '', ...versions] = text(stdout).split('\n');
+  const version = /^commands:\s*(\S+)/m.exec(versions.join('\n'))?.[1] ?? 'unknown';
+  // Whether it is needed shows below.
+  log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {
     flux = await FluxBatch.open(host, clock, inputs.flux, spec?.batch, inputs.env);
     const lines: string[] = [];
@@ -71,15 +74,15 @@ async function examineFlux({ host, inputs, spec, clock, root }: DoctorContext, c
   });
   if (flux === undefined) return;
   const opened = flux;
-  await check('a job', () => probe(opened, spec, root));
+  await check('a job', () => probe(opened, spec, root, cancel));
   opened.close();
 }
 
 /** Whether jobs run, and see the directory that studies are made in. */
-async function probe(flux: FluxBatch, spec: Spec | undefined, root: string): Promise<string> {
-  const job = await flux.probe(['test', '-w', root], spec?.batch, probeTime);
-  if (job.exception?.note === probeNote)
-    return `it waits in the queue for more than ${probeTime / 1000} s, and was cancelled`;
+async function probe(flux: FluxBatch, spec: Spec | undefined, root: string, cancel: AbortSignal): Promise<string> {
+  const job = await flux.probe(['test', '-w', root], spec?.batch, probeTime, cancel);
+  if (job === undefined)
+    return `it was still waiting in the queue when it was cancelled (after ${probeTime / 1000} s at most)`;
   if (job.exception !== null) throw new BrokerError(`it failed: ${job.exception.note}`, 'jobs of a study would too');
   if (job.waitStatus === 0) return `it ran, and can write to ${root}`;
   throw new BrokerError(

@@ -1,4 +1,4 @@
-import { isAroundUs } from './broker/locate.js';
+import { isAncestor } from './ancestors.js';
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Policy } from './conductor/policy.js';
@@ -22,6 +22,8 @@ export interface DriveContext {
   readonly host: Host;
   readonly log: Log;
   readonly cancel: AbortSignal;
+  /** Aborted when the process gets a SIGHUP, whatever it got before. */
+  readonly hangup: AbortSignal;
 }
 
 /** How a study was left, as far as that is known without reading any output. */
@@ -42,9 +44,9 @@ export async function drive(
   const { graph, scripts, places } = plan;
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile(host, places.studyPath, graph, clock);
-  const { cancel, interrupt } = endings(context.cancel, flux);
   let local!: LocalScheduler;
   let batch: FluxScheduler | undefined;
+  const { cancel, interrupt } = endings(context, flux, async () => (await batch?.isEnding()) === true);
   const conducted = conduct({
     graph,
     scripts,
@@ -65,6 +67,7 @@ export async function drive(
   // Told and written even if the conductor fails.
   const machine = await conducted.finally(async () => {
     batch?.close();
+    local.leave();
     progress.end();
     await statusFile.end();
   });
@@ -78,25 +81,45 @@ export async function drive(
   };
 }
 
+/** After a SIGTERM, so many milliseconds to see whether it is a whole Flux instance that ends. */
+const instanceTime = 1000;
+
 /**
- * What the end of this process means for the study. As the initial program of a Flux instance, or a part of it, we are told
- * to end when the instance is: its jobs end with it whatever we do, and it was not their steps' end that was meant.
+ * What the end of this process means for the study: that it is cancelled, or, if it is our time that is up and not the
+ * study that is not wanted, that it is interrupted. As the initial program of a Flux instance, or a part of it, we are told
+ * to end when the instance is: its jobs end with it whatever we do.
+ *
+ * @param isEnding asks whether the instance is
  */
-function endings(cancel: AbortSignal, flux: FluxBatch | undefined): { cancel: AbortSignal; interrupt: AbortSignal } {
+function endings(
+  { cancel, hangup }: DriveContext,
+  flux: FluxBatch | undefined,
+  isEnding: () => Promise<boolean>,
+): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {
   const [cancelling, interrupting] = [new AbortController(), new AbortController()];
-  const end = () => {
+  const end = async () => {
     const { reason } = cancel;
+    if (!(reason instanceof Signalled) || flux === undefined) return cancelling.abort(reason);
+    const { signal } = reason;
+    if (signal === 'SIGALRM') return interrupting.abort('the time of the job that this program runs in is up');
+    const isWithin = flux.broker.pid !== undefined && isAncestor(flux.broker.pid, process.pid);
     const isInstances =
-      reason instanceof Signalled &&
-      reason.signal !== 'SIGINT' &&
-      flux !== undefined &&
-      isAroundUs(flux.broker, process.pid);
-    if (isInstances) interrupting.abort(`the Flux instance that this program runs in is ending (${reason.signal})`);
+      isWithin && (signal === 'SIGHUP' || (signal === 'SIGTERM' && (await soon(hangup, instanceTime, isEnding))));
+    if (isInstances) interrupting.abort(`the Flux instance that this program runs in is ending (${signal})`);
     else cancelling.abort(reason);
   };
-  if (cancel.aborted) end();
-  else cancel.addEventListener('abort', end, { once: true });
+  if (cancel.aborted) void end();
+  else cancel.addEventListener('abort', () => void end(), { once: true });
   return { cancel: cancelling.signal, interrupt: interrupting.signal };
+}
+
+/** Whether a signal is aborted within so many milliseconds, or after them something else is so. */
+function soon(signal: AbortSignal, milliseconds: number, otherwise: () => Promise<boolean>): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(true);
+    signal.addEventListener('abort', () => resolve(true), { once: true });
+    setTimeout(() => void otherwise().then(resolve), milliseconds);
+  });
 }
 
 /** What local steps find in their environment besides the host's: the same `flux` as jobs. */

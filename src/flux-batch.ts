@@ -1,6 +1,6 @@
 import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from './broker/broker.js';
 import { BrokerError } from './broker/errors.js';
-import { type HostFacts, readHostFacts } from './broker/host-facts.js';
+import { readHostFacts } from './broker/host-facts.js';
 import { fluxDirectory, withDirectory } from './broker/locate.js';
 import { findBroker } from './broker/target.js';
 import type { Clock } from './clock.js';
@@ -23,29 +23,30 @@ import type { Batch } from './spec/spec.js';
 /** How long a broker may be away, in milliseconds: the machine's own is started again, one in an allocation ends with it. */
 const patience = { system: 300_000, allocation: 60_000, nobody: 5_000 };
 
-/** Why a probe was cancelled that was not over in time: what its exception then says. */
-export const probeNote = 'it took too long';
-
 /** The Flux instance that a study runs on, connected to. */
 export class FluxBatch {
   readonly broker: Broker;
   /** The environment of jobs. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #handle: Handle;
-  readonly #facts: HostFacts;
+  readonly #userid: number;
+  /** Where `flux` is; undefined if there is none. */
+  readonly #fluxDirectory: string | undefined;
   readonly #host: Host;
   readonly #clock: Clock;
 
   private constructor(
     host: Host,
     clock: Clock,
-    facts: HostFacts,
+    userid: number,
     opened: { readonly broker: Broker; readonly handle: Handle },
     environment: Readonly<Record<string, string>>,
+    directory: string | undefined,
   ) {
     this.#host = host;
     this.#clock = clock;
-    this.#facts = facts;
+    this.#userid = userid;
+    this.#fluxDirectory = directory;
     this.broker = opened.broker;
     this.#handle = opened.handle;
     this.environment = environment;
@@ -72,7 +73,7 @@ export class FluxBatch {
     const opened = await openBroker(host, facts, address, clock);
     const directory = await fluxDirectory(host, facts, opened.broker);
     const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
-    return new FluxBatch(host, clock, { ...facts, flux: directory ?? '' }, opened, environment);
+    return new FluxBatch(host, clock, facts.userid, opened, environment, directory);
   }
 
   /** Tells which broker it is, and why that one. */
@@ -91,7 +92,7 @@ export class FluxBatch {
     const { queues, isOwner } = this.broker;
     const queue = queueOf(spec.batch);
     const problems: Problem[] = [];
-    if (queues.length > 0 && queue !== undefined && !queues.includes(queue)) {
+    if (queues !== undefined && queues.length > 0 && queue !== undefined && !queues.includes(queue)) {
       problems.push({
         severity: 'error',
         at: spec.batch.at,
@@ -110,7 +111,7 @@ export class FluxBatch {
     }
     if (problems.length > 0) throw new SpecError(problems);
     const isNested = graph.steps.some((step) => step.scheduled && step.run.get('nested') !== false);
-    if (this.#facts.flux === '' && (isNested || !isOwner)) {
+    if (this.#fluxDirectory === undefined && (isNested || !isOwner)) {
       throw new BrokerError(
         `there is no \`flux\` on PATH, which ${isNested ? 'nested steps run' : 'a guest submits'} with`,
         'add it with `setup` (`module load flux`)',
@@ -125,7 +126,7 @@ export class FluxBatch {
     // One that has guests is a machine's own, however it was found.
     const comesBack = address.isSystem || !broker.isOwner;
     const queue = queueOf(spec.batch);
-    if (queue !== undefined && broker.queues.length === 0) {
+    if (queue !== undefined && broker.queues?.length === 0) {
       log.info(`The queue '${queue}' of the batch block is left out: this broker has no named queues`);
     }
     const mostUrgent = broker.isOwner ? 31 : guestsUrgency;
@@ -142,7 +143,7 @@ export class FluxBatch {
           studyPath: places.studyPath,
           studyName: spec.name,
           batch: spec.batch,
-          queue: broker.queues.length === 0 ? undefined : queue,
+          queue: broker.queues?.length === 0 ? undefined : queue,
           environment: this.environment,
           mostUrgent,
         },
@@ -170,52 +171,49 @@ export class FluxBatch {
    *
    * @param batch whose queue and bank it uses, if any
    * @param wait milliseconds after which it is cancelled
-   * @returns the job; it is not INACTIVE if the wait was too short
-   * @throws SubmitError, and what a handle throws
+   * @returns the job; undefined if it had to wait for too long
+   * @throws BrokerError
    */
-  async probe(command: readonly string[], batch: Batch | undefined, wait: number): Promise<JobView> {
-    const jobspec = jobspecOf({
-      command,
-      prefix: [],
-      nested: false,
-      nodes: undefined,
-      procs: 1,
-      coresPerTask: 1,
-      gpusPerTask: 0,
-      exclusive: false,
-      duration: 60,
-      name: 'doctor',
-      cwd: '/',
-      environment: this.environment,
-      queue: batch === undefined || this.broker.queues.length === 0 ? undefined : queueOf(batch),
-      bank: (batch && resource(batch.values, 'bank')) || undefined,
-      stdout: '/dev/null',
-      stderr: '/dev/null',
-      user: {},
-      attributes: [],
-      shellOptions: [],
-      conf: undefined,
-    });
-    const id = await this.#submitter().submit(this.#handle, toJson(jobspec), defaultUrgency);
-    let view = newJob;
-    await new Promise<void>((resolve, reject) => {
-      const end = () => {
-        stopTimer();
-        stopWatching();
-        resolve();
-      };
-      const stopTimer = this.#clock.after(wait, () => void cancelJob(this.#handle, id, probeNote).then(end, reject));
-      const stopWatching = watchEventlog(this.#handle, id, {
-        onEvents: (events) => (view = events.reduce(applyEvent, view)),
-        onEnd: (error) => (error === undefined ? end() : reject(error)),
+  async probe(
+    command: readonly string[],
+    batch: Batch | undefined,
+    wait: number,
+    cancel: AbortSignal,
+  ): Promise<JobView | undefined> {
+    const queue = batch === undefined || this.broker.queues?.length === 0 ? undefined : queueOf(batch);
+    const bank = (batch && resource(batch.values, 'bank')) || undefined;
+    const jobspec = jobspecOf({ ...plainJob, command, environment: this.environment, queue, bank });
+    let stop = () => {};
+    try {
+      const id = await this.#submitter().submit(this.#handle, toJson(jobspec), defaultUrgency);
+      return await new Promise<JobView | undefined>((resolve, reject) => {
+        let view = newJob;
+        const giveUp = () =>
+          void cancelJob(this.#handle, id, 'it took too long').then(() => resolve(undefined), reject);
+        const stopTimer = this.#clock.after(wait, giveUp);
+        const stopWatching = watchEventlog(this.#handle, id, {
+          onEvents: (events) => (view = events.reduce(applyEvent, view)),
+          onEnd: (error) => (error === undefined ? resolve(view) : reject(error)),
+        });
+        cancel.addEventListener('abort', giveUp, { once: true });
+        if (cancel.aborted) giveUp();
+        stop = () => {
+          stopTimer();
+          stopWatching();
+          cancel.removeEventListener('abort', giveUp);
+        };
       });
-    });
-    return view;
+    } catch (error) {
+      throw new BrokerError((error as Error).message, 'the jobs of a study would fare no better');
+    } finally {
+      stop();
+    }
   }
 
   #submitter(): Submitter {
     const { isOwner, address } = this.broker;
-    return isOwner ? new OwnerSubmitter(this.#facts.userid) : new GuestSubmitter(this.#host, address.uri);
+    if (isOwner) return new OwnerSubmitter(this.#userid);
+    return new GuestSubmitter(this.#host, `${this.#fluxDirectory}/flux`, address.uri);
   }
 
   /** Lets go of a connection that no scheduler took. */
@@ -223,6 +221,26 @@ export class FluxBatch {
     this.#handle.close();
   }
 }
+
+/** What a job is if nothing is said of it. */
+const plainJob = {
+  prefix: [],
+  nested: false,
+  nodes: undefined,
+  procs: 1,
+  coresPerTask: 1,
+  gpusPerTask: 0,
+  exclusive: false,
+  duration: 10,
+  name: 'doctor',
+  cwd: '/',
+  stdout: '/dev/null',
+  stderr: '/dev/null',
+  user: {},
+  attributes: [],
+  shellOptions: [],
+  conf: undefined,
+} as const;
 
 function queueOf(batch: Batch): string | undefined {
   return resource(batch.values, 'queue') || undefined;

@@ -9,19 +9,25 @@ import { Signalled, terminations } from './surroundings.js';
  */
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  const cancel = new AbortController();
+  const [cancel, hangup] = [new AbortController(), new AbortController()];
   // The first signal cancels; those that follow (a runner sends SIGTERM after SIGINT) must not cut the clean-up short. Only
   // a person at a terminal who asks a third time wants the end of it.
   let signals = 0;
   for (const signal of terminations) {
     process.on(signal, () => {
       cancel.abort(new Signalled(signal));
+      if (signal === 'SIGHUP') hangup.abort();
       if (++signals > 2 && process.stdin.isTTY) process.exit(130);
     });
   }
   // Whoever reads the log may go away; the study does not stop for that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  const surroundings = { environment: process.env, workingDirectory: process.cwd(), cancel: cancel.signal };
+  const surroundings = {
+    environment: process.env,
+    workingDirectory: process.cwd(),
+    cancel: cancel.signal,
+    hangup: hangup.signal,
+  };
   if (args.length > 0 || process.env.GITHUB_ACTIONS !== 'true') return commandLine(args, surroundings);
   // Loaded only where it is needed: GitHub's toolkit takes as long to load as all the rest.
   const { action } = await import(/* webpackMode: "eager" */ './action.js');

@@ -30,6 +30,8 @@ export interface StudyContext {
   readonly workingDirectory: string;
   /** Aborted, with a reason for people, to cancel the study. */
   readonly cancel: AbortSignal;
+  /** Aborted when this process gets a SIGHUP, even after another signal. */
+  readonly hangup: AbortSignal;
 }
 
 /** A spec without errors, and the warnings about it. */

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly workingDirectory: string;
   /** Aborted, with a reason for people, when the process is told to end. */
   readonly cancel: AbortSignal;
+  /** Aborted when the process gets a SIGHUP, even after another signal. */
+  readonly hangup: AbortSignal;
 }
 
 /**

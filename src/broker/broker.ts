@@ -15,8 +15,8 @@ export interface Broker {
   readonly size: number;
   /** Whether the instance is ours. A guest may not sign jobs himself, nor watch the instance. */
   readonly isOwner: boolean;
-  /** Empty: it has the anonymous queue only. */
-  readonly queues: readonly string[];
+  /** Empty: it has the anonymous queue only; undefined if it does not say. */
+  readonly queues: readonly string[] | undefined;
   /** Seconds since the epoch at which the instance's allocation ends; 0: never, or the broker does not say. */
   readonly expiration: number;
   /** Of the instance's first broker, on its own machine; undefined if it does not say. */
@@ -73,7 +73,7 @@ async function ask(handle: Handle, facts: HostFacts, address: BrokerAddress): Pr
     getAttribute(handle, 'version'),
     getAttribute(handle, 'size'),
     getAttribute(handle, 'security.owner'),
-    unless([errno.ENOSYS, errno.EPERM], getQueues(handle), []),
+    unless([errno.ENOSYS, errno.EPERM], getQueues(handle), undefined),
     unless(
       [errno.ENOSYS, errno.EPERM],
       getResources(handle, 10_000).then(({ expiration }) => expiration),
@@ -85,7 +85,7 @@ async function ask(handle: Handle, facts: HostFacts, address: BrokerAddress): Pr
 }
 
 /** What was asked for, or what there is in its place at a broker that has or gives no such thing. */
-async function unless<T>(refusals: readonly number[], answer: Promise<T>, otherwise: T): Promise<T> {
+async function unless<T, U>(refusals: readonly number[], answer: Promise<T>, otherwise: U): Promise<T | U> {
   try {
     return await answer;
   } catch (error) {
@@ -100,7 +100,7 @@ export function describeBroker({ address, version, size, isOwner, queues, expira
     `version ${version}`,
     `${size} node${size === 1 ? '' : 's'}`,
     isOwner ? 'our own instance' : 'as a guest',
-    queues.length === 0 ? 'no named queues' : `queues ${queues.join(', ')}`,
+    queues === undefined ? 'queues unknown' : queues.length === 0 ? 'no named queues' : `queues ${queues.join(', ')}`,
     ...(expiration > 0 ? [`until ${new Date(expiration * 1000).toISOString()}`] : []),
   ];
   return `Flux broker ${address.uri}, ${address.why}: ${parts.join(', ')}`;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { run } from '../hosts/commands.js';
 import type { Host } from '../hosts/host.js';
@@ -32,25 +31,4 @@ export function withDirectory(
   const directories = (environment.PATH ?? '').split(':').filter((entry) => entry !== '');
   if (directory === undefined || directories.includes(directory)) return environment;
   return { ...environment, PATH: [...directories, directory].join(':') };
-}
-
-/**
- * Whether the broker started this process, or what started it: then our end is that of its instance, and who tells us to
- * end is ending that. On this machine only.
- */
-export function isAroundUs({ pid }: Broker, ownPid: number): boolean {
-  for (let process: number | undefined = ownPid; process !== undefined && process > 1; process = parentOf(process)) {
-    if (process === pid) return true;
-  }
-  return false;
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    // `PID (NAME) STATE PPID ...`; the name may hold anything.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined;
-  }
 }

@@ -33,9 +33,14 @@ export function parseEvents(text: string): FluxEvent[] {
         throw new EventlogError(line);
       }
       const [timestamp, name] = [property(entry, 'timestamp'), property(entry, 'name')];
-      if (typeof timestamp !== 'number' || typeof name !== 'string') throw new EventlogError(line);
+      if (!isTime(timestamp) || typeof name !== 'string') throw new EventlogError(line);
       return { timestamp, name, context: property(entry, 'context') };
     });
+}
+
+/** Whether a value is a time that a date can hold: seconds since the epoch. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < 1e11;
 }
 
 /** States of a job (RFC 21). */

@@ -49,6 +49,9 @@ const headerLength = 20;
 const headerMagic = 0x8e;
 const headerVersion = 0x01;
 
+/** A client's messages have four parts; more are those of routes. */
+const mostParts = 256;
+
 /** Nothing that a conductor asks for is near this: what is bigger is no message, or is meant ill. */
 export const defaultMaximum = 64 * 1024 * 1024;
 
@@ -210,6 +213,7 @@ function splitParts(frame: Buffer): Buffer[] {
   const parts: Buffer[] = [];
   let at = 0;
   while (at < frame.length) {
+    if (parts.length === mostParts) throw new FrameError(`a message of more than ${mostParts} parts`);
     let size = frame[at++]!;
     if (size === 0xff) {
       if (at + 4 > frame.length) throw new FrameError('a message that is cut off within the size of a part');

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock.js';
 import { ConnectionError, errno, errnoName, FluxError, RequestTimeout } from './errors.js';
@@ -135,7 +136,8 @@ export class Handle {
   /**
    * One request, any number of responses, until the broker or the caller ends it.
    *
-   * @returns what ends it: after that nothing more is told. `service` is what cancels it at the broker, if anything does.
+   * @param cancelTopic what ends it at the broker too, if anything does
+   * @returns what ends it: after that nothing more is told
    */
   stream(topic: string, payload: object, listener: StreamListener, cancelTopic?: string): () => void {
     const matchtag = this.#request(topic, payload, anyone, {
@@ -153,9 +155,9 @@ export class Handle {
     };
   }
 
-  /** Ends the connection, and all that is pending. */
+  /** Ends the connection, and all that is pending. What was sent before is still delivered. */
   close(reason = 'the connection was closed'): void {
-    this.#fail(reason);
+    this.#fail(reason, undefined, true);
   }
 
   #request(topic: string, payload: object | undefined, rank: number, pending: Pending): number | undefined {
@@ -241,12 +243,13 @@ export class Handle {
   }
 
   /** The first reason counts. */
-  #fail(reason: string, code?: string): void {
+  #fail(reason: string, code?: string, isFlushed = false): void {
     if (this.#error !== undefined) return;
     const error = new ConnectionError(reason, code);
     this.#error = error;
     this.#stream.on('error', () => {});
-    this.#stream.destroy();
+    if (isFlushed && 'destroySoon' in this.#stream) (this.#stream as Socket).destroySoon();
+    else this.#stream.destroy();
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#abandoned.clear();

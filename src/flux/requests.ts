@@ -1,5 +1,5 @@
-import { FluxError } from './errors.js';
-import { EventlogError, type FluxEvent, parseEvents } from './eventlog.js';
+import { errno, FluxError } from './errors.js';
+import { EventlogError, type FluxEvent, isTime, parseEvents } from './eventlog.js';
 import type { Handle } from './handle.js';
 import { type JobId, toJobId } from './job-id.js';
 import { property, toJson } from './json.js';
@@ -38,10 +38,14 @@ export interface Resources {
 export async function getResources(handle: Handle, timeout: number): Promise<Resources> {
   const answer = await handle.rpc('resource.sched-status', undefined, { rank: 0, timeout });
   const expiration = property(property(property(answer, 'all'), 'execution'), 'expiration');
-  return { expiration: typeof expiration === 'number' ? expiration : 0 };
+  return { expiration: isTime(expiration) ? expiration : 0 };
 }
 
-/** The state of the broker's own state machine: `run`, and anything after it while the instance is ending. */
+/**
+ * The state of the broker's own state machine: `run`, and anything after it while the instance is ending.
+ *
+ * @param timeout milliseconds
+ */
 export async function getInstanceState(handle: Handle, timeout: number): Promise<string> {
   const answer = await handle.rpc('state-machine.get', undefined, { timeout });
   const state = property(answer, 'state');
@@ -124,6 +128,6 @@ export async function cancelJob(handle: Handle, id: JobId, note: string): Promis
   try {
     await handle.rpc('job-manager.raise', { id, type: 'cancel', severity: 0, note });
   } catch (error) {
-    if (!(error instanceof FluxError) || !/unknown job id|inactive/.test(error.message)) throw error;
+    if (!(error instanceof FluxError) || (error.errno !== errno.ENOENT && !/inactive/.test(error.message))) throw error;
   }
 }

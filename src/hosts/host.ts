@@ -27,6 +27,8 @@ export interface HostProcess {
    * Rejects with HostError if it could not be started or the way to it was lost.
    */
   readonly exit: Promise<Exit>;
+  /** Lets the command go on without us: nothing waits for it any more, not even the end of this program. */
+  leave(): void;
 }
 
 export interface Exit {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { type Exit, type Host, HostError, type HostProcess } from './host.js';
@@ -40,10 +40,15 @@ export class LocalHost implements Host {
     const exit = exitOf(child);
     // Of a process for which there are no descriptors left Node makes no streams either.
     if (child.stdin == null || child.stdout == null || child.stderr == null) return { ...failed(new Error()), exit };
+    const { stdin, stdout, stderr } = child;
     // A command may end without reading what it is sent; its exit status tells whether that matters.
-    child.stdin.on('error', () => {});
-    child.stdin.write(`${this.#prelude}${command}\0`);
-    return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exit };
+    stdin.on('error', () => {});
+    stdin.write(`${this.#prelude}${command}\0`);
+    const leave = () => {
+      child.unref();
+      for (const stream of [stdin, stdout, stderr]) (stream as unknown as Socket).unref();
+    };
+    return { stdin, stdout, stderr, exit, leave };
   }
 }
 
@@ -74,7 +79,7 @@ function failed(error: Error): HostProcess {
   const exit = Promise.reject(cannotStart(error));
   exit.catch(() => {});
   const empty = () => Readable.from([]);
-  return { stdin: new PassThrough().resume(), stdout: empty(), stderr: empty(), exit };
+  return { stdin: new PassThrough().resume(), stdout: empty(), stderr: empty(), exit, leave: () => {} };
 }
 
 function cannotStart(error: Error): HostError {

@@ -45,9 +45,9 @@ fi
 read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt' "$_maestro_claim"
 [ "$_maestro_owner" = "$_maestro_job" ] || exit 0
 
-# A signal to the whole job must not keep its end from being written down. Handlers, unlike ignored signals, are not
+# A signal to the whole job (Flux sends SIGALRM when its time has run out) must not keep its end from being written down. Handlers, unlike ignored signals, are not
 # inherited, so the script gets every signal as it would without us.
-trap : HUP INT QUIT TERM USR1 USR2 XCPU
+trap : HUP INT QUIT ALRM TERM USR1 USR2 XCPU XFSZ VTALRM PROF IO PWR
 # Nor must what this shell says of a script that was killed come between the script's own last words.
 exec 4>&2 2> /dev/null
 "$@" 2>&4 4>&-

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import { collectText, mustRun } from '../hosts/commands.js';
-import { type Exit, type Host, HostError } from '../hosts/host.js';
+import { type Exit, type Host, HostError, type HostProcess } from '../hosts/host.js';
 import { quote, quoteAll } from '../quote.js';
 import type { StepInstance } from '../study/graph.js';
 import { launcherWords } from './launcher.js';
@@ -13,6 +13,7 @@ const grace = 2;
 
 interface Running {
   readonly job: Job;
+  process: HostProcess | undefined;
   /** The process group; undefined until the command has said which. */
   group: number | undefined;
   cancelled: boolean;
@@ -41,7 +42,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   submit(job: Job): void {
-    const running: Running = { job, group: undefined, cancelled: false };
+    const running: Running = { job, process: undefined, group: undefined, cancelled: false };
     this.#running.set(job.step.index, running);
     void this.#run(running);
   }
@@ -57,6 +58,11 @@ export class LocalScheduler implements Scheduler {
     this.#kill(groups);
   }
 
+  /** Lets all that runs go on without us. */
+  leave(): void {
+    for (const { process } of this.#running.values()) process?.leave();
+  }
+
   outputs(step: StepInstance, id: string): Outputs {
     return outputsOf(step, id);
   }
@@ -66,6 +72,7 @@ export class LocalScheduler implements Scheduler {
     const base = { step: job.step.index, attempt: job.attempt };
     try {
       const process = this.#host.spawn(this.#command(job));
+      running.process = process;
       process.stdin.end();
       const trouble = collectText(process.stderr, 4096);
       process.stdout.once('data', (data: Buffer) => this.#started(running, Number.parseInt(data.toString(), 10)));

@@ -1,9 +1,34 @@
-import { errno, FluxError } from '../../flux/errors.js';
+import type { Clock } from '../../clock.js';
+import { FluxError, RequestTimeout } from '../../flux/errors.js';
 import type { Handle } from '../../flux/handle.js';
 import { getInstanceState, watchInstance } from '../../flux/requests.js';
 
+/** `unknown`: there is no answer, or the instance is only starting. */
+export type InstanceState = 'run' | 'ending' | 'unknown';
+
+export interface InstanceListener {
+  /** It was not known to run, and now it is. */
+  readonly onRun: () => void;
+  readonly onEnding: () => void;
+  /** The broker is connected, and does not answer. */
+  readonly onSilence: (reason: string) => void;
+}
+
 /** A broker that does not say within so many milliseconds how it is, is not well. */
 const answerTime = 10_000;
+
+/** One that is starting is asked again after so many. */
+const startingTime = 5_000;
+
+/** What a broker's state machine comes to after `run`, in all versions. */
+const endingStates: ReadonlySet<string> = new Set([
+  'cleanup',
+  'shutdown',
+  'finalize',
+  'goodbye',
+  'unload-builtins',
+  'exit',
+]);
 
 /**
  * Whether a Flux instance is alive. When it ends, by the end of its allocation or because somebody tells it to, its jobs are
@@ -11,50 +36,60 @@ const answerTime = 10_000;
  */
 export class InstanceWatch {
   readonly #isOwner: boolean;
-  readonly #onEnding: () => void;
-  #isEnding = false;
+  readonly #clock: Clock;
+  readonly #listener: InstanceListener;
+  #handle: Handle | undefined;
+  #state: InstanceState = 'unknown';
+  #stopTimer: () => void = () => {};
 
-  /** @param onEnding called when it is first seen that the instance is ending */
-  constructor(isOwner: boolean, onEnding: () => void) {
+  /** @param isOwner whether the instance is ours: then it says by itself when it ends; a guest has to ask */
+  constructor(isOwner: boolean, clock: Clock, listener: InstanceListener) {
     this.#isOwner = isOwner;
-    this.#onEnding = onEnding;
+    this.#clock = clock;
+    this.#listener = listener;
   }
 
-  get isEnding(): boolean {
-    return this.#isEnding;
+  /** As far as it is known without asking. */
+  get state(): InstanceState {
+    return this.#state;
   }
 
-  /** To be told of every new connection. That there is one again means that the instance may live again. */
+  /** To be told of every new connection. An instance that was ending is taken to be ending until it is seen to run. */
   onUp(handle: Handle): void {
-    this.#isEnding = false;
-    if (this.#isOwner) {
-      // If it cannot be watched, it is asked when it matters.
-      watchInstance(
-        handle,
-        () => this.#end(),
-        () => {},
-      );
-    }
-    // The watch takes whatever state it finds for the usual one.
-    void this.lives(handle);
+    this.#handle = handle;
+    if (this.#state === 'run') this.#state = 'unknown';
+    const ask = () => void this.ask();
+    // If it cannot be watched, it is asked when it matters.
+    if (this.#isOwner) watchInstance(handle, ask, () => {});
+    ask();
   }
 
-  /** Asks. False too if there is no answer, or no connection to ask on. */
-  async lives(handle: Handle | undefined): Promise<boolean> {
-    if (handle === undefined || this.#isEnding) return false;
+  onDown(): void {
+    this.#handle = undefined;
+    this.#stopTimer();
+  }
+
+  /** Asks the broker. */
+  async ask(): Promise<InstanceState> {
+    const handle = this.#handle;
+    if (handle === undefined) return this.#state === 'run' ? 'unknown' : this.#state;
     try {
-      const state = await getInstanceState(handle, answerTime);
-      if (state !== 'run') this.#end();
-      return !this.#isEnding;
+      return this.#saw(await getInstanceState(handle, answerTime));
     } catch (error) {
-      // A broker that has no such service cannot be asked, and is believed.
-      return error instanceof FluxError && error.errno === errno.ENOSYS && !handle.isClosed;
+      if (error instanceof RequestTimeout) this.#listener.onSilence(error.message);
+      // A broker that cannot tell is believed to run.
+      if (error instanceof FluxError) return this.#saw('run');
+      return this.#state === 'ending' ? 'ending' : 'unknown';
     }
   }
 
-  #end(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    this.#onEnding();
+  #saw(name: string): InstanceState {
+    const before = this.#state;
+    this.#state = name === 'run' ? 'run' : endingStates.has(name) ? 'ending' : 'unknown';
+    this.#stopTimer();
+    if (this.#state === 'unknown') this.#stopTimer = this.#clock.after(startingTime, () => void this.ask());
+    if (this.#state !== before && this.#state === 'run') this.#listener.onRun();
+    if (this.#state !== before && this.#state === 'ending') this.#listener.onEnding();
+    return this.#state;
   }
 }

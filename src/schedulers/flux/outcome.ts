@@ -44,6 +44,7 @@ function noteOf(job: JobView, duration: number): string {
 export function isEarlyTimeout({ exception, allocated }: JobView, duration: number): boolean {
   if (exception?.type === 'exec') return exception.note.includes('after expiration');
   if (exception?.type !== 'timeout') return false;
-  // The limit counts from a moment before the allocation is written down.
-  return duration === 0 || (allocated !== null && exception.timestamp - allocated < duration - 0.5);
+  // The limit counts from a moment before the allocation is written down: half a second, or more of a broker that is slow.
+  const slack = Math.max(0.5, duration / 100);
+  return duration === 0 || (allocated !== null && exception.timestamp - allocated < duration - slack);
 }

@@ -1,21 +1,20 @@
-import { BrokerLink, type LinkListener, type LinkOptions } from '../../broker/link.js';
+import { BrokerLink, type LinkOptions } from '../../broker/link.js';
 import type { Clock } from '../../clock.js';
-import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
+import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
-import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
+import { encodeJobId, type JobId } from '../../flux/job-id.js';
 import { durationOf, jobspecOf } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
-import { cancelJob, watchEventlog } from '../../flux/requests.js';
+import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
 import { type Host, HostError } from '../../hosts/host.js';
+import { Pool } from '../../pool.js';
 import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
-import { type Claim, readClaim } from '../claims.js';
 import { outputsOf } from '../outputs.js';
 import type { Job, JobOutcome, Outputs, Scheduler, SchedulerListener } from '../scheduler.js';
-import { signalOf } from '../signals.js';
 import { InstanceWatch } from './instance-watch.js';
-import { isEarlyTimeout, outcomeOf } from './outcome.js';
+import { Judge, type Verdict } from './judge.js';
 import { jobRequest, type StudyJobs, tasksOf, urgency } from './request.js';
 import { Submission } from './submission.js';
 import { SubmitError, type Submitter } from './submitter.js';
@@ -37,44 +36,61 @@ export interface FluxSchedulerOptions {
   readonly tell: (line: string) => void;
 }
 
-/** A timeout before its time is held so long, in milliseconds, to see whether the whole instance ends. */
-const settleTime = 10_000;
-
 /** An instance that is ending may finish jobs on its way; it has so long, in milliseconds. */
 const endingTime = 60_000;
 
-/** A job that the broker does not know is looked for so often, so many milliseconds apart. */
-const lookups = { most: 5, apart: 500 };
+/** A job that the broker does not know is looked for so often. */
+const mostLookups = 5;
+
+/** How many jobs are told to end at once. */
+const raisesAtOnce = 256;
 
 /**
  * Runs scheduled steps as jobs of a Flux instance: submits as they come, watches each job's eventlog, and reports what that
  * says. Connections may break: after each all logs are watched again, from their first entry, and what was reported is not
- * reported again.
- *
- * Three things are never taken for what they look like. A submit without an answer may have been heard: it is repeated, and
- * the launcher's claim tells which job has the step. A job that ended badly while its instance was ending did not end by
- * itself. And a step is not failed because we cannot see it.
+ * reported again. A submit without an answer may have been heard: it is repeated, and the launcher's claim tells which job
+ * has the step. What the end of a job means is for the judge to say.
  */
-export class FluxScheduler implements Scheduler, LinkListener {
+export class FluxScheduler implements Scheduler {
   readonly #options: FluxSchedulerOptions;
   readonly #listener: SchedulerListener;
   readonly #link: BrokerLink;
   readonly #instance: InstanceWatch;
+  readonly #judge: Judge;
   /** By the index of the step: of each step one attempt at most. */
   readonly #submissions = new Map<number, Submission>();
   readonly #waiting = new Queue<Submission>();
+  readonly #raises = new Pool(raisesAtOnce);
+  readonly #timers = new Set<() => void>();
+  #stopEndingTimer: () => void = () => {};
   /** How many submits have no answer yet. */
   #onTheWay = 0;
+  /** Undefined while there is no connection. */
   #handle: Handle | undefined;
-  readonly #timers = new Set<() => void>();
   #wasDown = false;
   #isOver = false;
 
   constructor(options: FluxSchedulerOptions, listener: SchedulerListener) {
+    const { host, study, isOwner, clock, link } = options;
+    // What is set up here is stopped when the scheduler is.
+    const ownClock: Clock = {
+      now: () => clock.now(),
+      random: () => clock.random(),
+      after: (wait, call) => this.#after(wait, call),
+    };
     this.#options = options;
     this.#listener = listener;
-    this.#link = new BrokerLink(options.link, this);
-    this.#instance = new InstanceWatch(options.isOwner, () => this.#onEnding());
+    this.#link = new BrokerLink(link, {
+      onUp: (handle) => this.#onUp(handle),
+      onDown: (reason) => this.#onDown(reason),
+      onGone: (reason) => this.#onGone(reason),
+    });
+    this.#instance = new InstanceWatch(isOwner, ownClock, {
+      onRun: () => this.#onRun(),
+      onEnding: () => this.#onEnding(),
+      onSilence: (reason) => this.#link.drop(reason),
+    });
+    this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance);
   }
 
   /** Begins with a connection that is there already. */
@@ -82,10 +98,17 @@ export class FluxScheduler implements Scheduler, LinkListener {
     this.#link.start(handle);
   }
 
+  /** Whether the instance is ending, or cannot be asked. */
+  async isEnding(): Promise<boolean> {
+    return (await this.#instance.ask()) !== 'run';
+  }
+
   /** Lets the broker go. Nothing is reported after that; jobs are left as they are. */
   close(): void {
     this.#isOver = true;
+    this.#handle = undefined;
     for (const stop of this.#timers) stop();
+    this.#timers.clear();
     this.#link.close();
   }
 
@@ -109,7 +132,8 @@ export class FluxScheduler implements Scheduler, LinkListener {
       if (submission === undefined || submission.isCancelled) continue;
       submission.isCancelled = true;
       if (submission.id !== undefined) this.#raise(submission, submission.id);
-      else if (submission.isWaiting && !submission.isDoubtful) this.#refuse(submission, 'it was cancelled before');
+      if (submission.phase === 'waiting') this.#withdraw(submission);
+      if (submission.phase === 'held') this.#conclude(submission);
     }
   }
 
@@ -117,98 +141,104 @@ export class FluxScheduler implements Scheduler, LinkListener {
     return outputsOf(step, id);
   }
 
-  // The connection.
+  // The connection, and the instance.
 
-  onUp(handle: Handle): void {
+  #onUp(handle: Handle): void {
     this.#handle = handle;
-    this.#instance.onUp(handle);
     if (this.#wasDown) this.#options.tell(`connected to the Flux broker ${this.#options.uri} again`);
+    this.#instance.onUp(handle);
     for (const submission of this.#submissions.values()) {
       if (submission.id === undefined) continue;
       this.#watch(submission, submission.id);
       if (submission.isCancelled) this.#raise(submission, submission.id);
     }
-    this.#pump();
   }
 
-  onDown(reason: string): void {
+  #onDown(reason: string): void {
+    const { uri, comesBack, tell } = this.#options;
+    const wasEnding = this.#instance.state === 'ending';
     this.#handle = undefined;
     this.#wasDown = true;
-    if (this.#instance.isEnding && !this.#options.comesBack) this.onGone(reason);
-    else if (!this.#instance.isEnding)
-      this.#options.tell(`lost the Flux broker ${this.#options.uri}: ${reason}; looking for it`);
+    this.#instance.onDown();
+    if (wasEnding && !comesBack) this.#onGone(reason);
+    else tell(`lost the Flux broker ${uri}: ${reason}; looking for it`);
   }
 
-  onGone(reason: string): void {
+  #onGone(reason: string): void {
     const { uri } = this.#options;
+    const hasEnded = this.#instance.state === 'ending';
     this.interrupt(
-      this.#instance.isEnding
-        ? `the Flux instance ${uri} ended before the study did`
-        : `the Flux broker ${uri} is lost: ${reason}`,
+      hasEnded ? `the Flux instance ${uri} ended before the study did` : `the Flux broker ${uri} is lost: ${reason}`,
     );
+  }
+
+  #onRun(): void {
+    this.#stopEndingTimer();
+    for (const submission of this.#submissions.values()) if (submission.phase === 'held') this.#conclude(submission);
+    this.#pump();
   }
 
   /** Whoever ends the instance ends its jobs. Those that are done nevertheless are waited for, but not for ever. */
   #onEnding(): void {
-    const { tell, uri } = this.#options;
+    const { tell, uri, comesBack } = this.#options;
     if (this.#isOver) return;
     tell(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
-    this.#after(endingTime, () => {
-      if (this.#instance.isEnding) this.interrupt(`the Flux instance ${uri} is ending`);
-    });
+    if (comesBack) return;
+    this.#stopEndingTimer = this.#after(endingTime, () => this.interrupt(`the Flux instance ${uri} is ending`));
   }
 
   // From a step to a job.
 
   #pump(): void {
-    while (this.#handle !== undefined && !this.#instance.isEnding && this.#onTheWay < this.#options.submitter.window) {
+    while (this.#handle !== undefined && this.#instance.state === 'run') {
+      if (this.#onTheWay >= this.#options.submitter.window) return;
       const submission = this.#waiting.shift();
       if (submission === undefined) return;
-      if (this.#isCurrent(submission)) void this.#send(submission, this.#handle);
+      if (this.#isCurrent(submission) && submission.phase === 'waiting') {
+        this.#guard(this.#send(submission, this.#handle));
+      }
     }
   }
 
   async #send(submission: Submission, handle: Handle): Promise<void> {
     const { study, submitter } = this.#options;
-    submission.isWaiting = false;
+    const { step } = submission.job;
+    const request = jobRequest(submission.job, study);
+    const jobspec = jobspecOf(request);
+    submission.phase = 'sent';
+    submission.duration = durationOf(jobspec);
+    submission.tasks = tasksOf(request);
     this.#onTheWay += 1;
-    try {
-      const request = jobRequest(submission.job, study);
-      const jobspec = jobspecOf(request);
-      submission.duration = durationOf(jobspec);
-      submission.tasks = tasksOf(request);
-      const id = await submitter.submit(
-        handle,
-        toJson(jobspec),
-        Math.min(urgency(submission.job.step), study.mostUrgent),
-      );
-      this.#onTheWay -= 1;
-      this.#accept(submission, id);
-    } catch (error) {
-      this.#onTheWay -= 1;
-      await this.#handleRefusal(submission, error);
-    }
+    const [answer] = await Promise.allSettled([
+      submitter.submit(handle, toJson(jobspec), Math.min(urgency(step), study.mostUrgent)),
+    ]);
+    this.#onTheWay -= 1;
+    if (this.#isOver) return;
+    if (answer.status === 'fulfilled') this.#accept(submission, answer.value);
+    else await this.#handleNoJob(submission, handle, answer.reason);
     this.#pump();
   }
 
   #accept(submission: Submission, id: JobId): void {
-    if (this.#isOver) return;
     submission.id = id;
     this.#listener({ ...this.#base(submission), type: 'submitted', id: encodeJobId(id) });
     this.#watch(submission, id);
     if (submission.isCancelled) this.#raise(submission, id);
   }
 
-  async #handleRefusal(submission: Submission, error: unknown): Promise<void> {
+  /** A submit brought no job, as far as we know. */
+  async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
     if (error instanceof HostError) return this.#refuse(submission, error.message);
-    const isRefusal = error instanceof FluxError || error instanceof SubmitError;
-    if (isRefusal && (await this.#instance.lives(this.#handle))) return this.#refuse(submission, error.message);
-    if (!isRefusal && !isLost(error)) throw error;
-    // It may have been heard, so it is asked for again; if two jobs come of it, the launcher lets one run.
-    submission.isDoubtful = true;
-    submission.isWaiting = true;
-    this.#waiting.push(submission);
-    if (error instanceof RequestTimeout) this.#link.drop(error.message);
+    const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle);
+    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#refuse(submission, error.message);
+    if (this.#isOver) return;
+    // It may have been heard, so it is sent again; if two jobs come of it, the launcher lets one run.
+    if (!(error instanceof FluxError)) submission.isDoubtful = true;
+    if (!isAnswer && !isNoAnswer(error) && !(error instanceof SubmitError)) throw error;
+    if (error instanceof RequestTimeout || error instanceof AnswerError) this.#link.drop(error.message);
+    submission.phase = 'waiting';
+    if (submission.isCancelled) this.#withdraw(submission);
+    else this.#waiting.push(submission);
   }
 
   #refuse(submission: Submission, reason: string): void {
@@ -216,42 +246,61 @@ export class FluxScheduler implements Scheduler, LinkListener {
     this.#listener({ ...this.#base(submission), type: 'not-submitted', reason });
   }
 
-  #raise(submission: Submission, id: JobId): void {
-    if (this.#handle === undefined) return;
-    cancelJob(this.#handle, id, 'the study was cancelled').catch((error: unknown) => {
-      // If the connection is lost it is asked for again with the next one.
+  /** Of a cancelled attempt that has no job that we know of. */
+  #withdraw(submission: Submission): void {
+    const reason = 'it was cancelled before';
+    if (!submission.isDoubtful) return this.#refuse(submission, reason);
+    submission.phase = 'judged';
+    const withdraw = async () => {
+      const owner = await this.#judge.fence(submission);
+      if (this.#isOver || !this.#isCurrent(submission)) return;
+      if (owner === undefined) this.#refuse(submission, reason);
+      else this.#accept(submission, owner);
+    };
+    this.#guard(withdraw());
+  }
+
+  /** If the connection breaks before that is done, it is done with the next one. */
+  #raise({ job }: Submission, id: JobId): void {
+    const handle = this.#handle;
+    const raise = async () => {
+      if (handle === undefined || handle !== this.#handle) return;
+      await cancelJob(handle, id, 'the study was cancelled');
+    };
+    this.#raises.run(raise).catch((error: unknown) => {
       if (error instanceof RequestTimeout) this.#link.drop(error.message);
-      if (error instanceof FluxError && this.#isCurrent(submission))
-        this.#options.tell(`cannot cancel job ${encodeJobId(id)} of ${submission.job.step.name}: ${error.message}`);
+      if (error instanceof FluxError) {
+        this.#options.tell(`cannot cancel job ${encodeJobId(id)} of ${job.step.name}: ${error.message}`);
+      }
     });
   }
 
   // From a job's eventlog to events of its step.
 
   #watch(submission: Submission, id: JobId): void {
-    if (this.#handle === undefined || this.#isOver) return;
+    if (this.#handle === undefined) return;
     submission.stopWatching();
+    submission.phase = 'watched';
     submission.view = newJob;
-    submission.isConcluded = false;
     submission.stopWatching = watchEventlog(this.#handle, id, {
       onEvents: (events) => this.#onEvents(submission, events),
-      onEnd: (error) => void this.#onLogEnd(submission, error),
+      onEnd: (error) => this.#guard(this.#onLogEnd(submission, id, error)),
     });
   }
 
   #onEvents(submission: Submission, events: readonly FluxEvent[]): void {
+    submission.failures = 0;
     for (const event of events) {
+      if (this.#isOver || !this.#isCurrent(submission) || submission.phase !== 'watched') return;
       submission.view = applyEvent(submission.view, event);
-      if (this.#isOver || !this.#isCurrent(submission)) return;
       this.#tellProgress(submission, event);
-      if (submission.view.state === 'INACTIVE') void this.#conclude(submission);
+      if (submission.view.state === 'INACTIVE') this.#conclude(submission);
     }
   }
 
   #tellProgress(submission: Submission, { timestamp }: FluxEvent): void {
     const { state, started } = submission.view;
-    const at = milliseconds(timestamp);
-    const base = { ...this.#base(submission), at };
+    const base = { ...this.#base(submission), at: milliseconds(timestamp) };
     if (state === 'SCHED' && submission.hasNotSaid('queued')) this.#listener({ ...base, type: 'queued' });
     if (started !== null && submission.hasNotSaid('started')) this.#listener({ ...base, type: 'started' });
     if (started !== null && state === 'CLEANUP' && submission.hasNotSaid('finishing')) {
@@ -259,90 +308,54 @@ export class FluxScheduler implements Scheduler, LinkListener {
     }
   }
 
-  async #onLogEnd(submission: Submission, error: Error | undefined): Promise<void> {
-    if (submission.isConcluded || !this.#isCurrent(submission) || error instanceof ConnectionError) return;
-    if (error !== undefined && !(error instanceof FluxError)) {
-      this.#link.drop(error.message);
-      return;
-    }
+  /** The log ended, or could not be had, before the job was over. */
+  async #onLogEnd(submission: Submission, id: JobId, error: Error | undefined): Promise<void> {
+    const isOpen = () => !this.#isOver && this.#isCurrent(submission) && submission.phase === 'watched';
+    if (!isOpen() || error instanceof ConnectionError) return;
+    if (error !== undefined && !(error instanceof FluxError)) return this.#link.drop(error.message);
     // While an instance ends it does not know its own jobs any more.
-    if (!(await this.#instance.lives(this.#handle))) return;
-    submission.lookups += 1;
-    if (submission.lookups > lookups.most) return this.#giveUpLooking(submission);
-    this.#after(lookups.apart, () => {
-      if (this.#isCurrent(submission) && submission.id !== undefined) this.#watch(submission, submission.id);
+    if ((await this.#instance.ask()) === 'ending' || !isOpen()) return;
+    submission.failures += 1;
+    if (error?.errno === errno.ENOENT && submission.failures > mostLookups) {
+      submission.phase = 'judged';
+      return this.#apply(submission, await this.#judge.judgeForgotten(submission));
+    }
+    // Any other trouble is the broker's, not the job's: it is waited for as long as there is a connection.
+    this.#after(Math.min(30_000, 250 * 2 ** submission.failures), () => {
+      if (isOpen()) this.#watch(submission, id);
     });
   }
 
-  /** The broker has lost the job: what the launcher wrote down decides. */
-  async #giveUpLooking(submission: Submission): Promise<void> {
-    const { exits } = (await this.#readClaim(submission)) ?? { exits: [] };
-    if (!this.#isCurrent(submission)) return;
-    const exitCode = Math.max(0, ...exits);
-    const hasEnded = exitCode > 0 || exits.length >= submission.tasks;
-    const note = `the broker does not know its job ${encodeJobId(submission.id!)} any more`;
-    const outcome: JobOutcome = hasEnded
-      ? { result: exitCode === 0 ? 'completed' : 'failed', exitCode, signal: signalOf(exitCode), note }
-      : { result: 'node-failure', exitCode: null, signal: null, note };
-    this.#end(submission, outcome, this.#options.clock.now());
-  }
-
-  /** The job is over. What that means for its step may have to be found out first. */
-  async #conclude(submission: Submission): Promise<void> {
+  #conclude(submission: Submission): void {
     const { view } = submission;
-    submission.isConcluded = true;
-    if (submission.isDoubtful && (await this.#isOtherJobs(submission))) return;
-    const outcome = outcomeOf(view, submission.duration);
-    if (outcome.result !== 'completed' && !submission.isCancelled && !(await this.#isItsOwn(submission))) return;
-    if (!this.#isCurrent(submission) || submission.view !== view) return;
-    const at = milliseconds(view.finished ?? view.exception?.timestamp ?? view.cleaned ?? 0);
-    this.#end(submission, this.#asTold(submission, outcome), at);
+    submission.phase = 'judged';
+    const conclude = async () => {
+      const verdict = await this.#judge.judge(submission);
+      // After a lost connection the log is read, and its end judged, again.
+      if (submission.view === view && submission.phase === 'judged') this.#apply(submission, verdict);
+    };
+    this.#guard(conclude());
   }
 
-  /** What the study is to make of an end that is known for what it is. */
-  #asTold({ isCancelled, isHeld }: Submission, outcome: JobOutcome): JobOutcome {
-    // Why we cancelled it the study knows better than the broker.
-    if (isCancelled) return outcome.result === 'cancelled' ? { ...outcome, note: '' } : outcome;
-    return isHeld ? lostWithInstance(outcome) : outcome;
-  }
-
-  /** Whether a bad end is the job's own, not its instance's; if not it is held until the instance is back or gone. */
-  async #isItsOwn(submission: Submission): Promise<boolean> {
-    const lives = () => this.#instance.lives(this.#handle);
-    if (await lives()) {
-      if (!isEarlyTimeout(submission.view, submission.duration)) return true;
-      await new Promise<void>((resolve) => this.#after(settleTime, resolve));
-      if (await lives()) return true;
-    }
-    submission.isHeld ||= this.#instance.isEnding;
-    return false;
-  }
-
-  /** Of two jobs for one attempt, the one that has the claim is the step's: if it is not this, it is watched instead. */
-  async #isOtherJobs(submission: Submission): Promise<boolean> {
-    const owner = decodeJobId((await this.#readClaim(submission))?.owner ?? '');
-    if (this.#isOver || !this.#isCurrent(submission)) return true;
-    submission.isDoubtful = false;
-    if (owner === undefined || owner === submission.id) return false;
-    this.#accept(submission, owner);
-    return true;
-  }
-
-  async #readClaim({ job }: Submission): Promise<Claim | undefined> {
-    const { host, study } = this.#options;
-    try {
-      return await readClaim(host, study.studyPath, job.step.workspace, job.attempt);
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      // Without it nobody can say what became of the step.
-      this.interrupt(error.message);
-      return undefined;
+  #apply(submission: Submission, verdict: Verdict): void {
+    if (this.#isOver || !this.#isCurrent(submission)) return;
+    switch (verdict.is) {
+      case 'end':
+        return this.#end(submission, verdict.outcome);
+      case 'other':
+        return this.#accept(submission, verdict.id);
+      case 'open':
+        submission.endedWithInstance ||= this.#instance.state === 'ending';
+        submission.phase = 'held';
     }
   }
 
-  #end(submission: Submission, outcome: JobOutcome, at: number): void {
+  #end(submission: Submission, outcome: JobOutcome): void {
+    const { finished, exception, cleaned } = submission.view;
+    const seconds = finished ?? exception?.timestamp ?? cleaned;
+    const base = this.#base(submission);
     if (!this.#forget(submission)) return;
-    this.#listener({ ...this.#base(submission), type: 'ended', at, outcome });
+    this.#listener({ ...base, type: 'ended', at: seconds === null ? base.at : milliseconds(seconds), outcome });
   }
 
   /** Before an end is reported, because that may be answered with the step's next attempt. Returns whether it was current. */
@@ -356,12 +369,22 @@ export class FluxScheduler implements Scheduler, LinkListener {
     return this.#submissions.get(submission.job.step.index) === submission;
   }
 
-  #after(milliseconds: number, call: () => void): void {
-    const stop = this.#options.clock.after(milliseconds, () => {
+  /** What goes wrong where nobody waits for it ends the driving of the study, not this program. */
+  #guard(task: Promise<void>): void {
+    task.catch((error: unknown) => this.interrupt(error instanceof Error ? error.message : String(error)));
+  }
+
+  #after(wait: number, call: () => void): () => void {
+    if (this.#isOver) return () => {};
+    const stop = this.#options.clock.after(wait, () => {
       this.#timers.delete(stop);
       call();
     });
     this.#timers.add(stop);
+    return () => {
+      this.#timers.delete(stop);
+      stop();
+    };
   }
 
   #base({ job }: Submission): { step: number; attempt: number; at: number } {
@@ -369,10 +392,6 @@ export class FluxScheduler implements Scheduler, LinkListener {
   }
 }
 
-const isLost = (error: unknown) => error instanceof ConnectionError || error instanceof RequestTimeout;
+const isNoAnswer = (error: unknown) =>
+  error instanceof ConnectionError || error instanceof RequestTimeout || error instanceof AnswerError;
 const milliseconds = (seconds: number) => Math.round(seconds * 1000);
-
-/** The instance came back, but the job had been ended with it: the step is to run again. */
-function lostWithInstance({ exitCode, signal }: JobOutcome): JobOutcome {
-  return { result: 'node-failure', exitCode, signal, note: 'it was ended with its Flux instance' };
-}

@@ -5,28 +5,38 @@ import type { Job } from '../scheduler.js';
 const stages = ['submitted', 'queued', 'started', 'finishing'] as const;
 type Stage = (typeof stages)[number];
 
+/**
+ * Where an attempt is on its way through Flux:
+ *
+ *     waiting → sent → watched → judged → (reported, and forgotten)
+ *        ↑        |       ↑         |
+ *        +--------+       +- held ←-+
+ *
+ * `waiting` to be sent, which may happen again if the answer is lost; `watched`, its job's eventlog, again after each lost
+ * connection; `judged`, the log is complete; `held`, it ended badly, and whether by itself is not known yet.
+ */
+export type Phase = 'waiting' | 'sent' | 'watched' | 'judged' | 'held';
+
 /** One attempt of a step on its way through Flux. */
 export class Submission {
   readonly job: Job;
+  phase: Phase = 'waiting';
+  /** The job that is taken for the step's; undefined until the broker has accepted one. */
+  id: JobId | undefined;
+  /** What its eventlog says so far. */
+  view: JobView = newJob;
+  stopWatching: () => void = () => {};
   /** Seconds that it may run, as its jobspec says; 0: no limit. */
   duration = 0;
   /** How many tasks of it run the launcher. */
   tasks = 1;
-  /** Undefined until the broker has accepted it. */
-  id: JobId | undefined;
-  view: JobView = newJob;
-  stopWatching: () => void = () => {};
-  /** It is in the queue of those that are still to be sent. */
-  isWaiting = true;
   /** It was sent once without an answer: there may be another job for the same attempt. */
   isDoubtful = false;
   isCancelled = false;
-  /** Its log is complete. */
-  isConcluded = false;
-  /** It ended badly while its instance was ending. */
-  isHeld = false;
-  /** How often the broker was found not to know it. */
-  lookups = 0;
+  /** It ended badly while its instance was ending: should that come back, it was not the job's own doing. */
+  endedWithInstance = false;
+  /** How often in a row its eventlog could not be watched. */
+  failures = 0;
   #said: Stage = 'submitted';
 
   constructor(job: Job) {

@@ -45,15 +45,18 @@ export class GuestSubmitter implements Submitter {
   /** Each is a process of its own on a login node that others use too. */
   readonly window = 8;
   readonly #host: Host;
+  readonly #flux: string;
   readonly #uri: string;
 
-  constructor(host: Host, uri: string) {
+  /** @param flux the path of the command */
+  constructor(host: Host, flux: string, uri: string) {
     this.#host = host;
+    this.#flux = flux;
     this.#uri = uri;
   }
 
   async submit(_: Handle, jobspec: string, urgency: number): Promise<JobId> {
-    const command = `export FLUX_URI=${quote(this.#uri)}\nexec flux job submit --urgency=${urgency}`;
+    const command = `export FLUX_URI=${quote(this.#uri)}\nexec ${quote(this.#flux)} job submit --urgency=${urgency}`;
     const { code, stdout, stderr } = await run(this.#host, command, jobspec);
     const id = decodeJobId(stdout.toString().trim());
     if (code === 0 && id !== undefined) return id;

@@ -1,0 +1,25 @@
+import { Queue } from './queue.js';
+
+/** Lets so many tasks run at once, and the others wait their turn. */
+export class Pool {
+  readonly #size: number;
+  readonly #waiting = new Queue<() => void>();
+  #running = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#size) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running += 1;
+    try {
+      return await task();
+    } finally {
+      // Its place goes to the next one, if there is one.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import type { Clock } from '../../clock.js';
+import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import { Pool } from '../../pool.js';
+import { type Claim, settleClaim } from '../claims.js';
+import type { JobOutcome } from '../scheduler.js';
+import { signalOf } from '../signals.js';
+import type { InstanceWatch } from './instance-watch.js';
+import { isEarlyTimeout, outcomeOf } from './outcome.js';
+import type { Submission } from './submission.js';
+
+/** What the end of a job means for its step. */
+export type Verdict =
+  | { readonly is: 'end'; readonly outcome: JobOutcome }
+  /** Another job has the attempt: it is the one to be watched. */
+  | { readonly is: 'other'; readonly id: JobId }
+  /** Its instance may be ending, or cannot be asked: to be judged again once more is known. */
+  | { readonly is: 'open' };
+
+/** A timeout before its time is looked at again after so many milliseconds: a whole instance may be ending. */
+const settleTime = 10_000;
+
+/** A study directory that cannot be read is tried again after so many milliseconds each. */
+const claimDelays = [1000, 2000, 4000, 8000, 15_000];
+
+/** As many claims are settled at once: each takes a process on the host. */
+const claimsAtOnce = 4;
+
+const open: Verdict = { is: 'open' };
+const end = (outcome: JobOutcome): Verdict => ({ is: 'end', outcome });
+
+/**
+ * Says what the end of a job means for its step. Three things are never taken for what they look like: a job that ended
+ * well need not be the one that ran the step, if a submit of it got no answer; one that ended badly while its instance was
+ * ending did not do so by itself; and a job that the broker does not know may have done its work.
+ */
+export class Judge {
+  readonly #host: Host;
+  readonly #studyPath: string;
+  readonly #clock: Clock;
+  readonly #instance: InstanceWatch;
+  readonly #claims = new Pool(claimsAtOnce);
+
+  constructor(host: Host, studyPath: string, clock: Clock, instance: InstanceWatch) {
+    this.#host = host;
+    this.#studyPath = studyPath;
+    this.#clock = clock;
+    this.#instance = instance;
+  }
+
+  /**
+   * Of a job whose eventlog is complete.
+   *
+   * @throws HostError if who ran the step has to be known and cannot be
+   */
+  async judge(submission: Submission): Promise<Verdict> {
+    const outcome = outcomeOf(submission.view, submission.duration);
+    if (submission.isDoubtful) {
+      const claim = await this.#settle(submission);
+      const other = otherOwner(claim, submission);
+      if (other !== undefined) return { is: 'other', id: other };
+      submission.isDoubtful = false;
+      // It ended well and did not run the step: nor will any other job.
+      if (claim.owner === null && outcome.result === 'completed')
+        return end(lost('its job ended before it ran', outcome));
+    }
+    if (outcome.result === 'completed') return end(outcome);
+    // Why it was cancelled the study knows better than the broker.
+    if (submission.isCancelled) return end(outcome.result === 'cancelled' ? { ...outcome, note: '' } : outcome);
+    if (!(await this.#isItsOwn(submission))) return open;
+    return end(submission.endedWithInstance ? lost('it was ended with its Flux instance', outcome) : outcome);
+  }
+
+  /**
+   * Of a job that the broker does not know: what the launcher wrote down decides.
+   *
+   * @throws HostError
+   */
+  async judgeForgotten(submission: Submission): Promise<Verdict> {
+    const claim = await this.#settle(submission);
+    const other = otherOwner(claim, submission);
+    if (other !== undefined) return { is: 'other', id: other };
+    const exitCode = Math.max(0, ...claim.exits);
+    const note = `the broker does not know its job ${encodeJobId(submission.id!)} any more`;
+    const nothing = { result: 'failed', exitCode: null, signal: null, note: '' } as const;
+    if (exitCode > 0) return end({ result: 'failed', exitCode, signal: signalOf(exitCode), note });
+    // Of several tasks some may have been on their way.
+    if (claim.exits.length < submission.tasks) return end(lost(note, nothing));
+    return end({ result: 'completed', exitCode, signal: null, note });
+  }
+
+  /**
+   * Makes sure that no job runs the attempt of a submission that may have been heard.
+   *
+   * @returns the job that has it nevertheless
+   * @throws HostError
+   */
+  async fence(submission: Submission): Promise<JobId | undefined> {
+    return otherOwner(await this.#settle(submission), submission);
+  }
+
+  async #isItsOwn({ view, duration }: Submission): Promise<boolean> {
+    if ((await this.#instance.ask()) !== 'run') return false;
+    if (!isEarlyTimeout(view, duration)) return true;
+    await this.#pause(settleTime);
+    return (await this.#instance.ask()) === 'run';
+  }
+
+  async #settle({ job }: Submission): Promise<Claim> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#claims.run(() => settleClaim(this.#host, this.#studyPath, job.step.workspace, job.attempt));
+      } catch (error) {
+        if (!(error instanceof HostError) || attempt >= claimDelays.length) throw error;
+        await this.#pause(claimDelays[attempt]!);
+      }
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(milliseconds, resolve));
+  }
+}
+
+/** The job that has the attempt, if it is another than the one that we know of. */
+function otherOwner({ owner }: Claim, { id }: Submission): JobId | undefined {
+  const job = decodeJobId(owner ?? '');
+  return job === id ? undefined : job;
+}
+
+/** The job is no more, and its step did not run to its end: it is to run again. */
+function lost(note: string, { exitCode, signal }: JobOutcome): JobOutcome {
+  return { result: 'node-failure', exitCode, signal, note };
+}
