@@ -42,7 +42,7 @@ async function timed(words, directory) {
   let [memory, errors] = [0, ''];
   child.stderr.on('data', (data) => (errors += data));
   const watch = setInterval(() => (memory = peak(child.pid) ?? memory), 200);
-  const code = await new Promise((resolve) => child.on('close', resolve));
+  const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject));
   clearInterval(watch);
   if (code !== 0) throw new Error(`${words.join(' ')}: exit ${code}: ${errors}`);
   return { wall: (performance.now() - begin) / 1000, memory };
@@ -123,6 +123,7 @@ async function chain(directory, count) {
 }
 
 async function bareJobs(count) {
+  // Compiled by `npm run build`, as the bundle is.
   const { Handle } = await import('../build/flux/handle.js');
   const { submitJob, watchEventlog } = await import('../build/flux/requests.js');
   const { signNone } = await import('../build/flux/sign.js');
@@ -148,13 +149,16 @@ async function bareJobs(count) {
 /** What it costs that jobs wait: all cores are taken meanwhile. */
 async function waiting(directory, count) {
   const cores = os.availableParallelism();
-  const blocker = spawnSync('flux', ['submit', '-n', String(cores), 'sleep', '45'], { encoding: 'utf8' }).stdout.trim();
+  const blocker = spawnSync('flux', ['submit', '-n', String(cores), 'sleep', '60'], { encoding: 'utf8' }).stdout.trim();
   const spec = study(directory, 'waiting', [{ cmd: 'true # $(I)' }], numbers(count));
   const [program, ...args] = ours(directory, spec).words;
   const child = spawn(program, args, { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const broker = Number(spawnSync('flux', ['getattr', 'broker.pid'], { encoding: 'utf8' }).stdout);
   await new Promise((resolve) => setTimeout(resolve, 20_000));
+  const pending = spawnSync('flux', ['jobs', '-n', '-c', '0', '--filter=pending', '-o', '{id}'], { encoding: 'utf8' });
+  const waitingJobs = pending.stdout.trim().split('\n').length;
+  if (waitingJobs !== count) throw new Error(`${waitingJobs} of ${count} jobs wait: this measures something else`);
   const before = [cpu(child.pid), cpu(broker)];
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   const [conductor, instance] = [cpu(child.pid) - before[0], cpu(broker) - before[1]];

@@ -231,7 +231,7 @@ describe('maestro-on-flux', () => {
   it('says what to do if it is told nothing, or something else', async () => {
     expect(await run()).toEqual(refused('what to do? --help tells\n'));
     expect(await run('runn', 'study.yaml')).toEqual(
-      refused("there is no command 'runn': use run or validate (--help)\n"),
+      refused("there is no command 'runn': use run, validate or doctor (--help)\n"),
     );
   });
 
