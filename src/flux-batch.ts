@@ -95,7 +95,7 @@ export class FluxBatch {
     if (queues !== undefined && queues.length > 0 && queue !== undefined && !queues.includes(queue)) {
       problems.push({
         severity: 'error',
-        at: spec.batch.at,
+        at: spec.batch.placeOf('queue'),
         message: `there is no queue '${queue}' at the Flux broker ${this.broker.address.uri}`,
         hint: `its queues are ${queues.join(', ')}`,
       });

@@ -76,7 +76,8 @@ export class BrokerLink {
     }
     this.#troubleSince ??= now;
     this.#listener.onDown(error.message);
-    this.#tryLater(error);
+    // Who hears of it may not want it any more.
+    if (!this.#isOver) this.#tryLater(error);
   }
 
   #tryLater(error: ConnectionError): void {

@@ -26,7 +26,8 @@ export async function settleClaim(host: Host, studyPath: string, workspace: stri
   const output = await mustRun(
     host,
     'cannot find out which job has a step',
-    `mine=${claim}.${ours}.$$\necho ${ours} > "$mine" || exit\n` +
+    `[ -d ${quote(studyPath)} ] || { echo "there is no" ${quote(studyPath)} >&2; exit 1; }\n` +
+      `mine=${claim}.${ours}.$$\nmkdir -p -- "\${mine%/*}" || exit\necho ${ours} > "$mine" || exit\n` +
       `[ -f ${claim} ] || ln -- "$mine" ${claim} 2>/dev/null\nrm -f -- "$mine"\n` +
       `read -r owner < ${claim} || exit\necho "$owner"\n` +
       // A line that is not complete is that of a task that has not ended.

@@ -118,7 +118,7 @@ function checkArgs(batch: Batch): Problem[] {
       .map(([key]) => noMapping(batch, `allocation_args.${pyStr(key)}`)),
     ...dropped.map((key) =>
       warning(
-        batch.at,
+        batch.placeOf('allocation_args'),
         `'${key}' of batch.allocation_args is ignored, as Maestro does`,
         'it takes o, S (or setopt, setattr), conf and exclusive',
       ),
@@ -129,7 +129,7 @@ function checkArgs(batch: Batch): Problem[] {
 function noMapping(batch: Batch, what: string): Problem {
   return problemOf(
     'error',
-    batch.at,
+    batch.placeOf('allocation_args'),
     `batch.${what} must be a mapping of names and values`,
     'write it as {name: value}',
   );

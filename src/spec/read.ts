@@ -105,7 +105,9 @@ function toBatch(root: MappingNode): Batch {
   const values = new Map(block?.entries.map((item) => [item.name, toPyValue(item.value)]));
   const type = values.get('type') ?? 'local';
   values.delete('type');
-  return { type: type as SchedulerType, values, at: block?.at ?? root.at };
+  const at = block?.at ?? root.at;
+  const placeOf = (key: string) => (block && entry(block, key)?.value.at) ?? at;
+  return { type: type as SchedulerType, values, at, placeOf };
 }
 
 function toStep(node: MappingNode): Step {

@@ -46,6 +46,8 @@ export interface Batch {
   /** Every key of the block but `type`. */
   readonly values: ReadonlyMap<string, PyValue>;
   readonly at: Position;
+  /** Where a key's value stands; the block's own place for a key that it does not have. */
+  placeOf(key: string): Position;
 }
 
 export interface Step {

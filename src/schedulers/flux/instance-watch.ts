@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { FluxError, RequestTimeout } from '../../flux/errors.js';
 import type { Handle } from '../../flux/handle.js';
-import { getInstanceState, watchInstance } from '../../flux/requests.js';
+import { AnswerError, getInstanceState, watchInstance } from '../../flux/requests.js';
 
 /** `unknown`: there is no answer, or the instance is only starting. */
 export type InstanceState = 'run' | 'ending' | 'unknown';
@@ -10,8 +10,8 @@ export interface InstanceListener {
   /** It was not known to run, and now it is. */
   readonly onRun: () => void;
   readonly onEnding: () => void;
-  /** The broker is connected, and does not answer. */
-  readonly onSilence: (reason: string) => void;
+  /** The broker is connected, and gives no answer, or none that can be understood. */
+  readonly onTrouble: (reason: string) => void;
 }
 
 /** A broker that does not say within so many milliseconds how it is, is not well. */
@@ -76,7 +76,7 @@ export class InstanceWatch {
     try {
       return this.#saw(await getInstanceState(handle, answerTime));
     } catch (error) {
-      if (error instanceof RequestTimeout) this.#listener.onSilence(error.message);
+      if (error instanceof RequestTimeout || error instanceof AnswerError) this.#listener.onTrouble(error.message);
       // A broker that cannot tell is believed to run.
       if (error instanceof FluxError) return this.#saw('run');
       return this.#state === 'ending' ? 'ending' : 'unknown';

@@ -117,7 +117,12 @@ export function checkResources(step: StepInstance, batch: Batch): Problem[] {
   const conflict = argsOf(batch, 'allocation_args').size === 0 ? undefined : optionConflict(step, batch);
   if (conflict !== undefined) {
     return [
-      { severity: 'error', at: batch.at, message: `batch.allocation_args: ${conflict}`, hint: 'it must be a mapping' },
+      {
+        severity: 'error',
+        at: batch.placeOf('allocation_args'),
+        message: `batch.allocation_args: ${conflict}`,
+        hint: 'it must be a mapping',
+      },
     ];
   }
   const [nodes, procs] = [count(step, 'nodes'), count(step, 'procs') ?? 1];

@@ -88,7 +88,7 @@ export class FluxScheduler implements Scheduler {
     this.#instance = new InstanceWatch(isOwner, ownClock, {
       onRun: () => this.#onRun(),
       onEnding: () => this.#onEnding(),
-      onSilence: (reason) => this.#link.drop(reason),
+      onTrouble: (reason) => this.#link.drop(reason),
     });
     this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance);
   }
@@ -132,7 +132,7 @@ export class FluxScheduler implements Scheduler {
       if (submission === undefined || submission.isCancelled) continue;
       submission.isCancelled = true;
       if (submission.id !== undefined) this.#raise(submission, submission.id);
-      if (submission.phase === 'waiting') this.#withdraw(submission);
+      if (submission.phase === 'waiting') this.#withdraw(submission, cancelledBefore);
       if (submission.phase === 'held') this.#conclude(submission);
     }
   }
@@ -180,11 +180,11 @@ export class FluxScheduler implements Scheduler {
 
   /** Whoever ends the instance ends its jobs. Those that are done nevertheless are waited for, but not for ever. */
   #onEnding(): void {
-    const { tell, uri, comesBack } = this.#options;
+    const { tell, uri, comesBack, link } = this.#options;
     if (this.#isOver) return;
     tell(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
-    if (comesBack) return;
-    this.#stopEndingTimer = this.#after(endingTime, () => this.interrupt(`the Flux instance ${uri} is ending`));
+    const wait = comesBack ? link.patience : endingTime;
+    this.#stopEndingTimer = this.#after(wait, () => this.interrupt(`the Flux instance ${uri} is ending`));
   }
 
   // From a step to a job.
@@ -226,18 +226,24 @@ export class FluxScheduler implements Scheduler {
     if (submission.isCancelled) this.#raise(submission, id);
   }
 
+  /** Another job than the one that we know of has the attempt, for good. */
+  #adopt(submission: Submission, id: JobId): void {
+    submission.isDoubtful = false;
+    this.#accept(submission, id);
+  }
+
   /** A submit brought no job, as far as we know. */
   async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
-    if (error instanceof HostError) return this.#refuse(submission, error.message);
+    if (error instanceof HostError) return this.#withdraw(submission, error.message);
     const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle);
-    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#refuse(submission, error.message);
+    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#withdraw(submission, error.message);
     if (this.#isOver) return;
     // It may have been heard, so it is sent again; if two jobs come of it, the launcher lets one run.
     if (!(error instanceof FluxError)) submission.isDoubtful = true;
     if (!isAnswer && !isNoAnswer(error) && !(error instanceof SubmitError)) throw error;
     if (error instanceof RequestTimeout || error instanceof AnswerError) this.#link.drop(error.message);
     submission.phase = 'waiting';
-    if (submission.isCancelled) this.#withdraw(submission);
+    if (submission.isCancelled) this.#withdraw(submission, cancelledBefore);
     else this.#waiting.push(submission);
   }
 
@@ -246,16 +252,15 @@ export class FluxScheduler implements Scheduler {
     this.#listener({ ...this.#base(submission), type: 'not-submitted', reason });
   }
 
-  /** Of a cancelled attempt that has no job that we know of. */
-  #withdraw(submission: Submission): void {
-    const reason = 'it was cancelled before';
+  /** Gives up an attempt that has no job that we know of: it is refused, unless there is a job all the same. */
+  #withdraw(submission: Submission, reason: string): void {
     if (!submission.isDoubtful) return this.#refuse(submission, reason);
     submission.phase = 'judged';
     const withdraw = async () => {
       const owner = await this.#judge.fence(submission);
       if (this.#isOver || !this.#isCurrent(submission)) return;
       if (owner === undefined) this.#refuse(submission, reason);
-      else this.#accept(submission, owner);
+      else this.#adopt(submission, owner);
     };
     this.#guard(withdraw());
   }
@@ -299,12 +304,21 @@ export class FluxScheduler implements Scheduler {
   }
 
   #tellProgress(submission: Submission, { timestamp }: FluxEvent): void {
-    const { state, started } = submission.view;
-    const base = { ...this.#base(submission), at: milliseconds(timestamp) };
-    if (state === 'SCHED' && submission.hasNotSaid('queued')) this.#listener({ ...base, type: 'queued' });
-    if (started !== null && submission.hasNotSaid('started')) this.#listener({ ...base, type: 'started' });
-    if (started !== null && state === 'CLEANUP' && submission.hasNotSaid('finishing')) {
-      this.#listener({ ...base, type: 'finishing' });
+    if (submission.view.state === 'SCHED' && submission.hasNotSaid('queued')) {
+      this.#listener({ ...this.#base(submission), type: 'queued', at: milliseconds(timestamp) });
+    }
+    // If there may be another job, it may be that one which runs the step.
+    if (!submission.isDoubtful) this.#tellRun(submission);
+  }
+
+  #tellRun(submission: Submission): void {
+    const { started, finished } = submission.view;
+    const base = this.#base(submission);
+    if (started !== null && submission.hasNotSaid('started')) {
+      this.#listener({ ...base, type: 'started', at: milliseconds(started) });
+    }
+    if (started !== null && finished !== null && submission.hasNotSaid('finishing')) {
+      this.#listener({ ...base, type: 'finishing', at: milliseconds(finished) });
     }
   }
 
@@ -343,7 +357,7 @@ export class FluxScheduler implements Scheduler {
       case 'end':
         return this.#end(submission, verdict.outcome);
       case 'other':
-        return this.#accept(submission, verdict.id);
+        return this.#adopt(submission, verdict.id);
       case 'open':
         submission.endedWithInstance ||= this.#instance.state === 'ending';
         submission.phase = 'held';
@@ -351,6 +365,7 @@ export class FluxScheduler implements Scheduler {
   }
 
   #end(submission: Submission, outcome: JobOutcome): void {
+    this.#tellRun(submission);
     const { finished, exception, cleaned } = submission.view;
     const seconds = finished ?? exception?.timestamp ?? cleaned;
     const base = this.#base(submission);
@@ -395,3 +410,4 @@ export class FluxScheduler implements Scheduler {
 const isNoAnswer = (error: unknown) =>
   error instanceof ConnectionError || error instanceof RequestTimeout || error instanceof AnswerError;
 const milliseconds = (seconds: number) => Math.round(seconds * 1000);
+const cancelledBefore = 'it was cancelled before';

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { parseJson } from '../../../src/flux/json.js';
@@ -18,7 +18,8 @@ export type Answer = { readonly prints: string } | { readonly fails: string };
 
 /** A `flux job submit` that waits for the test to answer. */
 export class SubmitStub {
-  readonly environment: Record<string, string>;
+  /** Its path. */
+  readonly flux: string;
   /** The urgency and the broker that each was called for. */
   readonly calls: { readonly words: string; readonly uri: string }[] = [];
   /** How many wait for an answer, and the most that ever did. */
@@ -32,12 +33,13 @@ export class SubmitStub {
 
   constructor(answer: (jobspec: object) => Answer) {
     this.#answer = answer;
-    this.environment = stubFlux(
+    const { directory } = stubFlux(
       `call=$(mktemp -d "${this.#spool}/XXXXXX")\n` +
         `echo "$*" > "$call/words"\necho "$FLUX_URI" > "$call/uri"\n` +
         `cat > "$call/part" && mv "$call/part" "$call/jobspec"\n` +
         `until [ -e "$call/answer" ]; do sleep 0.02; done\n. "$call/answer"`,
-    ).environment;
+    );
+    this.flux = path.join(directory, 'flux');
     const timer = setInterval(() => this.#look(), 10);
     onTestFinished(() => clearInterval(timer));
   }
@@ -58,7 +60,6 @@ export class SubmitStub {
       }
       if (this.isHeld || existsSync(file('answer'))) continue;
       const answer = this.#answer(parseJson(readFileSync(file('jobspec'), 'utf8')) as object);
-      mkdirSync(path.dirname(file('answer')), { recursive: true });
       const text = 'prints' in answer ? `echo '${answer.prints}'` : `echo '${answer.fails}' >&2; exit 1`;
       writeFileSync(file('answer.part'), `${text}\n`);
       renameSync(file('answer.part'), file('answer'));

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../../../src/clock.js';
 import { Handle } from '../../../src/flux/handle.js';
 import { FluxScheduler, type FluxSchedulerOptions } from '../../../src/schedulers/flux/scheduler.js';
 import { OwnerSubmitter } from '../../../src/schedulers/flux/submitter.js';
-import { launcherPath, launcherText } from '../../../src/schedulers/launcher.js';
+import { claimsPath, launcherPath, launcherText } from '../../../src/schedulers/launcher.js';
 import type { InterruptEvent, Job, JobEvent, JobOutcome } from '../../../src/schedulers/scheduler.js';
 import type { PyValue } from '../../../src/spec/python.js';
 import { graphOf } from '../graphs.js';
@@ -60,6 +60,7 @@ export class FluxStudy {
     writeFileSync(path.join(this.path, launcherPath), launcherText, { mode: 0o755 });
     const { queue, patience, patienceWithNobody, handleClock, environment, ...options } = choices;
     const { uri = broker.uri, clock = systemClock } = options;
+    const at = { file: 'study.yaml', line: 1, column: 1 };
     this.#connect = () => Handle.connect(connect(uri.replace('local://', '')), handleClock ?? systemClock);
     this.scheduler = new FluxScheduler(
       {
@@ -67,7 +68,7 @@ export class FluxStudy {
         study: {
           studyPath: this.path,
           studyName: 'demo',
-          batch: { type: 'flux', values: new Map(), at: { file: 'study.yaml', line: 1, column: 1 } },
+          batch: { type: 'flux', values: new Map(), at, placeOf: () => at },
           queue,
           environment: environment ?? plainEnvironment,
           mostUrgent: 31,
@@ -110,7 +111,7 @@ export class FluxStudy {
       run: new Map([...shape!.run, ['nested', false] as const, ...Object.entries(run)]),
     };
     const script = `${name}/${name}.flux.sh`;
-    mkdirSync(this.file(name), { recursive: true });
+    for (const made of [name, `${claimsPath}/${name}`]) mkdirSync(this.file(made), { recursive: true });
     writeFileSync(this.file(script), `#!/bin/bash\n${body}\n`, { mode: 0o755 });
     const job = { step, attempt, script };
     if (known === undefined) this.#jobs.push(job);
@@ -143,7 +144,11 @@ export class FluxStudy {
 
   /** The interruption, once there is one. */
   interruption(milliseconds?: number): Promise<InterruptEvent> {
-    return until('the study is interrupted', () => this.events.find((event) => event.type === 'interrupt'), milliseconds);
+    return until(
+      'the study is interrupted',
+      () => this.events.find((event) => event.type === 'interrupt'),
+      milliseconds,
+    );
   }
 
   of({ step }: Job): JobEvent[] {

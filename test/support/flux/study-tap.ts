@@ -16,16 +16,17 @@ export interface OwnAnswer {
 /** Between a broker and its clients: counts what goes through, answers some of it itself, and cuts connections. */
 export class Tap {
   readonly uri: string;
-  /** Looks at every request; what it returns is said in place of the broker, which then never hears of it. */
-  answer: (topic: string, payload: unknown) => OwnAnswer | undefined = () => undefined;
+  /** Looks at every request; what it returns is said in place of the broker, which then never hears of it: later, by `tell`, if it is kept. */
+  answer: (topic: string, payload: unknown) => OwnAnswer | 'kept' | undefined = () => undefined;
   /** Responses that have gone through, of all connections. */
   responses = 0;
-  /** Every connection is cut after so many responses that it has had. */
-  cutAfter = Number.POSITIVE_INFINITY;
+  /** So many connections, the next ones, are cut after so many responses that each has had. */
+  cuts = { connections: 0, after: 0 };
   readonly #target: string;
   readonly #open = new Map<string, number>();
   readonly #most = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
+  readonly #kept: { readonly request: Message; readonly client: Socket }[] = [];
 
   private constructor(directory: string, target: string) {
     this.uri = `local://${path.join(directory, 'tap')}`;
@@ -51,11 +52,19 @@ export class Tap {
     return this.#most.get(topic) ?? 0;
   }
 
+  /** Answers those requests to a topic that were kept. */
+  tell(topic: string, answer: OwnAnswer): void {
+    for (const { request, client } of this.#kept) {
+      if (request.topic === topic && !client.destroyed) client.write(responseTo(request, answer));
+    }
+  }
+
   #accept(client: Socket): void {
     const broker = connect(this.#target);
     const [requests, answers] = [new FrameDecoder(), new FrameDecoder()];
     const topics = new Map<number, string>();
     let isIn = false;
+    const cutAfter = this.cuts.connections-- > 0 ? this.cuts.after : Number.POSITIVE_INFINITY;
     let responses = 0;
     for (const [one, other] of [
       [client, broker],
@@ -74,6 +83,10 @@ export class Tap {
       for (const message of requests.push(chunk)) {
         const topic = message.topic ?? '';
         const own = this.answer(topic, payloadOf(message));
+        if (own === 'kept') {
+          this.#kept.push({ request: message, client });
+          continue;
+        }
         if (own !== undefined) {
           client.write(responseTo(message, own));
           continue;
@@ -93,7 +106,7 @@ export class Tap {
         client.write(encodeMessage(message));
         this.responses += 1;
         responses += 1;
-        if (responses < this.cutAfter) continue;
+        if (responses < cutAfter) continue;
         client.end();
         broker.destroy();
         return;

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { type JobView, newJob } from '../../../src/flux/eventlog.js';
+import { isEarlyTimeout, outcomeOf } from '../../../src/schedulers/flux/outcome.js';
+
+/** A job that is over: it got its resources at 100 s. */
+function over(job: Partial<JobView> = {}): JobView {
+  return { ...newJob, state: 'INACTIVE', allocated: 100, ...job };
+}
+
+const exception = (type: string, note = '', timestamp = 160): Partial<JobView> => ({
+  exception: { type, note, userid: 1000, timestamp },
+});
+
+describe('the outcome of a job', () => {
+  it.each([
+    [0, { result: 'completed', exitCode: 0, signal: null }],
+    [256, { result: 'failed', exitCode: 1, signal: null }],
+    [0xff00, { result: 'failed', exitCode: 255, signal: null }],
+    // Of a task that a signal ended a job shell tells as shells do; other ways of running tasks may tell the signal itself.
+    [143 << 8, { result: 'failed', exitCode: 143, signal: 'SIGTERM' }],
+    [9, { result: 'failed', exitCode: 137, signal: 'SIGKILL' }],
+    [11 | 128, { result: 'failed', exitCode: 139, signal: 'SIGSEGV' }],
+    [(128 + 100) << 8, { result: 'failed', exitCode: 228, signal: null }],
+  ])('with wait status %i is %o', (waitStatus, outcome) => {
+    expect(outcomeOf(over({ waitStatus }), 0)).toEqual({ ...outcome, note: '' });
+  });
+
+  it('has no exit status if the job never ran, and says why', () => {
+    expect(outcomeOf(over(exception('alloc', 'unsatisfiable request: need 9 slots')), 0)).toEqual({
+      result: 'failed',
+      exitCode: null,
+      signal: null,
+      note: 'unsatisfiable request: need 9 slots',
+    });
+  });
+
+  it.each([
+    ['alloc', 'no such resource', 'failed', 'no such resource'],
+    ['dependency', 'job ƒ1 failed', 'failed', 'job ƒ1 failed'],
+    ['anything', '', 'failed', 'exception anything'],
+    [
+      'exec',
+      'task 0: start failed: x: No such file or directory',
+      'failed',
+      'task 0: start failed: x: No such file or directory',
+    ],
+    ['exec', 'node failure on node3', 'node-failure', 'node failure on node3'],
+    ['exec', 'lost contact with job shell on node3', 'node-failure', 'lost contact with job shell on node3'],
+    ['node-failure', '', 'node-failure', 'exception node-failure'],
+    ['cancel', '', 'cancelled', 'its job was cancelled by user 1000'],
+    ['cancel', ' maintenance\n', 'cancelled', 'its job was cancelled by user 1000: maintenance'],
+    ['timeout', 'resource allocation expired', 'timeout', 'its walltime (60 s) ran out'],
+  ])('of exception %s "%s" is %s: %s', (type, words, result, note) => {
+    expect(outcomeOf(over({ waitStatus: null, ...exception(type, words) }), 60)).toEqual({
+      result,
+      exitCode: null,
+      signal: null,
+      note,
+    });
+  });
+
+  it('keeps the exit status of a job that had one and an exception too', () => {
+    expect(outcomeOf(over({ waitStatus: 143 << 8, ...exception('cancel') }), 0)).toMatchObject({
+      result: 'cancelled',
+      exitCode: 143,
+      signal: 'SIGTERM',
+    });
+  });
+
+  it('says nothing of who cancelled a job where logs do not', () => {
+    const { exception: raised } = exception('cancel');
+    expect(outcomeOf(over({ exception: { ...raised!, userid: undefined } }), 0).note).toBe('its job was cancelled');
+  });
+});
+
+describe('a timeout is early', () => {
+  it.each([
+    ['of a job without a limit', 0, 160, true],
+    ['before its limit', 61, 160, true],
+    ['at its limit', 60, 160, false],
+    ['a little before, as brokers count from before the allocation is written down', 60, 159.6, false],
+    ['a hundredth before, of a broker that is slow', 10_000, 10_001, false],
+    ['half way', 10_000, 5100, true],
+    ['after its limit', 60, 190, false],
+  ])('%s: %i s, %f → %s', (_, duration, timestamp, expected) => {
+    expect(isEarlyTimeout(over(exception('timeout', '', timestamp)), duration)).toBe(expected);
+  });
+
+  it('never if it is no timeout', () => {
+    expect(isEarlyTimeout(over(), 60)).toBe(false);
+    expect(isEarlyTimeout(over(exception('cancel')), 60)).toBe(false);
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { installedFlux, RealBroker } from '../../support/flux/real-broker.js';
+import { completed, FluxStudy, hurried, waiting, wholeStory } from '../../support/flux/study-run.js';
+import { Tap } from '../../support/flux/study-tap.js';
+import { until } from '../../support/wait.js';
+
+async function startBroker(): Promise<RealBroker> {
+  const broker = await RealBroker.start();
+  onTestFinished(() => broker.stop());
+  return broker;
+}
+
+/** The same as with the simulated broker, where there is another: the simulation is only as good as that. */
+describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => {
+  it('jobs run to their end, and are cancelled', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    const good = study.submit('good', 'echo ran >> ran');
+    expect(await study.outcome(good)).toEqual(completed);
+    expect(study.said(good)).toEqual(wholeStory);
+    expect(await study.run('bad', 'exit 3')).toEqual({ result: 'failed', exitCode: 3, signal: null, note: '' });
+    const long = study.submit('long', waiting());
+    await study.up(long);
+    study.scheduler.cancel([long]);
+    expect(await study.outcome(long)).toMatchObject({ result: 'cancelled', signal: 'SIGTERM' });
+    expect(await study.run('short', 'exec sleep 60', { walltime: '00:01' })).toMatchObject({ result: 'timeout' });
+    expect(await study.run('huge', 'true', { procs: 100_000 })).toMatchObject({ result: 'failed', exitCode: null });
+  });
+
+  it('a connection that is cut at any moment changes nothing of how steps end', async () => {
+    const tap = await Tap.start((await startBroker()).uri);
+    for (let after = 1; ; after++) {
+      tap.cuts = { connections: 1 + (after % 2), after };
+      const study = await FluxStudy.start(tap, { clock: hurried(20) });
+      const jobs = ['good', 'bad'].map((name) =>
+        study.submit(name, `echo ran >> ran${name === 'bad' ? '; exit 3' : ''}`),
+      );
+      const outcomes = await Promise.all(jobs.map((job) => study.outcome(job)));
+      expect([after, outcomes]).toMatchObject([after, [{ exitCode: 0 }, { exitCode: 3 }]]);
+      for (const job of jobs) {
+        expect([after, study.read(`${job.step.name}/ran`)]).toEqual([after, 'ran\n']);
+        expect(study.said(job).filter((type) => type !== 'submitted')).toEqual(wholeStory.slice(1));
+      }
+      study.scheduler.close();
+      if (study.told.length === 0) return;
+    }
+  });
+
+  it('an instance that ends is not the end of its steps', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    const end = broker.shutDown();
+    expect(await study.interruption()).toMatchObject({ reason: expect.stringContaining('ended before the study did') });
+    expect(study.said(job)).not.toContain('ended');
+    await end;
+    await until('it is told', () => study.told.some((line) => line.includes('is ending')));
+  });
+});

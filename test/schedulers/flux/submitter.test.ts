@@ -1,0 +1,141 @@
+import { connect } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../../src/clock.js';
+import { errno, FluxError } from '../../../src/flux/errors.js';
+import { Handle } from '../../../src/flux/handle.js';
+import { encodeJobId } from '../../../src/flux/job-id.js';
+import { GuestSubmitter, OwnerSubmitter, SubmitError } from '../../../src/schedulers/flux/submitter.js';
+import type { SimulatedBroker } from '../../support/flux/simulated-broker.js';
+import { type Answer, SubmitStub, stubFlux } from '../../support/flux/study-flux.js';
+import { completed, FluxStudy, startBroker } from '../../support/flux/study-run.js';
+import { plainHost } from '../../support/hosts.js';
+import { until } from '../../support/wait.js';
+
+async function handleOf({ uri }: SimulatedBroker): Promise<Handle> {
+  const handle = await Handle.connect(connect(uri.replace('local://', '')), systemClock);
+  onTestFinished(() => handle.close());
+  return handle;
+}
+
+const jobspec = JSON.stringify({
+  version: 1,
+  resources: [{ type: 'slot', count: 1, label: 'task', with: [{ type: 'core', count: 1 }] }],
+  tasks: [{ command: ['true'], slot: 'task', count: { per_slot: 1 } }],
+  attributes: { system: { duration: 0 } },
+});
+
+describe('the owner of an instance', () => {
+  it('submits a job, and learns its id', async () => {
+    const broker = await startBroker({ firstId: 2n ** 53n + 1n });
+    const submitter = new OwnerSubmitter(process.getuid!());
+    expect(await submitter.submit(await handleOf(broker), jobspec, 9)).toBe(2n ** 53n + 1n);
+    expect(broker.jobs[0]!.submission.urgency).toBe(9);
+  });
+
+  it('is told why a job is refused', async () => {
+    const broker = await startBroker();
+    const submitted = new OwnerSubmitter(process.getuid!()).submit(await handleOf(broker), '{}', 16);
+    await expect(submitted).rejects.toBeInstanceOf(FluxError);
+    await expect(submitted).rejects.toMatchObject({ message: expect.stringContaining('Missing key') });
+  });
+
+  it('who is none is refused', async () => {
+    const broker = await startBroker({ owner: 4242, user: process.getuid!() });
+    await expect(
+      new OwnerSubmitter(process.getuid!()).submit(await handleOf(broker), jobspec, 16),
+    ).rejects.toMatchObject({ errno: errno.EPERM, message: 'only instance owner can use sign-type=none' });
+  });
+});
+
+describe('a guest', () => {
+  /** What becomes of a job that is submitted by a `flux` which says and does that. */
+  async function submit(script: string) {
+    const handle = await handleOf(await startBroker());
+    const submitter = new GuestSubmitter(plainHost(), `${stubFlux(script).directory}/flux`, "local:///with a 'quote'");
+    return submitter.submit(handle, jobspec, 9);
+  }
+
+  it('submits by the installed `flux`, at the right broker, with the urgency', async () => {
+    const check =
+      '[ "$*" = "job submit --urgency=9" ] && [ "$FLUX_URI" = "local:///with a \'quote\'" ] && cat | grep -q per_slot';
+    expect(await submit(`${check} && echo ƒkMPzwq`)).toBe(28_454_158_336n);
+  });
+
+  it('may have an id without its special letter', async () => {
+    expect(await submit('cat >/dev/null; echo fkMPzwq')).toBe(28_454_158_336n);
+  });
+
+  it('is told why a job is refused, in the words of `flux`', async () => {
+    const refused = submit('cat >/dev/null; echo "flux-job: Invalid queue \'x\' specified" >&2; exit 1');
+    await expect(refused).rejects.toBeInstanceOf(SubmitError);
+    await expect(refused).rejects.toMatchObject({ message: "Invalid queue 'x' specified" });
+  });
+
+  it.each([
+    ['fails without a word', 'exit 3', 'flux job submit: exit 3'],
+    ['prints nonsense', 'echo done', 'flux job submit: it printed no job id'],
+    ['prints nothing', 'true', 'flux job submit: it printed no job id'],
+    ['is not there', 'exec /nonexistent/flux-job', expect.stringContaining('No such file or directory')],
+  ])('is told so if that %s', async (_, script, message) => {
+    await expect(submit(`cat >/dev/null; ${script}`)).rejects.toMatchObject({ name: 'SubmitError', message });
+  });
+
+  /** A study of a guest, whose submissions the test answers. */
+  async function study(answer?: (jobspec: object) => Answer) {
+    const broker = await startBroker({ owner: 4242, user: process.getuid!(), cores: 4 });
+    const stub = new SubmitStub(answer ?? ((jobspec) => ({ prints: encodeJobId(broker.submit(jobspec).id) })));
+    const submitter = new GuestSubmitter(plainHost(), stub.flux, broker.uri);
+    return { broker, stub, study: await FluxStudy.start(broker, { submitter, isOwner: false, comesBack: true }) };
+  }
+
+  it('has his steps run, and cancelled', async () => {
+    const { broker, stub, study: guests } = await study();
+    expect(await guests.run('run', 'echo ran >> ran')).toEqual(completed);
+    expect(guests.read('run/ran')).toBe('ran\n');
+    expect(stub.calls).toEqual([{ words: 'job submit --urgency=16', uri: broker.uri }]);
+    const job = guests.submit('long', 'sleep 60');
+    await guests.has(job, 'started');
+    guests.scheduler.cancel([job]);
+    expect(await guests.outcome(job)).toMatchObject({ result: 'cancelled' });
+  });
+
+  it('has his steps fail with the words of `flux`', async () => {
+    const { study: guests } = await study(() => ({ fails: 'flux-job: user 7 may not' }));
+    expect(await guests.has(guests.submit('run', 'true'), 'not-submitted')).toMatchObject({
+      reason: 'user 7 may not',
+    });
+  });
+
+  it('has his steps fail if there is no bash to submit with', async () => {
+    const { study: guests } = await study();
+    const submitter = new GuestSubmitter(plainHost('exit 4'), 'flux', guests.path);
+    const broker = await startBroker();
+    const without = await FluxStudy.start(broker, { submitter });
+    expect(await without.has(without.submit('run', 'true'), 'not-submitted')).toMatchObject({
+      reason: 'flux job submit: exit 4',
+    });
+  });
+
+  it('starts no more than eight at once', async () => {
+    const { stub, study: guests } = await study();
+    stub.isHeld = true;
+    const jobs = Array.from({ length: 12 }, (_, i) => guests.submit(`s${i}`, 'true'));
+    await until('eight wait', () => stub.open === 8);
+    stub.isHeld = false;
+    for (const job of jobs) expect(await guests.outcome(job)).toEqual(completed);
+    expect(stub.mostOpen).toBe(8);
+    expect(stub.calls).toHaveLength(12);
+  });
+
+  it('submits nothing more once the study is closed', async () => {
+    const { stub, study: guests } = await study();
+    stub.isHeld = true;
+    for (let i = 0; i < 12; i++) guests.submit(`s${i}`, 'true');
+    await until('eight wait', () => stub.open === 8);
+    guests.scheduler.close();
+    stub.isHeld = false;
+    await until('they are answered', () => stub.open === 0);
+    await until('there are others', () => stub.calls.length > 8, 1000).catch(() => {});
+    expect(stub.calls).toHaveLength(8);
+  });
+});
