@@ -34,7 +34,7 @@ const directory = (facts: { flux?: string; FLUX_EXEC_PATH?: string }, pid?: numb
 
 describe('the directory of flux', () => {
   it('is the one on PATH, if there is one', async () => {
-    expect(await directory({ flux: '/opt/flux/bin/flux', FLUX_EXEC_PATH: installation() })).toBe('/opt/flux/bin');
+    expect(await directory({ flux: '/sw/flux/bin/flux', FLUX_EXEC_PATH: installation() })).toBe('/sw/flux/bin');
   });
 
   it('is that of the commands that the instance around us has', async () => {
@@ -64,15 +64,15 @@ describe('the directory of flux', () => {
 
 describe('a directory', () => {
   it.each([
-    ['goes to the end of PATH', '/usr/bin:/bin', '/usr/bin:/bin:/opt/flux/bin'],
-    ['is not added twice', '/opt/flux/bin:/bin', '/opt/flux/bin:/bin'],
-    ['may be the only one', '', '/opt/flux/bin'],
+    ['goes to the end of PATH', '/usr/bin:/bin', '/usr/bin:/bin:/sw/flux/bin'],
+    ['is not added twice', '/sw/flux/bin:/bin', '/sw/flux/bin:/bin'],
+    ['may be the only one', '', '/sw/flux/bin'],
   ])('%s', (_, before, after) => {
-    expect(withDirectory({ HOME: '/h', PATH: before }, '/opt/flux/bin')).toEqual({ HOME: '/h', PATH: after });
+    expect(withDirectory({ HOME: '/h', PATH: before }, '/sw/flux/bin')).toEqual({ HOME: '/h', PATH: after });
   });
 
   it('may be the first in an environment without PATH', () => {
-    expect(withDirectory({}, '/opt/flux/bin')).toEqual({ PATH: '/opt/flux/bin' });
+    expect(withDirectory({}, '/sw/flux/bin')).toEqual({ PATH: '/sw/flux/bin' });
   });
 
   it('that is not there changes nothing', () => {
