@@ -97,12 +97,13 @@ function endings(
   isEnding: () => Promise<boolean>,
 ): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {
   const [cancelling, interrupting] = [new AbortController(), new AbortController()];
+  // Now, because what started us may get the same signal, and be gone before we look.
+  const isWithin = flux?.broker.pid !== undefined && isAncestor(flux.broker.pid, process.pid);
   const end = async () => {
     const { reason } = cancel;
     if (!(reason instanceof Signalled) || flux === undefined) return cancelling.abort(reason);
     const { signal } = reason;
     if (signal === 'SIGALRM') return interrupting.abort('the time of the job that this program runs in is up');
-    const isWithin = flux.broker.pid !== undefined && isAncestor(flux.broker.pid, process.pid);
     const isInstances =
       isWithin && (signal === 'SIGHUP' || (signal === 'SIGTERM' && (await soon(hangup, instanceTime, isEnding))));
     if (isInstances) interrupting.abort(`the Flux instance that this program runs in is ending (${signal})`);

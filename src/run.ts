@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Clock, systemClock } from './clock.js';
 import { newRecord } from './conductor/state.js';
@@ -146,7 +146,12 @@ async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promis
 async function writeReports(directory: string, files: Readonly<Record<string, string>>): Promise<string | undefined> {
   try {
     await mkdir(directory, { recursive: true });
-    for (const [name, text] of Object.entries(files)) await writeFile(path.join(directory, name), text);
+    for (const [name, text] of Object.entries(files)) {
+      // Whole or not at all, on a full disk too.
+      const file = path.join(directory, name);
+      await writeFile(`${file}.new`, text);
+      await rename(`${file}.new`, file);
+    }
     return undefined;
   } catch (error) {
     return `the reports cannot be written: ${(error as Error).message}`;

@@ -37,16 +37,16 @@ export async function findBroker(host: Host, facts: HostFacts, wanted: string, i
 async function resolve(host: Host, facts: HostFacts, target: string, why: string): Promise<BrokerAddress> {
   if (target === 'system') return addressOf(await systemUri(host, facts), facts, why, true);
   if (target.startsWith('file:')) {
-    return addressOf(await ask(host, `cat -- ${quote(target.slice(5))}`, target), facts, why, false);
+    return addressOf(await ask(host, `cat -- ${quote(target.slice(5))}`, target, why), facts, why, false);
   }
   if (/^(local|ssh):/.test(target)) return addressOf(target, facts, why, false);
   if (facts.flux === '') {
     throw new BrokerError(
-      `cannot find the Flux broker '${target}': there is no \`flux\` on PATH to ask`,
+      `cannot find the Flux broker ${called(target, why)}: there is no \`flux\` on PATH to ask`,
       'add it with `setup` (`module load flux`), or give the URI of the broker as `flux`',
     );
   }
-  return addressOf(await ask(host, `flux uri --remote -- ${quote(target)}`, target), facts, why, false);
+  return addressOf(await ask(host, `flux uri --remote -- ${quote(target)}`, target, why), facts, why, false);
 }
 
 /** The system instance has its URI built in to the `flux` that is installed. */
@@ -69,12 +69,17 @@ async function systemUri(host: Host, facts: HostFacts): Promise<string> {
 
 const conventionalSocket = '/run/flux/local';
 
-async function ask(host: Host, command: string, target: string): Promise<string> {
+/** Which broker, for messages: a name that was not chosen just now needs to be said where it comes from. */
+function called(target: string, why: string): string {
+  return why.includes(target) ? `'${target}'` : `'${target}', ${why}`;
+}
+
+async function ask(host: Host, command: string, target: string, why: string): Promise<string> {
   const { code, stdout, stderr } = await run(host, command);
   const uri = stdout.toString().trim();
   if (code === 0 && uri !== '') return uri;
   throw new BrokerError(
-    `cannot find the Flux broker '${target}': ${oneLine(stderr) || (code === 0 ? 'nothing was said of it' : `exit ${code}`)}`,
+    `cannot find the Flux broker ${called(target, why)}: ${oneLine(stderr) || (code === 0 ? 'nothing was said of it' : `exit ${code}`)}`,
     'it must be a running job or instance on this machine',
   );
 }

@@ -95,6 +95,7 @@ export class StudyMachine {
         this.#cancel(event.reason, event.at);
         break;
       case 'interrupt':
+        for (const ended of event.ended ?? []) this.#handleJob(ended);
         this.#interrupt(event.reason, event.alsoLocal === true);
         break;
       default:

@@ -11,6 +11,42 @@ export interface Claim {
   readonly exits: readonly number[];
 }
 
+/**
+ * Reads claims as they are, all at once.
+ *
+ * @returns undefined for an attempt that nobody has
+ * @throws HostError
+ */
+export async function readClaims(
+  host: Host,
+  studyPath: string,
+  attempts: readonly { readonly workspace: string; readonly attempt: number }[],
+): Promise<(Claim | undefined)[]> {
+  if (attempts.length === 0) return [];
+  const output = await mustRun(
+    host,
+    'cannot read which jobs have which steps',
+    `while IFS= read -r -d '' claim; do\n` +
+      `  all=; [ ! -f "$claim" ] || read -r all < "$claim"\n` +
+      `  ${eachExit('"$claim"', 'all+=";$line"')}\n  echo "$all"\ndone`,
+    attempts.map(({ workspace, attempt }) => `${studyPath}/${claimsPath}/${workspace}/${attempt}\0`).join(''),
+  );
+  const lines = output.toString().split('\n');
+  return attempts.map((_, i) => {
+    const [owner = '', ...exits] = (lines[i] ?? '').split(';');
+    return owner === '' ? undefined : toClaim(owner, exits);
+  });
+}
+
+/** Bash that does something with each exit of a claim, `$line`. One that is not complete is of a task that has not ended. */
+function eachExit(claim: string, action: string): string {
+  return `for exit in ${claim}.*.exit; do ! read -r line 2>/dev/null <"$exit" || ${action}; done`;
+}
+
+function toClaim(owner: string, exits: readonly string[]): Claim {
+  return { owner: owner === ours ? null : owner, exits: exits.map((line) => Number.parseInt(line, 10)) };
+}
+
 /** What stands in a claim of ours, in place of a job's id. */
 const ours = 'conductor';
 
@@ -30,9 +66,8 @@ export async function settleClaim(host: Host, studyPath: string, workspace: stri
       `mine=${claim}.${ours}.$$\nmkdir -p -- "\${mine%/*}" || exit\necho ${ours} > "$mine" || exit\n` +
       `[ -f ${claim} ] || ln -- "$mine" ${claim} 2>/dev/null\nrm -f -- "$mine"\n` +
       `read -r owner < ${claim} || exit\necho "$owner"\n` +
-      // A line that is not complete is that of a task that has not ended.
-      `for exit in ${claim}.*.exit; do ! read -r line 2>/dev/null <"$exit" || echo "$line"; done`,
+      eachExit(claim, 'echo "$line"'),
   );
   const [owner = '', ...exits] = output.toString().trim().split('\n');
-  return { owner: owner === ours ? null : owner, exits: exits.map((line) => Number.parseInt(line, 10)) };
+  return toClaim(owner, exits);
 }

@@ -1,6 +1,9 @@
 /** Where the launcher is, relative to the study directory. */
 export const launcherPath = '.conductor/run';
 
+/** Its exit status if it could not claim the attempt, and so did not run it. */
+export const couldNotClaim = 73;
+
 /** Where its claims are: below the workspace of each step, relative to the study directory. */
 export const claimsPath = '.conductor/claims';
 
@@ -33,7 +36,7 @@ unset CONDUCTOR_JOB
 
 _maestro_cannot() {
   echo "maestro: cannot $1, so the step was not run: $2" >&2
-  exit 73
+  exit ${couldNotClaim}
 }
 
 [ -d "$_maestro_claims" ] || mkdir -p -- "$_maestro_claims" || _maestro_cannot 'make a directory' "$_maestro_claims"

@@ -57,6 +57,8 @@ export interface InterruptEvent {
   readonly type: 'interrupt';
   readonly at: number;
   readonly reason: string;
+  /** Jobs that are known all the same to have ended. */
+  readonly ended?: readonly Extract<JobEvent, { type: 'ended' }>[];
   /** Local steps are left too, rather than waited for. */
   readonly alsoLocal?: boolean;
 }

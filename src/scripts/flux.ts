@@ -116,6 +116,16 @@ function checkArgs(batch: Batch): Problem[] {
     ...[...others]
       .filter(([, value]) => !(value instanceof Map))
       .map(([key]) => noMapping(batch, `allocation_args.${pyStr(key)}`)),
+    ...[...argsOf(batch, 'args')]
+      .filter(([, value]) => value instanceof Map)
+      .map(([key]) =>
+        problemOf(
+          'error',
+          batch.placeOf('args'),
+          `batch.args.${pyStr(key)} must be a value, not a mapping`,
+          'batch.launcher_args takes mappings',
+        ),
+      ),
     ...dropped.map((key) =>
       warning(
         batch.placeOf('allocation_args'),

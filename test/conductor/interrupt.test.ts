@@ -84,6 +84,18 @@ function underWay(): Study {
   return study;
 }
 
+describe('an interruption that knows of jobs that have ended', () => {
+  it('finishes their steps, and starts nothing that waited for them', () => {
+    const study = underWay();
+    const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
+    const ended = [{ type: 'ended', step: 1, attempt: 1, at: 99, outcome } as const];
+    const { commands } = study.machine.handle({ type: 'interrupt', at: 100, reason: 'the broker is lost', ended });
+    expect(commands).toEqual([]);
+    expect(study.states).toEqual(['FINISHED', 'FINISHED', 'UNKNOWN', 'UNKNOWN', 'INITIALIZED', 'INITIALIZED']);
+    expect(study.machine.isOver).toBe(true);
+  });
+});
+
 describe('the way of a job', () => {
   it('leads through all of its states', () => {
     const study = new Study([{ name: 'run', scheduled: true }]);

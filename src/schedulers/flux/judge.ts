@@ -2,7 +2,8 @@ import type { Clock } from '../../clock.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
-import { type Claim, settleClaim } from '../claims.js';
+import { type Claim, readClaims, settleClaim } from '../claims.js';
+import { couldNotClaim } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
 import type { InstanceWatch } from './instance-watch.js';
@@ -65,10 +66,10 @@ export class Judge {
         return end(lost('its job ended before it ran', outcome));
     }
     if (outcome.result === 'completed') return end(outcome);
-    // Why it was cancelled the study knows better than the broker.
-    if (submission.isCancelled) return end(outcome.result === 'cancelled' ? { ...outcome, note: '' } : outcome);
+    if (submission.isCancelled) return end(asCancelled(outcome, submission));
     if (!(await this.#isItsOwn(submission))) return open;
-    return end(submission.endedWithInstance ? lost('it was ended with its Flux instance', outcome) : outcome);
+    if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
+    return end(await this.#withReason(outcome, submission));
   }
 
   /**
@@ -83,10 +84,13 @@ export class Judge {
     const exitCode = Math.max(0, ...claim.exits);
     const note = `the broker does not know its job ${encodeJobId(submission.id!)} any more`;
     const nothing = { result: 'failed', exitCode: null, signal: null, note: '' } as const;
-    if (exitCode > 0) return end({ result: 'failed', exitCode, signal: signalOf(exitCode), note });
     // Of several tasks some may have been on their way.
-    if (claim.exits.length < submission.tasks) return end(lost(note, nothing));
-    return end({ result: 'completed', exitCode, signal: null, note });
+    if (exitCode === 0 && claim.exits.length >= submission.tasks) {
+      return end({ result: 'completed', exitCode, signal: null, note });
+    }
+    // A broker that dies takes with it those of nested jobs, and what else it can reach: their ends are not the scripts'.
+    const isScripts = exitCode > 0 && signalOf(exitCode) === null && !submission.isNested;
+    return end(isScripts ? { result: 'failed', exitCode, signal: null, note } : lost(note, nothing));
   }
 
   /**
@@ -97,6 +101,19 @@ export class Judge {
    */
   async fence(submission: Submission): Promise<JobId | undefined> {
     return otherOwner(await this.#settle(submission), submission);
+  }
+
+  /** A failure that may be of the job and not of the script is called so. */
+  async #withReason(outcome: JobOutcome, { job, view }: Submission): Promise<JobOutcome> {
+    const isScripts = view.exception === null && outcome.exitCode !== couldNotClaim;
+    if (outcome.result !== 'failed' || isScripts || view.started === null) return outcome;
+    const { step, attempt } = job;
+    const claims = await readClaims(this.#host, this.#studyPath, [{ workspace: step.workspace, attempt }]).catch(
+      () => [],
+    );
+    if (claims.length !== 1 || claims[0] !== undefined) return outcome;
+    const why = outcome.note || 'it could not be claimed; is the disk full, or the study directory read-only?';
+    return { ...outcome, note: `the script was not run: ${why}` };
   }
 
   async #isItsOwn({ view, duration }: Submission): Promise<boolean> {
@@ -120,6 +137,12 @@ export class Judge {
   #pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => this.#clock.after(milliseconds, resolve));
   }
+}
+
+/** Why it was cancelled the study knows better than the broker; and a time that was not its own is no reason of its own. */
+function asCancelled(outcome: JobOutcome, { view, duration }: Submission): JobOutcome {
+  const isOurs = outcome.result === 'cancelled' || isEarlyTimeout(view, duration);
+  return isOurs ? { ...outcome, result: 'cancelled', note: '' } : outcome;
 }
 
 /** The job that has the attempt, if it is another than the one that we know of. */

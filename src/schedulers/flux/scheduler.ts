@@ -11,8 +11,9 @@ import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
 import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
+import { readClaims } from '../claims.js';
 import { outputsOf } from '../outputs.js';
-import type { Job, JobOutcome, Outputs, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { Job, JobEvent, JobOutcome, Outputs, Scheduler, SchedulerListener } from '../scheduler.js';
 import { InstanceWatch } from './instance-watch.js';
 import { Judge, type Verdict } from './judge.js';
 import { jobRequest, type StudyJobs, tasksOf, urgency } from './request.js';
@@ -42,6 +43,9 @@ const endingTime = 60_000;
 /** A job that the broker does not know is looked for so often. */
 const mostLookups = 5;
 
+/** A broker that takes no jobs for the moment is tried again after so many milliseconds. */
+const pauseTime = 10_000;
+
 /** How many jobs are told to end at once. */
 const raisesAtOnce = 256;
 
@@ -68,6 +72,8 @@ export class FluxScheduler implements Scheduler {
   /** Undefined while there is no connection. */
   #handle: Handle | undefined;
   #wasDown = false;
+  #isPaused = false;
+  #hasToldOfPause = false;
   #isOver = false;
 
   constructor(options: FluxSchedulerOptions, listener: SchedulerListener) {
@@ -112,11 +118,31 @@ export class FluxScheduler implements Scheduler {
     this.#link.close();
   }
 
-  /** Lets the broker go and reports that what becomes of its jobs will not be seen. */
+  /**
+   * Lets the broker go, and reports that what becomes of its jobs will not be seen; but those that ended well before that
+   * have written it down.
+   */
   interrupt(reason: string): void {
     if (this.#isOver) return;
+    const inFlight = [...this.#submissions.values()].filter(({ id }) => id !== undefined);
     this.close();
-    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
+    const at = this.#options.clock.now();
+    const report = (ended: readonly Extract<JobEvent, { type: 'ended' }>[]) =>
+      this.#listener({ type: 'interrupt', at, reason, ended });
+    this.#finished(inFlight).then(report, () => report([]));
+  }
+
+  /** The ends of those whose tasks have all exited with 0. */
+  async #finished(submissions: readonly Submission[]): Promise<Extract<JobEvent, { type: 'ended' }>[]> {
+    const { host, study, clock } = this.#options;
+    const attempts = submissions.map(({ job }) => ({ workspace: job.step.workspace, attempt: job.attempt }));
+    const claims = await readClaims(host, study.studyPath, attempts);
+    const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
+    return submissions.flatMap(({ job, tasks }, i) => {
+      const { exits } = claims[i] ?? { exits: [] };
+      if (exits.length < tasks || exits.some((exit) => exit !== 0)) return [];
+      return [{ type: 'ended', step: job.step.index, attempt: job.attempt, at: clock.now(), outcome }];
+    });
   }
 
   submit(job: Job): void {
@@ -190,7 +216,7 @@ export class FluxScheduler implements Scheduler {
   // From a step to a job.
 
   #pump(): void {
-    while (this.#handle !== undefined && this.#instance.state === 'run') {
+    while (this.#handle !== undefined && this.#instance.state === 'run' && !this.#isPaused) {
       if (this.#onTheWay >= this.#options.submitter.window) return;
       const submission = this.#waiting.shift();
       if (submission === undefined) return;
@@ -208,12 +234,14 @@ export class FluxScheduler implements Scheduler {
     submission.phase = 'sent';
     submission.duration = durationOf(jobspec);
     submission.tasks = tasksOf(request);
+    submission.isNested = request.nested;
     this.#onTheWay += 1;
     const [answer] = await Promise.allSettled([
       submitter.submit(handle, toJson(jobspec), Math.min(urgency(step), study.mostUrgent)),
     ]);
     this.#onTheWay -= 1;
     if (this.#isOver) return;
+    if (answer.status === 'fulfilled') this.#hasToldOfPause = false;
     if (answer.status === 'fulfilled') this.#accept(submission, answer.value);
     else await this.#handleNoJob(submission, handle, answer.reason);
     this.#pump();
@@ -236,7 +264,9 @@ export class FluxScheduler implements Scheduler {
   async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
     if (error instanceof HostError) return this.#withdraw(submission, error.message);
     const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle);
-    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#withdraw(submission, error.message);
+    if (isAnswer && (await this.#instance.ask()) === 'run') {
+      return isPause(error) ? this.#pause(submission, error.message) : this.#withdraw(submission, error.message);
+    }
     if (this.#isOver) return;
     // It may have been heard, so it is sent again; if two jobs come of it, the launcher lets one run.
     if (!(error instanceof FluxError)) submission.isDoubtful = true;
@@ -245,6 +275,21 @@ export class FluxScheduler implements Scheduler {
     submission.phase = 'waiting';
     if (submission.isCancelled) this.#withdraw(submission, cancelledBefore);
     else this.#waiting.push(submission);
+  }
+
+  /** The broker takes no jobs for the moment: somebody works on it. They wait, as they would in a queue that is stopped. */
+  #pause(submission: Submission, reason: string): void {
+    if (!this.#hasToldOfPause) this.#options.tell(`no job can be submitted for now, and all wait: ${reason}`);
+    this.#hasToldOfPause = true;
+    submission.phase = 'waiting';
+    if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
+    this.#waiting.push(submission);
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#after(pauseTime, () => {
+      this.#isPaused = false;
+      this.#pump();
+    });
   }
 
   #refuse(submission: Submission, reason: string): void {
@@ -409,5 +454,8 @@ export class FluxScheduler implements Scheduler {
 
 const isNoAnswer = (error: unknown) =>
   error instanceof ConnectionError || error instanceof RequestTimeout || error instanceof AnswerError;
+/** Submission is switched off (`flux queue disable`), or its service is being loaded again. */
+const isPause = (error: FluxError | SubmitError) =>
+  /submission is disabled/.test(error.message) || (error instanceof FluxError && error.errno === errno.ENOSYS);
 const milliseconds = (seconds: number) => Math.round(seconds * 1000);
 const cancelledBefore = 'it was cancelled before';

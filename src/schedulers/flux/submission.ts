@@ -28,6 +28,8 @@ export class Submission {
   stopWatching: () => void = () => {};
   /** Seconds that it may run, as its jobspec says; 0: no limit. */
   duration = 0;
+  /** Whether the launcher runs a broker, which runs the script. */
+  isNested = false;
   /** How many tasks of it run the launcher. */
   tasks = 1;
   /** It was sent once without an answer: there may be another job for the same attempt. */

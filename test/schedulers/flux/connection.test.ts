@@ -361,7 +361,6 @@ describe('a job that the broker does not know any more', () => {
   for (const [code, outcome] of [
     [0, { ...completed }],
     [3, { result: 'failed', exitCode: 3, signal: null, note: '' }],
-    [137, { result: 'failed', exitCode: 137, signal: 'SIGKILL', note: '' }],
   ] as const) {
     it(`ended with ${code} if the launcher says so`, async () => {
       const started = await forgotten(`touch up; exit ${code}`);
@@ -374,6 +373,22 @@ describe('a job that the broker does not know any more', () => {
       });
     });
   }
+
+  it('is lost if it ended by a signal, which may have been meant for its broker', async () => {
+    const started = await forgotten('touch up; kill -KILL $$');
+    const { study, job } = started;
+    await until('that is written down', () => study.exists('.conductor/claims/run/1.0.exit'));
+    await restart(started);
+    expect(await study.outcome(job)).toMatchObject({ result: 'node-failure', exitCode: null });
+  });
+
+  it('is lost if it was nested and failed: that may have been its own broker', async () => {
+    const started = await forgotten('touch up; exit 3', { nested: true as unknown as number });
+    const { study, job } = started;
+    await until('that is written down', () => study.exists('.conductor/claims/run/1.0.exit'));
+    await restart(started);
+    expect(await study.outcome(job)).toMatchObject({ result: 'node-failure', exitCode: null });
+  });
 
   it('is lost, as with its node, if nobody says how it ended', async () => {
     const started = await forgotten(waiting());

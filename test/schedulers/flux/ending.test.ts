@@ -227,9 +227,23 @@ describe('a scheduler that is closed', () => {
     const { study } = await busy();
     study.scheduler.interrupt('enough');
     study.scheduler.interrupt('again');
+    await study.interruption();
     expect(study.events.filter(({ type }) => type === 'interrupt')).toEqual([
-      { type: 'interrupt', at: expect.any(Number), reason: 'enough' },
+      { type: 'interrupt', at: expect.any(Number), reason: 'enough', ended: [] },
     ]);
+  });
+
+  it('tells with an interruption of what ended well before it was seen', async () => {
+    const broker = await startBroker({ cores: 4, paces: { finish: 600_000 } });
+    const study = await FluxStudy.start(broker);
+    const [good, bad] = [study.submit('good', 'exit 0'), study.submit('bad', 'exit 3')];
+    const hasEnded = (name: string) => study.exists(`.conductor/claims/${name}/1.0.exit`);
+    await until('both have ended', () => hasEnded('good') && hasEnded('bad'));
+    study.scheduler.interrupt('enough');
+    expect(await study.interruption()).toMatchObject({
+      ended: [{ type: 'ended', step: good.step.index, attempt: 1, outcome: { result: 'completed', exitCode: 0 } }],
+    });
+    expect(study.said(bad)).not.toContain('ended');
   });
 
   it('sends nothing more, not even what was on its way', async () => {

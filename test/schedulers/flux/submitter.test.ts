@@ -7,7 +7,7 @@ import { encodeJobId } from '../../../src/flux/job-id.js';
 import { GuestSubmitter, OwnerSubmitter, SubmitError } from '../../../src/schedulers/flux/submitter.js';
 import type { SimulatedBroker } from '../../support/flux/simulated-broker.js';
 import { type Answer, SubmitStub, stubFlux } from '../../support/flux/study-flux.js';
-import { completed, FluxStudy, startBroker } from '../../support/flux/study-run.js';
+import { completed, FluxStudy, hurried, startBroker } from '../../support/flux/study-run.js';
 import { plainHost } from '../../support/hosts.js';
 import { until } from '../../support/wait.js';
 
@@ -137,5 +137,37 @@ describe('a guest', () => {
     await until('they are answered', () => stub.open === 0);
     await until('there are others', () => stub.calls.length > 8, 1000).catch(() => {});
     expect(stub.calls).toHaveLength(8);
+  });
+});
+
+describe('a broker that takes no jobs for the moment', () => {
+  it('is tried again until it does, and that is said once', async () => {
+    const broker = await startBroker();
+    const owner = new OwnerSubmitter(process.getuid!());
+    let refusals = 4;
+    const submitter = {
+      window: 10,
+      submit: (...job: Parameters<OwnerSubmitter['submit']>) =>
+        refusals-- > 0
+          ? Promise.reject(new FluxError('job-ingest.submit', errno.EINVAL, 'job submission is disabled: maintenance'))
+          : owner.submit(...job),
+    };
+    const study = await FluxStudy.start(broker, { submitter, clock: hurried(100) });
+    const [one, two] = [study.submit('one', 'true'), study.submit('two', 'true')];
+    expect([await study.outcome(one), await study.outcome(two)]).toEqual([completed, completed]);
+    expect(study.told).toEqual([
+      'no job can be submitted for now, and all wait: job submission is disabled: maintenance',
+    ]);
+  });
+
+  it('does not hold up a cancellation', async () => {
+    const broker = await startBroker();
+    broker.behaviour.missing.add('job-ingest.submit');
+    const study = await FluxStudy.start(broker);
+    const job = study.submit('one', 'true');
+    await until('it is refused', () => study.told.length > 0);
+    study.scheduler.cancel([job]);
+    await study.has(job, 'not-submitted');
+    expect(broker.jobs).toEqual([]);
   });
 });
