@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
 import { commandLine } from './command-line.js';
 import { describeError } from './errors.js';
 import { inert } from './report/plain-text.js';
 import { Signalled, terminations } from './surroundings.js';
+
+// Node lets its nursery for new objects grow to tens of megabytes, several times over, before it looks through it. A study
+// of 10,000 steps takes 160 MB instead of 270 without that, and no longer.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 /**
  * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here are the
