@@ -46,7 +46,7 @@ export async function drive(
   const statusFile = new StatusFile(host, places.studyPath, graph, clock);
   let local!: LocalScheduler;
   let batch: FluxScheduler | undefined;
-  const { cancel, interrupt } = endings(context, flux, async () => (await batch?.isEnding()) === true);
+  const { cancel, interrupt } = endings(context, flux, () => batch);
   const conducted = conduct({
     graph,
     scripts,
@@ -89,12 +89,12 @@ const instanceTime = 1000;
  * study that is not wanted, that it is interrupted. As the initial program of a Flux instance, or a part of it, we are told
  * to end when the instance is: its jobs end with it whatever we do.
  *
- * @param isEnding asks whether the instance is
+ * @param batch what runs the study's jobs, once it is there
  */
 function endings(
   { cancel, hangup }: DriveContext,
   flux: FluxBatch | undefined,
-  isEnding: () => Promise<boolean>,
+  batch: () => FluxScheduler | undefined,
 ): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {
   const [cancelling, interrupting] = [new AbortController(), new AbortController()];
   // Now, because what started us may get the same signal, and be gone before we look.
@@ -103,11 +103,17 @@ function endings(
     const { reason } = cancel;
     if (!(reason instanceof Signalled) || flux === undefined) return cancelling.abort(reason);
     const { signal } = reason;
-    if (signal === 'SIGALRM') return interrupting.abort('the time of the job that this program runs in is up');
+    const interrupt = async (why: string) => {
+      // It knows of jobs that have ended already.
+      await batch()?.interrupt(why);
+      interrupting.abort(why);
+    };
+    if (signal === 'SIGALRM') return interrupt('the time of the job that this program runs in is up');
+    const isEnding = async () => (await batch()?.isEnding()) === true;
     const isInstances =
       isWithin && (signal === 'SIGHUP' || (signal === 'SIGTERM' && (await soon(hangup, instanceTime, isEnding))));
-    if (isInstances) interrupting.abort(`the Flux instance that this program runs in is ending (${signal})`);
-    else cancelling.abort(reason);
+    if (isInstances) return interrupt(`the Flux instance that this program runs in is ending (${signal})`);
+    cancelling.abort(reason);
   };
   if (cancel.aborted) void end();
   else cancel.addEventListener('abort', () => void end(), { once: true });

@@ -122,14 +122,13 @@ export class FluxScheduler implements Scheduler {
    * Lets the broker go, and reports that what becomes of its jobs will not be seen; but those that ended well before that
    * have written it down.
    */
-  interrupt(reason: string): void {
+  async interrupt(reason: string): Promise<void> {
     if (this.#isOver) return;
     const inFlight = [...this.#submissions.values()].filter(({ id }) => id !== undefined);
     this.close();
     const at = this.#options.clock.now();
-    const report = (ended: readonly Extract<JobEvent, { type: 'ended' }>[]) =>
-      this.#listener({ type: 'interrupt', at, reason, ended });
-    this.#finished(inFlight).then(report, () => report([]));
+    const ended = await this.#finished(inFlight).catch(() => []);
+    this.#listener({ type: 'interrupt', at, reason, ended });
   }
 
   /** The ends of those whose tasks have all exited with 0. */
@@ -193,7 +192,7 @@ export class FluxScheduler implements Scheduler {
   #onGone(reason: string): void {
     const { uri } = this.#options;
     const hasEnded = this.#instance.state === 'ending';
-    this.interrupt(
+    void this.interrupt(
       hasEnded ? `the Flux instance ${uri} ended before the study did` : `the Flux broker ${uri} is lost: ${reason}`,
     );
   }
@@ -210,7 +209,7 @@ export class FluxScheduler implements Scheduler {
     if (this.#isOver) return;
     tell(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
     const wait = comesBack ? link.patience : endingTime;
-    this.#stopEndingTimer = this.#after(wait, () => this.interrupt(`the Flux instance ${uri} is ending`));
+    this.#stopEndingTimer = this.#after(wait, () => void this.interrupt(`the Flux instance ${uri} is ending`));
   }
 
   // From a step to a job.
@@ -431,7 +430,7 @@ export class FluxScheduler implements Scheduler {
 
   /** What goes wrong where nobody waits for it ends the driving of the study, not this program. */
   #guard(task: Promise<void>): void {
-    task.catch((error: unknown) => this.interrupt(error instanceof Error ? error.message : String(error)));
+    task.catch((error: unknown) => void this.interrupt(error instanceof Error ? error.message : String(error)));
   }
 
   #after(wait: number, call: () => void): () => void {
