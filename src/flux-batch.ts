@@ -6,7 +6,7 @@ import { findBroker } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
 import type { Handle } from './flux/handle.js';
-import { jobspecOf } from './flux/jobspec.js';
+import { jobspecOf, plainJob } from './flux/jobspec.js';
 import { toJson } from './flux/json.js';
 import { cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
@@ -22,6 +22,9 @@ import type { Batch } from './spec/spec.js';
 
 /** How long a broker may be away, in milliseconds: the machine's own is started again, one in an allocation ends with it. */
 const patience = { system: 300_000, allocation: 60_000, nobody: 5_000 };
+
+/** Seconds that a probe may run: enough, and within the limits of any queue. */
+const probeDuration = 10;
 
 /** The Flux instance that a study runs on, connected to. */
 export class FluxBatch {
@@ -182,7 +185,16 @@ export class FluxBatch {
   ): Promise<JobView | undefined> {
     const queue = batch === undefined || this.broker.queues?.length === 0 ? undefined : queueOf(batch);
     const bank = (batch && resource(batch.values, 'bank')) || undefined;
-    const jobspec = jobspecOf({ ...plainJob, command, environment: this.environment, queue, bank });
+    const jobspec = jobspecOf({
+      ...plainJob,
+      name: 'doctor',
+      duration: probeDuration,
+      cwd: '/',
+      command,
+      environment: this.environment,
+      queue,
+      bank,
+    });
     let stop = () => {};
     try {
       const id = await this.#submitter().submit(this.#handle, toJson(jobspec), defaultUrgency);
@@ -221,26 +233,6 @@ export class FluxBatch {
     this.#handle.close();
   }
 }
-
-/** What a job is if nothing is said of it. */
-const plainJob = {
-  prefix: [],
-  nested: false,
-  nodes: undefined,
-  procs: 1,
-  coresPerTask: 1,
-  gpusPerTask: 0,
-  exclusive: false,
-  duration: 10,
-  name: 'doctor',
-  cwd: '/',
-  stdout: '/dev/null',
-  stderr: '/dev/null',
-  user: {},
-  attributes: [],
-  shellOptions: [],
-  conf: undefined,
-} as const;
 
 function queueOf(batch: Batch): string | undefined {
   return resource(batch.values, 'queue') || undefined;

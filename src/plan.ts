@@ -1,4 +1,6 @@
+import { lacksFluxRun } from './scripts/flux.js';
 import { renderScripts, type StepScripts } from './scripts/render.js';
+import { resource } from './scripts/script.js';
 import type { Problem } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { checkStudy } from './study/check.js';
@@ -39,6 +41,7 @@ export function planStudy(
 /** The plan for a Flux of this version, which may start parallel programs by another command. */
 export function forFlux(plan: Plan, version: string): Plan {
   const { spec, graph } = plan;
+  if (lacksFluxRun(version) === lacksFluxRun(resource(spec.batch.values, 'version'))) return plan;
   const batch = { ...spec.batch, values: new Map([...spec.batch.values, ['version', version] as const]) };
   return { ...plan, scripts: renderScripts(graph, batch).scripts };
 }

@@ -51,18 +51,20 @@ async function resolve(host: Host, facts: HostFacts, target: string, why: string
 
 /** The system instance has its URI built in to the `flux` that is installed. */
 async function systemUri(host: Host, facts: HostFacts): Promise<string> {
+  // It may be wanted although there is another.
+  const unset = facts.environment.FLUX_URI ? '' : 'FLUX_URI is not set, ';
   if (facts.flux === '') {
     const { code } = await run(host, `[ -S ${conventionalSocket} ]`);
     if (code === 0) return `local://${conventionalSocket}`;
     throw new BrokerError(
-      'there is no Flux here: FLUX_URI is not set, there is no `flux` on PATH, and no socket at /run/flux/local',
+      `there is no Flux here: ${unset}there is no \`flux\` on PATH, and no socket at ${conventionalSocket}`,
       'start the study inside a Flux instance (`flux start ...`), add `flux` to PATH with `setup` (`module load flux`), or name a broker with `flux`',
     );
   }
   const { code, stdout, stderr } = await run(host, 'unset FLUX_URI\nexec flux getattr local-uri');
   if (code === 0) return stdout.toString().trim();
   throw new BrokerError(
-    `there is no Flux instance to run on: FLUX_URI is not set, and the system instance of ${facts.flux} cannot be reached: ${oneLine(stderr) || `exit ${code}`}`,
+    `there is no Flux instance to run on: ${unset}${unset && 'and '}the system instance of ${facts.flux} cannot be reached: ${oneLine(stderr) || `exit ${code}`}`,
     'start the study inside an instance (`flux start ...`, or within an allocation), or name a broker with `flux`',
   );
 }

@@ -39,6 +39,30 @@ export interface JobRequest {
 
 export type Assignment = readonly [path: string, value: unknown];
 
+/** The smallest of jobs: one task on one core, without limit, outputs and environment. */
+export const plainJob: JobRequest = {
+  command: ['true'],
+  prefix: [],
+  nested: false,
+  nodes: undefined,
+  procs: 1,
+  coresPerTask: 1,
+  gpusPerTask: 0,
+  exclusive: false,
+  duration: 0,
+  name: 'true',
+  cwd: '/tmp',
+  environment: {},
+  queue: undefined,
+  bank: undefined,
+  stdout: '/dev/null',
+  stderr: '/dev/null',
+  user: {},
+  attributes: [],
+  shellOptions: [],
+  conf: undefined,
+};
+
 /** A jobspec of version 1 (RFC 25). */
 export interface Jobspec {
   readonly resources: readonly Tree[];

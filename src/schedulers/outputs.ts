@@ -9,8 +9,14 @@ export function outputName(step: StepInstance): string {
   return step.jobName.replaceAll('/', '');
 }
 
-/** The files that a step's job writes, if they are named by its id as those of local steps and of Flux are. */
-export function outputsOf(step: StepInstance, id: string): Outputs {
-  const base = `${step.workspace}/${outputName(step)}.${id}`;
+/** The files that a step's job writes into its workspace, if they are named by its id as those of local steps and of Flux are. */
+export function outputNames(step: StepInstance, id: string): Outputs {
+  const base = `${outputName(step)}.${id}`;
   return { stdout: `${base}.out`, stderr: `${base}.err` };
+}
+
+/** The same, relative to the study directory. */
+export function outputsOf(step: StepInstance, id: string): Outputs {
+  const { stdout, stderr } = outputNames(step, id);
+  return { stdout: `${step.workspace}/${stdout}`, stderr: `${step.workspace}/${stderr}` };
 }

@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const { systemClock } = await import('../../src/clock.ts');
 const { encodeMessage, FrameDecoder } = await import('../../src/flux/frames.ts');
 const { Handle } = await import('../../src/flux/handle.ts');
-const { jobspecOf } = await import('../../src/flux/jobspec.ts');
+const { jobspecOf, plainJob } = await import('../../src/flux/jobspec.ts');
 const { cancelJob, submitJob, watchEventlog, watchInstance } = await import('../../src/flux/requests.ts');
 const { signNone } = await import('../../src/flux/sign.ts');
 
@@ -122,28 +122,7 @@ async function startBroker(before = ['flux', 'start']) {
   return { uri, ended, sweep: () => kill('SIGKILL'), stop };
 }
 
-const plain = {
-  command: ['true'],
-  prefix: [],
-  nested: false,
-  nodes: undefined,
-  procs: 1,
-  coresPerTask: 1,
-  gpusPerTask: 0,
-  exclusive: false,
-  duration: 0,
-  name: 'test',
-  cwd: '/tmp',
-  environment: { PATH: '/usr/bin:/bin' },
-  queue: undefined,
-  bank: undefined,
-  stdout: '/dev/null',
-  stderr: '/dev/null',
-  user: {},
-  attributes: [],
-  shellOptions: [],
-  conf: undefined,
-};
+const plain = { ...plainJob, name: 'test', environment: { PATH: '/usr/bin:/bin' } };
 const sign = (changes) => signNone(JSON.stringify(jobspecOf({ ...plain, ...changes })), process.getuid());
 const submit = (handle, changes, urgency = 16) => submitJob(handle, sign(changes), urgency);
 const ignore = () => {};

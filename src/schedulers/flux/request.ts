@@ -9,7 +9,7 @@ import { type PyValue, pyStr } from '../../spec/python.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
 import { launcherWords } from '../launcher.js';
-import { outputsOf } from '../outputs.js';
+import { outputNames } from '../outputs.js';
 import type { Job } from '../scheduler.js';
 
 /** What every job of a study has in common. */
@@ -43,7 +43,6 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
           gpusPerTask: gpus(step, isNested),
         };
   const command = `${studyPath}/${script}`;
-  const outputs = outputsOf({ ...step, workspace: '.' }, '{{id}}');
   const options = argsOf(batch, 'allocation_args');
   return {
     // Of a single word a broker makes a shell's command line.
@@ -59,8 +58,7 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
     environment: study.environment,
     queue: study.queue,
     bank: resource(batch.values, 'bank') || undefined,
-    stdout: outputs.stdout.slice(2),
-    stderr: outputs.stderr.slice(2),
+    ...outputNames(step, '{{id}}'),
     user: { maestro: { study: study.studyName, path: studyPath, step: step.name, attempt } },
     attributes: assignments(options, ['S', 'setattr']),
     shellOptions: assignments(options, ['o', 'setopt']),

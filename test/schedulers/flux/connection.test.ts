@@ -1,16 +1,11 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { errno } from '../../../src/flux/errors.js';
+import { cutEverywhere, expectOneStory } from '../../support/flux/cut-everywhere.js';
 import type { Spoiling } from '../../support/flux/simulated-broker.js';
 import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';
 import { until } from '../../support/wait.js';
-
-/** Each kind of event of each attempt once, and none after the end. */
-function expectOneStory(said: readonly string[]): void {
-  expect(said.filter((type) => type !== 'submitted')).toEqual(wholeStory.slice(1));
-  expect(said[0]).toBe('submitted');
-}
 
 describe('a connection that is lost', () => {
   it('is made again; the jobs go on, and nothing is told of them twice', async () => {
@@ -32,25 +27,7 @@ describe('a connection that is lost', () => {
   });
 
   it('at any moment changes nothing of how steps end', async () => {
-    const broker = await startBroker();
-    const tap = await Tap.start(broker.uri);
-    // From the first response on, until a connection lasts for the whole study.
-    for (let after = 1; ; after++) {
-      tap.cuts = { connections: 1 + (after % 2), after };
-      const study = await FluxStudy.start(tap, { clock: hurried(20) });
-      const jobs = ['good', 'bad'].map((name) =>
-        study.submit(name, `echo ran >> ran${name === 'bad' ? '; exit 3' : ''}`),
-      );
-      const outcomes = await Promise.all(jobs.map((job) => study.outcome(job)));
-      expect([after, outcomes]).toMatchObject([after, [{ exitCode: 0 }, { exitCode: 3 }]]);
-      for (const job of jobs) {
-        expect([after, study.read(`${job.step.name}/ran`)]).toEqual([after, 'ran\n']);
-        expectOneStory(study.said(job));
-      }
-      study.scheduler.close();
-      if (study.told.length === 0) return expect(after).toBeGreaterThan(10);
-      expect(after).toBeLessThan(100);
-    }
+    expect(await cutEverywhere((await startBroker()).uri)).toBeGreaterThan(10);
   });
 
   it('in the middle of a frame is one like any other', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { cutEverywhere } from '../../support/flux/cut-everywhere.js';
 import { installedFlux, RealBroker } from '../../support/flux/real-broker.js';
-import { completed, FluxStudy, hurried, waiting, wholeStory } from '../../support/flux/study-run.js';
-import { Tap } from '../../support/flux/study-tap.js';
+import { completed, FluxStudy, waiting, wholeStory } from '../../support/flux/study-run.js';
 import { until } from '../../support/wait.js';
 
 async function startBroker(): Promise<RealBroker> {
@@ -27,22 +27,7 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
   });
 
   it('a connection that is cut at any moment changes nothing of how steps end', async () => {
-    const tap = await Tap.start((await startBroker()).uri);
-    for (let after = 1; ; after++) {
-      tap.cuts = { connections: 1 + (after % 2), after };
-      const study = await FluxStudy.start(tap, { clock: hurried(20) });
-      const jobs = ['good', 'bad'].map((name) =>
-        study.submit(name, `echo ran >> ran${name === 'bad' ? '; exit 3' : ''}`),
-      );
-      const outcomes = await Promise.all(jobs.map((job) => study.outcome(job)));
-      expect([after, outcomes]).toMatchObject([after, [{ exitCode: 0 }, { exitCode: 3 }]]);
-      for (const job of jobs) {
-        expect([after, study.read(`${job.step.name}/ran`)]).toEqual([after, 'ran\n']);
-        expect(study.said(job).filter((type) => type !== 'submitted')).toEqual(wholeStory.slice(1));
-      }
-      study.scheduler.close();
-      if (study.told.length === 0) return;
-    }
+    expect(await cutEverywhere((await startBroker()).uri)).toBeGreaterThan(10);
   });
 
   it('an instance that ends is not the end of its steps', async () => {

@@ -4,36 +4,14 @@ import { systemClock } from '../../../src/clock.js';
 import { applyEvent, type FluxEvent, type JobView, newJob } from '../../../src/flux/eventlog.js';
 import { Handle } from '../../../src/flux/handle.js';
 import type { JobId } from '../../../src/flux/job-id.js';
-import { type JobRequest, jobspecOf } from '../../../src/flux/jobspec.js';
+import { type JobRequest, jobspecOf, plainJob } from '../../../src/flux/jobspec.js';
 import { submitJob, watchEventlog } from '../../../src/flux/requests.js';
 import { signNone } from '../../../src/flux/sign.js';
 import { until } from '../wait.js';
 
 /** The smallest of jobs, changed. */
 export function jobRequest(changes: Partial<JobRequest> = {}): JobRequest {
-  return {
-    command: ['true'],
-    prefix: [],
-    nested: false,
-    nodes: undefined,
-    procs: 1,
-    coresPerTask: 1,
-    gpusPerTask: 0,
-    exclusive: false,
-    duration: 0,
-    name: 'test',
-    cwd: '/tmp',
-    environment: { PATH: '/usr/bin:/bin' },
-    queue: undefined,
-    bank: undefined,
-    stdout: '/dev/null',
-    stderr: '/dev/null',
-    user: {},
-    attributes: [],
-    shellOptions: [],
-    conf: undefined,
-    ...changes,
-  };
+  return { ...plainJob, name: 'test', environment: { PATH: '/usr/bin:/bin' }, ...changes };
 }
 
 export const shell = (script: string): string[] => ['/bin/sh', '-c', script];
