@@ -28,7 +28,7 @@ const oldest = [0, 26] as const;
 
 /** Connects to a broker. @throws ConnectionError */
 export function connectTo(host: Host, { socket }: BrokerAddress, clock: Clock): Promise<Handle> {
-  return Handle.connect(host.connect(socket), clock);
+  return Handle.connect(host.connect!(socket), clock);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { type Host, HostError } from './host.js';
+import { type Host, HostError, HostLostError } from './host.js';
 
 export interface CommandResult {
   readonly code: number;
@@ -8,7 +8,11 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a command to its end. For short outputs: they are kept in memory. */
+/**
+ * Runs a command to its end. For short outputs: they are kept in memory.
+ *
+ * @throws HostError, HostLostError
+ */
 export async function run(host: Host, command: string, input: Uint8Array | string = ''): Promise<CommandResult> {
   const process = host.spawn(command);
   process.stdin.end(input);
@@ -17,8 +21,27 @@ export async function run(host: Host, command: string, input: Uint8Array | strin
   return { code, stdout, stderr: stderr() };
 }
 
+/** A command that the way to the machine broke under is run again so often. */
+const mostLosses = 5;
+
 /**
- * Runs a command that must succeed, and returns what it printed.
+ * Does something that may as well be done twice, again if the way to the machine broke before it was seen to be done.
+ *
+ * @throws what `task` throws
+ */
+export async function again<T>(task: () => Promise<T>): Promise<T> {
+  for (let losses = 1; ; losses++) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!(error instanceof HostLostError) || losses === mostLosses) throw error;
+    }
+  }
+}
+
+/**
+ * Runs a command that must succeed, and returns what it printed. It must be one that may run twice: it is run again if the
+ * way to the machine breaks before its end.
  *
  * @param purpose what it is for, to begin the error with: `cannot create the study directory /p/x`
  * @throws HostError with the purpose and the command's own words
@@ -29,7 +52,7 @@ export async function mustRun(
   command: string,
   input: Uint8Array | string = '',
 ): Promise<Buffer> {
-  const { code, stdout, stderr } = await run(host, command, input);
+  const { code, stdout, stderr } = await again(() => run(host, command, input));
   if (code !== 0) throw new HostError(`${purpose}: ${stderr === '' ? `exit ${code}` : stderr}`);
   return stdout;
 }

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { createTarPacker } from 'modern-tar';
 import { quote } from '../quote.js';
-import { collectText, mustRun, run } from './commands.js';
+import { again, collectText, mustRun, run } from './commands.js';
 import { type Host, HostError } from './host.js';
 
 /** A text file to be written on a host. */
@@ -27,8 +27,12 @@ export async function writeFiles(
   directory: string,
   files: Iterable<HostFile | HostDirectory>,
 ): Promise<void> {
-  const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
   const all = [...files];
+  await again(() => writeAll(host, directory, all));
+}
+
+async function writeAll(host: Host, directory: string, all: readonly (HostFile | HostDirectory)[]): Promise<void> {
+  const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
   const process = host.spawn(
     `command -v tar >/dev/null || { echo 'there is no tar' >&2; exit 127; }\n` +
       `exec tar -x -f - -C ${quote(directory)} --no-same-owner --no-same-permissions`,

@@ -14,8 +14,11 @@ export interface Host {
    * nothing of its `setup` reaches stdout is part of the contract.
    */
   spawn(command: string): HostProcess;
-  /** Connects to a Unix socket of the machine. Failure is an `error` of the stream. */
-  connect(socket: string): Duplex;
+  /**
+   * Connects to a Unix socket of the machine, where that takes no command: on this one. Failure is an `error` of the stream.
+   * Elsewhere a command carries the bytes.
+   */
+  connect?(socket: string): Duplex;
 }
 
 export interface HostProcess {
@@ -24,7 +27,7 @@ export interface HostProcess {
   readonly stderr: Readable;
   /**
    * When the command has ended and its streams are at their end.
-   * Rejects with HostError if it could not be started or the way to it was lost.
+   * Rejects with HostError if it could not be started, with HostLostError if the way to it was lost.
    */
   readonly exit: Promise<Exit>;
   /** Lets the command go on without us: nothing waits for it any more, not even the end of this program. */
@@ -41,5 +44,13 @@ export class HostError extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'HostError';
+  }
+}
+
+/** The way to the machine broke before a command had ended: whether it ran, and how it ended, is not known. It may run still. */
+export class HostLostError extends HostError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'HostLostError';
   }
 }

@@ -27,7 +27,7 @@ export class WatchedHost implements Host {
   }
 
   connect(socket: string): Duplex {
-    return this.#host.connect(socket);
+    return this.#host.connect!(socket);
   }
 
   spawn(command: string): HostProcess {
