@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { type Exit, type Host, HostError, type HostProcess } from './host.js';
+import { setupLines } from './setup.js';
 
 /** This machine. */
 export class LocalHost implements Host {
@@ -16,7 +17,7 @@ export class LocalHost implements Host {
    */
   constructor(environment: Readonly<Record<string, string>>, setup = '') {
     this.#environment = environment;
-    this.#prelude = setup.trim() === '' ? '' : `{ :\n${setup}\n} </dev/null >&2\n`;
+    this.#prelude = setupLines(setup);
   }
 
   connect(socket: string): Duplex {

@@ -50,6 +50,11 @@ export async function loginEnvironment(
   if (result.exitCode !== 0 || output === undefined) {
     throw new HostError(`a login shell on this machine fails (exit ${result.exitCode}): ${result.stderr.trim()}`);
   }
+  return environmentOf(output);
+}
+
+/** An environment from the output of `env -0`. */
+export function environmentOf(output: string): Record<string, string> {
   const entries = output.split('\0').filter((entry) => entry.includes('='));
   return Object.fromEntries(
     entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),

@@ -1,0 +1,357 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getExecOutput } from '@actions/exec';
+import { collectText } from '../commands.js';
+import { HostError, HostLostError } from '../host.js';
+import { type Destination, shown } from './destination.js';
+import { configText } from './openssh-config.js';
+import { type Session, SshError, type Transport } from './transport.js';
+
+export interface OpensshOptions {
+  readonly destination: Destination;
+  readonly jumps: readonly Destination[];
+  /** The text of a private key; '' for what the user's configuration and agent have. */
+  readonly key: string;
+  readonly passphrase: string;
+  /** Lines of known_hosts; '' for the files of the user's configuration. */
+  readonly knownHosts: string;
+  /** A directory of the runner's, for what must be a file. */
+  readonly temporary: string;
+  /** The environment of this program. Of it `ssh` gets what it needs to log in. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What `ssh` needs of the environment: where its files are, an agent, Kerberos' tickets. */
+const sshsOwn = [
+  'HOME',
+  'PATH',
+  'USER',
+  'LOGNAME',
+  'TMPDIR',
+  'SSH_AUTH_SOCK',
+  'KRB5CCNAME',
+  'KRB5_CONFIG',
+  'XDG_RUNTIME_DIR',
+];
+
+/** A connection that broke under a session is the end of its master within so many milliseconds. */
+const masterTime = 300;
+
+/** Said by the master once it has logged in. */
+const loggedIn = 'maestro: logged in';
+
+/** A path of a Unix socket has 108 bytes at most, and ssh adds some of its own while it makes one. */
+const longestSocketPath = 85;
+
+/** The name that begins the directories of this client. */
+export const directoryPrefix = 'maestro-ssh-';
+
+/**
+ * The runner's own `ssh`, with all that the user's configuration of it can do: certificates, Kerberos, jump hosts, a
+ * connection that a person has authenticated. One connection, the master, carries all sessions.
+ */
+export class OpensshTransport implements Transport {
+  readonly name: string;
+  readonly #options: OpensshOptions;
+  readonly #address: string;
+  #files: Files | undefined;
+  #master: Promise<Master> | undefined;
+
+  constructor(options: OpensshOptions) {
+    this.#options = options;
+    const { user, name } = options.destination;
+    this.#address = user === undefined ? name : `${user}@${name}`;
+    this.name = shown(options.destination);
+  }
+
+  async open(commandLine: string): Promise<Session> {
+    this.#files ??= new Files(this.#options);
+    this.#master ??= this.#connect(this.#files);
+    const connecting = this.#master;
+    let master: Master;
+    try {
+      master = await connecting;
+    } catch (error) {
+      if (this.#master === connecting) this.#master = undefined;
+      throw error;
+    }
+    if (master.isGone) {
+      if (this.#master === connecting) this.#master = undefined;
+      return this.open(commandLine);
+    }
+    return this.#session(this.#files, master, commandLine);
+  }
+
+  close(): void {
+    this.#master?.then(
+      (master) => master.close(),
+      () => {},
+    );
+    this.#master = undefined;
+    this.#files?.remove();
+    this.#files = undefined;
+  }
+
+  async #connect(files: Files): Promise<Master> {
+    const theirs = await this.#authenticated(files);
+    return theirs === undefined
+      ? Master.start(this.#words(files, []), files, this.name)
+      : new Master(theirs, undefined, () => this.#check(files, theirs));
+  }
+
+  /** The control socket of a master that somebody has authenticated, if the user's configuration names one that lives. */
+  async #authenticated(files: Files): Promise<string | undefined> {
+    const { stdout, exitCode, stderr } = await this.#ssh(files, ['-G', '--', this.#address]);
+    if (exitCode !== 0) throw new SshError('refused', `the configuration of ssh cannot be used: ${lastLine(stderr)}`);
+    const socket = /^controlpath (.+)$/m.exec(stdout)?.[1];
+    if (socket === undefined || socket === 'none') return undefined;
+    return (await this.#check(files, socket)) ? socket : undefined;
+  }
+
+  /** Whether a master answers at a control socket. */
+  async #check(files: Files, socket: string): Promise<boolean> {
+    const { exitCode } = await this.#ssh(files, ['-S', socket, '-O', 'check', '--', this.#address]);
+    return exitCode === 0;
+  }
+
+  async #ssh(files: Files, words: readonly string[]) {
+    try {
+      return await getExecOutput('ssh', [...this.#base(files), ...words], {
+        env: files.environment,
+        silent: true,
+        ignoreReturnCode: true,
+      });
+    } catch (error) {
+      throw noSsh(error as Error);
+    }
+  }
+
+  #base(files: Files): string[] {
+    const { port } = this.#options.destination;
+    return ['-F', files.config, ...(port === undefined ? [] : ['-p', String(port)])];
+  }
+
+  #words(files: Files, options: readonly string[]): string[] {
+    return [...this.#base(files), ...options, '--', this.#address];
+  }
+
+  /**
+   * What it means that `ssh` failed.
+   *
+   * @returns 255 if the connection is well: something killed the command
+   */
+  async #judgeFailure(master: Master, words: string): Promise<number> {
+    const closed = 'the connection was closed';
+    if (words.includes(noMaster)) {
+      master.isGone = true;
+      throw new SshError('connection', closed);
+    }
+    if (/refused by peer|session request failed|Session open refused/i.test(words)) {
+      throw new SshError('session', `${this.name} allows no further session: ${lastLine(words)}`);
+    }
+    // A master takes its time to notice.
+    await sleep(masterTime);
+    if (await master.isAlive()) return 255;
+    throw new HostLostError(closed);
+  }
+
+  async #session(files: Files, master: Master, commandLine: string): Promise<Session> {
+    // Without the master it must not connect by itself: it would be a session that nobody counts.
+    const options = [
+      '-S',
+      master.socket,
+      '-o',
+      'ControlMaster=no',
+      '-o',
+      'ProxyJump=none',
+      '-o',
+      `ProxyCommand=echo '${noMaster}' >&2`,
+      '-T',
+    ];
+    const child = start(files, [...this.#words(files, options), commandLine]);
+    const { stdin, stdout, stderr } = child;
+    const words = collectText(stderr!, 4096);
+    const exit = new Promise<number>((resolve, reject) => {
+      child.once('error', (error) => reject(noSsh(error)));
+      child.once('close', (code) => {
+        // 255 is what `ssh` says when it fails itself, or does not know how the command ended.
+        if (code !== 255 && code !== null) resolve(code);
+        else this.#judgeFailure(master, words()).then(resolve, reject);
+      });
+    });
+    exit.catch(() => {});
+    return { stdin: stdin!, stdout: stdout!, stderr: stderr!, exit, close: () => child.kill('SIGTERM') };
+  }
+}
+
+/** Said by a session that found no master, in place of connecting by itself. */
+const noMaster = 'maestro: there is no master';
+
+/** The connection that carries the sessions: a process of ours, or a socket of somebody else's. */
+class Master {
+  readonly socket: string;
+  readonly #child: ChildProcess | undefined;
+  readonly #check: () => Promise<boolean>;
+  /** It has ended, as far as that is known without asking. */
+  isGone = false;
+
+  constructor(socket: string, child: ChildProcess | undefined, check: () => Promise<boolean>) {
+    this.socket = socket;
+    this.#child = child;
+    this.#check = check;
+    child?.once('exit', () => {
+      this.isGone = true;
+    });
+  }
+
+  /** Starts one, and waits until it has logged in. */
+  static async start(words: readonly string[], files: Files, name: string): Promise<Master> {
+    const options = [
+      '-v',
+      '-N',
+      '-M',
+      '-S',
+      files.socket,
+      '-o',
+      'PermitLocalCommand=yes',
+      '-o',
+      `LocalCommand=echo '${loggedIn}'`,
+    ];
+    const at = words.indexOf('--');
+    const child = startLeashed(files, [...words.slice(0, at), ...options, ...words.slice(at)]);
+    const said = collectText(child.stderr!, 16_384);
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', (error) => reject(noSsh(error)));
+      child.once('close', () => reject(describeFailure(said(), name)));
+      let output = '';
+      child.stdout!.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes(loggedIn)) resolve();
+      });
+    });
+    return new Master(files.socket, child, async () => child.exitCode === null && child.signalCode === null);
+  }
+
+  async isAlive(): Promise<boolean> {
+    if (!this.isGone && !(await this.#check())) this.isGone = true;
+    return !this.isGone;
+  }
+
+  /** Ends it, if it is ours. */
+  close(): void {
+    this.#child?.stdin?.end();
+  }
+}
+
+/** What `ssh` wants as files, in a directory of ours that nobody else can read. */
+class Files {
+  readonly config: string;
+  readonly socket: string;
+  readonly environment: Record<string, string>;
+  readonly #directories: string[];
+
+  constructor({ temporary, environment, key, passphrase, knownHosts, jumps }: OpensshOptions) {
+    const directory = mkdtempSync(path.join(temporary, directoryPrefix));
+    this.#directories = [directory];
+    const write = (name: string, text: string, mode = 0o600) => {
+      const file = path.join(directory, name);
+      writeFileSync(file, text, { mode });
+      return file;
+    };
+    this.environment = {};
+    for (const name of sshsOwn) if (environment[name] !== undefined) this.environment[name] = environment[name];
+    if (passphrase !== '') {
+      // The passphrase itself is in the environment of `ssh` and of what that asks only.
+      this.environment.SSH_ASKPASS = write('askpass', '#!/bin/sh\nprintf "%s\\n" "$MAESTRO_SSH_PASSPHRASE"\n', 0o700);
+      this.environment.SSH_ASKPASS_REQUIRE = 'force';
+      this.environment.DISPLAY = 'none:0';
+      this.environment.MAESTRO_SSH_PASSPHRASE = passphrase;
+    }
+    const home = environment.HOME ?? '';
+    this.config = write(
+      'config',
+      configText({
+        jumps,
+        knownHostsFile: knownHosts === '' ? undefined : write('known_hosts', `${knownHosts.trimEnd()}\n`),
+        keyFile: key === '' ? undefined : write('key', `${key.trim()}\n`),
+        hasPassphrase: passphrase !== '',
+        includes: [...(home === '' ? [] : [path.join(home, '.ssh/config')]), '/etc/ssh/ssh_config'],
+      }),
+    );
+    this.socket = path.join(directory, 'master');
+    if (this.socket.length > longestSocketPath) {
+      const short = mkdtempSync(`/tmp/${directoryPrefix}`);
+      this.#directories.push(short);
+      this.socket = path.join(short, 'master');
+    }
+  }
+
+  remove(): void {
+    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function start(files: Files, words: readonly string[]): ChildProcess {
+  return startIn(files, 'ssh', words);
+}
+
+/** Starts an `ssh` that reads no input, and that ends when its input does: with this program, however that ends. */
+function startLeashed(files: Files, words: readonly string[]): ChildProcess {
+  const program =
+    'exec 3<&0\nssh "$@" </dev/null 3<&- & ssh=$!\n' +
+    '{ cat <&3; kill $ssh; } >/dev/null 2>&1 & leash=$!\n' +
+    'exec 3<&-\nwait $ssh; status=$?\nkill $leash; exit $status';
+  return startIn(files, 'bash', ['--norc', '-c', program, 'bash', ...words]);
+}
+
+function startIn(files: Files, program: string, words: readonly string[]): ChildProcess {
+  // A session of its own: a terminal's ^C is not for it, and there is no terminal to ask at.
+  const child = spawn(program, [...words], { env: files.environment, detached: true, stdio: 'pipe' });
+  child.stdin?.on('error', () => {});
+  return child;
+}
+
+function noSsh(error: Error): HostError {
+  return new HostError(`cannot run ssh on this machine (\`ssh-client: openssh\`): ${error.message}`);
+}
+
+/** Why a master could not log in, from what `ssh -v` says. */
+function describeFailure(said: string, name: string): SshError {
+  const words = said
+    .split('\n')
+    .filter((line) => !/^(debug\d|OpenSSH_|Authenticated|Transferred|Bytes per)/.test(line.trim()));
+  const text = words.join('\n').trim();
+  const server = /Server host key: (\S+ \S+)/.exec(said)?.[1];
+  const refused = (message: string) => new SshError('refused', message);
+  const connection = (message: string) => new SshError('connection', message);
+  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed/i.test(said)) {
+    return refused(
+      `the host key of ${name} has changed (the server shows ${server ?? 'another'}): somebody may be listening in, or it was set up anew. Compare the fingerprint by another way before you change ssh-known-hosts`,
+    );
+  }
+  if (/Host key verification failed|host key is known|REVOKED HOST KEY/i.test(said)) {
+    return refused(
+      `the host key of ${name} is not known${server === undefined ? '' : ` (the server shows ${server})`}: compare it with what the site publishes, and add its line to ssh-known-hosts. ${text}`,
+    );
+  }
+  if (/Permission denied|Too many authentication failures/i.test(said)) {
+    const offered = [...said.matchAll(/Offering public key: (.+)/g)].map(([, key]) => key!.trim());
+    const load = /Load key .*|.*incorrect passphrase.*/i.exec(text)?.[0];
+    return refused(
+      `${name} rejected the login (${offered.length === 0 ? 'no key was offered' : `offered: ${offered.join('; ')}`})${load === undefined ? '' : `; ${load}`}: ${lastLine(text)}`,
+    );
+  }
+  if (/Connection refused/i.test(said))
+    return connection(`${name} refused the connection: is an SSH server there, at this port?`);
+  if (/timed out/i.test(said)) return connection(`${name} did not answer (timed out)`);
+  if (/Could not resolve hostname/i.test(said)) return connection(`${name} is unknown: its name cannot be resolved`);
+  if (/No route to host|Network is unreachable/i.test(said))
+    return connection(`${name} is unreachable from this machine`);
+  return connection(`cannot connect to ${name}: ${lastLine(text) || 'ssh ended without a word'}`);
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)!.trim();
+}

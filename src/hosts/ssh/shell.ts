@@ -1,0 +1,149 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { quote } from '../../quote.js';
+
+/**
+ * What runs on the other side of an SSH session.
+ *
+ * A server hands each command line to the user's login shell, whichever that is, and some of them read files that print
+ * something first. So what is handed over is short and means the same to all shells: to become a bash, which says by a mark on
+ * both outputs that what follows is its command's, takes that from its input (in its arguments everybody on the machine could
+ * read it), and says on stderr how it ended.
+ */
+
+/** In two halves: a shell that prints what it is told to run must not be taken for one that runs it. */
+export interface Marks {
+  readonly begin: readonly [string, string];
+  readonly end: readonly [string, string];
+}
+
+/** @param chance unlike any other text: hexadecimal digits */
+export function marksOf(chance: string): Marks {
+  return { begin: ['maestro-', `begin-${chance}`], end: ['maestro-', `end-${chance}=`] };
+}
+
+/**
+ * The command line. The subshell leaves the process id `$$`, which leads the session's process group, to the command; the
+ * bash around it outlives a signal to that group, to tell how the command ended.
+ */
+export function shellLine({ begin, end }: Marks): string {
+  const program = [
+    `printf %s%s ${begin.join(' ')}; printf %s%s ${begin.join(' ')} >&2`,
+    `IFS= read -r -d "" maestro_command`,
+    `trap : HUP INT TERM`,
+    `(trap - HUP INT TERM; eval "unset maestro_command; $maestro_command")`,
+    `maestro_status=$?; printf "%s%s%d;" ${end.join(' ')} $maestro_status >&2; exit $maestro_status`,
+  ].join('; ');
+  return `exec env -i PATH="$PATH" bash --norc -c ${quote(program)}`;
+}
+
+/** The command line that prints the environment of a login shell, its entries ended by NULs, after the mark. */
+export function loginLine({ begin }: Marks): string {
+  return `exec bash -l -c ${quote(`printf %s%s ${begin.join(' ')}; printf %s%s ${begin.join(' ')} >&2; exec env -0`)} < /dev/null`;
+}
+
+/** Variables that are bash's own, read-only or about one shell. */
+const bashsOwn = /^(BASHOPTS|SHELLOPTS|BASH_VERSINFO|BASH_EXECUTION_STRING|UID|EUID|PPID|PWD|OLDPWD|SHLVL|_|SSH_\w+)$/;
+
+/** Bash that sets an environment, exported functions (`BASH_FUNC_module%%`) included. */
+export function exportsOf(environment: Readonly<Record<string, string>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => {
+      const functionName = /^BASH_FUNC_(.+?)(?:%%|\(\))$/.exec(name)?.[1];
+      if (functionName !== undefined) {
+        return value.startsWith('() {') ? `${functionName} ${value}\nexport -f ${quote(functionName)}\n` : '';
+      }
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || bashsOwn.test(name)) return '';
+      return `export ${name}=${quote(value)}\n`;
+    })
+    .join('');
+}
+
+/** How much is kept of what comes before the mark: it may say why no mark comes. */
+const mostNoise = 4096;
+
+/** Passes on what comes after a mark. */
+export class AfterMark extends Transform {
+  readonly #mark: Buffer;
+  #before: Buffer | undefined = Buffer.alloc(0);
+  #noise = '';
+
+  constructor(mark: readonly [string, string]) {
+    super();
+    this.#mark = Buffer.from(mark.join(''));
+  }
+
+  /** Whether the mark has come. */
+  get hasBegun(): boolean {
+    return this.#before === undefined;
+  }
+
+  /** What came before the mark, its end if that is long. */
+  get noise(): string {
+    return `${this.#noise}${this.#before?.toString() ?? ''}`.slice(-mostNoise).trim();
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    if (this.#before === undefined) return done(null, chunk);
+    const all = Buffer.concat([this.#before, chunk]);
+    const at = all.indexOf(this.#mark);
+    if (at === -1) {
+      // The mark may have begun within what is kept.
+      const kept = Math.max(0, all.length - this.#mark.length);
+      this.#noise = `${this.#noise}${all.toString('utf8', 0, kept)}`.slice(-mostNoise);
+      this.#before = all.subarray(kept);
+      return done();
+    }
+    this.#noise += all.toString('utf8', 0, at);
+    this.#before = undefined;
+    this.emit('begun');
+    done(null, all.subarray(at + this.#mark.length));
+  }
+}
+
+/** Passes on what comes before the mark of the end; what follows is of processes that were left behind. */
+export class BeforeEnd extends Transform {
+  readonly #mark: Buffer;
+  readonly #onEnd: (status: number) => void;
+  #held = Buffer.alloc(0);
+  #hasEnded = false;
+
+  /** @param onEnd is told the exit status, which follows the mark and ends in `;` */
+  constructor(mark: readonly [string, string], onEnd: (status: number) => void) {
+    super();
+    this.#mark = Buffer.from(mark.join(''));
+    this.#onEnd = onEnd;
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    if (this.#hasEnded) return done();
+    const all = Buffer.concat([this.#held, chunk]);
+    const at = all.indexOf(this.#mark);
+    if (at === -1) {
+      const open = this.#openAt(all);
+      this.#held = all.subarray(open);
+      return done(null, all.subarray(0, open));
+    }
+    const status = /^(\d+);/.exec(all.toString('latin1', at + this.#mark.length, at + this.#mark.length + 8));
+    if (status === null) {
+      this.#held = all.subarray(at);
+      return done(null, all.subarray(0, at));
+    }
+    this.#held = Buffer.alloc(0);
+    this.#hasEnded = true;
+    this.push(all.subarray(0, at));
+    this.#onEnd(Number(status[1]));
+    done();
+  }
+
+  override _flush(done: TransformCallback): void {
+    done(null, this.#hasEnded ? undefined : this.#held);
+  }
+
+  /** Where a mark may have begun that is not complete. */
+  #openAt(bytes: Buffer): number {
+    for (let at = Math.max(0, bytes.length - this.#mark.length + 1); at < bytes.length; at++) {
+      if (bytes.subarray(at).equals(this.#mark.subarray(0, bytes.length - at))) return at;
+    }
+    return bytes.length;
+  }
+}

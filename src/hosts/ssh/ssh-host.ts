@@ -1,0 +1,290 @@
+import { PassThrough, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Clock } from '../../clock.js';
+import { Pool } from '../../pool.js';
+import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../host.js';
+import { environmentOf } from '../login-environment.js';
+import { setupLines } from '../setup.js';
+import { AfterMark, BeforeEnd, exportsOf, loginLine, type Marks, marksOf, shellLine } from './shell.js';
+import { type Session, SshError, type Transport } from './transport.js';
+
+export interface SshHostOptions {
+  /** Bash lines that go before every command. */
+  readonly setup: string;
+  readonly clock: Clock;
+  /** Takes lines about the connection, for people. */
+  readonly tell: (line: string) => void;
+  /** Aborted when there is no wish to go on: nothing is connected any more that is not. */
+  readonly cancel?: AbortSignal;
+}
+
+interface Streams {
+  readonly stdin: PassThrough;
+  readonly stdout: PassThrough;
+  readonly stderr: PassThrough;
+}
+
+/** Commands that run at once. A server allows 10 sessions on a connection unless told; somebody else may share ours. */
+const mostSessions = 6;
+
+/** A login that takes longer than this, in milliseconds, waits for something that does not come. */
+const loginTime = 60_000;
+
+/** How long a machine that was reached before may be out of reach, in milliseconds. */
+const patience = 300_000;
+
+/** After a command's end, milliseconds without a byte until its streams are taken to be done: something left behind may hold them. */
+const silence = 5_000;
+
+/** A machine that is reached by SSH. Commands run in the environment of a login shell there. */
+export class SshHost implements Host {
+  readonly name: string;
+  readonly #transport: Transport;
+  readonly #options: SshHostOptions;
+  readonly #marks: Marks;
+  readonly #prelude: string;
+  readonly #pool = new Pool(mostSessions);
+  #sessions = 0;
+  /** One attempt to get the connection back at a time. */
+  #reconnecting: Promise<void> | undefined;
+  /** The connection broke, and no session has been opened since. */
+  #isDown = false;
+  #isClosed = false;
+
+  private constructor(
+    transport: Transport,
+    marks: Marks,
+    environment: Record<string, string>,
+    options: SshHostOptions,
+  ) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#marks = marks;
+    this.name = transport.name;
+    this.#prelude = `${exportsOf(environment)}${setupLines(options.setup)}`;
+  }
+
+  /**
+   * Connects, and looks at the environment of a login.
+   *
+   * @throws HostError, SshError
+   */
+  static async open(transport: Transport, options: SshHostOptions): Promise<SshHost> {
+    const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
+    const marks = marksOf(chance);
+    return new SshHost(transport, marks, await loginEnvironment(transport, marks, options.clock), options);
+  }
+
+  spawn(command: string): HostProcess {
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    // A command may end without reading what it is sent; its exit status tells whether that matters.
+    stdin.on('error', () => {});
+    const exit = this.#pool.run(() => this.#run(command, { stdin, stdout, stderr }));
+    exit.catch(() => {
+      for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    });
+    return { stdin, stdout, stderr, exit, leave: () => {} };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#transport.close();
+  }
+
+  async #run(command: string, streams: Streams): Promise<Exit> {
+    for (;;) {
+      const session = await this.#open(shellLine(this.#marks));
+      this.#sessions += 1;
+      try {
+        return await this.#runIn(session, command, streams);
+      } catch (error) {
+        if (error instanceof HostLostError) this.#lost(error);
+        // Only a session that did not come about says these.
+        if (!(error instanceof SshError)) throw error;
+        await this.#overcome(error, this.#sessions - 1);
+      } finally {
+        this.#sessions -= 1;
+      }
+    }
+  }
+
+  async #runIn(session: Session, command: string, { stdin, stdout, stderr }: Streams): Promise<Exit> {
+    const begin = { stdout: new AfterMark(this.#marks.begin), stderr: new AfterMark(this.#marks.begin) };
+    let status: number | undefined;
+    const ended = new Promise<void>((resolve) => {
+      const end = new BeforeEnd(this.#marks.end, (code) => {
+        status = code;
+        resolve();
+      });
+      // What breaks a stream breaks the session too, which tells.
+      pipeline(session.stderr, begin.stderr, end, stderr, { end: false }).catch(() => {});
+    });
+    pipeline(session.stdout, begin.stdout, stdout, { end: false }).catch(() => {});
+    session.stdin.on('error', () => {});
+    session.stdin.write(`${this.#prelude}${command}\0`);
+    // Not before: of a session that does not come about nothing must be lost of what the command is sent.
+    begin.stdout.once('begun', () => stdin.pipe(session.stdin));
+    try {
+      // `ssh` has no other word than 255 for its own failures: where the command said the same, that is it.
+      const exit = session.exit.catch((error: unknown) => {
+        if (status === 255) return status;
+        throw error;
+      });
+      const code = await Promise.race([exit, ended.then(() => this.#quiet([session.stdout, session.stderr], exit))]);
+      if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
+      for (const stream of [stdout, stderr]) stream.end();
+      // Nothing but SIGKILL keeps our bash from telling.
+      return { code: status ?? (code === 255 ? 137 : code) };
+    } finally {
+      stdin.unpipe(session.stdin);
+      session.close();
+    }
+  }
+
+  /** When a session whose command has ended is over, or has been silent for long enough. */
+  #quiet(streams: readonly Readable[], exit: Promise<number>): Promise<number> {
+    const { clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      let stop = () => {};
+      const wait = () => {
+        stop();
+        stop = clock.after(silence, () => resolve(0));
+      };
+      for (const stream of streams) stream.on('data', wait);
+      wait();
+      exit.then(resolve, reject).finally(() => {
+        for (const stream of streams) stream.off('data', wait);
+        stop();
+      });
+    });
+  }
+
+  /** A session; if the connection is lost, once it is there again. */
+  async #open(commandLine: string): Promise<Session> {
+    for (;;) {
+      if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
+      await this.#reconnecting;
+      try {
+        const session = await this.#transport.open(commandLine);
+        if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
+        this.#isDown = false;
+        return session;
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        await this.#overcome(error, this.#sessions);
+      }
+    }
+  }
+
+  /**
+   * Waits until it may be tried again.
+   *
+   * @param others how many sessions there are besides
+   * @throws SshError, HostError if there is no hope
+   */
+  async #overcome(error: SshError, others: number): Promise<void> {
+    switch (error.kind) {
+      case 'refused':
+        throw error;
+      case 'session':
+        // One of the others will end.
+        if (others === 0) throw error;
+        return this.#pause(500);
+      case 'connection':
+        this.#lost(error);
+        this.#reconnecting ??= this.#reconnect(error).finally(() => {
+          this.#reconnecting = undefined;
+        });
+        return this.#reconnecting;
+    }
+  }
+
+  /** Told once, however many commands notice it. */
+  #lost(error: HostError): void {
+    if (this.#isDown || this.#isClosed) return;
+    this.#isDown = true;
+    this.#options.tell(`the connection to ${this.name} is lost: ${error.message}; connecting again`);
+  }
+
+  async #reconnect(first: SshError): Promise<void> {
+    const { clock, cancel } = this.#options;
+    const since = clock.now();
+    let error = first;
+    for (let failures = 0; ; failures++) {
+      if (cancel?.aborted) throw error;
+      if (clock.now() - since >= patience) {
+        throw new HostError(
+          `${this.name} could not be reached again for ${patience / 60_000} minutes: ${error.message}`,
+        );
+      }
+      await this.#pause(Math.min(10_000, 250 * 2 ** failures) * (0.5 + clock.random()));
+      if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
+      try {
+        (await this.#transport.open('exit 0')).close();
+        return;
+      } catch (next) {
+        if (!(next instanceof SshError) || next.kind === 'refused') throw next;
+        error = next;
+      }
+    }
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    const { clock, cancel } = this.#options;
+    return new Promise((resolve) => {
+      const stop = clock.after(milliseconds, resolve);
+      const now = () => {
+        stop();
+        resolve();
+      };
+      if (cancel?.aborted) now();
+      else cancel?.addEventListener('abort', now, { once: true });
+    });
+  }
+}
+
+async function loginEnvironment(transport: Transport, marks: Marks, clock: Clock): Promise<Record<string, string>> {
+  const session = await transport.open(loginLine(marks));
+  const begin = { stdout: new AfterMark(marks.begin), stderr: new AfterMark(marks.begin) };
+  const chunks: Buffer[] = [];
+  begin.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  begin.stderr.resume();
+  const streams = [pipeline(session.stdout, begin.stdout), pipeline(session.stderr, begin.stderr)];
+  for (const stream of streams) stream.catch(() => {});
+  session.stdin.on('error', () => {});
+  session.stdin.end();
+  const stop = { timer: () => {} };
+  try {
+    const code = await Promise.race([
+      session.exit,
+      new Promise<undefined>((resolve) => {
+        stop.timer = clock.after(loginTime, () => resolve(undefined));
+      }),
+    ]);
+    if (code === undefined) {
+      throw new HostError(
+        `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
+      );
+    }
+    if (code !== 0 || !begin.stdout.hasBegun) throw noShell(transport.name, code, begin);
+    return environmentOf(Buffer.concat(chunks).toString());
+  } catch (error) {
+    if (!(error instanceof HostLostError)) throw error;
+    throw new SshError('connection', error.message);
+  } finally {
+    stop.timer();
+    session.close();
+  }
+}
+
+/** The login shell did not come as far as to run our bash. */
+function noShell(
+  name: string,
+  code: number,
+  { stdout, stderr }: { readonly stdout: AfterMark; readonly stderr: AfterMark },
+): HostError {
+  const said = [stderr.noise, stdout.noise].filter((text) => text !== '').join('\n');
+  return new HostError(
+    `${name} lets us in, but a login there does not run bash (exit ${code})${said === '' ? '' : `; it says: ${said}`}`,
+  );
+}

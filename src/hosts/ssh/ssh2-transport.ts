@@ -1,0 +1,269 @@
+import { constants } from 'node:os';
+import type { Duplex } from 'node:stream';
+import ssh2, { type AuthHandlerMiddleware, type ClientChannel, type ConnectConfig } from 'ssh2';
+import { HostLostError } from '../host.js';
+import { type Destination, shown } from './destination.js';
+import { type KnownHosts, verdictText } from './known-hosts.js';
+import type { PrivateKey } from './private-key.js';
+import { type Session, SshError, type Transport } from './transport.js';
+
+export interface Ssh2Options {
+  readonly destination: Destination;
+  /** Machines to go through, in this order. */
+  readonly jumps: readonly Destination[];
+  /** Who logs in where a destination does not say. */
+  readonly user: string;
+  /** Keys to log in with, in the order in which they are offered. */
+  readonly keys: readonly PrivateKey[];
+  /** The socket of an agent; '' if there is none. */
+  readonly agent: string;
+  readonly knownHosts: KnownHosts;
+}
+
+/** Milliseconds for a connection and a login. */
+const readyTime = 20_000;
+
+/** A connection on which nothing comes is asked for a sign of life so often, in milliseconds; after three in vain it is lost. */
+const keepaliveTime = 30_000;
+
+/** The SSH client that the program brings with it. Keys stay in memory. */
+export class Ssh2Transport implements Transport {
+  readonly name: string;
+  readonly #options: Ssh2Options;
+  #connection: Promise<Connection> | undefined;
+
+  constructor(options: Ssh2Options) {
+    this.#options = options;
+    this.name = shown(options.destination, options.user);
+  }
+
+  async open(commandLine: string): Promise<Session> {
+    this.#connection ??= Connection.through(this.#options);
+    const connecting = this.#connection;
+    const forget = () => {
+      if (this.#connection === connecting) this.#connection = undefined;
+    };
+    let connection: Connection;
+    try {
+      connection = await connecting;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    if (connection.isLost) {
+      forget();
+      return this.open(commandLine);
+    }
+    return connection.exec(commandLine);
+  }
+
+  close(): void {
+    this.#connection?.then(
+      (connection) => connection.close(),
+      () => {},
+    );
+    this.#connection = undefined;
+  }
+}
+
+/** A login on a machine, through others if need be. */
+class Connection {
+  readonly #client: InstanceType<typeof ssh2.Client>;
+  readonly #name: string;
+  #error: Error | undefined;
+  #before: Connection | undefined;
+
+  private constructor(client: InstanceType<typeof ssh2.Client>, name: string, before: Connection | undefined) {
+    this.#client = client;
+    this.#name = name;
+    this.#before = before;
+    client.on('error', (error) => {
+      this.#error ??= error;
+    });
+    client.on('close', () => {
+      this.#error ??= new Error('the connection was closed');
+      before?.close();
+    });
+  }
+
+  /** @throws SshError */
+  static async through(options: Ssh2Options): Promise<Connection> {
+    let connection: Connection | undefined;
+    for (const destination of [...options.jumps, options.destination]) {
+      try {
+        connection = await Connection.#to(destination, options, connection);
+      } catch (error) {
+        connection?.close();
+        throw error;
+      }
+    }
+    return connection!;
+  }
+
+  static async #to(
+    destination: Destination,
+    options: Ssh2Options,
+    before: Connection | undefined,
+  ): Promise<Connection> {
+    const name = shown(destination, options.user);
+    const port = destination.port ?? 22;
+    const sock = await before?.forward(destination.name, port, name);
+    const client = new ssh2.Client();
+    const login = new Login(options, destination.user ?? options.user);
+    let refusal: string | undefined;
+    const known = options.knownHosts.algorithmsFor(destination.name, port);
+    const config: ConnectConfig = {
+      host: destination.name,
+      port,
+      ...(sock === undefined ? {} : { sock }),
+      username: login.user,
+      authHandler: login.handler,
+      readyTimeout: readyTime,
+      keepaliveInterval: keepaliveTime,
+      keepaliveCountMax: 3,
+      // A key that we know is asked for; of a server of which we know none, any: the error shows it.
+      ...(known.length === 0 ? {} : { algorithms: { serverHostKey: known as never } }),
+      hostVerifier: (key: Buffer) => {
+        const verdict = options.knownHosts.judge(destination.name, port, key);
+        if (verdict.is === 'known') return true;
+        refusal = verdictText(verdict, destination.name, port, key);
+        return false;
+      },
+    };
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        client.removeAllListeners();
+        client.on('error', () => {});
+        client.end();
+        reject(refusal === undefined ? describeFailure(error, name, login) : new SshError('refused', refusal));
+      };
+      client.once('error', fail);
+      client.once('close', () => fail(new Error('the server closed the connection before it let us in')));
+      client.once('ready', () => {
+        client.removeAllListeners('error');
+        client.removeAllListeners('close');
+        // Every request is small and waits for its answer.
+        if (sock === undefined) client.setNoDelay(true);
+        resolve(new Connection(client, name, before));
+      });
+      client.connect(config);
+    });
+  }
+
+  get isLost(): boolean {
+    return this.#error !== undefined;
+  }
+
+  exec(commandLine: string): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      const onLost = () => reject(new SshError('connection', this.#reason));
+      this.#client.once('close', onLost);
+      this.#client.exec(commandLine, (error, channel) => {
+        this.#client.off('close', onLost);
+        if (error === undefined) resolve(this.#session(channel));
+        else if (this.isLost) onLost();
+        else reject(new SshError('session', `${this.#name} allows no further session: ${error.message}`));
+      });
+    });
+  }
+
+  #session(channel: ClientChannel): Session {
+    let status: number | undefined;
+    channel.on('exit', (code: number | null, signal?: string) => {
+      status = code ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+    });
+    const exit = new Promise<number>((resolve, reject) => {
+      channel.on('close', () => {
+        if (status === undefined) reject(new HostLostError(this.#reason));
+        else resolve(status);
+      });
+    });
+    exit.catch(() => {});
+    channel.on('error', () => {});
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, close: () => channel.close() };
+  }
+
+  /** A stream to another machine, as seen from this one. */
+  forward(host: string, port: number, next: string): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      this.#client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+        if (error === undefined) resolve(channel);
+        else reject(new SshError('connection', `${this.#name} does not let us through to ${next}: ${error.message}`));
+      });
+    });
+  }
+
+  close(): void {
+    this.#client.end();
+    this.#before?.close();
+    this.#before = undefined;
+  }
+
+  get #reason(): string {
+    return this.#error?.message ?? 'the session ended without a word of how';
+  }
+}
+
+/** Offers keys one after the other: those given, then an agent's. */
+class Login {
+  readonly user: string;
+  readonly handler: AuthHandlerMiddleware;
+  /** What was offered. */
+  readonly offered: string[] = [];
+  /** What the server takes; empty before it has said. */
+  methods: readonly string[] = [];
+  isPartial = false;
+
+  constructor({ keys, agent }: Ssh2Options, user: string) {
+    this.user = user;
+    const methods = [
+      ...keys.map(({ key, name }) => ({ name, method: { type: 'publickey' as const, username: user, key } })),
+      ...(agent === ''
+        ? []
+        : [{ name: 'the keys of the agent', method: { type: 'agent' as const, username: user, agent } }]),
+    ];
+    this.handler = (left, partial, next) => {
+      this.methods = left ?? [];
+      this.isPartial ||= partial === true;
+      const offer = partial === true ? undefined : methods.shift();
+      if (offer !== undefined) this.offered.push(offer.name);
+      // `false`: there is nothing more to offer.
+      next((offer?.method ?? false) as Parameters<typeof next>[0]);
+    };
+  }
+}
+
+function describeFailure(error: Error & { code?: string; level?: string }, name: string, login: Login): SshError {
+  const connection = (message: string) => new SshError('connection', message);
+  const refused = (message: string) => new SshError('refused', message);
+  switch (error.level) {
+    case 'client-authentication':
+      return refused(rejection(name, login));
+    case 'client-timeout':
+      return connection(`${name} did not answer within ${readyTime / 1000} s (timed out)`);
+  }
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return connection(`${name} refused the connection: is an SSH server there, at this port?`);
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return connection(`${name} is unknown: its name cannot be resolved (${error.code})`);
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return connection(`${name} is unreachable from this machine (${error.code})`);
+    case 'ETIMEDOUT':
+      return connection(`${name} did not answer (timed out)`);
+  }
+  return connection(`cannot connect to ${name}: ${error.message}`);
+}
+
+function rejection(name: string, { user, offered, methods, isPartial }: Login): string {
+  if (isPartial) {
+    return `${name} wants more than a key (${methods.join(', ')}): use \`ssh-client: openssh\` with a connection that a person has authenticated`;
+  }
+  if (offered.length === 0) {
+    return `there is no key to log in to ${name} with: give one with \`ssh-key\`, or run an agent (SSH_AUTH_SOCK)`;
+  }
+  const takes = methods.length > 0 && !methods.includes('publickey') ? `; it takes ${methods.join(', ')} only` : '';
+  return `${name} rejected the key of user ${user} (offered: ${offered.join('; ')})${takes}: is its public half in ~/.ssh/authorized_keys there, and is this the right user?`;
+}

@@ -1,0 +1,50 @@
+import type { Readable, Writable } from 'node:stream';
+import { HostError } from '../host.js';
+
+/**
+ * A way to a machine by SSH, whichever client makes it. It connects when it is first used, and again when it is used after
+ * the connection broke; it does not try twice by itself.
+ */
+export interface Transport {
+  /** What messages call the machine: `user@name`. */
+  readonly name: string;
+  /**
+   * Has the user's login shell run a command line in a session of its own.
+   *
+   * @throws SshError if there is no way there: then nothing was run
+   */
+  open(commandLine: string): Promise<Session>;
+  /** Ends the connection; what still runs over there goes on. */
+  close(): void;
+}
+
+/** A command line that a login shell runs. */
+export interface Session {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /**
+   * When it is over and its streams have ended: the exit status, 128 + N if signal N ended it.
+   * Rejects with HostLostError if the connection broke before.
+   */
+  readonly exit: Promise<number>;
+  /** Lets go of it, whatever it does. */
+  close(): void;
+}
+
+/**
+ * `connection`: the machine cannot be reached for the moment. `session`: it can, but allows no further session beside those
+ * that there are. `refused`: it does not want us, or is not the one it should be: trying again does not help.
+ */
+export type SshFailure = 'connection' | 'session' | 'refused';
+
+/** There is no way to a machine, and why. */
+export class SshError extends HostError {
+  readonly kind: SshFailure;
+
+  constructor(kind: SshFailure, message: string) {
+    super(message);
+    this.name = 'SshError';
+    this.kind = kind;
+  }
+}
