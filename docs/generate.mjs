@@ -38,6 +38,7 @@ ${Object.entries(outputs)
 runs:
   using: node24
   main: dist/index.js
+  post: dist/index.js
 `;
 
 const cell = (text) => text.replaceAll('|', '\\|');

@@ -1,18 +1,21 @@
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { exitCodes } from './conductor/state.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
-import { type Runner, readRunner, setOutputs, writeSummary } from './github/runner.js';
-import { LocalHost } from './hosts/local-host.js';
+import { maskSecrets, type Runner, readRunner, setOutputs, writeSummary } from './github/runner.js';
+import { isPost, saveAllocation, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { actionInputs, type Inputs } from './inputs.js';
+import { openMachines, stageRootOf } from './machines.js';
+import { post } from './post.js';
 import { outcomeLine } from './report/final-table.js';
 import { inline } from './report/markdown.js';
 import { type RunOutcome, runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
+
+export { isPost, post };
 
 /** The action's main step. Returns the exit status, by which the step fails when the study does. */
 export async function action(surroundings: Surroundings): Promise<number> {
@@ -21,7 +24,9 @@ export async function action(surroundings: Surroundings): Promise<number> {
   let inputs: Inputs | undefined;
   try {
     const runner = readRunner(environment);
+    savePost();
     inputs = actionInputs(environment);
+    maskSecrets(inputs);
     log = new ActionsLog(inputs.annotations === 'commands');
     const outcome = await run(inputs, runner, surroundings, log);
     await report(outcome, inputs, log);
@@ -36,53 +41,62 @@ export async function action(surroundings: Surroundings): Promise<number> {
   }
 }
 
-async function run(
-  inputs: Inputs,
-  runner: Runner,
-  { environment, cancel, hangup }: Surroundings,
-  log: ActionsLog,
-): Promise<RunOutcome> {
+async function run(inputs: Inputs, runner: Runner, surroundings: Surroundings, log: ActionsLog): Promise<RunOutcome> {
+  const { environment, cancel, hangup } = surroundings;
   const specPath = path.resolve(runner.workspace, inputs.spec);
   const text = readSpecText(specPath, inputs.spec);
-  const steps = await loginEnvironment(environment);
-  const home = steps.HOME ?? homedir();
-  const key =
-    inputs['study-key'] ||
-    defaultStudyKey(
-      runner.runId,
-      inputs.spec,
-      inputs.parameters,
-      inputs.variables,
-      inputs.batch,
-      inputs.pgen,
-      JSON.stringify([...inputs.pargs]),
-    );
-  return runStudy({
-    inputs,
-    log,
-    cancel,
-    hangup,
-    specPath,
-    text,
-    overlays: overlaysOf(inputs, (name) => `input '${name}'`),
-    pgen: pgenOf(inputs, runner.workspace),
-    workingDirectory: runner.workspace,
-    host: new LocalHost(steps, inputs.setup),
-    directory: (spec) => ({
-      path: studyDirectory(spec, {
-        outputPath: inputs['output-path'],
-        // Not below the checkout, which the next run cleans.
-        root: path.posix.join(home, 'maestro-studies', runner.repository),
-        home,
-        suffix: key,
+  const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, runner.temporary);
+  const { host, here, home, isElsewhere } = machines;
+  try {
+    return await runStudy({
+      inputs,
+      log,
+      cancel,
+      hangup,
+      specPath,
+      text,
+      overlays: overlaysOf(inputs, (name) => `input '${name}'`),
+      pgen: pgenOf(inputs, runner.workspace),
+      workingDirectory: runner.workspace,
+      host,
+      here,
+      stageRoot: isElsewhere ? stageRootOf(inputs, specPath, runner.workspace) : undefined,
+      directory: (spec) => ({
+        path: studyDirectory(spec, {
+          outputPath: inputs['output-path'],
+          // Not below the checkout, which the next run cleans.
+          root: path.posix.join(home, 'maestro-studies', runner.repository),
+          home,
+          suffix: inputs['study-key'] || keyOf(inputs, runner),
+        }),
+        exact: inputs['output-path'] !== '',
       }),
-      exact: inputs['output-path'] !== '',
-    }),
-    reportPath: (studyPath) =>
-      inputs['report-path'] === ''
-        ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
-        : path.resolve(runner.workspace, inputs['report-path']),
-  });
+      reportPath: (studyPath) =>
+        inputs['report-path'] === ''
+          ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
+          : path.resolve(runner.workspace, inputs['report-path']),
+      nameOf: (name) => `input '${name}'`,
+      holder: { runUrl: runner.runUrl, onAllocation: saveAllocation },
+    });
+  } finally {
+    machines.close();
+  }
+}
+
+function keyOf(inputs: Inputs, { runId }: Runner): string {
+  return defaultStudyKey(
+    runId,
+    inputs.spec,
+    inputs.parameters,
+    inputs.variables,
+    inputs.batch,
+    inputs.pgen,
+    JSON.stringify([...inputs.pargs]),
+    // A study that is not elsewhere has the key that it has always had.
+    ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
+      ? []
+      : [inputs.host, inputs.flux, inputs.allocate]),
+  );
 }
 
 /** Outputs first: they are there for later steps whatever else can be said. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from './clock.js';
 import { exitCodes } from './conductor/state.js';
@@ -7,8 +7,8 @@ import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
-import { LocalHost } from './hosts/local-host.js';
 import { commandLineInputs, InputError, type Inputs } from './inputs.js';
+import { type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy } from './prepare.js';
 import { inert } from './report/plain-text.js';
 import { TerminalLog } from './report/terminal-log.js';
@@ -64,48 +64,77 @@ const commands: ReadonlyMap<string, Command> = new Map([
 
 async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory } = surroundings;
-  const { results } = await runStudy({
-    ...common(inputs, surroundings, log),
-    directory: (spec) => ({
-      path: directoryOf(spec, inputs, surroundings),
-      exact: inputs['output-path'] !== '',
-    }),
-    reportPath: (studyPath) =>
-      inputs['report-path'] === ''
-        ? `${studyPath}/.conductor/report`
-        : path.resolve(workingDirectory, inputs['report-path']),
-  });
-  return exitCodes[results.status];
+  const machines = await open(inputs, surroundings, log);
+  try {
+    const { results } = await runStudy({
+      ...common(inputs, surroundings, log, machines),
+      directory: (spec) => ({
+        path: directoryOf(spec, inputs, surroundings, machines),
+        exact: inputs['output-path'] !== '',
+      }),
+      reportPath: (studyPath) => {
+        if (inputs['report-path'] !== '') return path.resolve(workingDirectory, inputs['report-path']);
+        if (machines.isElsewhere) return path.join(workingDirectory, `${path.basename(studyPath)}.report`);
+        return `${studyPath}/.conductor/report`;
+      },
+      nameOf: (name) => `--${name}`,
+      // Nobody comes after us who could give it back; it ends by itself.
+      holder: { runUrl: '', onAllocation: () => {} },
+    });
+    return exitCodes[results.status];
+  } finally {
+    machines.close();
+  }
 }
 
-function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  return validateStudy(common(inputs, surroundings, log));
+/** What is wrong with a study is found without any other machine. */
+async function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
+  return validateStudy(common(inputs, surroundings, log, await openHere(inputs, surroundings, log)));
 }
 
 /** With or without a study: what it needs is looked for if there is one. */
 async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  const { workingDirectory } = surroundings;
-  const spec = inputs.spec === '' ? undefined : readStudy(common(inputs, surroundings, log)).spec;
-  const host = hostOf(inputs, surroundings);
-  const root = spec === undefined ? workingDirectory : path.dirname(directoryOf(spec, inputs, surroundings));
-  return examine({ inputs, host, clock: systemClock, log, spec, root, cancel: surroundings.cancel });
+  const { workingDirectory, cancel } = surroundings;
+  const here = await openHere(inputs, surroundings, log);
+  const spec = inputs.spec === '' ? undefined : readStudy(common(inputs, surroundings, log, here)).spec;
+  const machines = await open(inputs, surroundings, log);
+  try {
+    const root =
+      spec === undefined
+        ? machines.isElsewhere
+          ? rootOf(surroundings, machines)
+          : workingDirectory
+        : path.dirname(directoryOf(spec, inputs, surroundings, machines));
+    return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, root, cancel });
+  } finally {
+    machines.close();
+  }
 }
 
-function directoryOf(spec: Spec, inputs: Inputs, { environment, workingDirectory }: Surroundings): string {
+function directoryOf(spec: Spec, inputs: Inputs, surroundings: Surroundings, machines: Machines): string {
   return studyDirectory(spec, {
     outputPath: inputs['output-path'],
-    root: workingDirectory,
-    home: environment.HOME ?? homedir(),
+    root: machines.isElsewhere ? rootOf(surroundings, machines) : surroundings.workingDirectory,
+    home: machines.home,
     suffix: timeStamp(new Date()),
   });
 }
 
-function hostOf(inputs: Inputs, { environment }: Surroundings): LocalHost {
-  return new LocalHost(callersEnvironment(environment), inputs.setup);
+/** Where studies are on another machine. */
+function rootOf({ workingDirectory }: Surroundings, { home }: Machines): string {
+  return path.posix.join(home, 'maestro-studies', path.basename(workingDirectory));
+}
+
+function open(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<Machines> {
+  return openMachines(inputs, callersEnvironment(surroundings.environment), surroundings, log, tmpdir());
+}
+
+function openHere(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<Machines> {
+  return open({ ...inputs, host: '' }, surroundings, log);
 }
 
 /** What running and validating have in common. */
-function common(inputs: Inputs, surroundings: Surroundings, log: TerminalLog) {
+function common(inputs: Inputs, surroundings: Surroundings, log: TerminalLog, machines: Machines) {
   const { workingDirectory, cancel, hangup } = surroundings;
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
@@ -118,6 +147,8 @@ function common(inputs: Inputs, surroundings: Surroundings, log: TerminalLog) {
     text: readSpecText(specPath, inputs.spec),
     overlays: overlaysOf(inputs, (name) => `--${name}`),
     pgen: pgenOf(inputs, workingDirectory),
-    host: hostOf(inputs, surroundings),
+    host: machines.host,
+    here: machines.here,
+    stageRoot: machines.isElsewhere ? stageRootOf(inputs, specPath, workingDirectory) : undefined,
   };
 }

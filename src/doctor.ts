@@ -5,6 +5,7 @@ import { FluxBatch } from './flux-batch.js';
 import { mustRun, run } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
+import { patienceOf } from './instances.js';
 import { quote } from './quote.js';
 import type { Log } from './report/log.js';
 import type { Spec } from './spec/spec.js';
@@ -66,7 +67,7 @@ async function examineFlux(
   // Whether it is needed shows below.
   log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {
-    flux = await FluxBatch.open(host, clock, inputs.flux, spec?.batch, inputs.env);
+    flux = await FluxBatch.find(host, clock, inputs.flux, spec?.batch, inputs.env, patienceOf({ log, cancel }));
     const lines: string[] = [];
     const tell = (line: string) => lines.push(line);
     flux.introduce({ info: tell, warning: tell });

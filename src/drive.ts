@@ -1,10 +1,9 @@
-import { isAncestor } from './ancestors.js';
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Policy } from './conductor/policy.js';
 import { studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
-import type { FluxBatch } from './flux-batch.js';
+import type { Batch } from './flux-batch.js';
 import { matchAny } from './globs.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
@@ -12,8 +11,8 @@ import type { Plan } from './plan.js';
 import type { Ending } from './report/collect.js';
 import type { Log } from './report/log.js';
 import { Progress } from './report/progress.js';
-import type { FluxScheduler } from './schedulers/flux/scheduler.js';
 import { LocalScheduler } from './schedulers/local.js';
+import type { BatchScheduler } from './schedulers/scheduler.js';
 import { Signalled } from './surroundings.js';
 
 /** What driving a study to its end needs from outside. */
@@ -34,18 +33,13 @@ export type Ran = Omit<Ending, 'started' | 'ended'>;
  *
  * @param flux what its scheduled steps run on; undefined if it has none
  */
-export async function drive(
-  context: DriveContext,
-  plan: Plan,
-  flux: FluxBatch | undefined,
-  clock: Clock,
-): Promise<Ran> {
+export async function drive(context: DriveContext, plan: Plan, flux: Batch | undefined, clock: Clock): Promise<Ran> {
   const { inputs, host, log } = context;
   const { graph, scripts, places } = plan;
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile(host, places.studyPath, graph, clock);
   let local!: LocalScheduler;
-  let batch: FluxScheduler | undefined;
+  let batch: BatchScheduler | undefined;
   const { cancel, interrupt } = endings(context, flux, () => batch);
   const conducted = conduct({
     graph,
@@ -77,7 +71,7 @@ export async function drive(
     status: studyStatus(machine.steps),
     interruption: machine.isOver && machine.remaining === 0 ? '' : (machine.interruption ?? ''),
     schedulerOf: (step) => (step.scheduled ? batch : local),
-    fluxUri: flux?.broker.address.uri ?? null,
+    fluxUri: flux?.uri ?? null,
   };
 }
 
@@ -93,12 +87,12 @@ const instanceTime = 1000;
  */
 function endings(
   { cancel, hangup }: DriveContext,
-  flux: FluxBatch | undefined,
-  batch: () => FluxScheduler | undefined,
+  flux: Batch | undefined,
+  batch: () => BatchScheduler | undefined,
 ): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {
   const [cancelling, interrupting] = [new AbortController(), new AbortController()];
   // Now, because what started us may get the same signal, and be gone before we look.
-  const isWithin = flux?.broker.pid !== undefined && isAncestor(flux.broker.pid, process.pid);
+  const isWithin = flux?.isAround(process.pid) === true;
   const end = async () => {
     const { reason } = cancel;
     if (!(reason instanceof Signalled) || flux === undefined) return cancelling.abort(reason);
@@ -130,7 +124,7 @@ function soon(signal: AbortSignal, milliseconds: number, otherwise: () => Promis
 }
 
 /** What local steps find in their environment besides the host's: the same `flux` as jobs. */
-function localEnvironment(inputs: Inputs, flux: FluxBatch | undefined): ReadonlyMap<string, string> {
+function localEnvironment(inputs: Inputs, flux: Batch | undefined): ReadonlyMap<string, string> {
   const path = flux?.environment.PATH;
   return path === undefined ? inputs.env : new Map([['PATH', path], ...inputs.env]);
 }

@@ -1,9 +1,11 @@
-import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from './broker/broker.js';
+import { isAncestor } from './ancestors.js';
+import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from './broker/broker.js';
 import { BrokerError } from './broker/errors.js';
-import { readHostFacts } from './broker/host-facts.js';
+import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { fluxDirectory, withDirectory } from './broker/locate.js';
-import { findBroker } from './broker/target.js';
+import { type BrokerAddress, findBroker, type Patience } from './broker/target.js';
 import type { Clock } from './clock.js';
+import { ConnectionError } from './flux/errors.js';
 import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
 import type { Handle } from './flux/handle.js';
 import { jobspecOf, plainJob } from './flux/jobspec.js';
@@ -15,24 +17,36 @@ import type { Log } from './report/log.js';
 import { checkResources, defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './schedulers/flux/submitter.js';
-import type { SchedulerListener } from './schedulers/scheduler.js';
+import type { BatchScheduler, SchedulerListener } from './schedulers/scheduler.js';
 import { resource } from './scripts/script.js';
 import { type Problem, SpecError } from './spec/problem.js';
-import type { Batch } from './spec/spec.js';
+import type { Batch as BatchBlock } from './spec/spec.js';
 
-/** How long a broker may be away, in milliseconds: the machine's own is started again, one in an allocation ends with it. */
-const patience = { system: 300_000, allocation: 60_000, nobody: 5_000 };
+/**
+ * How long a broker may be away, in milliseconds: the machine's own is started again, one in an allocation ends with it. Of
+ * one that is not on this machine it may as well be the way that is broken.
+ */
+const patience = { system: 300_000, allocation: 60_000, nobody: 5_000, faraway: 300_000 };
 
 /** Seconds that a probe may run: enough, and within the limits of any queue. */
 const probeDuration = 10;
 
+/** What a study's scheduled steps run on. */
+export interface Batch {
+  /** The environment of jobs. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly uri: string;
+  isAround(pid: number): boolean;
+  scheduler(plan: Plan, log: Log, listener: SchedulerListener): BatchScheduler;
+}
+
 /** The Flux instance that a study runs on, connected to. */
-export class FluxBatch {
+export class FluxBatch implements Batch {
   readonly broker: Broker;
   /** The environment of jobs. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #handle: Handle;
-  readonly #userid: number;
+  readonly #facts: HostFacts;
   /** Where `flux` is; undefined if there is none. */
   readonly #fluxDirectory: string | undefined;
   readonly #host: Host;
@@ -41,14 +55,14 @@ export class FluxBatch {
   private constructor(
     host: Host,
     clock: Clock,
-    userid: number,
+    facts: HostFacts,
     opened: { readonly broker: Broker; readonly handle: Handle },
     environment: Readonly<Record<string, string>>,
     directory: string | undefined,
   ) {
     this.#host = host;
     this.#clock = clock;
-    this.#userid = userid;
+    this.#facts = facts;
     this.#fluxDirectory = directory;
     this.broker = opened.broker;
     this.#handle = opened.handle;
@@ -58,25 +72,54 @@ export class FluxBatch {
   /**
    * Finds the broker and connects to it.
    *
-   * @param wanted the input `flux`
-   * @param batch the study's batch block, if there is a study
+   * @param find where it is, for what is known of the host
    * @param env what every step finds in its environment besides the host's
    * @throws BrokerError, HostError
    */
   static async open(
     host: Host,
     clock: Clock,
-    wanted: string,
-    batch: Batch | undefined,
+    find: (facts: HostFacts) => Promise<BrokerAddress>,
     env: ReadonlyMap<string, string>,
   ): Promise<FluxBatch> {
     const facts = await readHostFacts(host);
-    const inSpec = batch === undefined ? '' : resource(batch.values, 'flux_uri') || resource(batch.values, 'uri');
-    const address = await findBroker(host, facts, wanted, inSpec);
-    const opened = await openBroker(host, facts, address, clock);
+    const opened = await openBroker(host, facts, await find(facts), clock);
     const directory = await fluxDirectory(host, facts, opened.broker);
     const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
-    return new FluxBatch(host, clock, facts.userid, opened, environment, directory);
+    return new FluxBatch(host, clock, facts, opened, environment, directory);
+  }
+
+  /**
+   * Finds a broker that runs already, and connects to it.
+   *
+   * @param wanted the input `flux`
+   * @param batch the study's batch block, if there is a study
+   * @param env as of `open`
+   * @throws BrokerError, HostError
+   */
+  static find(
+    host: Host,
+    clock: Clock,
+    wanted: string,
+    batch: BatchBlock | undefined,
+    env: ReadonlyMap<string, string>,
+    patience: Patience,
+  ): Promise<FluxBatch> {
+    const inSpec = batch === undefined ? '' : resource(batch.values, 'flux_uri') || resource(batch.values, 'uri');
+    return FluxBatch.open(host, clock, (facts) => findBroker(host, facts, wanted, inSpec, patience), env);
+  }
+
+  /** Whether a process of this machine runs in the instance: it ends when that does. */
+  isAround(pid: number): boolean {
+    return this.#isHere && this.broker.pid !== undefined && isAncestor(this.broker.pid, pid);
+  }
+
+  get uri(): string {
+    return this.broker.address.uri;
+  }
+
+  get #isHere(): boolean {
+    return isHere(this.#host, this.broker.address);
   }
 
   /** Tells which broker it is, and why that one. */
@@ -122,8 +165,17 @@ export class FluxBatch {
     }
   }
 
-  /** What runs the study's scheduled steps; it has the connection from now on. `log` is told of the connection. */
-  scheduler({ spec, graph, places }: Plan, log: Log, listener: SchedulerListener): FluxScheduler {
+  /**
+   * What runs the study's scheduled steps; it has the connection from now on. `log` is told of the connection.
+   *
+   * @param hasEnded whether the instance is known to be over, if that can be asked elsewhere than at its broker
+   */
+  scheduler(
+    { spec, graph, places }: Plan,
+    log: Log,
+    listener: SchedulerListener,
+    hasEnded: () => Promise<boolean> = async () => false,
+  ): FluxScheduler {
     const { broker } = this;
     const { address } = broker;
     // One that has guests is a machine's own, however it was found.
@@ -152,9 +204,16 @@ export class FluxBatch {
         },
         submitter: this.#submitter(),
         link: {
-          connect: () => connectTo(this.#host, address, this.#clock),
+          connect: async () => {
+            try {
+              return await connectTo(this.#host, address, this.#facts, this.#clock);
+            } catch (error) {
+              if (!(error instanceof ConnectionError) || !(await hasEnded())) throw error;
+              throw new ConnectionError('its allocation has ended', 'ENOENT');
+            }
+          },
           clock: this.#clock,
-          patience: comesBack ? patience.system : patience.allocation,
+          patience: comesBack ? patience.system : this.#isHere ? patience.allocation : patience.faraway,
           patienceWithNobody: comesBack ? patience.system : patience.nobody,
         },
         uri: address.uri,
@@ -179,7 +238,7 @@ export class FluxBatch {
    */
   async probe(
     command: readonly string[],
-    batch: Batch | undefined,
+    batch: BatchBlock | undefined,
     wait: number,
     cancel: AbortSignal,
   ): Promise<JobView | undefined> {
@@ -224,7 +283,7 @@ export class FluxBatch {
 
   #submitter(): Submitter {
     const { isOwner, address } = this.broker;
-    if (isOwner) return new OwnerSubmitter(this.#userid);
+    if (isOwner) return new OwnerSubmitter(this.#facts.userid);
     return new GuestSubmitter(this.#host, `${this.#fluxDirectory}/flux`, address.uri);
   }
 
@@ -234,6 +293,6 @@ export class FluxBatch {
   }
 }
 
-function queueOf(batch: Batch): string | undefined {
+function queueOf(batch: BatchBlock): string | undefined {
   return resource(batch.values, 'queue') || undefined;
 }

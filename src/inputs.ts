@@ -103,13 +103,48 @@ export const inputsSchema = z.object({
   'hash-workspaces': truth()
     .prefault('false')
     .describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
-  setup: text().prefault('').describe('Shell lines before every command (`module load flux`).'),
+  host: text()
+    .prefault('')
+    .describe(
+      'The machine to run on, by SSH: `[user@]name[:port]`, a login node. Empty: this machine. See [Reaching a cluster](#reaching-a-cluster).',
+    ),
+  'ssh-client': choice('ssh2', 'openssh')
+    .prefault('ssh2')
+    .describe(
+      "`ssh2`, which is built in, or `openssh`, this machine's `ssh` with its configuration: certificates, Kerberos, a connection that a person has authenticated.",
+    ),
+  'ssh-key': text()
+    .prefault('')
+    .describe(
+      'The text of the private key to log in with. Without it an agent (SSH_AUTH_SOCK) or the key files of ~/.ssh.',
+    ),
+  'ssh-passphrase': text().prefault('').describe('The passphrase of the key.'),
+  'ssh-known-hosts': text()
+    .prefault('')
+    .describe(
+      "Lines of known_hosts: the host keys that are trusted. Required with `host`, unless this machine's own known_hosts has it.",
+    ),
+  'proxy-jump': text()
+    .prefault('')
+    .describe('Machines to go through to the host, as `host` is written, with commas between them.'),
+  setup: text().prefault('').describe('Shell lines before every command on the host (`module load flux`).'),
   env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
   flux: text()
     .prefault('auto')
     .describe(
-      'Which Flux broker runs the jobs: `auto` (the one that the spec names, else the instance around us, else the system instance), `system`, a Flux job id or path, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` with the address in it, `local://...` or `ssh://...`. It must be on this machine.',
+      'Which Flux broker runs the jobs: `auto` (the one that the spec names, else the instance around us, else the system instance), `system`, a Flux job id or path, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` with the address in it, `local://...` or `ssh://...`.',
     ),
+  allocate: text()
+    .prefault('')
+    .describe(
+      'A YAML mapping: get an allocation, start Flux in it, run the jobs there, give it back. `{with: slurm, nodes: 4, time: 60}`; see [Allocations](#allocations).',
+    ),
+  stage: text()
+    .prefault('')
+    .describe(
+      "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git` stays here.",
+    ),
+  'stage-exclude': list().prefault('').describe('Globs of what is not copied, relative to `stage`, one a line.'),
   annotations: choice('commands', 'none')
     .prefault('commands')
     .describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
@@ -117,7 +152,12 @@ export const inputsSchema = z.object({
   'report-path': text()
     .prefault('')
     .describe(
-      "A directory on this machine for report.json and summary.md. Default: on GitHub one in the runner's temporary directory, else `.conductor/report` in the study.",
+      "A directory on this machine for report.json, summary.md and what is collected. Default: on GitHub one in the runner's temporary directory, else `.conductor/report` in the study, or with `host` one beside you.",
+    ),
+  collect: list()
+    .prefault('')
+    .describe(
+      "Globs of the study's files to bring to `report-path`, relative to the study, one a line: `post/*/plots`. The logs of failed steps come with them.",
     ),
 });
 
@@ -127,7 +167,18 @@ export type InputName = keyof Inputs;
 export const inputNames = Object.keys(inputsSchema.shape) as InputName[];
 
 /** Flags that may be given several times, a line each: `--pargs A:1 --pargs B:2`, as with Maestro. */
-const repeatable: ReadonlySet<string> = new Set<InputName>(['pargs', 'env', 'allow-failure', 'setup']);
+const repeatable: ReadonlySet<string> = new Set<InputName>([
+  'pargs',
+  'env',
+  'allow-failure',
+  'setup',
+  'stage-exclude',
+  'collect',
+  'ssh-known-hosts',
+]);
+
+/** Inputs that nobody but who gave them may see. */
+export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase'];
 
 /** The action's outputs, with what action.yml says of them. */
 export const outputs = {
@@ -177,11 +228,27 @@ function tryInputs(
     });
     return { inputs: undefined, errors };
   }
-  const { pargs, pgen } = result.data;
-  if (pargs.size > 0 && pgen === '') {
-    return { inputs: undefined, errors: [`${nameOf('pargs')} is of no use without ${nameOf('pgen')}`] };
+  const errors = contradictions(result.data).map((words) =>
+    words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
+  );
+  return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
+}
+
+/** What inputs say against each other; names of inputs stand in backquotes. */
+function contradictions(inputs: Inputs): string[] {
+  const errors: string[] = [];
+  if (inputs.pargs.size > 0 && inputs.pgen === '') errors.push('`pargs` is of no use without `pgen`');
+  if (inputs.allocate !== '' && inputs.flux !== 'auto') {
+    errors.push(
+      `\`allocate\` starts a Flux instance to run on, and \`flux\` names another, ${inputs.flux}: give one of them`,
+    );
   }
-  return { inputs: result.data, errors: [] };
+  if (inputs.host === '') {
+    for (const name of ['stage', 'stage-exclude', 'proxy-jump'] as const) {
+      if (inputs[name].length > 0) errors.push(`\`${name}\` is of no use without \`host\``);
+    }
+  }
+  return errors;
 }
 
 /** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */

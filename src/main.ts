@@ -35,8 +35,8 @@ async function main(): Promise<number> {
   };
   if (args.length > 0 || process.env.GITHUB_ACTIONS !== 'true') return commandLine(args, surroundings);
   // Loaded only where it is needed: GitHub's toolkit takes as long to load as all the rest.
-  const { action } = await import(/* webpackMode: "eager" */ './action.js');
-  return action(surroundings);
+  const { action, isPost, post } = await import(/* webpackMode: "eager" */ './action.js');
+  return isPost(process.env) ? post(surroundings) : action(surroundings);
 }
 
 function fail(error: unknown): void {

@@ -17,17 +17,22 @@ import { type Parameter, toParameter } from './study/parameters.js';
 /** What a study is made from. */
 export interface StudyContext {
   readonly inputs: Inputs;
+  /** Where the study runs. */
   readonly host: Host;
+  /** The machine that this program runs on; the host itself, unless that is reached by SSH. */
+  readonly here: Host;
   readonly log: Log;
   /** The spec's text. */
   readonly text: string;
   readonly overlays: Overlays;
   /** What makes the parameters in place of the spec; undefined if nothing does. */
   readonly pgen: Pgen | undefined;
-  /** The spec's absolute path on the host. */
+  /** The spec's absolute path on this machine. */
   readonly specPath: string;
-  /** What relative paths of the spec start from, on the host. */
+  /** What relative paths of the spec start from, on this machine. */
   readonly workingDirectory: string;
+  /** The directory that is copied to the host, which the spec is in; undefined if the host is this machine. */
+  readonly stageRoot: string | undefined;
   /** Aborted, with a reason for people, to cancel the study. */
   readonly cancel: AbortSignal;
   /** Aborted when this process gets a SIGHUP, even after another signal. */
@@ -74,15 +79,24 @@ export async function generate(
   { spec }: ReadStudy,
   studyPath: string,
 ): Promise<Parameter[] | undefined> {
-  const { pgen, host, cancel } = context;
-  return pgen && runPgen(host, pgen, spec, placesIn(context, studyPath), cancel);
+  const { pgen, here, cancel } = context;
+  // It runs here, and looks at files here.
+  const places = placesIn({ ...context, stageRoot: undefined }, studyPath);
+  return pgen && runPgen(here, pgen, spec, places, cancel);
 }
 
 /** Where a study is planned only to find what is wrong with it. */
 export const nowhere = '/study';
 
-function placesIn({ specPath, workingDirectory }: StudyContext, studyPath: string): Places {
-  return { studyPath, specRoot: path.posix.dirname(specPath), workingDirectory };
+/** Where the copy of the staged directory is, relative to the study. */
+export const stagePath = '.conductor/stage';
+
+function placesIn({ specPath, workingDirectory, stageRoot }: StudyContext, studyPath: string): Places {
+  const specDirectory = path.posix.dirname(specPath);
+  if (stageRoot === undefined) return { studyPath, specRoot: specDirectory, workingDirectory };
+  const staged = { from: stageRoot, to: `${studyPath}/${stagePath}` };
+  const specRoot = path.posix.join(staged.to, path.posix.relative(stageRoot, specDirectory));
+  return { studyPath, specRoot, workingDirectory, staged };
 }
 
 /**
@@ -119,6 +133,6 @@ export async function prepare(
 
 /** Paths that the study depends on and that are not there: errors, but in a dry run, which may be for another machine. */
 export async function missingPaths(context: StudyContext, spec: Spec): Promise<Problem[]> {
-  const missing = await checkPaths(context.host, spec, placesIn(context, nowhere));
+  const missing = await checkPaths(context.host, context.here, spec, placesIn(context, nowhere));
   return context.inputs['dry-run'] ? missing.map((problem) => ({ ...problem, severity: 'warning' })) : missing;
 }

@@ -1,16 +1,24 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { AllocatedInstance, type Holder } from './allocated-instance.js';
+import { type AllocationRequest, readAllocationRequest } from './broker/allocation/request.js';
 import { type Clock, systemClock } from './clock.js';
 import { newRecord } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { drive, type Ran } from './drive.js';
 import { describeError } from './errors.js';
-import { FluxBatch } from './flux-batch.js';
 import { replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
-import { forFlux, type Plan } from './plan.js';
-import { prepare, type StudyContext } from './prepare.js';
+import { sendTree } from './hosts/tree/send.js';
+import { largeTreeWarning } from './hosts/tree/texts.js';
+import { readTree, type Tree } from './hosts/tree/tree.js';
+import type { InputName } from './inputs.js';
+import { type Instance, RunningInstance } from './instances.js';
+import type { Plan } from './plan.js';
+import { prepare, type StudyContext, stagePath } from './prepare.js';
 import { collectResults } from './report/collect.js';
+import { collect, collectedText, collectedWarnings } from './report/collected.js';
+import { bringLogs } from './report/failed-logs.js';
 import { finalTable } from './report/final-table.js';
 import { KeptLog } from './report/kept-log.js';
 import type { Log } from './report/log.js';
@@ -18,6 +26,7 @@ import { reportJson } from './report/report-json.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { SpecError } from './spec/problem.js';
+import { Source } from './spec/source.js';
 import type { Spec } from './spec/spec.js';
 import { clone, logPath, stage, type WantedDirectory } from './stage.js';
 
@@ -27,6 +36,10 @@ export interface RunContext extends StudyContext {
   readonly directory: (spec: Spec) => WantedDirectory;
   /** Where the reports go, on this machine. */
   readonly reportPath: (studyPath: string) => string;
+  /** What messages call an input: `input 'allocate'`. */
+  readonly nameOf: (input: InputName) => string;
+  /** Of an allocation, if the study gets one. */
+  readonly holder: Holder;
 }
 
 export interface RunOutcome {
@@ -48,42 +61,60 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const started = clock.now();
 
   log.phase(`Read ${inputs.spec}`);
-  let flux: FluxBatch | undefined;
+  const request = requestOf(context);
+  const tree = await treeOf(context);
+  let instance: Instance | undefined;
   const settle = async (candidate: Plan) => {
     if (inputs['dry-run']) return candidate;
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate)) return candidate;
-    if (flux === undefined) {
-      flux = await FluxBatch.open(host, clock, inputs.flux, candidate.spec.batch, inputs.env);
-      flux.introduce(log);
-    }
-    flux.check(candidate);
-    return forFlux(candidate, flux.broker.version);
+    const own = { ...context, log, clock };
+    instance ??= request ? new AllocatedInstance(own, request, context.holder) : new RunningInstance(own);
+    return instance.settle(candidate);
   };
   let plan: Plan;
   try {
     plan = await prepare({ ...context, log }, context.directory, settle);
   } catch (error) {
-    flux?.close();
+    await instance?.close();
     throw error;
   }
   log.info(describe(plan));
   try {
-    return await stageAndRun({ ...context, log }, plan, flux, clock, started);
+    return await stageAndRun({ ...context, log }, plan, tree, instance, clock, started);
   } catch (error) {
     // Whoever looks into the study directory later finds there why nothing more is in it.
     log.note(`error: ${describeError(error)}`);
     throw error;
   } finally {
-    flux?.close();
+    await instance?.close();
     await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
   }
+}
+
+/** What is to be copied to the host, if that is another machine. */
+async function treeOf({ stageRoot, inputs, log }: RunContext): Promise<Tree | undefined> {
+  if (stageRoot === undefined) return undefined;
+  const tree = await readTree(stageRoot, inputs['stage-exclude']);
+  for (const warning of tree.warnings) log.warning(warning);
+  const large = largeTreeWarning(tree);
+  if (large !== undefined) log.warning(large);
+  return tree;
+}
+
+/** The allocation that is wanted, if one is. @throws SpecError */
+function requestOf({ inputs, nameOf }: RunContext): AllocationRequest | undefined {
+  if (inputs.allocate === '') return undefined;
+  const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
+  if (request === undefined) throw new SpecError(problems);
+  return request;
 }
 
 async function stageAndRun(
   context: RunContext,
   plan: Plan,
-  flux: FluxBatch | undefined,
+  tree: Tree | undefined,
+  instance: Instance | undefined,
   clock: Clock,
   started: number,
 ): Promise<RunOutcome> {
@@ -94,16 +125,27 @@ async function stageAndRun(
   log.info(`Study directory ${studyPath}`);
   await stage(host, plan, { name: specPath, text });
   log.info(`${count(plan.scripts.length, 'step')} staged`);
+  if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
   if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
 
+  /** Nothing of a study that was cancelled before it had an instance needs one. */
+  const open = async () => {
+    try {
+      return await instance?.open(plan);
+    } catch (error) {
+      if (cancel.aborted) return undefined;
+      throw error;
+    }
+  };
   log.phase('Run');
-  const ran = inputs['dry-run'] ? await dryRun(host, plan, clock) : await drive(context, plan, flux, clock);
+  const ran = inputs['dry-run'] ? await dryRun(host, plan, clock) : await drive(context, plan, await open(), clock);
 
   log.phase('Report');
   const results = await collectResults(host, plan, { ...ran, started, ended: clock.now() }, inputs.spec);
   const reportPath = context.reportPath(studyPath);
   const summary = summaryMarkdown(results);
   const unwritten = await writeReports(reportPath, { 'report.json': reportJson(results), 'summary.md': summary });
+  for (const warning of await bring(context, results, reportPath)) log.warning(warning);
   if (unwritten === undefined) log.info(`Reports in ${reportPath}`);
   log.endPhase();
   if (unwritten !== undefined) log.warning(unwritten);
@@ -155,6 +197,32 @@ async function writeReports(directory: string, files: Readonly<Record<string, st
     return undefined;
   } catch (error) {
     return `the reports cannot be written: ${(error as Error).message}`;
+  }
+}
+
+/** Names in the directory of the reports that are not for files of the study. */
+const reserved = ['report.json', 'summary.md', 'logs'];
+
+/**
+ * Brings to the reports what is wanted of the study's files, and the logs of failed steps. That it cannot be brought does
+ * not change how the study ended.
+ *
+ * @returns what a person is to be warned of
+ */
+async function bring({ host, inputs, log }: RunContext, results: StudyResults, reportPath: string): Promise<string[]> {
+  if (inputs['dry-run']) return [];
+  const logs = results.steps.filter(failedItself).flatMap(({ step, outputs }) => {
+    const [stdout, stderr] = [`${results.path}/${outputs?.stdout}`, `${results.path}/${outputs?.stderr}`];
+    return outputs === null ? [] : [{ name: step.name, stdout, stderr }];
+  });
+  try {
+    await bringLogs(host, logs, reportPath);
+    if (inputs.collect.length === 0) return [];
+    const collected = await collect(host, results.path, inputs.collect, reportPath, reserved);
+    log.info(collectedText(collected));
+    return collectedWarnings(collected);
+  } catch (error) {
+    return [`not everything could be collected: ${describeError(error)}`];
   }
 }
 

@@ -5,6 +5,7 @@ import { AnswerError, getAttribute, getQueues, getResources } from '../flux/requ
 import type { Host } from '../hosts/host.js';
 import { BrokerError } from './errors.js';
 import type { HostFacts } from './host-facts.js';
+import { relayPaths, relayStream } from './relay.js';
 import type { BrokerAddress } from './target.js';
 
 /** A broker that answers. */
@@ -26,9 +27,31 @@ export interface Broker {
 /** The oldest version that Maestro's own adapters for standalone jobs support, and so that anybody uses. */
 const oldest = [0, 26] as const;
 
-/** Connects to a broker. @throws ConnectionError */
-export function connectTo(host: Host, { socket }: BrokerAddress, clock: Clock): Promise<Handle> {
-  return Handle.connect(host.connect!(socket), clock);
+/** Milliseconds until a command that carries the bytes is there: it may have to log in somewhere. */
+const relayTime = 60_000;
+
+/**
+ * Connects to a broker: by its socket if that is on this machine, else by the first way that leads there.
+ *
+ * @throws ConnectionError with what each way ended with
+ */
+export async function connectTo(host: Host, address: BrokerAddress, facts: HostFacts, clock: Clock): Promise<Handle> {
+  if (isHere(host, address)) return Handle.connect(host.connect!(address.socket), clock);
+  const errors: ConnectionError[] = [];
+  for (const path of relayPaths(address, facts.flux || 'flux', facts.environment)) {
+    try {
+      return await Handle.connect(relayStream(host, path), clock, { patience: relayTime });
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      errors.push(error);
+    }
+  }
+  throw new ConnectionError(errors.map(({ message }) => message).join('; '), errors.at(-1)?.code);
+}
+
+/** Whether a broker is on the machine that this program runs on. */
+export function isHere(host: Host, { node }: BrokerAddress): boolean {
+  return host.connect !== undefined && node === undefined;
 }
 
 /**
@@ -44,28 +67,30 @@ export async function openBroker(
 ): Promise<{ readonly broker: Broker; readonly handle: Handle }> {
   let handle: Handle | undefined;
   try {
-    handle = await connectTo(host, address, clock);
+    handle = await connectTo(host, address, facts, clock);
     return { handle, broker: await ask(handle, facts, address) };
   } catch (error) {
     handle?.close();
     if (![ConnectionError, FluxError, RequestTimeout, AnswerError].some((kind) => error instanceof kind)) throw error;
     throw new BrokerError(
       `cannot use the Flux broker ${address.uri}, ${address.why}: ${(error as Error).message}`,
-      hintFor(error as Error),
+      hintFor(error as Error, address),
     );
   }
 }
 
-function hintFor(error: Error): string {
+function hintFor(error: Error, { node }: BrokerAddress): string {
   switch (error instanceof ConnectionError ? error.code : undefined) {
     case 'ENOENT':
     case 'ECONNREFUSED':
       return 'its instance has ended, or is not on this machine: name another with `flux`';
     case 'EACCES':
       return 'this user may not use it: it belongs to somebody else';
-    default:
-      return 'is it a Flux broker, and is this user allowed to use it?';
   }
+  if (node !== undefined && error instanceof ConnectionError) {
+    return `it is on ${node.name}, and must be reached by ssh from the host, without a question being asked: FLUX_SSH names another program than ssh`;
+  }
+  return 'is it a Flux broker, and is this user allowed to use it?';
 }
 
 async function ask(handle: Handle, facts: HostFacts, address: BrokerAddress): Promise<Broker> {

@@ -1,5 +1,6 @@
-import { run } from '../hosts/commands.js';
-import type { Host } from '../hosts/host.js';
+import { again, run, runLeashed } from '../hosts/commands.js';
+import { type Host, HostError } from '../hosts/host.js';
+import type { Destination } from '../hosts/ssh/destination.js';
 import { quote } from '../quote.js';
 import { BrokerError } from './errors.js';
 import type { HostFacts } from './host-facts.js';
@@ -8,37 +9,60 @@ import type { HostFacts } from './host-facts.js';
 export interface BrokerAddress {
   /** `local:///run/flux/local` */
   readonly uri: string;
-  /** The path of its socket on the host. */
+  /** The path of its socket, on the host or on `node`. */
   readonly socket: string;
+  /** The machine that it is on, if that is not the host: a compute node that the host can reach. */
+  readonly node?: Destination;
+  /** The Slurm job that it is in, if that is known: another way to its node. */
+  readonly slurmJob?: string;
   /** Completes "Flux broker X: ". */
   readonly why: string;
   /** The machine's own, which may come back after it went away; any other lives in an allocation, and ends with it. */
   readonly isSystem: boolean;
 }
 
+/** What a search may take its time with. */
+export interface Patience {
+  /** Takes lines about what is waited for, for people. */
+  readonly tell: (line: string) => void;
+  /** Aborted when there is no wish to wait any more. */
+  readonly cancel: AbortSignal;
+}
+
 /**
  * Finds the broker that a study is to run on.
  *
  * `auto` is what the spec names, else the instance around us (packing its allocation), else the system's (each job a batch
- * job of its own). Anything but a URI is resolved by the host's own `flux uri`.
+ * job of its own). Anything but a URI is resolved by the host's own `flux uri`, which may wait for a job to begin.
  *
  * @param wanted the input `flux`
  * @param inSpec the spec's `batch.flux_uri` or `batch.uri`; '' if it has none
  * @throws BrokerError with what was tried and what to do
  */
-export async function findBroker(host: Host, facts: HostFacts, wanted: string, inSpec: string): Promise<BrokerAddress> {
-  if (wanted !== 'auto') return resolve(host, facts, wanted, `\`flux: ${wanted}\``);
-  if (inSpec !== '' && inSpec !== 'auto') return resolve(host, facts, inSpec, 'named by the batch block of the spec');
+export async function findBroker(
+  host: Host,
+  facts: HostFacts,
+  wanted: string,
+  inSpec: string,
+  patience: Patience,
+): Promise<BrokerAddress> {
+  const find = (target: string, why: string) => resolve(host, facts, target, why, patience);
+  if (wanted !== 'auto') return find(wanted, `\`flux: ${wanted}\``);
+  if (inSpec !== '' && inSpec !== 'auto') return find(inSpec, 'named by the batch block of the spec');
   const around = facts.environment.FLUX_URI ?? '';
-  if (around !== '') return resolve(host, facts, around, 'the instance that FLUX_URI names (packing its allocation)');
-  return resolve(host, facts, 'system', 'the system instance, because FLUX_URI is not set (standalone batch jobs)');
+  if (around !== '') return find(around, 'the instance that FLUX_URI names (packing its allocation)');
+  return find('system', 'the system instance, because FLUX_URI is not set (standalone batch jobs)');
 }
 
-async function resolve(host: Host, facts: HostFacts, target: string, why: string): Promise<BrokerAddress> {
+async function resolve(
+  host: Host,
+  facts: HostFacts,
+  target: string,
+  why: string,
+  patience: Patience,
+): Promise<BrokerAddress> {
   if (target === 'system') return addressOf(await systemUri(host, facts), facts, why, true);
-  if (target.startsWith('file:')) {
-    return addressOf(await ask(host, `cat -- ${quote(target.slice(5))}`, target, why), facts, why, false);
-  }
+  if (target.startsWith('file:')) return addressOf(await readAddress(host, target, why, patience), facts, why, false);
   if (/^(local|ssh):/.test(target)) return addressOf(target, facts, why, false);
   if (facts.flux === '') {
     throw new BrokerError(
@@ -46,7 +70,27 @@ async function resolve(host: Host, facts: HostFacts, target: string, why: string
       'add it with `setup` (`module load flux`), or give the URI of the broker as `flux`',
     );
   }
-  return addressOf(await ask(host, `flux uri --remote -- ${quote(target)}`, target, why), facts, why, false);
+  const address = addressOf(await askFlux(host, target, why, patience), facts, why, false);
+  const slurmJob = /^slurm:(\d+)$/.exec(target)?.[1];
+  return slurmJob === undefined ? address : { ...address, slurmJob };
+}
+
+/** The address file of old Flux, which a job writes once it has begun. */
+async function readAddress(host: Host, target: string, why: string, { tell, cancel }: Patience): Promise<string> {
+  const file = target.slice('file:'.length);
+  const path = quote(file);
+  const { code } = await again(() => run(host, `[ -s ${path} ]`));
+  if (code !== 0) tell(`Waiting until the address of a Flux broker is in ${file}`);
+  return ask(host, `until [ -s ${path} ]; do sleep 1; done; cat -- ${path}`, target, why, cancel);
+}
+
+/** `flux uri`; it waits for a job of Flux that has not begun, if it can: not all versions do. */
+async function askFlux(host: Host, target: string, why: string, { cancel }: Patience): Promise<string> {
+  const command = (options: string) => `flux uri --remote ${options}-- ${quote(target)}`;
+  if (/^(slurm|lsf|pid):/.test(target)) return ask(host, `exec ${command('')}`, target, why, cancel);
+  const waiting = `words=$(${command('--wait ')} 2>&1); status=$?\n`;
+  const isOld = `case $words in *'unrecognized arguments'*) exec ${command('')};; esac\n`;
+  return ask(host, `${waiting}${isOld}[ $status = 0 ] || exec >&2\necho "$words"; exit $status`, target, why, cancel);
 }
 
 /** The system instance has its URI built in to the `flux` that is installed. */
@@ -54,14 +98,14 @@ async function systemUri(host: Host, facts: HostFacts): Promise<string> {
   // It may be wanted although there is another.
   const unset = facts.environment.FLUX_URI ? '' : 'FLUX_URI is not set, ';
   if (facts.flux === '') {
-    const { code } = await run(host, `[ -S ${conventionalSocket} ]`);
+    const { code } = await again(() => run(host, `[ -S ${conventionalSocket} ]`));
     if (code === 0) return `local://${conventionalSocket}`;
     throw new BrokerError(
       `there is no Flux here: ${unset}there is no \`flux\` on PATH, and no socket at ${conventionalSocket}`,
       'start the study inside a Flux instance (`flux start ...`), add `flux` to PATH with `setup` (`module load flux`), or name a broker with `flux`',
     );
   }
-  const { code, stdout, stderr } = await run(host, 'unset FLUX_URI\nexec flux getattr local-uri');
+  const { code, stdout, stderr } = await again(() => run(host, 'unset FLUX_URI\nexec flux getattr local-uri'));
   if (code === 0) return stdout.toString().trim();
   throw new BrokerError(
     `there is no Flux instance to run on: ${unset}${unset && 'and '}the system instance of ${facts.flux} cannot be reached: ${oneLine(stderr) || `exit ${code}`}`,
@@ -76,32 +120,37 @@ function called(target: string, why: string): string {
   return why.includes(target) ? `'${target}'` : `'${target}', ${why}`;
 }
 
-async function ask(host: Host, command: string, target: string, why: string): Promise<string> {
-  const { code, stdout, stderr } = await run(host, command);
+async function ask(host: Host, command: string, target: string, why: string, cancel: AbortSignal): Promise<string> {
+  const { code, stdout, stderr } = await again(() => runLeashed(host, command, cancel));
+  if (cancel.aborted) throw new HostError(String(cancel.reason));
   const uri = stdout.toString().trim();
   if (code === 0 && uri !== '') return uri;
   throw new BrokerError(
     `cannot find the Flux broker ${called(target, why)}: ${oneLine(stderr) || (code === 0 ? 'nothing was said of it' : `exit ${code}`)}`,
-    'it must be a running job or instance on this machine',
+    `it must be a running job or instance that ${host.name} can see`,
   );
 }
 
-function addressOf(uri: string, facts: HostFacts, why: string, isSystem: boolean): BrokerAddress {
+/**
+ * Where the broker with this URI is.
+ *
+ * @param why completes "Flux broker X: "
+ * @throws BrokerError if it is no URI of one
+ */
+export function addressOf(uri: string, facts: HostFacts, why: string, isSystem: boolean): BrokerAddress {
   const local = /^local:\/\/(\/.*)$/.exec(uri)?.[1];
   if (local !== undefined) return { uri, socket: local, why, isSystem };
-  const remote = /^ssh:\/\/(?:[^@/]*@)?([^:/]+)(?::[0-9]+)?(\/.*)$/.exec(uri);
+  const remote = /^ssh:\/\/(?:([A-Za-z0-9_.+-]+)@)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?::([0-9]+))?(\/.*)$/.exec(uri);
   if (remote === null) {
     throw new BrokerError(
       `'${uri}' is no URI of a Flux broker`,
       'it looks like local:///run/flux/local or ssh://node1/tmp/flux-AbCdEf/local-0',
     );
   }
-  const [, name, socket] = remote as unknown as [string, string, string];
-  if (facts.names.includes(name)) return { uri: `local://${socket}`, socket, why, isSystem };
-  throw new BrokerError(
-    `the Flux broker ${uri} is on ${name}, and brokers on this machine (${facts.names[1]}) only can be reached so far`,
-    `run the study on ${name}`,
-  );
+  const [, user, name, port, socket] = remote as unknown as [string, string?, string?, string?, string?];
+  if (facts.names.includes(name!)) return { uri: `local://${socket}`, socket: socket!, why, isSystem };
+  const node = { user, name: name!, port: port === undefined ? undefined : Number(port) };
+  return { uri, socket: socket!, node, why, isSystem };
 }
 
 function oneLine(text: string): string {

@@ -4,25 +4,60 @@ import { type Host, HostError } from '../hosts/host.js';
 import { quote } from '../quote.js';
 import type { Problem } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
-import type { Clone, Places } from '../study/environment.js';
+import { type Clone, locate, type Places } from '../study/environment.js';
 
-/** Checks that every path of `env.dependencies.paths` is on the host. Returns a problem for each that is not. */
-export async function checkPaths(host: Host, spec: Spec, places: Places): Promise<Problem[]> {
-  if (spec.paths.length === 0) return [];
-  const tests = spec.paths.map((dependency) => {
-    const absolute = path.posix.resolve(places.workingDirectory, dependency.path);
-    return `[ -e ${quote(absolute)} ]; echo $?`;
+/**
+ * Checks that every path of `env.dependencies.paths` is, or will be once all is staged, on the host.
+ *
+ * @param here the machine that the study was started on
+ * @returns a problem for each that is not
+ */
+export async function checkPaths(host: Host, here: Host, spec: Spec, places: Places): Promise<Problem[]> {
+  const { staged, workingDirectory } = places;
+  const isStaged = ({ path: given }: PathDependency) => staged !== undefined && !path.posix.isAbsolute(given);
+  const [local, remote] = [spec.paths.filter(isStaged), spec.paths.filter((dependency) => !isStaged(dependency))];
+  const there = await existing(
+    host,
+    remote.map(({ path: given }) => path.posix.resolve(workingDirectory, given)),
+  );
+  const existsHere = await existing(
+    here,
+    local.map(({ path: given }) => path.posix.resolve(workingDirectory, given)),
+  );
+  const problem = ({ name, at }: PathDependency, message: string, hint: string): Problem => ({
+    severity: 'error',
+    at,
+    message: `the path of dependency '${name}' ${message}`,
+    hint,
   });
+  return spec.paths.flatMap((dependency) => {
+    const given = dependency.path;
+    if (!isStaged(dependency)) {
+      const isThere = there[remote.indexOf(dependency)];
+      const hint = `relative paths start at ${workingDirectory}`;
+      return isThere ? [] : [problem(dependency, `does not exist on ${host.name}: ${given}`, hint)];
+    }
+    if (!existsHere[local.indexOf(dependency)]) {
+      const hint = `relative paths start at ${workingDirectory}`;
+      return [problem(dependency, `does not exist on ${here.name}, from which it would be copied: ${given}`, hint)];
+    }
+    if (locate(places, given) !== undefined) return [];
+    const hint = `choose with \`stage\` a directory that has it, or give the absolute path of what is on ${host.name}`;
+    return [problem(dependency, `is not in what is copied to ${host.name} (${staged!.from}): ${given}`, hint)];
+  });
+}
+
+type PathDependency = Spec['paths'][number];
+
+async function existing(host: Host, paths: readonly string[]): Promise<boolean[]> {
+  if (paths.length === 0) return [];
+  const tests = paths.map((absolute) => `[ -e ${quote(absolute)} ]; echo $?`);
   const output = await mustRun(host, `cannot look for paths on ${host.name}`, tests.join('\n'));
-  const found = output.toString().trim().split('\n');
-  return spec.paths
-    .filter((_, i) => found[i] !== '0')
-    .map(({ name, path: given, at }) => ({
-      severity: 'error',
-      at,
-      message: `the path of dependency '${name}' does not exist on ${host.name}: ${given}`,
-      hint: `relative paths start at ${places.workingDirectory}`,
-    }));
+  return output
+    .toString()
+    .trim()
+    .split('\n')
+    .map((status) => status === '0');
 }
 
 /**

@@ -20,6 +20,12 @@ export interface RequestOptions {
   readonly rank?: number;
 }
 
+export interface ConnectOptions {
+  readonly maximumFrame?: number;
+  /** Milliseconds until the broker must have said whether it lets us in. */
+  readonly patience?: number;
+}
+
 interface Pending {
   readonly topic: string;
   readonly isStream: boolean;
@@ -58,11 +64,12 @@ export class Handle {
    *
    * @throws ConnectionError
    */
-  static connect(stream: Duplex, clock: Clock, options: { readonly maximumFrame?: number } = {}): Promise<Handle> {
-    const handle = new Handle(stream, clock, options.maximumFrame);
+  static connect(stream: Duplex, clock: Clock, options: ConnectOptions = {}): Promise<Handle> {
+    const { maximumFrame, patience = connectTimeout } = options;
+    const handle = new Handle(stream, clock, maximumFrame);
     return new Promise((resolve, reject) => {
-      const stopTimer = clock.after(connectTimeout, () =>
-        handle.#fail(`the broker did not say within ${connectTimeout / 1000} s whether it lets us in`),
+      const stopTimer = clock.after(patience, () =>
+        handle.#fail(`the broker did not say within ${patience / 1000} s whether it lets us in`),
       );
       handle.#onClose = (error) => {
         stopTimer();

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import * as core from '@actions/core';
 import { isFailure } from '../conductor/state.js';
-import { InputError, type outputs } from '../inputs.js';
+import { InputError, type Inputs, type outputs, secrets } from '../inputs.js';
 import type { StudyResults } from '../report/results.js';
 
 /** What the runner says of the job, from the environment that it sets. */
@@ -11,6 +11,8 @@ export interface Runner {
   /** `owner/name`. */
   readonly repository: string;
   readonly runId: string;
+  /** The run's page. */
+  readonly runUrl: string;
   /** A directory of the runner's that later steps of the job can read. */
   readonly temporary: string;
 }
@@ -27,8 +29,16 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
     workspace: path.resolve(need('GITHUB_WORKSPACE')),
     repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
+    runUrl: `${environment.GITHUB_SERVER_URL || 'https://github.com'}/${need('GITHUB_REPOSITORY')}/actions/runs/${need('GITHUB_RUN_ID')}`,
     temporary: need('RUNNER_TEMP'),
   };
+}
+
+/** Keeps secrets out of the log: line by line, because that is how the log is looked through. */
+export function maskSecrets(inputs: Inputs): void {
+  const lines = secrets.flatMap((name) => String(inputs[name]).split(/\r\n|\r|\n|\\n/));
+  // A short line would be blotted out wherever else it stands.
+  for (const line of new Set(lines.map((text) => text.trim()))) if (line.length >= 4) core.setSecret(line);
 }
 
 /** Sets the action's outputs (a file that GITHUB_OUTPUT names). That they cannot be set is told, no more: returns why. */

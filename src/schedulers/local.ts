@@ -1,137 +1,228 @@
+import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.js';
-import { collectText, mustRun } from '../hosts/commands.js';
-import { type Exit, type Host, HostError, type HostProcess } from '../hosts/host.js';
-import { quote, quoteAll } from '../quote.js';
+import { collectText } from '../hosts/commands.js';
+import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { StepInstance } from '../study/graph.js';
-import { launcherWords } from './launcher.js';
-import { outputName, outputsOf } from './outputs.js';
-import type { Job, JobListener, JobOutcome, Outputs, Scheduler } from './scheduler.js';
+import { outputsOf } from './outputs.js';
+import type { Job, JobEvent, JobOutcome, Outputs, Scheduler, SchedulerListener } from './scheduler.js';
+import {
+  endRecord,
+  keyOf,
+  parseReport,
+  runRecord,
+  type ShepherdReport,
+  type StepProcess,
+  shepherdText,
+} from './shepherd.js';
 import { signalOf } from './signals.js';
 
-/** A local step that was told to end has this long before it is killed, in seconds. */
-const grace = 2;
+/** After so many shepherds in a row that ended before they were ready it is held that there will be none. */
+const mostFailures = 3;
+
+/** A shepherd that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
+const shortLife = 10_000;
+
+const firstPause = 250;
+const longestPause = 10_000;
+
+interface Shepherd {
+  readonly process: HostProcess;
+  readonly since: number;
+  isReady: boolean;
+}
 
 interface Running {
   readonly job: Job;
-  process: HostProcess | undefined;
-  /** The process group; undefined until the command has said which. */
-  group: number | undefined;
-  cancelled: boolean;
+  /** Undefined until the shepherd has said which. */
+  process: StepProcess | undefined;
+  /** Whether it may run although nobody said so: a shepherd that is gone was told to run it. */
+  mayRun: boolean;
+  isCancelled: boolean;
 }
 
 /**
  * Runs steps that no batch system runs, as processes on the host that the conductor uses. As in Maestro: in the workspace,
  * with no input, stdout and stderr in `<name>.<pid>.out` and `.err`; but written as they come, whatever bytes they are.
  * How many run at once is the conductor's business.
+ *
+ * However many there are, and however long they run, they take one command of the host: the shepherd. If that is lost,
+ * another is told the same, and finds what runs or has ended.
  */
 export class LocalScheduler implements Scheduler {
   readonly #host: Host;
-  readonly #studyPath: string;
-  readonly #exports: string;
+  readonly #shepherdText: string;
   readonly #clock: Clock;
-  readonly #listener: JobListener;
-  readonly #running = new Map<number, Running>();
+  readonly #listener: SchedulerListener;
+  /** By the key of the job. While there is a shepherd it has been told of each. */
+  readonly #running = new Map<string, Running>();
+  #shepherd: Shepherd | undefined;
+  /** Takes back the start of the next shepherd; undefined if none is waited for. */
+  #stopPause: (() => void) | undefined;
+  /** How many shepherds in a row ended before they were ready. */
+  #failures = 0;
+  /** How many in a row had a short life. */
+  #shortLives = 0;
 
   /** @param env what every step finds in its environment besides the host's */
-  constructor(host: Host, studyPath: string, env: ReadonlyMap<string, string>, clock: Clock, listener: JobListener) {
+  constructor(
+    host: Host,
+    studyPath: string,
+    env: ReadonlyMap<string, string>,
+    clock: Clock,
+    listener: SchedulerListener,
+  ) {
     this.#host = host;
-    this.#studyPath = studyPath;
-    this.#exports = [...env].map(([name, value]) => `export ${name}=${quote(value)}\n`).join('');
+    this.#shepherdText = shepherdText(studyPath, env);
     this.#clock = clock;
     this.#listener = listener;
   }
 
   submit(job: Job): void {
-    const running: Running = { job, process: undefined, group: undefined, cancelled: false };
-    this.#running.set(job.step.index, running);
-    void this.#run(running);
+    this.#running.set(keyOf(job), { job, process: undefined, mayRun: false, isCancelled: false });
+    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(runRecord(job));
+    else if (this.#stopPause === undefined) this.#start();
   }
 
   cancel(jobs: readonly Job[]): void {
-    const groups: number[] = [];
-    for (const { step } of jobs) {
-      const running = this.#running.get(step.index);
+    const processes: StepProcess[] = [];
+    for (const job of jobs) {
+      const running = this.#running.get(keyOf(job));
       if (running === undefined) continue;
-      running.cancelled = true;
-      if (running.group !== undefined) groups.push(running.group);
+      running.isCancelled = true;
+      if (running.process !== undefined) processes.push(running.process);
     }
-    this.#kill(groups);
+    this.#end(processes);
   }
 
-  /** Lets all that runs go on without us. */
+  /** Lets all that runs go on without us. Nothing is reported after that. */
   leave(): void {
-    for (const { process } of this.#running.values()) process?.leave();
+    const shepherd = this.#shepherd;
+    this.#shepherd = undefined;
+    this.#running.clear();
+    this.#stopPause?.();
+    this.#stopPause = undefined;
+    shepherd?.process.stdin.end();
+    shepherd?.process.leave();
   }
 
   outputs(step: StepInstance, id: string): Outputs {
     return outputsOf(step, id);
   }
 
-  async #run(running: Running): Promise<void> {
-    const { job } = running;
-    const base = { step: job.step.index, attempt: job.attempt };
-    try {
-      const process = this.#host.spawn(this.#command(job));
-      running.process = process;
-      process.stdin.end();
-      const trouble = collectText(process.stderr, 4096);
-      process.stdout.once('data', (data: Buffer) => this.#started(running, Number.parseInt(data.toString(), 10)));
-      const exit = await process.exit;
-      this.#forget(running);
-      const at = this.#clock.now();
-      if (running.group === undefined) {
-        this.#listener({ ...base, type: 'not-submitted', at, reason: trouble() || `exit ${exit.code}` });
-      } else {
-        this.#listener({ ...base, type: 'ended', at, outcome: outcomeOf(exit, running.cancelled) });
-      }
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      this.#forget(running);
-      this.#listener({ ...base, type: 'not-submitted', at: this.#clock.now(), reason: error.message });
-    }
-  }
+  // The shepherd.
 
-  /** Before its end is reported: that may be answered with the step's next attempt. */
-  #forget(running: Running): void {
-    this.#running.delete(running.job.step.index);
-  }
-
-  /** The command says its process group on stdout, then becomes the launcher: the group's leader is the script's parent. */
-  #command({ step, attempt, script }: Job): string {
-    const output = `${quote(outputName(step))}.$$`;
-    const { workspace } = step;
-    const command = [...launcherWords(this.#studyPath, workspace, attempt), `${this.#studyPath}/${script}`];
-    return (
-      `cd -- ${quote(`${this.#studyPath}/${workspace}`)} || exit\n` +
-      `${this.#exports}exec 3>&1 </dev/null >${output}.out 2>${output}.err || exit\n` +
-      `echo $$ >&3; exec 3>&-\n` +
-      `CONDUCTOR_JOB=$HOSTNAME:$$:$RANDOM exec ${quoteAll(command)}`
+  #start(): void {
+    const process = this.#host.spawn(this.#shepherdText);
+    const shepherd: Shepherd = { process, since: this.#clock.now(), isReady: false };
+    this.#shepherd = shepherd;
+    // That it does not read any more is told by its end.
+    process.stdin.on('error', () => {});
+    const trouble = collectText(process.stderr, 4096);
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    process.stdout.on('data', (data: Buffer) => {
+      const lines = (rest + decoder.write(data)).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) if (shepherd === this.#shepherd) this.#onLine(shepherd, line);
+    });
+    // In one piece: that of a shepherd which starts is read sooner.
+    process.stdin.write([...this.#running.values()].map(({ job }) => runRecord(job)).join(''));
+    process.exit.then(
+      ({ code }) => this.#onEnd(shepherd, trouble() || `exit ${code}`),
+      (error: unknown) => this.#onEnd(shepherd, error),
     );
   }
 
-  #started(running: Running, group: number): void {
-    running.group = group;
-    const { job } = running;
-    const base = { step: job.step.index, attempt: job.attempt, at: this.#clock.now() };
-    this.#listener({ ...base, type: 'submitted', id: String(group) });
-    this.#listener({ ...base, type: 'started' });
-    if (running.cancelled) this.#kill([group]);
+  /** @param cause the error, or the last words of one that ended by itself */
+  #onEnd(shepherd: Shepherd, cause: unknown): void {
+    if (shepherd !== this.#shepherd) return;
+    if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
+    this.#shepherd = undefined;
+    // Its keepers may hold its streams.
+    shepherd.process.leave();
+    const isLost = cause instanceof HostLostError;
+    if (isLost || shepherd.isReady) for (const running of this.#running.values()) running.mayRun = true;
+    this.#failures = shepherd.isReady ? 0 : this.#failures + 1;
+    this.#shortLives = this.#clock.now() - shepherd.since < shortLife ? this.#shortLives + 1 : 0;
+    if (this.#running.size === 0) return;
+    if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
+    if (this.#failures >= mostFailures) return this.#giveUp(isLost ? cause.message : String(cause));
+    if (this.#shortLives <= 1) return this.#start();
+    this.#stopPause = this.#clock.after(Math.min(firstPause * 2 ** (this.#shortLives - 2), longestPause), () => {
+      this.#stopPause = undefined;
+      this.#start();
+    });
   }
 
-  #kill(groups: readonly number[]): void {
-    if (groups.length === 0) return;
-    const all = groups.map((group) => `-${group}`).join(' ');
-    const command =
-      `kill -TERM -- ${all} 2>/dev/null\n` +
-      `for _ in {1..${grace * 10}}; do kill -0 -- ${all} 2>/dev/null || exit 0; sleep 0.1; done\n` +
-      `kill -KILL -- ${all} 2>/dev/null\nexit 0`;
-    // If even this cannot run, the steps' own end is still waited for and reported.
-    mustRun(this.#host, 'cannot end local steps', command).catch(() => {});
+  /** There will be no shepherd. What was never told to one that may have heard it has not been started, for sure. */
+  #giveUp(reason: string): void {
+    const all = [...this.#running.values()];
+    const at = this.#clock.now();
+    this.#running.clear();
+    if (all.some(({ mayRun }) => mayRun)) {
+      this.#listener({
+        type: 'interrupt',
+        at,
+        reason: `what becomes of the local steps is out of sight: ${reason}`,
+        alsoLocal: true,
+      });
+      return;
+    }
+    for (const { job } of all) this.#listener({ ...baseOf(job), at, type: 'not-submitted', reason });
+  }
+
+  #end(processes: readonly StepProcess[]): void {
+    if (processes.length > 0) this.#shepherd?.process.stdin.write(endRecord(processes));
+  }
+
+  // What it says.
+
+  #onLine(shepherd: Shepherd, line: string): void {
+    const report = parseReport(line);
+    if (report === undefined) return;
+    if (report.type === 'ready') {
+      shepherd.isReady = true;
+      return;
+    }
+    const running = this.#running.get(report.key);
+    if (running !== undefined) this.#onReport(running, report);
+  }
+
+  #onReport(running: Running, report: Exclude<ShepherdReport, { type: 'ready' }>): void {
+    if (report.type === 'started') return this.#onStarted(running, report.process);
+    const { job, isCancelled } = running;
+    // Before its end is reported: that may be answered with the step's next attempt.
+    this.#running.delete(report.key);
+    if (report.type === 'ended') {
+      this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) });
+    } else {
+      this.#tell(job, { type: 'not-submitted', reason: report.message });
+    }
+  }
+
+  /** Shepherds that come later say again what is known. */
+  #onStarted(running: Running, process: StepProcess): void {
+    const { job, isCancelled, process: known } = running;
+    running.process = process;
+    if (isCancelled) this.#end([process]);
+    if (known?.pid !== process.pid) this.#tell(job, { type: 'submitted', id: String(process.pid) });
+    if (known === undefined) this.#tell(job, { type: 'started' });
+  }
+
+  #tell(job: Job, event: News): void {
+    this.#listener({ ...baseOf(job), at: this.#clock.now(), ...event });
   }
 }
 
-function outcomeOf({ code }: Exit, cancelled: boolean): JobOutcome {
-  const signal = signalOf(code);
-  const result = code === 0 ? 'completed' : cancelled ? 'cancelled' : 'failed';
-  return { result, exitCode: code, signal, note: '' };
+/** What is new about a job. */
+type News = Unbased<JobEvent>;
+type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;
+
+const baseOf = ({ step, attempt }: Job) => ({ step: step.index, attempt });
+
+function outcomeOf(status: number | null, isCancelled: boolean): JobOutcome {
+  const result = status === 0 ? 'completed' : isCancelled ? 'cancelled' : 'failed';
+  if (status !== null) return { result, exitCode: status, signal: signalOf(status), note: '' };
+  const note = isCancelled ? '' : 'its process is gone, and did not write down how it ended';
+  return { result, exitCode: null, signal: null, note };
 }

@@ -82,6 +82,16 @@ export interface Scheduler {
   outputs(step: StepInstance, id: string): Outputs;
 }
 
+/** A scheduler of which we can lose sight. */
+export interface BatchScheduler extends Scheduler {
+  /** Whether what it runs jobs on is ending, or cannot be asked. */
+  isEnding(): Promise<boolean>;
+  /** Stops, and reports an interruption for that reason. */
+  interrupt(reason: string): Promise<void>;
+  /** Stops; nothing is reported after that, jobs are left as they are. */
+  close(): void;
+}
+
 export type JobListener = (event: JobEvent) => void;
 /** Of a scheduler that can be lost. */
 export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;

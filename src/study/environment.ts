@@ -3,7 +3,13 @@ import { type PyValue, pyStr } from '../spec/python.js';
 import type { Spec } from '../spec/spec.js';
 import { replaceToken } from './replace.js';
 
-/** Where the study is and was started; all absolute paths on the host that runs it. */
+/** A directory of the machine that the study was started on, and its copy on the host. */
+export interface StagedCopy {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Where the study is and was started; absolute paths, on the host that runs it unless told. */
 export interface Places {
   /** The study directory: `$(OUTPUT_PATH)`. */
   readonly studyPath: string;
@@ -11,6 +17,16 @@ export interface Places {
   readonly specRoot: string;
   /** What relative paths of `env.dependencies` start from: the directory the study was started in. */
   readonly workingDirectory: string;
+  /** What was copied to the host, if that is another machine: `workingDirectory` is on the one that it was copied from. */
+  readonly staged?: StagedCopy;
+}
+
+/** A path of a study, given as in its spec, on the host; undefined if it is on the machine that it was started on only. */
+export function locate({ workingDirectory, staged }: Places, given: string): string | undefined {
+  const absolute = path.posix.resolve(workingDirectory, given);
+  if (staged === undefined || path.posix.isAbsolute(given)) return absolute;
+  const inside = path.posix.relative(staged.from, absolute);
+  return inside === '..' || inside.startsWith('../') ? undefined : path.posix.join(staged.to, inside);
 }
 
 /** A git dependency with its variables applied: what to clone, and where to. */
@@ -46,7 +62,8 @@ export class Environment {
     add('OUTPUT_PATH', places.studyPath);
     add('SPECROOT', places.specRoot);
     for (const dependency of spec.paths) {
-      this.#dependencies.push([`$(${dependency.name})`, path.posix.resolve(places.workingDirectory, dependency.path)]);
+      // One that is not on the host is an error already (`checkPaths`).
+      this.#dependencies.push([`$(${dependency.name})`, locate(places, dependency.path) ?? dependency.path]);
     }
     for (const { name, destination } of this.clones(spec, places)) this.#dependencies.push([`$(${name})`, destination]);
   }
@@ -64,16 +81,20 @@ export class Environment {
   /**
    * The git dependencies. Only variables are substituted in a URL and a path, no labels (Maestro 1.1,
    * `GitDependency.acquire`). Relative paths start where the study was started, not, as in scripts of Maestro's, in the
-   * workspace of whoever uses them.
+   * workspace of whoever uses them; where that is not on the host, in the study.
    */
   clones(spec: Spec, places: Places): Clone[] {
     return spec.git.map(({ name, url, path: base, checkout }) => ({
       name,
       url: replaceAll(url, this.#variables),
-      destination: path.posix.resolve(places.workingDirectory, replaceAll(base, this.#variables), name),
+      destination: path.posix.join(clonePlace(places, replaceAll(base, this.#variables)), name),
       checkout,
     }));
   }
+}
+
+function clonePlace(places: Places, base: string): string {
+  return locate(places, base) ?? path.posix.join(places.studyPath, '.conductor/clones', path.posix.basename(base));
 }
 
 function replaceAll(text: string, tokens: readonly [string, string][]): string {

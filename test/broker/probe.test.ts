@@ -9,8 +9,13 @@ import { at } from '../support/flux/submission.js';
 import { plainHost } from '../support/hosts.js';
 import { until } from '../support/wait.js';
 
+const never = new AbortController().signal;
+
 async function opened({ uri }: SimulatedBroker): Promise<FluxBatch> {
-  const flux = await FluxBatch.open(plainHost(), systemClock, uri, undefined, new Map([['OF_ENV', 'x']]));
+  const flux = await FluxBatch.find(plainHost(), systemClock, uri, undefined, new Map([['OF_ENV', 'x']]), {
+    tell: () => {},
+    cancel: never,
+  });
   onTestFinished(() => flux.close());
   return flux;
 }
@@ -21,8 +26,6 @@ const batch = (values: Readonly<Record<string, PyValue>>) => ({
   at: { file: 'study.yaml', line: 1, column: 1 },
   placeOf: () => ({ file: 'study.yaml', line: 1, column: 1 }),
 });
-
-const never = new AbortController().signal;
 
 describe('a probe', () => {
   it('is a job that ran', async () => {

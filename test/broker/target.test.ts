@@ -27,7 +27,10 @@ function find({ wanted = 'auto', inSpec = '', uri = '', flux }: Setting) {
     names: ['localhost', 'login1.example.org', 'login1.example.org', 'login1'],
     flux: stub === undefined ? '' : `${stub.directory}/flux`,
   };
-  return findBroker(plainHost('', environment), facts, wanted, inSpec);
+  return findBroker(plainHost('', environment), facts, wanted, inSpec, {
+    tell: () => {},
+    cancel: new AbortController().signal,
+  });
 }
 
 /** The message of the BrokerError that looking for a broker ends with. */

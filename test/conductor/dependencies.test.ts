@@ -182,7 +182,7 @@ describe('the paths of a study', () => {
   function check(...paths: string[]) {
     const spec = { paths: paths.map((given, i) => ({ name: `P${i}`, path: given, at: at(i + 1) })) } as unknown as Spec;
     const places: Places = { studyPath: '/study', specRoot: '/spec', workingDirectory: directory };
-    return checkPaths(plainHost(), spec, places);
+    return checkPaths(plainHost(), plainHost(), spec, places);
   }
 
   it('are no problem if they are there, as a file or a directory, from where the study was started', async () => {

@@ -162,7 +162,7 @@ describe('YAML and substitution', () => {
     ]);
     const rules = { outputPath: '', root: '/cwd', home: '/home/me', suffix: 'now' };
     expect(studyDirectory(validSpec(brief), rules)).toBe('/cwd/$(V)/$HOME/demo_now');
-    const missing = await checkPaths(plainHost(), validSpec(brief), places);
+    const missing = await checkPaths(plainHost(), plainHost(), validSpec(brief), places);
     expect(missing.map(({ message }) => message)).toEqual([
       "the path of dependency 'P' does not exist on this machine: data/$(V)",
     ]);

@@ -1,13 +1,27 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.js';
+import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
-import type { Job, JobEvent } from '../../src/schedulers/scheduler.js';
+import type { InterruptEvent, Job, JobEvent } from '../../src/schedulers/scheduler.js';
 import { graphOf, type Shape } from '../support/graphs.js';
-import { plainEnvironment, plainHost } from '../support/hosts.js';
+import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { isAlive, until } from '../support/wait.js';
 
@@ -28,17 +42,23 @@ function job(body: string, shape: Partial<Shape> = {}, attempt = 1): Job {
   return { step, attempt, script };
 }
 
-/** A scheduler, and what it reports. */
+/** A scheduler, and what it reports of jobs; an interruption apart. */
 class Reports {
   readonly events: JobEvent[] = [];
+  readonly interruptions: InterruptEvent[] = [];
   readonly scheduler: LocalScheduler;
   onEvent: (event: JobEvent) => void = () => {};
 
-  constructor(host = plainHost(), env: Readonly<Record<string, string>> = {}) {
+  constructor(host: Host = plainHost(), env: Readonly<Record<string, string>> = {}) {
     this.scheduler = new LocalScheduler(host, study, new Map(Object.entries(env)), systemClock, (event) => {
-      this.events.push(event);
-      this.onEvent(event);
+      if (event.type === 'interrupt') {
+        this.interruptions.push(event);
+      } else {
+        this.events.push(event);
+        this.onEvent(event);
+      }
     });
+    onTestFinished(() => this.scheduler.leave());
   }
 
   /** Runs a job to its end. */
@@ -60,6 +80,16 @@ class Reports {
     return this.events.map(({ type }) => type);
   }
 
+  /** What was said of one step. */
+  typesOf(index: number): string[] {
+    return this.events.filter(({ step }) => step === index).map(({ type }) => type);
+  }
+
+  /** The ids that one step's jobs had. */
+  idsOf(index: number): string[] {
+    return this.events.flatMap((event) => (event.step === index && event.type === 'submitted' ? [event.id] : []));
+  }
+
   /** The process group of the last job that said so. */
   get group(): number {
     const event = this.events.findLast(({ type }) => type === 'submitted');
@@ -70,6 +100,101 @@ class Reports {
     return readFileSync(path.join(study, this.scheduler.outputs(job.step, String(this.group))[which]));
   }
 }
+
+/** Jobs of several steps, all in place, their scripts in directories of their names. */
+function jobs(bodies: readonly string[]): Job[] {
+  const shapes = bodies.map((_, i): Shape => ({ name: `s${i}` }));
+  return graphOf(shapes).steps.map((step) => ({
+    step,
+    attempt: 1,
+    script: job(bodies[step.index]!, { name: step.name }).script,
+  }));
+}
+
+/** A script that says that it ran, and ends when it is told to. */
+const untilTold = (status = 0) => `echo ran >> ran; until [ -e go ]; do sleep 0.02; done; exit ${status}`;
+
+/** This machine, as if it were far away: the way to a command can be cut. What runs there lives on. */
+class FarHost implements Host {
+  readonly name = 'far';
+  readonly #host = plainHost('', { FAR_FOR: study });
+  readonly #cuts: (() => void)[] = [];
+  /** Nothing is heard of it any more. */
+  isMute = false;
+  /** What every further command fails with. */
+  gone: HostError | undefined;
+  spawned = 0;
+
+  spawn(command: string): HostProcess {
+    this.spawned += 1;
+    this.isMute = false;
+    if (this.gone !== undefined) return { ...silentProcess(), exit: rejected(this.gone) };
+    const real = this.#host.spawn(command);
+    const stdout = new PassThrough();
+    real.stdout.on('data', (data) => this.isMute || stdout.write(data));
+    const exit = new Promise<Exit>((resolve, reject) => {
+      real.exit.then((exit) => {
+        stdout.end();
+        resolve(exit);
+      }, reject);
+      this.#cuts.push(() => {
+        stdout.end();
+        real.stdin.end();
+        real.stdout.destroy();
+        real.leave();
+        reject(new HostLostError('the connection was cut'));
+      });
+    });
+    exit.catch(() => {});
+    return { stdin: real.stdin, stdout, stderr: real.stderr, exit, leave: real.leave };
+  }
+
+  cut(): void {
+    for (const cut of this.#cuts.splice(0)) cut();
+  }
+}
+
+function rejected(error: Error): Promise<never> {
+  const exit = Promise.reject(error);
+  exit.catch(() => {});
+  return exit;
+}
+
+function silentProcess(): Omit<HostProcess, 'exit'> {
+  const closed = () => new PassThrough().end();
+  return { stdin: new PassThrough().resume(), stdout: closed(), stderr: closed(), leave: () => {} };
+}
+
+/** Writes a claim as the launcher of some job does. */
+function claim(owner: string, name = 'run/1'): void {
+  mkdirSync(path.dirname(file(`.conductor/claims/${name}`)), { recursive: true });
+  writeFileSync(file(`.conductor/claims/${name}`), `${owner}\n`);
+}
+
+/** The shepherds, and the keepers, of a study that is far away. */
+function shepherdsOf(study: string): number[] {
+  const isOne = (pid: string) => {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      return readFileSync(`/proc/${pid}/comm`, 'utf8') === 'bash\n' && environment.includes(`FAR_FOR=${study}`);
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isOne(name))
+    .map(Number);
+}
+
+function linkOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
+
+const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
 
 const outcomeOf = (event: JobEvent) => (event.type === 'ended' ? event.outcome : event);
 const file = (name: string) => path.join(study, name);
@@ -169,11 +294,40 @@ describe('a local step', () => {
     expect(reports.output(step).toString()).toBe('/dev/null\n');
   });
 
-  it('has nothing open of that by which it said its process id', async () => {
+  it('has nothing open but its input, its outputs and its script', async () => {
     const reports = new Reports();
-    const step = job('[ -e /proc/$$/fd/3 ] && echo open; echo looked');
+    const step = job('readlink /proc/$$/fd/[0-9]*');
     await reports.run(step);
-    expect(reports.output(step).toString()).toBe('looked\n');
+    // Whoever runs the tests may have left something open to all.
+    const inherited = readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`));
+    const open = reports.output(step).toString().trim().split('\n');
+    expect(open.filter((link) => !link.startsWith('pipe:') || !inherited.includes(link))).toEqual([
+      '/dev/null',
+      file(`run/run.${reports.group}.out`),
+      file(`run/run.${reports.group}.err`),
+      file('run/run.sh'),
+    ]);
+  });
+
+  it('ignores no signal, and may handle each', async () => {
+    const reports = new Reports();
+    const step = job(
+      `grep -e SigIgn -e SigBlk /proc/self/status\nfor s in INT QUIT TERM HUP; do trap "echo got $s" $s; kill -$s $$; done`,
+    );
+    await reports.run(step);
+    expect(reports.output(step).toString().trim().split(/\s+/)).toEqual(
+      `SigBlk: ${'0'.repeat(16)} SigIgn: ${'0'.repeat(16)} got INT got QUIT got TERM got HUP`.split(' '),
+    );
+  });
+
+  it('may end its whole process group, of which one hears all the same, and nobody else is ended', async () => {
+    const reports = new Reports();
+    const [killed, other] = jobs(['kill -KILL 0', untilTold(4)]);
+    reports.scheduler.submit(other!);
+    reports.scheduler.submit(killed!);
+    expect(await reports.end()).toMatchObject({ step: 0, outcome: { result: 'failed', signal: 'SIGKILL' } });
+    writeFileSync(file('s1/go'), '');
+    expect(await reports.end(2)).toMatchObject({ step: 1, outcome: { exitCode: 4 } });
   });
 
   it("finds the host's environment, the conductor's `env`, and nothing of ours", async () => {
@@ -257,16 +411,13 @@ describe('a local step', () => {
 
   it('may be one of many at a time', async () => {
     const reports = new Reports();
-    const shapes = Array.from({ length: 20 }, (_, i): Shape => ({ name: `s${i}` }));
-    for (const step of graphOf(shapes).steps) {
-      const { script } = job(`exit ${step.index}`, { name: step.name });
-      reports.scheduler.submit({ step, attempt: 1, script });
-    }
+    const all = jobs(Array.from({ length: 20 }, (_, i) => `exit ${i}`));
+    for (const one of all) reports.scheduler.submit(one);
     await reports.end(20);
     const codes = reports.events.flatMap((event) =>
       event.type === 'ended' ? [[event.step, event.outcome.exitCode]] : [],
     );
-    expect(codes.sort(([a], [b]) => a! - b!)).toEqual(shapes.map((_, i) => [i, i]));
+    expect(codes.sort(([a], [b]) => a! - b!)).toEqual(all.map((_, i) => [i, i]));
   });
 });
 
@@ -297,6 +448,16 @@ describe('a local step that cannot be started', () => {
     });
   });
 
+  it('is not submitted if there is no setsid', async () => {
+    const directory = temporaryDirectory();
+    symlinkSync('/bin/bash', path.join(directory, 'bash'));
+    const reports = new Reports(new LocalHost({ PATH: directory }));
+    expect(await reports.run(job('true'))).toMatchObject({
+      type: 'not-submitted',
+      reason: 'there is no setsid (of util-linux) on PATH',
+    });
+  });
+
   it('is not submitted if the setup ends before', async () => {
     const reports = new Reports(plainHost('echo no such module >&2; exit 4'));
     expect(await reports.run(job('true'))).toMatchObject({ type: 'not-submitted', reason: 'no such module' });
@@ -306,6 +467,23 @@ describe('a local step that cannot be started', () => {
 });
 
 describe('setup lines', () => {
+  it('may leave the shell in any mode', async () => {
+    const modes = `set -aefuC -o posix; shopt -s nullglob extglob xpg_echo; IFS=./1; export TMOUT=1`;
+    const reports = new Reports(plainHost(modes));
+    expect(outcomeOf(await reports.run(job('exit 3')))).toMatchObject({ exitCode: 3 });
+    const { script } = job('true');
+    const [gone] = graphOf([{ name: 'run', workspace: 'gone' }]).steps;
+    reports.scheduler.submit({ step: gone!, attempt: 2, script });
+    await reports.end(2);
+    // Found rather than run.
+    claim('elsewhere:1:2', 'run/3');
+    writeFileSync(file('.conductor/claims/run/3.0.exit'), '7 1795420127.9\n');
+    reports.scheduler.submit(job('true', {}, 3));
+    expect(outcomeOf(await reports.end(3))).toMatchObject({ exitCode: 7 });
+    const refusal = reports.events.find(({ type }) => type === 'not-submitted');
+    expect(refusal).toMatchObject({ reason: `cd: ${study}/gone: No such file or directory` });
+  });
+
   it('change the environment of a step, and print nothing into its outputs', async () => {
     const reports = new Reports(plainHost('echo loading; echo careful >&2; export LOADED=yes'));
     const step = job('echo "$LOADED"');
@@ -390,16 +568,13 @@ describe('cancelling a local step', () => {
 
   it('ends only the steps that are meant', async () => {
     const reports = new Reports();
-    const [one, two] = graphOf([{ name: 'one' }, { name: 'two' }]).steps.map((step) => {
-      const { script } = job('touch up; until [ -e go ]; do sleep 0.02; done', { name: step.name });
-      return { step, attempt: 1, script };
-    });
+    const [one, two] = jobs([untilTold(), untilTold()]);
     reports.scheduler.submit(one!);
     reports.scheduler.submit(two!);
-    await until('both run', () => existsSync(file('one/up')) && existsSync(file('two/up')));
+    await until('both run', () => existsSync(file('s0/ran')) && existsSync(file('s1/ran')));
     reports.scheduler.cancel([one!]);
     expect(await reports.end()).toMatchObject({ step: 0, outcome: { result: 'cancelled' } });
-    writeFileSync(file('two/go'), '');
+    writeFileSync(file('s1/go'), '');
     expect(await reports.end(2)).toMatchObject({ step: 1, outcome: { result: 'completed' } });
   });
 
@@ -458,5 +633,325 @@ describe("a step's environment", () => {
     const printing = job('env');
     await reports.run(printing);
     expect(reports.output(printing).toString()).not.toMatch(/maestro_|CONDUCTOR_JOB/);
+  });
+});
+
+describe('one command of the host', () => {
+  it('runs all steps, one after the other and at the same time, even where TMOUT ends what waits', async () => {
+    const host = new WatchedHost(plainHost('', { TMOUT: '1' }));
+    const reports = new Reports(host);
+    const all = jobs(Array.from({ length: 12 }, () => 'echo "$TMOUT"'));
+    for (const job of all.slice(0, 10)) reports.scheduler.submit(job);
+    await reports.end(10);
+    await sleep(1500);
+    for (const job of all.slice(10)) reports.scheduler.submit(job);
+    await reports.end(12);
+    expect(readFileSync(file(`s11/s11.${reports.idsOf(11)[0]}.out`), 'utf8')).toBe('1\n');
+    expect([host.commands.length, host.running]).toEqual([1, 1]);
+    reports.scheduler.leave();
+    await until('the command has ended', () => host.running === 0, 2000);
+  });
+
+  it('also ends steps', async () => {
+    const host = new WatchedHost();
+    const reports = new Reports(host);
+    const all = jobs(Array.from({ length: 5 }, () => untilTold()));
+    for (const job of all) reports.scheduler.submit(job);
+    await until('all run', () => all.every((_, i) => existsSync(file(`s${i}/ran`))));
+    reports.scheduler.cancel(all);
+    await reports.end(5);
+    expect(reports.events.filter(({ type }) => type === 'ended').map(outcomeOf)).toEqual(
+      all.map(() => ({ result: 'cancelled', exitCode: 143, signal: 'SIGTERM', note: '' })),
+    );
+    expect(host.commands.length).toBe(1);
+  });
+
+  it('has one process of its own for each step', async () => {
+    const reports = new Reports();
+    const step = job('echo $$ > pid; until [ -e go ]; do sleep 0.02; done');
+    reports.scheduler.submit(step);
+    const script = await numberIn('run/pid');
+    const { group } = reports;
+    expect(parentOf(script)).toBe(group);
+    const shepherd = parentOf(parentOf(group));
+    expect(parentOf(shepherd)).toBe(process.pid);
+    writeFileSync(file('run/go'), '');
+    await reports.end();
+  });
+
+  it('may be left: what it started goes on, and nothing more is said', async () => {
+    const host = new WatchedHost();
+    const reports = new Reports(host);
+    const step = job(untilTold(3));
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')));
+    reports.scheduler.leave();
+    await until('the command has ended', () => host.running === 0, 2000);
+    writeFileSync(file('run/go'), '');
+    await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
+    expect(readFileSync(file('.conductor/claims/run/1.0.exit'), 'utf8')).toMatch(/^3 /);
+    expect(reports.types).toEqual(['submitted', 'started']);
+  });
+
+  it('leaves no process behind once all has ended', async () => {
+    const reports = new Reports();
+    const [first, second] = jobs([untilTold(), untilTold()]);
+    for (const job of [first!, second!]) reports.scheduler.submit(job);
+    await until('both run', () => reports.types.length === 4);
+    const keepers = [0, 1].map((i) => parentOf(Number(reports.idsOf(i)[0])));
+    const shepherd = parentOf(keepers[0]!);
+    for (const name of ['s0/go', 's1/go']) writeFileSync(file(name), '');
+    await reports.end(2);
+    await until('the keepers are gone', () => !keepers.some(isAlive), 2000);
+    expect(isAlive(shepherd)).toBe(true);
+    reports.scheduler.leave();
+    await until('the shepherd is gone', () => !isAlive(shepherd), 2000);
+  });
+});
+
+describe('a step that another job has already', () => {
+  const ended = (text: string) => writeFileSync(file('.conductor/claims/run/1.0.exit'), text);
+
+  it('is not run again, but waited for, on whatever machine it runs', async () => {
+    claim('elsewhere:4711:99');
+    const reports = new Reports();
+    reports.scheduler.submit(job('touch ran'));
+    await until('it is found', () => reports.types.length === 2);
+    expect(reports.events).toMatchObject([{ type: 'submitted', id: '4711' }, { type: 'started' }]);
+    // Not a whole line yet.
+    ended('5 17');
+    await sleep(700);
+    expect(reports.types.length).toBe(2);
+    ended('5 1795420127.9\n');
+    expect(outcomeOf(await reports.end())).toEqual({ result: 'failed', exitCode: 5, signal: null, note: '' });
+    expect(existsSync(file('run/ran'))).toBe(false);
+  });
+
+  it('has the end that was written down', async () => {
+    claim(`${hostname()}:${process.pid}:99`);
+    ended('0 1795420127.9\n');
+    const reports = new Reports();
+    expect(outcomeOf(await reports.run(job('touch ran')))).toMatchObject({ result: 'completed', exitCode: 0 });
+    expect(existsSync(file('run/ran'))).toBe(false);
+  });
+
+  it('is lost if its process is gone from this machine and wrote nothing down, whoever has its process id now', async () => {
+    claim(`${hostname()}:${process.pid}:99`);
+    const reports = new Reports();
+    const began = Date.now();
+    const end = await reports.run(job('touch ran'));
+    expect(outcomeOf(end)).toEqual({
+      result: 'failed',
+      exitCode: null,
+      signal: null,
+      note: 'its process is gone, and did not write down how it ended',
+    });
+    expect(Date.now() - began).toBeGreaterThan(1800);
+    expect(existsSync(file('run/ran'))).toBe(false);
+  });
+
+  it('is not ended here if it runs elsewhere, whatever has its process id here', async () => {
+    const innocent = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void innocent.kill('SIGKILL'));
+    claim(`elsewhere:${innocent.pid}:99`);
+    const reports = new Reports();
+    const step = job('true');
+    reports.scheduler.submit(step);
+    await until('it is found', () => reports.types.length === 2);
+    reports.scheduler.cancel([step]);
+    await sleep(500);
+    expect(isAlive(innocent.pid!)).toBe(true);
+    ended('143 1795420127.9\n');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', exitCode: 143 });
+  });
+
+  it('has another id if that is found out late', async () => {
+    // Between the look at the claim and the launcher's own attempt at it.
+    writeFileSync(
+      file('.conductor/run'),
+      launcherText.replace('shift 2', `mkdir -p "$_maestro_claims"; echo elsewhere:77:1 > "$_maestro_claim"; shift 2`),
+    );
+    const reports = new Reports();
+    reports.scheduler.submit(job('touch ran'));
+    await until('the other is found', () => reports.types.length === 3);
+    expect(reports.types).toEqual(['submitted', 'started', 'submitted']);
+    expect(reports.idsOf(0)[1]).toBe('77');
+    ended('0 1795420127.9\n');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'completed' });
+    expect(existsSync(file('run/ran'))).toBe(false);
+  });
+
+  it('is not submitted if that job is none of this kind', async () => {
+    claim('conductor');
+    const reports = new Reports();
+    expect(await reports.run(job('touch ran'))).toMatchObject({
+      type: 'not-submitted',
+      reason: 'the attempt belongs to another job: conductor',
+    });
+  });
+});
+
+describe('when the connection to the host is cut', () => {
+  it('each step runs once, and each end is told, of those that ended meanwhile too', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    const all = jobs([0, 1, 2, 3, 4, 5].map(untilTold));
+    for (const job of all.slice(0, 5)) reports.scheduler.submit(job);
+    const ranAll = (count: number) => all.slice(0, count).every((_, i) => existsSync(file(`s${i}/ran`)));
+    await until('five run', () => ranAll(5) && reports.types.length === 10);
+    host.isMute = true;
+    // Never said to have been started.
+    reports.scheduler.submit(all[5]!);
+    await until('six run', () => ranAll(6));
+    for (const name of ['s0/go', 's1/go']) writeFileSync(file(name), '');
+    await until('two have ended', () => ['s0', 's1'].every((s) => existsSync(file(`.conductor/claims/${s}/1.0.exit`))));
+    expect(reports.types.length).toBe(10);
+    host.cut();
+    await reports.end(2);
+    for (const i of [2, 3, 4, 5]) writeFileSync(file(`s${i}/go`), '');
+    await reports.end(6);
+    expect(host.spawned).toBe(2);
+    for (const i of all.keys()) {
+      expect([i, readFileSync(file(`s${i}/ran`), 'utf8')]).toEqual([i, 'ran\n']);
+      expect([i, reports.typesOf(i)]).toEqual([i, ['submitted', 'started', 'ended']]);
+      const end = reports.events.find((event) => event.type === 'ended' && event.step === i)!;
+      expect([i, outcomeOf(end)]).toMatchObject([i, { exitCode: i }]);
+      expect(readFileSync(file(`.conductor/claims/s${i}/1`), 'utf8')).toContain(`:${reports.idsOf(i)[0]}:`);
+    }
+    expect(reports.interruptions).toEqual([]);
+  });
+
+  it('again and again, while steps come, each runs once', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    const all = jobs(Array.from({ length: 30 }, (_, i) => `echo ran >> ran; sleep 0.${i % 7}; exit ${i}`));
+    for (const [i, job] of all.entries()) {
+      reports.scheduler.submit(job);
+      await sleep(20);
+      if (i % 10 === 5) host.cut();
+    }
+    await reports.end(30, 25_000);
+    for (const i of all.keys()) {
+      expect([i, readFileSync(file(`s${i}/ran`), 'utf8')]).toEqual([i, 'ran\n']);
+      const ends = reports.events.filter((event) => event.type === 'ended' && event.step === i);
+      expect([i, ends.map(outcomeOf)]).toMatchObject([i, [{ exitCode: i }]]);
+    }
+  });
+
+  it('a step that is to end is told so again', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    const step = job('touch up; sleep 60');
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/up')));
+    host.cut();
+    reports.scheduler.cancel([step]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', exitCode: 143 });
+    expect(isAlive(reports.group)).toBe(false);
+  });
+
+  it('nobody stays there to wait for steps', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    claim('elsewhere:4711:99');
+    reports.scheduler.submit(job('true'));
+    await until('it is found', () => reports.types.length === 2);
+    const ours = () => shepherdsOf(study).length;
+    expect(ours()).toBe(2);
+    host.cut();
+    await until('there is one pair of them', () => host.spawned === 2 && ours() === 2, 4000);
+    reports.scheduler.leave();
+    await until('nobody is there', () => ours() === 0, 4000);
+  });
+
+  it('for good, the steps are out of sight, and are left as they are', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    const step = job(untilTold());
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')));
+    host.gone = new HostError('far does not answer any more');
+    const before = Date.now();
+    host.cut();
+    const [interruption] = await until('that is told', () => reports.interruptions.length > 0 && reports.interruptions);
+    expect(interruption).toEqual({
+      type: 'interrupt',
+      at: expect.any(Number),
+      reason: 'what becomes of the local steps is out of sight: far does not answer any more',
+      alsoLocal: true,
+    });
+    expect(interruption!.at).toBeGreaterThanOrEqual(before);
+    expect(reports.types).toEqual(['submitted', 'started']);
+    expect(isAlive(reports.group)).toBe(true);
+    writeFileSync(file('run/go'), '');
+    await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
+    expect(reports.interruptions.length).toBe(1);
+  });
+
+  it('for good, before it could be heard whether a step was started, it may run', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    reports.scheduler.submit(job(untilTold()));
+    host.isMute = true;
+    await until('it runs', () => existsSync(file('run/ran')));
+    host.gone = new HostError('far does not answer any more');
+    host.cut();
+    await until('that is told', () => reports.interruptions.length > 0);
+    expect(reports.events).toEqual([]);
+    writeFileSync(file('run/go'), '');
+    await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
+  });
+
+  it('before any step was told to it, a step has not been started', async () => {
+    const host = new FarHost();
+    host.gone = new HostError('far does not answer');
+    const reports = new Reports(host);
+    expect(await reports.run(job('true'))).toMatchObject({ type: 'not-submitted', reason: 'far does not answer' });
+    expect([reports.interruptions, host.spawned]).toEqual([[], 1]);
+  });
+});
+
+describe('a shepherd that is killed', () => {
+  it('has a successor, which finds the steps', async () => {
+    const host = new WatchedHost();
+    const reports = new Reports(host);
+    const step = job(untilTold(6));
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    process.kill(parentOf(parentOf(reports.group)), 'SIGKILL');
+    await until('there is another', () => host.commands.length === 2);
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ exitCode: 6 });
+    expect(reports.types).toEqual(['submitted', 'started', 'ended']);
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it('again and again, has successors, but not all at once', async () => {
+    const host = new WatchedHost(plainHost(`[ ! -e ${file('die')} ] || { touch ${file('died')}; kill -KILL $$; }`));
+    const reports = new Reports(host);
+    const step = job(untilTold());
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    writeFileSync(file('die'), '');
+    process.kill(parentOf(parentOf(reports.group)), 'SIGKILL');
+    await until('one has died at once', () => existsSync(file('died')));
+    rmSync(file('die'));
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ exitCode: 0 });
+    expect(host.commands.length).toBe(3);
+    expect(reports.interruptions).toEqual([]);
+  });
+
+  it('and whose successors all fail leaves the steps out of sight', async () => {
+    const reports = new Reports(plainHost(`[ ! -e ${file('fail')} ] || { echo no such module >&2; exit 4; }`));
+    reports.scheduler.submit(job(untilTold()));
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    writeFileSync(file('fail'), '');
+    process.kill(parentOf(parentOf(reports.group)), 'SIGKILL');
+    const [interruption] = await until('that is told', () => reports.interruptions.length > 0 && reports.interruptions);
+    expect(interruption).toMatchObject({ reason: expect.stringMatching(/: no such module$/), alsoLocal: true });
+    expect(reports.types).toEqual(['submitted', 'started']);
+    writeFileSync(file('run/go'), '');
+    await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
   });
 });

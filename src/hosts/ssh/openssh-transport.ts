@@ -1,52 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getExecOutput } from '@actions/exec';
 import { collectText } from '../commands.js';
 import { HostError, HostLostError } from '../host.js';
-import { type Destination, shown } from './destination.js';
-import { configText } from './openssh-config.js';
+import { shown } from './destination.js';
+import { OpensshFiles as Files, type OpensshOptions } from './openssh-files.js';
 import { type Session, SshError, type Transport } from './transport.js';
-
-export interface OpensshOptions {
-  readonly destination: Destination;
-  readonly jumps: readonly Destination[];
-  /** The text of a private key; '' for what the user's configuration and agent have. */
-  readonly key: string;
-  readonly passphrase: string;
-  /** Lines of known_hosts; '' for the files of the user's configuration. */
-  readonly knownHosts: string;
-  /** A directory of the runner's, for what must be a file. */
-  readonly temporary: string;
-  /** The environment of this program. Of it `ssh` gets what it needs to log in. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
-/** What `ssh` needs of the environment: where its files are, an agent, Kerberos' tickets. */
-const sshsOwn = [
-  'HOME',
-  'PATH',
-  'USER',
-  'LOGNAME',
-  'TMPDIR',
-  'SSH_AUTH_SOCK',
-  'KRB5CCNAME',
-  'KRB5_CONFIG',
-  'XDG_RUNTIME_DIR',
-];
 
 /** A connection that broke under a session is the end of its master within so many milliseconds. */
 const masterTime = 300;
 
 /** Said by the master once it has logged in. */
 const loggedIn = 'maestro: logged in';
-
-/** A path of a Unix socket has 108 bytes at most, and ssh adds some of its own while it makes one. */
-const longestSocketPath = 85;
-
-/** The name that begins the directories of this client. */
-export const directoryPrefix = 'maestro-ssh-';
 
 /**
  * The runner's own `ssh`, with all that the user's configuration of it can do: certificates, Kerberos, jump hosts, a
@@ -242,54 +207,6 @@ class Master {
   /** Ends it, if it is ours. */
   close(): void {
     this.#child?.stdin?.end();
-  }
-}
-
-/** What `ssh` wants as files, in a directory of ours that nobody else can read. */
-class Files {
-  readonly config: string;
-  readonly socket: string;
-  readonly environment: Record<string, string>;
-  readonly #directories: string[];
-
-  constructor({ temporary, environment, key, passphrase, knownHosts, jumps }: OpensshOptions) {
-    const directory = mkdtempSync(path.join(temporary, directoryPrefix));
-    this.#directories = [directory];
-    const write = (name: string, text: string, mode = 0o600) => {
-      const file = path.join(directory, name);
-      writeFileSync(file, text, { mode });
-      return file;
-    };
-    this.environment = {};
-    for (const name of sshsOwn) if (environment[name] !== undefined) this.environment[name] = environment[name];
-    if (passphrase !== '') {
-      // The passphrase itself is in the environment of `ssh` and of what that asks only.
-      this.environment.SSH_ASKPASS = write('askpass', '#!/bin/sh\nprintf "%s\\n" "$MAESTRO_SSH_PASSPHRASE"\n', 0o700);
-      this.environment.SSH_ASKPASS_REQUIRE = 'force';
-      this.environment.DISPLAY = 'none:0';
-      this.environment.MAESTRO_SSH_PASSPHRASE = passphrase;
-    }
-    const home = environment.HOME ?? '';
-    this.config = write(
-      'config',
-      configText({
-        jumps,
-        knownHostsFile: knownHosts === '' ? undefined : write('known_hosts', `${knownHosts.trimEnd()}\n`),
-        keyFile: key === '' ? undefined : write('key', `${key.trim()}\n`),
-        hasPassphrase: passphrase !== '',
-        includes: [...(home === '' ? [] : [path.join(home, '.ssh/config')]), '/etc/ssh/ssh_config'],
-      }),
-    );
-    this.socket = path.join(directory, 'master');
-    if (this.socket.length > longestSocketPath) {
-      const short = mkdtempSync(`/tmp/${directoryPrefix}`);
-      this.#directories.push(short);
-      this.socket = path.join(short, 'master');
-    }
-  }
-
-  remove(): void {
-    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { quote } from '../../quote.js';
+import { printMark } from '../after-mark.js';
 
 /**
  * What runs on the other side of an SSH session.
@@ -10,7 +11,7 @@ import { quote } from '../../quote.js';
  * read it), and says on stderr how it ended.
  */
 
-/** In two halves: a shell that prints what it is told to run must not be taken for one that runs it. */
+/** What marks the beginning and the end of what a command prints, each in two halves. */
 export interface Marks {
   readonly begin: readonly [string, string];
   readonly end: readonly [string, string];
@@ -27,7 +28,7 @@ export function marksOf(chance: string): Marks {
  */
 export function shellLine({ begin, end }: Marks): string {
   const program = [
-    `printf %s%s ${begin.join(' ')}; printf %s%s ${begin.join(' ')} >&2`,
+    `${printMark(begin)}; ${printMark(begin)} >&2`,
     `IFS= read -r -d "" maestro_command`,
     `trap : HUP INT TERM`,
     `(trap - HUP INT TERM; eval "unset maestro_command; $maestro_command")`,
@@ -38,7 +39,7 @@ export function shellLine({ begin, end }: Marks): string {
 
 /** The command line that prints the environment of a login shell, its entries ended by NULs, after the mark. */
 export function loginLine({ begin }: Marks): string {
-  return `exec bash -l -c ${quote(`printf %s%s ${begin.join(' ')}; printf %s%s ${begin.join(' ')} >&2; exec env -0`)} < /dev/null`;
+  return `exec bash -l -c ${quote(`${printMark(begin)}; ${printMark(begin)} >&2; exec env -0`)} < /dev/null`;
 }
 
 /** Variables that are bash's own, read-only or about one shell. */
@@ -56,48 +57,6 @@ export function exportsOf(environment: Readonly<Record<string, string>>): string
       return `export ${name}=${quote(value)}\n`;
     })
     .join('');
-}
-
-/** How much is kept of what comes before the mark: it may say why no mark comes. */
-const mostNoise = 4096;
-
-/** Passes on what comes after a mark. */
-export class AfterMark extends Transform {
-  readonly #mark: Buffer;
-  #before: Buffer | undefined = Buffer.alloc(0);
-  #noise = '';
-
-  constructor(mark: readonly [string, string]) {
-    super();
-    this.#mark = Buffer.from(mark.join(''));
-  }
-
-  /** Whether the mark has come. */
-  get hasBegun(): boolean {
-    return this.#before === undefined;
-  }
-
-  /** What came before the mark, its end if that is long. */
-  get noise(): string {
-    return `${this.#noise}${this.#before?.toString() ?? ''}`.slice(-mostNoise).trim();
-  }
-
-  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
-    if (this.#before === undefined) return done(null, chunk);
-    const all = Buffer.concat([this.#before, chunk]);
-    const at = all.indexOf(this.#mark);
-    if (at === -1) {
-      // The mark may have begun within what is kept.
-      const kept = Math.max(0, all.length - this.#mark.length);
-      this.#noise = `${this.#noise}${all.toString('utf8', 0, kept)}`.slice(-mostNoise);
-      this.#before = all.subarray(kept);
-      return done();
-    }
-    this.#noise += all.toString('utf8', 0, at);
-    this.#before = undefined;
-    this.emit('begun');
-    done(null, all.subarray(at + this.#mark.length));
-  }
 }
 
 /** Passes on what comes before the mark of the end; what follows is of processes that were left behind. */

@@ -2,10 +2,11 @@ import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../clock.js';
 import { Pool } from '../../pool.js';
+import { AfterMark } from '../after-mark.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../host.js';
 import { environmentOf } from '../login-environment.js';
 import { setupLines } from '../setup.js';
-import { AfterMark, BeforeEnd, exportsOf, loginLine, type Marks, marksOf, shellLine } from './shell.js';
+import { BeforeEnd, exportsOf, loginLine, type Marks, marksOf, shellLine } from './shell.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
@@ -39,6 +40,8 @@ const silence = 5_000;
 /** A machine that is reached by SSH. Commands run in the environment of a login shell there. */
 export class SshHost implements Host {
   readonly name: string;
+  /** The user's home there. */
+  readonly home: string;
   readonly #transport: Transport;
   readonly #options: SshHostOptions;
   readonly #marks: Marks;
@@ -61,6 +64,7 @@ export class SshHost implements Host {
     this.#options = options;
     this.#marks = marks;
     this.name = transport.name;
+    this.home = environment.HOME ?? '/';
     this.#prelude = `${exportsOf(environment)}${setupLines(options.setup)}`;
   }
 

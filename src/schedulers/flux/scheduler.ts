@@ -13,7 +13,7 @@ import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
 import { readClaims } from '../claims.js';
 import { outputsOf } from '../outputs.js';
-import type { Job, JobEvent, JobOutcome, Outputs, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { BatchScheduler, Job, JobEvent, JobOutcome, Outputs, SchedulerListener } from '../scheduler.js';
 import { InstanceWatch } from './instance-watch.js';
 import { Judge, type Verdict } from './judge.js';
 import { jobRequest, type StudyJobs, tasksOf, urgency } from './request.js';
@@ -55,7 +55,7 @@ const raisesAtOnce = 256;
  * reported again. A submit without an answer may have been heard: it is repeated, and the launcher's claim tells which job
  * has the step. What the end of a job means is for the judge to say.
  */
-export class FluxScheduler implements Scheduler {
+export class FluxScheduler implements BatchScheduler {
   readonly #options: FluxSchedulerOptions;
   readonly #listener: SchedulerListener;
   readonly #link: BrokerLink;

@@ -1,0 +1,193 @@
+import * as z from 'zod';
+import { walltimeSeconds } from '../../scripts/walltime.js';
+import { closest } from '../../spec/closest.js';
+import { type Problem, problemOf, sortProblems } from '../../spec/problem.js';
+import { pyRepr } from '../../spec/python.js';
+import type { Position, Source } from '../../spec/source.js';
+import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml.js';
+
+/** Who gives allocations. */
+export const allocators = ['slurm', 'lsf', 'flux'] as const;
+
+export type Allocator = (typeof allocators)[number];
+
+/** The input `allocate`: an allocation that is wanted. */
+export interface AllocationRequest {
+  readonly with: Allocator;
+  readonly nodes: number;
+  /** Of the whole allocation: what a part of each node is enough for. Undefined: whole nodes. */
+  readonly tasks: number | undefined;
+  /** Of each node; undefined: as the scheduler has it. */
+  readonly gpus: number | undefined;
+  /** Whole minutes; undefined: as the queue has it. */
+  readonly minutes: number | undefined;
+  readonly queue: string | undefined;
+  readonly bank: string | undefined;
+  /** Words for `sbatch`, `bsub` or `flux batch` besides ours. */
+  readonly args: readonly string[];
+  /** Whether it outlives the study. */
+  readonly keep: boolean;
+  /** How many more to get, one after the other, if it ends before the study does. */
+  readonly renew: number;
+}
+
+const whole = (minimum: number) => {
+  const error = `must be a whole number from ${minimum} up`;
+  return z.number({ error }).int({ error }).min(minimum, { error });
+};
+
+const label = () => {
+  const error = 'must be a name';
+  return z.string({ error }).regex(/\S/, { error });
+};
+
+const time = () =>
+  z.unknown().transform((value, context) => {
+    const minutes = typeof value === 'number' || typeof value === 'string' ? minutesOf(String(value)) : undefined;
+    if (minutes !== undefined) return minutes;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be minutes, "HH:MM:SS", "MM:SS", or a number with s, m, h or d',
+    });
+    return z.NEVER;
+  });
+
+const args = () => {
+  const error = 'must be text, or a list of texts';
+  const words = z.string({ error }).transform((text) => text.split(/\s+/).filter((word) => word !== ''));
+  return z.union([words, z.array(z.string({ error }), { error })], { error });
+};
+
+const schema = z.strictObject(
+  {
+    with: z.enum(allocators, { error: `must be ${allocators.slice(0, -1).join(', ')} or ${allocators.at(-1)}` }),
+    nodes: whole(1).optional(),
+    tasks: whole(1).optional(),
+    gpus: whole(0).optional(),
+    time: time().optional(),
+    queue: label().optional(),
+    bank: label().optional(),
+    args: args().optional(),
+    keep: z.boolean({ error: 'must be true or false' }).optional(),
+    renew: whole(0).optional(),
+  },
+  { error: 'must be a YAML mapping' },
+);
+
+const keys = Object.keys(schema.shape);
+
+/**
+ * Reads the input `allocate`. All its problems are found at once; the request is undefined if one is an error.
+ *
+ * @param source called as the user gave it: `input 'allocate'`
+ */
+export function readAllocationRequest(source: Source): {
+  readonly request: AllocationRequest | undefined;
+  readonly problems: readonly Problem[];
+} {
+  const { root, problems: found } = readYaml(source);
+  if (root?.kind !== 'mapping') {
+    const at = root?.at ?? source.positionAt(0);
+    const wrong = problemOf('error', at, `${source.file} must be a YAML mapping`, 'such as {with: slurm, nodes: 2}');
+    return { request: undefined, problems: found.length > 0 && root === null ? found : [...found, wrong] };
+  }
+  const result = schema.safeParse(toPlain(root));
+  const problems = [...found, ...checkCharacters(source, root)];
+  if (!result.success) {
+    return {
+      request: undefined,
+      problems: [...problems, ...result.error.issues.flatMap((i) => told(source, root, i))],
+    };
+  }
+  const { nodes = 1, tasks, gpus, time: minutes, queue, bank, keep = false, renew = 0 } = result.data;
+  const { with: allocator, args: words = [] } = result.data;
+  const request: AllocationRequest = {
+    with: allocator,
+    nodes,
+    tasks,
+    gpus,
+    minutes,
+    queue,
+    bank,
+    args: words,
+    keep,
+    renew,
+  };
+  problems.push(...checkTasks(root, request));
+  return { request: problems.some(({ severity }) => severity === 'error') ? undefined : request, problems };
+}
+
+/** Keys whose values are read as they are written: PyYAML has numbers where people mean names and times. */
+const asWritten: ReadonlySet<string> = new Set(['queue', 'bank', 'args']);
+
+function toPlain(root: MappingNode): unknown {
+  const plain = (key: string, node: Node): unknown => {
+    if (node.kind === 'sequence') return node.items.map((item) => plain(key, item));
+    if (node.kind === 'mapping') return Symbol.for('mapping');
+    const { value, text } = node;
+    // An unquoted 1:30:00 is a number in base 60, and not of minutes.
+    const isTime = key === 'time' && text.includes(':');
+    const isNumber = typeof value === 'bigint' || typeof value === 'number';
+    if (isNumber && (isTime || asWritten.has(key))) return text;
+    return typeof value === 'bigint' ? Number(value) : value;
+  };
+  return Object.fromEntries(root.entries.map(({ name: key, value }) => [key, plain(key, value)]));
+}
+
+function told(source: Source, root: MappingNode, issue: z.core.$ZodIssue): Problem[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => {
+      const guess = closest(key, keys);
+      const hint = guess === undefined ? `it has ${keys.join(', ')}` : `did you mean '${guess}'?`;
+      return problemOf('error', entry(root, key)?.keyAt ?? root.at, `unknown key '${key}' in ${source.file}`, hint);
+    });
+  }
+  const key = String(issue.path[0]);
+  const node = entry(root, key)?.value;
+  if (node === undefined) {
+    return [problemOf('error', root.at, `'${key}' is missing from ${source.file}`, `one of ${allocators.join(', ')}`)];
+  }
+  return [problemOf('error', node.at, `'${key}' of ${source.file} ${issue.message}, not ${shown(node)}`)];
+}
+
+function shown(node: Node): string {
+  if (node.kind !== 'scalar') return node.kind === 'sequence' ? 'a list' : 'a mapping';
+  const value = toPyValue(node);
+  return value === null ? 'empty' : typeof value === 'string' ? pyRepr(value) : node.text;
+}
+
+function checkCharacters(source: Source, root: MappingNode): Problem[] {
+  return [...scalarsIn(root)]
+    .filter(({ text }) => text.includes('\0'))
+    .map(({ at }) => problemOf('error', at, `a text of ${source.file} cannot have a NUL character in it`));
+}
+
+/** What the schedulers cannot be asked for. */
+function checkTasks(root: MappingNode, { with: allocator, nodes, tasks, gpus }: AllocationRequest): Problem[] {
+  const at: Position = entry(root, 'tasks')?.value.at ?? root.at;
+  if (tasks === undefined) return [];
+  if (allocator === 'lsf') {
+    return [problemOf('error', at, "'tasks' is of no use with lsf: its nodes are whole ones", 'leave it out')];
+  }
+  if (tasks < nodes) {
+    return [problemOf('error', at, `${tasks} tasks are not enough for ${nodes} nodes`, 'each node needs one at least')];
+  }
+  if (allocator === 'flux' && gpus !== undefined && (gpus * nodes) % tasks !== 0) {
+    const hint = 'Flux gives GPUs to tasks, each as many';
+    return [problemOf('error', at, `${gpus * nodes} GPUs cannot be shared among ${tasks} tasks`, hint)];
+  }
+  return [];
+}
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Whole minutes, rounded up; undefined if it is no time, or none at all. */
+function minutesOf(text: string): number | undefined {
+  const standard = /^([0-9]+(?:\.[0-9]+)?)([smhd]?)$/.exec(text.trim());
+  const seconds = standard
+    ? Number(standard[1]) * units[standard[2] || 'm']!
+    : text.includes(':')
+      ? walltimeSeconds(text.trim())
+      : undefined;
+  return seconds === undefined || !(seconds > 0) ? undefined : Math.ceil(seconds / 60);
+}

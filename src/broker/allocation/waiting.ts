@@ -1,0 +1,114 @@
+import { quote } from '../../quote.js';
+import { allocationFiles } from './initial-program.js';
+import { type JobState, parseJobState, type QueuedJob, queueFunctions } from './queue.js';
+
+/** What the command that waits tells, a line each. */
+export type WaitingLine =
+  | { readonly type: 'state'; readonly state: JobState; readonly position: number; readonly today: string }
+  /** The scheduler cannot be asked at present. */
+  | { readonly type: 'mute'; readonly words: string }
+  | { readonly type: 'gone' }
+  | { readonly type: 'uri'; readonly uri: string };
+
+/**
+ * A command that waits until a job's Flux instance has said where it is, and tells whatever changes meanwhile: one command
+ * for all the hours that it may take. It ends with its input, so with us.
+ *
+ * It asks the scheduler every 2 s at first and less often later, and counts those before it in the queue (a question about
+ * everybody's jobs) once a minute at most. The file with the address, which costs nobody anything, it looks for each second.
+ */
+export function waitingCommand(job: QueuedJob, studyPath: string, number: number): string {
+  const { uri } = allocationFiles(number);
+  return `cd ${quote(studyPath)} || exit
+${queueFunctions(job)}
+address() {
+  # A directory that was read is up to date on NFS too.
+  ls .conductor > /dev/null 2>&1
+  local uri=
+  { read -r uri < ${uri}; } 2> /dev/null
+  [ -n "$uri" ] && echo "uri $uri"
+}
+last=
+delay=2
+place=
+counted=-60
+while :; do
+  line=$(look)
+  code=$?
+  if [ $code -ne 0 ]; then
+    now="mute $line"
+  elif [ -z "$line" ]; then
+    echo gone
+    exit
+  else
+    case \${line%%|*} in
+      PENDING | PEND | SCHED)
+        if [ $((SECONDS - counted)) -ge 60 ]; then
+          queue=\${line#*|}
+          place=$(position "\${queue%%|*}")
+          counted=$SECONDS
+        fi ;;
+      *) place= ;;
+    esac
+    printf -v now 'state %(%F)T|%s|%s' -1 "$place" "$line"
+  fi
+  if [ "$now" != "$last" ]; then
+    printf '%s\\n' "\${now//$'\\n'/ / }"
+    last=$now
+  fi
+  next=$((SECONDS + delay))
+  while
+    address && exit
+    [ $SECONDS -lt $next ]
+  do
+    read -r -t 1 _
+    [ $? -gt 128 ] || exit 0
+  done
+  [ $delay -ge 15 ] || delay=$((delay + 1))
+done`;
+}
+
+/** Reads a line of it; undefined if it is none. */
+export function parseWaitingLine(line: string): WaitingLine | undefined {
+  const [, type, rest = ''] = /^(\S+)(?: (.*))?$/.exec(line) ?? [];
+  switch (type) {
+    case 'state': {
+      const [today = '', position = '', ...state] = rest.split('|');
+      return { type, today, position: Number(position), state: parseJobState(state.join('|')) };
+    }
+    case 'mute':
+      return { type, words: rest };
+    case 'gone':
+      return { type };
+    case 'uri':
+      return { type, uri: rest };
+    default:
+      return undefined;
+  }
+}
+
+/** What a person wants to know of a job that has not come to its end: `waits in pdebug: Priority (3rd in the queue)`. */
+export function describeProgress(line: Extract<WaitingLine, { type: 'state' }>): string {
+  const { state, position, today } = line;
+  const { phase, word, queue, nodes, start, reason } = state;
+  if (phase === 'running') {
+    const isUsual = ['RUNNING', 'RUN'].includes(word);
+    return `${isUsual ? 'runs' : `is ${word}`}${nodes === '' ? '' : ` on ${nodes}`}`;
+  }
+  if (phase === 'ended') return `has ended: ${word}${reason === '' ? '' : ` (${reason})`}`;
+  const place = position > 0 ? `${ordinal(position)} in the queue` : '';
+  const why = reason === '' ? place : `${reason}${place === '' ? '' : ` (${place})`}`;
+  return `waits${queue === '' ? '' : ` in ${queue}`}${why === '' ? '' : `: ${why}`}${startsAbout(start, today)}`;
+}
+
+/** The hour alone if it is today's. */
+function startsAbout(start: string, today: string): string {
+  const [day, time = ''] = start.split('T');
+  if (start === '') return '';
+  return `, starts about ${day === today ? '' : `${day} `}${time.slice(0, 5)}`;
+}
+
+function ordinal(number: number): string {
+  const isTeen = number % 100 >= 11 && number % 100 <= 13;
+  return `${number}${(isTeen ? undefined : ['st', 'nd', 'rd'][(number % 10) - 1]) ?? 'th'}`;
+}

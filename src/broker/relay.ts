@@ -1,0 +1,140 @@
+import { Duplex, type Readable, type Writable } from 'node:stream';
+import { ConnectionError } from '../flux/errors.js';
+import { AfterMark, printMark } from '../hosts/after-mark.js';
+import { collectText } from '../hosts/commands.js';
+import type { Host, HostProcess } from '../hosts/host.js';
+import type { Destination } from '../hosts/ssh/destination.js';
+import { quote, quoteAll } from '../quote.js';
+import type { BrokerAddress } from './target.js';
+
+/**
+ * A way to a broker by a command that carries its bytes: `flux relay` on the broker's machine, whose streams speak as its
+ * socket does. That is all that Flux's own ssh connector does, too.
+ */
+export interface RelayPath {
+  /** What messages call it. */
+  readonly name: string;
+  /** Bash text for the host. */
+  readonly command: string;
+}
+
+const mark = ['maestro-', 'relay'] as const;
+
+/** Exit status for "there is no socket at that path": its instance is over. */
+const noSocket = 66;
+
+/**
+ * The ways to a broker, to be tried in this order.
+ *
+ * @param flux the path of `flux` on the host
+ * @param environment the host's
+ */
+export function relayPaths(
+  address: BrokerAddress,
+  flux: string,
+  environment: Readonly<Record<string, string>>,
+): RelayPath[] {
+  const relay = relayScript(address.socket, quote(flux));
+  if (address.node === undefined) return [{ name: 'flux relay', command: relay }];
+  const byStep = address.slurmJob === undefined ? [] : [step(address.node, address.slurmJob, relay)];
+  return [hop(address.node, address.socket, flux, environment), ...byStep];
+}
+
+/** Text for any POSIX shell. */
+function relayScript(socket: string, flux: string): string {
+  const path = quote(socket);
+  return `[ -S ${path} ] || { echo there is no socket at ${path} >&2; exit ${noSocket}; }; ${printMark(mark)}; exec ${flux} relay ${path}`;
+}
+
+/** What ssh is told where the user has not chosen a program of his own: nobody is there to answer a question. */
+const ssh = ['ssh', '-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=20', '-o', 'ServerAliveInterval=30'];
+
+/**
+ * By ssh from the host, as Flux's own connector does: with the user's FLUX_SSH and FLUX_SSH_RCMD, and the host's
+ * LD_LIBRARY_PATH, which ssh does not bring along.
+ */
+function hop(
+  { user, name, port }: Destination,
+  socket: string,
+  flux: string,
+  { FLUX_SSH, FLUX_SSH_RCMD, LD_LIBRARY_PATH }: Readonly<Record<string, string>>,
+): RelayPath {
+  // FLUX_SSH_RCMD is a command line already.
+  const relay = relayScript(socket, FLUX_SSH_RCMD || quote(flux));
+  const libraries = LD_LIBRARY_PATH ? `export LD_LIBRARY_PATH=${quote(LD_LIBRARY_PATH)}; ` : '';
+  const words = [
+    ...(FLUX_SSH ? [FLUX_SSH] : ssh),
+    ...(port === undefined ? [] : ['-p', String(port)]),
+    user === undefined ? name : `${user}@${name}`,
+    // The login shell there may be any.
+    `exec sh -c ${quote(`${libraries}${relay}`)}`,
+  ];
+  return { name: `ssh ${name}`, command: `exec ${quoteAll(words)}` };
+}
+
+/** As a step of the Slurm job that the broker is in, where ssh to compute nodes is not allowed. */
+function step({ name }: Destination, job: string, relay: string): RelayPath {
+  const place = ['--overlap', `--jobid=${job}`, '--nodes=1', '--ntasks=1', `--nodelist=${name}`, '--quiet'];
+  return { name: 'srun --overlap', command: `exec ${quoteAll(['srun', ...place, 'sh', '-c', relay])}` };
+}
+
+/** The stream of a relay. Its end is an error that says why, with a code that says whether its instance is over. */
+export function relayStream(host: Host, path: RelayPath): Duplex {
+  const process = host.spawn(path.command);
+  const after = new AfterMark(mark);
+  const words = collectText(process.stderr, 4096);
+  process.stdout.pipe(after);
+  process.stdout.once('close', () => after.end());
+  return new RelayStream(process, after, async () => {
+    const { code } = await process.exit;
+    const said = [words(), after.hasBegun ? '' : after.noise].filter((text) => text !== '').join(' / ');
+    return relayError(path.name, code, said.replaceAll(/\s*\n\s*/g, ' / '));
+  });
+}
+
+function relayError(name: string, code: number, words: string): ConnectionError {
+  const isNobody = code === noSocket || /connection refused|no such file or directory/i.test(words);
+  return new ConnectionError(`${name}: ${words || `ended with exit ${code}`}`, isNobody ? 'ENOENT' : undefined);
+}
+
+/** The two streams of a relay's process as one. */
+class RelayStream extends Duplex {
+  readonly #input: Writable;
+  readonly #output: Readable;
+
+  /** @param reason why the relay ended, once it has */
+  constructor({ stdin }: HostProcess, output: Readable, reason: () => Promise<ConnectionError>) {
+    super();
+    this.#input = stdin;
+    this.#output = output;
+    output.on('data', (chunk) => {
+      if (!this.push(chunk)) output.pause();
+    });
+    const end = (error: unknown) =>
+      this.destroy(error instanceof Error ? new ConnectionError(error.message) : undefined);
+    output.once('close', () => reason().then((error) => this.destroy(error), end));
+  }
+
+  override _read(): void {
+    this.#output.resume();
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#input.write(chunk, done);
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#input.end(done);
+  }
+
+  /** Ends it once all that was written is on its way. */
+  destroySoon(): void {
+    this.end(() => this.destroy());
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    // A relay ends with its input.
+    this.#input.end();
+    done(error);
+  }
+}

@@ -1,0 +1,98 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import path from 'node:path';
+import { systemClock } from './clock.js';
+import { HostError } from './hosts/host.js';
+import { parseDestination, parseJumps } from './hosts/ssh/destination.js';
+import { KnownHosts } from './hosts/ssh/known-hosts.js';
+import { OpensshTransport } from './hosts/ssh/openssh-transport.js';
+import { type PrivateKey, readPrivateKey } from './hosts/ssh/private-key.js';
+import { SshHost } from './hosts/ssh/ssh-host.js';
+import { Ssh2Transport } from './hosts/ssh/ssh2-transport.js';
+import type { Transport } from './hosts/ssh/transport.js';
+import { InputError, type Inputs } from './inputs.js';
+import type { Log } from './report/log.js';
+
+/** What connecting needs of the machine that this program runs on. */
+export interface Surrounding {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cancel: AbortSignal;
+  /** A directory for what `ssh` wants as files. */
+  readonly temporary: string;
+}
+
+/**
+ * Connects to the machine that the input `host` names.
+ *
+ * @throws InputError, HostError
+ */
+export async function connectBySsh(
+  inputs: Inputs,
+  surrounding: Surrounding,
+  log: Pick<Log, 'info' | 'warning'>,
+): Promise<SshHost> {
+  const { setup } = inputs;
+  const transport = transportOf(inputs, surrounding, log);
+  log.info(`Connecting to ${transport.name}`);
+  try {
+    return await SshHost.open(transport, {
+      setup,
+      clock: systemClock,
+      tell: (line) => log.warning(line),
+      cancel: surrounding.cancel,
+    });
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+}
+
+function transportOf(inputs: Inputs, surrounding: Surrounding, log: Pick<Log, 'warning'>): Transport {
+  const { environment, temporary } = surrounding;
+  const destination = parseDestination(inputs.host, 'host');
+  const jumps = parseJumps(inputs['proxy-jump'], 'proxy-jump');
+  if (inputs['ssh-client'] === 'openssh') {
+    const [key, passphrase, knownHosts] = [inputs['ssh-key'], inputs['ssh-passphrase'], inputs['ssh-known-hosts']];
+    return new OpensshTransport({ destination, jumps, key, passphrase, knownHosts, temporary, environment });
+  }
+  const home = environment.HOME ?? '';
+  const knownHosts = trusted(inputs['ssh-known-hosts'], home);
+  for (const { source, line, message } of knownHosts.problems) {
+    log.warning(`line ${line} of ${source} is passed over: ${message}`);
+  }
+  return new Ssh2Transport({
+    destination,
+    jumps,
+    user: environment.USER || userInfo().username,
+    keys: inputs['ssh-key'] === '' ? ownKeys(home) : [readPrivateKey(inputs['ssh-key'], inputs['ssh-passphrase'])],
+    agent: inputs['ssh-key'] === '' ? (environment.SSH_AUTH_SOCK ?? '') : '',
+    knownHosts,
+  });
+}
+
+/** The host keys that count: those given, else those that this machine and its user know. */
+function trusted(given: string, home: string): KnownHosts {
+  if (given !== '') return KnownHosts.parse(given, "input 'ssh-known-hosts'");
+  const files = [...(home === '' ? [] : [path.join(home, '.ssh/known_hosts')]), '/etc/ssh/ssh_known_hosts'];
+  const there = files.filter((file) => existsSync(file));
+  if (there.length === 0) {
+    throw new InputError([
+      "input 'ssh-known-hosts' is required with 'host': the host's line of known_hosts, as its site publishes it (this machine has no known_hosts of its own)",
+    ]);
+  }
+  return KnownHosts.join(there.map((file) => KnownHosts.parse(readFileSync(file, 'utf8'), file)));
+}
+
+/** The user's own keys, as `ssh` would offer them; those that need a passphrase only an agent can use. */
+function ownKeys(home: string): PrivateKey[] {
+  if (home === '') return [];
+  return ['id_ed25519', 'id_ecdsa', 'id_rsa'].flatMap((name) => {
+    const file = path.join(home, '.ssh', name);
+    try {
+      return existsSync(file) ? [readPrivateKey(readFileSync(file, 'utf8'), '')] : [];
+    } catch (error) {
+      if (error instanceof HostError || (error as NodeJS.ErrnoException).code === 'EACCES') return [];
+      throw error;
+    }
+  });
+}

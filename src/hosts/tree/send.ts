@@ -1,0 +1,137 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { quote } from '../../quote.js';
+import { again, collectText, mustRun } from '../commands.js';
+import { type Host, HostError, HostLostError } from '../host.js';
+import { archiveOf } from './archive.js';
+import { digestOfContents, hashContents } from './contents.js';
+import { type Staged, stagedText } from './texts.js';
+import type { Tree } from './tree.js';
+
+export interface Sending {
+  /** Told what was done, in a sentence. */
+  readonly tell?: (text: string) => void;
+  /** Told how many bytes of `tree.bytes` have been read for sending, as it goes. */
+  readonly progress?: (bytes: number) => void;
+}
+
+/**
+ * Sends a tree to `directory` on a host, unless it is there: `<directory>.digest` says what is. The directory appears at
+ * once and whole; another tree that is there is moved to `<directory>.old-N`, with all that was written into it.
+ *
+ * Contents, links, executable bits and times are kept; all else is what the host's umask makes it.
+ *
+ * @param directory absolute, as `Host.spawn` starts at the file system's root
+ * @throws HostError, also if a file changes meanwhile
+ */
+export async function sendTree(host: Host, tree: Tree, directory: string, sending: Sending = {}): Promise<Staged> {
+  const tell = sending.tell ?? (() => {});
+  const hashes = await hashContents(tree);
+  const digest = digestOfContents(tree, hashes);
+  const { files, bytes } = tree;
+  let result: Staged = { files, bytes, sent: false, wire: 0 };
+  if ((await digestThere(host, directory)) !== digest) {
+    const wire = await again(async () => {
+      try {
+        return await sendOnce(host, tree, hashes, directory, digest, sending.progress ?? (() => {}));
+      } catch (error) {
+        if (error instanceof HostLostError) tell(`${error.message}: staging begins again`);
+        throw error;
+      }
+    });
+    result = { ...result, sent: true, wire };
+  }
+  tell(stagedText(result));
+  return result;
+}
+
+/** Of the tree that is whole in the directory; '' if there is none. */
+async function digestThere(host: Host, directory: string): Promise<string> {
+  const file = quote(`${directory}.digest`);
+  const there = await mustRun(
+    host,
+    `cannot look at ${directory} on ${host.name}`,
+    `if [ -d ${quote(directory)} ] && [ -f ${file} ]; then cat -- ${file}; fi`,
+  );
+  return there.toString('utf8').trim();
+}
+
+/** @returns bytes that travelled */
+async function sendOnce(
+  host: Host,
+  tree: Tree,
+  hashes: ReadonlyMap<string, string>,
+  directory: string,
+  digest: string,
+  progress: (bytes: number) => void,
+): Promise<number> {
+  const purpose = `cannot stage ${tree.root} to ${directory} on ${host.name}`;
+  const process = host.spawn(receiver(directory, digest));
+  const errors = collectText(process.stderr, 4096);
+  process.stdout.resume();
+  const stop = new AbortController();
+  // A command that failed, or was lost, reads no more; not every way to a machine lets writing to it fail then.
+  process.exit.then(
+    ({ code }) => code !== 0 && stop.abort(),
+    () => stop.abort(),
+  );
+  const { stream, packed } = archiveOf(tree, hashes, progress);
+  let wire = 0;
+  async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      wire += chunk.length;
+      yield chunk;
+    }
+  }
+  const [made, sent, ended] = await Promise.allSettled([
+    packed,
+    pipeline(Readable.fromWeb(stream), createGzip({ level: 1 }), counted, process.stdin, { signal: stop.signal }),
+    process.exit,
+  ]);
+  if (ended.status === 'rejected') throw ended.reason;
+  // That a file changed is the cause of all else; that the stream broke is not.
+  if (made.status === 'rejected' && made.reason instanceof HostError) throw made.reason;
+  // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
+  if (ended.value.code !== 0) {
+    throw new HostError(`${purpose}: ${lastWords(errors()) || `tar: exit ${ended.value.code}`}`);
+  }
+  for (const part of [made, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
+  return wire;
+}
+
+/**
+ * Unpacks its input beside the directory and then puts it in its place. An attempt whose connection was cut, and which may
+ * be running still, has a place of its own; if it was first after all, what it put there is the same.
+ */
+function receiver(directory: string, digest: string): string {
+  const mark = `${directory}.digest`;
+  return `for program in tar gzip; do
+  command -v $program >/dev/null || { echo "there is no $program" >&2; exit 127; }
+done
+directory=${quote(directory)} mark=${quote(mark)} digest=${quote(digest)}
+mkdir -p -- "$(dirname -- "$directory")" || exit 1
+temporary=$(mktemp -d -- "$directory.XXXXXXXX") || exit 1
+trap 'rm -rf -- "$temporary"' EXIT
+trap 'exit 129' HUP TERM
+mkdir -- "$temporary/tree" || exit 1
+(export LC_ALL=C; exec tar -xzf - -C "$temporary/tree" --no-same-owner --no-same-permissions) || exit
+if [ -d "$directory" ] && [ "$(cat -- "$mark" 2>/dev/null)" = "$digest" ]; then exit 0; fi
+rm -f -- "$mark" || exit 1
+[ -L "$directory" ] || rmdir -- "$directory" 2>/dev/null
+if [ -e "$directory" ] || [ -L "$directory" ]; then
+  number=1
+  while [ -e "$directory.old-$number" ] || [ -L "$directory.old-$number" ]; do number=$((number + 1)); done
+  mv -T -- "$directory" "$directory.old-$number" || exit 1
+fi
+mv -T -- "$temporary/tree" "$directory" || exit 1
+printf '%s\\n' "$digest" > "$temporary/digest" && mv -f -- "$temporary/digest" "$mark"`;
+}
+
+/** tar says the same of every file that it cannot write, and then that it failed. */
+function lastWords(text: string): string {
+  const lines = text.split('\n').filter((line) => !/Exiting with failure status|Child returned status/.test(line));
+  const words = lines.slice(-3).join('\n');
+  // Which is all that it says of a disk that is full, when a part of a file had room.
+  return /Wrote only \d+ of/.test(words) ? `${words}: the disk, or what of it is allowed, seems to be full` : words;
+}

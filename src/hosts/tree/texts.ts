@@ -1,0 +1,60 @@
+import { sizeText } from './bytes.js';
+import type { Tree } from './tree.js';
+
+/** What has become of sending a tree. */
+export interface Staged {
+  readonly files: number;
+  /** Of the files' contents. */
+  readonly bytes: number;
+  /** False if the host had the tree already. */
+  readonly sent: boolean;
+  /** Bytes that travelled. */
+  readonly wire: number;
+}
+
+/** `Staged 312 files, 4.1 MB (1.2 MB on the wire)` */
+export function stagedText({ files, bytes, sent, wire }: Staged): string {
+  const what = `${files} ${files === 1 ? 'file' : 'files'}, ${sizeText(bytes)}`;
+  return sent ? `Staged ${what} (${sizeText(wire)} on the wire)` : `The staged tree is unchanged: ${what}`;
+}
+
+/** From so many bytes on a tree is more than a study usually needs. */
+const large = 200_000_000;
+
+/** What a person is told of a large tree before it is sent; undefined of others. */
+export function largeTreeWarning(tree: Tree): string | undefined {
+  if (tree.bytes <= large) return undefined;
+  const parts = largestParts(tree, 5).map(({ path, bytes }) => `${path} (${sizeText(bytes)})`);
+  return `The tree to stage has ${sizeText(tree.bytes)}, most of it in ${parts.join(', ')}. What the study does not need can be left out with stage-exclude.`;
+}
+
+export interface Part {
+  /** A directory's ends with `/`. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Of a directory that holds more than this much of all, it is said what it holds. */
+const nearlyAll = 0.8;
+
+/** The largest files and directories of the highest level at which they tell something, the largest first. */
+export function largestParts(tree: Tree, most: number): Part[] {
+  for (let level = ''; ; ) {
+    const parts = partsBelow(tree, level);
+    const first = parts[0];
+    if (first?.path.endsWith('/') && first.bytes > nearlyAll * tree.bytes) level = first.path;
+    else return parts.slice(0, most);
+  }
+}
+
+/** @param level a directory's path, with its `/`; '' for the root */
+function partsBelow(tree: Tree, level: string): Part[] {
+  const sizes = new Map<string, number>();
+  for (const entry of tree.entries) {
+    if (entry.kind !== 'file' || entry.size === 0 || !entry.path.startsWith(level)) continue;
+    const slash = entry.path.indexOf('/', level.length);
+    const part = slash === -1 ? entry.path : entry.path.slice(0, slash + 1);
+    sizes.set(part, (sizes.get(part) ?? 0) + entry.size);
+  }
+  return [...sizes].map(([path, bytes]) => ({ path, bytes })).sort((a, b) => b.bytes - a.bytes);
+}

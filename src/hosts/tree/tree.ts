@@ -1,0 +1,184 @@
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, readdir, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import { HostError } from '../host.js';
+import { someOf } from './bytes.js';
+import { excludedBy, type PathMatcher } from './globs.js';
+
+export interface TreeFile {
+  readonly kind: 'file';
+  /** Relative to the tree's root. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether its owner may execute it: all of its mode that is kept, as in Git. */
+  readonly executable: boolean;
+  /** Milliseconds since the epoch. */
+  readonly mtime: number;
+}
+
+export interface TreeDirectory {
+  readonly kind: 'directory';
+  readonly path: string;
+  readonly mtime: number;
+}
+
+/** A symbolic link, which stays one. */
+export interface TreeLink {
+  readonly kind: 'link';
+  readonly path: string;
+  readonly target: string;
+  readonly mtime: number;
+}
+
+export type TreeEntry = TreeFile | TreeDirectory | TreeLink;
+
+/** What is below a directory of this machine. */
+export interface Tree {
+  /** Absolute. */
+  readonly root: string;
+  /** Every directory before what is in it, names in order. */
+  readonly entries: readonly TreeEntry[];
+  /** How many of them are no directories. */
+  readonly files: number;
+  /** Of all files' contents. */
+  readonly bytes: number;
+  /** Sentences about what will not be on the host as it is here. */
+  readonly warnings: readonly string[];
+}
+
+/** So many files are looked at at once. */
+const atOnce = 64;
+
+/**
+ * Lists a directory of this machine. Left out are `.git` wherever it is (a submodule has one too), and what the globs match
+ * with all that is below: a glob of one name matches at any depth, `dir/` directories only, a path is relative to the root.
+ *
+ * @throws HostError that names what cannot be read, or has a name that cannot be sent
+ */
+export async function readTree(root: string, exclude: readonly string[]): Promise<Tree> {
+  const absolute = path.resolve(root);
+  const walk = new Walk(absolute, excludedBy(exclude));
+  await walk.directory('');
+  const { entries, unreadable, misnamed, special } = walk;
+  if (unreadable.length > 0) {
+    throw new HostError(
+      `cannot read ${someOf(unreadable)} of ${absolute}: make them readable, or leave them out with stage-exclude`,
+    );
+  }
+  if (misnamed.length > 0) {
+    throw new HostError(
+      `cannot send ${someOf(misnamed)} of ${absolute}: the names are not UTF-8; rename them, or leave them out with stage-exclude`,
+    );
+  }
+  const warnings: string[] = [];
+  if (special.length > 0) warnings.push(`Not staged, as sockets, fifos and devices are not: ${someOf(special)}`);
+  const strays = entries.filter((entry) => entry.kind === 'link' && leavesTree(entry)).map((entry) => entry.path);
+  if (strays.length > 0) {
+    warnings.push(`Symbolic links that lead out of the staged tree may lead nowhere on the host: ${someOf(strays)}`);
+  }
+  return {
+    root: absolute,
+    entries,
+    files: entries.filter((entry) => entry.kind !== 'directory').length,
+    bytes: entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0),
+    warnings,
+  };
+}
+
+/** By its text: what other links on the way make of it is not looked at. */
+function leavesTree({ path: link, target }: TreeLink): boolean {
+  return target.startsWith('/') || /^\.\.(\/|$)/.test(path.posix.join(path.posix.dirname(link), target));
+}
+
+class Walk {
+  readonly entries: TreeEntry[] = [];
+  readonly unreadable: string[] = [];
+  readonly misnamed: string[] = [];
+  readonly special: string[] = [];
+  readonly #root: string;
+  readonly #excluded: PathMatcher;
+
+  constructor(root: string, excluded: PathMatcher) {
+    this.#root = root;
+    this.#excluded = excluded;
+  }
+
+  /** @param directory relative to the root, which is '' */
+  async directory(directory: string): Promise<void> {
+    const absolute = directory === '' ? this.#root : `${this.#root}/${directory}`;
+    let names: Buffer[];
+    try {
+      names = await readdir(absolute, { encoding: 'buffer' });
+    } catch (error) {
+      // Without its root there is nothing to be named.
+      if (directory === '') throw new HostError(`cannot read the directory to stage: ${(error as Error).message}`);
+      return this.#cannotRead(directory, error);
+    }
+    const candidates = names
+      .map((bytes) => ({ bytes, name: bytes.toString('utf8') }))
+      .filter(({ name }) => name !== '.git')
+      // By code units: the same on every machine.
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ bytes, name }) => ({
+        // Of a name that is no text only this gives the way to the file.
+        file: Buffer.concat([Buffer.from(`${absolute}/`), bytes]),
+        relative: directory === '' ? name : `${directory}/${name}`,
+        isText: Buffer.from(name).equals(bytes),
+      }));
+    for (let i = 0; i < candidates.length; i += atOnce) {
+      const some = candidates.slice(i, i + atOnce);
+      const looks = await Promise.all(some.map((candidate) => this.#look(candidate)));
+      for (const entry of looks) {
+        if (entry === undefined) continue;
+        this.entries.push(entry);
+        if (entry.kind === 'directory') await this.directory(entry.path);
+      }
+    }
+  }
+
+  /** What there is, if it is to be staged. */
+  async #look({ file, relative, isText }: Candidate): Promise<TreeEntry | undefined> {
+    try {
+      const stats = await lstat(file);
+      if (this.#excluded(relative, stats.isDirectory())) return undefined;
+      if (!isText) {
+        this.misnamed.push(relative);
+        return undefined;
+      }
+      return await this.#entry(file, relative, stats);
+    } catch (error) {
+      this.#cannotRead(relative, error);
+      return undefined;
+    }
+  }
+
+  async #entry(file: Buffer, relative: string, stats: Stats): Promise<TreeEntry | undefined> {
+    const mtime = stats.mtimeMs;
+    if (stats.isDirectory()) return { kind: 'directory', path: relative, mtime };
+    if (stats.isSymbolicLink()) {
+      const bytes = await readlink(file, { encoding: 'buffer' });
+      const target = bytes.toString('utf8');
+      if (Buffer.from(target).equals(bytes)) return { kind: 'link', path: relative, target, mtime };
+      this.misnamed.push(`${relative} -> ${target}`);
+      return undefined;
+    }
+    if (!stats.isFile()) {
+      this.special.push(relative);
+      return undefined;
+    }
+    await access(file, constants.R_OK);
+    return { kind: 'file', path: relative, size: stats.size, executable: (stats.mode & 0o100) !== 0, mtime };
+  }
+
+  #cannotRead(relative: string, error: unknown): void {
+    // What was removed since its directory was read is no part of the tree.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.unreadable.push(relative);
+  }
+}
+
+interface Candidate {
+  readonly file: Buffer;
+  readonly relative: string;
+  readonly isText: boolean;
+}

@@ -1,0 +1,68 @@
+import type { Patience } from './broker/target.js';
+import type { Clock } from './clock.js';
+import { type Batch, FluxBatch } from './flux-batch.js';
+import type { Host } from './hosts/host.js';
+import type { Inputs } from './inputs.js';
+import { forFlux, type Plan } from './plan.js';
+import type { Log } from './report/log.js';
+
+/** The Flux instance that a study's scheduled steps run in, from before the study is made until after its end. */
+export interface Instance {
+  /**
+   * The plan as it is for this instance. Nothing has been made yet.
+   *
+   * @throws SpecError, BrokerError with what keeps the study from being run there
+   */
+  settle(plan: Plan): Promise<Plan>;
+  /**
+   * Connects to it, now that the study is staged.
+   *
+   * @throws SpecError, BrokerError, HostError
+   */
+  open(plan: Plan): Promise<Batch>;
+  /** Lets go of it, whatever has become of it. */
+  close(): Promise<void>;
+}
+
+/** What instances are found or made with. */
+export interface InstanceContext {
+  readonly inputs: Inputs;
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly cancel: AbortSignal;
+}
+
+/** One that runs already. */
+export class RunningInstance implements Instance {
+  readonly #context: InstanceContext;
+  #flux: FluxBatch | undefined;
+
+  constructor(context: InstanceContext) {
+    this.#context = context;
+  }
+
+  async settle(plan: Plan): Promise<Plan> {
+    const { host, clock, inputs, log } = this.#context;
+    if (this.#flux === undefined) {
+      const wanted = inputs.flux;
+      this.#flux = await FluxBatch.find(host, clock, wanted, plan.spec.batch, inputs.env, patienceOf(this.#context));
+      this.#flux.introduce(log);
+    }
+    this.#flux.check(plan);
+    return forFlux(plan, this.#flux.broker.version);
+  }
+
+  async open(): Promise<Batch> {
+    return this.#flux!;
+  }
+
+  async close(): Promise<void> {
+    this.#flux?.close();
+  }
+}
+
+/** How a search for a broker tells what it waits for, and is ended. */
+export function patienceOf({ log, cancel }: Pick<InstanceContext, 'log' | 'cancel'>): Patience {
+  return { cancel, tell: (line) => log.info(line) };
+}

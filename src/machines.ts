@@ -1,0 +1,64 @@
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import type { Host } from './hosts/host.js';
+import { LocalHost } from './hosts/local-host.js';
+import { InputError, type Inputs } from './inputs.js';
+import type { Log } from './report/log.js';
+import type { Surroundings } from './surroundings.js';
+
+/** The machines of a study: where it runs, and where this program does. They may be one. */
+export interface Machines {
+  readonly host: Host;
+  readonly here: Host;
+  /** Whether the host is another machine. */
+  readonly isElsewhere: boolean;
+  /** The user's home on the host. */
+  readonly home: string;
+  /** Lets go of the host. */
+  close(): void;
+}
+
+/**
+ * Opens the machine that the input `host` names, or this one.
+ *
+ * @param environment what commands find in theirs on this machine
+ * @param temporary a directory for what must be a file while we are connected
+ * @throws InputError, HostError
+ */
+export async function openMachines(
+  inputs: Inputs,
+  environment: Readonly<Record<string, string>>,
+  { environment: own, cancel }: Surroundings,
+  log: Log,
+  temporary: string,
+): Promise<Machines> {
+  // What a dry run stages, it stages here.
+  if (inputs.host === '' || inputs['dry-run']) {
+    const host = new LocalHost(environment, inputs.setup);
+    return { host, here: host, isElsewhere: false, home: environment.HOME ?? homedir(), close: () => {} };
+  }
+  // Loaded only where it is needed: it takes as long to load as half of the rest.
+  const { connectBySsh } = await import(/* webpackMode: "eager" */ './connect.js');
+  const host = await connectBySsh(inputs, { environment: own, cancel, temporary }, log);
+  return { host, here: new LocalHost(environment), isElsewhere: true, home: host.home, close: () => host.close() };
+}
+
+/**
+ * The directory that is copied to the host: `stage`, or the spec's own.
+ *
+ * @param specPath the absolute path of the spec
+ * @throws InputError if there is no such directory, or the spec is not in it
+ */
+export function stageRootOf({ stage }: Inputs, specPath: string, workingDirectory: string): string {
+  if (stage === '') return path.dirname(specPath);
+  const root = path.resolve(workingDirectory, stage);
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new InputError([`there is no directory '${stage}' to stage`]);
+  }
+  const inside = path.relative(root, specPath);
+  if (inside.startsWith('..')) {
+    throw new InputError([`the study ${specPath} is not in the directory that is to be staged, ${root}`]);
+  }
+  return root;
+}

@@ -1,0 +1,107 @@
+import { mkdir } from 'node:fs/promises';
+import { again, run } from '../hosts/commands.js';
+import { type Host, HostError } from '../hosts/host.js';
+import { sizeText, someOf } from '../hosts/tree/bytes.js';
+import { quote } from '../quote.js';
+import { Destination } from './destination.js';
+import { receiveFiles } from './received.js';
+import { storablePaths, textOf } from './storable-names.js';
+import { chooseFiles, listCommand, parseListing, type StudyFiles } from './study-files.js';
+
+export interface Collected {
+  /** How many are on this machine now. */
+  readonly files: number;
+  readonly bytes: number;
+  /** Those that have another name here. */
+  readonly renamed: readonly Renamed[];
+  /** Globs that no file matched. */
+  readonly unmatched: readonly string[];
+  /** What matched and could not be brought, or not be trusted to be whole, and why: `run/out.csv: Permission denied`. */
+  readonly problems: readonly string[];
+}
+
+export interface Renamed {
+  /** Relative to the study. */
+  readonly from: string;
+  /** Relative to the destination. */
+  readonly to: string;
+}
+
+/** In the destination, where something was renamed: a line for each, its name there, a tab, and its name in the study. */
+const renamedList = 'renamed.txt';
+
+/**
+ * Brings files of a study to this machine, with one command that lists them and one that sends. A glob that matches a
+ * directory means all below it; `.conductor` is never among it. A link is brought as the file it leads to, if that is in the
+ * study. Names that artifact stores refuse are changed. Times and executable bits are kept.
+ *
+ * @param globs relative to the study
+ * @param destination a directory of this machine; made, and written over, as need be
+ * @param reserved names at the top of the destination that are not for the study's files
+ * @throws HostError if the study cannot be listed, or the stream broke; what the operating system says of the destination
+ */
+export async function collect(
+  host: Host,
+  studyPath: string,
+  globs: readonly string[],
+  destination: string,
+  reserved: readonly string[] = [],
+): Promise<Collected> {
+  if (globs.length === 0) return { files: 0, bytes: 0, renamed: [], unmatched: [], problems: [] };
+  const { files, problems: unlisted } = await listStudy(host, studyPath);
+  const { wanted, unmatched, problems: unfit } = chooseFiles(studyPath, files, globs);
+  const matches = wanted.flatMap((file) => file.matches.map((match) => match.raw));
+  const names = storablePaths(matches, [renamedList, ...reserved]);
+  await mkdir(destination, { recursive: true });
+  const requests = wanted.map(({ entry, matches }) => ({ entry, names: matches.map(({ raw }) => names.get(raw)!) }));
+  const { brought, bytes, problems } = await again(() =>
+    receiveFiles(host, studyPath, requests, new Destination(destination)),
+  );
+  const renamed = [...names]
+    .map(([raw, to]) => ({ from: textOf(raw), to }))
+    .filter(({ from, to }) => from !== to && brought.has(to));
+  if (renamed.length > 0) {
+    const lines = renamed.map(({ from, to }) => `${to}\t${oneLine(from)}\n`);
+    await new Destination(destination).write(renamedList, lines.join(''));
+  }
+  return { files: brought.size, bytes, renamed, unmatched, problems: [...unlisted, ...unfit, ...problems] };
+}
+
+/** A name with a line's end in it takes one line all the same. */
+function oneLine(name: string): string {
+  return /[\u0000-\u001f\u007f]/.test(name) ? JSON.stringify(name) : name;
+}
+
+interface Listing {
+  readonly files: StudyFiles;
+  /** What could not be looked at, and why. */
+  readonly problems: readonly string[];
+}
+
+async function listStudy(host: Host, studyPath: string): Promise<Listing> {
+  const { code, stdout, stderr } = await again(() => run(host, `cd -- ${quote(studyPath)} || exit 1\n${listCommand}`));
+  const files = parseListing(stdout);
+  if (files === undefined) {
+    throw new HostError(`cannot list the files of ${studyPath} on ${host.name}: ${stderr || `exit ${code}`}`);
+  }
+  // A directory that cannot be read, or vanished, is told of; the rest is there. What else was said is of `setup`.
+  const lines = code === 0 ? [] : stderr.split('\n').filter((line) => line.startsWith('find: '));
+  return { files, problems: lines.map((line) => line.slice('find: '.length)) };
+}
+
+/** `Collected 12 files, 3.4 MB` */
+export function collectedText({ files, bytes }: Collected): string {
+  return `Collected ${files} ${files === 1 ? 'file' : 'files'}, ${sizeText(bytes)}`;
+}
+
+/** What a person is warned of. */
+export function collectedWarnings({ unmatched, problems, renamed }: Collected): string[] {
+  const warnings: string[] = [];
+  if (unmatched.length > 0) warnings.push(`No file of the study matches ${someOf(unmatched)} of collect`);
+  if (problems.length > 0) warnings.push(`Not everything could be collected: ${someOf(problems)}`);
+  if (renamed.length > 0) {
+    const names = renamed.map(({ from, to }) => `${from} is ${to}`);
+    warnings.push(`Renamed, as artifacts cannot have such names (${renamedList} has all): ${someOf(names)}`);
+  }
+  return warnings;
+}

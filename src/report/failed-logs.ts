@@ -1,0 +1,84 @@
+import { mkdir } from 'node:fs/promises';
+import { readTails } from '../hosts/files.js';
+import type { Host } from '../hosts/host.js';
+import { Destination } from './destination.js';
+import { fitting, storableFileName } from './storable-names.js';
+
+/** What a step wrote. */
+export interface StepLogs {
+  /** The instance's name. */
+  readonly name: string;
+  /** Absolute, on the host. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface BroughtLogs {
+  /** How many files there are on this machine now. */
+  readonly files: number;
+  /** Steps that were too many. */
+  readonly leftOut: number;
+}
+
+/** Of each file the last so many bytes: where failures are told. */
+const most = 64 * 1024;
+/** Bytes, which leave room for `.out` and `.err`. */
+const longestName = 250;
+/** With one command so many steps: what is read is kept in memory. */
+const atOnce = 20;
+
+/**
+ * Brings the ends of steps' outputs into `logs/` of the destination: `<name>.out` and `<name>.err`. The first line of one
+ * that is not whole says so. What is not there, or cannot be read, is not brought.
+ *
+ * @param mostSteps how many, from the first
+ * @throws HostError, what the operating system says of the destination
+ */
+export async function bringLogs(
+  host: Host,
+  logs: readonly StepLogs[],
+  destination: string,
+  mostSteps = 200,
+): Promise<BroughtLogs> {
+  const chosen = logs.slice(0, mostSteps);
+  const target = new Destination(destination);
+  const taken = new Set<string>();
+  let files = 0;
+  if (chosen.length > 0) await mkdir(destination, { recursive: true });
+  for (let i = 0; i < chosen.length; i += atOnce) {
+    const some = chosen.slice(i, i + atOnce);
+    const tails = await readTails(
+      host,
+      some.flatMap(({ stdout, stderr }) => [stdout, stderr]),
+      most + 1,
+    );
+    for (const [j, { name, stdout, stderr }] of some.entries()) {
+      const base = freeName(storableFileName(name), taken);
+      for (const [ending, path, tail] of [
+        ['out', stdout, tails[2 * j]],
+        ['err', stderr, tails[2 * j + 1]],
+      ] as const) {
+        if (tail == null) continue;
+        await target.write(`logs/${base}.${ending}`, tail.length > most ? endOf(tail, path, host) : tail);
+        files += 1;
+      }
+    }
+  }
+  return { files, leftOut: logs.length - chosen.length };
+}
+
+/** From the first line that is whole, if there is one. */
+function endOf(tail: Buffer, path: string, host: Host): Buffer {
+  const end = tail.subarray(tail.length - most);
+  const first = Buffer.from(`[the last ${most / 1024} KiB; all of it is in ${JSON.stringify(path)} on ${host.name}]\n`);
+  const line = end.indexOf('\n');
+  return Buffer.concat([first, line === -1 || line === end.length - 1 ? end : end.subarray(line + 1)]);
+}
+
+/** A name that no other has. */
+function freeName(name: string, taken: Set<string>): string {
+  let free = fitting(name, '', longestName);
+  for (let number = 2; taken.has(free); number++) free = fitting(name, `~${number}`, longestName);
+  taken.add(free);
+  return free;
+}

@@ -1,0 +1,236 @@
+import { quote } from '../quote.js';
+import { claimsPath, launcherPath } from './launcher.js';
+import { outputName } from './outputs.js';
+import type { Job } from './scheduler.js';
+
+/** A step's process, which leads the step's process group, and the machine that it is on. */
+export interface StepProcess {
+  readonly host: string;
+  readonly pid: number;
+}
+
+/** What the shepherd says, in a line each. `key` is that of the job. */
+export type ShepherdReport =
+  /** It has begun to read what it is told. */
+  | { readonly type: 'ready' }
+  /** Again, with another process, if it turns out that another one has the attempt. */
+  | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
+  /** `status` is null if the process is gone and nobody knows how it ended. */
+  | { readonly type: 'ended'; readonly key: string; readonly status: number | null }
+  /** It could not be started. An `ended` that follows says no more. */
+  | { readonly type: 'failed'; readonly key: string; readonly message: string };
+
+/** What a job is called between us and the shepherd. */
+export function keyOf({ step, attempt }: Job): string {
+  return `${step.index}.${attempt}`;
+}
+
+/** Tells the shepherd to run a job, or to find it where it runs or has ended. */
+export function runRecord(job: Job): string {
+  const { step, attempt, script } = job;
+  return record(['run', keyOf(job), step.workspace, String(attempt), script, outputName(step)]);
+}
+
+/** Tells the shepherd to end steps. */
+export function endRecord(processes: readonly StepProcess[]): string {
+  return record(['end', ...processes.map(({ host, pid }) => `${host}:${pid}`), '']);
+}
+
+function record(fields: readonly string[]): string {
+  return fields.map((field) => `${field}\0`).join('');
+}
+
+/** @returns undefined for a line that is none of the shepherd's */
+export function parseReport(line: string): ShepherdReport | undefined {
+  const [, type, key = '', rest = ''] = /^(\w+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
+  switch (type) {
+    case 'ready':
+      return { type };
+    case 'started': {
+      const [host = '', pid = ''] = rest.split(' ');
+      return isNumber(pid) ? { type, key, process: { host, pid: Number(pid) } } : undefined;
+    }
+    case 'ended':
+      if (rest === lost) return { type, key, status: null };
+      return isNumber(rest) ? { type, key, status: Number(rest) } : undefined;
+    case 'failed':
+      return { type, key, message: rest };
+    default:
+      return undefined;
+  }
+}
+
+const isNumber = (text: string) => /^\d+$/.test(text);
+
+/** What stands in place of an exit status that nobody knows. */
+const lost = 'lost';
+
+/** A step that was told to end has this long before it is killed, in seconds. */
+const endGrace = 2;
+
+/** So long after its process is gone, in seconds, a step's exit status may still come. */
+const exitGrace = 2;
+
+/** TMOUT, which login shells of some sites have, would end a `read` that waits; this, in seconds, is as good as for ever. */
+const forEver = 999_999_999;
+
+/**
+ * The shepherd: one command on the host, in bash (4.2 or later), that runs all local steps. It reads records of fields that
+ * NULs end,
+ *
+ *     run KEY WORKSPACE ATTEMPT SCRIPT NAME
+ *     end HOST:PID... (an empty field)
+ *
+ * and says on its stdout what `ShepherdReport` has. At the end of its input it ends, and steps go on.
+ *
+ * Below it each step has a keeper, a subshell that waits for the step's launcher. A step leads a session of its own, so that what
+ * ends the step's processes does not end its keeper. The claim of the attempt decides what a keeper does: if there is one
+ * already, because another shepherd was told the same, the keeper starts nothing, and waits for the exit status that the
+ * launcher of the claim's owner will have written down.
+ *
+ * Names of variables are long because those of the steps' environment must get through unchanged.
+ */
+export function shepherdText(studyPath: string, env: ReadonlyMap<string, string>): string {
+  const exports = [...env].map(([name, value]) => `  export ${name}=${quote(value)}\n`).join('');
+  return `_maestro_study=${quote(studyPath)}
+_maestro_exports() {
+  :
+${exports}}
+${program}`;
+}
+
+const program = `# What \`setup\` may have set is not meant for this.
+set +aefuvxC +o posix
+_maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) on PATH' >&2; exit 1; }
+# HOSTNAME may have come from another machine, with the environment.
+{ read -r _maestro_host < /proc/sys/kernel/hostname; } 2> /dev/null || _maestro_host=$HOSTNAME
+exec 3>&1 > /dev/null
+# Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and so would the steps.
+# It keeps a copy of stderr, which the keepers would hold.
+{ set -m; } 2> /dev/null
+
+# In the process that becomes the launcher.
+_maestro_step() {
+  cd -- "$_maestro_directory" || _maestro_failed "$(cd -- "$_maestro_directory" 2>&1)"
+  _maestro_exports
+  _maestro_output=$_maestro_name.$BASHPID
+  exec > "$_maestro_output.out" || _maestro_failed "$({ : > "$_maestro_output.out"; } 2>&1)"
+  exec 2> "$_maestro_output.err" || _maestro_failed "$({ : > "$_maestro_output.err"; } 2>&1)"
+  echo "started $_maestro_key $_maestro_host $BASHPID" >&3
+  CONDUCTOR_JOB=$_maestro_host:$BASHPID:$_maestro_nonce exec "$_maestro_setsid" \\
+    "$_maestro_study/${launcherPath}" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_study/$_maestro_script" 3>&-
+}
+
+_maestro_failed() {
+  _maestro_message=\${1#*: line *: }
+  _maestro_message=\${_maestro_message//$'\\n'/; }
+  printf 'failed %s %s\\n' "$_maestro_key" "\${_maestro_message:0:500}" >&3
+  exit 1
+}
+
+_maestro_keep() {
+  _maestro_key=$1 _maestro_workspace=$2 _maestro_attempt=$3 _maestro_script=$4 _maestro_name=$5
+  _maestro_directory=$_maestro_study/$_maestro_workspace
+  _maestro_claim=$_maestro_study/${claimsPath}/$_maestro_workspace/$_maestro_attempt
+  if [ ! -f "$_maestro_claim" ]; then
+    # This makes the job's id known here too, whatever process id it has.
+    _maestro_nonce=$BASHPID.$RANDOM
+    # No leader of a group, so setsid becomes the launcher rather than to start it.
+    (_maestro_step)
+    _maestro_status=$?
+    _maestro_owner=
+    read -r _maestro_owner < "$_maestro_claim"
+    case $_maestro_owner in
+      '' | "$_maestro_host":*:"$_maestro_nonce")
+        echo "ended $_maestro_key $_maestro_status" >&3
+        exit
+        ;;
+    esac
+  fi
+  _maestro_attach
+}
+
+# Another job has the attempt.
+_maestro_attach() {
+  read -r _maestro_owner < "$_maestro_claim"
+  case $_maestro_owner in
+    *:*:*) ;;
+    *) _maestro_failed "the attempt belongs to another job: $_maestro_owner" ;;
+  esac
+  _maestro_there=\${_maestro_owner%%:*}
+  _maestro_pid=\${_maestro_owner#*:}
+  _maestro_pid=\${_maestro_pid%%:*}
+  echo "started $_maestro_key $_maestro_there $_maestro_pid" >&3
+  _maestro_tenths=2
+  _maestro_gone=0
+  until IFS=' ' read -r _maestro_status _maestro_rest < "$_maestro_claim.0.exit"; do
+    # Nobody would hear of it.
+    kill -0 $$ || exit
+    if [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_runs; then
+      if ((_maestro_gone++ >= ${exitGrace} * 5)); then
+        echo "ended $_maestro_key ${lost}" >&3
+        exit
+      fi
+      _maestro_tenths=2
+    fi
+    sleep "$((_maestro_tenths / 10)).$((_maestro_tenths % 10))"
+    ((_maestro_tenths = _maestro_tenths < 14 ? _maestro_tenths * 3 / 2 : 20))
+  done
+  echo "ended $_maestro_key $_maestro_status" >&3
+}
+
+# The environment that a launcher was started with says which job it is: its process id may be somebody else's by now.
+_maestro_runs() {
+  kill -0 "$_maestro_pid" || return
+  [ -d "/proc/$$" ] || return 0
+  while IFS= read -r -d '' _maestro_word; do
+    [ "$_maestro_word" != "CONDUCTOR_JOB=$_maestro_owner" ] || return 0
+  done < "/proc/$_maestro_pid/environ"
+  return 1
+}
+
+_maestro_end() {
+  _maestro_early=()
+  for _maestro_pid; do
+    kill -TERM -- "-$_maestro_pid" && continue
+    # It does not lead its group yet, or is over.
+    kill -TERM "$_maestro_pid" && _maestro_early+=("-$_maestro_pid")
+  done
+  for ((_maestro_tenths = 0; _maestro_tenths < ${endGrace} * 10; _maestro_tenths++)); do
+    kill -0 -- "\${@/#/-}" || exit
+    sleep 0.1
+    # If it began to lead one just then, only the launcher was told.
+    [ "\${#_maestro_early[@]}" = 0 ] || kill -TERM -- "\${_maestro_early[@]}"
+    _maestro_early=()
+  done
+  kill -KILL -- "\${@/#/-}"
+}
+
+_maestro_read() {
+  IFS= read -r -d '' -t ${forEver} "$1"
+}
+
+echo ready >&3
+while _maestro_read _maestro_word; do
+  case $_maestro_word in
+    run)
+      _maestro_read _maestro_key && _maestro_read _maestro_workspace && _maestro_read _maestro_attempt &&
+        _maestro_read _maestro_script && _maestro_read _maestro_name || break
+      _maestro_keep "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_script" "$_maestro_name" \\
+        < /dev/null 2> /dev/null &
+      disown 2> /dev/null
+      ;;
+    end)
+      _maestro_pids=()
+      while _maestro_read _maestro_word && [ -n "$_maestro_word" ]; do
+        # The process ids of other machines mean nothing here.
+        [ "\${_maestro_word%:*}" != "$_maestro_host" ] || _maestro_pids+=("\${_maestro_word##*:}")
+      done
+      [ "\${#_maestro_pids[@]}" != 0 ] || continue
+      _maestro_end "\${_maestro_pids[@]}" < /dev/null 2> /dev/null 3>&- &
+      disown 2> /dev/null
+      ;;
+  esac
+done
+exit 0
+`;

@@ -1,0 +1,285 @@
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { HostError, HostLostError } from '../../src/hosts/host.js';
+import { digestOf } from '../../src/hosts/tree/contents.js';
+import { sendTree } from '../../src/hosts/tree/send.js';
+import { readTree } from '../../src/hosts/tree/tree.js';
+import { plainHost, WatchedHost } from '../support/hosts.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { until } from '../support/wait.js';
+import { CutHost, look, make, setTimes } from './tree-support.js';
+
+let here: string;
+let root: string;
+let there: string;
+
+beforeEach(() => {
+  here = temporaryDirectory();
+  root = `${here}/here`;
+  there = `${here}/there/of/it's "staged"`;
+});
+
+/** What there is beside the staged tree. */
+const beside = () => readdirSync(`${here}/there/of`).sort();
+
+describe('sending a tree', () => {
+  it('brings files, directories and links as they are, with one command to look and one to send', async () => {
+    make(root, {
+      a: 'one\n',
+      'run.sh': { run: '#!/bin/bash\n' },
+      empty: {},
+      sub: { '.hidden': 'h', nothing: '', deep: { er: { still: 'x' } } },
+      latest: { link: 'sub/deep' },
+      dangling: { link: '../not/here' },
+      absolute: { link: '/nowhere' },
+    });
+    const host = new WatchedHost();
+    const tree = await readTree(root, []);
+    const told: string[] = [];
+    const result = await sendTree(host, tree, there, { tell: (text) => told.push(text) });
+    expect(look(there)).toEqual(look(root));
+    expect(host.commands).toHaveLength(2);
+    expect(result).toEqual({ files: 8, bytes: 18, sent: true, wire: expect.any(Number) });
+    expect(result.wire).toBeGreaterThan(50);
+    expect(result.wire).toBeLessThan(2000);
+    expect(told).toEqual([`Staged 8 files, 18 B (${result.wire} B on the wire)`]);
+    expect(readFileSync(`${there}.digest`, 'utf8')).toBe(`${await digestOf(tree)}\n`);
+    expect(beside()).toEqual([`it's "staged"`, `it's "staged".digest`]);
+  });
+
+  it('keeps times, to the microsecond, also those before 1970', async () => {
+    make(root, { early: '', exact: '', old: '', directory: { file: '' } });
+    utimesSync(`${root}/early`, new Date(-86_400_500), new Date(-86_400_500));
+    expect(statSync(`${root}/early`).mtimeMs).toBe(-86_400_500);
+    utimesSync(`${root}/exact`, 1_000_000_000, 1_000_000_000);
+    utimesSync(`${root}/old`, 1_000_000_000.123456, 1_000_000_000.123456);
+    utimesSync(`${root}/directory`, 1_100_000_000, 1_100_000_000);
+    await sendTree(plainHost(), await readTree(root, []), there);
+    for (const name of ['early', 'exact', 'old', 'directory', 'directory/file']) {
+      const difference = statSync(`${there}/${name}`).mtimeMs - statSync(`${root}/${name}`).mtimeMs;
+      expect([name, Math.abs(difference) < 0.002]).toEqual([name, true]);
+    }
+  });
+
+  it('gives them the modes that the umask there lets through, and the executable bit', async () => {
+    make(root, { text: '', 'run.sh': { run: '' }, sub: {} });
+    const modes: string[] = [];
+    for (const umask of ['022', '077', '002']) {
+      await sendTree(plainHost(`umask ${umask}`), await readTree(root, []), `${there}${umask}`);
+      modes.push(
+        ['text', 'run.sh', 'sub', '']
+          .map((name) => (statSync(`${there}${umask}/${name}`).mode & 0o7777).toString(8))
+          .join(' '),
+      );
+    }
+    expect(modes).toEqual(['644 755 755 755', '600 700 700 700', '664 775 775 775']);
+  });
+
+  it('takes any name that is text, and links to any, whatever the locale there', async () => {
+    const names = [
+      `${'d'.repeat(200)}/${'e'.repeat(200)}/${'f'.repeat(250)}`,
+      'é'.repeat(100),
+      '😀'.repeat(30),
+      `${'a/'.repeat(100)}b`,
+      `it's a "name" $(touch x) \\ \\n * ? -n`,
+      'new\nline',
+      '-dash',
+      '--checkpoint=1',
+      '\ufeffmark',
+      ' blank ',
+      'tab\t',
+      '\u0001\u007f',
+      'x'.repeat(100),
+      'y'.repeat(101),
+      'z'.repeat(255),
+    ];
+    for (const name of names) {
+      make(`${root}/${name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : ''}`, {});
+      writeFileSync(`${root}/${name}`, name);
+    }
+    for (const [i, target] of names.entries()) symlinkSync(target, `${root}/link${i}`);
+    for (const locale of ['C', 'C.UTF-8']) {
+      await sendTree(plainHost('', { LC_ALL: locale }), await readTree(root, []), there + locale);
+      expect(look(there + locale)).toEqual(look(root));
+    }
+  });
+
+  it('brings two thousand files and a big one', async () => {
+    const big = Buffer.alloc(50_000_000);
+    for (let i = 0; i < big.length; i += 997) big[i] = i % 251;
+    make(root, { big });
+    for (let i = 0; i < 20; i++) {
+      make(`${root}/d${i}`, Object.fromEntries(Array.from({ length: 100 }, (_, j) => [`f${j}`, `${i} ${j}\n`])));
+    }
+    const host = new WatchedHost();
+    const progress: number[] = [];
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const result = await sendTree(host, await readTree(root, []), there, {
+      progress: (bytes) => {
+        progress.push(bytes);
+        most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+      },
+    });
+    expect(result).toMatchObject({ files: 2001, sent: true });
+    expect(progress.at(-1)).toBe(result.bytes);
+    expect(host.commands).toHaveLength(2);
+    expect(readFileSync(`${there}/big`).equals(big)).toBe(true);
+    expect(look(there)).toEqual(look(root));
+    // A rough bound: what is on its way, and not the file.
+    expect(most).toBeLessThan(40_000_000);
+  });
+
+  it('sends nothing if the host has it, though it be a new checkout with new times, and says so', async () => {
+    make(root, { a: 'one', sub: { b: { run: 'two' } } });
+    await sendTree(plainHost(), await readTree(root, []), there);
+    writeFileSync(`${there}/written by a step`, 'kept');
+    const again = make(`${here}/again`, { a: 'one', sub: { b: { run: 'two' } } });
+    setTimes(again, 1_234_567_890);
+    const host = new WatchedHost();
+    const told: string[] = [];
+    const result = await sendTree(host, await readTree(again, []), there, { tell: (text) => told.push(text) });
+    expect(result).toEqual({ files: 2, bytes: 6, sent: false, wire: 0 });
+    expect(told).toEqual(['The staged tree is unchanged: 2 files, 6 B']);
+    expect(host.commands).toHaveLength(1);
+    expect(existsSync(`${there}/written by a step`)).toBe(true);
+  });
+
+  it('sends it again if the directory is gone, or its digest', async () => {
+    make(root, { a: 'one' });
+    await sendTree(plainHost(), await readTree(root, []), there);
+    for (const gone of ['.digest', '']) {
+      await plainHost().spawn(`rm -r -- "${there.replaceAll('"', '\\"')}${gone}"`).exit;
+      expect(await sendTree(plainHost(), await readTree(root, []), there)).toMatchObject({ sent: true });
+      expect(look(there)).toEqual(['a: one']);
+    }
+  });
+
+  it('keeps a tree that it replaces, with what was written into it', async () => {
+    make(root, { a: 'one' });
+    await sendTree(plainHost(), await readTree(root, []), there);
+    writeFileSync(`${there}/result`, 'precious');
+    for (const content of ['two', 'three']) {
+      writeFileSync(`${root}/a`, content);
+      expect(await sendTree(plainHost(), await readTree(root, []), there)).toMatchObject({ sent: true });
+    }
+    expect(look(there)).toEqual(['a: three']);
+    expect(look(`${there}.old-1`)).toEqual(['a: one', 'result: precious']);
+    expect(look(`${there}.old-2`)).toEqual(['a: two']);
+    expect(beside()).toHaveLength(4);
+  });
+
+  it('takes the place of an empty directory, and leaves what a link there led to alone', async () => {
+    make(root, { a: 'one' });
+    make(there, {});
+    await sendTree(plainHost(), await readTree(root, []), there);
+    expect(beside()).toHaveLength(2);
+    const elsewhere = make(`${here}/elsewhere`, { b: 'other' });
+    symlinkSync(elsewhere, `${there}2`);
+    await sendTree(plainHost(), await readTree(root, []), `${there}2`);
+    expect(look(`${there}2`)).toEqual(['a: one']);
+    expect(lstatSync(`${there}2`).isDirectory()).toBe(true);
+    expect(look(elsewhere)).toEqual(['b: other']);
+  });
+
+  it('begins again after a lost connection, wherever that is cut, and leaves nothing behind', async () => {
+    const big = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * i) % 251));
+    make(root, { a: 'one', big, z: 'last' });
+    const whole = await sendTree(plainHost(), await readTree(root, []), there);
+    for (const after of [0, 10, Math.floor(whole.wire / 2), whole.wire - 1]) {
+      const directory = `${here}/there/cut${after}`;
+      const host = new CutHost((_, index) => (index === 1 ? { stream: 'stdin', after } : undefined));
+      const told: string[] = [];
+      const result = await sendTree(host, await readTree(root, []), directory, { tell: (text) => told.push(text) });
+      expect(result).toEqual({ ...whole, wire: expect.any(Number) });
+      expect(told[0]).toBe('the connection to the cluster was lost: staging begins again');
+      expect(told).toHaveLength(2);
+      expect(host.commands).toHaveLength(3);
+      expect(look(directory)).toEqual(look(root));
+      await until('the attempt that was cut has cleaned up', () =>
+        readdirSync(`${here}/there`).every((name) => /^(of|cut\d+(\.digest)?)$/.test(name)),
+      );
+    }
+  });
+
+  it('leaves no half of a tree when the connection does not come back', async () => {
+    make(root, { a: 'one', b: 'x'.repeat(100_000) });
+    const host = new CutHost((_, index) => (index > 0 ? { stream: 'stdin', after: 100 } : undefined));
+    await expect(sendTree(host, await readTree(root, []), there)).rejects.toThrow(HostLostError);
+    expect(host.commands.length).toBeGreaterThan(2);
+    await until('the attempts have cleaned up', () => beside().length === 0);
+  });
+
+  it('says which file grew, shrank, changed, vanished or became something else since it was listed', async () => {
+    const cases: [string, () => void, RegExp][] = [
+      ['grew', () => appendFileSync(`${root}/b`, 'more'), /^b of .*here changed while it was read: .*stage-exclude$/],
+      ['shrank', () => truncateSync(`${root}/b`, 1000), /^b of .*here changed while it was read/],
+      ['vanished', () => make(root, {}) && truncateSync(`${root}/b`, 0), /^b of .*here changed while it was read/],
+    ];
+    for (const [, change, message] of cases) {
+      make(root, { a: 'one', b: 'x'.repeat(1_000_000), c: 'last' });
+      const tree = await readTree(root, []);
+      change();
+      await expect(sendTree(plainHost(), tree, there)).rejects.toThrow(HostError);
+      await expect(sendTree(plainHost(), tree, there)).rejects.toThrow(message);
+    }
+  });
+
+  it('sends no tree of which a file changes between looking at the host and sending it', async () => {
+    make(root, { a: 'one', b: 'x'.repeat(1_000_000), c: 'last' });
+    for (const change of [
+      () => writeFileSync(`${root}/b`, 'y'.repeat(1_000_000)),
+      () => appendFileSync(`${root}/b`, 'more'),
+      () => truncateSync(`${root}/b`, 10),
+    ]) {
+      const tree = await readTree(root, []);
+      const host = new CutHost((_, index) => {
+        if (index === 1) change();
+        return undefined;
+      });
+      await expect(sendTree(host, tree, there)).rejects.toThrow(/^b of .*here changed while it was read/);
+      await until('all is cleaned up', () => beside().length === 0);
+    }
+  });
+
+  it('says that there is no tar, no gzip, no place, and why', async () => {
+    make(root, { a: 'x', b: Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7919) % 253)) });
+    const tree = await readTree(root, []);
+    writeFileSync(`${here}/plain`, 'precious');
+    const tools = make(`${here}/tools`, { tar: { link: '/bin/tar' } });
+    for (const [host, directory, why] of [
+      [plainHost('PATH=/nowhere'), there, 'there is no tar'],
+      [plainHost(`PATH=${tools}`), there, 'there is no gzip'],
+      [plainHost(), `${here}/plain/below`, 'mkdir: '],
+      [plainHost(), '/proc/nowhere/below', 'mkdir: '],
+    ] as const) {
+      await expect(sendTree(host, tree, directory)).rejects.toThrow(HostError);
+      await expect(sendTree(host, tree, directory)).rejects.toThrow(
+        `cannot stage ${root} to ${directory} on this machine: ${why}`,
+      );
+    }
+    expect(readFileSync(`${here}/plain`, 'utf8')).toBe('precious');
+  });
+
+  it('says in the words of tar that a file cannot be written, and leaves nothing of the tree', async () => {
+    make(root, { a: 'x', b: Buffer.alloc(20_000_000, 'abc') });
+    const host = plainHost('trap "" XFSZ\nulimit -f 1000');
+    const error = await sendTree(host, await readTree(root, []), there).catch((error) => error);
+    expect(error).toBeInstanceOf(HostError);
+    expect(error.message).toMatch(
+      /^cannot stage .* on this machine: tar: .*(File too large|Wrote only .* seems to be full)/,
+    );
+    expect(beside()).toEqual([]);
+  });
+});
