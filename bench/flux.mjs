@@ -6,10 +6,10 @@ import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mean, stepTime } from './studies.mjs';
 
 const self = fileURLToPath(import.meta.url);
 const bundle = fileURLToPath(new URL('../dist/index.js', import.meta.url));
-const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 const seconds = (number) => `${number.toFixed(1)} s`;
 
 export default function bench() {
@@ -113,9 +113,7 @@ async function chain(directory, count) {
     bare.push(await bareJobs(count));
     const { words, output } = ours(directory, spec);
     await timed(words, directory);
-    const report = JSON.parse(fs.readFileSync(path.join(output, '.conductor/report/report.json'), 'utf8'));
-    const times = report.steps.map(({ submitted, ended }) => [Date.parse(submitted), Date.parse(ended)]);
-    own.push((Math.max(...times.map(([, ended]) => ended)) - Math.min(...times.map(([begun]) => begun))) / count);
+    own.push(stepTime(JSON.parse(fs.readFileSync(path.join(output, '.conductor/report/report.json'), 'utf8'))));
   }
   const [a, b] = [mean(bare), mean(own)];
   console.log(`chain of ${count}: ours ${b.toFixed(1)} ms a step, a bare job from submit to clean ${a.toFixed(1)} ms`);

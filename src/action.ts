@@ -76,6 +76,8 @@ async function run(inputs: Inputs, runner: Runner, surroundings: Surroundings, l
           ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
           : path.resolve(runner.workspace, inputs['report-path']),
       nameOf: (name) => `input '${name}'`,
+      // A runner in an allocation, whose steps have a login's environment.
+      around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
       holder: { runUrl: runner.runUrl, onAllocation: saveAllocation },
     });
   } finally {

@@ -1,18 +1,34 @@
 import { hostname } from 'node:os';
 import { Allocation, type DescribedAllocation } from './broker/allocation/allocation.js';
-import type { AllocationRequest } from './broker/allocation/request.js';
+import { type AllocationRequest, readAllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import { Lease } from './conductor/lease.js';
 import { type Batch, FluxBatch } from './flux-batch.js';
 import { run } from './hosts/commands.js';
+import type { InputName, Inputs } from './inputs.js';
 import type { Instance, InstanceContext } from './instances.js';
 import { forFlux, type Plan } from './plan.js';
 import type { Log } from './report/log.js';
 import { readClaims } from './schedulers/claims.js';
 import { type Remains, RenewingScheduler } from './schedulers/renewing.js';
 import type { BatchScheduler, Job, SchedulerListener } from './schedulers/scheduler.js';
+import { SpecError } from './spec/problem.js';
+import { Source } from './spec/source.js';
+
+/**
+ * The allocation that the inputs want, if they want one.
+ *
+ * @param nameOf what messages call an input
+ * @throws SpecError
+ */
+export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string): AllocationRequest | undefined {
+  if (inputs.allocate === '') return undefined;
+  const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
+  if (request === undefined) throw new SpecError(problems);
+  return request;
+}
 
 /** What holding an allocation takes besides. */
 export interface Holder {

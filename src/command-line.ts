@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { requestOf } from './allocated-instance.js';
 import { systemClock } from './clock.js';
 import { exitCodes } from './conductor/state.js';
 import { examine } from './doctor.js';
@@ -49,9 +50,14 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     const inputs = commandLineInputs(rest, read, command !== 'doctor');
     return await carryOut(inputs, surroundings, log);
   } catch (error) {
-    process.stderr.write(`${inert(describeError(error))}\n`);
+    process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
     return 1;
   }
+}
+
+/** What the action calls an input is an option here. */
+function inOptions(message: string): string {
+  return message.replaceAll(/\binput '([a-z-]+)'/g, '--$1');
 }
 
 type Command = (inputs: Inputs, surroundings: Surroundings, log: TerminalLog) => Promise<number>;
@@ -78,6 +84,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
         return `${studyPath}/.conductor/report`;
       },
       nameOf: (name) => `--${name}`,
+      around: '',
       // Nobody comes after us who could give it back; it ends by itself.
       holder: { runUrl: '', onAllocation: () => {} },
     });
@@ -97,7 +104,15 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
   const { workingDirectory, cancel } = surroundings;
   const here = await openHere(inputs, surroundings, log);
   const spec = inputs.spec === '' ? undefined : readStudy(common(inputs, surroundings, log, here)).spec;
-  const machines = await open(inputs, surroundings, log);
+  let machines: Machines;
+  try {
+    machines = await open(inputs, surroundings, log);
+  } catch (error) {
+    log.info(`FAIL  connection: ${inOptions(describeError(error))}`);
+    return 1;
+  }
+  if (machines.isElsewhere)
+    log.info(`ok    connection: ${machines.host.name} lets us in, and its login shell runs bash`);
   try {
     const root =
       spec === undefined
@@ -105,7 +120,8 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
           ? rootOf(surroundings, machines)
           : workingDirectory
         : path.dirname(directoryOf(spec, inputs, surroundings, machines));
-    return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, root, cancel });
+    const request = requestOf(inputs, (name) => `--${name}`);
+    return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, request, root, cancel });
   } finally {
     machines.close();
   }

@@ -1,3 +1,4 @@
+import type { AllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import type { Clock } from './clock.js';
 import { describeError } from './errors.js';
@@ -17,6 +18,8 @@ export interface DoctorContext {
   readonly log: Log;
   /** The study that is to be run, if one was named. */
   readonly spec: Spec | undefined;
+  /** The allocation that a run is to get, if any. */
+  readonly request: AllocationRequest | undefined;
   /** The directory that studies are made in. */
   readonly root: string;
   /** Aborted when there is no wish to know any more. */
@@ -51,9 +54,23 @@ export async function examine(context: DoctorContext): Promise<number> {
     await check('git', () => version(host, 'git', 'the study clones repositories'));
   }
   await check('studies', () => writable(host, root));
-  if (spec === undefined || spec.batch.type === 'flux') await examineFlux(context, check);
+  if (context.request !== undefined) await examineAllocator(context, check);
+  else if (spec === undefined || spec.batch.type === 'flux') await examineFlux(context, check);
   else log.info(`      flux: the batch type of ${context.inputs.spec} is ${spec.batch.type}, so it was not looked for`);
   return isWell ? 0 : 1;
+}
+
+/** What an allocation is got with. None is: that may take its time, and costs. */
+async function examineAllocator({ host, request }: DoctorContext, check: Checker): Promise<void> {
+  const commands = { slurm: 'sbatch', lsf: 'bsub', flux: 'flux' };
+  const command = commands[request!.with];
+  const look = async (name: string) => {
+    const { code, stdout } = await run(host, `type -P ${name}`);
+    if (code !== 0) throw new HostError(`there is no \`${name}\` on PATH on ${host.name}: add it with \`setup\``);
+    return text(stdout);
+  };
+  await check('flux', () => look('flux'));
+  await check(`allocations (${request!.with})`, () => look(command));
 }
 
 async function examineFlux(

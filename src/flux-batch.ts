@@ -95,6 +95,7 @@ export class FluxBatch implements Batch {
    * @param wanted the input `flux`
    * @param batch the study's batch block, if there is a study
    * @param env as of `open`
+   * @param around the URI of the instance around this program, if steps do not find it in their environment
    * @throws BrokerError, HostError
    */
   static find(
@@ -104,9 +105,14 @@ export class FluxBatch implements Batch {
     batch: BatchBlock | undefined,
     env: ReadonlyMap<string, string>,
     patience: Patience,
+    around = '',
   ): Promise<FluxBatch> {
     const inSpec = batch === undefined ? '' : resource(batch.values, 'flux_uri') || resource(batch.values, 'uri');
-    return FluxBatch.open(host, clock, (facts) => findBroker(host, facts, wanted, inSpec, patience), env);
+    const find = (facts: HostFacts) => {
+      const environment = around === '' ? facts.environment : { ...facts.environment, FLUX_URI: around };
+      return findBroker(host, { ...facts, environment }, wanted, inSpec, patience);
+    };
+    return FluxBatch.open(host, clock, find, env);
   }
 
   /** Whether a process of this machine runs in the instance: it ends when that does. */

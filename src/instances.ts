@@ -31,6 +31,8 @@ export interface InstanceContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly cancel: AbortSignal;
+  /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
+  readonly around: string;
 }
 
 /** One that runs already. */
@@ -45,8 +47,9 @@ export class RunningInstance implements Instance {
   async settle(plan: Plan): Promise<Plan> {
     const { host, clock, inputs, log } = this.#context;
     if (this.#flux === undefined) {
-      const wanted = inputs.flux;
-      this.#flux = await FluxBatch.find(host, clock, wanted, plan.spec.batch, inputs.env, patienceOf(this.#context));
+      const { batch } = plan.spec;
+      const patience = patienceOf(this.#context);
+      this.#flux = await FluxBatch.find(host, clock, inputs.flux, batch, inputs.env, patience, this.#context.around);
       this.#flux.introduce(log);
     }
     this.#flux.check(plan);

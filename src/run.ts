@@ -1,7 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { AllocatedInstance, type Holder } from './allocated-instance.js';
-import { type AllocationRequest, readAllocationRequest } from './broker/allocation/request.js';
+import { AllocatedInstance, type Holder, requestOf } from './allocated-instance.js';
 import { type Clock, systemClock } from './clock.js';
 import { newRecord } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
@@ -26,7 +25,6 @@ import { reportJson } from './report/report-json.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { SpecError } from './spec/problem.js';
-import { Source } from './spec/source.js';
 import type { Spec } from './spec/spec.js';
 import { clone, logPath, stage, type WantedDirectory } from './stage.js';
 
@@ -38,6 +36,8 @@ export interface RunContext extends StudyContext {
   readonly reportPath: (studyPath: string) => string;
   /** What messages call an input: `input 'allocate'`. */
   readonly nameOf: (input: InputName) => string;
+  /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
+  readonly around: string;
   /** Of an allocation, if the study gets one. */
   readonly holder: Holder;
 }
@@ -61,7 +61,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const started = clock.now();
 
   log.phase(`Read ${inputs.spec}`);
-  const request = requestOf(context);
+  const request = requestOf(inputs, context.nameOf);
   const tree = await treeOf(context);
   let instance: Instance | undefined;
   const settle = async (candidate: Plan) => {
@@ -100,14 +100,6 @@ async function treeOf({ stageRoot, inputs, log }: RunContext): Promise<Tree | un
   const large = largeTreeWarning(tree);
   if (large !== undefined) log.warning(large);
   return tree;
-}
-
-/** The allocation that is wanted, if one is. @throws SpecError */
-function requestOf({ inputs, nameOf }: RunContext): AllocationRequest | undefined {
-  if (inputs.allocate === '') return undefined;
-  const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
-  if (request === undefined) throw new SpecError(problems);
-  return request;
 }
 
 async function stageAndRun(

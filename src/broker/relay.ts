@@ -72,9 +72,20 @@ function hop(
   return { name: `ssh ${name}`, command: `exec ${quoteAll(words)}` };
 }
 
-/** As a step of the Slurm job that the broker is in, where ssh to compute nodes is not allowed. */
+/**
+ * As a step of the Slurm job that the broker is in, where ssh to compute nodes is not allowed. Slurm passes on whole lines
+ * only unless it is told not to, and Flux's frames have none.
+ */
 function step({ name }: Destination, job: string, relay: string): RelayPath {
-  const place = ['--overlap', `--jobid=${job}`, '--nodes=1', '--ntasks=1', `--nodelist=${name}`, '--quiet'];
+  const place = [
+    '--overlap',
+    `--jobid=${job}`,
+    '--nodes=1',
+    '--ntasks=1',
+    `--nodelist=${name}`,
+    '--unbuffered',
+    '--quiet',
+  ];
   return { name: 'srun --overlap', command: `exec ${quoteAll(['srun', ...place, 'sh', '-c', relay])}` };
 }
 

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { again, run, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Destination } from '../hosts/ssh/destination.js';
@@ -62,7 +63,8 @@ async function resolve(
   patience: Patience,
 ): Promise<BrokerAddress> {
   if (target === 'system') return addressOf(await systemUri(host, facts), facts, why, true);
-  if (target.startsWith('file:')) return addressOf(await readAddress(host, target, why, patience), facts, why, false);
+  if (target.startsWith('file:'))
+    return addressOf(await readAddress(host, facts, target, why, patience), facts, why, false);
   if (/^(local|ssh):/.test(target)) return addressOf(target, facts, why, false);
   if (facts.flux === '') {
     throw new BrokerError(
@@ -75,13 +77,20 @@ async function resolve(
   return slurmJob === undefined ? address : { ...address, slurmJob };
 }
 
-/** The address file of old Flux, which a job writes once it has begun. */
-async function readAddress(host: Host, target: string, why: string, { tell, cancel }: Patience): Promise<string> {
-  const file = target.slice('file:'.length);
-  const path = quote(file);
-  const { code } = await again(() => run(host, `[ -s ${path} ]`));
+/** The address file of old Flux, which a job writes once it has begun. A path that is not absolute starts at the home. */
+async function readAddress(
+  host: Host,
+  { environment }: HostFacts,
+  target: string,
+  why: string,
+  { tell, cancel }: Patience,
+): Promise<string> {
+  const given = target.slice('file:'.length).replace(/^~\//, '');
+  const file = path.posix.resolve(environment.HOME ?? '/', given);
+  const quoted = quote(file);
+  const { code } = await again(() => run(host, `[ -s ${quoted} ]`));
   if (code !== 0) tell(`Waiting until the address of a Flux broker is in ${file}`);
-  return ask(host, `until [ -s ${path} ]; do sleep 1; done; cat -- ${path}`, target, why, cancel);
+  return ask(host, `until [ -s ${quoted} ]; do sleep 1; done; cat -- ${quoted}`, target, why, cancel);
 }
 
 /** `flux uri`; it waits for a job of Flux that has not begun, if it can: not all versions do. */

@@ -105,8 +105,8 @@ _maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) 
 # HOSTNAME may have come from another machine, with the environment.
 { read -r _maestro_host < /proc/sys/kernel/hostname; } 2> /dev/null || _maestro_host=$HOSTNAME
 exec 3>&1 > /dev/null
-# Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and so would the steps.
-# It keeps a copy of stderr, which the keepers would hold.
+# Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and not each undoes that for what is
+# started from there. Job control keeps a copy of stderr, which the keepers would hold.
 { set -m; } 2> /dev/null
 
 # In the process that becomes the launcher.

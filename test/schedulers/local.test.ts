@@ -111,8 +111,9 @@ function jobs(bodies: readonly string[]): Job[] {
   }));
 }
 
-/** A script that says that it ran, and ends when it is told to. */
-const untilTold = (status = 0) => `echo ran >> ran; until [ -e go ]; do sleep 0.02; done; exit ${status}`;
+/** A script that says that it ran, and ends when it is told to, or the test is over. */
+const untilTold = (status = 0) =>
+  `echo ran >> ran; until [ -e go ] || [ ! -e ran ]; do sleep 0.02; done; exit ${status}`;
 
 /** This machine, as if it were far away: the way to a command can be cut. What runs there lives on. */
 class FarHost implements Host {
@@ -278,7 +279,7 @@ describe('a local step', () => {
 
   it('writes its outputs while it runs', async () => {
     const reports = new Reports();
-    const step = job('echo first; until [ -e go ]; do sleep 0.01; done; echo second');
+    const step = job('echo first; until [ -e go ] || [ ! -e run.sh ]; do sleep 0.01; done; echo second');
     reports.scheduler.submit(step);
     await until('the first line is there', () => reports.types.length === 2 && reports.output(step).length > 0);
     expect(reports.output(step).toString()).toBe('first\n');
@@ -668,7 +669,7 @@ describe('one command of the host', () => {
 
   it('has one process of its own for each step', async () => {
     const reports = new Reports();
-    const step = job('echo $$ > pid; until [ -e go ]; do sleep 0.02; done');
+    const step = job(`echo $$ > pid; ${untilTold()}`);
     reports.scheduler.submit(step);
     const script = await numberIn('run/pid');
     const { group } = reports;

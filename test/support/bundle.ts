@@ -91,17 +91,21 @@ export class Job {
     return this.start(node).ended;
   }
 
+  /** Runs the post step: the same once more, with what the main step has saved as its state. */
+  post(node?: string): Promise<Ended> {
+    const state = Object.entries(this.state).map(([name, value]) => [`STATE_${name}`, value]);
+    const options = { cwd: this.workspace, env: { ...this.environment, ...Object.fromEntries(state) } };
+    return startBundle([], node === undefined ? options : { ...options, node }).ended;
+  }
+
   /** The outputs that were set. */
   get outputs(): Record<string, string> {
-    const lines = readFileSync(this.environment.GITHUB_OUTPUT!, 'utf8').split('\n');
-    const outputs: Record<string, string> = {};
-    while (lines.length > 1) {
-      const [, name, delimiter] = /^(.*?)<<(.*)$/.exec(lines.shift()!)!;
-      const value = lines.splice(0, lines.indexOf(delimiter!));
-      lines.shift();
-      outputs[name!] = value.join('\n');
-    }
-    return outputs;
+    return valuesIn(this.environment.GITHUB_OUTPUT!);
+  }
+
+  /** What was left for the post step. */
+  get state(): Record<string, string> {
+    return valuesIn(this.environment.GITHUB_STATE!);
   }
 
   get summary(): string {
@@ -133,6 +137,19 @@ export class Job {
     writeFileSync(file, '');
     return file;
   }
+}
+
+/** The values in a file that the runner reads. The last one of a name counts. */
+function valuesIn(file: string): Record<string, string> {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const values: Record<string, string> = {};
+  while (lines.length > 1) {
+    const [, name, delimiter] = /^(.*?)<<(.*)$/.exec(lines.shift()!)!;
+    const value = lines.splice(0, lines.indexOf(delimiter!));
+    lines.shift();
+    values[name!] = value.join('\n');
+  }
+  return values;
 }
 
 /** A line that the runner takes as a command: `::error file=a,line=3::message`, with its escapes undone. */

@@ -4,8 +4,8 @@ import { parseDestination, parseJumps } from '../../src/hosts/ssh/destination.js
 import { KnownHosts } from '../../src/hosts/ssh/known-hosts.js';
 import { OpensshTransport } from '../../src/hosts/ssh/openssh-transport.js';
 import { readPrivateKey } from '../../src/hosts/ssh/private-key.js';
-import { Ssh2Transport } from '../../src/hosts/ssh/ssh2-transport.js';
 import { SshHost } from '../../src/hosts/ssh/ssh-host.js';
+import { Ssh2Transport } from '../../src/hosts/ssh/ssh2-transport.js';
 import type { Transport } from '../../src/hosts/ssh/transport.js';
 import { plainEnvironment } from './hosts.js';
 import { temporaryDirectory } from './temporary.js';
@@ -24,6 +24,8 @@ export interface Wanted {
   readonly environment?: Readonly<Record<string, string>>;
   readonly tell?: (line: string) => void;
   readonly clock?: Clock;
+  /** For what `ssh` wants as files; a directory of the test's unless told. */
+  readonly temporary?: string;
 }
 
 /** A client of either kind, not connected yet. */
@@ -47,7 +49,7 @@ export function transportOf(client: Client, wanted: Wanted): Transport {
     key,
     passphrase,
     knownHosts,
-    temporary: temporaryDirectory(),
+    temporary: wanted.temporary ?? temporaryDirectory(),
     environment: { ...plainEnvironment, ...environment },
   });
 }

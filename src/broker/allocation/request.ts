@@ -94,10 +94,8 @@ export function readAllocationRequest(source: Source): {
   const result = schema.safeParse(toPlain(root));
   const problems = [...found, ...checkCharacters(source, root)];
   if (!result.success) {
-    return {
-      request: undefined,
-      problems: [...problems, ...result.error.issues.flatMap((i) => told(source, root, i))],
-    };
+    problems.push(...result.error.issues.flatMap((issue) => told(source, root, issue)));
+    return { request: undefined, problems: sortProblems(problems) };
   }
   const { nodes = 1, tasks, gpus, time: minutes, queue, bank, keep = false, renew = 0 } = result.data;
   const { with: allocator, args: words = [] } = result.data;

@@ -102,7 +102,7 @@ function slurm(plan: AllocationPlan): Submission {
   };
 }
 
-/** As Flux's documentation has it for Sierra and its like: one resource set of a whole node for each broker. */
+/** One resource set of a whole node for each broker, as sites with IBM's `jsrun` start Flux. Not tried with a real LSF. */
 function lsf(plan: AllocationPlan): Submission {
   const { request, number, jobName } = plan;
   const { nodes, gpus, minutes, queue, bank, args } = request;

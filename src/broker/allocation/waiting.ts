@@ -21,25 +21,22 @@ export function waitingCommand(job: QueuedJob, studyPath: string, number: number
   const { uri } = allocationFiles(number);
   return `cd ${quote(studyPath)} || exit
 ${queueFunctions(job)}
-address() {
-  # A directory that was read is up to date on NFS too.
-  ls .conductor > /dev/null 2>&1
-  local uri=
-  { read -r uri < ${uri}; } 2> /dev/null
-  [ -n "$uri" ] && echo "uri $uri"
-}
-last=
-delay=2
-place=
-counted=-60
-while :; do
+# Tells what the scheduler says now, if that is new. Fails if there is nothing to wait for any more.
+tell() {
+  local line code now queue
   line=$(look)
   code=$?
+  # A job that is new may not be listed yet.
+  if [ $code -eq 0 ] && [ -z "$line" ]; then
+    sleep 2
+    line=$(look)
+    code=$?
+  fi
   if [ $code -ne 0 ]; then
     now="mute $line"
   elif [ -z "$line" ]; then
     echo gone
-    exit
+    return 1
   else
     case \${line%%|*} in
       PENDING | PEND | SCHED)
@@ -52,15 +49,25 @@ while :; do
     esac
     printf -v now 'state %(%F)T|%s|%s' -1 "$place" "$line"
   fi
-  if [ "$now" != "$last" ]; then
-    printf '%s\\n' "\${now//$'\\n'/ / }"
-    last=$now
-  fi
+  [ "$now" = "$last" ] || printf '%s\\n' "\${now//$'\\n'/ / }"
+  last=$now
+}
+last=
+delay=2
+place=
+counted=-60
+while tell; do
   next=$((SECONDS + delay))
-  while
-    address && exit
-    [ $SECONDS -lt $next ]
-  do
+  while [ $SECONDS -lt $next ]; do
+    # A directory that was read is up to date on NFS too.
+    ls .conductor > /dev/null 2>&1
+    uri=
+    { read -r uri < ${uri}; } 2> /dev/null
+    if [ -n "$uri" ]; then
+      # An instance that is over, or runs since we last asked.
+      tell && echo "uri $uri"
+      exit
+    fi
     read -r -t 1 _
     [ $? -gt 128 ] || exit 0
   done

@@ -105,6 +105,7 @@ describe('the initial program of an allocation', () => {
 
   it('holds while it cannot ask about jobs', async () => {
     const watcher = start();
+    await until('it is said', watcher.uri);
     commands(watcher.file('.'), { flux: 'exit 1' });
     await sleep(2500);
     expect(watcher.child.exitCode).toBeNull();

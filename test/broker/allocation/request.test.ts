@@ -109,7 +109,11 @@ describe('an allocation that is wanted', () => {
   );
 
   it('is told all that is wrong at once', () =>
-    expect(read('nodes: 0\ngpus: -1\nkeep: maybe\nrenew: 1.5\nqueue: []\nargs: {a: 1}').problems).toHaveLength(7));
+    expect(
+      read('nodes: 0\ngpus: -1\nkeep: maybe\nrenew: 1.5\nqueue: []\nargs: {a: 1}').problems.map((problem) =>
+        /^input 'allocate':([0-9]+):.*?'([a-z]+)'/.exec(problem.replace("input 'allocate' ", ''))?.slice(1).join(' '),
+      ),
+    ).toEqual(['1 with', '1 nodes', '2 gpus', '3 keep', '4 renew', '5 queue', '6 args']));
 
   it.each(['with: slurm\nwith: [', '{with: slurm, time: {}}', 'with: slurm\nargs: [[]]'])(
     'that is no such YAML is told of: %j',

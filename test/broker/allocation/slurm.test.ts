@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Allocation } from '../../../src/broker/allocation/allocation.js';
 import { BrokerError } from '../../../src/broker/errors.js';
@@ -34,7 +35,10 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     const words = ['--parsable', '--exclusive', '--output=/dev/null', '--time=1', `--wrap=exec sleep ${seconds}`];
     const id = (await slurm.command('sbatch', ...words)).trim();
     onTestFinished(async () => void (await slurm.command('scancel', id)));
-    for (let look = 0; (await stateOf(id)) !== 'RUNNING'; look++) if (look > 100) throw new Error('it does not run');
+    for (let look = 0; (await stateOf(id)) !== 'RUNNING'; look++) {
+      if (look > 100) throw new Error('it does not run');
+      await sleep(100);
+    }
     return id;
   }
 
@@ -58,7 +62,11 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     await slurm.command('scancel', blocker);
     const uri = await address;
     expect(uri).toMatch(/^ssh:\/\/[^/]+\/.+/);
-    expect(asked.lines.at(-1)).toBe(`allocation ${allocation.id} has its Flux instance at ${uri}`);
+    const node = (await slurm.command('hostname', '-s')).trim();
+    expect(asked.lines.slice(-2)).toEqual([
+      `allocation ${allocation.id} runs on ${node}`,
+      `allocation ${allocation.id} has its Flux instance at ${uri}`,
+    ]);
     expect(await allocation.hasEnded()).toBe(false);
     await allocation.release();
     expect(await allocation.hasEnded()).toBe(true);
@@ -106,13 +114,16 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
   }, 40_000);
 
   it('ends by itself when nobody drives the study any more', async () => {
-    const { host: at, flux } = host(standInFlux(), { MAESTRO_ALLOCATION_PATIENCE: '1' });
+    const { host: at, flux } = host(standInFlux(), { MAESTRO_ALLOCATION_PATIENCE: '5' });
     const studyPath = newStudy();
     const asked = ask(at, flux, studyPath, requestOf('slurm'));
     withFlux(asked);
     const allocation = await asked.allocation;
     await allocation.uri();
-    for (let look = 0; !(await allocation.hasEnded()); look++) if (look > 200) throw new Error('it does not end');
+    for (let look = 0; !(await allocation.hasEnded()); look++) {
+      if (look > 200) throw new Error('it does not end');
+      await sleep(100);
+    }
     expect(readFileSync(path.join(studyPath, '.conductor/allocation-1.out'), 'utf8')).toContain('nobody has driven');
     expect(existsSync(path.join(studyPath, '.conductor/allocation-1.uri'))).toBe(false);
   }, 40_000);
