@@ -56,13 +56,14 @@ describe('the action', () => {
     expect(readFileSync(path.join(job.outputs['report-path']!, 'summary.md'), 'utf8').trim()).toBe(job.summary.trim());
   });
 
-  it('leaves the checkout, the state and the environment of the job alone', async () => {
+  it('leaves the checkout and the environment of the job alone, and says that there is a post step', async () => {
     const job = new Job().study(chain('true'));
     await job.run();
     expect(readdirSync(job.workspace)).toEqual(['study.yaml']);
-    for (const name of ['state', 'env', 'path']) {
+    for (const name of ['env', 'path']) {
       expect([name, readFileSync(path.join(job.directory, name), 'utf8')]).toEqual([name, '']);
     }
+    expect(readFileSync(path.join(job.directory, 'state'), 'utf8')).toMatch(/^maestro_post<<(\S+)\ntrue\n\1\n$/);
   });
 
   it('tells the study in a log of closed groups', async () => {

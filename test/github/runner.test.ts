@@ -22,8 +22,14 @@ describe('what the runner says of the job', () => {
       workspace: '/home/runner/work/repository',
       repository: 'octo/studies',
       runId: '4711',
+      runUrl: 'https://github.com/octo/studies/actions/runs/4711',
       temporary: '/home/runner/work/_temp',
     });
+  });
+
+  it('has its page on the server that it is of', () => {
+    const { runUrl } = readRunner({ ...runner, GITHUB_SERVER_URL: 'https://github.example.org' });
+    expect(runUrl).toBe('https://github.example.org/octo/studies/actions/runs/4711');
   });
 
   for (const name of Object.keys(runner)) {
