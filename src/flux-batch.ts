@@ -13,6 +13,7 @@ import { toJson } from './flux/json.js';
 import { cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
+import { quote } from './quote.js';
 import type { Log } from './report/log.js';
 import { checkResources, defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
@@ -131,6 +132,8 @@ export class FluxBatch implements Batch {
   /** Tells which broker it is, and why that one. */
   introduce(log: Pick<Log, 'info' | 'warning'>): void {
     log.info(describeBroker(this.broker));
+    const where = this.#isHere ? '' : ` (on ${this.#host.name})`;
+    log.info(`To watch its jobs${where}: flux proxy ${quote(this.uri)} flux top`);
     const old = ageWarning(this.broker);
     if (old !== undefined) log.warning(old);
   }

@@ -16,6 +16,12 @@ const study = yamlOf({
   ],
 });
 
+const several = Array.from({ length: 6 }, (_, i) => `run${i}`);
+const jobs = yamlOf({
+  batch: { type: 'flux' },
+  steps: several.map((name) => ({ name, procs: 1, nested: false, cmd: 'echo ran >> runs; sleep 0.3' })),
+});
+
 /** In these tests the login node says that it has another name than the compute node, which is the same machine. */
 const otherName = 'uname() { echo login1; }\nhostname() { echo login1; }';
 
@@ -74,29 +80,19 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
 
   it('is reached by ssh again after that way broke', async () => {
     const { node, ssh } = await computeNode();
-    const steps = Array.from({ length: 6 }, (_, i) => ({
-      name: `run${i}`,
-      procs: 1,
-      nested: false,
-      cmd: 'echo ran >> runs; sleep 0.3',
-    }));
-    const checkout = new Checkout(site, { ...site.inputs(), setup: setupWith(ssh) });
-    checkout.write('study.yaml', yamlOf({ batch: { type: 'flux' }, steps }));
+    const checkout = new Checkout(site, { ...site.inputs(), setup: setupWith(ssh) }).write('study.yaml', jobs);
     const { ended } = checkout.start(['run', 'study.yaml'], { flux: `slurm:${allocation}` });
     await until('a job runs', () => checkout.has('run0/runs'));
     node.killSessions();
     expect(await ended).toMatchObject({ code: 0 });
-    expect(steps.map(({ name }) => checkout.read(`${name}/runs`))).toEqual(steps.map(() => 'ran\n'));
+    expect(several.map((name) => checkout.read(`${name}/runs`))).toEqual(several.map(() => 'ran\n'));
     expect(node.logins).toBe(2);
   }, 60_000);
 
   it('is reached as a step of its Slurm job where ssh to it is refused', async () => {
-    const checkout = new Checkout(site, { ...site.inputs(), setup: setupWith('/bin/false') }).write(
-      'study.yaml',
-      study,
-    );
+    const checkout = new Checkout(site, { ...site.inputs(), setup: setupWith('/bin/false') }).write('study.yaml', jobs);
     expect(await checkout.run({ flux: `slurm:${allocation}` })).toMatchObject({ code: 0, stderr: '' });
-    expect(checkout.states).toEqual(['make FINISHED', 'run FINISHED']);
+    expect(several.map((name) => checkout.read(`${name}/runs`))).toEqual(several.map(() => 'ran\n'));
     expect(await site.slurm.command('squeue', '--noheader', '--format=%i')).toBe(`${allocation}\n`);
   }, 60_000);
 

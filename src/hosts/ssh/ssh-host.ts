@@ -34,6 +34,9 @@ const loginTime = 60_000;
 /** How long a machine that was reached before may be out of reach, in milliseconds. */
 const patience = 300_000;
 
+/** The same once all is cancelled. */
+const hurry = 5_000;
+
 /** After a command's end, milliseconds without a byte until its streams are taken to be done: something left behind may hold them. */
 const silence = 5_000;
 
@@ -213,15 +216,20 @@ export class SshHost implements Host {
   async #reconnect(first: SshError): Promise<void> {
     const { clock, cancel } = this.#options;
     const since = clock.now();
+    let cancelledSince: number | undefined;
     let error = first;
     for (let failures = 0; ; failures++) {
-      if (cancel?.aborted) throw error;
-      if (clock.now() - since >= patience) {
+      const now = clock.now();
+      if (cancel?.aborted) cancelledSince ??= now;
+      // What is still to be done over there after a cancellation is worth a try, but not the wait.
+      if (cancelledSince !== undefined && now - cancelledSince >= hurry) throw error;
+      if (now - since >= patience) {
         throw new HostError(
           `${this.name} could not be reached again for ${patience / 60_000} minutes: ${error.message}`,
         );
       }
-      await this.#pause(Math.min(10_000, 250 * 2 ** failures) * (0.5 + clock.random()));
+      const longest = cancelledSince === undefined ? 10_000 : 1000;
+      await this.#pause(Math.min(longest, 250 * 2 ** failures) * (0.5 + clock.random()), cancelledSince === undefined);
       if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
       try {
         (await this.#transport.open('exit 0')).close();
@@ -233,16 +241,18 @@ export class SshHost implements Host {
     }
   }
 
-  #pause(milliseconds: number): Promise<void> {
+  /** @param isCutShort whether a cancellation ends it */
+  #pause(milliseconds: number, isCutShort = false): Promise<void> {
     const { clock, cancel } = this.#options;
     return new Promise((resolve) => {
-      const stop = clock.after(milliseconds, resolve);
-      const now = () => {
+      const end = () => {
         stop();
+        cancel?.removeEventListener('abort', end);
         resolve();
       };
-      if (cancel?.aborted) now();
-      else cancel?.addEventListener('abort', now, { once: true });
+      const stop = clock.after(milliseconds, end);
+      if (isCutShort && cancel?.aborted) end();
+      else if (isCutShort) cancel?.addEventListener('abort', end, { once: true });
     });
   }
 }
