@@ -57,7 +57,7 @@ export function stageRootOf({ stage }: Inputs, specPath: string, workingDirector
     throw new InputError([`there is no directory '${stage}' to stage`]);
   }
   const inside = path.relative(root, specPath);
-  if (inside.startsWith('..')) {
+  if (inside.startsWith('../')) {
     throw new InputError([`the study ${specPath} is not in the directory that is to be staged, ${root}`]);
   }
   return root;

@@ -19,8 +19,11 @@ export async function post(surroundings: Surroundings): Promise<number> {
   const { environment } = surroundings;
   const log = new ActionsLog(true);
   try {
-    await giveBack(surroundings, log);
-    removeFiles(readRunner(environment).temporary);
+    try {
+      await giveBack(surroundings, log);
+    } finally {
+      removeFiles(readRunner(environment).temporary);
+    }
   } catch (error) {
     log.warning(describeError(error));
   }

@@ -7,6 +7,7 @@ import {
   InputError,
   inputNames,
   parseInputs,
+  secrets,
 } from '../src/inputs.js';
 
 const noFiles = (file: string): string => {
@@ -39,10 +40,21 @@ describe('the inputs', () => {
       'restart-limit': 1,
       'hash-workspaces': false,
       setup: '',
+      host: '',
+      'ssh-client': 'ssh2',
+      'ssh-key': '',
+      'ssh-passphrase': '',
+      'ssh-known-hosts': '',
+      'proxy-jump': '',
       env: new Map(),
+      flux: 'auto',
+      allocate: '',
+      stage: '',
+      'stage-exclude': [],
       annotations: 'commands',
       summary: true,
       'report-path': '',
+      collect: [],
     });
   });
 
@@ -62,6 +74,7 @@ describe('the inputs', () => {
       flags(
         ...['study.yaml', '--throttle', '12', '--local-jobs=2', '--submission-attempts=3', '--restart-limit=0'],
         ...['--annotations=none', '--summary=false', '--study-key=a-B_c.1', '--hash-workspaces'],
+        ...['--host=me@login1:2222', '--ssh-client=openssh', '--proxy-jump=gate1,gate2', '--stage=..'],
       ),
     ).toMatchObject({
       throttle: 12,
@@ -72,6 +85,10 @@ describe('the inputs', () => {
       summary: false,
       'study-key': 'a-B_c.1',
       'hash-workspaces': true,
+      host: 'me@login1:2222',
+      'ssh-client': 'openssh',
+      'proxy-jump': 'gate1,gate2',
+      stage: '..',
     });
   });
 });
@@ -102,6 +119,103 @@ describe('allow-failure', () => {
 
   it('leaves a glob of alternatives whole', () => {
     expect(flags('a', '--allow-failure', 'run_{A,B}.*')['allow-failure']).toEqual(['run_{A,B}.*']);
+  });
+});
+
+describe('stage-exclude and collect', () => {
+  it.each(['stage-exclude', 'collect'] as const)('are globs, one a line or one each time: %s', (name) => {
+    const inputs = flags('a', '--host=h', `--${name}`, '*.log\n\n build/ ', `--${name}=post/*/plots`);
+    expect(inputs[name]).toEqual(['*.log', 'build/', 'post/*/plots']);
+  });
+});
+
+describe('what is said of the connection', () => {
+  const read = (file: string) =>
+    ({
+      id_ed25519: '-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n',
+      known: 'login1 ssh-ed25519 AAAA\n',
+    })[file] ?? noFiles(file);
+  const given = (...args: string[]) => commandLineInputs(['a', ...args], read);
+
+  it('may be read from files: a key, and known hosts, of several files', () => {
+    const inputs = given(
+      '--host=login1',
+      '--ssh-key=@id_ed25519',
+      '--ssh-known-hosts',
+      '@known',
+      '--ssh-known-hosts',
+      'b c d',
+    );
+    expect(inputs['ssh-key']).toBe('-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----');
+    expect(inputs['ssh-known-hosts']).toBe('login1 ssh-ed25519 AAAA\nb c d');
+  });
+
+  it('is made with one of two clients', () => {
+    expect(complaints(() => flags('a', '--ssh-client=putty'))).toEqual([
+      "--ssh-client must be ssh2 or openssh, not 'putty'",
+    ]);
+  });
+
+  it('is secret where it is a secret', () => {
+    expect([...secrets].sort()).toEqual(['ssh-key', 'ssh-passphrase']);
+  });
+
+  it('shows no secret in a message about anything else', () => {
+    const words = complaints(() =>
+      flags('a', '--ssh-key=hunter2', '--ssh-passphrase=hunter3', '--throttle=x', '--stage=s'),
+    );
+    expect(words).not.toEqual([]);
+    expect(words.join()).not.toMatch(/hunter/);
+  });
+
+  it('may be left by each leg of a matrix that needs none of it', () => {
+    const inputs = actionInputs({
+      INPUT_SPEC: 'a',
+      'INPUT_SSH-KEY': 'k',
+      'INPUT_SSH-KNOWN-HOSTS': 'l',
+      INPUT_HOST: '',
+    });
+    expect(inputs.host).toBe('');
+  });
+});
+
+describe('inputs that contradict each other', () => {
+  it.each([
+    ['--stage=.', '--stage'],
+    ['--stage-exclude=*.log', '--stage-exclude'],
+    ['--proxy-jump=gate1', '--proxy-jump'],
+  ])('are refused: %s without a host', (flag, name) => {
+    expect(complaints(() => flags('a', flag))).toEqual([`${name} is of no use without --host`]);
+    expect(complaints(() => flags('a', flag, '--host=login1'))).toEqual([]);
+  });
+
+  it.each(['system', 'slurm:17', 'local:///x'])('are refused: an allocation and another broker, %s', (flux) => {
+    expect(complaints(() => flags('a', '--allocate={with: slurm}', `--flux=${flux}`))).toEqual([
+      `--allocate starts a Flux instance to run on, and --flux names another, ${flux}: give one of them`,
+    ]);
+    expect(complaints(() => flags('a', '--allocate={with: slurm}', '--flux=auto'))).toEqual([]);
+  });
+
+  it('are refused: arguments of no generator', () => {
+    expect(complaints(() => flags('a', '--pargs=A:1'))).toEqual(['--pargs is of no use without --pgen']);
+  });
+
+  it('are refused all at once, in the words of whoever gave them', () => {
+    expect(
+      complaints(() =>
+        actionInputs({
+          INPUT_SPEC: 'a',
+          INPUT_STAGE: '.',
+          'INPUT_PROXY-JUMP': 'gate1',
+          INPUT_ALLOCATE: '{with: slurm}',
+          INPUT_FLUX: 'system',
+        }),
+      ).sort(),
+    ).toEqual([
+      "input 'allocate' starts a Flux instance to run on, and input 'flux' names another, system: give one of them",
+      "input 'proxy-jump' is of no use without input 'host'",
+      "input 'stage' is of no use without input 'host'",
+    ]);
   });
 });
 

@@ -99,12 +99,14 @@ export function relayStream(host: Host, path: RelayPath): Duplex {
   return new RelayStream(process, after, async () => {
     const { code } = await process.exit;
     const said = [words(), after.hasBegun ? '' : after.noise].filter((text) => text !== '').join(' / ');
-    return relayError(path.name, code, said.replaceAll(/\s*\n\s*/g, ' / '));
+    return relayError(path.name, code, after.hasBegun, said.replaceAll(/\s*\n\s*/g, ' / '));
   });
 }
 
-function relayError(name: string, code: number, words: string): ConnectionError {
-  const isNobody = code === noSocket || /connection refused|no such file or directory/i.test(words);
+function relayError(name: string, code: number, hasBegun: boolean, words: string): ConnectionError {
+  // Before it has begun, or if there is none (126, 127), such words are not of the broker's socket.
+  const isOfSocket = hasBegun && code < 126;
+  const isNobody = code === noSocket || (isOfSocket && /connection refused|no such file or directory/i.test(words));
   return new ConnectionError(`${name}: ${words || `ended with exit ${code}`}`, isNobody ? 'ENOENT' : undefined);
 }
 
@@ -119,7 +121,7 @@ class RelayStream extends Duplex {
     this.#input = stdin;
     this.#output = output;
     output.on('data', (chunk) => {
-      if (!this.push(chunk)) output.pause();
+      if (!this.destroyed && !this.push(chunk)) output.pause();
     });
     const end = (error: unknown) =>
       this.destroy(error instanceof Error ? new ConnectionError(error.message) : undefined);
@@ -131,11 +133,12 @@ class RelayStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#input.write(chunk, done);
+    // What cannot be written comes before the end of the relay, which says why.
+    this.#input.write(chunk, (error) => error || done());
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#input.end(done);
+    this.#input.end((error?: Error | null) => error || done());
   }
 
   /** Ends it once all that was written is on its way. */
@@ -144,8 +147,9 @@ class RelayStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    // A relay ends with its input.
+    // A relay ends with its input, if it has not still to get rid of what nobody reads any more.
     this.#input.end();
+    this.#output.resume();
     done(error);
   }
 }

@@ -149,7 +149,8 @@ async function ask(host: Host, command: string, target: string, why: string, can
 export function addressOf(uri: string, facts: HostFacts, why: string, isSystem: boolean): BrokerAddress {
   const local = /^local:\/\/(\/.*)$/.exec(uri)?.[1];
   if (local !== undefined) return { uri, socket: local, why, isSystem };
-  const remote = /^ssh:\/\/(?:([A-Za-z0-9_.+-]+)@)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?::([0-9]+))?(\/.*)$/.exec(uri);
+  const remote =
+    /^ssh:\/\/(?:([A-Za-z0-9_.+][A-Za-z0-9_.+-]*)@)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?::([0-9]+))?(\/.*)$/.exec(uri);
   if (remote === null) {
     throw new BrokerError(
       `'${uri}' is no URI of a Flux broker`,

@@ -39,18 +39,19 @@ export interface RenewingOptions {
 
 /**
  * Runs jobs in a place that may end before they do, such as an allocation, and then in the next one. What had begun there
- * counts as lost to the failure of a node; what had not is simply submitted again. Without a next one the study is
- * interrupted.
+ * counts as lost to the failure of a node; what had not is simply submitted again. The next one is sought once there is a
+ * job for it: what is left of a study may need none. If it is not to be had the study is interrupted.
  */
 export class RenewingScheduler implements BatchScheduler {
   readonly #options: RenewingOptions;
   readonly #listener: SchedulerListener;
   /** By the index of the step. */
   readonly #inFlight = new Map<number, Job>();
-  /** What is cancelled while it is not known yet what became of it. */
+  /** What is in flight, and not wanted any more. */
   readonly #cancelled = new Set<Job>();
-  /** There is no place, and what is in flight waits for one. */
-  #isSettled = false;
+  /** Why there is no place, once it is known what became of its jobs. */
+  #loss: string | undefined;
+  #isRenewing = false;
   /** Undefined while there is none. */
   #scheduler: BatchScheduler | undefined;
   /** The present or the last one. */
@@ -65,17 +66,17 @@ export class RenewingScheduler implements BatchScheduler {
 
   submit(job: Job): void {
     this.#inFlight.set(job.step.index, job);
-    this.#scheduler?.submit(job);
+    if (this.#scheduler !== undefined) this.#scheduler.submit(job);
+    else this.#renewIfNeeded();
   }
 
   cancel(jobs: readonly Job[]): void {
-    if (this.#scheduler !== undefined) return this.#scheduler.cancel(jobs);
     for (const { step, attempt } of jobs) {
       const job = this.#inFlight.get(step.index);
-      if (job?.attempt !== attempt) continue;
-      if (this.#isSettled) this.#tellEnd(job, 'cancelled', '');
-      else this.#cancelled.add(job);
+      if (job?.attempt === attempt) this.#cancelled.add(job);
     }
+    if (this.#scheduler !== undefined) this.#scheduler.cancel(jobs);
+    else if (this.#loss !== undefined) this.#endCancelled();
   }
 
   outputs(step: StepInstance, id: string): Outputs {
@@ -113,43 +114,67 @@ export class RenewingScheduler implements BatchScheduler {
     if (this.#isOver) return this.#listener(event);
     this.#scheduler = undefined;
     for (const ended of event.ended ?? []) this.#tell(ended);
-    this.#goOn(event).catch((error: unknown) => {
-      this.#giveUp(`${event.reason}; ${error instanceof Error ? error.message : String(error)}`);
-    });
+    this.#settle(event).catch((error: unknown) => this.#fail(event.reason, error));
   }
 
   /** Before it is passed on: an end may be answered with the step's next attempt. */
   #tell(event: JobEvent): void {
-    const isEnd = event.type === 'ended' || event.type === 'not-submitted';
-    if (isEnd && this.#inFlight.get(event.step)?.attempt === event.attempt) this.#inFlight.delete(event.step);
+    const job = this.#inFlight.get(event.step);
+    if ((event.type === 'ended' || event.type === 'not-submitted') && job?.attempt === event.attempt) {
+      this.#inFlight.delete(event.step);
+      this.#cancelled.delete(job);
+    }
     this.#listener(event);
   }
 
-  async #goOn({ reason }: InterruptEvent): Promise<void> {
-    const { settle, renew } = this.#options;
+  async #settle({ reason }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
-    const remains = await settle(jobs);
-    if (this.#isOver) return;
+    const remains = await this.#options.settle(jobs);
     for (const [i, job] of jobs.entries()) {
       if (remains[i] === 'finished') this.#tellEnd(job, 'completed', '');
-      else if (this.#cancelled.has(job)) this.#tellEnd(job, 'cancelled', '');
-      else if (remains[i] === 'begun') this.#tellEnd(job, 'node-failure', reason);
+      else if (remains[i] === 'begun' && !this.#cancelled.has(job)) this.#tellEnd(job, 'node-failure', reason);
     }
-    this.#cancelled.clear();
-    this.#isSettled = true;
-    const place = await renew(reason);
+    this.#loss = reason;
+    this.#endCancelled();
+    this.#renewIfNeeded();
+  }
+
+  #endCancelled(): void {
+    for (const job of this.#cancelled) this.#tellEnd(job, 'cancelled', '');
+  }
+
+  #renewIfNeeded(): void {
+    const reason = this.#loss;
+    if (reason === undefined || this.#isRenewing || this.#isOver || this.#inFlight.size === 0) return;
+    this.#isRenewing = true;
+    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error));
+  }
+
+  async #renew(reason: string): Promise<void> {
+    const place = await this.#options.renew(reason);
     if (this.#isOver) return;
     if (place === undefined) return this.#giveUp(reason);
-    this.#isSettled = false;
+    this.#loss = undefined;
+    this.#isRenewing = false;
     const scheduler = this.#begin(place);
-    // Those that never began, and what came meanwhile.
-    for (const job of this.#inFlight.values()) scheduler.submit(job);
+    // Those that never began, and what came meanwhile. Of that, too, something may be answered at once.
+    for (const job of [...this.#inFlight.values()]) {
+      if (this.#scheduler !== scheduler) return;
+      if (this.#inFlight.get(job.step.index) !== job) continue;
+      if (this.#cancelled.has(job)) this.#tellEnd(job, 'cancelled', '');
+      else scheduler.submit(job);
+    }
   }
 
   #tellEnd({ step, attempt }: Job, result: JobOutcome['result'], note: string): void {
+    if (this.#isOver) return;
     const exitCode = result === 'completed' ? 0 : null;
     const outcome = { result, exitCode, signal: null, note };
     this.#tell({ type: 'ended', step: step.index, attempt, at: this.#options.clock.now(), outcome });
+  }
+
+  #fail(reason: string, error: unknown): void {
+    this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`);
   }
 
   #giveUp(reason: string): void {

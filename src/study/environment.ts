@@ -94,7 +94,9 @@ export class Environment {
 }
 
 function clonePlace(places: Places, base: string): string {
-  return locate(places, base) ?? path.posix.join(places.studyPath, '.conductor/clones', path.posix.basename(base));
+  // Resolved first: the name of `../..` is none.
+  const name = path.posix.basename(path.posix.resolve(places.workingDirectory, base));
+  return locate(places, base) ?? path.posix.join(places.studyPath, '.conductor/clones', name);
 }
 
 function replaceAll(text: string, tokens: readonly [string, string][]): string {

@@ -102,6 +102,8 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       process.kill('SIGKILL');
       await ended;
       expect(await site.queue()).toEqual([expect.stringMatching(/^\d+ RUNNING$/)]);
+      // A key that `ssh` has as a file is left behind, too.
+      expect(readdirSync(action.temporary)).toHaveLength(client === 'openssh' ? 1 : 0);
       const { maestro_allocation: state } = action.state;
       expect(state).not.toContain('PRIVATE KEY');
       const { code, stdout, stderr } = await action.post();
@@ -109,6 +111,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       expect(stdout).toContain(`Gave back the allocation ${JSON.parse(state!).id}`);
       expect(await site.queue()).toEqual([]);
       expect(readdirSync(action.temporary)).toEqual([]);
+      await until('nobody is connected any more', () => site.server.connections === 0);
     }, 60_000);
   });
 

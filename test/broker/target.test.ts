@@ -1,12 +1,14 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../src/broker/errors.js';
 import type { HostFacts } from '../../src/broker/host-facts.js';
-import { findBroker } from '../../src/broker/target.js';
+import { type BrokerAddress, findBroker, type Patience } from '../../src/broker/target.js';
+import { HostError } from '../../src/hosts/host.js';
 import { stubFlux } from '../support/flux/study-flux.js';
 import { plainEnvironment, plainHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
+import { isAlive, until } from '../support/wait.js';
 
 interface Setting {
   readonly wanted?: string;
@@ -14,13 +16,23 @@ interface Setting {
   readonly uri?: string;
   /** What the `flux` on PATH does; undefined: there is none. */
   readonly flux?: string;
+  /** The home directory. */
+  readonly home?: string;
+  readonly patience?: Partial<Patience>;
 }
 
 /** Looks for a broker on a machine that is called login1, and login1.example.org. */
-function find({ wanted = 'auto', inSpec = '', uri = '', flux }: Setting) {
+function find({
+  wanted = 'auto',
+  inSpec = '',
+  uri = '',
+  flux,
+  home = '/nonexistent',
+  patience,
+}: Setting): Promise<BrokerAddress> {
   const stub = flux === undefined ? undefined : stubFlux(flux);
   const own = uri === '' ? {} : { FLUX_URI: uri };
-  const environment = { ...plainEnvironment, ...stub?.environment, ...own };
+  const environment = { ...plainEnvironment, ...stub?.environment, ...own, HOME: home };
   const facts: HostFacts = {
     environment,
     userid: 1000,
@@ -30,6 +42,7 @@ function find({ wanted = 'auto', inSpec = '', uri = '', flux }: Setting) {
   return findBroker(plainHost('', environment), facts, wanted, inSpec, {
     tell: () => {},
     cancel: new AbortController().signal,
+    ...patience,
   });
 }
 
@@ -63,12 +76,28 @@ describe('a broker that is named by its URI', () => {
     },
   );
 
-  it('of ssh is out of reach on another machine, and it is said which', async () => {
-    const message = await failure({ wanted: 'ssh://node17/tmp/flux-AbC/local-0' });
-    expect(message).toContain('the Flux broker ssh://node17/tmp/flux-AbC/local-0 is on node17');
-    expect(message).toContain('login1.example.org');
-    expect(message).toContain('(run the study on node17)');
+  it.each([
+    ['node17', { name: 'node17' }],
+    ['me@node17', { user: 'me', name: 'node17' }],
+    ['node17.example.org:2222', { name: 'node17.example.org', port: 2222 }],
+    ['m.e-1+2@10.0.0.17:22', { user: 'm.e-1+2', name: '10.0.0.17', port: 22 }],
+  ])('of ssh is on another machine, as whom and where it says: %s', async (place, node) => {
+    const wanted = `ssh://${place}/tmp/flux AbC/local-0`;
+    expect(await find({ wanted })).toEqual({
+      uri: wanted,
+      socket: '/tmp/flux AbC/local-0',
+      node,
+      why: `\`flux: ${wanted}\``,
+      isSystem: false,
+    });
   });
+
+  it.each(['-oProxyCommand=x', 'a b', '$(touch x)', 'me@@node1', '-l@node1', 'node1:x', 'node1;x'])(
+    'is refused if it names no machine, rather than handed to ssh: %s',
+    async (place) => {
+      expect(await failure({ wanted: `ssh://${place}/tmp/local-0` })).toContain('is no URI of a Flux broker');
+    },
+  );
 
   it.each(['local:', 'local://relative', 'ssh://', 'ssh://node1', 'ssh:///path'])(
     'is refused if that is none, with examples: %s',
@@ -175,11 +204,45 @@ describe('a broker whose address is in a file', () => {
     });
   });
 
-  it('is not found if there is no such file, or nothing in it', async () => {
-    expect(await failure({ wanted: 'file:/nonexistent/address' })).toMatch(
-      /cannot find the Flux broker 'file:\/nonexistent\/address': .*No such file or directory/,
-    );
-    expect(await failure({ wanted: `file:${file('')}` })).toContain('nothing was said of it');
+  it.each(['address', '~/address', './address'])('is looked for in the home: file:%s', async (given) => {
+    const home = temporaryDirectory();
+    writeFileSync(path.join(home, 'address'), 'local:///tmp/x\n');
+    expect(await find({ wanted: `file:${given}`, home })).toMatchObject({ socket: '/tmp/x' });
+  });
+
+  it('may be on another machine', async () => {
+    expect(await find({ wanted: `file:${file('ssh://me@node17/tmp/x')}` })).toMatchObject({
+      node: { user: 'me', name: 'node17' },
+    });
+  });
+
+  it('is waited for, and that is told, until its job has begun and written it', async () => {
+    const directory = temporaryDirectory();
+    const told: string[] = [];
+    const found = find({ wanted: `file:${directory}/address`, patience: { tell: (line) => told.push(line) } });
+    await until('it is told', () => told.length > 0);
+    expect(told).toEqual([`Waiting until the address of a Flux broker is in ${directory}/address`]);
+    // There, but nothing in it yet.
+    writeFileSync(path.join(directory, 'address'), '');
+    const early = await Promise.race([found, new Promise((resolve) => setTimeout(resolve, 1500, 'waits'))]);
+    expect(early).toBe('waits');
+    writeFileSync(path.join(directory, 'address'), 'local:///tmp/x\n');
+    expect(await found).toMatchObject({ socket: '/tmp/x' });
+  });
+
+  it('is not said to be waited for if it is there', async () => {
+    const told: string[] = [];
+    await find({ wanted: `file:${file('local:///tmp/x')}`, patience: { tell: (line) => told.push(line) } });
+    expect(told).toEqual([]);
+  });
+
+  it('is waited for no longer than it is wanted', async () => {
+    const cancel = new AbortController();
+    const found = find({ wanted: 'file:/nonexistent/address', patience: { cancel: cancel.signal } });
+    const began = Date.now();
+    cancel.abort('cancelled by SIGINT');
+    await expect(found).rejects.toThrow(new HostError('cancelled by SIGINT'));
+    expect(Date.now() - began).toBeLessThan(4000);
   });
 
   it('is refused if that is none', async () => {
@@ -188,12 +251,24 @@ describe('a broker whose address is in a file', () => {
 });
 
 describe('a broker that flux itself has to find', () => {
-  it.each(['ƒkMPzwq', 'fkMPzwq/f2', '/', '..', 'pid:4711', 'slurm:17', 'lsf:8', "it's"])(
-    'is where `flux uri` says: %s',
+  /** A `flux uri` that knows the options of its version only, and answers with its target in base64. */
+  const uriCommand = (...options: readonly string[]) =>
+    `[ "$1" = uri ] || exit 9\nshift\n` +
+    `while [ "$1" != -- ]; do\n` +
+    `  case " ${options.join(' ')} " in *" $1 "*) ;; *) echo "usage: flux-uri
+flux-uri: error: unrecognized arguments: $1" >&2; exit 2;; esac\n` +
+    `  echo "$1" >> "\${0%/*}/options"\n  shift\ndone\n` +
+    `[ $# = 2 ] && echo "ssh://login1/tmp/$(echo "$2" | base64)"`;
+  const socketFor = (target: string) => `/tmp/${Buffer.from(`${target}\n`).toString('base64')}`;
+
+  it.each(['ƒkMPzwq', 'fkMPzwq/f2', '/', '..', "it's", '--wait', '$(touch x)'])(
+    'is where `flux uri` says, which waits for its job to begin: %s',
     async (wanted) => {
-      const flux =
-        '[ "$1 $2 $3" = "uri --remote --" ] && [ "$#" = 4 ] && echo "ssh://login1/tmp/$(echo "$4" | base64)"';
-      const socket = `/tmp/${Buffer.from(`${wanted}\n`).toString('base64')}`;
+      const flux = uriCommand('--remote', '--wait').replace(
+        'echo "ssh:',
+        'grep -q wait "${0%/*}/options" && echo "ssh:',
+      );
+      const socket = socketFor(wanted);
       expect(await find({ wanted, flux })).toEqual({
         uri: `local://${socket}`,
         socket,
@@ -203,6 +278,54 @@ describe('a broker that flux itself has to find', () => {
     },
   );
 
+  it('is where an old `flux uri` says, which cannot wait', async () => {
+    expect(await find({ wanted: 'fkMPzwq', flux: uriCommand('--remote') })).toMatchObject({
+      socket: socketFor('fkMPzwq'),
+    });
+  });
+
+  it.each(['pid:4711', 'slurm:17', 'lsf:8'])('is not waited for where `flux uri` cannot: %s', async (wanted) => {
+    expect(await find({ wanted, flux: uriCommand('--remote') })).toMatchObject({ socket: socketFor(wanted) });
+  });
+
+  it('is on the node that `flux uri` names, and in that Slurm job if it was found by it', async () => {
+    const flux = 'echo ssh://node17/tmp/x';
+    const node = { name: 'node17' };
+    expect(await find({ wanted: 'slurm:17', flux })).toEqual({
+      uri: 'ssh://node17/tmp/x',
+      socket: '/tmp/x',
+      node,
+      slurmJob: '17',
+      why: '`flux: slurm:17`',
+      isSystem: false,
+    });
+    for (const wanted of ['lsf:17', 'f17', 'slurm:17/f2']) {
+      expect([wanted, await find({ wanted, flux })]).toEqual([wanted, expect.objectContaining({ node })]);
+      expect(await find({ wanted, flux })).not.toHaveProperty('slurmJob');
+    }
+  });
+
+  it('is not waited for any longer than it is wanted, and `flux uri` ends', async () => {
+    const pidFile = path.join(temporaryDirectory(), 'pid');
+    const cancel = new AbortController();
+    const found = find({
+      wanted: 'fkMPzwq',
+      flux: `echo $$ > ${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 60`,
+      patience: { cancel: cancel.signal },
+    });
+    const pid = await until('it waits', () => existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8')));
+    cancel.abort('cancelled by SIGINT');
+    await expect(found).rejects.toThrow(new HostError('cancelled by SIGINT'));
+    await until('`flux uri` has ended', () => !isAlive(pid));
+  });
+
+  it('is not found, and what `flux uri` says of it while it waits comes with it', async () => {
+    const flux = 'echo "flux-uri: ERROR: jobid fkMPzwq not found" >&2; exit 1';
+    expect(await failure({ wanted: 'fkMPzwq', flux })).toContain(
+      "'fkMPzwq': flux-uri: ERROR: jobid fkMPzwq not found (it must be",
+    );
+  });
+
   it('may be named in the spec', async () => {
     expect(await find({ inSpec: 'slurm:17', flux: 'echo ssh://login1/tmp/x' })).toMatchObject({ socket: '/tmp/x' });
   });
@@ -210,7 +333,7 @@ describe('a broker that flux itself has to find', () => {
   it('is not found, in the words of `flux uri`', async () => {
     const flux = 'echo "flux-uri: ERROR: PID 4711 doesn\'t seem to have a FLUX_URI" >&2; exit 1';
     expect(await failure({ wanted: 'pid:4711', flux })).toBe(
-      "cannot find the Flux broker 'pid:4711': flux-uri: ERROR: PID 4711 doesn't seem to have a FLUX_URI (it must be a running job or instance on this machine)",
+      "cannot find the Flux broker 'pid:4711': flux-uri: ERROR: PID 4711 doesn't seem to have a FLUX_URI (it must be a running job or instance that this machine can see)",
     );
   });
 

@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
-import { HostError } from '../../src/hosts/host.js';
+import { HostError, type HostProcess } from '../../src/hosts/host.js';
 import type { Spec } from '../../src/spec/spec.js';
 import type { Clone, Places } from '../../src/study/environment.js';
-import { plainEnvironment, plainHost } from '../support/hosts.js';
+import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { isAlive, until } from '../support/wait.js';
 
@@ -208,6 +208,85 @@ describe('the paths of a study', () => {
   });
 
   it('need no command if there are none', async () => {
-    expect(await check()).toEqual([]);
+    const host = new WatchedHost();
+    const spec = { paths: [] } as unknown as Spec;
+    const places: Places = { studyPath: '/study', specRoot: '/spec', workingDirectory: directory };
+    expect(await checkPaths(host, host, spec, places)).toEqual([]);
+    expect(host.commands).toEqual([]);
   });
 });
+
+describe('the paths of a study that runs on another machine', () => {
+  const at = (line: number) => ({ file: 'study.yaml', line, column: 5 });
+
+  /** Of `directory`, in which the study was started, `project` is copied; of the other machine there is `/there` only. */
+  async function check(...paths: string[]) {
+    mkdirSync(path.join(directory, 'project/inputs'), { recursive: true });
+    writeFileSync(path.join(directory, 'beside'), '');
+    const there = temporaryDirectory();
+    writeFileSync(path.join(there, 'data'), '');
+    const [host, here] = [new OtherMachine(there), new WatchedHost()];
+    const spec = { paths: paths.map((given, i) => ({ name: `P${i}`, path: given, at: at(i + 1) })) } as unknown as Spec;
+    const places: Places = {
+      studyPath: '/study',
+      specRoot: '/study/copy',
+      workingDirectory: directory,
+      staged: { from: path.join(directory, 'project'), to: '/study/copy' },
+    };
+    return { problems: await checkPaths(host, here, spec, places), host, here };
+  }
+
+  it('are no problem if they will be copied, or are on it', async () => {
+    const { problems, host, here } = await check('project/inputs', './project/', 'project/../project', '/there/data');
+    expect(problems).toEqual([]);
+    // What is copied is looked for here, all else there.
+    expect([host.commands.length, here.commands.length]).toEqual([1, 1]);
+    expect(host.commands[0]).not.toContain('inputs');
+  });
+
+  it('are a problem each, in the order of the spec, which says on which machine they are missing, and what to do', async () => {
+    const { problems } = await check('project/gone', '/there/gone', 'beside', 'gone', '/there/data', directory);
+    expect(problems).toEqual([
+      {
+        severity: 'error',
+        at: at(1),
+        message:
+          "the path of dependency 'P0' does not exist on this machine, from which it would be copied: project/gone",
+        hint: `relative paths start at ${directory}`,
+      },
+      expect.objectContaining({
+        at: at(2),
+        message: "the path of dependency 'P1' does not exist on me@cluster: /there/gone",
+      }),
+      {
+        severity: 'error',
+        at: at(3),
+        message: `the path of dependency 'P2' is not in what is copied to me@cluster (${directory}/project): beside`,
+        hint: 'choose with `stage` a directory that has it, or give the absolute path of what is on me@cluster',
+      },
+      expect.objectContaining({
+        at: at(4),
+        message: "the path of dependency 'P3' does not exist on this machine, from which it would be copied: gone",
+      }),
+      expect.objectContaining({
+        at: at(6),
+        message: `the path of dependency 'P5' does not exist on me@cluster: ${directory}`,
+      }),
+    ]);
+  });
+});
+
+/** A machine of which there is one directory only, called `/there`. */
+class OtherMachine extends WatchedHost {
+  override readonly name = 'me@cluster' as 'this machine';
+  readonly #there: string;
+
+  constructor(there: string) {
+    super();
+    this.#there = there;
+  }
+
+  override spawn(command: string): HostProcess {
+    return super.spawn(command.replaceAll(/-e \/(there)?/g, (_, is) => `-e ${is ? this.#there : '/nonexistent/'}`));
+  }
+}

@@ -1,9 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Environment } from '../../src/study/environment.js';
+import { Environment, locate, type Places } from '../../src/study/environment.js';
 import { instancesOf, places, validSpec } from '../support/plan.js';
 
 type Entries = Readonly<Record<string, unknown>>;
+
+/** A study that was started in `/cwd/project`, on a machine of which `/cwd` was copied to the host. */
+const staged: Places = {
+  studyPath: '/study',
+  specRoot: '/study/copy/project',
+  workingDirectory: '/cwd/project',
+  staged: { from: '/cwd', to: '/study/copy' },
+};
 
 /** What `text` becomes in a study with these variables and labels. */
 function applied(text: string, variables: Entries, labels: Entries = {}, dependencies?: Entries): string {
@@ -133,6 +141,69 @@ describe('a path dependency', () => {
   ])('of %s is %s', (path, expected) =>
     expect(applied('$(P)', {}, {}, { paths: [{ name: 'P', path }] })).toBe(expected),
   );
+});
+
+describe('where a path of the spec is on the host', () => {
+  it.each([
+    ['/data', '/data'],
+    ['data', '/cwd/data'],
+    ['../data/./x/', '/data/x'],
+    ['.', '/cwd'],
+  ])('that is this machine: %s is %s', (given, expected) => expect(locate(places, given)).toBe(expected));
+
+  it.each([
+    ['data', '/study/copy/project/data'],
+    ['data/x/../y/', '/study/copy/project/data/y'],
+    ['.', '/study/copy/project'],
+    ['..', '/study/copy'],
+    ['../shared', '/study/copy/shared'],
+    ['../../cwd/shared', '/study/copy/shared'],
+    ['..data', '/study/copy/project/..data'],
+    ['../..data', '/study/copy/..data'],
+    ['/data', '/data'],
+    ['/cwd/project/data', '/cwd/project/data'],
+  ])('that is another machine: %s is %s', (given, expected) => expect(locate(staged, given)).toBe(expected));
+
+  it.each(['../..', '../../data', '../../cwd2', '../project/../../x'])(
+    'that is another machine is nowhere if it was not copied: %s',
+    (given) => expect(locate(staged, given)).toBeUndefined(),
+  );
+
+  it('is where the copy is, wherever the study was started', () =>
+    expect(locate({ ...staged, workingDirectory: '/home' }, '../cwd/data')).toBe('/study/copy/data'));
+});
+
+describe('a study whose files were copied to the host', () => {
+  const environmentOf = (dependencies: Entries, variables: Entries = {}) => {
+    const spec = validSpec({ variables, dependencies, steps: [{ name: 'a' }] });
+    const environment = new Environment(spec, staged);
+    return { apply: (text: string) => environment.apply(text), clones: environment.clones(spec, staged) };
+  };
+
+  it('has as $(SPECROOT) the copy of the directory of the spec', () =>
+    expect(environmentOf({}).apply('$(SPECROOT) $(OUTPUT_PATH)')).toBe('/study/copy/project /study'));
+
+  it('has as path dependencies their copies, or what is on the host', () => {
+    const paths = [
+      { name: 'COPIED', path: '../shared' },
+      { name: 'THERE', path: '/data' },
+    ];
+    expect(environmentOf({ paths }).apply('$(COPIED) $(THERE)')).toBe('/study/copy/shared /data');
+  });
+
+  it.each([
+    ['src', '/study/copy/project/src/CODE'],
+    ['..', '/study/copy/CODE'],
+    ['/src', '/src/CODE'],
+    ['$(OUTPUT_PATH)/src', '/study/src/CODE'],
+    ['$(DIR)', '/study/copy/project/relative/CODE'],
+    ['../../elsewhere/src', '/study/.conductor/clones/src/CODE'],
+    ['../..', '/study/.conductor/clones/CODE'],
+  ])('clones what is to be cloned to %s into %s', (path, destination) => {
+    const git = [{ name: 'CODE', url: 'https://example.org/code.git', path }];
+    const { apply, clones } = environmentOf({ git }, { DIR: 'relative' });
+    expect([clones[0]!.destination, apply('$(CODE)')]).toEqual([destination, destination]);
+  });
 });
 
 describe('a git dependency', () => {

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getExecOutput } from '@actions/exec';
 import { collectText } from '../commands.js';
 import { HostError, HostLostError } from '../host.js';
-import { shown } from './destination.js';
+import { type Destination, shown } from './destination.js';
 import { OpensshFiles as Files, type OpensshOptions } from './openssh-files.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
@@ -21,6 +22,8 @@ export class OpensshTransport implements Transport {
   readonly name: string;
   readonly #options: OpensshOptions;
   readonly #address: string;
+  /** Whoever connects when it is closed is to stop. */
+  readonly #closing = new AbortController();
   #files: Files | undefined;
   #master: Promise<Master> | undefined;
 
@@ -32,7 +35,8 @@ export class OpensshTransport implements Transport {
   }
 
   async open(commandLine: string): Promise<Session> {
-    this.#files ??= new Files(this.#options);
+    // Without the jumps: ssh reads the file for each of these too, which would jump without end.
+    this.#files ??= new Files({ ...this.#options, jumps: [] });
     this.#master ??= this.#connect(this.#files);
     const connecting = this.#master;
     let master: Master;
@@ -50,6 +54,7 @@ export class OpensshTransport implements Transport {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#master?.then(
       (master) => master.close(),
       () => {},
@@ -62,14 +67,14 @@ export class OpensshTransport implements Transport {
   async #connect(files: Files): Promise<Master> {
     const theirs = await this.#authenticated(files);
     return theirs === undefined
-      ? Master.start(this.#words(files, []), files, this.name)
+      ? Master.start(this.#words(files, this.#jumps), files, this.name, this.#closing.signal)
       : new Master(theirs, undefined, () => this.#check(files, theirs));
   }
 
   /** The control socket of a master that somebody has authenticated, if the user's configuration names one that lives. */
   async #authenticated(files: Files): Promise<string | undefined> {
     const { stdout, exitCode, stderr } = await this.#ssh(files, ['-G', '--', this.#address]);
-    if (exitCode !== 0) throw new SshError('refused', `the configuration of ssh cannot be used: ${lastLine(stderr)}`);
+    if (exitCode !== 0) throw new SshError('refused', `the configuration of ssh cannot be used: ${stderr.trim()}`);
     const socket = /^controlpath (.+)$/m.exec(stdout)?.[1];
     if (socket === undefined || socket === 'none') return undefined;
     return (await this.#check(files, socket)) ? socket : undefined;
@@ -83,7 +88,7 @@ export class OpensshTransport implements Transport {
 
   async #ssh(files: Files, words: readonly string[]) {
     try {
-      return await getExecOutput('ssh', [...this.#base(files), ...words], {
+      return await getExecOutput('ssh', [...this.#base(files), ...this.#jumps, ...words], {
         env: files.environment,
         silent: true,
         ignoreReturnCode: true,
@@ -91,6 +96,11 @@ export class OpensshTransport implements Transport {
     } catch (error) {
       throw noSsh(error as Error);
     }
+  }
+
+  get #jumps(): string[] {
+    const { jumps } = this.#options;
+    return jumps.length === 0 ? [] : ['-J', jumps.map(jumpText).join(',')];
   }
 
   #base(files: Files): string[] {
@@ -105,16 +115,19 @@ export class OpensshTransport implements Transport {
   /**
    * What it means that `ssh` failed.
    *
+   * @param words what it said; '' if what was said may be the command's
    * @returns 255 if the connection is well: something killed the command
    */
   async #judgeFailure(master: Master, words: string): Promise<number> {
     const closed = 'the connection was closed';
+    // Before the next one: who is refused a session by a master looks for another way too.
+    const refusal = /^.*(?:refused by peer|session request failed).*$/im.exec(words)?.[0];
+    if (refusal !== undefined) {
+      throw new SshError('session', `${this.name} allows no further session: ${refusal.trim()}`);
+    }
     if (words.includes(noMaster)) {
       master.isGone = true;
       throw new SshError('connection', closed);
-    }
-    if (/refused by peer|session request failed|Session open refused/i.test(words)) {
-      throw new SshError('session', `${this.name} allows no further session: ${lastLine(words)}`);
     }
     // A master takes its time to notice.
     await sleep(masterTime);
@@ -143,7 +156,7 @@ export class OpensshTransport implements Transport {
       child.once('close', (code) => {
         // 255 is what `ssh` says when it fails itself, or does not know how the command ended.
         if (code !== 255 && code !== null) resolve(code);
-        else this.#judgeFailure(master, words()).then(resolve, reject);
+        else this.#judgeFailure(master, (stdout as Socket).bytesRead === 0 ? words() : '').then(resolve, reject);
       });
     });
     exit.catch(() => {});
@@ -172,7 +185,7 @@ class Master {
   }
 
   /** Starts one, and waits until it has logged in. */
-  static async start(words: readonly string[], files: Files, name: string): Promise<Master> {
+  static async start(words: readonly string[], files: Files, name: string, closing: AbortSignal): Promise<Master> {
     const options = [
       '-v',
       '-N',
@@ -187,6 +200,9 @@ class Master {
     const at = words.indexOf('--');
     const child = startLeashed(files, [...words.slice(0, at), ...options, ...words.slice(at)]);
     const said = collectText(child.stderr!, 16_384);
+    const stop = () => child.stdin!.end();
+    closing.addEventListener('abort', stop);
+    if (closing.aborted) stop();
     await new Promise<void>((resolve, reject) => {
       child.once('error', (error) => reject(noSsh(error)));
       child.once('close', () => reject(describeFailure(said(), name)));
@@ -195,7 +211,7 @@ class Master {
         output += chunk.toString();
         if (output.includes(loggedIn)) resolve();
       });
-    });
+    }).finally(() => closing.removeEventListener('abort', stop));
     return new Master(files.socket, child, async () => child.exitCode === null && child.signalCode === null);
   }
 
@@ -234,13 +250,30 @@ function noSsh(error: Error): HostError {
   return new HostError(`cannot run ssh on this machine (\`ssh-client: openssh\`): ${error.message}`);
 }
 
+/** A jump as `ssh -J` takes it. */
+function jumpText({ user, name, port }: Destination): string {
+  const address = name.includes(':') ? `[${name}]` : name;
+  return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
+}
+
 /** Why a master could not log in, from what `ssh -v` says. */
-function describeFailure(said: string, name: string): SshError {
+function describeFailure(said: string, destination: string): SshError {
   const words = said
     .split('\n')
     .filter((line) => !/^(debug\d|OpenSSH_|Authenticated|Transferred|Bytes per)/.test(line.trim()));
   const text = words.join('\n').trim();
-  const server = /Server host key: (\S+ \S+)/.exec(said)?.[1];
+  // Of the last machine that it came to: each jump says these too.
+  const server = [...said.matchAll(/Server host key: (\S+ \S+)/g)].at(-1)?.[1];
+  const at = [...said.matchAll(/Authenticating to (\S+):(\d+) as '([^']*)'/g)].at(-1);
+  // A jump that is not there: who is behind it only sees the way end.
+  const jump = /UNKNOWN port/.test(text)
+    ? /connect to host (\S+) port (\d+)|resolve hostname ([^\s:]+)/.exec(text)
+    : undefined;
+  const name = jump
+    ? shown({ user: undefined, name: jump[1] ?? jump[3]!, port: jump[2] === undefined ? undefined : Number(jump[2]) })
+    : at === undefined
+      ? destination
+      : shown({ user: at[3]!, name: at[1]!, port: Number(at[2]) });
   const refused = (message: string) => new SshError('refused', message);
   const connection = (message: string) => new SshError('connection', message);
   if (/REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed/i.test(said)) {
@@ -248,18 +281,33 @@ function describeFailure(said: string, name: string): SshError {
       `the host key of ${name} has changed (the server shows ${server ?? 'another'}): somebody may be listening in, or it was set up anew. Compare the fingerprint by another way before you change ssh-known-hosts`,
     );
   }
-  if (/Host key verification failed|host key is known|REVOKED HOST KEY/i.test(said)) {
+  if (/REVOKED HOST KEY/i.test(said)) {
+    return refused(
+      `the host key of ${name} is revoked (the server shows ${server ?? 'it'}): somebody who has stolen it may be listening in. Ask the site for its new key`,
+    );
+  }
+  if (/Host key verification failed|host key is known/i.test(said)) {
     return refused(
       `the host key of ${name} is not known${server === undefined ? '' : ` (the server shows ${server})`}: compare it with what the site publishes, and add its line to ssh-known-hosts. ${text}`,
     );
   }
   if (/Permission denied|Too many authentication failures/i.test(said)) {
-    const offered = [...said.matchAll(/Offering public key: (.+)/g)].map(([, key]) => key!.trim());
+    const lately = said.slice(at?.index ?? 0);
+    const offered = [...lately.matchAll(/Offering public key: (.+)/g)].map(([, key]) => key!.trim());
     const load = /Load key .*|.*incorrect passphrase.*/i.exec(text)?.[0];
+    // Who may log in with a key and does not could not read it.
+    if (load === undefined && /Server accepts key/.test(lately) && !/signing failed/i.test(lately)) {
+      return refused(
+        `${name} takes the key (${offered.join('; ')}), but it cannot be read: give its passphrase with \`ssh-passphrase\``,
+      );
+    }
     return refused(
       `${name} rejected the login (${offered.length === 0 ? 'no key was offered' : `offered: ${offered.join('; ')}`})${load === undefined ? '' : `; ${load}`}: ${lastLine(text)}`,
     );
   }
+  const barrier = /open failed: (.+)/.exec(text)?.[1];
+  // Before the next ones: it tells of a machine that only the jump has tried to reach.
+  if (barrier !== undefined) return connection(`${name} does not let us through to the next machine: ${barrier}`);
   if (/Connection refused/i.test(said))
     return connection(`${name} refused the connection: is an SSH server there, at this port?`);
   if (/timed out/i.test(said)) return connection(`${name} did not answer (timed out)`);

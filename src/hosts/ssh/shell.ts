@@ -30,6 +30,7 @@ export function shellLine({ begin, end }: Marks): string {
   const program = [
     `${printMark(begin)}; ${printMark(begin)} >&2`,
     `IFS= read -r -d "" maestro_command`,
+    `cd /`,
     `trap : HUP INT TERM`,
     `(trap - HUP INT TERM; eval "unset maestro_command; $maestro_command")`,
     `maestro_status=$?; printf "%s%s%d;" ${end.join(' ')} $maestro_status >&2; exit $maestro_status`,

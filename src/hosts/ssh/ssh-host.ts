@@ -28,6 +28,9 @@ interface Streams {
 /** Commands that run at once. A server allows 10 sessions on a connection unless told; somebody else may share ours. */
 const mostSessions = 6;
 
+/** A server may take a moment to see that a session has ended. One that refuses so often while there is none allows none. */
+const mostRefusals = 4;
+
 /** A login that takes longer than this, in milliseconds, waits for something that does not come. */
 const loginTime = 60_000;
 
@@ -99,19 +102,24 @@ export class SshHost implements Host {
   }
 
   async #run(command: string, streams: Streams): Promise<Exit> {
-    for (;;) {
-      const session = await this.#open(shellLine(this.#marks));
+    for (let refusals = 0; ; ) {
+      let failure: SshError;
       this.#sessions += 1;
       try {
+        const session = await this.#open(shellLine(this.#marks));
         return await this.#runIn(session, command, streams);
       } catch (error) {
         if (error instanceof HostLostError) this.#lost(error);
         // Only a session that did not come about says these.
         if (!(error instanceof SshError)) throw error;
-        await this.#overcome(error, this.#sessions - 1);
+        failure = error;
       } finally {
         this.#sessions -= 1;
       }
+      // One of the others will end.
+      refusals = failure.kind === 'session' && this.#sessions === 0 ? refusals + 1 : 0;
+      if (refusals === mostRefusals) throw failure;
+      await this.#overcome(failure);
     }
   }
 
@@ -166,37 +174,26 @@ export class SshHost implements Host {
     });
   }
 
-  /** A session; if the connection is lost, once it is there again. */
   async #open(commandLine: string): Promise<Session> {
-    for (;;) {
-      if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
-      await this.#reconnecting;
-      try {
-        const session = await this.#transport.open(commandLine);
-        if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
-        this.#isDown = false;
-        return session;
-      } catch (error) {
-        if (!(error instanceof SshError)) throw error;
-        await this.#overcome(error, this.#sessions);
-      }
-    }
+    if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
+    await this.#reconnecting;
+    const session = await this.#transport.open(commandLine);
+    if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
+    this.#isDown = false;
+    return session;
   }
 
   /**
    * Waits until it may be tried again.
    *
-   * @param others how many sessions there are besides
    * @throws SshError, HostError if there is no hope
    */
-  async #overcome(error: SshError, others: number): Promise<void> {
+  async #overcome(error: SshError): Promise<void> {
     switch (error.kind) {
       case 'refused':
         throw error;
       case 'session':
-        // One of the others will end.
-        if (others === 0) throw error;
-        return this.#pause(500);
+        return this.#pause(500 * (0.5 + this.#options.clock.random()));
       case 'connection':
         this.#lost(error);
         this.#reconnecting ??= this.#reconnect(error).finally(() => {

@@ -30,6 +30,8 @@ const keepaliveTime = 30_000;
 export class Ssh2Transport implements Transport {
   readonly name: string;
   readonly #options: Ssh2Options;
+  /** Whoever connects when it is closed is to stop. */
+  readonly #closing = new AbortController();
   #connection: Promise<Connection> | undefined;
 
   constructor(options: Ssh2Options) {
@@ -38,7 +40,7 @@ export class Ssh2Transport implements Transport {
   }
 
   async open(commandLine: string): Promise<Session> {
-    this.#connection ??= Connection.through(this.#options);
+    this.#connection ??= Connection.through(this.#options, this.#closing.signal);
     const connecting = this.#connection;
     const forget = () => {
       if (this.#connection === connecting) this.#connection = undefined;
@@ -58,6 +60,7 @@ export class Ssh2Transport implements Transport {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#connection?.then(
       (connection) => connection.close(),
       () => {},
@@ -87,11 +90,11 @@ class Connection {
   }
 
   /** @throws SshError */
-  static async through(options: Ssh2Options): Promise<Connection> {
+  static async through(options: Ssh2Options, closing: AbortSignal): Promise<Connection> {
     let connection: Connection | undefined;
     for (const destination of [...options.jumps, options.destination]) {
       try {
-        connection = await Connection.#to(destination, options, connection);
+        connection = await Connection.#to(destination, options, closing, connection);
       } catch (error) {
         connection?.close();
         throw error;
@@ -103,6 +106,7 @@ class Connection {
   static async #to(
     destination: Destination,
     options: Ssh2Options,
+    closing: AbortSignal,
     before: Connection | undefined,
   ): Promise<Connection> {
     const name = shown(destination, options.user);
@@ -131,7 +135,12 @@ class Connection {
       },
     };
     return new Promise((resolve, reject) => {
+      const stop = () => {
+        fail(new Error('the connection was closed'));
+        client.destroy();
+      };
       const fail = (error: Error) => {
+        closing.removeEventListener('abort', stop);
         client.removeAllListeners();
         client.on('error', () => {});
         client.end();
@@ -140,13 +149,16 @@ class Connection {
       client.once('error', fail);
       client.once('close', () => fail(new Error('the server closed the connection before it let us in')));
       client.once('ready', () => {
+        closing.removeEventListener('abort', stop);
         client.removeAllListeners('error');
         client.removeAllListeners('close');
         // Every request is small and waits for its answer.
         if (sock === undefined) client.setNoDelay(true);
         resolve(new Connection(client, name, before));
       });
-      client.connect(config);
+      closing.addEventListener('abort', stop);
+      if (closing.aborted) stop();
+      else client.connect(config);
     });
   }
 

@@ -1,0 +1,143 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseInputs } from '../src/inputs.js';
+import type { Plan } from '../src/plan.js';
+import { planAt, prepare, readStudy, type StudyContext, stagePath } from '../src/prepare.js';
+import type { Log } from '../src/report/log.js';
+import { type Problem, SpecError } from '../src/spec/problem.js';
+import { WatchedHost } from './support/hosts.js';
+import { type Brief, yamlOf } from './support/plan.js';
+import { temporaryDirectory } from './support/temporary.js';
+
+/** A checkout whose `studies/a/study.yaml` is the study, and a directory for it on the host. */
+class Setting {
+  readonly root = temporaryDirectory();
+  readonly there = temporaryDirectory();
+  readonly host = new WatchedHost();
+  readonly here = new WatchedHost();
+  readonly told: Problem[] = [];
+  readonly context: StudyContext;
+
+  constructor(study: Brief, { stage, dryRun = false }: { readonly stage?: string; readonly dryRun?: boolean } = {}) {
+    mkdirSync(path.join(this.root, 'studies/a'), { recursive: true });
+    writeFileSync(path.join(this.root, 'studies/data'), '');
+    const log: Log = {
+      phase() {},
+      endPhase() {},
+      info() {},
+      live() {},
+      problem: (problem) => this.told.push(problem),
+      error() {},
+      warning() {},
+    };
+    const inputs = parseInputs(
+      new Map([
+        ['spec', 'studies/a/study.yaml'],
+        ['dry-run', String(dryRun)],
+      ]),
+      (name) => name,
+    );
+    this.context = {
+      inputs,
+      host: this.host,
+      here: this.here,
+      log,
+      text: yamlOf(study),
+      overlays: {},
+      pgen: undefined,
+      specPath: path.join(this.root, 'studies/a/study.yaml'),
+      workingDirectory: this.root,
+      stageRoot: stage === undefined ? undefined : path.join(this.root, stage),
+      cancel: new AbortController().signal,
+      hangup: new AbortController().signal,
+    };
+  }
+
+  get studyPath(): string {
+    return path.join(this.there, 'study');
+  }
+
+  /** Prepares it; `settle` is asked of every plan. */
+  prepare(settle: (plan: Plan) => Promise<Plan> = async (plan) => plan): Promise<Plan> {
+    return prepare(this.context, () => ({ path: this.studyPath, exact: true }), settle);
+  }
+}
+
+const show: Brief = { steps: [{ name: 'show', cmd: 'echo $(SPECROOT) $(OUTPUT_PATH)' }] };
+const data = (given: string): Brief => ({
+  dependencies: { paths: [{ name: 'DATA', path: given }] },
+  steps: [{ name: 'show', cmd: 'cat $(DATA)' }],
+});
+
+/** What the study's only step runs. */
+const commandOf = ({ scripts }: Plan) => scripts[0]!.main.text.trim().split('\n').at(-1);
+
+describe('the places of a study', () => {
+  const planned = ({ context }: Setting) => planAt(context, readStudy(context), '/p/study').plan;
+
+  it('are on this machine, if it runs here', () => {
+    const setting = new Setting(show);
+    const plan = planned(setting);
+    expect(plan.places).toEqual({
+      studyPath: '/p/study',
+      specRoot: `${setting.root}/studies/a`,
+      workingDirectory: setting.root,
+    });
+    expect(commandOf(plan)).toBe(`echo ${setting.root}/studies/a /p/study`);
+  });
+
+  it.each([
+    ['studies/a', ''],
+    ['studies', '/a'],
+    ['', '/studies/a'],
+  ])('are in what is copied to the study, if it runs elsewhere: %s', (stage, inside) => {
+    const setting = new Setting(show, { stage });
+    const plan = planned(setting);
+    const copy = `/p/study/${stagePath}`;
+    expect(plan.places).toEqual({
+      studyPath: '/p/study',
+      specRoot: `${copy}${inside}`,
+      workingDirectory: setting.root,
+      staged: { from: path.join(setting.root, stage), to: copy },
+    });
+    expect(commandOf(plan)).toBe(`echo ${copy}${inside} /p/study`);
+    expect(JSON.stringify(plan.scripts)).not.toContain(setting.root);
+  });
+});
+
+describe('a study that runs elsewhere', () => {
+  it('is planned with the copies of what it depends on, and its directory is made there', async () => {
+    const setting = new Setting(data('studies/data'), { stage: 'studies' });
+    const plan = await setting.prepare();
+    expect(commandOf(plan)).toBe(`cat ${setting.studyPath}/${stagePath}/data`);
+    expect(existsSync(setting.studyPath)).toBe(true);
+    // All that was done here is to look for what will be copied.
+    expect(setting.here.commands).toHaveLength(1);
+  });
+
+  it.each([
+    ['studies/gone', 'does not exist on this machine, from which it would be copied'],
+    ['studies/data', 'is not in what is copied to this machine'],
+    ['/nonexistent/data', 'does not exist on this machine'],
+  ])('is refused before anything is made, if what it depends on will not be there: %s', async (given, words) => {
+    const setting = new Setting(data(given), { stage: 'studies/a' });
+    const error = await setting.prepare().catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(SpecError);
+    expect((error as Error).message).toContain(words);
+    expect(readdirSync(setting.there)).toEqual([]);
+  });
+
+  it('is refused before anything is made, if where it is to run does not take it', async () => {
+    const setting = new Setting(show, { stage: 'studies/a' });
+    const refused = setting.prepare(() => Promise.reject(new Error('no such queue')));
+    await expect(refused).rejects.toThrow('no such queue');
+    expect(readdirSync(setting.there)).toEqual([]);
+  });
+});
+
+it('a dry run warns of what is not there: it may be for another machine', async () => {
+  const setting = new Setting(data('/nonexistent/data'), { dryRun: true });
+  expect(commandOf(await setting.prepare())).toBe('cat /nonexistent/data');
+  expect(setting.told).toEqual([expect.objectContaining({ severity: 'warning' })]);
+});

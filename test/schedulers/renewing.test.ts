@@ -1,0 +1,421 @@
+import { describe, expect, it } from 'vitest';
+import { base, endOf, noOutcome, Place, Setting, turn } from '../support/places.js';
+
+describe('while a place lasts', () => {
+  it('its events are passed on, and all is asked of it', async () => {
+    const setting = new Setting();
+    const { first, scheduler } = setting;
+    const [a, b] = setting.submit('a', 'b');
+    first.submitted(a!);
+    first.tell(a!, 'queued');
+    first.tell(a!, 'started');
+    first.tell(a!, 'finishing');
+    first.end(a!, 'failed');
+    first.listener({ type: 'not-submitted', ...base(b!), reason: 'no' });
+    expect(setting.said).toEqual([
+      'a 1 submitted',
+      'a 1 queued',
+      'a 1 started',
+      'a 1 finishing',
+      'a 1 failed',
+      'b 1 not-submitted',
+    ]);
+    scheduler.cancel([setting.job('c')]);
+    expect(first.asked).toEqual(['submit a 1', 'submit b 1', 'cancel c 1']);
+    expect(scheduler.outputs(a!.step, 'ƒ1')).toEqual({ stdout: 'first/a.ƒ1.out', stderr: '' });
+    expect(await scheduler.isEnding()).toBe(false);
+    first.ending = true;
+    expect(await scheduler.isEnding()).toBe(true);
+  });
+
+  it('is interrupted as it interrupts itself, and then not renewed', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    await setting.scheduler.interrupt('time is up');
+    await turn();
+    expect(setting.first.asked).toEqual(['submit a 1', 'interrupt time is up']);
+    expect(setting.said).toEqual(['interrupt: time is up']);
+    expect(setting.settled).toEqual([]);
+  });
+});
+
+describe('when a place is lost', () => {
+  it('nothing is said of that while another may be had', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose();
+    await turn();
+    expect(setting.said).toEqual([]);
+    expect(setting.settled).toEqual([['a 1']]);
+    expect(await setting.scheduler.isEnding()).toBe(false);
+  });
+
+  it('its jobs are settled: completed, lost to a node, or submitted again as they are', async () => {
+    const setting = new Setting();
+    const [a, b, c] = setting.submit('a', 'b', 'c');
+    for (const job of [a!, b!, c!]) setting.first.submitted(job);
+    setting.first.lose('the node is gone');
+    await setting.settling.give(['finished', 'begun', 'waiting']);
+    expect(setting.said.slice(3)).toEqual(['a 1 completed', 'b 1 node-failure']);
+    expect(setting.events.slice(3)).toEqual([
+      { type: 'ended', ...base(a!), at: 1000, outcome: { result: 'completed', exitCode: 0, signal: null, note: '' } },
+      {
+        type: 'ended',
+        ...base(b!),
+        at: 1000,
+        outcome: { ...noOutcome, result: 'node-failure', note: 'the node is gone' },
+      },
+    ]);
+    expect(setting.reasons).toEqual(['the node is gone']);
+    const second = new Place('second');
+    await setting.renewing.give(second);
+    expect(second.jobs).toEqual([c]);
+    second.submitted(c!, '2');
+    second.end(c!);
+    expect(setting.said.slice(5)).toEqual(['c 1 submitted', 'c 1 completed']);
+    expect(setting.scheduler.outputs(c!.step, '2').stdout).toBe('second/c.2.out');
+    expect(setting.first.asked).toEqual(['submit a 1', 'submit b 1', 'submit c 1']);
+  });
+
+  it('what it knows to have ended is told, and not settled', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a', 'b');
+    setting.first.lose('over', endOf(a!, 'failed'));
+    await turn();
+    expect(setting.said).toEqual(['a 1 failed']);
+    expect(setting.settled).toEqual([['b 1']]);
+  });
+
+  it('a job that had ended before is not settled, nor submitted again', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a');
+    setting.first.end(a!);
+    setting.first.lose();
+    expect(setting.settled).toEqual([[]]);
+    await setting.settling.give([]);
+    setting.submit('b');
+    const second = new Place();
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['submit b 1']);
+  });
+
+  it('no other is sought before there is a job for it, and then one, for all', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose('over');
+    await setting.settling.give(['finished']);
+    expect(setting.reasons).toEqual([]);
+    setting.submit('b', 'c');
+    expect(setting.reasons).toEqual(['over']);
+    const second = new Place();
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['submit b 1', 'submit c 1']);
+    expect(setting.reasons).toEqual(['over']);
+  });
+
+  it('an end may be answered with the next attempt, which goes to the next place', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a', 'b');
+    setting.onEvent = (event) => {
+      if (event.type === 'ended')
+        setting.scheduler.submit(setting.job(setting.steps[event.step]!.name, event.attempt + 1));
+    };
+    setting.first.lose('over', endOf(a!, 'node-failure'));
+    expect(setting.settled).toEqual([['b 1', 'a 2']]);
+    await setting.settling.give(['begun', 'waiting']);
+    const second = new Place();
+    await setting.renewing.give(second);
+    expect(second.asked.sort()).toEqual(['submit a 2', 'submit b 2']);
+    expect(setting.first.asked).toEqual(['submit a 1', 'submit b 1']);
+  });
+
+  it('it may happen again, in every place', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose('one');
+    await setting.settling.give(['waiting']);
+    const places = [new Place(), new Place()];
+    for (const [i, place] of places.entries()) {
+      await setting.renewing.give(place);
+      place.lose(`again ${i}`);
+      await setting.settling.give(['waiting']);
+    }
+    const last = new Place();
+    await setting.renewing.give(last);
+    last.end(last.jobs[0]!);
+    expect([...places, last].map(({ asked }) => asked)).toEqual(Array(3).fill(['submit a 1']));
+    expect(setting.reasons).toEqual(['one', 'again 0', 'again 1']);
+    expect(setting.said).toEqual(['a 1 completed']);
+  });
+});
+
+describe('what is submitted while there is no place', () => {
+  it.each(['settling', 'renewing'] as const)('goes to the next one: while %s', async (phase) => {
+    const setting = new Setting();
+    setting.first.lose();
+    if (phase === 'renewing') await setting.settling.give([]);
+    setting.submit('a');
+    if (phase === 'settling') await setting.settling.give([]);
+    const second = new Place();
+    await setting.renewing.give(second);
+    expect([setting.first.asked, second.asked]).toEqual([[], ['submit a 1']]);
+    expect(setting.settled).toEqual([[]]);
+  });
+
+  it('goes there once, even if it is answered at once, and so with another attempt', async () => {
+    const setting = new Setting();
+    setting.submit('a', 'b');
+    setting.first.lose();
+    await setting.settling.give(['waiting', 'waiting']);
+    const second = new Place();
+    second.onSubmit = (job) => {
+      if (job.attempt < 4) second.listener({ type: 'not-submitted', ...base(job), reason: 'busy' });
+    };
+    setting.onEvent = (event) => {
+      if (event.type === 'not-submitted')
+        setting.scheduler.submit(setting.job(setting.steps[event.step]!.name, event.attempt + 1));
+    };
+    await setting.renewing.give(second);
+    expect(second.asked.sort()).toEqual(
+      ['a', 'b'].flatMap((name) => [1, 2, 3, 4].map((attempt) => `submit ${name} ${attempt}`)),
+    );
+  });
+
+  it('waits for the place after that, if the next is lost while it takes them', async () => {
+    const setting = new Setting();
+    setting.submit('a', 'b');
+    setting.first.lose();
+    await setting.settling.give(['waiting', 'waiting']);
+    const second = new Place();
+    second.onSubmit = () => second.lose('lost at once');
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['submit a 1']);
+    expect(setting.settled.at(-1)).toEqual(['a 1', 'b 1']);
+    await setting.settling.give(['waiting', 'waiting']);
+    const third = new Place();
+    await setting.renewing.give(third);
+    expect(third.asked).toEqual(['submit a 1', 'submit b 1']);
+    expect(setting.said).toEqual([]);
+  });
+});
+
+describe('what is cancelled while there is no place', () => {
+  it('while settling: ends as that finds, or cancelled, and is not submitted again', async () => {
+    const setting = new Setting();
+    const jobs = setting.submit('a', 'b', 'c');
+    setting.first.lose();
+    setting.scheduler.cancel(jobs);
+    expect(setting.said).toEqual([]);
+    await setting.settling.give(['finished', 'begun', 'waiting']);
+    expect(setting.said.sort()).toEqual(['a 1 completed', 'b 1 cancelled', 'c 1 cancelled']);
+    expect(setting.reasons).toEqual([]);
+    expect(setting.first.asked).toEqual(['submit a 1', 'submit b 1', 'submit c 1']);
+  });
+
+  it('while settling: also what was submitted meanwhile', async () => {
+    const setting = new Setting();
+    setting.first.lose();
+    setting.scheduler.cancel(setting.submit('a'));
+    await setting.settling.give([]);
+    expect(setting.said).toEqual(['a 1 cancelled']);
+    expect(setting.reasons).toEqual([]);
+  });
+
+  it('or was just before, is not submitted again', async () => {
+    const setting = new Setting();
+    const jobs = setting.submit('a', 'b');
+    setting.scheduler.cancel(jobs);
+    setting.first.end(jobs[0]!, 'cancelled');
+    setting.first.lose();
+    await setting.settling.give(['waiting']);
+    expect(setting.said).toEqual(['a 1 cancelled', 'b 1 cancelled']);
+    expect(setting.reasons).toEqual([]);
+  });
+
+  it('while the next one takes jobs, is not submitted there', async () => {
+    const setting = new Setting();
+    setting.submit('a', 'b');
+    setting.first.lose();
+    await setting.settling.give(['waiting', 'waiting']);
+    const second = new Place();
+    second.onSubmit = () => setting.scheduler.cancel([setting.job('b')]);
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['submit a 1', 'cancel b 1']);
+    expect(setting.said).toEqual(['b 1 cancelled']);
+  });
+
+  it('because another job was settled', async () => {
+    for (const remains of [
+      ['waiting', 'begun'],
+      ['begun', 'waiting'],
+    ] as const) {
+      const setting = new Setting();
+      setting.submit('a', 'b');
+      setting.onEvent = (event) => {
+        if (event.type === 'ended' && event.outcome.result === 'node-failure')
+          setting.scheduler.cancel([setting.job(event.step === 0 ? 'b' : 'a')]);
+      };
+      setting.first.lose();
+      await setting.settling.give(remains);
+      expect([remains, setting.said]).toEqual([
+        remains,
+        remains[0] === 'begun' ? ['a 1 node-failure', 'b 1 cancelled'] : ['b 1 node-failure', 'a 1 cancelled'],
+      ]);
+    }
+  });
+
+  it('while renewing: ends at once', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a', 'b');
+    setting.first.lose();
+    await setting.settling.give(['waiting', 'waiting']);
+    setting.scheduler.cancel([a!]);
+    expect(setting.said).toEqual(['a 1 cancelled']);
+    expect(setting.events[0]).toEqual({
+      type: 'ended',
+      ...base(a!),
+      at: 1000,
+      outcome: { ...noOutcome, result: 'cancelled' },
+    });
+    const second = new Place();
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['submit b 1']);
+  });
+
+  it('is not another attempt of the same step, nor a job that nobody knows', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose();
+    setting.scheduler.cancel([setting.job('a', 2), setting.job('b')]);
+    await setting.settling.give(['waiting']);
+    setting.scheduler.cancel([setting.job('a', 2), setting.job('b')]);
+    expect(setting.said).toEqual([]);
+  });
+
+  it('is forgotten after it: the same job is cancelled in the next place by that place', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a');
+    setting.first.lose();
+    await setting.settling.give(['waiting']);
+    const second = new Place();
+    await setting.renewing.give(second);
+    setting.scheduler.cancel([a!]);
+    expect(second.asked).toEqual(['submit a 1', 'cancel a 1']);
+    second.lose('lost too');
+    setting.scheduler.cancel([a!]);
+    expect(setting.said).toEqual([]);
+    await setting.settling.give(['begun']);
+    expect(setting.said).toEqual(['a 1 cancelled']);
+  });
+});
+
+describe('where there is to be no other place', () => {
+  it('the study is interrupted, for the reason of the first loss', async () => {
+    const setting = new Setting();
+    setting.submit('a', 'b');
+    setting.first.lose('the allocation is over');
+    await setting.settling.give(['begun', 'waiting']);
+    await setting.renewing.give(undefined);
+    expect(setting.said).toEqual(['a 1 node-failure', 'interrupt: the allocation is over']);
+    expect(setting.events.at(-1)!.at).toBe(1000);
+  });
+
+  it('the study is interrupted, and it is said why there is none', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose('the allocation is over');
+    await setting.settling.give(['waiting']);
+    await setting.renewing.fail('sbatch: error: invalid account');
+    expect(setting.said).toEqual(['interrupt: the allocation is over; sbatch: error: invalid account']);
+  });
+
+  it('the study is interrupted if it cannot be found out what became of the jobs', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose('the allocation is over');
+    await setting.settling.fail('the host is gone');
+    expect(setting.said).toEqual(['interrupt: the allocation is over; the host is gone']);
+    expect(setting.reasons).toEqual([]);
+  });
+
+  it('nothing is said after that, whatever is asked', async () => {
+    const setting = new Setting();
+    const jobs = setting.submit('a');
+    setting.first.lose();
+    await setting.settling.give(['waiting']);
+    await setting.renewing.give(undefined);
+    const before = setting.said;
+    setting.scheduler.cancel(jobs);
+    setting.submit('b');
+    await setting.scheduler.interrupt('time is up');
+    setting.scheduler.close();
+    await turn();
+    expect(setting.said).toEqual(before);
+  });
+});
+
+describe('a wish to stop', () => {
+  /** Brings the scheduler into each phase without a place. */
+  const phases = {
+    settling: async (setting: Setting) => setting.first.lose(),
+    renewing: async (setting: Setting) => {
+      setting.first.lose();
+      await setting.settling.give(['waiting', 'waiting']);
+    },
+  } as const;
+  const names = ['settling', 'renewing'] as const;
+
+  /** Goes on with whatever is open, as if nothing had happened. */
+  async function goOn(setting: Setting): Promise<Place> {
+    const late = new Place('late');
+    if (setting.settling.open > 0) await setting.settling.give(['begun', 'waiting']);
+    if (setting.renewing.open > 0) await setting.renewing.give(late);
+    return late;
+  }
+
+  it.each(names)('while %s interrupts the study at once, and no place is begun any more', async (phase) => {
+    const setting = new Setting();
+    setting.submit('a', 'b');
+    await phases[phase](setting);
+    await setting.scheduler.interrupt('time is up');
+    expect(setting.said).toEqual(['interrupt: time is up']);
+    await setting.scheduler.interrupt('again');
+    const late = await goOn(setting);
+    expect(setting.said).toEqual(['interrupt: time is up']);
+    expect(late.asked).toEqual([]);
+    expect(late.listener).toBeUndefined();
+  });
+
+  it.each(names)('while %s closes, and nothing is said any more', async (phase) => {
+    const setting = new Setting();
+    const jobs = setting.submit('a', 'b');
+    await phases[phase](setting);
+    setting.scheduler.close();
+    setting.scheduler.cancel(jobs);
+    const late = await goOn(setting);
+    await setting.scheduler.interrupt('time is up');
+    expect(setting.said).toEqual([]);
+    expect(late.listener).toBeUndefined();
+    expect(setting.first.isClosed).toBe(true);
+  });
+
+  it.each(names)('while %s closes, also if that fails then', async (phase) => {
+    const setting = new Setting();
+    setting.submit('a', 'b');
+    await phases[phase](setting);
+    setting.scheduler.close();
+    await (phase === 'settling' ? setting.settling : setting.renewing).fail('cancelled');
+    expect(setting.said).toEqual([]);
+  });
+
+  it('closes the present place', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose();
+    await setting.settling.give(['waiting']);
+    const second = new Place();
+    await setting.renewing.give(second);
+    setting.scheduler.close();
+    expect(second.isClosed).toBe(true);
+  });
+});
