@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { requestOf } from './allocated-instance.js';
 import { exitCodes } from './conductor/state.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
@@ -6,8 +7,9 @@ import { maskSecrets, type Runner, readRunner, setOutputs, writeSummary } from '
 import { isPost, saveAllocation, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { actionInputs, type Inputs } from './inputs.js';
-import { openMachines, stageRootOf } from './machines.js';
+import { isElsewhere, openMachines, stageRootOf } from './machines.js';
 import { post } from './post.js';
+import { readStudy } from './prepare.js';
 import { outcomeLine } from './report/final-table.js';
 import { inline } from './report/markdown.js';
 import { type RunOutcome, runStudy } from './run.js';
@@ -37,30 +39,37 @@ export async function action(surroundings: Surroundings): Promise<number> {
     for (const problem of problems) log.problem(problem);
     if (problems.length === 0) log.error(describeError(error));
     if (inputs?.summary !== false) await writeSummary(cannotRun(error, problems.map(formatProblem)));
-    return 1;
+    return surroundings.cancel.aborted ? exitCodes.CANCELLED : 1;
   }
 }
 
 async function run(inputs: Inputs, runner: Runner, surroundings: Surroundings, log: ActionsLog): Promise<RunOutcome> {
   const { environment, cancel, hangup } = surroundings;
   const specPath = path.resolve(runner.workspace, inputs.spec);
-  const text = readSpecText(specPath, inputs.spec);
+  const nameOf = (name: string) => `input '${name}'`;
+  const study = {
+    inputs,
+    specPath,
+    text: readSpecText(specPath, inputs.spec),
+    overlays: overlaysOf(inputs, nameOf),
+    workingDirectory: runner.workspace,
+    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, runner.workspace) : undefined,
+  };
+  // What is wrong with what was given is told before anything is connected to.
+  readStudy(study);
+  const request = requestOf(inputs, nameOf);
   const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, runner.temporary);
-  const { host, here, home, isElsewhere } = machines;
+  const { host, here, home } = machines;
   try {
     return await runStudy({
-      inputs,
+      ...study,
       log,
       cancel,
       hangup,
-      specPath,
-      text,
-      overlays: overlaysOf(inputs, (name) => `input '${name}'`),
       pgen: pgenOf(inputs, runner.workspace),
-      workingDirectory: runner.workspace,
       host,
       here,
-      stageRoot: isElsewhere ? stageRootOf(inputs, specPath, runner.workspace) : undefined,
+      request,
       directory: (spec) => ({
         path: studyDirectory(spec, {
           outputPath: inputs['output-path'],
@@ -75,9 +84,8 @@ async function run(inputs: Inputs, runner: Runner, surroundings: Surroundings, l
         inputs['report-path'] === ''
           ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
           : path.resolve(runner.workspace, inputs['report-path']),
-      nameOf: (name) => `input '${name}'`,
       // A runner in an allocation, whose steps have a login's environment.
-      around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
+      around: machines.isElsewhere ? '' : (environment.FLUX_URI ?? ''),
       holder: { runUrl: runner.runUrl, onAllocation: saveAllocation },
     });
   } finally {

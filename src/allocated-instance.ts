@@ -7,6 +7,7 @@ import { addressOf } from './broker/target.js';
 import { Lease } from './conductor/lease.js';
 import { type Batch, FluxBatch } from './flux-batch.js';
 import { run } from './hosts/commands.js';
+import { HostError } from './hosts/host.js';
 import type { InputName, Inputs } from './inputs.js';
 import type { Instance, InstanceContext } from './instances.js';
 import { forFlux, type Plan } from './plan.js';
@@ -48,6 +49,9 @@ export class AllocatedInstance implements Instance, Batch {
   #lease: Lease | undefined;
   #allocation: Allocation | undefined;
   #flux: FluxBatch | undefined;
+  readonly #closing = new AbortController();
+  /** The one that is being got. */
+  #getting: Promise<FluxBatch> | undefined;
   /** How many there have been. */
   #count = 0;
 
@@ -114,16 +118,35 @@ export class AllocatedInstance implements Instance, Batch {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort('the study is over');
+    // One that is being got is given back as well.
+    await this.#getting?.catch(() => {});
     this.#flux?.close();
     await this.#lease?.end();
-    if (!this.#request.keep) await this.#release();
+    if (!this.#request.keep) await this.#tryRelease();
     else if (this.#allocation !== undefined) {
       this.#context.log.info(`The allocation ${this.#allocation.id} is kept: it ends by itself once nobody uses it`);
     }
   }
 
-  async #get(plan: Plan): Promise<FluxBatch> {
-    const { host, clock, inputs, log, cancel } = this.#context;
+  /** How the study ended does not depend on it. */
+  async #tryRelease(): Promise<void> {
+    try {
+      await this.#release();
+    } catch (error) {
+      if (!(error instanceof BrokerError || error instanceof HostError)) throw error;
+      this.#context.log.warning(error.message);
+    }
+  }
+
+  #get(plan: Plan): Promise<FluxBatch> {
+    this.#getting = this.#getOne(plan);
+    return this.#getting;
+  }
+
+  async #getOne(plan: Plan): Promise<FluxBatch> {
+    const { host, clock, inputs, log } = this.#context;
+    const cancel = AbortSignal.any([this.#context.cancel, this.#closing.signal]);
     const { studyPath } = plan.places;
     const { runUrl, onAllocation } = this.#holder;
     const machine = { machine: hostname(), pid: process.pid, ...(runUrl === '' ? {} : { runUrl }) };
@@ -148,7 +171,7 @@ export class AllocatedInstance implements Instance, Batch {
       const address = addressOf(uri, facts, `in allocation ${allocation.id}`, false);
       return allocation.kind === 'slurm' ? { ...address, slurmJob: allocation.id } : address;
     };
-    const flux = await FluxBatch.open(host, clock, find, inputs.env);
+    const flux = await FluxBatch.open(host, clock, find, inputs.env, cancel);
     this.#flux = flux;
     flux.introduce(log);
     flux.check(plan);
@@ -160,7 +183,13 @@ export class AllocatedInstance implements Instance, Batch {
     await this.#release();
     const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
     const claims = await readClaims(this.#context.host, plan.places.studyPath, attempts);
-    return claims.map((claim): Remains => (claim === undefined ? 'waiting' : 'begun'));
+    return claims.map((claim, i): Remains => {
+      if (claim === undefined) return 'waiting';
+      const { run } = jobs[i]!.step;
+      const tasks = run.get('nested') === false ? Number(run.get('procs') || 1) : 1;
+      const isFinished = claim.exits.length >= tasks && claim.exits.every((exit) => exit === 0);
+      return isFinished ? 'finished' : 'begun';
+    });
   }
 
   async #release(): Promise<void> {

@@ -9,8 +9,8 @@ import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
 import { commandLineInputs, InputError, type Inputs } from './inputs.js';
-import { type Machines, openMachines, stageRootOf } from './machines.js';
-import { readStudy } from './prepare.js';
+import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
+import { readStudy, type SpecContext } from './prepare.js';
 import { inert } from './report/plain-text.js';
 import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
@@ -51,7 +51,7 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     return await carryOut(inputs, surroundings, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
-    return 1;
+    return surroundings.cancel.aborted ? exitCodes.CANCELLED : 1;
   }
 }
 
@@ -70,10 +70,14 @@ const commands: ReadonlyMap<string, Command> = new Map([
 
 async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory } = surroundings;
+  // What is wrong with what was given is told before anything is connected to.
+  const study = given(inputs, surroundings);
+  readStudy(study);
+  const request = requestOf(inputs, optionOf);
   const machines = await open(inputs, surroundings, log);
   try {
     const { results } = await runStudy({
-      ...common(inputs, surroundings, log, machines),
+      ...common(study, surroundings, log, machines),
       directory: (spec) => ({
         path: directoryOf(spec, inputs, surroundings, machines),
         exact: inputs['output-path'] !== '',
@@ -83,7 +87,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
         if (machines.isElsewhere) return path.join(workingDirectory, `${path.basename(studyPath)}.report`);
         return `${studyPath}/.conductor/report`;
       },
-      nameOf: (name) => `--${name}`,
+      request,
       around: '',
       // Nobody comes after us who could give it back; it ends by itself.
       holder: { runUrl: '', onAllocation: () => {} },
@@ -96,14 +100,15 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
 
 /** What is wrong with a study is found without any other machine. */
 async function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  return validateStudy(common(inputs, surroundings, log, await openHere(inputs, surroundings, log)));
+  const study = { ...given(inputs, surroundings), stageRoot: undefined };
+  return validateStudy(common(study, surroundings, log, await openHere(inputs, surroundings, log)));
 }
 
 /** With or without a study: what it needs is looked for if there is one. */
 async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory, cancel } = surroundings;
-  const here = await openHere(inputs, surroundings, log);
-  const spec = inputs.spec === '' ? undefined : readStudy(common(inputs, surroundings, log, here)).spec;
+  const spec = inputs.spec === '' ? undefined : readStudy(given(inputs, surroundings)).spec;
+  const request = requestOf(inputs, optionOf);
   let machines: Machines;
   try {
     machines = await open(inputs, surroundings, log);
@@ -120,7 +125,6 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
           ? rootOf(surroundings, machines)
           : workingDirectory
         : path.dirname(directoryOf(spec, inputs, surroundings, machines));
-    const request = requestOf(inputs, (name) => `--${name}`);
     return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, request, root, cancel });
   } finally {
     machines.close();
@@ -149,22 +153,23 @@ function openHere(inputs: Inputs, surroundings: Surroundings, log: TerminalLog):
   return open({ ...inputs, host: '' }, surroundings, log);
 }
 
-/** What running and validating have in common. */
-function common(inputs: Inputs, surroundings: Surroundings, log: TerminalLog, machines: Machines) {
-  const { workingDirectory, cancel, hangup } = surroundings;
+const optionOf = (name: string) => `--${name}`;
+
+/** The study as it was given. */
+function given(inputs: Inputs, { workingDirectory }: Surroundings) {
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
     inputs,
-    log,
-    cancel,
-    hangup,
     specPath,
     workingDirectory,
     text: readSpecText(specPath, inputs.spec),
-    overlays: overlaysOf(inputs, (name) => `--${name}`),
-    pgen: pgenOf(inputs, workingDirectory),
-    host: machines.host,
-    here: machines.here,
-    stageRoot: machines.isElsewhere ? stageRootOf(inputs, specPath, workingDirectory) : undefined,
+    overlays: overlaysOf(inputs, optionOf),
+    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, workingDirectory) : undefined,
   };
+}
+
+/** What running and validating have in common. */
+function common(study: SpecContext, surroundings: Surroundings, log: TerminalLog, { host, here }: Machines) {
+  const { workingDirectory, cancel, hangup } = surroundings;
+  return { ...study, log, cancel, hangup, host, here, pgen: pgenOf(study.inputs, workingDirectory) };
 }

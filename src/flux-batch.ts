@@ -75,6 +75,7 @@ export class FluxBatch implements Batch {
    *
    * @param find where it is, for what is known of the host
    * @param env what every step finds in its environment besides the host's
+   * @param cancel ends the attempt
    * @throws BrokerError, HostError
    */
   static async open(
@@ -82,9 +83,10 @@ export class FluxBatch implements Batch {
     clock: Clock,
     find: (facts: HostFacts) => Promise<BrokerAddress>,
     env: ReadonlyMap<string, string>,
+    cancel: AbortSignal,
   ): Promise<FluxBatch> {
     const facts = await readHostFacts(host);
-    const opened = await openBroker(host, facts, await find(facts), clock);
+    const opened = await openBroker(host, facts, await find(facts), clock, cancel);
     const directory = await fluxDirectory(host, facts, opened.broker);
     const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
     return new FluxBatch(host, clock, facts, opened, environment, directory);
@@ -113,7 +115,7 @@ export class FluxBatch implements Batch {
       const environment = around === '' ? facts.environment : { ...facts.environment, FLUX_URI: around };
       return findBroker(host, { ...facts, environment }, wanted, inSpec, patience);
     };
-    return FluxBatch.open(host, clock, find, env);
+    return FluxBatch.open(host, clock, find, env, patience.cancel);
   }
 
   /** Whether a process of this machine runs in the instance: it ends when that does. */

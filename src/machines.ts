@@ -19,6 +19,11 @@ export interface Machines {
   close(): void;
 }
 
+/** Whether a study runs on another machine. What a dry run stages, it stages here. */
+export function isElsewhere(inputs: Inputs): boolean {
+  return inputs.host !== '' && !inputs['dry-run'];
+}
+
 /**
  * Opens the machine that the input `host` names, or this one.
  *
@@ -33,8 +38,7 @@ export async function openMachines(
   log: Log,
   temporary: string,
 ): Promise<Machines> {
-  // What a dry run stages, it stages here.
-  if (inputs.host === '' || inputs['dry-run']) {
+  if (!isElsewhere(inputs)) {
     const host = new LocalHost(environment, inputs.setup);
     return { host, here: host, isElsewhere: false, home: environment.HOME ?? homedir(), close: () => {} };
   }

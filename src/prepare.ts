@@ -45,8 +45,14 @@ export interface ReadStudy {
   readonly warnings: readonly Problem[];
 }
 
+/** What a spec is read from. */
+export type SpecContext = Pick<
+  StudyContext,
+  'inputs' | 'text' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'
+>;
+
 /** @throws SpecError with everything that can be found wrong without expanding the study */
-export function readStudy(context: StudyContext): ReadStudy {
+export function readStudy(context: SpecContext): ReadStudy {
   const { inputs, text, overlays } = context;
   const { spec, draft, problems } = readSpec(new Source(inputs.spec, text), overlays);
   if (spec !== undefined) return { spec, warnings: problems };
@@ -91,7 +97,7 @@ export const nowhere = '/study';
 /** Where the copy of the staged directory is, relative to the study. */
 export const stagePath = '.conductor/stage';
 
-function placesIn({ specPath, workingDirectory, stageRoot }: StudyContext, studyPath: string): Places {
+function placesIn({ specPath, workingDirectory, stageRoot }: SpecContext, studyPath: string): Places {
   const specDirectory = path.posix.dirname(specPath);
   if (stageRoot === undefined) return { studyPath, specRoot: specDirectory, workingDirectory };
   const staged = { from: stageRoot, to: `${studyPath}/${stagePath}` };

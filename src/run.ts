@@ -1,6 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { AllocatedInstance, type Holder, requestOf } from './allocated-instance.js';
+import { AllocatedInstance, type Holder } from './allocated-instance.js';
+import type { AllocationRequest } from './broker/allocation/request.js';
 import { type Clock, systemClock } from './clock.js';
 import { newRecord } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
@@ -11,7 +12,6 @@ import { type Host, HostError } from './hosts/host.js';
 import { sendTree } from './hosts/tree/send.js';
 import { largeTreeWarning } from './hosts/tree/texts.js';
 import { readTree, type Tree } from './hosts/tree/tree.js';
-import type { InputName } from './inputs.js';
 import { type Instance, RunningInstance } from './instances.js';
 import type { Plan } from './plan.js';
 import { prepare, type StudyContext, stagePath } from './prepare.js';
@@ -34,8 +34,8 @@ export interface RunContext extends StudyContext {
   readonly directory: (spec: Spec) => WantedDirectory;
   /** Where the reports go, on this machine. */
   readonly reportPath: (studyPath: string) => string;
-  /** What messages call an input: `input 'allocate'`. */
-  readonly nameOf: (input: InputName) => string;
+  /** The allocation that is wanted, if one is. */
+  readonly request: AllocationRequest | undefined;
   /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
   readonly around: string;
   /** Of an allocation, if the study gets one. */
@@ -55,13 +55,12 @@ export interface RunOutcome {
  * @throws SpecError for a spec that cannot be run, HostError for a machine that does not do what it must
  */
 export async function runStudy(context: RunContext): Promise<RunOutcome> {
-  const { inputs, host } = context;
+  const { inputs, host, request } = context;
   const clock = systemClock;
   const log = new KeptLog(context.log, clock.now);
   const started = clock.now();
 
   log.phase(`Read ${inputs.spec}`);
-  const request = requestOf(inputs, context.nameOf);
   const tree = await treeOf(context);
   let instance: Instance | undefined;
   const settle = async (candidate: Plan) => {

@@ -33,17 +33,30 @@ const relayTime = 60_000;
 /**
  * Connects to a broker: by its socket if that is on this machine, else by the first way that leads there.
  *
+ * @param cancel ends the attempt
  * @throws ConnectionError with what each way ended with
  */
-export async function connectTo(host: Host, address: BrokerAddress, facts: HostFacts, clock: Clock): Promise<Handle> {
+export async function connectTo(
+  host: Host,
+  address: BrokerAddress,
+  facts: HostFacts,
+  clock: Clock,
+  cancel?: AbortSignal,
+): Promise<Handle> {
   if (isHere(host, address)) return Handle.connect(host.connect!(address.socket), clock);
   const errors: ConnectionError[] = [];
   for (const path of relayPaths(address, facts.flux || 'flux', facts.environment)) {
+    const stream = relayStream(host, path);
+    const giveUp = () => stream.destroy(new ConnectionError(String(cancel!.reason)));
+    cancel?.addEventListener('abort', giveUp, { once: true });
     try {
-      return await Handle.connect(relayStream(host, path), clock, { patience: relayTime });
+      return await Handle.connect(stream, clock, { patience: relayTime });
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       errors.push(error);
+      if (cancel?.aborted) break;
+    } finally {
+      cancel?.removeEventListener('abort', giveUp);
     }
   }
   throw new ConnectionError(errors.map(({ message }) => message).join('; '), errors.at(-1)?.code);
@@ -64,10 +77,11 @@ export async function openBroker(
   facts: HostFacts,
   address: BrokerAddress,
   clock: Clock,
+  cancel?: AbortSignal,
 ): Promise<{ readonly broker: Broker; readonly handle: Handle }> {
   let handle: Handle | undefined;
   try {
-    handle = await connectTo(host, address, facts, clock);
+    handle = await connectTo(host, address, facts, clock, cancel);
     return { handle, broker: await ask(handle, facts, address) };
   } catch (error) {
     handle?.close();

@@ -112,13 +112,15 @@ function relayError(name: string, code: number, hasBegun: boolean, words: string
 
 /** The two streams of a relay's process as one. */
 class RelayStream extends Duplex {
+  readonly #process: HostProcess;
   readonly #input: Writable;
   readonly #output: Readable;
 
   /** @param reason why the relay ended, once it has */
-  constructor({ stdin }: HostProcess, output: Readable, reason: () => Promise<ConnectionError>) {
+  constructor(process: HostProcess, output: Readable, reason: () => Promise<ConnectionError>) {
     super();
-    this.#input = stdin;
+    this.#process = process;
+    this.#input = process.stdin;
     this.#output = output;
     output.on('data', (chunk) => {
       if (!this.destroyed && !this.push(chunk)) output.pause();
@@ -150,6 +152,8 @@ class RelayStream extends Duplex {
     // A relay ends with its input, if it has not still to get rid of what nobody reads any more.
     this.#input.end();
     this.#output.resume();
+    // One that hangs is not waited for.
+    this.#process.leave();
     done(error);
   }
 }

@@ -122,6 +122,19 @@ export async function claimEmptyDirectory(host: Host, path: string, claim: strin
   return true;
 }
 
+/** Whether there are such files, in the order of `paths`. */
+export async function areThere(host: Host, paths: readonly string[]): Promise<boolean[]> {
+  if (paths.length === 0) return [];
+  const output = await mustRun(
+    host,
+    `cannot look for files on ${host.name}`,
+    `while IFS= read -r -d '' path; do [ -e "$path" ]; echo $?; done`,
+    paths.map((path) => `${path}\0`).join(''),
+  );
+  const statuses = output.toString().split('\n');
+  return paths.map((_, i) => statuses[i] === '0');
+}
+
 /** The last bytes of files, in the order of `paths`; null for one that cannot be read. */
 export async function readTails(host: Host, paths: readonly string[], bytes: number): Promise<(Buffer | null)[]> {
   if (paths.length === 0) return [];

@@ -28,7 +28,7 @@ export async function loginEnvironment(
       [
         '--norc',
         '-c',
-        `${login} </dev/null & login=$!\n{ sleep ${timeLimit}; kill -KILL $login; } >/dev/null 2>&1 & watch=$!\nwait $login; status=$?\nkill $watch\nexit $status`,
+        `${login} </dev/null & login=$!\nset -m\n{ sleep ${timeLimit}; kill -KILL $login; } >/dev/null 2>&1 & watch=$!\nset +m\nwait $login; status=$?\nkill -- -$watch\nexit $status`,
       ],
       {
         env: start,

@@ -1,7 +1,8 @@
 import type { StepRecord, StudyStatus } from '../conductor/state.js';
-import { readTails } from '../hosts/files.js';
+import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../plan.js';
+import { outputsOf } from '../schedulers/outputs.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { StepInstance } from '../study/graph.js';
 import { tailText } from './plain-text.js';
@@ -54,8 +55,25 @@ export async function collectResults(host: Host, plan: Plan, ending: Ending, spe
     fluxUri,
     started,
     ended,
-    steps: await withErrorTails(host, places.studyPath, steps),
+    steps: await withErrorTails(host, places.studyPath, await withTrueNames(host, places.studyPath, steps)),
   };
+}
+
+/**
+ * Flux writes a job's id into the names of its outputs, as `ƒ...`, or `f...` where its shell has no UTF-8 locale; which, the
+ * files say.
+ */
+async function withTrueNames(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
+  const named = steps.filter(({ record, outputs }) => outputs !== null && record.jobs.at(-1)?.id.startsWith('ƒ'));
+  const there = await areThere(
+    host,
+    named.map(({ outputs }) => `${studyPath}/${outputs!.stdout}`),
+  ).catch(() => named.map(() => true));
+  const plain = new Set(named.filter((_, i) => !there[i]));
+  return steps.map((result) => {
+    if (!plain.has(result)) return result;
+    return { ...result, outputs: outputsOf(result.step, result.record.jobs.at(-1)!.id.replace('ƒ', 'f')) };
+  });
 }
 
 async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {

@@ -21,6 +21,12 @@ export type Verdict =
 /** A timeout before its time is looked at again after so many milliseconds: a whole instance may be ending. */
 const settleTime = 10_000;
 
+/**
+ * A script that was killed is looked at again after so many: what ends an allocation kills all that is in it, in any order,
+ * and the broker may be the last.
+ */
+const deathTime = 3_000;
+
 /** A study directory that cannot be read is tried again after so many milliseconds each. */
 const claimDelays = [1000, 2000, 4000, 8000, 15_000];
 
@@ -67,7 +73,7 @@ export class Judge {
     }
     if (outcome.result === 'completed') return end(outcome);
     if (submission.isCancelled) return end(asCancelled(outcome, submission));
-    if (!(await this.#isItsOwn(submission))) return open;
+    if (!(await this.#isItsOwn(submission, outcome))) return open;
     if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
     return end(await this.#withReason(outcome, submission));
   }
@@ -116,10 +122,11 @@ export class Judge {
     return { ...outcome, note: `the script was not run: ${why}` };
   }
 
-  async #isItsOwn({ view, duration }: Submission): Promise<boolean> {
+  async #isItsOwn({ view, duration }: Submission, { signal }: JobOutcome): Promise<boolean> {
     if ((await this.#instance.ask()) !== 'run') return false;
-    if (!isEarlyTimeout(view, duration)) return true;
-    await this.#pause(settleTime);
+    const isDoubtful = isEarlyTimeout(view, duration);
+    if (!isDoubtful && signal !== 'SIGTERM' && signal !== 'SIGKILL') return true;
+    await this.#pause(isDoubtful ? settleTime : deathTime);
     return (await this.#instance.ask()) === 'run';
   }
 
