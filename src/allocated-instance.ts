@@ -174,6 +174,7 @@ export class AllocatedInstance implements Instance, Batch {
     const flux = await FluxBatch.open(host, clock, find, inputs.env, cancel);
     this.#flux = flux;
     flux.introduce(log);
+    log.info(flux.watchHint);
     flux.check(plan);
     return flux;
   }

@@ -134,10 +134,14 @@ export class FluxBatch implements Batch {
   /** Tells which broker it is, and why that one. */
   introduce(log: Pick<Log, 'info' | 'warning'>): void {
     log.info(describeBroker(this.broker));
-    const where = this.#isHere ? '' : ` (on ${this.#host.name})`;
-    log.info(`To watch its jobs${where}: flux proxy ${quote(this.uri)} flux top`);
     const old = ageWarning(this.broker);
     if (old !== undefined) log.warning(old);
+  }
+
+  /** How a person watches its jobs as they run. */
+  get watchHint(): string {
+    const where = this.#isHere ? '' : ` (on ${this.#host.name})`;
+    return `To watch its jobs${where}: flux proxy ${quote(this.uri)} flux top`;
   }
 
   /**

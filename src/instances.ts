@@ -51,6 +51,7 @@ export class RunningInstance implements Instance {
       const patience = patienceOf(this.#context);
       this.#flux = await FluxBatch.find(host, clock, inputs.flux, batch, inputs.env, patience, this.#context.around);
       this.#flux.introduce(log);
+      log.info(this.#flux.watchHint);
     }
     this.#flux.check(plan);
     return forFlux(plan, this.#flux.broker.version);
