@@ -1,8 +1,5 @@
-import type { Destination } from './destination.js';
-
 /** What our configuration of the runner's `ssh` says; the user's own says the rest. */
 export interface OpensshSettings {
-  readonly jumps: readonly Destination[];
   /** The file with the host keys that count; undefined if those of the user's configuration do. */
   readonly knownHostsFile: string | undefined;
   /** The file of the key to log in with; undefined if the user's configuration says. */
@@ -17,7 +14,7 @@ export interface OpensshSettings {
  * The text of an ssh_config. Of each setting the first value counts (ssh_config(5)), so ours goes before what is included.
  */
 export function configText(settings: OpensshSettings): string {
-  const { jumps, knownHostsFile, keyFile, hasPassphrase, includes } = settings;
+  const { knownHostsFile, keyFile, hasPassphrase, includes } = settings;
   const lines = [
     'Host *',
     `BatchMode ${hasPassphrase ? 'no' : 'yes'}`,
@@ -40,16 +37,10 @@ export function configText(settings: OpensshSettings): string {
       ? []
       : [`UserKnownHostsFile ${word(knownHostsFile)}`, 'GlobalKnownHostsFile /dev/null']),
     ...(keyFile === undefined ? [] : [`IdentityFile ${word(keyFile)}`, 'IdentitiesOnly yes']),
-    ...(jumps.length === 0 ? [] : [`ProxyJump ${jumps.map(jump).join(',')}`]),
   ];
   // After a `Match all`: an included file may end within a block of its own.
   const included = includes.map((file) => `Match all\nInclude ${word(file)}`);
   return `${[...lines, ...included].join('\n')}\n`;
-}
-
-function jump({ user, name, port }: Destination): string {
-  const address = name.includes(':') ? `[${name}]` : name;
-  return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
 }
 
 /** A path as ssh_config(5) takes it: in quotes, `%` doubled. */

@@ -43,7 +43,7 @@ export class OpensshFiles {
   readonly environment: Record<string, string>;
   readonly #directories: string[];
 
-  constructor({ temporary, environment, key, passphrase, knownHosts, jumps }: OpensshOptions) {
+  constructor({ temporary, environment, key, passphrase, knownHosts }: OpensshOptions) {
     const directory = mkdtempSync(path.join(temporary, directoryPrefix));
     this.#directories = [directory];
     const write = (name: string, text: string, mode = 0o600) => {
@@ -64,7 +64,6 @@ export class OpensshFiles {
     this.config = write(
       'config',
       configText({
-        jumps,
         knownHostsFile: knownHosts === '' ? undefined : write('known_hosts', `${knownHosts.trimEnd()}\n`),
         keyFile: key === '' ? undefined : write('key', `${key.trim()}\n`),
         hasPassphrase: passphrase !== '',

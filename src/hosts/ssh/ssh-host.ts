@@ -56,6 +56,7 @@ export class SshHost implements Host {
   #sessions = 0;
   /** One attempt to get the connection back at a time. */
   #reconnecting: Promise<void> | undefined;
+  #hasToldOfRefusal = false;
   /** The connection broke, and no session has been opened since. */
   #isDown = false;
   #isClosed = false;
@@ -193,6 +194,8 @@ export class SshHost implements Host {
       case 'refused':
         throw error;
       case 'session':
+        if (!this.#hasToldOfRefusal) this.#options.tell(`${error.message}; waiting until one of ours ends`);
+        this.#hasToldOfRefusal = true;
         return this.#pause(500 * (0.5 + this.#options.clock.random()));
       case 'connection':
         this.#lost(error);

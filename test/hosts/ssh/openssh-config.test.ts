@@ -8,7 +8,6 @@ import { temporaryDirectory } from '../../support/temporary.js';
 import { missing } from './account.js';
 
 const nothing: OpensshSettings = {
-  jumps: [],
   knownHostsFile: undefined,
   keyFile: undefined,
   hasPassphrase: false,
