@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { createTarPacker } from 'modern-tar';
 import { quote } from '../quote.js';
 import { again, collectText, mustRun, run } from './commands.js';
@@ -35,14 +36,15 @@ async function writeAll(host: Host, directory: string, all: readonly (HostFile |
   const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
   const process = host.spawn(
     `command -v tar >/dev/null || { echo 'there is no tar' >&2; exit 127; }\n` +
-      `exec tar -x -f - -C ${quote(directory)} --no-same-owner --no-same-permissions`,
+      `exec tar -x -z -f - -C ${quote(directory)} --no-same-owner --no-same-permissions`,
   );
   const errors = collectText(process.stderr, 4096);
   process.stdout.resume();
   const { readable, controller } = createTarPacker();
   const [packed, sent, ended] = await Promise.allSettled([
     pack(controller, all),
-    pipeline(readable, process.stdin),
+    // An archive of many small files is many small pieces, and mostly zeros.
+    pipeline(readable, createGzip({ level: 1 }), process.stdin),
     process.exit,
   ]);
   if (ended.status === 'rejected') throw ended.reason;
