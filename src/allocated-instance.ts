@@ -6,7 +6,7 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import { Lease } from './conductor/lease.js';
 import { type Batch, FluxBatch } from './flux-batch.js';
-import { run } from './hosts/commands.js';
+import { mustRun } from './hosts/commands.js';
 import { HostError } from './hosts/host.js';
 import type { InputName, Inputs } from './inputs.js';
 import type { Instance, InstanceContext } from './instances.js';
@@ -71,8 +71,8 @@ export class AllocatedInstance implements Instance, Batch {
           'add it with `setup` (`module load flux`)',
         );
       }
-      const { stdout } = await run(host, 'flux version');
-      this.#version = /^commands:\s*(\S+)/m.exec(stdout.toString())?.[1] ?? '';
+      const said = await mustRun(host, `cannot ask which version of Flux is on ${host.name}`, 'flux version');
+      this.#version = /^commands:\s*(\S+)/m.exec(said.toString())?.[1] ?? '';
       this.#facts = facts;
     }
     return forFlux(plan, this.#version);

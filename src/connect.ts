@@ -34,6 +34,8 @@ export async function connectBySsh(
   const { setup } = inputs;
   const transport = transportOf(inputs, surrounding, log);
   log.info(`Connecting to ${transport.name}`);
+  const giveUp = () => transport.close();
+  surrounding.cancel.addEventListener('abort', giveUp, { once: true });
   try {
     return await SshHost.open(transport, {
       setup,
@@ -44,6 +46,8 @@ export async function connectBySsh(
   } catch (error) {
     transport.close();
     throw error;
+  } finally {
+    surrounding.cancel.removeEventListener('abort', giveUp);
   }
 }
 

@@ -110,11 +110,15 @@ function relayError(name: string, code: number, hasBegun: boolean, words: string
   return new ConnectionError(`${name}: ${words || `ended with exit ${code}`}`, isNobody ? 'ENOENT' : undefined);
 }
 
+/** Milliseconds for what was written before the end of a relay to get there. */
+const flushTime = 5_000;
+
 /** The two streams of a relay's process as one. */
 class RelayStream extends Duplex {
   readonly #process: HostProcess;
   readonly #input: Writable;
   readonly #output: Readable;
+  #isFlushed = false;
 
   /** @param reason why the relay ended, once it has */
   constructor(process: HostProcess, output: Readable, reason: () => Promise<ConnectionError>) {
@@ -145,6 +149,7 @@ class RelayStream extends Duplex {
 
   /** Ends it once all that was written is on its way. */
   destroySoon(): void {
+    this.#isFlushed = true;
     this.end(() => this.destroy());
   }
 
@@ -152,8 +157,10 @@ class RelayStream extends Duplex {
     // A relay ends with its input, if it has not still to get rid of what nobody reads any more.
     this.#input.end();
     this.#output.resume();
-    // One that hangs is not waited for.
-    this.#process.leave();
+    // One that hangs is not waited for; what was written may still be on its way.
+    const leave = () => this.#process.leave();
+    if (this.#isFlushed) setTimeout(leave, flushTime).unref();
+    else leave();
     done(error);
   }
 }

@@ -97,9 +97,12 @@ async function readAddress(
 async function askFlux(host: Host, target: string, why: string, { cancel }: Patience): Promise<string> {
   const command = (options: string) => `flux uri --remote ${options}-- ${quote(target)}`;
   if (/^(slurm|lsf|pid):/.test(target)) return ask(host, `exec ${command('')}`, target, why, cancel);
-  const waiting = `words=$(${command('--wait ')} 2>&1); status=$?\n`;
-  const isOld = `case $words in *'unrecognized arguments'*) exec ${command('')};; esac\n`;
-  return ask(host, `${waiting}${isOld}[ $status = 0 ] || exec >&2\necho "$words"; exit $status`, target, why, cancel);
+  try {
+    return await ask(host, `exec ${command('--wait ')}`, target, why, cancel);
+  } catch (error) {
+    if (!(error instanceof BrokerError) || !/unrecognized arguments/.test(error.message)) throw error;
+    return ask(host, `exec ${command('')}`, target, why, cancel);
+  }
 }
 
 /** The system instance has its URI built in to the `flux` that is installed. */

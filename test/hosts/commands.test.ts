@@ -57,7 +57,8 @@ describe('a command on a leash', () => {
     const done = runLeashed(plainHost(), `(sleep 60 & echo $! > ${directory}/pid; wait) & wait`, cancel.signal);
     const pid = await until('it runs', () => {
       const file = path.join(directory, 'pid');
-      return existsSync(file) && Number(readFileSync(file, 'utf8'));
+      // It is there a moment before it is written.
+      return existsSync(file) && (Number(readFileSync(file, 'utf8')) || undefined);
     });
     const began = Date.now();
     cancel.abort();

@@ -249,6 +249,11 @@ async function submitOnce(
       const printed = stdout.toString().trim();
       const id = submittedId(request.with, printed);
       if (code === 0 && id !== undefined) return { id, cluster: /^[0-9]+;(\S+)$/m.exec(printed)?.[1] };
+      // A scheduler that was heard, and whose answer was not, has the job all the same.
+      if (/timed out|timeout|unable to contact/i.test(`${stderr}\n${printed}`)) {
+        const found = await findByName(host, plan);
+        if (found !== undefined) return { id: found, cluster: undefined };
+      }
       throw new BrokerError(
         `the allocation was refused by ${request.with}: ${[stderr, printed].filter((text) => text !== '').join('\n') || `exit ${code}`}`,
         `look at the input \`allocate\`; it was asked for with: ${command}`,

@@ -42,10 +42,13 @@ export class OpensshFiles {
   readonly socket: string;
   readonly environment: Record<string, string>;
   readonly #directories: string[];
+  readonly #onExit = () => this.remove();
 
   constructor({ temporary, environment, key, passphrase, knownHosts }: OpensshOptions) {
     const directory = mkdtempSync(path.join(temporary, directoryPrefix));
     this.#directories = [directory];
+    // However this program ends, but by SIGKILL.
+    process.once('exit', this.#onExit);
     const write = (name: string, text: string, mode = 0o600) => {
       const file = path.join(directory, name);
       writeFileSync(file, text, { mode });
@@ -79,6 +82,7 @@ export class OpensshFiles {
   }
 
   remove(): void {
+    process.off('exit', this.#onExit);
     for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true });
   }
 }

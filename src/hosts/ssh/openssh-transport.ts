@@ -8,6 +8,9 @@ import { type Destination, shown } from './destination.js';
 import { OpensshFiles as Files, type OpensshOptions } from './openssh-files.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
+/** Milliseconds for a login: `ConnectTimeout` is about the first of it only. */
+const loginTime = 60_000;
+
 /** A connection that broke under a session is the end of its master within so many milliseconds. */
 const masterTime = 300;
 
@@ -203,15 +206,29 @@ class Master {
     const stop = () => child.stdin!.end();
     closing.addEventListener('abort', stop);
     if (closing.aborted) stop();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      stop();
+    }, loginTime);
     await new Promise<void>((resolve, reject) => {
       child.once('error', (error) => reject(noSsh(error)));
-      child.once('close', () => reject(describeFailure(said(), name)));
+      child.once('close', () =>
+        reject(
+          isLate
+            ? new SshError('connection', `${name} did not let us in within ${loginTime / 1000} s (timed out)`)
+            : describeFailure(said(), name),
+        ),
+      );
       let output = '';
       child.stdout!.on('data', (chunk: Buffer) => {
         output += chunk.toString();
         if (output.includes(loggedIn)) resolve();
       });
-    }).finally(() => closing.removeEventListener('abort', stop));
+    }).finally(() => {
+      clearTimeout(timer);
+      closing.removeEventListener('abort', stop);
+    });
     return new Master(files.socket, child, async () => child.exitCode === null && child.signalCode === null);
   }
 

@@ -52,7 +52,9 @@ export function exportsOf(environment: Readonly<Record<string, string>>): string
     .map(([name, value]) => {
       const functionName = /^BASH_FUNC_(.+?)(?:%%|\(\))$/.exec(name)?.[1];
       if (functionName !== undefined) {
-        return value.startsWith('() {') ? `${functionName} ${value}\nexport -f ${quote(functionName)}\n` : '';
+        // One that this bash cannot read is passed over, as bash itself does.
+        const text = `${functionName} ${value}\nexport -f ${quote(functionName)}`;
+        return value.startsWith('() {') ? `eval ${quote(text)} 2>/dev/null || :\n` : '';
       }
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || bashsOwn.test(name)) return '';
       return `export ${name}=${quote(value)}\n`;

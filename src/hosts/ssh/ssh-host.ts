@@ -56,6 +56,8 @@ export class SshHost implements Host {
   #sessions = 0;
   /** One attempt to get the connection back at a time. */
   #reconnecting: Promise<void> | undefined;
+  /** The commands that have not ended. */
+  readonly #running = new Set<AbortController>();
   #hasToldOfRefusal = false;
   /** The connection broke, and no session has been opened since. */
   #isDown = false;
@@ -90,27 +92,34 @@ export class SshHost implements Host {
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
     // A command may end without reading what it is sent; its exit status tells whether that matters.
     stdin.on('error', () => {});
-    const exit = this.#pool.run(() => this.#run(command, { stdin, stdout, stderr }));
-    exit.catch(() => {
+    // One that is left, or whose connection is closed, gives back its session, whatever it does over there.
+    const leaving = new AbortController();
+    this.#running.add(leaving);
+    const exit = this.#pool.run(() => this.#run(command, { stdin, stdout, stderr }, leaving.signal));
+    const forget = () => this.#running.delete(leaving);
+    exit.then(forget, () => {
+      forget();
       for (const stream of [stdin, stdout, stderr]) stream.destroy();
     });
-    return { stdin, stdout, stderr, exit, leave: () => {} };
+    return { stdin, stdout, stderr, exit, leave: () => leaving.abort() };
   }
 
   close(): void {
     this.#isClosed = true;
+    for (const leaving of this.#running) leaving.abort();
     this.#transport.close();
   }
 
-  async #run(command: string, streams: Streams): Promise<Exit> {
+  async #run(command: string, streams: Streams, leaving: AbortSignal): Promise<Exit> {
     for (let refusals = 0; ; ) {
       let failure: SshError;
+      if (leaving.aborted) throw new HostError(`a command on ${this.name} was left`);
       this.#sessions += 1;
       try {
         const session = await this.#open(shellLine(this.#marks));
-        return await this.#runIn(session, command, streams);
+        return await this.#runIn(session, command, streams, leaving);
       } catch (error) {
-        if (error instanceof HostLostError) this.#lost(error);
+        if (error instanceof HostLostError && !leaving.aborted) this.#lost(error);
         // Only a session that did not come about says these.
         if (!(error instanceof SshError)) throw error;
         failure = error;
@@ -124,8 +133,14 @@ export class SshHost implements Host {
     }
   }
 
-  async #runIn(session: Session, command: string, { stdin, stdout, stderr }: Streams): Promise<Exit> {
+  async #runIn(
+    session: Session,
+    command: string,
+    { stdin, stdout, stderr }: Streams,
+    leaving: AbortSignal,
+  ): Promise<Exit> {
     const begin = { stdout: new AfterMark(this.#marks.begin), stderr: new AfterMark(this.#marks.begin) };
+    const flows: Promise<void>[] = [];
     let status: number | undefined;
     const ended = new Promise<void>((resolve) => {
       const end = new BeforeEnd(this.#marks.end, (code) => {
@@ -133,9 +148,9 @@ export class SshHost implements Host {
         resolve();
       });
       // What breaks a stream breaks the session too, which tells.
-      pipeline(session.stderr, begin.stderr, end, stderr, { end: false }).catch(() => {});
+      flows.push(pipeline(session.stderr, begin.stderr, end, stderr, { end: false }).catch(() => {}));
     });
-    pipeline(session.stdout, begin.stdout, stdout, { end: false }).catch(() => {});
+    flows.push(pipeline(session.stdout, begin.stdout, stdout, { end: false }).catch(() => {}));
     session.stdin.on('error', () => {});
     session.stdin.write(`${this.#prelude}${command}\0`);
     // Not before: of a session that does not come about nothing must be lost of what the command is sent.
@@ -146,7 +161,19 @@ export class SshHost implements Host {
         if (status === 255) return status;
         throw error;
       });
-      const code = await Promise.race([exit, ended.then(() => this.#quiet([session.stdout, session.stderr], exit))]);
+      // Whoever reads slowly gets all of it too.
+      const over = exit.then(async (code) => {
+        await Promise.all(flows);
+        return code;
+      });
+      const isDrained = () =>
+        [session.stdout, begin.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
+        ![begin.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
+      const code = await Promise.race([
+        over,
+        ended.then(() => this.#quiet([session.stdout, session.stderr], isDrained, over)),
+        left(leaving, this.name),
+      ]);
       if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
       for (const stream of [stdout, stderr]) stream.end();
       // Nothing but SIGKILL keeps our bash from telling.
@@ -158,13 +185,13 @@ export class SshHost implements Host {
   }
 
   /** When a session whose command has ended is over, or has been silent for long enough. */
-  #quiet(streams: readonly Readable[], exit: Promise<number>): Promise<number> {
+  #quiet(streams: readonly Readable[], isDrained: () => boolean, exit: Promise<number>): Promise<number> {
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       let stop = () => {};
       const wait = () => {
         stop();
-        stop = clock.after(silence, () => resolve(0));
+        stop = clock.after(silence, () => (isDrained() ? resolve(0) : wait()));
       };
       for (const stream of streams) stream.on('data', wait);
       wait();
@@ -255,6 +282,15 @@ export class SshHost implements Host {
       else if (isCutShort) cancel?.addEventListener('abort', end, { once: true });
     });
   }
+}
+
+/** Rejects once a command is left. */
+function left(leaving: AbortSignal, name: string): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => reject(new HostLostError(`a command on ${name} was left`));
+    if (leaving.aborted) end();
+    else leaving.addEventListener('abort', end, { once: true });
+  });
 }
 
 async function loginEnvironment(transport: Transport, marks: Marks, clock: Clock): Promise<Record<string, string>> {

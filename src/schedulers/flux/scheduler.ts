@@ -7,7 +7,7 @@ import { encodeJobId, type JobId } from '../../flux/job-id.js';
 import { durationOf, jobspecOf } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
 import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
-import { type Host, HostError } from '../../hosts/host.js';
+import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
 import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
@@ -261,7 +261,9 @@ export class FluxScheduler implements BatchScheduler {
 
   /** A submit brought no job, as far as we know. */
   async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
-    if (error instanceof HostError) return this.#withdraw(submission, error.message);
+    if (error instanceof HostError && !(error instanceof HostLostError)) {
+      return this.#withdraw(submission, error.message);
+    }
     const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle);
     if (isAnswer && (await this.#instance.ask()) === 'run') {
       return isPause(error) ? this.#pause(submission, error.message) : this.#withdraw(submission, error.message);
@@ -452,7 +454,10 @@ export class FluxScheduler implements BatchScheduler {
 }
 
 const isNoAnswer = (error: unknown) =>
-  error instanceof ConnectionError || error instanceof RequestTimeout || error instanceof AnswerError;
+  error instanceof ConnectionError ||
+  error instanceof RequestTimeout ||
+  error instanceof AnswerError ||
+  error instanceof HostLostError;
 /** Submission is switched off (`flux queue disable`), or its service is being loaded again. */
 const isPause = (error: FluxError | SubmitError) =>
   /submission is disabled/.test(error.message) || (error instanceof FluxError && error.errno === errno.ENOSYS);
