@@ -181,7 +181,15 @@ export class AllocatedInstance implements Instance, Batch {
 
   /** What became of jobs in an allocation that is over, made sure of by giving it back. */
   async #settleJobs(plan: Plan, jobs: readonly Job[]): Promise<Remains[]> {
-    await this.#release();
+    const allocation = this.#allocation;
+    try {
+      await this.#release();
+    } catch (error) {
+      // One whose nodes are slow to be cleaned up is over all the same.
+      if (!(error instanceof BrokerError) || !(await allocation!.hasEnded())) throw error;
+      this.#context.log.warning(error.message);
+      this.#allocation = undefined;
+    }
     const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
     const claims = await readClaims(this.#context.host, plan.places.studyPath, attempts);
     return claims.map((claim, i): Remains => {

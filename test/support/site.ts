@@ -113,10 +113,10 @@ export class Site {
     return id;
   }
 
-  /** What is in Slurm's queue: `7 RUNNING`. What is COMPLETING has been given back. */
+  /** What is in Slurm's queue: `7 RUNNING` */
   async queue(): Promise<string[]> {
     const lines = await this.slurm.command('squeue', '--noheader', '--format=%i %T');
-    return lines.split('\n').filter((line) => line !== '' && !line.endsWith('COMPLETING'));
+    return lines.split('\n').filter((line) => line !== '');
   }
 
   /** Waits until there is such a job in the queue. */
@@ -127,7 +127,7 @@ export class Site {
     }
   }
 
-  /** Waits until nothing is in the queue. */
+  /** Waits until nothing is in the queue. A job that has ended stays there for a moment, as COMPLETING. */
   async isIdle(): Promise<void> {
     for (let look = 0; (await this.queue()).length > 0; look++) {
       if (look > 200) throw new Error(`the queue does not become empty: ${(await this.queue()).join(', ')}`);

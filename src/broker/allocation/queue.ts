@@ -56,9 +56,8 @@ look() {
   fi
 }
 list() {
-  # One that completes is over: its epilog may take its time.
-  ask squeue --noheader --name=${quote(jobName)} --format='%A|%T' || { printf '%s\\n' "$said"; return 1; }
-  printf '%s\\n' "$said" | grep -v '|COMPLETING$' | sed -n 's/^\\([0-9]\\{1,\\}\\)|.*/\\1/p'
+  ask squeue --noheader --name=${quote(jobName)} --format=%A || { printf '%s\\n' "$said"; return 1; }
+  printf '%s\\n' "$said" | grep -E '^[0-9]+$' || :
 }
 position() {
   squeue --noheader --states=PENDING --partition="$1" --sort=-p,i --format=%j 2> /dev/null < /dev/null |
