@@ -124,7 +124,7 @@ async function studyThrough(host: Host, flux: string): Promise<{ readonly state:
 
 describe('the ways to a broker', () => {
   const waysTo = (more: Partial<BrokerAddress>, environment: Readonly<Record<string, string>> = {}) =>
-    relayPaths(addressAt('/tmp/flux-AbC/local-0', more), '/opt/flux/bin/flux', environment);
+    relayPaths(addressAt('/tmp/flux-AbC/local-0', more), '/usr/local/bin/flux', environment);
 
   it('are one, a relay, on the host itself', () => {
     expect(waysTo({}).map(({ name }) => name)).toEqual(['flux relay']);

@@ -27,7 +27,7 @@ describe('reading a tree', () => {
       d: { link: 'a' },
     });
     utimesSync(`${root}/b`, 1_000_000_000, 1_000_000_000);
-    const tree = await readTree(`${root}/../root/`, []);
+    const tree = await readTree(`${root}/a/../`, []);
     expect(paths(tree)).toEqual(['a/', 'a/.hidden', 'a/empty/', 'a/z', 'b', 'c', 'd']);
     expect(tree).toMatchObject({ root, files: 5, bytes: 9, warnings: [] });
     expect(tree.entries.filter(({ path }) => ['a/z', 'b', 'c'].includes(path))).toEqual([
