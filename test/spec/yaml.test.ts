@@ -523,6 +523,12 @@ describe('any text', () => {
     fc.string({ unit: 'grapheme', maxLength: 40 }),
   );
 
+  it('keeps its positions when a comment stands right after a bracket', () => {
+    const { root, problems } = read('{a}#');
+    const last = root?.kind === 'mapping' ? root.entries[0]!.value.positionOf(1) : undefined;
+    expect([problems, last?.line, last && last.column <= 5]).toEqual([[], 1, true]);
+  });
+
   it('is read without a failure, and every position lies in it', () => {
     fc.assert(
       fc.property(text, (each) => {

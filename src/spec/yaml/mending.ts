@@ -40,6 +40,8 @@ export class Indented {
   #current: Source;
   /** By line: how many columns it has more than the file's. */
   readonly #added = new Map<number, number>();
+  /** By line: the column of a space that is not the file's. */
+  readonly #spaces = new Map<number, number>();
 
   constructor(source: Source) {
     this.#source = source;
@@ -53,16 +55,19 @@ export class Indented {
 
   positionAt(offset: number): Position {
     const { file, line, column } = this.#current.positionAt(offset);
-    return { file, line, column: Math.max(1, column - (this.#added.get(line) ?? 0)) };
+    const isAfterSpace = column > (this.#spaces.get(line) ?? Number.POSITIVE_INFINITY);
+    return { file, line, column: Math.max(1, column - (this.#added.get(line) ?? 0) - (isAfterSpace ? 1 : 0)) };
   }
 
   /**
    * Puts a space before a comment that follows a quote, bracket or comma at once, which PyYAML reads too (scanner.py,
-   * scan_to_next_token). False if that is not what is wrong at `offset`. Nothing but the comment moves.
+   * scan_to_next_token). False if that is not what is wrong at `offset`. Nothing but the comment moves, and what is after it.
    */
   separateComment(offset: number): boolean {
     const { text } = this;
+    const { line, column } = this.#current.positionAt(offset);
     if (text[offset] !== '#' || !/["'\]},]/.test(text[offset - 1] ?? '')) return false;
+    this.#spaces.set(line, column);
     this.#current = new Source(this.#source.file, `${text.slice(0, offset)} ${text.slice(offset)}`);
     return true;
   }
@@ -85,6 +90,8 @@ export class Indented {
       const isMarker = /^(?:---|\.\.\.)(?:\s|$)/.test(line);
       if (index === 0 || isMarker || this.#added.has(first + index)) return line;
       this.#added.set(first + index, width + 1);
+      const space = this.#spaces.get(first + index);
+      if (space !== undefined) this.#spaces.set(first + index, space + width + 1);
       return ' '.repeat(width + 1) + line;
     });
     const text = head + mended.join('\n') + this.text.slice(end);

@@ -330,6 +330,12 @@ describe('a job that the broker does not know any more', () => {
     return { broker, study, job };
   }
 
+  /** A whole line: the file is there a moment before it. */
+  function untilWrittenDown(study: FluxStudy) {
+    const exit = '.conductor/claims/run/1.0.exit';
+    return until('its exit is written down', () => study.exists(exit) && study.read(exit).endsWith('\n'));
+  }
+
   async function restart({ broker }: Awaited<ReturnType<typeof forgotten>>) {
     await broker.die();
     await broker.comeBack({ jobsForgotten: true });
@@ -342,7 +348,7 @@ describe('a job that the broker does not know any more', () => {
     it(`ended with ${code} if the launcher says so`, async () => {
       const started = await forgotten(`touch up; exit ${code}`);
       const { study, job } = started;
-      await until('that is written down', () => study.exists('.conductor/claims/run/1.0.exit'));
+      await untilWrittenDown(study);
       await restart(started);
       expect(await study.outcome(job)).toEqual({
         ...outcome,
@@ -354,7 +360,7 @@ describe('a job that the broker does not know any more', () => {
   it('is lost if it ended by a signal, which may have been meant for its broker', async () => {
     const started = await forgotten('touch up; kill -KILL $$');
     const { study, job } = started;
-    await until('that is written down', () => study.exists('.conductor/claims/run/1.0.exit'));
+    await untilWrittenDown(study);
     await restart(started);
     expect(await study.outcome(job)).toMatchObject({ result: 'node-failure', exitCode: null });
   });
@@ -362,7 +368,7 @@ describe('a job that the broker does not know any more', () => {
   it('is lost if it was nested and failed: that may have been its own broker', async () => {
     const started = await forgotten('touch up; exit 3', { nested: true as unknown as number });
     const { study, job } = started;
-    await until('that is written down', () => study.exists('.conductor/claims/run/1.0.exit'));
+    await untilWrittenDown(study);
     await restart(started);
     expect(await study.outcome(job)).toMatchObject({ result: 'node-failure', exitCode: null });
   });
