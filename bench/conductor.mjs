@@ -1,6 +1,9 @@
 // What the conductor costs per event, from 100 to 100,000 steps, on a scheduler that does nothing: each job is submitted,
-// started and ended at once. The cost must not grow with the study.
+// started and ended at once. The cost must not grow with the study. Then the same with a journal whose disk takes no time:
+// what writing down costs, and waiting for it.
 import { conduct } from '../build/conductor/conductor.js';
+import { Journal } from '../build/conductor/journal/journal.js';
+import { newRecord } from '../build/conductor/state.js';
 
 const sizes = [100, 1_000, 10_000, 100_000];
 const eventsPerStep = 3;
@@ -30,6 +33,7 @@ function makeGraph(dependsOn, n) {
       run,
       scheduled: true,
       dependsOn: dependsOn(index, n),
+      condition: 'all-succeeded',
     })),
   };
 }
@@ -42,7 +46,7 @@ function instantScheduler(listener) {
     jobs = [];
     for (const { step, attempt } of batch) {
       const base = { step: step.index, attempt, at: 0 };
-      listener({ ...base, type: 'submitted', id: '1' });
+      listener({ ...base, type: 'submitted', id: '1', place: 'local:///bench', isDoubtful: false });
       listener({ ...base, type: 'started' });
       listener({ ...base, type: 'ended', outcome: { result: 'completed', exitCode: 0, signal: null, note: '' } });
     }
@@ -51,6 +55,8 @@ function instantScheduler(listener) {
     submit(job) {
       if (jobs.push(job) === 1) setImmediate(tell);
     },
+    attach() {},
+    discard() {},
     cancel() {},
     outputs: () => ({ stdout: '', stderr: '' }),
   };
@@ -59,18 +65,24 @@ function instantScheduler(listener) {
 const policy = { throttle: 0, localJobs: 4, submissionAttempts: 1, restartLimit: 1, allowsFailure: () => false };
 const clock = { now: () => 0, after: () => () => {}, random: () => 0 };
 
-async function microsecondsPerEvent(dependsOn, n) {
+/** A journal that forgets all that it is told. */
+const journalOf = (graph) =>
+  new Journal(async () => {}, { seq: 0, fence: 1, isTorn: false, records: graph.steps.map(() => newRecord()) }, clock);
+
+async function microsecondsPerEvent(dependsOn, n, hasJournal) {
   const graph = makeGraph(dependsOn, n);
   const scripts = graph.steps.map(({ workspace }) => ({
     main: { path: `${workspace}/script.sh`, text: '' },
     restart: null,
   }));
+  const journal = hasJournal ? journalOf(graph) : undefined;
   const begin = performance.now();
   const machine = await conduct({
     graph,
     scripts,
     policy,
     clock,
+    journal,
     schedulers: (listener) => ({ local: instantScheduler(listener), batch: instantScheduler(listener) }),
   });
   const elapsed = performance.now() - begin;
@@ -81,17 +93,21 @@ async function microsecondsPerEvent(dependsOn, n) {
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 export default async function bench() {
-  for (const [shape, dependsOn] of Object.entries(shapes)) {
+  const cases = Object.entries(shapes).flatMap(([shape, dependsOn]) => [
+    [shape, dependsOn, false],
+    [`${shape}, journal`, dependsOn, true],
+  ]);
+  for (const [shape, dependsOn, hasJournal] of cases) {
     // The engine compiles what is hot: before that is done, small studies would look slow.
-    for (let i = 0; i < 30; i++) await microsecondsPerEvent(dependsOn, 1_000);
+    for (let i = 0; i < 30; i++) await microsecondsPerEvent(dependsOn, 1_000, hasJournal);
     const costs = [];
     for (const n of sizes) {
       const repeats = Math.max(5, Math.min(51, Math.round(200_000 / n)));
       const runs = [];
-      for (let i = 0; i < repeats; i++) runs.push(await microsecondsPerEvent(dependsOn, n));
+      for (let i = 0; i < repeats; i++) runs.push(await microsecondsPerEvent(dependsOn, n, hasJournal));
       costs.push(median(runs));
     }
     const cells = sizes.map((n, i) => `${n}: ${costs[i].toFixed(2)} us (x${(costs[i] / costs[0]).toFixed(2)})`);
-    console.log(`${shape.padEnd(36)} ${cells.join('   ')}`);
+    console.log(`${shape.padEnd(45)} ${cells.join('   ')}`);
   }
 }

@@ -1,18 +1,19 @@
 import path from 'node:path';
 import { requestOf } from './allocated-instance.js';
+import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
 import { maskSecrets, type Runner, readRunner, setOutputs, writeSummary } from './github/runner.js';
-import { isPost, saveAllocation, savePost } from './github/state.js';
+import { isPost, saveLeftBehind, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
-import { actionInputs, type Inputs } from './inputs.js';
-import { isElsewhere, openMachines, stageRootOf } from './machines.js';
+import { actionInputs, distinctions, type Inputs } from './inputs.js';
+import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { post } from './post.js';
-import { readStudy } from './prepare.js';
+import { readStudy, type SpecContext } from './prepare.js';
 import { outcomeLine } from './report/final-table.js';
 import { inline } from './report/markdown.js';
-import { type RunOutcome, runStudy } from './run.js';
+import { type RunContext, type RunOutcome, runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
@@ -44,10 +45,27 @@ export async function action(surroundings: Surroundings): Promise<number> {
 }
 
 async function run(inputs: Inputs, runner: Runner, surroundings: Surroundings, log: ActionsLog): Promise<RunOutcome> {
-  const { environment, cancel, hangup } = surroundings;
+  const { environment, cancel } = surroundings;
+  // Written at once, whatever else there is still time for.
+  cancel.addEventListener('abort', () => saveLeftBehind({ isCancelled: true }), { once: true });
+  const study = givenStudy(inputs, runner);
+  // What is wrong with what was given is told before anything is connected to.
+  readStudy(study);
+  const request = requestOf(inputs, nameOf);
+  const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, runner.temporary);
+  try {
+    return await runStudy({ ...runContext(study, runner, surroundings, machines, log), request });
+  } finally {
+    machines.close();
+  }
+}
+
+const nameOf = (name: string) => `input '${name}'`;
+
+/** The study as the inputs give it. */
+export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {
   const specPath = path.resolve(runner.workspace, inputs.spec);
-  const nameOf = (name: string) => `input '${name}'`;
-  const study = {
+  return {
     inputs,
     specPath,
     text: readSpecText(specPath, inputs.spec),
@@ -55,65 +73,64 @@ async function run(inputs: Inputs, runner: Runner, surroundings: Surroundings, l
     workingDirectory: runner.workspace,
     stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, runner.workspace) : undefined,
   };
-  // What is wrong with what was given is told before anything is connected to.
-  readStudy(study);
-  const request = requestOf(inputs, nameOf);
-  const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, runner.temporary);
-  const { host, here, home } = machines;
-  try {
-    return await runStudy({
-      ...study,
-      log,
-      cancel,
-      hangup,
-      pgen: pgenOf(inputs, runner.workspace),
-      host,
-      here,
-      request,
-      directory: (spec) => ({
-        path: studyDirectory(spec, {
-          outputPath: inputs['output-path'],
-          // Not below the checkout, which the next run cleans.
-          root: path.posix.join(home, 'maestro-studies', runner.repository),
-          home,
-          suffix: inputs['study-key'] || keyOf(inputs, runner),
-        }),
-        exact: inputs['output-path'] !== '',
+}
+
+/** What a run of the study takes on a runner, but for its allocation. */
+export function runContext(
+  study: SpecContext,
+  runner: Runner,
+  { environment, cancel, hangup }: Surroundings,
+  { host, here, home, isElsewhere }: Machines,
+  log: ActionsLog,
+): Omit<RunContext, 'request'> {
+  const { inputs } = study;
+  const key = inputs['study-key'] || keyOf(inputs, runner);
+  return {
+    ...study,
+    log,
+    cancel,
+    hangup,
+    pgen: pgenOf(inputs, runner.workspace),
+    host,
+    here,
+    place: (spec) => ({
+      path: studyDirectory(spec, {
+        outputPath: inputs['output-path'],
+        // Not below the checkout, which the next run cleans.
+        root: path.posix.join(home, 'maestro-studies', runner.repository),
+        home,
+        suffix: key,
       }),
-      reportPath: (studyPath) =>
-        inputs['report-path'] === ''
-          ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
-          : path.resolve(runner.workspace, inputs['report-path']),
-      // A runner in an allocation, whose steps have a login's environment.
-      around: machines.isElsewhere ? '' : (environment.FLUX_URI ?? ''),
-      holder: { runUrl: runner.runUrl, onAllocation: saveAllocation },
-    });
-  } finally {
-    machines.close();
-  }
+      key,
+      resume: inputs.resume,
+    }),
+    reportPath: (studyPath) =>
+      inputs['report-path'] === ''
+        ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
+        : path.resolve(runner.workspace, inputs['report-path']),
+    // A runner in an allocation, whose steps have a login's environment.
+    around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
+    holder: ourHolder(runner.runUrl),
+    remember: saveLeftBehind,
+  };
 }
 
 function keyOf(inputs: Inputs, { runId }: Runner): string {
-  return defaultStudyKey(
-    runId,
-    inputs.spec,
-    inputs.parameters,
-    inputs.variables,
-    inputs.batch,
-    inputs.pgen,
-    JSON.stringify([...inputs.pargs]),
-    // A study that is not elsewhere has the key that it has always had.
-    ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
-      ? []
-      : [inputs.host, inputs.flux, inputs.allocate]),
-  );
+  return defaultStudyKey(runId, inputs.spec, ...distinctions(inputs));
 }
 
 /** Outputs first: they are there for later steps whatever else can be said. */
-async function report({ results, reportPath, summary }: RunOutcome, inputs: Inputs, log: ActionsLog): Promise<void> {
+export async function report(
+  { results, reportPath, summary }: RunOutcome,
+  inputs: Inputs,
+  log: ActionsLog,
+): Promise<void> {
   const failures = [setOutputs(results, reportPath), inputs.summary ? await writeSummary(summary) : undefined];
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
   if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
+  if (results.status === 'INTERRUPTED') {
+    log.info('To continue it, re-run this job, or run the workflow again with the same study-key');
+  }
 }
 
 function cannotRun(error: unknown, problems: readonly string[]): string {

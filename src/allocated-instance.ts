@@ -1,18 +1,20 @@
-import { hostname } from 'node:os';
-import { Allocation, type DescribedAllocation } from './broker/allocation/allocation.js';
+import { Allocation, type AllocationOptions, type DescribedAllocation } from './broker/allocation/allocation.js';
+import { allocationFiles } from './broker/allocation/initial-program.js';
 import { type AllocationRequest, readAllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
-import { Lease } from './conductor/lease.js';
 import { type Batch, FluxBatch } from './flux-batch.js';
+import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
-import { HostError } from './hosts/host.js';
+import { type Host, HostError } from './hosts/host.js';
 import type { InputName, Inputs } from './inputs.js';
 import type { Instance, InstanceContext } from './instances.js';
+import { refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
+import { quote } from './quote.js';
 import type { Log } from './report/log.js';
-import { readClaims } from './schedulers/claims.js';
+import { readRemains } from './schedulers/flux/remains.js';
 import { type Remains, RenewingScheduler } from './schedulers/renewing.js';
 import type { BatchScheduler, Job, SchedulerListener } from './schedulers/scheduler.js';
 import { SpecError } from './spec/problem.js';
@@ -31,34 +33,32 @@ export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string):
   return request;
 }
 
-/** What holding an allocation takes besides. */
-export interface Holder {
-  /** Where people see the run; '' if nowhere. */
-  readonly runUrl: string;
-  /** Told of the allocation that there is to give back, should this program not come to that; of none, once it is given back. */
-  readonly onAllocation: (allocation: DescribedAllocation | undefined) => void;
+/** Told of the allocation that there is to give back, should this program not come to that; of none, once it is given back. */
+export interface Rememberer {
+  readonly remember: (left: { readonly allocation: DescribedAllocation | undefined }) => void;
 }
 
 /** A Flux instance of our own, in an allocation that we get for the study, and give back after it. */
 export class AllocatedInstance implements Instance, Batch {
   readonly #context: InstanceContext;
-  readonly #holder: Holder;
+  readonly #rememberer: Rememberer;
   readonly #request: AllocationRequest;
   #facts: HostFacts | undefined;
   #version = '';
-  #lease: Lease | undefined;
+  #hold: Hold | undefined;
   #allocation: Allocation | undefined;
   #flux: FluxBatch | undefined;
   readonly #closing = new AbortController();
   /** The one that is being got. */
   #getting: Promise<FluxBatch> | undefined;
-  /** How many there have been. */
+  /** How many there have been, with earlier drivers, and with this one. */
   #count = 0;
+  #ownCount = 0;
 
-  constructor(context: InstanceContext, request: AllocationRequest, holder: Holder) {
+  constructor(context: InstanceContext, request: AllocationRequest, rememberer: Rememberer) {
     this.#context = context;
     this.#request = request;
-    this.#holder = holder;
+    this.#rememberer = rememberer;
   }
 
   async settle(plan: Plan): Promise<Plan> {
@@ -78,8 +78,16 @@ export class AllocatedInstance implements Instance, Batch {
     return forFlux(plan, this.#version);
   }
 
-  async open(plan: Plan): Promise<Batch> {
-    await this.#get(plan);
+  get version(): string {
+    return this.#version;
+  }
+
+  async open(plan: Plan, hold: Hold): Promise<Batch> {
+    const { host, clock, cancel } = this.#context;
+    this.#hold = hold;
+    this.#count = hold.state.allocations;
+    await this.#get(plan, hold.state.allocation);
+    await refuseJobsElsewhere(hold.state, this.uri, (uri) => FluxBatch.answers(host, clock, uri, cancel));
     return this;
   }
 
@@ -106,27 +114,28 @@ export class AllocatedInstance implements Instance, Batch {
       placeIn(this.#flux!),
       {
         clock: this.#context.clock,
-        settle: (jobs) => this.#settleJobs(plan, jobs),
+        settle: (jobs, reason) => this.#settleJobs(plan, jobs, reason),
         renew: async (reason) => {
-          if (this.#count > this.#request.renew) return undefined;
-          log.warning(`${reason}: getting another allocation (${this.#count} of ${this.#request.renew})`);
-          return placeIn(await this.#get(plan));
+          if (this.#ownCount > this.#request.renew) return undefined;
+          log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
+          return placeIn(await this.#get(plan, undefined));
         },
       },
       listener,
     );
   }
 
-  async close(): Promise<void> {
+  async close(areJobsLeft: boolean): Promise<void> {
+    const { log } = this.#context;
     this.#closing.abort('the study is over');
     // One that is being got is given back as well.
     await this.#getting?.catch(() => {});
     this.#flux?.close();
-    await this.#lease?.end();
-    if (!this.#request.keep) await this.#tryRelease();
-    else if (this.#allocation !== undefined) {
-      this.#context.log.info(`The allocation ${this.#allocation.id} is kept: it ends by itself once nobody uses it`);
-    }
+    if (!this.#request.keep && !areJobsLeft) return this.#tryRelease();
+    if (this.#allocation === undefined) return;
+    if (areJobsLeft) this.#rememberer.remember({ allocation: undefined });
+    const why = areJobsLeft ? 'is left with its jobs' : 'is kept';
+    log.info(`The allocation ${this.#allocation.id} ${why}: it ends by itself once nobody uses it`);
   }
 
   /** How the study ended does not depend on it. */
@@ -139,33 +148,50 @@ export class AllocatedInstance implements Instance, Batch {
     }
   }
 
-  #get(plan: Plan): Promise<FluxBatch> {
-    this.#getting = this.#getOne(plan);
+  /** @param left the allocation of an earlier driver */
+  #get(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
+    this.#getting = this.#getOne(plan, left);
     return this.#getting;
   }
 
-  async #getOne(plan: Plan): Promise<FluxBatch> {
+  async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
     const { host, clock, inputs, log } = this.#context;
     const cancel = AbortSignal.any([this.#context.cancel, this.#closing.signal]);
-    const { studyPath } = plan.places;
-    const { runUrl, onAllocation } = this.#holder;
-    const machine = { machine: hostname(), pid: process.pid, ...(runUrl === '' ? {} : { runUrl }) };
-    this.#lease ??= Lease.start(host, studyPath, machine, clock);
-    this.#count += 1;
-    const allocation = await Allocation.submit({
+    const common = {
       host,
       clock,
       cancel,
-      studyPath,
+      studyPath: plan.places.studyPath,
       request: this.#request,
       flux: this.#facts!.flux,
       fluxVersion: this.#version,
       studyName: plan.spec.name,
-      number: this.#count,
-      tell: (line) => log.info(line),
-    });
+      tell: (line: string) => log.info(line),
+    };
+    const taken = left && (await Allocation.attach(common, left));
+    if (taken !== undefined) {
+      log.info(`Taking over the allocation ${taken.id} of the run before`);
+      try {
+        return await this.#use(taken, plan, cancel);
+      } catch (error) {
+        // It may have been about to end.
+        if (!(error instanceof BrokerError) || cancel.aborted) throw error;
+        this.#ownCount -= 1;
+        log.warning(error.message);
+      }
+    }
+    if (this.#context.onlyFinishes) {
+      throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
+    }
+    return this.#use(await this.#submit(common), plan, cancel);
+  }
+
+  /** Connects to the Flux instance of an allocation, once it has one. */
+  async #use(allocation: Allocation, plan: Plan, cancel: AbortSignal): Promise<FluxBatch> {
+    const { host, clock, inputs, log } = this.#context;
+    this.#ownCount += 1;
     this.#allocation = allocation;
-    onAllocation(this.#request.keep ? undefined : allocation.describe());
+    this.#rememberer.remember({ allocation: this.#request.keep ? undefined : allocation.describe() });
     const uri = await allocation.uri();
     const find = async (facts: HostFacts) => {
       const address = addressOf(uri, facts, `in allocation ${allocation.id}`, false);
@@ -179,8 +205,21 @@ export class AllocatedInstance implements Instance, Batch {
     return flux;
   }
 
+  async #submit(common: Omit<AllocationOptions, 'number'>): Promise<Allocation> {
+    const { journal } = this.#hold!;
+    this.#count += 1;
+    // Its number is spent, whatever becomes of it: should we be killed before we know its id, the next driver ends it by that.
+    journal.write({ type: 'allocation', number: this.#count, allocation: null });
+    await journal.durable();
+    if (this.#ownCount <= 1 && this.#count > 1) await endForgotten(common.host, common.studyPath, this.#count - 1);
+    const allocation = await Allocation.submit({ ...common, number: this.#count });
+    journal.write({ type: 'allocation', number: this.#count, allocation: allocation.describe() });
+    await journal.durable();
+    return allocation;
+  }
+
   /** What became of jobs in an allocation that is over, made sure of by giving it back. */
-  async #settleJobs(plan: Plan, jobs: readonly Job[]): Promise<Remains[]> {
+  async #settleJobs(plan: Plan, jobs: readonly Job[], reason: string): Promise<Remains[]> {
     const allocation = this.#allocation;
     try {
       await this.#release();
@@ -190,15 +229,8 @@ export class AllocatedInstance implements Instance, Batch {
       this.#context.log.warning(error.message);
       this.#allocation = undefined;
     }
-    const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
-    const claims = await readClaims(this.#context.host, plan.places.studyPath, attempts);
-    return claims.map((claim, i): Remains => {
-      if (claim === undefined) return 'waiting';
-      const { run } = jobs[i]!.step;
-      const tasks = run.get('nested') === false ? Number(run.get('procs') || 1) : 1;
-      const isFinished = claim.exits.length >= tasks && claim.exits.every((exit) => exit === 0);
-      return isFinished ? 'finished' : 'begun';
-    });
+    const study = { studyPath: plan.places.studyPath, batch: plan.spec.batch };
+    return readRemains(this.#context.host, study, jobs, reason);
   }
 
   async #release(): Promise<void> {
@@ -206,6 +238,13 @@ export class AllocatedInstance implements Instance, Batch {
     if (allocation === undefined) return;
     await allocation.release();
     this.#allocation = undefined;
-    this.#holder.onAllocation(undefined);
+    this.#hold?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
+    this.#rememberer.remember({ allocation: undefined });
   }
+}
+
+/** Ends allocations of earlier drivers, by their numbers: whoever was killed as it got one may not have come to know its id. */
+async function endForgotten(host: Host, studyPath: string, last: number): Promise<void> {
+  const files = Array.from({ length: last }, (_, i) => quote(`${studyPath}/${allocationFiles(i + 1).end}`));
+  await mustRun(host, 'cannot end earlier allocations', `for file in ${files.join(' ')}; do : > "$file" || exit; done`);
 }

@@ -3,19 +3,21 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requestOf } from './allocated-instance.js';
 import { systemClock } from './clock.js';
+import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
 import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
-import { commandLineInputs, InputError, type Inputs } from './inputs.js';
+import { commandLineInputs, distinctions, InputError, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
+import { quote } from './quote.js';
 import { inert } from './report/plain-text.js';
 import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
 import type { Spec } from './spec/spec.js';
-import { studyDirectory, timeStamp } from './study/directory.js';
+import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 import { validateStudy } from './validate.js';
 import { version } from './version.js';
@@ -78,9 +80,11 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   try {
     const { results } = await runStudy({
       ...common(study, surroundings, log, machines),
-      directory: (spec) => ({
+      place: (spec) => ({
         path: directoryOf(spec, inputs, surroundings, machines),
-        exact: inputs['output-path'] !== '',
+        key: inputs['study-key'] || shortHash([study.specPath, ...distinctions(inputs)].join('\0')),
+        // Without an output path every run has a directory of its own, by the time.
+        resume: inputs['output-path'] === '' ? 'never' : inputs.resume,
       }),
       reportPath: (studyPath) => {
         if (inputs['report-path'] !== '') return path.resolve(workingDirectory, inputs['report-path']);
@@ -89,9 +93,13 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
       },
       request,
       around: '',
-      // Nobody comes after us who could give it back; it ends by itself.
-      holder: { runUrl: '', onAllocation: () => {} },
+      holder: ourHolder(''),
+      // Nobody comes after us who could look after it; what is left ends by itself.
+      remember: () => {},
     });
+    if (results.status === 'INTERRUPTED') {
+      log.info(`To continue it, run the same command again, with --output-path ${quote(results.path)}`);
+    }
     return exitCodes[results.status];
   } finally {
     machines.close();

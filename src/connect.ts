@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { systemClock } from './clock.js';
+import { type Clock, systemClock } from './clock.js';
 import { HostError } from './hosts/host.js';
 import { parseDestination, parseJumps } from './hosts/ssh/destination.js';
+import { persistently } from './hosts/ssh/first-connection.js';
 import { KnownHosts } from './hosts/ssh/known-hosts.js';
 import { OpensshTransport } from './hosts/ssh/openssh-transport.js';
 import { type PrivateKey, readPrivateKey } from './hosts/ssh/private-key.js';
@@ -30,6 +31,7 @@ export async function connectBySsh(
   inputs: Inputs,
   surrounding: Surrounding,
   log: Pick<Log, 'info' | 'warning'>,
+  clock: Clock = systemClock,
 ): Promise<SshHost> {
   const { setup } = inputs;
   const transport = transportOf(inputs, surrounding, log);
@@ -37,12 +39,9 @@ export async function connectBySsh(
   const giveUp = () => transport.close();
   surrounding.cancel.addEventListener('abort', giveUp, { once: true });
   try {
-    return await SshHost.open(transport, {
-      setup,
-      clock: systemClock,
-      tell: (line) => log.warning(line),
-      cancel: surrounding.cancel,
-    });
+    const tell = (line: string) => log.warning(line);
+    const { cancel } = surrounding;
+    return await persistently(() => SshHost.open(transport, { setup, clock, tell, cancel }), { clock, tell, cancel });
   } catch (error) {
     transport.close();
     throw error;

@@ -1,16 +1,19 @@
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Policy } from './conductor/policy.js';
+import type { Resumption } from './conductor/resumption.js';
 import { studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
 import type { Batch } from './flux-batch.js';
 import { matchAny } from './globs.js';
+import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';
 import type { Ending } from './report/collect.js';
 import type { Log } from './report/log.js';
 import { Progress } from './report/progress.js';
+import { AbsentScheduler } from './schedulers/absent.js';
 import { LocalScheduler } from './schedulers/local.js';
 import type { BatchScheduler } from './schedulers/scheduler.js';
 import { Signalled } from './surroundings.js';
@@ -20,27 +23,36 @@ export interface DriveContext {
   readonly inputs: Inputs;
   readonly host: Host;
   readonly log: Log;
-  readonly cancel: AbortSignal;
+  readonly clock: Clock;
+  /** What may end it before. */
+  readonly ending: { readonly cancel: AbortSignal; readonly leave: AbortSignal };
   /** Aborted when the process gets a SIGHUP, whatever it got before. */
   readonly hangup: AbortSignal;
+  readonly hold: Hold;
+  /** Where the study stands: nothing has run yet, or it is resumed. */
+  readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
 }
 
 /** How a study was left, as far as that is known without reading any output. */
-export type Ran = Omit<Ending, 'started' | 'ended'>;
+export interface Ran extends Omit<Ending, 'started' | 'ended'> {
+  /** Whether jobs go on, to be taken over by whoever resumes the study. */
+  readonly areJobsLeft: boolean;
+}
 
 /**
  * Runs the steps of a study that is staged.
  *
- * @param flux what its scheduled steps run on; undefined if it has none
+ * @param flux what its scheduled steps run on; undefined if it has none, or if the study was stopped before it was there
  */
-export async function drive(context: DriveContext, plan: Plan, flux: Batch | undefined, clock: Clock): Promise<Ran> {
-  const { inputs, host, log } = context;
+export async function drive(context: DriveContext, plan: Plan, flux: Batch | undefined): Promise<Ran> {
+  const { inputs, host, log, clock, hold, standing } = context;
   const { graph, scripts, places } = plan;
   const progress = new Progress(log, graph, clock);
-  const statusFile = new StatusFile(host, places.studyPath, graph, clock);
+  const statusFile = new StatusFile((text) => hold.writeStatus(text), graph, clock);
   let local!: LocalScheduler;
   let batch: BatchScheduler | undefined;
   const { cancel, interrupt } = endings(context, flux, () => batch);
+  const { removed = [] } = standing;
   const conducted = conduct({
     graph,
     scripts,
@@ -48,11 +60,19 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
     clock,
     cancel,
     interrupt,
+    leave: context.ending.leave,
+    journal: hold.journal,
+    resumed: { records: standing.records, rerun: standing.rerun ?? new Map() },
     schedulers: (listener) => {
       local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, listener);
-      batch = flux?.scheduler(plan, log, listener);
+      const absent = () => new AbsentScheduler('what runs its jobs was not reached', clock, listener);
+      batch =
+        flux?.scheduler(plan, log, listener) ?? (graph.steps.some(({ scheduled }) => scheduled) ? absent() : undefined);
+      local.discard(removed.filter(({ scheduled }) => !scheduled));
+      batch?.discard(removed.filter(({ scheduled }) => scheduled));
       return { local, batch };
     },
+    onLimits: (listener) => hold.onLimits(listener),
     onChange: (changedMachine, changed) => {
       statusFile.changed(changedMachine.steps);
       progress.onChange(changedMachine, changed);
@@ -70,6 +90,7 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
     records: machine.steps,
     status: studyStatus(machine.steps),
     interruption: machine.isOver && machine.remaining === 0 ? '' : (machine.interruption ?? ''),
+    areJobsLeft: machine.isLeft,
     schedulerOf: (step) => (step.scheduled ? batch : local),
     fluxUri: flux?.uri ?? null,
   };
@@ -86,7 +107,7 @@ const instanceTime = 1000;
  * @param batch what runs the study's jobs, once it is there
  */
 function endings(
-  { cancel, hangup }: DriveContext,
+  { ending: { cancel }, hangup }: DriveContext,
   flux: Batch | undefined,
   batch: () => BatchScheduler | undefined,
 ): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {

@@ -1,13 +1,26 @@
 import { BrokerError } from './broker/errors.js';
+import { JournalError } from './conductor/journal/replay.js';
+import { LeaseHeldError, LeaseLostError } from './conductor/lease.js';
 import { HostError } from './hosts/host.js';
 import { InputError } from './inputs.js';
 import { PgenError } from './pgen/pgen.js';
 import { SpecError } from './spec/problem.js';
 
+const forPeople = [
+  SpecError,
+  InputError,
+  HostError,
+  PgenError,
+  BrokerError,
+  JournalError,
+  LeaseHeldError,
+  LeaseLostError,
+] as const;
+
 /** An error as a person is to see it: what was wrong for those that say it, else that the fault is ours. Never a stack. */
 export function describeError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if ([SpecError, InputError, HostError, PgenError, BrokerError].some((kind) => error instanceof kind)) return message;
+  if (forPeople.some((kind) => error instanceof kind)) return message;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   // What the operating system says of this machine's files is for the user to mend.
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return message;

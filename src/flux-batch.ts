@@ -3,7 +3,7 @@ import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker 
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { fluxDirectory, withDirectory } from './broker/locate.js';
-import { type BrokerAddress, findBroker, type Patience } from './broker/target.js';
+import { addressOf, type BrokerAddress, findBroker, type Patience } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { ConnectionError } from './flux/errors.js';
 import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
@@ -116,6 +116,18 @@ export class FluxBatch implements Batch {
       return findBroker(host, { ...facts, environment }, wanted, inSpec, patience);
     };
     return FluxBatch.open(host, clock, find, env, patience.cancel);
+  }
+
+  /** Whether a broker answers at an address. */
+  static async answers(host: Host, clock: Clock, uri: string, cancel: AbortSignal): Promise<boolean> {
+    const facts = await readHostFacts(host);
+    try {
+      (await connectTo(host, addressOf(uri, facts, 'as the journal says', false), facts, clock, cancel)).close();
+      return true;
+    } catch (error) {
+      if (error instanceof ConnectionError || error instanceof BrokerError) return false;
+      throw error;
+    }
   }
 
   /** Whether a process of this machine runs in the instance: it ends when that does. */

@@ -85,7 +85,12 @@ export const inputsSchema = z.object({
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
     .describe(
-      'On GitHub, what tells this study from others of its name in its directory. Default: the run id and a hash of the path of the spec, the overlays and the generator.',
+      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the path of the spec, the overlays, the generator, host and target; on the command line the hash alone.',
+    ),
+  resume: choice('auto', 'always', 'never')
+    .prefault('auto')
+    .describe(
+      'What to do if the study directory has a study: `auto` continues it if its study key is this one, `always` in any case, `never` starts over in a new directory beside it. See [Resuming](#resuming).',
     ),
   'allow-failure': list()
     .prefault('')
@@ -145,6 +150,16 @@ export const inputsSchema = z.object({
       "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git` stays here.",
     ),
   'stage-exclude': list().prefault('').describe('Globs of what is not copied, relative to `stage`, one a line.'),
+  'timeout-minutes': whole(0)
+    .prefault('0')
+    .describe(
+      'Stop driving the study after so many minutes: jobs are left running, the status is INTERRUPTED, and the next run continues. 0: no limit.',
+    ),
+  'on-cancel': choice('cancel', 'leave')
+    .prefault('cancel')
+    .describe(
+      'What becomes of running jobs when the workflow is cancelled: `cancel` ends them, `leave` leaves them running, to be resumed.',
+    ),
   annotations: choice('commands', 'none')
     .prefault('commands')
     .describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
@@ -333,4 +348,19 @@ export function descriptionOf(name: InputName): string {
 
 function isTruth(name: InputName): boolean {
   return defaultOf(name) === 'true' || defaultOf(name) === 'false';
+}
+
+/** What tells studies of one spec from each other: what is laid over it, what makes its parameters, and where it runs. */
+export function distinctions(inputs: Inputs): string[] {
+  return [
+    inputs.parameters,
+    inputs.variables,
+    inputs.batch,
+    inputs.pgen,
+    JSON.stringify([...inputs.pargs]),
+    // A study that is not elsewhere has the key that it has always had.
+    ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
+      ? []
+      : [inputs.host, inputs.flux, inputs.allocate]),
+  ];
 }

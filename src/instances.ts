@@ -1,8 +1,10 @@
 import type { Patience } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { type Batch, FluxBatch } from './flux-batch.js';
+import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
+import { refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import type { Log } from './report/log.js';
 
@@ -14,14 +16,21 @@ export interface Instance {
    * @throws SpecError, BrokerError with what keeps the study from being run there
    */
   settle(plan: Plan): Promise<Plan>;
+  /** Which Flux it is; '' before `settle`. */
+  readonly version: string;
   /**
    * Connects to it, now that the study is staged.
    *
+   * @param hold on the study
    * @throws SpecError, BrokerError, HostError
    */
-  open(plan: Plan): Promise<Batch>;
-  /** Lets go of it, whatever has become of it. */
-  close(): Promise<void>;
+  open(plan: Plan, hold: Hold): Promise<Batch>;
+  /**
+   * Lets go of it, whatever has become of it.
+   *
+   * @param areJobsLeft whether jobs are to go on in it
+   */
+  close(areJobsLeft: boolean): Promise<void>;
 }
 
 /** What instances are found or made with. */
@@ -30,7 +39,10 @@ export interface InstanceContext {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Log;
+  /** Ends what is waited for. */
   readonly cancel: AbortSignal;
+  /** Whether only what was begun is brought to its end: nothing is got that is not there. */
+  readonly onlyFinishes: boolean;
   /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
   readonly around: string;
 }
@@ -57,8 +69,15 @@ export class RunningInstance implements Instance {
     return forFlux(plan, this.#flux.broker.version);
   }
 
-  async open(): Promise<Batch> {
-    return this.#flux!;
+  get version(): string {
+    return this.#flux?.broker.version ?? '';
+  }
+
+  async open(_plan: Plan, { state }: Hold): Promise<Batch> {
+    const { host, clock, cancel } = this.#context;
+    const flux = this.#flux!;
+    await refuseJobsElsewhere(state, flux.uri, (uri) => FluxBatch.answers(host, clock, uri, cancel));
+    return flux;
   }
 
   async close(): Promise<void> {

@@ -38,9 +38,10 @@ export function planStudy(
   return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
 }
 
-/** The plan for a Flux of this version, which may start parallel programs by another command. */
+/** The plan for a Flux of this version, which may start parallel programs by another command; '' if there is none. */
 export function forFlux(plan: Plan, version: string): Plan {
   const { spec, graph } = plan;
+  if (version === '') return plan;
   if (lacksFluxRun(version) === lacksFluxRun(resource(spec.batch.values, 'version'))) return plan;
   const batch = { ...spec.batch, values: new Map([...spec.batch.values, ['version', version] as const]) };
   return { ...plan, scripts: renderScripts(graph, batch).scripts };

@@ -1,14 +1,17 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { givenStudy, report, runContext } from './action.js';
+import { requestOf } from './allocated-instance.js';
 import { Allocation } from './broker/allocation/allocation.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
-import { maskSecrets, readRunner } from './github/runner.js';
-import { savedAllocation } from './github/state.js';
+import { maskSecrets, type Runner, readRunner } from './github/runner.js';
+import { type LeftBehind, savedLeftBehind } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { directoryPrefix } from './hosts/ssh/openssh-files.js';
-import { actionInputs } from './inputs.js';
-import { openMachines } from './machines.js';
+import { actionInputs, type Inputs } from './inputs.js';
+import { type Machines, openMachines } from './machines.js';
+import { runStudy } from './run.js';
 import type { Surroundings } from './surroundings.js';
 
 /**
@@ -20,7 +23,7 @@ export async function post(surroundings: Surroundings): Promise<number> {
   const log = new ActionsLog(true);
   try {
     try {
-      await giveBack(surroundings, log);
+      await cleanUp(surroundings, log);
     } finally {
       removeFiles(readRunner(environment).temporary);
     }
@@ -30,20 +33,62 @@ export async function post(surroundings: Surroundings): Promise<number> {
   return 0;
 }
 
-async function giveBack(surroundings: Surroundings, log: ActionsLog): Promise<void> {
+async function cleanUp(surroundings: Surroundings, log: ActionsLog): Promise<void> {
   const { environment } = surroundings;
-  const allocation = savedAllocation(environment);
-  if (allocation === undefined) return;
+  const left = savedLeftBehind(environment);
+  if (left.allocation === undefined && left.study === undefined) return;
   const inputs = actionInputs(environment);
   maskSecrets(inputs);
-  const { temporary } = readRunner(environment);
-  const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, temporary);
+  const runner = readRunner(environment);
+  const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, runner.temporary);
   try {
-    await Allocation.releaseDescribed(machines.host, allocation);
-    log.info(`Gave back the allocation ${allocation.id}`);
+    // Whatever becomes of the one, the other is tried.
+    try {
+      if (left.study !== undefined) await finish(left.study, left, inputs, runner, surroundings, machines, log);
+    } finally {
+      await giveBack(left, inputs, machines, log);
+    }
   } finally {
     machines.close();
   }
+}
+
+/** A study that was cancelled, but not to its end: its jobs are ended now, and how they ended is written down. */
+async function finish(
+  studyPath: string,
+  { isCancelled }: LeftBehind,
+  inputs: Inputs,
+  runner: Runner,
+  surroundings: Surroundings,
+  machines: Machines,
+  log: ActionsLog,
+): Promise<void> {
+  if (!isCancelled || inputs['on-cancel'] === 'leave') {
+    log.info(
+      `The study in ${studyPath} was left in the middle; its jobs go on, and a run of the same study continues it`,
+    );
+    return;
+  }
+  const study = givenStudy(inputs, runner);
+  const outcome = await runStudy({
+    ...runContext(study, runner, surroundings, machines, log),
+    request: requestOf(inputs, (name) => `input '${name}'`),
+    place: () => ({ path: studyPath, key: '', resume: 'always' }),
+    finishes: 'the workflow was cancelled',
+  });
+  await report(outcome, inputs, log);
+}
+
+/** An allocation that nobody came to give back, or that was to be left only for jobs that are resumed. */
+async function giveBack(
+  { allocation, isCancelled }: LeftBehind,
+  inputs: Inputs,
+  { host }: Machines,
+  log: ActionsLog,
+): Promise<void> {
+  if (allocation === undefined || (isCancelled && inputs['on-cancel'] === 'leave')) return;
+  await Allocation.releaseDescribed(host, allocation);
+  log.info(`Gave back the allocation ${allocation.id}`);
 }
 
 /** Keys and what else `ssh` needed as files. */

@@ -10,7 +10,6 @@ import { type Problem, SpecError, sortProblems } from './spec/problem.js';
 import { readSpec } from './spec/read.js';
 import { Source } from './spec/source.js';
 import type { Spec } from './spec/spec.js';
-import { claimDirectory, type WantedDirectory } from './stage.js';
 import type { Places } from './study/environment.js';
 import { type Parameter, toParameter } from './study/parameters.js';
 
@@ -106,35 +105,35 @@ function placesIn({ specPath, workingDirectory, stageRoot }: SpecContext, studyP
 }
 
 /**
- * Reads and plans a study that is to be staged, in a directory that is made for it. What can be found wrong before that is
- * made, is. Warnings are told.
- *
- * @param settle makes the last changes to a plan, or says by throwing what is wrong with it besides
- * @throws SpecError, PgenError, HostError, and what `settle` throws
+ * How a study is planned in a directory, once it is known which: `at` runs the parameter generator, if there is one, for which
+ * the directory must be there. Warnings are those of the last plan.
  */
-export async function prepare(
-  context: StudyContext,
-  directory: (spec: Spec) => WantedDirectory,
-  settle: (plan: Plan) => Promise<Plan>,
-): Promise<Plan> {
-  const { host, log } = context;
+export interface Planner {
+  readonly spec: Spec;
+  /** Whether there must be a directory before anything can be planned. */
+  readonly needsDirectory: boolean;
+  /** @throws SpecError, PgenError, HostError */
+  at(studyPath: string): Promise<{ readonly plan: Plan; readonly warnings: readonly Problem[] }>;
+}
+
+/**
+ * Reads a study, and looks for what can be found wrong with it wherever it goes.
+ *
+ * @throws SpecError, HostError
+ */
+export async function planner(context: StudyContext): Promise<Planner> {
   const read = readStudy(context);
-  const wanted = directory(read.spec);
   const missing = await missingPaths(context, read.spec);
-  const plan = async (studyPath: string, parameters?: readonly Parameter[]) => {
-    const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
-    if (missing.some(({ severity }) => severity === 'error')) throw new SpecError(planned.warnings);
-    return { ...planned, plan: await settle(planned.plan) };
+  return {
+    spec: read.spec,
+    needsDirectory: context.pgen !== undefined,
+    at: async (studyPath) => {
+      const parameters = await generate(context, read, studyPath);
+      const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
+      if (missing.some(({ severity }) => severity === 'error')) throw new SpecError(planned.warnings);
+      return planned;
+    },
   };
-  // A generator needs the directory; without one all is planned first, and again only if the directory is another.
-  const first = context.pgen === undefined ? await plan(wanted.path) : undefined;
-  const studyPath = await claimDirectory(host, wanted);
-  const planned =
-    first !== undefined && studyPath === wanted.path
-      ? first
-      : await plan(studyPath, await generate(context, read, studyPath));
-  for (const warning of planned.warnings) log.problem(warning);
-  return planned.plan;
 }
 
 /** Paths that the study depends on and that are not there: errors, but in a dry run, which may be for another machine. */

@@ -1,21 +1,28 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { AllocatedInstance, type Holder } from './allocated-instance.js';
+import { AllocatedInstance } from './allocated-instance.js';
+import { type Begun, begin } from './begin.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
+import { BrokerError } from './broker/errors.js';
 import { type Clock, systemClock } from './clock.js';
-import { newRecord } from './conductor/state.js';
+import type { JournalState } from './conductor/journal/records.js';
+import type { LeaseHolder } from './conductor/lease.js';
+import { plannedSteps, type StepDigests } from './conductor/resumption.js';
+import { newRecord, type StepRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { drive, type Ran } from './drive.js';
+import { RunEnding } from './ending.js';
 import { describeError } from './errors.js';
-import { replaceFile } from './hosts/files.js';
+import type { LeftBehind } from './github/state.js';
+import { appendFile, replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import { sendTree } from './hosts/tree/send.js';
 import { largeTreeWarning } from './hosts/tree/texts.js';
 import { readTree, type Tree } from './hosts/tree/tree.js';
 import { type Instance, RunningInstance } from './instances.js';
 import type { Plan } from './plan.js';
-import { prepare, type StudyContext, stagePath } from './prepare.js';
-import { collectResults } from './report/collect.js';
+import { type StudyContext, stagePath } from './prepare.js';
+import { collectResults, type Ending } from './report/collect.js';
 import { collect, collectedText, collectedWarnings } from './report/collected.js';
 import { bringLogs } from './report/failed-logs.js';
 import { finalTable } from './report/final-table.js';
@@ -23,23 +30,30 @@ import { KeptLog } from './report/kept-log.js';
 import type { Log } from './report/log.js';
 import { reportJson } from './report/report-json.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
+import { describeResumption } from './report/resumed.js';
 import { summaryMarkdown } from './report/summary.js';
+import { outputsOf } from './schedulers/outputs.js';
 import { SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
-import { clone, logPath, stage, type WantedDirectory } from './stage.js';
+import { clone, logPath, type StagedBefore, stage } from './stage.js';
+import type { WantedPlace } from './study-place.js';
 
 /** Everything that a run needs from outside. */
 export interface RunContext extends StudyContext {
   /** Where the study goes, once the spec is read. */
-  readonly directory: (spec: Spec) => WantedDirectory;
+  readonly place: (spec: Spec) => WantedPlace;
   /** Where the reports go, on this machine. */
   readonly reportPath: (studyPath: string) => string;
   /** The allocation that is wanted, if one is. */
   readonly request: AllocationRequest | undefined;
   /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
   readonly around: string;
-  /** Of an allocation, if the study gets one. */
-  readonly holder: Holder;
+  /** Who drives the study. */
+  readonly holder: LeaseHolder;
+  /** Told of what another process has to look after, should this one be killed; of nothing, once it need not. */
+  readonly remember: (left: Partial<LeftBehind>) => void;
+  /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
+  readonly finishes?: string;
 }
 
 export interface RunOutcome {
@@ -52,47 +66,125 @@ export interface RunOutcome {
 /**
  * Runs a study, from its text to its reports.
  *
- * @throws SpecError for a spec that cannot be run, HostError for a machine that does not do what it must
+ * @throws SpecError for a spec that cannot be run, HostError for a machine that does not do what it must, LeaseHeldError for
+ *   a study that somebody else drives
  */
 export async function runStudy(context: RunContext): Promise<RunOutcome> {
-  const { inputs, host, request } = context;
+  const { inputs, request } = context;
   const clock = systemClock;
   const log = new KeptLog(context.log, clock.now);
   const started = clock.now();
+  const ending = new RunEnding({ ...context, clock });
+  const own = { ...context, log, clock, ending, cancel: ending.waiting, onlyFinishes: context.finishes !== undefined };
 
   log.phase(`Read ${inputs.spec}`);
-  const tree = await treeOf(context);
   let instance: Instance | undefined;
   const settle = async (candidate: Plan) => {
     if (inputs['dry-run']) return candidate;
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate)) return candidate;
-    const own = { ...context, log, clock };
-    instance ??= request ? new AllocatedInstance(own, request, context.holder) : new RunningInstance(own);
+    instance ??= request ? new AllocatedInstance(own, request, context) : new RunningInstance(own);
     return instance.settle(candidate);
   };
-  let plan: Plan;
+  let begun: Begun | undefined;
+  let ran: Ran | undefined;
   try {
-    plan = await prepare({ ...context, log }, context.directory, settle);
-  } catch (error) {
-    await instance?.close();
-    throw error;
-  }
-  log.info(describe(plan));
-  try {
-    return await stageAndRun({ ...context, log }, plan, tree, instance, clock, started);
+    const tree = await treeOf(own);
+    begun = await begin(own, settle);
+    log.info(describe(begun.plan));
+    const stop = ending.listen(begun.hold);
+    try {
+      ran = await stageAndDrive(own, begun, tree, instance);
+    } finally {
+      stop();
+    }
+    return await report(own, begun.plan, { ...ran, started, ended: clock.now() });
   } catch (error) {
     // Whoever looks into the study directory later finds there why nothing more is in it.
     log.note(`error: ${describeError(error)}`);
     throw error;
   } finally {
-    await instance?.close();
-    await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
+    await instance?.close(ran?.areJobsLeft === true);
+    if (begun !== undefined) await letGo(own, begun, ran);
+    ending.end();
   }
 }
 
+/** What the parts of a run have in common. */
+interface Own extends RunContext {
+  readonly log: KeptLog;
+  readonly clock: Clock;
+  readonly ending: RunEnding;
+}
+
+async function stageAndDrive(
+  context: Own,
+  begun: Begun,
+  tree: Tree | undefined,
+  instance: Instance | undefined,
+): Promise<Ran> {
+  const { inputs, host, log, ending, clock } = context;
+  const { plan, hold, resumption, isDone } = begun;
+  log.info(`Study directory ${plan.places.studyPath}`);
+  if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
+  else if (resumption) for (const line of describeResumption(resumption, isDone)) log.info(line);
+  if (isDone) return done(resumption!.records);
+
+  const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
+  if (hold === undefined) {
+    await stageAll(context, begun, tree);
+    return dryRun(host, plan, clock);
+  }
+  if (context.finishes === undefined) {
+    // First, so that a crash in the middle leaves no doubt about which scripts are there.
+    hold.journal.writePlan(instance?.version ?? '', plannedSteps(plan.graph, begun.digests, records));
+    await hold.journal.durable();
+    await stageAll(context, begun, tree);
+    hold.journal.write({ type: 'staged' });
+  }
+  context.remember({ study: plan.places.studyPath });
+
+  log.phase('Run');
+  /** Nothing of a study that was stopped before it had an instance needs one. */
+  const open = async () => {
+    try {
+      return await instance?.open(plan, hold);
+    } catch (error) {
+      if (ending.waiting.aborted) return undefined;
+      if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
+      log.warning(error.message);
+      return undefined;
+    }
+  };
+  const standing = { ...resumption, records };
+  return drive({ inputs, host, log, clock, ending, hangup: context.hangup, hold, standing }, plan, await open());
+}
+
+/** Brings all files of a study to where they belong. */
+async function stageAll(
+  context: Own,
+  { plan, digests, hold, resumption }: Begun,
+  tree: Tree | undefined,
+): Promise<void> {
+  const { inputs, host, log, text, specPath, cancel } = context;
+  const { studyPath } = plan.places;
+  log.phase('Stage');
+  const before = resumption && stagedBefore(hold!.state, plan, digests);
+  await stage(host, plan, { name: specPath, text }, before);
+  if (before === undefined) log.info(`${count(plan.scripts.length, 'step')} staged`);
+  if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
+  if (!inputs['dry-run']) await clone(host, plan, resumption !== undefined, cancel, (line) => log.info(line));
+}
+
+/** Which scripts are there already as they are to be. Of what was not staged to its end nothing is known. */
+function stagedBefore(state: JournalState, { graph }: Plan, digests: readonly StepDigests[]): StagedBefore {
+  if (!state.isStaged) return { hasScripts: () => false };
+  const scripts = new Map(state.plan?.steps.map(({ name, script }) => [name, script]));
+  return { hasScripts: (index) => scripts.get(graph.steps[index]!.name) === digests[index]!.script };
+}
+
 /** What is to be copied to the host, if that is another machine. */
-async function treeOf({ stageRoot, inputs, log }: RunContext): Promise<Tree | undefined> {
+async function treeOf({ stageRoot, inputs, log }: StudyContext): Promise<Tree | undefined> {
   if (stageRoot === undefined) return undefined;
   const tree = await readTree(stageRoot, inputs['stage-exclude']);
   for (const warning of tree.warnings) log.warning(warning);
@@ -101,39 +193,11 @@ async function treeOf({ stageRoot, inputs, log }: RunContext): Promise<Tree | un
   return tree;
 }
 
-async function stageAndRun(
-  context: RunContext,
-  plan: Plan,
-  tree: Tree | undefined,
-  instance: Instance | undefined,
-  clock: Clock,
-  started: number,
-): Promise<RunOutcome> {
-  const { inputs, host, log, text, specPath, cancel } = context;
-  const { studyPath } = plan.places;
-
-  log.phase('Stage');
-  log.info(`Study directory ${studyPath}`);
-  await stage(host, plan, { name: specPath, text });
-  log.info(`${count(plan.scripts.length, 'step')} staged`);
-  if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
-  if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
-
-  /** Nothing of a study that was cancelled before it had an instance needs one. */
-  const open = async () => {
-    try {
-      return await instance?.open(plan);
-    } catch (error) {
-      if (cancel.aborted) return undefined;
-      throw error;
-    }
-  };
-  log.phase('Run');
-  const ran = inputs['dry-run'] ? await dryRun(host, plan, clock) : await drive(context, plan, await open(), clock);
-
+async function report(context: Own, plan: Plan, ending: Ending): Promise<RunOutcome> {
+  const { inputs, host, log } = context;
   log.phase('Report');
-  const results = await collectResults(host, plan, { ...ran, started, ended: clock.now() }, inputs.spec);
-  const reportPath = context.reportPath(studyPath);
+  const results = await collectResults(host, plan, ending, inputs.spec);
+  const reportPath = context.reportPath(plan.places.studyPath);
   const summary = summaryMarkdown(results);
   const unwritten = await writeReports(reportPath, { 'report.json': reportJson(results), 'summary.md': summary });
   for (const warning of await bring(context, results, reportPath)) log.warning(warning);
@@ -144,6 +208,25 @@ async function stageAndRun(
   for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
   for (const line of finalTable(results)) log.info(line);
   return { results, reportPath, summary };
+}
+
+/** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */
+async function letGo({ host, log, remember }: Own, { plan, hold }: Begun, ran: Ran | undefined): Promise<void> {
+  await hold?.release(ran?.status);
+  if (ran !== undefined) remember({ study: undefined });
+  if (hold?.lost.aborted !== true) await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
+}
+
+/** A study of which nothing is left to do. */
+function done(records: readonly StepRecord[]): Ran {
+  return {
+    records,
+    status: studyStatus(records),
+    interruption: '',
+    areJobsLeft: false,
+    schedulerOf: () => ({ outputs: outputsOf }),
+    fluxUri: null,
+  };
 }
 
 function isFluxStudy({ spec, graph }: Plan): boolean {
@@ -172,7 +255,14 @@ function describe({ spec, graph }: Plan): string {
 async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promise<Ran> {
   const records = graph.steps.map(() => newRecord('DRYRUN'));
   await replaceFile(host, `${places.studyPath}/status.csv`, statusCsv(graph, records, statusOrder(graph), clock.now()));
-  return { records, status: 'DRYRUN', interruption: '', schedulerOf: () => undefined, fluxUri: null };
+  return {
+    records,
+    status: 'DRYRUN',
+    interruption: '',
+    areJobsLeft: false,
+    schedulerOf: () => undefined,
+    fluxUri: null,
+  };
 }
 
 /** Writes files of this machine. That they cannot be written must not hide how the study ended: returns why instead. */
@@ -200,7 +290,7 @@ const reserved = ['report.json', 'summary.md', 'logs'];
  *
  * @returns what a person is to be warned of
  */
-async function bring({ host, inputs, log }: RunContext, results: StudyResults, reportPath: string): Promise<string[]> {
+async function bring({ host, inputs, log }: Own, results: StudyResults, reportPath: string): Promise<string[]> {
   if (inputs['dry-run']) return [];
   const logs = results.steps.filter(failedItself).flatMap(({ step, outputs }) => {
     const [stdout, stderr] = [`${results.path}/${outputs?.stdout}`, `${results.path}/${outputs?.stderr}`];
@@ -228,7 +318,7 @@ function reportFailure(log: Log, result: StepResult): void {
 /** The log goes into the study too. That it cannot is told, and no more. */
 async function keep(host: Host, file: string, log: KeptLog): Promise<void> {
   try {
-    await replaceFile(host, file, log.text);
+    await appendFile(host, file, log.text);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     log.warning(error.message);

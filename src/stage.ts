@@ -1,74 +1,85 @@
 import path from 'node:path';
 import { cloneRepositories } from './conductor/dependencies.js';
-import { claimEmptyDirectory, type HostDirectory, type HostFile, writeFiles } from './hosts/files.js';
-import { type Host, HostError } from './hosts/host.js';
+import { mustRun } from './hosts/commands.js';
+import { type HostDirectory, type HostFile, writeFiles } from './hosts/files.js';
+import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
+import { quote } from './quote.js';
 import { claimsPath, launcherPath, launcherText } from './schedulers/launcher.js';
 import { safeName } from './study/names.js';
-
-/** Where a study is to go: exactly there, or there or beside it. */
-export interface WantedDirectory {
-  readonly path: string;
-  readonly exact: boolean;
-}
-
-/**
- * Makes the study directory. It is new or empty, so nobody else's study is in it.
- *
- * @throws HostError if it is not to be had
- */
-export async function claimDirectory(host: Host, { path: wanted, exact }: WantedDirectory): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    const candidate = attempt === 1 ? wanted : `${wanted}.${attempt}`;
-    if (await claimEmptyDirectory(host, candidate, '.conductor')) return candidate;
-    if (exact) {
-      throw new HostError(
-        `the study directory ${wanted} exists and is not empty: choose another output-path, or move it away if its results are not needed`,
-      );
-    }
-  }
-}
 
 /** The log of a study in its own directory, where Maestro has it. */
 export function logPath(studyName: string): string {
   return `logs/${safeName(studyName)}.log`;
 }
 
+/** What of a study is staged already. */
+export interface StagedBefore {
+  /** By the index of the instance: whether its scripts are there as they are to be. */
+  readonly hasScripts: (index: number) => boolean;
+}
+
 /**
  * Writes everything that a study has before it runs, in one stream: its spec, its scripts, the launcher.
  *
  * @param spec the spec's file name and text
+ * @param before of a study that is continued: what is there is left alone, for its jobs may be reading it
  * @throws HostError if they cannot be written
  */
 export async function stage(
   host: Host,
   plan: Plan,
   spec: { readonly name: string; readonly text: string },
+  before?: StagedBefore,
 ): Promise<void> {
-  await writeFiles(host, plan.places.studyPath, stagedFiles(plan, spec));
+  await writeFiles(host, plan.places.studyPath, stagedFiles(plan, spec, before));
+  if (before !== undefined) await renewLauncher(host, plan.places.studyPath);
 }
 
 function* stagedFiles(
   { spec: study, graph, scripts }: Plan,
   spec: { readonly name: string; readonly text: string },
+  before: StagedBefore | undefined,
 ): Generator<HostFile | HostDirectory> {
   yield { path: path.posix.basename(spec.name), text: spec.text };
-  yield { path: logPath(study.name), text: '' };
-  yield { path: launcherPath, text: launcherText, executable: true };
-  for (const { main, restart } of scripts) {
+  if (before === undefined) {
+    yield { path: logPath(study.name), text: '' };
+    yield { path: launcherPath, text: launcherText, executable: true };
+  }
+  for (const [index, { main, restart }] of scripts.entries()) {
+    if (before?.hasScripts(index)) continue;
     yield { ...main, executable: true };
     if (restart !== null) yield { ...restart, executable: true };
   }
   // Made here, so that no job has to.
-  for (const { workspace } of graph.steps) yield { directory: `${claimsPath}/${workspace}` };
+  for (const { workspace, index } of graph.steps) {
+    if (!before?.hasScripts(index)) yield { directory: `${claimsPath}/${workspace}` };
+  }
 }
 
-/** Clones the repositories that the study depends on. */
+/** The launcher of another version of this program is replaced at once: a job that starts finds the one or the other. */
+async function renewLauncher(host: Host, studyPath: string): Promise<void> {
+  const launcher = quote(`${studyPath}/${launcherPath}`);
+  await mustRun(
+    host,
+    `cannot write ${studyPath}/${launcherPath}`,
+    `cat > ${launcher}.new && chmod +x ${launcher}.new || exit\n` +
+      `if [ "$(<${launcher}.new)" = "$(<${launcher})" ]; then rm -f ${launcher}.new; else mv -f ${launcher}.new ${launcher}; fi`,
+    launcherText,
+  );
+}
+
+/**
+ * Clones the repositories that the study depends on.
+ *
+ * @param isContinued whether the study was begun before
+ */
 export async function clone(
   host: Host,
   { spec, places, environment }: Plan,
+  isContinued: boolean,
   cancel: AbortSignal,
   tell: (line: string) => void,
 ): Promise<void> {
-  await cloneRepositories(host, environment.clones(spec, places), cancel, tell);
+  await cloneRepositories(host, environment.clones(spec, places), isContinued, cancel, tell);
 }

@@ -4,7 +4,9 @@ import {
   commandLineInputs,
   defaultOf,
   descriptionOf,
+  distinctions,
   InputError,
+  type InputName,
   inputNames,
   parseInputs,
   secrets,
@@ -33,6 +35,9 @@ describe('the inputs', () => {
       'dry-run': false,
       'output-path': '',
       'study-key': '',
+      resume: 'auto',
+      'timeout-minutes': 0,
+      'on-cancel': 'cancel',
       'allow-failure': [],
       throttle: 0,
       'local-jobs': 4,
@@ -176,6 +181,67 @@ describe('what is said of the connection', () => {
       INPUT_HOST: '',
     });
     expect(inputs.host).toBe('');
+  });
+});
+
+describe('what is said of continuing and ending', () => {
+  it('is one of few words', () => {
+    for (const word of ['auto', 'always', 'never']) expect(flags('a', `--resume=${word}`).resume).toBe(word);
+    for (const word of ['cancel', 'leave']) expect(flags('a', `--on-cancel=${word}`)['on-cancel']).toBe(word);
+    expect(complaints(() => flags('a', '--resume=yes', '--on-cancel=kill'))).toEqual([
+      "--resume must be auto, always or never, not 'yes'",
+      "--on-cancel must be cancel or leave, not 'kill'",
+    ]);
+  });
+
+  it('is minutes, as many as one likes', () => {
+    expect(flags('a', '--timeout-minutes=100000')['timeout-minutes']).toBe(100_000);
+    for (const wrong of ['-1', '1.5', '6h']) {
+      expect(complaints(() => flags('a', `--timeout-minutes=${wrong}`))).toEqual([
+        `--timeout-minutes must be a whole number from 0 up, not '${wrong}'`,
+      ]);
+    }
+  });
+});
+
+describe('what tells studies of one spec from each other', () => {
+  const of = (...args: string[]) => JSON.stringify(distinctions(flags('study.yaml', ...args)));
+
+  it('is what is laid over it, what makes its parameters, and where it runs', () => {
+    const all = [
+      [],
+      ['--parameters=N: 1'],
+      ['--variables=N: 1'],
+      ['--batch=N: 1'],
+      ['--pgen=pgen.py'],
+      ['--pgen=pgen.py', '--pargs=N:1'],
+      ['--pgen=pgen.py', '--pargs=N:2'],
+      ['--host=cluster'],
+      ['--host=other'],
+      ['--flux=local:///a'],
+      ['--flux=cluster'],
+      ['--allocate=nodes: 1'],
+      ['--allocate=nodes: 2'],
+    ];
+    expect(new Set(all.map((args) => of(...args))).size).toBe(all.length);
+    expect(of('--flux=auto')).toBe(of());
+  });
+
+  it('is nothing else: not how it is run, nor how that is told', () => {
+    const others = {
+      throttle: '3',
+      'local-jobs': '7',
+      'dry-run': 'true',
+      'output-path': '/p',
+      'study-key': 'k',
+      resume: 'always',
+      'on-cancel': 'leave',
+      'timeout-minutes': '3',
+      setup: 'module load x',
+      summary: 'false',
+      collect: '*',
+    } satisfies Partial<Record<InputName, string>>;
+    for (const [name, value] of Object.entries(others)) expect([name, of(`--${name}=${value}`)]).toEqual([name, of()]);
   });
 });
 

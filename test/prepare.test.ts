@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseInputs } from '../src/inputs.js';
+import { PgenError } from '../src/pgen/pgen.js';
 import type { Plan } from '../src/plan.js';
-import { planAt, prepare, readStudy, type StudyContext, stagePath } from '../src/prepare.js';
+import { planAt, planner, readStudy, type StudyContext, stagePath } from '../src/prepare.js';
 import type { Log } from '../src/report/log.js';
 import { type Problem, SpecError } from '../src/spec/problem.js';
 import { WatchedHost } from './support/hosts.js';
@@ -58,9 +59,12 @@ class Setting {
     return path.join(this.there, 'study');
   }
 
-  /** Prepares it; `settle` is asked of every plan. */
-  prepare(settle: (plan: Plan) => Promise<Plan> = async (plan) => plan): Promise<Plan> {
-    return prepare(this.context, () => ({ path: this.studyPath, exact: true }), settle);
+  /** Reads it, and plans it where it goes. */
+  async plan(): Promise<Plan> {
+    const planning = await planner(this.context);
+    const { plan, warnings } = await planning.at(this.studyPath);
+    this.told.push(...warnings);
+    return plan;
   }
 }
 
@@ -107,11 +111,11 @@ describe('the places of a study', () => {
 });
 
 describe('a study that runs elsewhere', () => {
-  it('is planned with the copies of what it depends on, and its directory is made there', async () => {
+  it('is planned with the copies of what it depends on, and nothing is made', async () => {
     const setting = new Setting(data('studies/data'), { stage: 'studies' });
-    const plan = await setting.prepare();
+    const plan = await setting.plan();
     expect(commandOf(plan)).toBe(`cat ${setting.studyPath}/${stagePath}/data`);
-    expect(existsSync(setting.studyPath)).toBe(true);
+    expect(readdirSync(setting.there)).toEqual([]);
     // All that was done here is to look for what will be copied.
     expect(setting.here.commands).toHaveLength(1);
   });
@@ -122,22 +126,64 @@ describe('a study that runs elsewhere', () => {
     ['/nonexistent/data', 'does not exist on this machine'],
   ])('is refused before anything is made, if what it depends on will not be there: %s', async (given, words) => {
     const setting = new Setting(data(given), { stage: 'studies/a' });
-    const error = await setting.prepare().catch((error: unknown) => error);
+    const error = await setting.plan().catch((error: unknown) => error);
     expect(error).toBeInstanceOf(SpecError);
     expect((error as Error).message).toContain(words);
     expect(readdirSync(setting.there)).toEqual([]);
   });
+});
 
-  it('is refused before anything is made, if where it is to run does not take it', async () => {
-    const setting = new Setting(show, { stage: 'studies/a' });
-    const refused = setting.prepare(() => Promise.reject(new Error('no such queue')));
-    await expect(refused).rejects.toThrow('no such queue');
-    expect(readdirSync(setting.there)).toEqual([]);
+describe('planning', () => {
+  it('looks once for what the study depends on, however often and wherever it is planned', async () => {
+    const setting = new Setting(data('studies/data'));
+    const planning = await planner(setting.context);
+    const plans = [await planning.at('/p/one'), await planning.at('/p/two'), await planning.at('/p/one')];
+    expect(plans.map(({ plan }) => plan.places.studyPath)).toEqual(['/p/one', '/p/two', '/p/one']);
+    expect(plans[2]!.plan.scripts).toEqual(plans[0]!.plan.scripts);
+    expect(setting.host.commands).toHaveLength(1);
+  });
+
+  it('of a study without a generator needs no directory', async () => {
+    const { needsDirectory, spec } = await planner(new Setting(show).context);
+    expect([needsDirectory, spec.name]).toEqual([false, 'demo']);
+  });
+
+  it('of one whose parameters are generated does: the generator is run for each, and may write there', async () => {
+    const setting = new Setting({ steps: [{ name: 'show', cmd: 'echo $(N)' }] });
+    const file = path.join(setting.root, 'pgen.py');
+    writeFileSync(
+      file,
+      `from maestrowf.datastructures.core import ParameterGenerator
+def get_custom_generator(env, **kwargs):
+    path = env.find("OUTPUT_PATH").value
+    open(path + "/written", "a").write("x")
+    p = ParameterGenerator()
+    p.add_parameter("N", [path], "N.one")
+    return p
+`,
+    );
+    const pgen = { file, shown: 'pgen.py', kwargs: new Map<string, string>() };
+    const planning = await planner({ ...setting.context, pgen });
+    expect(planning.needsDirectory).toBe(true);
+    for (const name of ['one', 'two']) {
+      const studyPath = path.join(setting.there, name);
+      mkdirSync(studyPath);
+      const { plan } = await planning.at(studyPath);
+      expect(commandOf(plan)).toBe(`echo ${studyPath}`);
+      expect(readdirSync(studyPath)).toEqual(['written']);
+    }
+    await expect(planning.at(path.join(setting.there, 'gone'))).rejects.toThrow(PgenError);
+  });
+
+  it('refuses a spec that cannot be read before it looks for anything', async () => {
+    const setting = new Setting({ steps: [{ name: 'show', cmd: 'true', depends: ['gone'] }] });
+    await expect(setting.plan()).rejects.toThrow(SpecError);
+    expect(setting.host.commands).toEqual([]);
   });
 });
 
 it('a dry run warns of what is not there: it may be for another machine', async () => {
   const setting = new Setting(data('/nonexistent/data'), { dryRun: true });
-  expect(commandOf(await setting.prepare())).toBe('cat /nonexistent/data');
+  expect(commandOf(await setting.plan())).toBe('cat /nonexistent/data');
   expect(setting.told).toEqual([expect.objectContaining({ severity: 'warning' })]);
 });

@@ -1,11 +1,15 @@
 import type { Clock } from '../clock.js';
 import { Queue } from '../queue.js';
-import type { Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
+import type { Job, LeftJob, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph } from '../study/graph.js';
+import { Dispatcher } from './dispatcher.js';
 import type { Command, StudyEvent } from './events.js';
-import { StudyMachine, type Transition } from './machine.js';
+import type { StudyJournal } from './journal/study-journal.js';
+import type { Limits } from './limits.js';
+import { type Resumed, StudyMachine } from './machine.js';
 import { backOff, type Policy } from './policy.js';
+import { openJob } from './state.js';
 
 export interface ConductorOptions {
   readonly graph: StepGraph;
@@ -17,36 +21,57 @@ export interface ConductorOptions {
     readonly local: Scheduler;
     readonly batch: Scheduler | undefined;
   };
+  /** What an earlier driver of the study left; undefined if there was none. */
+  readonly resumed?: Resumed | undefined;
+  /**
+   * Where all is noted before it is acted on; undefined if nothing is. If it cannot be written any more the study is left as
+   * it is, its interruption being the error's message.
+   */
+  readonly journal?: StudyJournal | undefined;
   /** Cancels the study when aborted; the reason, a text, is what the steps' records say. */
   readonly cancel?: AbortSignal;
-  /** Stops driving the study when aborted, for that reason: all jobs are left as they are. */
+  /** Stops driving the study when aborted, for that reason: all jobs are left as they are, UNKNOWN. */
   readonly interrupt?: AbortSignal;
+  /** The same, for one who will be followed by another driver: the steps stay in the states that they are in. */
+  readonly leave?: AbortSignal | undefined;
+  /** Is given, before the study begins, what changes its limits. To call that later than the study's end does nothing. */
+  readonly onLimits?: ((change: (limits: Limits) => void) => void) | undefined;
   /** Called after each event that changed a step's state. */
   readonly onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
 }
 
 /**
  * Runs a study to its end: gives the machine the events of its schedulers and timers, and carries out its commands.
- * The result is the machine, all of whose steps are over, but for an interruption.
+ * The result is the machine, all of whose steps are over, but for an interruption. All that was noted is written by then,
+ * if it can be.
  */
 export function conduct(options: ConductorOptions): Promise<StudyMachine> {
-  return new Promise((resolve, reject) => new Conductor(options, resolve).begin(reject));
+  return new Promise((resolve, reject) => new Conductor(options, resolve, reject).begin());
 }
 
 class Conductor {
   readonly #options: ConductorOptions;
   readonly #machine: StudyMachine;
   readonly #schedulers: { readonly local: Scheduler; readonly batch: Scheduler | undefined };
+  readonly #dispatcher: Dispatcher;
   readonly #timers = new Set<() => void>();
   readonly #events = new Queue<StudyEvent>();
   readonly #resolve: (machine: StudyMachine) => void;
-  #reject: (error: unknown) => void = () => {};
-  #busy = false;
+  readonly #reject: (error: unknown) => void;
+  #isBusy = false;
+  #isDone = false;
 
-  constructor(options: ConductorOptions, resolve: (machine: StudyMachine) => void) {
+  constructor(options: ConductorOptions, resolve: (machine: StudyMachine) => void, reject: (error: unknown) => void) {
     this.#options = options;
     this.#resolve = resolve;
-    this.#machine = new StudyMachine(options.graph, options.policy);
+    this.#reject = reject;
+    this.#machine = new StudyMachine(options.graph, options.policy, options.resumed);
+    this.#dispatcher = new Dispatcher(options.journal, {
+      act: (command) => this.#act(command),
+      cancel: (commands) => this.#cancel(commands),
+      onLost: (error) => this.#leave(error instanceof Error ? error.message : String(error)),
+      onFault: (error) => this.#giveUp(error),
+    });
     this.#schedulers = options.schedulers((event) => this.#post(event));
   }
 
@@ -60,67 +85,103 @@ class Conductor {
     this.#post({ type: 'interrupt', at: clock.now(), reason: String(interrupt!.reason), alsoLocal: true });
   };
 
-  begin(reject: (error: unknown) => void): void {
-    this.#reject = reject;
-    const { cancel, interrupt, clock } = this.#options;
-    if (interrupt?.aborted) this.#onInterrupt();
-    else interrupt?.addEventListener('abort', this.#onInterrupt, { once: true });
-    if (cancel?.aborted) this.#onCancel();
-    else cancel?.addEventListener('abort', this.#onCancel, { once: true });
+  readonly #onLeave = () => this.#leave(String(this.#options.leave!.reason));
+
+  begin(): void {
+    const { leave, interrupt, cancel, onLimits, clock } = this.#options;
+    for (const [signal, listener] of [
+      [leave, this.#onLeave],
+      [interrupt, this.#onInterrupt],
+      [cancel, this.#onCancel],
+    ] as const) {
+      if (signal?.aborted) listener();
+      else signal?.addEventListener('abort', listener, { once: true });
+    }
+    onLimits?.((changed) => this.#post({ type: 'limits', at: clock.now(), ...changed }));
     this.#post({ type: 'begin', at: clock.now() });
+  }
+
+  #leave(reason: string): void {
+    this.#post({ type: 'leave', at: this.#options.clock.now(), reason });
   }
 
   /** Takes an event. A scheduler may report from within `submit`, so events queue up rather than nest. */
   #post(event: StudyEvent): void {
     this.#events.push(event);
-    if (this.#busy) return;
-    this.#busy = true;
+    if (this.#isBusy || this.#isDone) return;
+    this.#isBusy = true;
     try {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) this.#handle(next);
+      // After the end nothing is heard any more.
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        this.#handle(next);
+        if (this.#machine.isOver) break;
+      }
     } catch (error) {
-      this.#giveUp(error);
-      return;
+      return this.#giveUp(error);
+    } finally {
+      this.#isBusy = false;
     }
-    this.#busy = false;
-    if (this.#machine.isOver) {
-      this.#stop();
-      this.#resolve(this.#machine);
-    }
+    if (this.#machine.isOver) this.#end();
+  }
+
+  /** The study is over, for us: what is still reported is not heard, what is still to be done is not done. */
+  #end(): void {
+    if (this.#isDone) return;
+    this.#stop();
+    const { journal } = this.#options;
+    const resolve = () => this.#resolve(this.#machine);
+    if (journal === undefined) resolve();
+    else journal.durable().then(resolve, resolve);
   }
 
   #stop(): void {
+    this.#isDone = true;
+    this.#dispatcher.stop();
     for (const stop of this.#timers) stop();
-    this.#options.cancel?.removeEventListener('abort', this.#onCancel);
+    this.#options.leave?.removeEventListener('abort', this.#onLeave);
     this.#options.interrupt?.removeEventListener('abort', this.#onInterrupt);
+    this.#options.cancel?.removeEventListener('abort', this.#onCancel);
   }
 
-  /** A fault of ours: nothing more is submitted (it stays busy, so that events are not looked at), what runs is ended. */
+  /** A fault of ours: nothing more is submitted, no event is looked at, what runs is ended. */
   #giveUp(error: unknown): void {
+    if (this.#isDone) return;
     this.#stop();
-    const running = this.#options.graph.steps.filter(
-      ({ index }) => this.#machine.steps[index]!.jobs.at(-1)?.ended === null,
-    );
-    this.#cancel(running.map(({ index }) => index));
+    const running = this.#options.graph.steps.flatMap(({ index }) => {
+      const job = openJob(this.#machine.steps[index]!);
+      return job === undefined || this.#dispatcher.holds(index) ? [] : [{ step: index, attempt: job.attempt }];
+    });
+    this.#cancel(running);
     this.#reject(error);
   }
 
   #handle(event: StudyEvent): void {
-    const transition: Transition = this.#machine.handle(event);
-    const cancelled: number[] = [];
-    for (const command of transition.commands) {
-      if (command.type === 'cancel') cancelled.push(command.step);
-      else this.#carryOut(command);
+    const { journal, onChange } = this.#options;
+    const before = this.#machine.cancellation;
+    const { commands, changed, touched } = this.#machine.handle(event);
+    if (journal !== undefined) {
+      const isCancelled = event.type === 'cancel' && before !== this.#machine.cancellation;
+      if (isCancelled) journal.write({ type: 'cancel', reason: event.reason });
+      if (event.type === 'limits') journal.write(limitsOf(event));
+      if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
-    if (cancelled.length > 0) this.#cancel(cancelled);
-    if (transition.changed.length > 0) this.#options.onChange?.(this.#machine, transition.changed);
+    // What was noted is not acted on any more once the study is over for us, for whatever reason.
+    if (this.#machine.isOver) this.#dispatcher.stop();
+    this.#dispatcher.take(commands);
+    if (changed.length > 0) onChange?.(this.#machine, changed);
   }
 
-  #carryOut(command: Exclude<Command, { type: 'cancel' }>): void {
+  #act(command: Exclude<Command, { type: 'cancel' }>): void {
     const { clock } = this.#options;
     switch (command.type) {
-      case 'submit':
-        this.#schedulerOf(command.step).submit(this.#job(command.step));
-        return;
+      case 'attach':
+        return this.#attach(command.steps);
+      case 'submit': {
+        const job = this.#job(command.step, command.attempt);
+        // An interruption may have come before the disk.
+        if (job === undefined || (job.step.scheduled && this.#machine.interruption !== undefined)) return;
+        return (job.step.scheduled ? this.#schedulers.batch! : this.#schedulers.local).submit(job);
+      }
       case 'wait': {
         const stop = clock.after(backOff(command.failures, clock.random()), () => {
           this.#timers.delete(stop);
@@ -131,21 +192,44 @@ class Conductor {
     }
   }
 
-  #cancel(steps: readonly number[]): void {
-    const jobs = steps.map((step) => this.#job(step));
-    const [scheduled, local] = [jobs.filter((job) => job.step.scheduled), jobs.filter((job) => !job.step.scheduled)];
+  #attach(steps: readonly number[]): void {
+    const jobs = steps.flatMap((step): LeftJob[] => {
+      const record = openJob(this.#machine.steps[step]!);
+      if (record === undefined) return [];
+      const { id, place, isDoubtful } = record;
+      return [{ ...this.#job(step, record.attempt)!, id, place, isDoubtful }];
+    });
+    const [scheduled, local] = split(jobs);
+    if (local.length > 0) this.#schedulers.local.attach(local);
+    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#schedulers.batch!.attach(scheduled);
+  }
+
+  #cancel(commands: readonly { readonly step: number; readonly attempt: number }[]): void {
+    const [scheduled, local] = split(commands.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []));
     if (local.length > 0) this.#schedulers.local.cancel(local);
     if (scheduled.length > 0) this.#schedulers.batch!.cancel(scheduled);
   }
 
-  /** A step's present job, as its scheduler knows it. */
-  #job(step: number): Job {
+  /** A step's present job, as its scheduler knows it; undefined if that is over by now. */
+  #job(step: number, attempt: number): Job | undefined {
     const { graph, scripts } = this.#options;
-    const { attempt, script } = this.#machine.steps[step]!.jobs.at(-1)!;
-    return { step: graph.steps[step]!, attempt, script: scripts[step]![script]!.path };
+    const job = openJob(this.#machine.steps[step]!);
+    if (job?.attempt !== attempt) return undefined;
+    const { main, restart } = scripts[step]!;
+    // A step that had a restart when the job was submitted may have none now.
+    return { step: graph.steps[step]!, attempt, script: (job.script === 'restart' ? (restart ?? main) : main).path };
   }
+}
 
-  #schedulerOf(step: number): Scheduler {
-    return this.#options.graph.steps[step]!.scheduled ? this.#schedulers.batch! : this.#schedulers.local;
-  }
+function split<J extends Job>(jobs: readonly J[]): [scheduled: J[], local: J[]] {
+  return [jobs.filter(({ step }) => step.scheduled), jobs.filter(({ step }) => !step.scheduled)];
+}
+
+/** What the journal is told of changed limits. */
+function limitsOf({ throttle, restartLimit }: Limits): Limits & { readonly type: 'limits' } {
+  return {
+    type: 'limits',
+    ...(throttle === undefined ? {} : { throttle }),
+    ...(restartLimit === undefined ? {} : { restartLimit }),
+  };
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { mustRun, run, runLeashed } from '../hosts/commands.js';
+import { again, mustRun, run, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { quote } from '../quote.js';
 import type { Problem } from '../spec/problem.js';
@@ -61,20 +61,25 @@ async function existing(host: Host, paths: readonly string[]): Promise<boolean[]
 }
 
 /**
- * Clones the repositories of `env.dependencies.git` on the host, one after the other.
+ * Clones the repositories of `env.dependencies.git` on the host, one after the other. A clone appears at once and whole.
  *
+ * @param isContinued whether the study was begun before: what is there then is its own
  * @param cancel ends a clone that is under way
  * @throws HostError with git's own words
  */
 export async function cloneRepositories(
   host: Host,
   clones: readonly Clone[],
+  isContinued: boolean,
   cancel: AbortSignal,
   tell: (line: string) => void,
 ): Promise<void> {
   for (const { name, url, destination, checkout } of clones) {
     if (cancel.aborted) return;
-    const there = await run(host, `[ -e ${quote(destination)} ] && [ -n "$(ls -A -- ${quote(destination)})" ]`);
+    const there = await again(() =>
+      run(host, `[ -e ${quote(destination)} ] && [ -n "$(ls -A -- ${quote(destination)})" ]`),
+    );
+    if (there.code === 0 && isContinued) continue;
     if (there.code === 0) {
       throw new HostError(
         `git dependency '${name}': ${destination} exists and is not empty, so nothing can be cloned to it`,
@@ -82,13 +87,24 @@ export async function cloneRepositories(
     }
     tell(`Cloning ${url} to ${destination}`);
     const what = checkout && (checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name);
-    const { code, stderr } = await runLeashed(
-      host,
-      // Without a terminal nobody can answer a question about a password.
-      `export GIT_TERMINAL_PROMPT=0\ngit clone --quiet -- ${quote(url)} ${quote(destination)}` +
-        (what === undefined ? '' : ` && git -C ${quote(destination)} checkout --quiet ${quote(what)} --`),
-      cancel,
-    );
+    const partial = '"$to.partial-clone"';
+    let isRepeated = false;
+    const clone = () => {
+      // One whose end was not seen may have come to it.
+      const look = isRepeated ? `[ -d ${quote(destination)}/.git ] && exit\n` : '';
+      isRepeated = true;
+      return runLeashed(
+        host,
+        // Without a terminal nobody can answer a question about a password. A link is followed.
+        `${look}export GIT_TERMINAL_PROMPT=0\nto=${quote(destination)}\n[ ! -L "$to" ] || to=$(readlink -f -- "$to") || exit\n` +
+          `rm -rf -- ${partial}\ngit clone --quiet -- ${quote(url)} ${partial}` +
+          (what === undefined ? '' : ` && git -C ${partial} checkout --quiet ${quote(what)} --`) +
+          // An empty directory is as good as none.
+          ` && { [ ! -d "$to" ] || rmdir -- "$to"; } && mv -- ${partial} "$to"`,
+        cancel,
+      );
+    };
+    const { code, stderr } = await again(clone);
     if (code !== 0 && !cancel.aborted) {
       throw new HostError(`git dependency '${name}' cannot be cloned from ${url}: ${stderr || `exit ${code}`}`);
     }

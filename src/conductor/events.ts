@@ -7,10 +7,16 @@ export type StudyEvent =
   | { readonly type: 'begin'; readonly at: number }
   /** The wait before another attempt is over. */
   | { readonly type: 'wake'; readonly step: number; readonly at: number }
-  | { readonly type: 'cancel'; readonly at: number; readonly reason: string };
+  | { readonly type: 'cancel'; readonly at: number; readonly reason: string }
+  /** Nobody drives the study any more, for now: what runs goes on, nothing more is submitted, every state stays as it is. */
+  | { readonly type: 'leave'; readonly at: number; readonly reason: string }
+  /** Somebody changed the limits (`maestro update`): those that are given. */
+  | { readonly type: 'limits'; readonly at: number; readonly throttle?: number; readonly restartLimit?: number };
 
 /** What the state machine wants done. */
 export type Command =
+  /** Take over the jobs that these steps have in flight, from an earlier driver. */
+  | { readonly type: 'attach'; readonly steps: readonly number[] }
   | { readonly type: 'submit'; readonly step: number; readonly attempt: number; readonly script: 'main' | 'restart' }
   | { readonly type: 'cancel'; readonly step: number; readonly attempt: number }
   /** Report `wake` for the step after a back-off; `failures` counts from 1 and says how long. */

@@ -1,46 +1,197 @@
 import type { Clock } from '../clock.js';
-import { replaceFile } from '../hosts/files.js';
-import type { Host } from '../hosts/host.js';
+import { mustRun, runLeashed } from '../hosts/commands.js';
+import { type Host, HostError } from '../hosts/host.js';
+import type { Clerk } from './clerk.js';
+import { isSameMachine, lifeOf } from './holder.js';
+import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-text.js';
 
 /** Who drives a study. */
 export interface LeaseHolder {
-  /** Of the machine that drives it. */
+  /** The name of the machine that drives it. */
   readonly machine: string;
   readonly pid: number;
   /** Where people see the run, on GitHub. */
   readonly runUrl?: string;
+  /** What tells whether it is the same machine, where that can be known: of the boot, and of the process's namespace. */
+  readonly bootId?: string;
+  readonly pidNamespace?: string;
+  /** Ticks from the start of the machine to that of the process. */
+  readonly startTime?: string;
+}
+
+/** What the lease says: a line of JSON, `.conductor/lease`. */
+export interface LeaseLine extends LeaseHolder {
+  readonly fence: number;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly beat: number;
+  /** Whether it was given back. */
+  readonly released?: boolean;
+}
+
+/** Somebody else drives the study. The message is for people. */
+export class LeaseHeldError extends Error {
+  readonly holder: LeaseLine | undefined;
+
+  constructor(studyPath: string, holder: LeaseLine | undefined) {
+    super(
+      `the study ${studyPath} is driven by ${describeHolder(holder, 'another run that has just begun')}: ` +
+        `wait until that is over, or end it with \`maestro cancel ${studyPath}\``,
+    );
+    this.name = 'LeaseHeldError';
+    this.holder = holder;
+  }
+}
+
+/** We drove the study, and somebody else has taken it over. */
+export class LeaseLostError extends Error {
+  readonly holder: LeaseLine | undefined;
+
+  constructor(studyPath: string, holder: LeaseLine | undefined) {
+    super(
+      `the study ${studyPath} is driven by ${describeHolder(holder, 'another run')} now, ` +
+        `which heard nothing of this one for too long: this one leaves it alone`,
+    );
+    this.name = 'LeaseLostError';
+    this.holder = holder;
+  }
+}
+
+function describeHolder(holder: LeaseLine | undefined, otherwise: string): string {
+  if (holder === undefined) return otherwise;
+  const { pid, machine, since, runUrl } = holder;
+  return `process ${pid} on ${machine} since ${since}${runUrl === undefined ? '' : ` (${runUrl})`}`;
+}
+
+/** @returns undefined for a line that is none of a lease, or of one with a lower fencing number than `least` */
+export function parseLease(text: string, least = 0): LeaseLine | undefined {
+  let line: Partial<Record<keyof LeaseLine, unknown>> | null;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof line?.machine !== 'string' || typeof line.pid !== 'number' || typeof line.since !== 'string') {
+    return undefined;
+  }
+  return typeof line.fence === 'number' && line.fence >= least ? (line as LeaseLine) : undefined;
+}
+
+function leaseText(line: LeaseLine): string {
+  // Commands on the host look for `"fence":N,`.
+  const { machine, pid, runUrl, bootId, pidNamespace, startTime, fence, since, beat, released } = line;
+  const all = { machine, pid, runUrl, bootId, pidNamespace, startTime, fence, since, beat, released };
+  return JSON.stringify(all);
+}
+
+/** Milliseconds without a sign of a driver after which it is held to be gone. */
+const usualSilence = 60_000;
+
+/** Seconds for which a lease that did not change shows that its holder is gone. */
+const longSilence = 120;
+
+/** What is to be done about a driver that there was. */
+export type Verdict = 'take' | 'held' | 'watch';
+
+/** @param life of a holder, if it is on this machine */
+export function judge(
+  { fence, age, line }: LeaseSight,
+  me: LeaseHolder,
+  life: (holder: LeaseHolder) => 'alive' | 'dead' | 'unknown',
+): Verdict {
+  if (fence === 0) return 'take';
+  const holder = parseLease(line, fence);
+  if (holder !== undefined) {
+    if (holder.released === true) return 'take';
+    const found = isSameMachine(holder, me) ? life(holder) : 'unknown';
+    if (found !== 'unknown') return found === 'dead' ? 'take' : 'held';
+  }
+  return age > longSilence ? 'take' : 'watch';
+}
+
+export interface AcquireOptions {
+  /** Milliseconds without a sign of a driver after which it is held to be gone. */
+  readonly silence?: number;
+  /** Ends the wait for that. */
+  readonly cancel?: AbortSignal | undefined;
+}
+
+/**
+ * Takes the lease of a study: from then on we drive it, and whoever did notices before it next writes.
+ *
+ * @param tell takes a line for people if there is a wait
+ * @returns our fencing number, and who drove the study before, if that is known
+ * @throws LeaseHeldError if somebody else drives it; HostError; the reason of `cancel`
+ */
+export async function acquireLease(
+  host: Host,
+  studyPath: string,
+  me: LeaseHolder,
+  clock: Clock,
+  tell: (line: string) => void,
+  { silence = usualSilence, cancel }: AcquireOptions = {},
+): Promise<{ readonly fence: number; readonly previous: LeaseHolder | undefined }> {
+  const token = Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
+  const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
+  const seen = parseSight((await mustRun(host, purpose, lookCommand(studyPath, token))).toString());
+  const previous = parseLease(seen.line);
+  const held = (line: string, fence: number) => new LeaseHeldError(studyPath, parseLease(line, fence));
+  const verdict = judge(seen, me, lifeOf);
+  if (verdict === 'held') throw held(seen.line, seen.fence);
+  if (verdict === 'watch') {
+    const last = describeHolder(parseLease(seen.line, seen.fence), 'a run that has not said which it is');
+    tell(`${studyPath} was last driven by ${last}; waiting up to ${silence / 1000} s to see whether it still is`);
+    const now = await watch(host, purpose, watchCommand(studyPath, seen, silence), cancel);
+    const isSame = now.fence === seen.fence && now.line === seen.line;
+    if (!isSame && parseLease(now.line, now.fence)?.released !== true) throw held(now.line, now.fence);
+    if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silence, cancel });
+  }
+  const fence = seen.fence + 1;
+  const line = leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
+  const taking = `cannot take the study ${studyPath} on ${host.name}`;
+  const said = (await mustRun(host, taking, takeCommand(studyPath, fence, token, line))).toString();
+  if (said === 'taken\n') return { fence, previous };
+  const now = parseSight(said);
+  throw held(now.line, now.fence);
+}
+
+async function watch(host: Host, purpose: string, command: string, cancel?: AbortSignal): Promise<LeaseSight> {
+  const { code, stdout, stderr } = await runLeashed(host, command, cancel ?? new AbortController().signal);
+  cancel?.throwIfAborted();
+  if (code !== 0) throw new HostError(`${purpose}: ${stderr || `exit ${code}`}`);
+  return parseSight(stdout.toString());
 }
 
 /** Milliseconds from beat to beat. */
 const interval = 10_000;
 
 /**
- * Says on the host that somebody drives the study: `.conductor/lease` is a line of JSON that changes with every beat, so
- * that who looks at it again (an allocation does) need not compare clocks. A beat that fails is only counted: the way to
- * the host breaks and comes back.
+ * Says on the host that we still drive the study: the lease changes with every beat, so that who looks at it again (an
+ * allocation does) need not compare clocks. A beat that fails is only counted: the way to the host breaks and comes back.
  */
 export class Lease {
-  readonly #host: Host;
-  readonly #path: string;
+  readonly #clerk: Pick<Clerk, 'replace'>;
   readonly #holder: LeaseHolder;
+  readonly #fence: number;
   readonly #clock: Clock;
   readonly #since: string;
   #beat = 0;
   #failures = 0;
+  #isOver = false;
   #writing: Promise<void> | undefined;
   #stopTimer: () => void = () => {};
 
-  private constructor(host: Host, studyPath: string, holder: LeaseHolder, clock: Clock) {
-    this.#host = host;
-    this.#path = `${studyPath}/.conductor/lease`;
+  private constructor(clerk: Pick<Clerk, 'replace'>, holder: LeaseHolder, fence: number, clock: Clock) {
+    this.#clerk = clerk;
     this.#holder = holder;
+    this.#fence = fence;
     this.#clock = clock;
     this.#since = new Date(clock.now()).toISOString();
   }
 
-  /** Beats at once, and from then on until its end. */
-  static start(host: Host, studyPath: string, holder: LeaseHolder, clock: Clock): Lease {
-    const lease = new Lease(host, studyPath, holder, clock);
+  /** Beats at once, and from then on until its end, or until somebody else drives the study. */
+  static start(clerk: Pick<Clerk, 'replace'>, me: LeaseHolder, fence: number, clock: Clock): Lease {
+    const lease = new Lease(clerk, me, fence, clock);
     lease.#next();
     return lease;
   }
@@ -50,28 +201,39 @@ export class Lease {
     return this.#failures;
   }
 
-  /** Stops. The file stays as it is: that it does not change any more is what it says. */
-  async end(): Promise<void> {
-    this.#stopTimer();
+  /**
+   * Stops. The file stays as it is, and that it does not change any more says enough, after a while; or it says that it is
+   * released, and the next driver need not wait.
+   */
+  async end({ released }: { readonly released: boolean }): Promise<void> {
+    const wasOver = this.#isOver;
+    this.#stop();
     await this.#writing;
+    if (released && !wasOver) await this.#write(true);
+  }
+
+  #stop(): void {
+    this.#isOver = true;
+    this.#stopTimer();
   }
 
   /** One write at a time: a beat that comes due while another is on its way is left out. */
   #next(): void {
-    this.#writing ??= this.#write().finally(() => {
+    this.#writing ??= this.#write(false).finally(() => {
       this.#writing = undefined;
     });
     this.#stopTimer = this.#clock.after(interval, () => this.#next());
   }
 
-  async #write(): Promise<void> {
+  async #write(released: boolean): Promise<void> {
     this.#beat += 1;
-    const line = { ...this.#holder, since: this.#since, beat: this.#beat };
+    const line = { ...this.#holder, fence: this.#fence, since: this.#since, beat: this.#beat };
     try {
-      await replaceFile(this.#host, this.#path, `${JSON.stringify(line)}\n`);
+      await this.#clerk.replace('.conductor/lease', `${leaseText(released ? { ...line, released } : line)}\n`);
       this.#failures = 0;
-    } catch {
+    } catch (error) {
       this.#failures += 1;
+      if (error instanceof LeaseLostError) this.#stop();
     }
   }
 }

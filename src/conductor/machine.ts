@@ -1,18 +1,36 @@
-import { Queue } from '../queue.js';
 import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
-import { dependentsOf, type StepGraph } from '../study/graph.js';
+import type { StepGraph } from '../study/graph.js';
+import { Consequences } from './consequences.js';
 import type { Command, StudyEvent } from './events.js';
+import { type EndState, Ledger } from './ledger.js';
+import type { Limits } from './limits.js';
 import { nodeFailureLimit, type Policy } from './policy.js';
-import { isOver, type JobRecord, newRecord, type StepRecord, type StepState } from './state.js';
+import { Pool } from './pool.js';
+import { describeFailure, ofJob, putOff, runsAgain } from './reasons.js';
+import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from './state.js';
 
 export interface Transition {
   /** What to do about the event, in this order. */
   readonly commands: readonly Command[];
   /** The steps whose state changed, by index; one twice if it changed twice. */
   readonly changed: readonly number[];
+  /** The steps of whose records anything changed, each once. */
+  readonly touched: readonly number[];
 }
 
-type EndState = 'FINISHED' | 'FAILED' | 'TIMEDOUT' | 'HWFAILURE' | 'CANCELLED';
+/** What an earlier driver of the study left. */
+export interface Resumed {
+  /** By the index of the step. The machine takes them over. */
+  readonly records: readonly StepRecord[];
+  /** The steps whose job is in flight, and that run again after it, besides those whose records say so. */
+  readonly rerun?: ReadonlyMap<number, Rerun>;
+}
+
+/** Why a step runs again whose job was ended for that, or by an earlier driver. */
+const rerunReasons: Readonly<Record<Rerun, string>> = {
+  changed: 'its script changed',
+  cancelled: 'it was cancelled with the study before',
+};
 
 /**
  * The study as a state machine: an event in, commands out; no clock, no I/O, no chance, so the same events always give the
@@ -25,41 +43,40 @@ export class StudyMachine {
   readonly steps: readonly StepRecord[];
   readonly #graph: StepGraph;
   readonly #policy: Policy;
-  readonly #dependents: readonly (readonly number[])[];
-  /** How many dependencies of each step are not FINISHED yet. */
-  readonly #missing: number[];
-  readonly #failedAttempts: number[];
-  readonly #nodeFailures: number[];
-  readonly #ready = { local: new Queue<number>(), scheduled: new Queue<number>() };
-  readonly #inFlight = { local: 0, scheduled: 0 };
+  readonly #ledger: Ledger;
+  readonly #consequences: Consequences;
+  readonly #pools: { readonly local: Pool; readonly scheduled: Pool };
+  #restartLimit: number;
   /** Steps that wait for the end of a back-off. */
   readonly #backingOff = new Set<number>();
-  readonly #counts = new Map<StepState, number>();
-  #unfinished: number;
   #hasBegun = false;
   #cancelReason: string | undefined;
   #interruption: string | undefined;
   /** Whether local steps are waited for after an interruption. */
   #awaitsLocal = true;
+  #isLeft = false;
   #commands: Command[] = [];
-  #changed: number[] = [];
 
-  constructor(graph: StepGraph, policy: Policy) {
-    const { steps } = graph;
+  /** @param resumed where the study stands already; undefined if nothing of it ever ran */
+  constructor(graph: StepGraph, policy: Policy, resumed?: Resumed) {
     this.#graph = graph;
     this.#policy = policy;
-    this.#dependents = dependentsOf(graph);
-    this.#missing = steps.map((step) => step.dependsOn.length);
-    this.#failedAttempts = steps.map(() => 0);
-    this.#nodeFailures = steps.map(() => 0);
-    this.#unfinished = steps.length;
-    this.#counts.set('INITIALIZED', steps.length);
-    this.steps = steps.map(() => newRecord());
+    this.#restartLimit = policy.restartLimit;
+    this.#pools = { local: new Pool(policy.localJobs), scheduled: new Pool(noneIfZero(policy.throttle)) };
+    this.#ledger = new Ledger(graph.steps.length, resumed?.records);
+    this.steps = this.#ledger.steps;
+    this.#consequences = new Consequences(graph, policy.allowsFailure, this.#ledger, (index) => this.#enqueue(index));
+    for (const index of this.#inFlight()) {
+      this.#poolOf(index).inFlight += 1;
+      const record = this.steps[index]!;
+      record.rerun = resumed?.rerun?.get(index) ?? record.rerun;
+    }
   }
 
   /** Whether nothing more will happen: every step is in its final state, or what is not cannot get there any more. */
   get isOver(): boolean {
-    return this.#unfinished === 0 || (this.#interruption !== undefined && this.#awaited() === 0);
+    if (this.remaining === 0 || this.#isLeft) return true;
+    return this.#interruption !== undefined && (!this.#awaitsLocal || this.#pools.local.inFlight === 0);
   }
 
   /** Why the study stops before its end; undefined if it does not. */
@@ -67,75 +84,130 @@ export class StudyMachine {
     return this.#interruption;
   }
 
+  /** Whether that is so because it was left: its jobs go on, to be taken over. */
+  get isLeft(): boolean {
+    return this.#isLeft;
+  }
+
+  /** Why the study was cancelled; undefined if it was not. */
+  get cancellation(): string | undefined {
+    return this.#cancelReason;
+  }
+
   /** How many steps are not in their final state. */
   get remaining(): number {
-    return this.#unfinished;
+    return this.#ledger.unfinished;
   }
 
   /** How many steps are in each state. */
   get counts(): ReadonlyMap<StepState, number> {
-    return this.#counts;
+    return this.#ledger.counts;
   }
 
   handle(event: StudyEvent): Transition {
     this.#commands = [];
-    this.#changed = [];
+    if (!this.#isLeft) {
+      this.#take(event);
+      this.#submitReady(event.at);
+    }
+    const { changed, touched } = this.#ledger.takeChanges();
+    return { commands: this.#commands, changed, touched };
+  }
+
+  #take(event: StudyEvent): void {
     switch (event.type) {
       case 'begin':
-        if (this.#hasBegun) break;
-        this.#hasBegun = true;
-        for (const { index } of this.#graph.steps) {
-          if (this.#missing[index] === 0 && !isOver(this.steps[index]!)) this.#enqueue(index);
-        }
-        break;
+        return this.#begin(event.at);
       case 'wake':
         if (this.#backingOff.delete(event.step)) this.#enqueue(event.step);
-        break;
+        return;
       case 'cancel':
-        this.#cancel(event.reason, event.at);
-        break;
+        return this.#cancel(event.reason, event.at);
+      case 'limits':
+        return this.#limit(event);
       case 'interrupt':
         for (const ended of event.ended ?? []) this.#handleJob(ended);
-        this.#interrupt(event.reason, event.alsoLocal === true);
-        break;
+        return this.#interrupt(event.reason, event.alsoLocal === true);
+      case 'leave':
+        this.#isLeft = true;
+        return this.#stop(event.reason);
       default:
-        this.#handleJob(event);
+        return this.#handleJob(event);
     }
-    this.#submitReady(event.at);
-    return { commands: this.#commands, changed: this.#changed };
+  }
+
+  #begin(at: number): void {
+    if (this.#hasBegun || this.#interruption !== undefined) return;
+    this.#consequences.heal(at);
+    this.#hasBegun = true;
+    const inFlight = this.#inFlight();
+    if (inFlight.length > 0) this.#commands.push({ type: 'attach', steps: inFlight });
+    for (const index of inFlight) {
+      const { rerun } = this.steps[index]!;
+      if (rerun !== null) this.#ledger.touch(index);
+      if (rerun === 'changed' || this.#cancelReason !== undefined) this.#cancelJob(index);
+    }
+    for (const { index } of this.#graph.steps) {
+      if (this.#consequences.isReady(index) && this.#ledger.isIdle(index)) this.#enqueue(index);
+    }
   }
 
   #handleJob(event: JobEvent): void {
     const record = this.steps[event.step];
-    const job = record?.jobs.at(-1);
-    if (record === undefined || job === undefined || job.attempt !== event.attempt || job.ended !== null) return;
+    const job = record && openJob(record);
+    if (record === undefined || job === undefined || job.attempt !== event.attempt) return;
     if (this.#interruption !== undefined && !(this.#isLocal(event.step) && this.#awaitsLocal)) return;
     switch (event.type) {
-      case 'submitted':
-        job.id = event.id;
-        return;
+      case 'submitted': {
+        const { id, place, isDoubtful } = event;
+        if (job.id === id && job.place === place && job.isDoubtful === isDoubtful) return;
+        job.id = id;
+        job.place = place;
+        job.isDoubtful = isDoubtful;
+        return this.#ledger.touch(event.step);
+      }
       case 'queued':
-        if (record.state === 'PENDING') this.#setState(event.step, 'QUEUED', '');
+        if (isBefore(record.state) && job.started === null) this.#ledger.setState(event.step, 'QUEUED', '');
         return;
       case 'finishing':
-        if (record.state === 'RUNNING') this.#setState(event.step, 'FINISHING', '');
+        if (record.state === 'RUNNING') this.#ledger.setState(event.step, 'FINISHING', '');
         return;
       case 'started':
-        if (job.started !== null) return;
-        job.started = event.at;
+        // Of a job that was taken over it may be known.
+        if (job.started !== null && !isBefore(record.state) && record.state !== 'QUEUED') return;
+        job.started ??= event.at;
         record.started ??= event.at;
-        this.#setState(event.step, 'RUNNING', '');
-        return;
+        return this.#ledger.setState(event.step, 'RUNNING', '');
       case 'not-submitted':
         this.#endJob(event.step, job, 'not submitted', event.at);
         record.exitCode = null;
         record.signal = null;
-        this.#retryOrFail(event.step, `could not be submitted: ${event.reason}`, event.at);
-        return;
+        if (this.#runsAnew(event.step, job, event.at)) return;
+        return this.#retryOrFail(event.step, `could not be submitted: ${event.reason}`, event.at);
       case 'ended':
         this.#endJob(event.step, job, event.outcome.result, event.at);
-        this.#handleOutcome(event.step, job, event.outcome, event.at);
+        if (this.#runsAnew(event.step, job, event.at)) return;
+        return this.#handleOutcome(event.step, job, event.outcome, event.at);
     }
+  }
+
+  /** Whether the end of its job is not the end of the step, which begins again as if it had never run. */
+  #runsAnew(index: number, { result }: JobRecord, at: number): boolean {
+    const record = this.steps[index]!;
+    const { rerun } = record;
+    record.rerun = null;
+    if (rerun === null || (rerun === 'cancelled' && (result !== 'cancelled' || this.#cancelReason !== undefined))) {
+      return false;
+    }
+    Object.assign(record, { exitCode: null, signal: null, submitted: null, started: null });
+    Object.assign(record, { restarts: 0, restartsBefore: 0, failedAttempts: 0, nodeFailures: 0 });
+    if (this.#cancelReason !== undefined) this.#end(index, 'CANCELLED', this.#cancelReason, at);
+    else if (!this.#consequences.isGivenUp(index, at)) {
+      const isReady = this.#consequences.isReady(index);
+      this.#ledger.setState(index, isReady ? 'PENDING' : 'INITIALIZED', rerunReasons[rerun]);
+      if (isReady) this.#enqueue(index);
+    }
+    return true;
   }
 
   #handleOutcome(index: number, job: JobRecord, outcome: JobOutcome, at: number): void {
@@ -144,7 +216,7 @@ export class StudyMachine {
     record.signal = outcome.signal;
     switch (outcome.result) {
       case 'completed':
-        return this.#finish(index, at);
+        return this.#end(index, 'FINISHED', '', at);
       case 'cancelled':
         return this.#end(index, 'CANCELLED', outcome.note || this.#cancelReason || 'its job was cancelled', at);
       case 'timeout':
@@ -161,39 +233,34 @@ export class StudyMachine {
   /** Maestro 1.1: restarted while the limit allows, then FAILED; a step that cannot be restarted is TIMEDOUT. */
   #handleTimeout(index: number, job: JobRecord, note: string, at: number): void {
     const record = this.steps[index]!;
-    const { restartLimit } = this.#policy;
-    if (this.#graph.steps[index]!.run.get('restart') === '') return this.#end(index, 'TIMEDOUT', note, at);
+    if (!this.#hasRestart(index)) return this.#end(index, 'TIMEDOUT', note, at);
     if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    if (restartLimit > 0 && record.restarts >= restartLimit) {
-      return this.#end(
-        index,
-        'FAILED',
-        `${note}, after ${record.restarts} restart${record.restarts === 1 ? '' : 's'}`,
-        at,
-      );
+    const { restarts, restartsBefore } = record;
+    if (this.#restartLimit > 0 && restarts - restartsBefore >= this.#restartLimit) {
+      return this.#end(index, 'FAILED', `${note}, after ${restarts} restart${restarts === 1 ? '' : 's'}`, at);
     }
     record.restarts += 1;
     // A restart has as many attempts as the first start had (Maestro 1.1).
-    this.#failedAttempts[index] = 0;
-    this.#setState(index, 'TIMEDOUT', `${note} (job ${job.id}); restarting`);
+    record.failedAttempts = 0;
+    this.#ledger.setState(index, 'TIMEDOUT', runsAgain(ofJob(note, job), 'restart', this.#when));
     this.#enqueue(index);
   }
 
   #handleNodeFailure(index: number, job: JobRecord, note: string, at: number): void {
-    const failures = ++this.#nodeFailures[index]!;
+    const failures = ++this.steps[index]!.nodeFailures;
     if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
     if (failures > nodeFailureLimit) return this.#end(index, 'HWFAILURE', `${note}, ${failures} times`, at);
-    this.#setState(index, 'HWFAILURE', `${note} (job ${job.id}); submitting again`);
+    this.#ledger.setState(index, 'HWFAILURE', runsAgain(ofJob(note, job), 'resubmit', this.#when));
     this.#backOff(index, failures);
   }
 
   #retryOrFail(index: number, reason: string, at: number): void {
-    const failures = ++this.#failedAttempts[index]!;
+    const failures = ++this.steps[index]!.failedAttempts;
     if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
     if (failures >= this.#policy.submissionAttempts) {
       return this.#end(index, 'FAILED', failures === 1 ? reason : `${reason} (${failures} attempts)`, at);
     }
-    this.#setState(index, 'PENDING', `${reason}; trying again`);
+    this.#ledger.setState(index, 'PENDING', runsAgain(reason, 'retry', this.#when));
     this.#backOff(index, failures);
   }
 
@@ -202,70 +269,13 @@ export class StudyMachine {
     this.#commands.push({ type: 'wait', step: index, failures });
   }
 
-  #finish(index: number, at: number): void {
-    this.#end(index, 'FINISHED', '', at);
-    for (const dependent of this.#dependents[index]!) this.#satisfy(dependent);
-  }
-
-  /** One of the step's dependencies is as it must be. */
-  #satisfy(index: number): void {
-    this.#missing[index]! -= 1;
-    if (this.#missing[index] === 0 && !isOver(this.steps[index]!)) this.#enqueue(index);
+  /** When what is to run again does: not any more in our time, once the study is interrupted. */
+  get #when(): 'now' | 'later' {
+    return this.#interruption === undefined ? 'now' : 'later';
   }
 
   #end(index: number, state: EndState, reason: string, at: number): void {
-    const step = this.#graph.steps[index]!;
-    this.#settle(index, state, reason, at, isFailureState(state) && this.#policy.allowsFailure(step));
-    if (state !== 'FINISHED') this.#giveUpDescendants(index, state, at);
-  }
-
-  /**
-   * What waits for a step that did not finish never runs: it ends too, for the same reason. A step that only waits for
-   * others to be over runs all the same, but not after a cancellation (MEP-004). Does not recurse.
-   */
-  #giveUpDescendants(cause: number, causeState: EndState, at: number): void {
-    const { name } = this.#graph.steps[cause]!;
-    const [state, reason]: [EndState, string] =
-      causeState === 'CANCELLED'
-        ? ['CANCELLED', `dependency ${name} was cancelled`]
-        : ['FAILED', `dependency ${name} failed`];
-    const ended = [cause];
-    for (let next = 0; next < ended.length; next++) {
-      for (const dependent of this.#dependents[ended[next]!]!) {
-        const record = this.steps[dependent]!;
-        if (state === 'FAILED' && this.#graph.steps[dependent]!.condition === 'all-completed') this.#satisfy(dependent);
-        else if (isOver(record)) this.#blame(dependent, ended[next]!);
-        else {
-          this.#settle(dependent, state, reason, at, state === 'FAILED' && this.#excuses(ended[next]!, dependent));
-          ended.push(dependent);
-        }
-      }
-    }
-  }
-
-  /** Whether the study bears with a step that did not run because of `cause`. */
-  #excuses(cause: number, step: number): boolean {
-    return this.steps[cause]!.tolerated || this.#policy.allowsFailure(this.#graph.steps[step]!);
-  }
-
-  /** A step was given up for failures that the study bears with; now one that it does not stands against it as well. */
-  #blame(step: number, cause: number): void {
-    const blamed: [step: number, cause: number][] = [[step, cause]];
-    for (let next = 0; next < blamed.length; next++) {
-      const [index, because] = blamed[next]!;
-      const record = this.steps[index]!;
-      if (!record.tolerated || record.jobs.length > 0 || this.#excuses(because, index)) continue;
-      record.tolerated = false;
-      for (const dependent of this.#dependents[index]!) blamed.push([dependent, index]);
-    }
-  }
-
-  #settle(index: number, state: EndState, reason: string, at: number, tolerated: boolean): void {
-    const record = this.steps[index]!;
-    record.ended = at;
-    record.tolerated = tolerated;
-    this.#setState(index, state, reason);
-    this.#unfinished -= 1;
+    this.#consequences.end(index, state, reason, at);
   }
 
   #cancel(reason: string, at: number): void {
@@ -273,55 +283,65 @@ export class StudyMachine {
     this.#cancelReason = reason;
     this.#backingOff.clear();
     for (const { index } of this.#graph.steps) {
-      const record = this.steps[index]!;
-      const job = record.jobs.at(-1);
-      if (isOver(record)) continue;
-      if (job !== undefined && job.ended === null)
-        this.#commands.push({ type: 'cancel', step: index, attempt: job.attempt });
-      else this.#settle(index, 'CANCELLED', reason, at, false);
+      if (this.#ledger.isIdle(index)) this.#ledger.settle(index, 'CANCELLED', reason, at, false);
+      // What is not taken over yet cannot be told to end yet.
+      else if (this.#hasBegun && !isOver(this.steps[index]!)) this.#cancelJob(index);
     }
+  }
+
+  #cancelJob(index: number): void {
+    this.#commands.push({ type: 'cancel', step: index, attempt: this.steps[index]!.jobs.at(-1)!.attempt });
+  }
+
+  #limit({ throttle, restartLimit }: Limits): void {
+    if (throttle !== undefined) this.#pools.scheduled.limit = noneIfZero(throttle);
+    if (restartLimit !== undefined) this.#restartLimit = restartLimit;
   }
 
   /** Steps whose jobs are out of sight are in no state that we know. What else is not over stays as it is. */
   #interrupt(reason: string, alsoLocal: boolean): void {
     if (alsoLocal) this.#awaitsLocal = false;
-    this.#interruption ??= reason;
-    for (const { index, scheduled } of this.#graph.steps) {
-      const job = this.steps[index]!.jobs.at(-1);
-      if (job === undefined || job.ended !== null || this.steps[index]!.state === 'UNKNOWN') continue;
-      if (scheduled || alsoLocal) this.#setState(index, 'UNKNOWN', reason);
+    this.#stop(reason);
+    for (const index of this.#inFlight()) {
+      if (this.steps[index]!.state === 'UNKNOWN') continue;
+      if (alsoLocal || !this.#isLocal(index)) this.#ledger.setState(index, 'UNKNOWN', reason);
     }
   }
 
-  /** How many jobs an interruption waits for. */
-  #awaited(): number {
-    return this.#awaitsLocal ? this.#inFlight.local : 0;
+  /** From now on nothing is submitted: what was to run again does not do so for now, and must not say that it does. */
+  #stop(reason: string): void {
+    this.#interruption ??= reason;
+    this.#backingOff.clear();
+    this.#commands = [];
+    this.steps.forEach((record, index) => {
+      const later = this.#ledger.isIdle(index) ? putOff(record.reason) : record.reason;
+      if (later !== record.reason) this.#ledger.setState(index, record.state, later);
+    });
   }
 
   #enqueue(index: number): void {
-    (this.#isLocal(index) ? this.#ready.local : this.#ready.scheduled).push(index);
+    // What is ready when the study begins is looked for then.
+    if (this.#hasBegun) this.#poolOf(index).add(index);
   }
 
   #submitReady(at: number): void {
     if (this.#interruption !== undefined) return;
-    const { throttle, localJobs } = this.#policy;
-    this.#submitFrom('scheduled', throttle === 0 ? Number.POSITIVE_INFINITY : throttle, at);
-    this.#submitFrom('local', localJobs, at);
+    this.#submitFrom(this.#pools.scheduled, at);
+    this.#submitFrom(this.#pools.local, at);
   }
 
-  #submitFrom(pool: 'local' | 'scheduled', limit: number, at: number): void {
-    while (this.#inFlight[pool] < limit) {
-      const index = this.#ready[pool].shift();
-      if (index === undefined) return;
+  #submitFrom(pool: Pool, at: number): void {
+    for (let index = pool.next(); index !== undefined; index = pool.next()) {
+      if (!this.#ledger.isIdle(index)) continue;
       const record = this.steps[index]!;
-      if (isOver(record)) continue;
-      const attempt = record.jobs.length + 1;
-      const script = record.restarts > 0 ? 'restart' : 'main';
-      record.jobs.push({ attempt, script, id: '', submitted: at, started: null, ended: null, result: null });
+      const attempt = (record.jobs.at(-1)?.attempt ?? 0) + 1;
+      const script = record.restarts > 0 && this.#hasRestart(index) ? 'restart' : 'main';
+      const job = { attempt, script, id: '', place: '', isDoubtful: false } as const;
+      record.jobs.push({ ...job, submitted: at, started: null, ended: null, result: null });
       record.submitted ??= at;
-      this.#inFlight[pool] += 1;
+      pool.inFlight += 1;
       // Of a step that runs again it stays said why.
-      this.#setState(index, 'PENDING', attempt > 1 ? record.reason : '');
+      this.#ledger.setState(index, 'PENDING', record.reason);
       this.#commands.push({ type: 'submit', step: index, attempt, script });
     }
   }
@@ -329,27 +349,30 @@ export class StudyMachine {
   #endJob(index: number, job: JobRecord, result: NonNullable<JobRecord['result']>, at: number): void {
     job.ended = at;
     job.result = result;
-    this.#inFlight[this.#isLocal(index) ? 'local' : 'scheduled'] -= 1;
+    this.#poolOf(index).inFlight -= 1;
+    this.#ledger.touch(index);
+  }
+
+  /** The steps that have a job. */
+  #inFlight(): number[] {
+    return this.steps.flatMap((record, index) => (openJob(record) === undefined ? [] : [index]));
+  }
+
+  #hasRestart(index: number): boolean {
+    return this.#graph.steps[index]!.run.get('restart') !== '';
   }
 
   #isLocal(index: number): boolean {
     return !this.#graph.steps[index]!.scheduled;
   }
 
-  #setState(index: number, state: StepState, reason: string): void {
-    const record = this.steps[index]!;
-    this.#counts.set(record.state, this.#counts.get(record.state)! - 1);
-    this.#counts.set(state, (this.#counts.get(state) ?? 0) + 1);
-    record.state = state;
-    record.reason = reason;
-    this.#changed.push(index);
+  #poolOf(index: number): Pool {
+    return this.#isLocal(index) ? this.#pools.local : this.#pools.scheduled;
   }
 }
 
-const isFailureState = (state: EndState) => state !== 'FINISHED' && state !== 'CANCELLED';
+/** Whether a job in that state may yet be found to wait, as far as its scheduler has told us. */
+const isBefore = (state: StepState) => state === 'PENDING' || state === 'UNKNOWN';
 
-/** `exit 3`, `killed by SIGKILL`, or what the scheduler says. */
-function describeFailure({ exitCode, signal, note }: JobOutcome): string {
-  const status = signal !== null ? `killed by ${signal}` : exitCode !== null ? `exit ${exitCode}` : '';
-  return [status, note].filter((text) => text !== '').join(': ') || 'failed';
-}
+/** A limit as the user gives it, where 0 is none. */
+const noneIfZero = (limit: number) => (limit === 0 ? Number.POSITIVE_INFINITY : limit);

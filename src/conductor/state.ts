@@ -24,11 +24,21 @@ export interface JobRecord {
   readonly script: 'main' | 'restart';
   /** The scheduler's id; '' until it has given one. */
   id: string;
+  /** Where it is, as its scheduler told it: the URI of a broker; '' of a local step's. */
+  place: string;
+  /** Another job may have the attempt, for its submit was repeated. */
+  isDoubtful: boolean;
   submitted: number;
   started: number | null;
   ended: number | null;
   result: JobResult | 'not submitted' | null;
 }
+
+/**
+ * Why a step runs again once the job that it has now is over: what it runs, or after what, has changed; or an earlier driver
+ * told the job to end, and the study goes on all the same.
+ */
+export type Rerun = 'changed' | 'cancelled';
 
 /** What is known of one step instance. Changed by the state machine only. */
 export interface StepRecord {
@@ -39,6 +49,13 @@ export interface StepRecord {
   signal: string | null;
   /** Restarts after a timeout, as Maestro counts them. */
   restarts: number;
+  /** Those of them that do not count against the limit: they were before the study was resumed. */
+  restartsBefore: number;
+  /** Attempts that failed, and jobs that were lost with their nodes, as the limits count them. */
+  failedAttempts: number;
+  nodeFailures: number;
+  /** Of a step with a job in flight; null if that is not so. */
+  rerun: Rerun | null;
   readonly jobs: JobRecord[];
   /** When its first job was submitted, and began. */
   submitted: number | null;
@@ -57,12 +74,27 @@ export function newRecord(state: 'INITIALIZED' | 'DRYRUN' = 'INITIALIZED'): Step
     exitCode: null,
     signal: null,
     restarts: 0,
+    restartsBefore: 0,
+    failedAttempts: 0,
+    nodeFailures: 0,
+    rerun: null,
     jobs: [],
     submitted: null,
     started: null,
     ended: null,
     tolerated: false,
   };
+}
+
+/** The job that a step has in flight, or is about to have; undefined if there is none. */
+export function openJob({ jobs }: StepRecord): JobRecord | undefined {
+  const job = jobs.at(-1);
+  return job?.ended === null ? job : undefined;
+}
+
+/** Whether a step ran, or tried to, since the study was begun or last resumed. Jobs alone do not say: they stay. */
+export function hasRun(record: StepRecord): boolean {
+  return record.submitted !== null;
 }
 
 /** Whether the step will not change any more. The state alone does not say: a step that is to run again may be TIMEDOUT. */

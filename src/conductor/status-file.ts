@@ -1,6 +1,4 @@
 import type { Clock } from '../clock.js';
-import { replaceFile } from '../hosts/files.js';
-import { type Host, HostError } from '../hosts/host.js';
 import type { StepGraph } from '../study/graph.js';
 import type { StepRecord } from './state.js';
 import { statusCsv, statusOrder } from './status-csv.js';
@@ -10,8 +8,7 @@ import { statusCsv, statusOrder } from './status-csv.js';
  * max(1 s, steps/1000 s), one write at a time.
  */
 export class StatusFile {
-  readonly #host: Host;
-  readonly #path: string;
+  readonly #replace: (text: string) => Promise<void>;
   readonly #graph: StepGraph;
   readonly #clock: Clock;
   readonly #order: readonly number[];
@@ -24,9 +21,9 @@ export class StatusFile {
   #failure: string | undefined;
   #records: readonly StepRecord[] | undefined;
 
-  constructor(host: Host, studyPath: string, graph: StepGraph, clock: Clock) {
-    this.#host = host;
-    this.#path = `${studyPath}/status.csv`;
+  /** @param replace gives the file this text */
+  constructor(replace: (text: string) => Promise<void>, graph: StepGraph, clock: Clock) {
+    this.#replace = replace;
     this.#graph = graph;
     this.#clock = clock;
     this.#order = statusOrder(graph);
@@ -68,11 +65,11 @@ export class StatusFile {
     this.#isStale = false;
     this.#lastWrite = this.#clock.now();
     const text = statusCsv(this.#graph, records, this.#order, this.#lastWrite);
-    this.#writing = replaceFile(this.#host, this.#path, text)
+    this.#writing = this.#replace(text)
       .then(
         () => undefined,
         // The file is for people; the study goes on without it.
-        (error: unknown) => (error instanceof HostError ? error.message : String(error)),
+        (error: unknown) => (error instanceof Error ? error.message : String(error)),
       )
       .then((failure) => {
         this.#failure = failure;

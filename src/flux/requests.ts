@@ -2,7 +2,7 @@ import { errno, FluxError } from './errors.js';
 import { EventlogError, type FluxEvent, isTime, parseEvents } from './eventlog.js';
 import type { Handle } from './handle.js';
 import { type JobId, toJobId } from './job-id.js';
-import { property, toJson } from './json.js';
+import { parseJson, property, toJson } from './json.js';
 
 /** The requests that a conductor makes of a broker, with types. Each throws what `Handle.rpc` throws. */
 
@@ -130,4 +130,33 @@ export async function cancelJob(handle: Handle, id: JobId, note: string): Promis
   } catch (error) {
     if (!(error instanceof FluxError) || (error.errno !== errno.ENOENT && !/inactive/.test(error.message))) throw error;
   }
+}
+
+/** A broker that does not say what a job is within so many milliseconds is not well. */
+const lookUpTime = 60_000;
+
+/**
+ * What a job's submitter wrote into its jobspec for himself, `attributes.user` (RFC 14).
+ *
+ * @returns undefined if there is none of that name, or no such job that we may see
+ */
+export async function lookUpUserAttribute(handle: Handle, id: JobId, name: string): Promise<unknown> {
+  const topic = 'job-info.lookup';
+  let answer: unknown;
+  try {
+    answer = await handle.rpc(topic, { id, keys: ['jobspec'], flags: 0 }, { timeout: lookUpTime });
+  } catch (error) {
+    const isNone = error instanceof FluxError && (error.errno === errno.ENOENT || error.errno === errno.EPERM);
+    if (isNone) return undefined;
+    throw error;
+  }
+  const text = property(answer, 'jobspec');
+  if (typeof text !== 'string') throw new AnswerError(topic, answer);
+  let jobspec: unknown;
+  try {
+    jobspec = parseJson(text);
+  } catch {
+    throw new AnswerError(topic, answer);
+  }
+  return property(property(property(jobspec, 'attributes'), 'user'), name);
 }

@@ -5,7 +5,22 @@ import type { DescribedAllocation } from '../broker/allocation/allocation.js';
  * What the main step leaves for the post step, in the runner's own keeping (GITHUB_STATE; the post step finds it as
  * `STATE_name` in its environment).
  */
-const names = { isPost: 'maestro_post', allocation: 'maestro_allocation' } as const;
+const names = {
+  isPost: 'maestro_post',
+  allocation: 'maestro_allocation',
+  study: 'maestro_study',
+  isCancelled: 'maestro_cancelled',
+} as const;
+
+/** What is to be looked after if the main step was killed before it came to it. */
+export interface LeftBehind {
+  /** The allocation that is to be given back. */
+  readonly allocation: DescribedAllocation | undefined;
+  /** The directory of the study that was being driven. */
+  readonly study: string | undefined;
+  /** Whether the workflow was cancelled meanwhile. */
+  readonly isCancelled: boolean;
+}
 
 /** Says that the main step has begun: from now on the program is started once more, to clean up. */
 export function savePost(): void {
@@ -16,15 +31,22 @@ export function isPost(environment: Readonly<Record<string, string | undefined>>
   return environment[`STATE_${names.isPost}`] === 'true';
 }
 
-/** Keeps in mind the allocation that is to be given back; none once it has been. */
-export function saveAllocation(allocation: DescribedAllocation | undefined): void {
-  core.saveState(names.allocation, allocation === undefined ? '' : JSON.stringify(allocation));
+/** Keeps in mind what is given. */
+export function saveLeftBehind(left: Partial<LeftBehind>): void {
+  if ('allocation' in left) {
+    core.saveState(names.allocation, left.allocation === undefined ? '' : JSON.stringify(left.allocation));
+  }
+  if ('study' in left) core.saveState(names.study, left.study ?? '');
+  if ('isCancelled' in left) core.saveState(names.isCancelled, left.isCancelled === true ? 'true' : '');
 }
 
-/** The allocation that the main step did not come to give back. */
-export function savedAllocation(
-  environment: Readonly<Record<string, string | undefined>>,
-): DescribedAllocation | undefined {
-  const text = environment[`STATE_${names.allocation}`] ?? '';
-  return text === '' ? undefined : (JSON.parse(text) as DescribedAllocation);
+/** What the main step did not come to. */
+export function savedLeftBehind(environment: Readonly<Record<string, string | undefined>>): LeftBehind {
+  const saved = (name: string) => environment[`STATE_${name}`] ?? '';
+  const allocation = saved(names.allocation);
+  return {
+    allocation: allocation === '' ? undefined : (JSON.parse(allocation) as DescribedAllocation),
+    study: saved(names.study) || undefined,
+    isCancelled: saved(names.isCancelled) === 'true',
+  };
 }

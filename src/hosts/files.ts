@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { createTarPacker } from 'modern-tar';
 import { quote } from '../quote.js';
-import { again, collectText, mustRun, run } from './commands.js';
+import { again, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
 
 /** A text file to be written on a host. */
@@ -97,31 +97,9 @@ export async function replaceFile(host: Host, path: string, text: string): Promi
   await mustRun(host, `cannot write ${path}`, `cat > ${temporary} && mv -f -- ${temporary} ${quote(path)}`, text);
 }
 
-/** Exit status of the command below for "it is there already". */
-const exists = 17;
-
-/**
- * Makes a directory that must not exist, or be empty, and its parents; and in it the directory `claim`, by which it is
- * decided who gets it: of several callers the file system lets one make that.
- *
- * @returns false if it is somebody else's, has something in it, or is no directory
- * @throws HostError if it cannot be made or written
- */
-export async function claimEmptyDirectory(host: Host, path: string, claim: string): Promise<boolean> {
-  const directory = quote(path);
-  const { code, stderr } = await run(
-    host,
-    `mkdir -p -- "$(dirname -- ${directory})" || exit 1\n` +
-      `mkdir -- ${directory} 2>/dev/null || { [ -e ${directory} ] && { [ ! -d ${directory} ] || [ -n "$(ls -A -- ${directory})" ]; } && exit ${exists}; }\n` +
-      `[ -d ${directory} ] || { mkdir -- ${directory}; exit 1; }\n` +
-      `mkdir -- ${quote(`${path}/${claim}`)} && exit 0\n` +
-      `[ -e ${quote(`${path}/${claim}`)} ] && exit ${exists}\nexit 1`,
-  );
-  if (code === exists) return false;
-  if (code !== 0) {
-    throw new HostError(`cannot create the study directory ${path} on ${host.name}: ${stderr || `exit ${code}`}`);
-  }
-  return true;
+/** Adds text to a file, after what is there. */
+export async function appendFile(host: Host, path: string, text: string): Promise<void> {
+  await mustRun(host, `cannot write ${path}`, `cat >> ${quote(path)}`, text);
 }
 
 /** Whether there are such files, in the order of `paths`. */

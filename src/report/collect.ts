@@ -16,7 +16,7 @@ export interface Ending {
   /** Why the study stopped before its end; '' if it did not. */
   readonly interruption: string;
   /** What ran a step; undefined if nothing did. */
-  readonly schedulerOf: (step: StepInstance) => Scheduler | undefined;
+  readonly schedulerOf: (step: StepInstance) => Pick<Scheduler, 'outputs'> | undefined;
   /** The Flux broker that ran the scheduled steps; null if none did. */
   readonly fluxUri: string | null;
   readonly started: number;

@@ -1,7 +1,7 @@
 import { mustRun } from '../hosts/commands.js';
 import type { Host } from '../hosts/host.js';
 import { quote } from '../quote.js';
-import { claimsPath } from './launcher.js';
+import { claimsPath, ours } from './launcher.js';
 
 /** Who has an attempt of a step, and what the launcher wrote down of it. */
 export interface Claim {
@@ -46,9 +46,6 @@ function eachExit(claim: string, action: string): string {
 function toClaim(owner: string, exits: readonly string[]): Claim {
   return { owner: owner === ours ? null : owner, exits: exits.map((line) => Number.parseInt(line, 10)) };
 }
-
-/** What stands in a claim of ours, in place of a job's id. */
-const ours = 'conductor';
 
 /**
  * Settles who has an attempt: the job that took it, or, if none did, we. After that nothing changes it, whatever jobs there

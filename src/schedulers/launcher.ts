@@ -1,8 +1,18 @@
 /** Where the launcher is, relative to the study directory. */
 export const launcherPath = '.conductor/run';
 
-/** Its exit status if it could not claim the attempt, and so did not run it. */
+/** Its exit status if it could not claim the attempt, or the conductor has given that up, and so did not run it. */
 export const couldNotClaim = 73;
+
+/** What stands in a claim of the conductor's, in place of a job's id: no job is to run the attempt. */
+export const ours = 'conductor';
+
+/** What that means for a person. It is no failure of the step: once there is room again it runs. */
+export const notClaimed =
+  'the script was not run: it could not be claimed; is the disk full, or the study directory read-only?';
+
+/** Of an attempt that the conductor took from all jobs. */
+export const givenUp = 'the script was not run: the attempt was given up before';
 
 /** Where its claims are: below the workspace of each step, relative to the study directory. */
 export const claimsPath = '.conductor/claims';
@@ -14,7 +24,7 @@ export const claimsPath = '.conductor/claims';
  *
  * STEP is the step's workspace, relative to the study. It makes submission exactly-once. Of all jobs that were submitted
  * for one attempt (an answer may be lost, and the submit repeated) the first to come here gets it, and the others end
- * quietly. All tasks of the job that has it run the script: Maestro's plain Flux steps are as many tasks as `procs`.
+ * quietly, as if all were well; they fail if the conductor has taken it from all of them. All tasks of the job that has it run the script: Maestro's plain Flux steps are as many tasks as `procs`.
  *
  * `.conductor/claims/STEP/ATTEMPT` holds the id of the job that has the attempt, and is made by `ln`, which is atomic on
  * NFS too. `ATTEMPT.TASK.exit` holds the command's exit status and when it ended, in seconds since the epoch: a whole line
@@ -46,7 +56,11 @@ if [ ! -f "$_maestro_claim" ]; then
   [ ! -d "$_maestro_claim" ] && ln -- "$_maestro_mine" "$_maestro_claim" 2> /dev/null || rm -f -- "$_maestro_mine"
 fi
 read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt' "$_maestro_claim"
-[ "$_maestro_owner" = "$_maestro_job" ] || exit 0
+if [ "$_maestro_owner" != "$_maestro_job" ]; then
+  # That nobody runs it must not look like an end that is good.
+  [ "$_maestro_owner" != ${ours} ] || exit ${couldNotClaim}
+  exit 0
+fi
 
 # A signal to the whole job (Flux sends SIGALRM when its time has run out) must not keep its end from being written down. Handlers, unlike ignored signals, are not
 # inherited, so the script gets every signal as it would without us.

@@ -3,9 +3,20 @@ import type { Clock } from '../clock.js';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { StepInstance } from '../study/graph.js';
+import { givenUp, notClaimed } from './launcher.js';
 import { outputsOf } from './outputs.js';
-import type { Job, JobEvent, JobOutcome, Outputs, Scheduler, SchedulerListener } from './scheduler.js';
+import type {
+  ForeignJob,
+  Job,
+  JobEvent,
+  JobOutcome,
+  LeftJob,
+  Outputs,
+  Scheduler,
+  SchedulerListener,
+} from './scheduler.js';
 import {
+  dropRecord,
   endRecord,
   keyOf,
   parseReport,
@@ -33,9 +44,11 @@ interface Shepherd {
 
 interface Running {
   readonly job: Job;
+  /** What was told to be its id; '' until then. */
+  id: string;
   /** Undefined until the shepherd has said which. */
   process: StepProcess | undefined;
-  /** Whether it may run although nobody said so: a shepherd that is gone was told to run it. */
+  /** Whether it may run although nobody said so: a shepherd that is gone was told to run it, of ours or of another driver. */
   mayRun: boolean;
   isCancelled: boolean;
 }
@@ -55,6 +68,8 @@ export class LocalScheduler implements Scheduler {
   readonly #listener: SchedulerListener;
   /** By the key of the job. While there is a shepherd it has been told of each. */
   readonly #running = new Map<string, Running>();
+  /** Of which every shepherd is told. */
+  readonly #unwanted: ForeignJob[] = [];
   #shepherd: Shepherd | undefined;
   /** Takes back the start of the next shepherd; undefined if none is waited for. */
   #stopPause: (() => void) | undefined;
@@ -78,8 +93,22 @@ export class LocalScheduler implements Scheduler {
   }
 
   submit(job: Job): void {
-    this.#running.set(keyOf(job), { job, process: undefined, mayRun: false, isCancelled: false });
-    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(runRecord(job));
+    this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
+    this.#ask([job]);
+  }
+
+  /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
+  attach(jobs: readonly LeftJob[]): void {
+    for (const job of jobs) {
+      this.#running.set(keyOf(job), { job, id: job.id, process: undefined, mayRun: true, isCancelled: false });
+    }
+    if (jobs.length > 0) this.#ask(jobs);
+  }
+
+  discard(jobs: readonly ForeignJob[]): void {
+    if (jobs.length === 0) return;
+    this.#unwanted.push(...jobs);
+    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(jobs.map(dropRecord).join(''));
     else if (this.#stopPause === undefined) this.#start();
   }
 
@@ -99,6 +128,7 @@ export class LocalScheduler implements Scheduler {
     const shepherd = this.#shepherd;
     this.#shepherd = undefined;
     this.#running.clear();
+    this.#unwanted.length = 0;
     this.#stopPause?.();
     this.#stopPause = undefined;
     shepherd?.process.stdin.end();
@@ -110,6 +140,12 @@ export class LocalScheduler implements Scheduler {
   }
 
   // The shepherd.
+
+  /** Has jobs run or found, by the shepherd that there is or the next one. */
+  #ask(jobs: readonly Job[]): void {
+    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(jobs.map(runRecord).join(''));
+    else if (this.#stopPause === undefined) this.#start();
+  }
 
   #start(): void {
     const process = this.#host.spawn(this.#shepherdText);
@@ -126,7 +162,8 @@ export class LocalScheduler implements Scheduler {
       for (const line of lines) if (shepherd === this.#shepherd) this.#onLine(shepherd, line);
     });
     // In one piece: that of a shepherd which starts is read sooner.
-    process.stdin.write([...this.#running.values()].map(({ job }) => runRecord(job)).join(''));
+    const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
+    process.stdin.write([...runs, ...this.#unwanted.map(dropRecord)].join(''));
     process.exit.then(
       ({ code }) => this.#onEnd(shepherd, trouble() || `exit ${code}`),
       (error: unknown) => this.#onEnd(shepherd, error),
@@ -193,10 +230,19 @@ export class LocalScheduler implements Scheduler {
     const { job, isCancelled } = running;
     // Before its end is reported: that may be answered with the step's next attempt.
     this.#running.delete(report.key);
-    if (report.type === 'ended') {
-      this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) });
-    } else {
-      this.#tell(job, { type: 'not-submitted', reason: report.message });
+    switch (report.type) {
+      case 'ended':
+        return this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) });
+      case 'not-run': {
+        const note = report.why === 'unclaimed' ? notClaimed : givenUp;
+        return this.#tell(job, { type: 'ended', outcome: notRun(note, isCancelled) });
+      }
+      case 'failed': {
+        const reason = report.message;
+        if (!isOfMachine(reason)) return this.#tell(job, { type: 'not-submitted', reason });
+        const outcome = notRun(`it could not be started: ${reason}`, isCancelled);
+        return this.#tell(job, { type: 'ended', outcome });
+      }
     }
   }
 
@@ -205,7 +251,9 @@ export class LocalScheduler implements Scheduler {
     const { job, isCancelled, process: known } = running;
     running.process = process;
     if (isCancelled) this.#end([process]);
-    if (known?.pid !== process.pid) this.#tell(job, { type: 'submitted', id: String(process.pid) });
+    const id = String(process.pid);
+    if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
+    running.id = id;
     if (known === undefined) this.#tell(job, { type: 'started' });
   }
 
@@ -221,8 +269,21 @@ type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 
 const baseOf = ({ step, attempt }: Job) => ({ step: step.index, attempt });
 
 function outcomeOf(status: number | null, isCancelled: boolean): JobOutcome {
+  // As by the end of its machine: a script that is killed alone is seen to be.
+  if (status === null) return notRun('its process is gone, and did not write down how it ended', isCancelled);
   const result = status === 0 ? 'completed' : isCancelled ? 'cancelled' : 'failed';
-  if (status !== null) return { result, exitCode: status, signal: signalOf(status), note: '' };
-  const note = isCancelled ? '' : 'its process is gone, and did not write down how it ended';
-  return { result, exitCode: null, signal: null, note };
+  return { result, exitCode: status, signal: signalOf(status), note: '' };
+}
+
+/** Of an attempt that did not run to its end, for no fault of the step's. */
+function notRun(note: string, isCancelled: boolean): JobOutcome {
+  const nothing = { exitCode: null, signal: null };
+  return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result: 'node-failure', note };
+}
+
+/** Whether a step could not be started for lack of what a machine may have again later. */
+function isOfMachine(message: string): boolean {
+  return /No space left|quota exceeded|Read-only file system|Input\/output error|Stale (NFS )?file handle|Cannot allocate memory|Resource temporarily unavailable|Too many open files/i.test(
+    message,
+  );
 }

@@ -2,22 +2,21 @@ import type { Clock } from '../clock.js';
 import type { StepInstance } from '../study/graph.js';
 import type {
   BatchScheduler,
+  ForeignJob,
   InterruptEvent,
   Job,
   JobEvent,
   JobOutcome,
+  LeftJob,
   Outputs,
   SchedulerListener,
 } from './scheduler.js';
 
-/** What is known, once a place has ended, of a job that was in flight there. */
-export type Remains =
-  /** It ended well, and wrote that down. */
-  | 'finished'
-  /** It had begun: what it did is lost. */
-  | 'begun'
-  /** It never began, and never will there. */
-  | 'waiting';
+/**
+ * What is known, once a place has ended, of a job that was in flight there: how it ended, where one that had begun and wrote
+ * no end down is lost (`node-failure`). Undefined: it never began, and never will there.
+ */
+export type Remains = JobOutcome | undefined;
 
 /** Somewhere that jobs run for a while: an allocation. */
 export interface JobPlace {
@@ -29,9 +28,10 @@ export interface RenewingOptions {
   /**
    * Gives up the place that has ended, and looks what became of its jobs.
    *
+   * @param reason why it has; the note of those that are lost
    * @returns in the order of `jobs`
    */
-  readonly settle: (jobs: readonly Job[]) => Promise<readonly Remains[]>;
+  readonly settle: (jobs: readonly Job[], reason: string) => Promise<readonly Remains[]>;
   /** Gets another place; undefined if there is to be none. */
   readonly renew: (reason: string) => Promise<JobPlace | undefined>;
   readonly clock: Clock;
@@ -40,7 +40,8 @@ export interface RenewingOptions {
 /**
  * Runs jobs in a place that may end before they do, such as an allocation, and then in the next one. What had begun there
  * counts as lost to the failure of a node; what had not is simply submitted again. The next one is sought once there is a
- * job for it: what is left of a study may need none. If it is not to be had the study is interrupted.
+ * job for it: what is left of a study may need none. If it is not to be had the study is interrupted. Jobs that an earlier
+ * driver left are attached to the place that there is, or the next one: it finds out what became of them elsewhere.
  */
 export class RenewingScheduler implements BatchScheduler {
   readonly #options: RenewingOptions;
@@ -49,6 +50,8 @@ export class RenewingScheduler implements BatchScheduler {
   readonly #inFlight = new Map<number, Job>();
   /** What is in flight, and not wanted any more. */
   readonly #cancelled = new Set<Job>();
+  /** What is in flight, was left by an earlier driver, and has had no place to be attached to. */
+  readonly #left = new Map<Job, LeftJob>();
   /** Why there is no place, once it is known what became of its jobs. */
   #loss: string | undefined;
   #isRenewing = false;
@@ -68,6 +71,18 @@ export class RenewingScheduler implements BatchScheduler {
     this.#inFlight.set(job.step.index, job);
     if (this.#scheduler !== undefined) this.#scheduler.submit(job);
     else this.#renewIfNeeded();
+  }
+
+  attach(jobs: readonly LeftJob[]): void {
+    for (const job of jobs) this.#inFlight.set(job.step.index, job);
+    if (this.#scheduler !== undefined) return this.#scheduler.attach(jobs);
+    for (const job of jobs) this.#left.set(job, job);
+    this.#renewIfNeeded();
+  }
+
+  /** Jobs of a place that is over are over with it. */
+  discard(jobs: readonly ForeignJob[]): void {
+    this.#scheduler?.discard(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {
@@ -123,16 +138,18 @@ export class RenewingScheduler implements BatchScheduler {
     if ((event.type === 'ended' || event.type === 'not-submitted') && job?.attempt === event.attempt) {
       this.#inFlight.delete(event.step);
       this.#cancelled.delete(job);
+      this.#left.delete(job);
     }
     this.#listener(event);
   }
 
   async #settle({ reason }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
-    const remains = await this.#options.settle(jobs);
+    const remains = await this.#options.settle(jobs, reason);
     for (const [i, job] of jobs.entries()) {
-      if (remains[i] === 'finished') this.#tellEnd(job, 'completed', '');
-      else if (remains[i] === 'begun' && !this.#cancelled.has(job)) this.#tellEnd(job, 'node-failure', reason);
+      const outcome = remains[i];
+      const isSaid = outcome !== undefined && (outcome.result === 'completed' || !this.#cancelled.has(job));
+      if (isSaid) this.#tellEnd(job, outcome);
     }
     this.#loss = reason;
     this.#endCancelled();
@@ -140,7 +157,7 @@ export class RenewingScheduler implements BatchScheduler {
   }
 
   #endCancelled(): void {
-    for (const job of this.#cancelled) this.#tellEnd(job, 'cancelled', '');
+    for (const job of this.#cancelled) this.#tellEnd(job, cancelled);
   }
 
   #renewIfNeeded(): void {
@@ -161,15 +178,16 @@ export class RenewingScheduler implements BatchScheduler {
     for (const job of [...this.#inFlight.values()]) {
       if (this.#scheduler !== scheduler) return;
       if (this.#inFlight.get(job.step.index) !== job) continue;
-      if (this.#cancelled.has(job)) this.#tellEnd(job, 'cancelled', '');
+      const left = this.#left.get(job);
+      this.#left.delete(job);
+      if (this.#cancelled.has(job)) this.#tellEnd(job, cancelled);
+      else if (left !== undefined) scheduler.attach([left]);
       else scheduler.submit(job);
     }
   }
 
-  #tellEnd({ step, attempt }: Job, result: JobOutcome['result'], note: string): void {
+  #tellEnd({ step, attempt }: Job, outcome: JobOutcome): void {
     if (this.#isOver) return;
-    const exitCode = result === 'completed' ? 0 : null;
-    const outcome = { result, exitCode, signal: null, note };
     this.#tell({ type: 'ended', step: step.index, attempt, at: this.#options.clock.now(), outcome });
   }
 
@@ -183,3 +201,5 @@ export class RenewingScheduler implements BatchScheduler {
     this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
   }
 }
+
+const cancelled: JobOutcome = { result: 'cancelled', exitCode: null, signal: null, note: '' };

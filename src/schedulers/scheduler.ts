@@ -30,6 +30,10 @@ export type JobEvent =
       readonly attempt: number;
       readonly at: number;
       readonly id: string;
+      /** Where the job is: the URI of a broker; '' if it is a process of the host. */
+      readonly place: string;
+      /** An earlier submit of this attempt got no answer: another job may have it. */
+      readonly isDoubtful: boolean;
     }
   | {
       readonly type: 'not-submitted';
@@ -63,6 +67,25 @@ export interface InterruptEvent {
   readonly alsoLocal?: boolean;
 }
 
+/** A job that an earlier driver of the study submitted, or was about to. */
+export interface LeftJob extends Job {
+  /** As `submitted` told it; '' if nothing was told: it may have been submitted all the same. */
+  readonly id: string;
+  readonly place: string;
+  readonly isDoubtful: boolean;
+}
+
+/** A job of a step that the study does not have any more. */
+export interface ForeignJob {
+  readonly step: string;
+  readonly scheduled: boolean;
+  /** Of the step, relative to the study directory. */
+  readonly workspace: string;
+  readonly attempt: number;
+  readonly id: string;
+  readonly place: string;
+}
+
 /** Files that a job writes, relative to the study directory. */
 export interface Outputs {
   readonly stdout: string;
@@ -72,10 +95,18 @@ export interface Outputs {
 /**
  * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted` or
  * `not-submitted`, and in the end, once it was submitted, `ended`; unless there is an interruption before. A job whose
- * `submitted` comes again has another id now.
+ * `submitted` comes again has another id now. One that could not begin because of the machine, or that was left and is
+ * gone, may have an `ended` without any `submitted`.
  */
 export interface Scheduler {
   submit(job: Job): void;
+  /**
+   * Takes jobs over. What is reported of each from then on is as if they had been submitted here, but for `submitted` where
+   * nothing is new about that. Those that nobody runs, and nobody will, are submitted.
+   */
+  attach(jobs: readonly LeftJob[]): void;
+  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. */
+  discard(jobs: readonly ForeignJob[]): void;
   /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
   cancel(jobs: readonly Job[]): void;
   /** Where a job's stdout and stderr are. */

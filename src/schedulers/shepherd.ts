@@ -1,7 +1,7 @@
 import { quote } from '../quote.js';
-import { claimsPath, launcherPath } from './launcher.js';
+import { claimsPath, couldNotClaim, launcherPath, ours } from './launcher.js';
 import { outputName } from './outputs.js';
-import type { Job } from './scheduler.js';
+import type { ForeignJob, Job } from './scheduler.js';
 
 /** A step's process, which leads the step's process group, and the machine that it is on. */
 export interface StepProcess {
@@ -17,6 +17,8 @@ export type ShepherdReport =
   | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
   /** `status` is null if the process is gone and nobody knows how it ended. */
   | { readonly type: 'ended'; readonly key: string; readonly status: number | null }
+  /** Its launcher could not claim the attempt, or we had: nothing has run, nor will it. */
+  | { readonly type: 'not-run'; readonly key: string; readonly why: 'unclaimed' | 'given-up' }
   /** It could not be started. An `ended` that follows says no more. */
   | { readonly type: 'failed'; readonly key: string; readonly message: string };
 
@@ -36,13 +38,18 @@ export function endRecord(processes: readonly StepProcess[]): string {
   return record(['end', ...processes.map(({ host, pid }) => `${host}:${pid}`), '']);
 }
 
+/** Tells the shepherd to end whatever has an attempt, and to see to it that nothing has it later. */
+export function dropRecord({ workspace, attempt }: Pick<ForeignJob, 'workspace' | 'attempt'>): string {
+  return record(['drop', workspace, String(attempt)]);
+}
+
 function record(fields: readonly string[]): string {
   return fields.map((field) => `${field}\0`).join('');
 }
 
 /** @returns undefined for a line that is none of the shepherd's */
 export function parseReport(line: string): ShepherdReport | undefined {
-  const [, type, key = '', rest = ''] = /^(\w+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
+  const [, type, key = '', rest = ''] = /^([\w-]+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
     case 'ready':
       return { type };
@@ -53,6 +60,8 @@ export function parseReport(line: string): ShepherdReport | undefined {
     case 'ended':
       if (rest === lost) return { type, key, status: null };
       return isNumber(rest) ? { type, key, status: Number(rest) } : undefined;
+    case 'not-run':
+      return rest === 'unclaimed' || rest === 'given-up' ? { type, key, why: rest } : undefined;
     case 'failed':
       return { type, key, message: rest };
     default:
@@ -80,6 +89,7 @@ const forEver = 999_999_999;
  *
  *     run KEY WORKSPACE ATTEMPT SCRIPT NAME
  *     end HOST:PID... (an empty field)
+ *     drop WORKSPACE ATTEMPT
  *
  * and says on its stdout what `ShepherdReport` has. At the end of its input it ends, and steps go on.
  *
@@ -111,11 +121,11 @@ exec 3>&1 > /dev/null
 
 # In the process that becomes the launcher.
 _maestro_step() {
-  cd -- "$_maestro_directory" || _maestro_failed "$(cd -- "$_maestro_directory" 2>&1)"
+  cd -- "$_maestro_directory" || _maestro_failed "$(LC_ALL=C; cd -- "$_maestro_directory" 2>&1)"
   _maestro_exports
   _maestro_output=$_maestro_name.$BASHPID
-  exec > "$_maestro_output.out" || _maestro_failed "$({ : > "$_maestro_output.out"; } 2>&1)"
-  exec 2> "$_maestro_output.err" || _maestro_failed "$({ : > "$_maestro_output.err"; } 2>&1)"
+  exec > "$_maestro_output.out" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.out"; } 2>&1)"
+  exec 2> "$_maestro_output.err" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.err"; } 2>&1)"
   echo "started $_maestro_key $_maestro_host $BASHPID" >&3
   CONDUCTOR_JOB=$_maestro_host:$BASHPID:$_maestro_nonce exec "$_maestro_setsid" \\
     "$_maestro_study/${launcherPath}" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_study/$_maestro_script" 3>&-
@@ -142,7 +152,10 @@ _maestro_keep() {
     read -r _maestro_owner < "$_maestro_claim"
     case $_maestro_owner in
       '' | "$_maestro_host":*:"$_maestro_nonce")
-        echo "ended $_maestro_key $_maestro_status" >&3
+        case $_maestro_owner$_maestro_status in
+          ${couldNotClaim}) echo "not-run $_maestro_key unclaimed" >&3 ;;
+          *) echo "ended $_maestro_key $_maestro_status" >&3 ;;
+        esac
         exit
         ;;
     esac
@@ -150,20 +163,36 @@ _maestro_keep() {
   _maestro_attach
 }
 
-# Another job has the attempt.
-_maestro_attach() {
+# Whether its end is written down: that is a whole line.
+_maestro_exited() {
+  IFS=' ' read -r _maestro_status _maestro_rest < "$_maestro_claim.0.exit"
+}
+
+# Of the job that has the attempt. Fails if that is not a process of a machine.
+_maestro_find() {
   read -r _maestro_owner < "$_maestro_claim"
   case $_maestro_owner in
     *:*:*) ;;
-    *) _maestro_failed "the attempt belongs to another job: $_maestro_owner" ;;
+    *) return 1 ;;
   esac
   _maestro_there=\${_maestro_owner%%:*}
   _maestro_pid=\${_maestro_owner#*:}
   _maestro_pid=\${_maestro_pid%%:*}
-  echo "started $_maestro_key $_maestro_there $_maestro_pid" >&3
+}
+
+# Another job has the attempt.
+_maestro_attach() {
+  if ! _maestro_find; then
+    [ "$_maestro_owner" != ${ours} ] || { echo "not-run $_maestro_key given-up" >&3; exit; }
+    _maestro_failed "the attempt belongs to another job: $_maestro_owner"
+  fi
+  # The process id of one that is gone may be somebody else's, who must not be told to end.
+  _maestro_where=$_maestro_there
+  [ "$_maestro_there" != "$_maestro_host" ] || _maestro_runs || _maestro_where=-
+  echo "started $_maestro_key $_maestro_where $_maestro_pid" >&3
   _maestro_tenths=2
   _maestro_gone=0
-  until IFS=' ' read -r _maestro_status _maestro_rest < "$_maestro_claim.0.exit"; do
+  until _maestro_exited; do
     # Nobody would hear of it.
     kill -0 $$ || exit
     if [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_runs; then
@@ -206,6 +235,20 @@ _maestro_end() {
   kill -KILL -- "\${@/#/-}"
 }
 
+# Of a job that is not wanted any more.
+_maestro_drop() {
+  _maestro_claim=$_maestro_study/${claimsPath}/$1/$2
+  if [ ! -f "$_maestro_claim" ]; then
+    _maestro_mine=$_maestro_claim.${ours}.$BASHPID
+    mkdir -p -- "\${_maestro_claim%/*}"
+    echo ${ours} > "$_maestro_mine"
+    ln -- "$_maestro_mine" "$_maestro_claim"
+    rm -f -- "$_maestro_mine"
+  fi
+  _maestro_find && [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_exited && _maestro_runs || exit
+  _maestro_end "$_maestro_pid"
+}
+
 _maestro_read() {
   IFS= read -r -d '' -t ${forEver} "$1"
 }
@@ -228,6 +271,11 @@ while _maestro_read _maestro_word; do
       done
       [ "\${#_maestro_pids[@]}" != 0 ] || continue
       _maestro_end "\${_maestro_pids[@]}" < /dev/null 2> /dev/null 3>&- &
+      disown 2> /dev/null
+      ;;
+    drop)
+      _maestro_read _maestro_workspace && _maestro_read _maestro_attempt || break
+      _maestro_drop "$_maestro_workspace" "$_maestro_attempt" < /dev/null 2> /dev/null 3>&- &
       disown 2> /dev/null
       ;;
   esac

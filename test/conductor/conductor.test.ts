@@ -139,6 +139,8 @@ describe('the conductor', () => {
       submit: () => {
         throw new Error('out of order');
       },
+      attach: () => {},
+      discard: () => {},
       cancel: () => {},
       outputs: () => ({ stdout: '', stderr: '' }),
     };
@@ -193,11 +195,13 @@ describe('a scheduler that reports from within submit', () => {
         const event = { step: step.index, attempt, at: 0 };
         const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
         for (let i = 0; i < 2; i++) {
-          listener({ ...event, type: 'submitted', id: '1' });
+          listener({ ...event, type: 'submitted', id: '1', place: '', isDoubtful: false });
           listener({ ...event, type: 'started' });
           listener({ ...event, type: 'ended', outcome });
         }
       },
+      attach: () => {},
+      discard: () => {},
       cancel: () => {},
       outputs: () => ({ stdout: '', stderr: '' }),
     };

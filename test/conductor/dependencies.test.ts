@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
-import { HostError, type HostProcess } from '../../src/hosts/host.js';
+import { type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import type { Spec } from '../../src/spec/spec.js';
 import type { Clone, Places } from '../../src/study/environment.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
@@ -45,8 +45,9 @@ const url = () => path.join(directory, 'origin');
 
 async function clone(
   given: Partial<Clone>,
-  host = plainHost(),
+  host: Host = plainHost(),
   cancel = new AbortController().signal,
+  isContinued = false,
 ): Promise<string[]> {
   const told: string[] = [];
   const whole: Clone = {
@@ -56,7 +57,7 @@ async function clone(
     checkout: undefined,
     ...given,
   };
-  await cloneRepositories(host, [whole], cancel, (line) => told.push(line));
+  await cloneRepositories(host, [whole], isContinued, cancel, (line) => told.push(line));
   return told;
 }
 
@@ -96,7 +97,7 @@ describe('the repositories of a study', () => {
     const clones = ['a', 'b'].map(
       (name): Clone => ({ name, url: url(), destination: path.join(directory, 'deps', name), checkout: undefined }),
     );
-    await cloneRepositories(plainHost(), clones, new AbortController().signal, () => {});
+    await cloneRepositories(plainHost(), clones, false, new AbortController().signal, () => {});
     expect(readdirSync(path.join(directory, 'deps'))).toEqual(['a', 'b']);
   });
 
@@ -173,6 +174,123 @@ describe('the repositories of a study', () => {
     repository();
     expect(await clone({}, plainHost(), AbortSignal.abort('enough'))).toEqual([]);
     expect(readdirSync(directory)).toEqual(['origin']);
+  });
+});
+
+describe('the repositories of a study that was begun before', () => {
+  const never = () => new AbortController().signal;
+  const again = (given: Partial<Clone> = {}, host: Host = plainHost()) => clone(given, host, never(), true);
+
+  it('are left as they are: steps may have changed them', async () => {
+    repository();
+    await clone({});
+    writeFileSync(path.join(directory, 'repo/file'), 'built');
+    expect(await again({ checkout: { kind: 'tag', name: 'v1' } })).toEqual([]);
+    expect(cloned()).toBe('built');
+    await expect(clone({})).rejects.toThrow(HostError);
+  });
+
+  it('are cloned if they are not there yet, or empty', async () => {
+    repository();
+    expect(await again()).toEqual([`Cloning ${url()} to ${directory}/repo`]);
+    mkdirSync(path.join(directory, 'other'));
+    await again({ destination: path.join(directory, 'other') });
+    expect([cloned(), cloned('other')]).toEqual(['three', 'three']);
+  });
+
+  it.each([true, false])(
+    'are cloned anew where a git was killed in the middle: begun before: %s',
+    async (isContinued) => {
+      repository();
+      const partial = path.join(directory, 'repo.partial-clone');
+      mkdirSync(path.join(partial, '.git/objects'), { recursive: true });
+      writeFileSync(path.join(partial, 'file'), 'half');
+      await clone({}, plainHost(), never(), isContinued);
+      expect(cloned()).toBe('three');
+      expect(readdirSync(directory).sort()).toEqual(['origin', 'repo']);
+    },
+  );
+});
+
+describe('a clone', () => {
+  /** A host with a git that does something else before, or after, what it does. */
+  const withGit = (script: string) => {
+    mkdirSync(path.join(directory, 'bin'));
+    writeFileSync(path.join(directory, 'bin/git'), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+    return plainHost('', { PATH: `${directory}/bin:${plainEnvironment.PATH}` });
+  };
+  const real = 'PATH=${PATH#*:}; unset -f git; command git';
+
+  it('is not seen before it is whole, and checked out', async () => {
+    repository();
+    const [go, there] = [path.join(directory, 'go'), path.join(directory, 'there')];
+    const host = withGit(
+      `${real} "$@" || exit; [ "$1" != clone ] || { touch '${there}'; until [ -e '${go}' ]; do sleep 0.01; done; }`,
+    );
+    const done = clone({ checkout: { kind: 'tag', name: 'v1' } }, host);
+    await until('git has cloned', () => existsSync(there));
+    expect(existsSync(path.join(directory, 'repo'))).toBe(false);
+    writeFileSync(go, '');
+    await done;
+    expect(cloned()).toBe('one');
+    expect(existsSync(path.join(directory, 'repo.partial-clone'))).toBe(false);
+  });
+
+  it('that lacks what is to be checked out is not there, and can be had once that is right', async () => {
+    repository();
+    const checkout = { kind: 'tag', name: 'gone' } as const;
+    await expect(clone({ checkout })).rejects.toThrow(/cannot be cloned from .*gone/);
+    expect(existsSync(path.join(directory, 'repo'))).toBe(false);
+    await clone({ checkout: { kind: 'tag', name: 'v1' } });
+    expect(cloned()).toBe('one');
+  });
+
+  it('that is given up in the middle is not there', async () => {
+    repository();
+    const [begun, cancel] = [path.join(directory, 'begun'), new AbortController()];
+    const done = clone({}, withGit(`${real} "$@" || exit; touch '${begun}'; exec sleep 60`), cancel.signal);
+    await until('git has cloned', () => existsSync(begun));
+    cancel.abort('enough');
+    await done;
+    expect(existsSync(path.join(directory, 'repo'))).toBe(false);
+  });
+
+  it('is not made twice if its end was not seen', async () => {
+    repository();
+    const host = new LosingHost('after', 2);
+    await clone({}, host);
+    expect(cloned()).toBe('three');
+    expect(host.commands.filter((command) => command.includes('git clone'))).toHaveLength(3);
+    expect(readdirSync(directory).sort()).toEqual(['origin', 'repo']);
+  });
+
+  it('is made again if the way to the machine broke before it was there', async () => {
+    repository();
+    const host = new LosingHost('before', 3);
+    await clone({ checkout: { kind: 'tag', name: 'v1' } }, host);
+    expect(cloned()).toBe('one');
+    expect(readdirSync(directory).sort()).toEqual(['origin', 'repo']);
+  });
+
+  it('fails if the way stays broken', async () => {
+    repository();
+    await expect(clone({}, new LosingHost('before', 99))).rejects.toThrow(HostLostError);
+    expect(existsSync(path.join(directory, 'repo'))).toBe(false);
+  });
+
+  it('is made although the way broke as it was looked for', async () => {
+    repository();
+    const host = new LosingHost('before', 1, () => true);
+    await clone({}, host);
+    expect([host.losses, cloned()]).toEqual([1, 'three']);
+  });
+
+  it('goes where a link to an empty directory is', async () => {
+    repository();
+    mkdirSync(path.join(directory, 'target'));
+    symlinkSync('target', path.join(directory, 'repo'));
+    await clone({});
+    expect(cloned()).toBe('three');
   });
 });
 
@@ -288,5 +406,33 @@ class OtherMachine extends WatchedHost {
 
   override spawn(command: string): HostProcess {
     return super.spawn(command.replaceAll(/-e \/(there)?/g, (_, is) => `-e ${is ? this.#there : '/nonexistent/'}`));
+  }
+}
+
+/** A machine the way to which breaks under what `isMeant` of its commands: before they run, or after they have. */
+class LosingHost implements Host {
+  readonly name = 'this machine';
+  readonly commands: string[] = [];
+  losses = 0;
+  readonly #host = plainHost();
+  readonly #when: 'before' | 'after';
+  readonly #times: number;
+  readonly #isMeant: (command: string) => boolean;
+
+  constructor(when: 'before' | 'after', times: number, isMeant = (command: string) => command.includes('git clone')) {
+    this.#when = when;
+    this.#times = times;
+    this.#isMeant = isMeant;
+  }
+
+  spawn(command: string): HostProcess {
+    this.commands.push(command);
+    if (this.losses >= this.#times || !this.#isMeant(command)) return this.#host.spawn(command);
+    this.losses += 1;
+    const process = this.#host.spawn(this.#when === 'before' ? ':' : command);
+    const exit = process.exit.then(() => {
+      throw new HostLostError('the way to the machine broke');
+    });
+    return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, exit, leave: () => process.leave() };
   }
 }

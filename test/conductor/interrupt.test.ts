@@ -25,10 +25,10 @@ class Study {
   /** The commands that answer: `submit run 1`. */
   tell(event: StudyEvent): string[] {
     const { commands } = this.machine.handle(event);
-    return commands.map(
-      (command) =>
-        `${command.type} ${this.#names[command.step]} ${command.type === 'wait' ? command.failures : command.attempt}`,
-    );
+    return commands.map((command) => {
+      if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
+      return `${command.type} ${this.#names[command.step]} ${command.type === 'wait' ? command.failures : command.attempt}`;
+    });
   }
 
   job(name: string, type: 'queued' | 'started' | 'finishing', attempt = 1): string[] {
@@ -36,7 +36,7 @@ class Study {
   }
 
   submitted(name: string, id: string, attempt = 1): string[] {
-    return this.tell({ type: 'submitted', id, ...this.#base(name, attempt) });
+    return this.tell({ type: 'submitted', id, place: 'local:///x', isDoubtful: false, ...this.#base(name, attempt) });
   }
 
   ended(name: string, result: JobOutcome['result'] = 'completed', attempt = 1): string[] {
@@ -199,8 +199,8 @@ describe('an interruption', () => {
     expect(study.machine.isOver).toBe(true);
     const graph = graphOf(jobs);
     const machine = new StudyMachine(graph, policyOf());
-    expect(machine.handle({ type: 'interrupt', at: 1, reason })).toEqual({ commands: [], changed: [] });
-    expect(machine.handle({ type: 'begin', at: 2 })).toEqual({ commands: [], changed: [] });
+    expect(machine.handle({ type: 'interrupt', at: 1, reason })).toEqual({ commands: [], changed: [], touched: [] });
+    expect(machine.handle({ type: 'begin', at: 2 })).toEqual({ commands: [], changed: [], touched: [] });
     expect(machine.isOver).toBe(true);
     expect(studyStatus(machine.steps)).toBe('INTERRUPTED');
   });

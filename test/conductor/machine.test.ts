@@ -22,7 +22,7 @@ class Study {
   }
 
   submitted(name: string, id = `id-${name}`): string[] {
-    return this.#tell({ ...this.#job(name), type: 'submitted', id });
+    return this.#tell({ ...this.#job(name), type: 'submitted', id, place: 'local:///x', isDoubtful: false });
   }
 
   refused(name: string, reason = 'no such queue'): string[] {
@@ -53,6 +53,7 @@ class Study {
   /** The commands that answer an event: `submit run 1 main`, `cancel run 1`, `wait run 2`. */
   answer({ commands }: Transition): string[] {
     return commands.map((command) => {
+      if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
       const name = this.#names[command.step];
       if (command.type === 'submit') return `submit ${name} ${command.attempt} ${command.script}`;
       return command.type === 'cancel' ? `cancel ${name} ${command.attempt}` : `wait ${name} ${command.failures}`;
@@ -134,27 +135,34 @@ describe('a study', () => {
     study.submitted('run', '78'); // 5
     study.started('run'); // 6
     study.ended('run', 'completed'); // 7
+    const where = { place: 'local:///x', isDoubtful: false };
     expect(study.step('run')).toEqual({
       state: 'FINISHED',
       reason: '',
       exitCode: 0,
       signal: null,
       restarts: 1,
+      restartsBefore: 0,
+      failedAttempts: 0,
+      nodeFailures: 0,
+      rerun: null,
       submitted: 1,
       started: 3,
       ended: 7,
       tolerated: false,
       jobs: [
-        { attempt: 1, script: 'main', id: '77', submitted: 1, started: 3, ended: 4, result: 'timeout' },
-        { attempt: 2, script: 'restart', id: '78', submitted: 4, started: 6, ended: 7, result: 'completed' },
+        { attempt: 1, script: 'main', id: '77', ...where, submitted: 1, started: 3, ended: 4, result: 'timeout' },
+        { attempt: 2, script: 'restart', id: '78', ...where, submitted: 4, started: 6, ended: 7, result: 'completed' },
       ],
     });
   });
 
   it('says which steps changed, and counts the steps in each state', () => {
     const { machine } = new Study(diamond);
+    const job = { step: 0, attempt: 1, at: 2, id: '5', place: '', isDoubtful: false };
+    const submitted = { ...job, type: 'submitted' } as const;
     expect(machine.handle({ type: 'begin', at: 1 }).changed).toEqual([0]);
-    expect(machine.handle({ type: 'submitted', step: 0, attempt: 1, at: 2, id: '5' }).changed).toEqual([]);
+    expect(machine.handle(submitted).changed).toEqual([]);
     expect(machine.handle({ type: 'started', step: 0, attempt: 1, at: 3 }).changed).toEqual([0]);
     const outcome: JobOutcome = { result: 'failed', exitCode: 1, signal: null, note: '' };
     expect(machine.handle({ type: 'ended', step: 0, attempt: 1, at: 4, outcome }).changed).toEqual([0, 1, 2, 3]);
@@ -788,7 +796,15 @@ describe('events that do not fit', () => {
   const cases: Readonly<Record<string, StudyEvent>> = {
     'a second end of a job that is over': { type: 'ended', step: 0, attempt: 1, at, outcome: failed },
     'a start of a job that is over': { type: 'started', step: 0, attempt: 1, at },
-    'a submission of a job that is over': { type: 'submitted', step: 0, attempt: 1, at, id: '99' },
+    'a submission of a job that is over': {
+      type: 'submitted',
+      step: 0,
+      attempt: 1,
+      at,
+      id: '99',
+      place: '',
+      isDoubtful: false,
+    },
     'a refusal of a job that is over': { type: 'not-submitted', step: 0, attempt: 1, at, reason: 'late' },
     'a second start': { type: 'started', step: 2, attempt: 2, at },
     'the end of an attempt that was given up': { type: 'ended', step: 2, attempt: 1, at, outcome: completed },
@@ -807,7 +823,7 @@ describe('events that do not fit', () => {
     it(`change nothing: ${what}`, () => {
       const study = midway();
       const before = structuredClone(study.machine.steps);
-      expect(study.machine.handle(event)).toEqual({ commands: [], changed: [] });
+      expect(study.machine.handle(event)).toEqual({ commands: [], changed: [], touched: [] });
       expect(study.machine.steps).toEqual(before);
     });
   }

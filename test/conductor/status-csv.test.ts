@@ -11,7 +11,8 @@ const header =
 const untouched = newRecord();
 
 function jobWith(id: string): StepRecord['jobs'][number] {
-  return { attempt: 1, script: 'main', id, submitted: 0, started: null, ended: null, result: null };
+  const where = { place: '', isDoubtful: false };
+  return { attempt: 1, script: 'main', id, ...where, submitted: 0, started: null, ended: null, result: null };
 }
 
 /** The rows below the header. */
@@ -67,11 +68,12 @@ describe('status.csv', () => {
       policyOf(),
     );
     const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
+    const where = { place: '', isDoubtful: false };
     machine.handle({ type: 'begin', at: at(9, 0, 0) });
-    machine.handle({ type: 'submitted', step: 0, attempt: 1, at: at(9, 0, 0), id: '101' });
+    machine.handle({ type: 'submitted', step: 0, attempt: 1, at: at(9, 0, 0), id: '101', ...where });
     machine.handle({ type: 'started', step: 0, attempt: 1, at: at(9, 0, 1) });
     machine.handle({ type: 'ended', step: 0, attempt: 1, at: at(9, 0, 3), outcome });
-    machine.handle({ type: 'submitted', step: 1, attempt: 1, at: at(9, 0, 3), id: 'ƒ3Xy' });
+    machine.handle({ type: 'submitted', step: 1, attempt: 1, at: at(9, 0, 3), id: 'ƒ3Xy', ...where });
     machine.handle({ type: 'started', step: 1, attempt: 1, at: at(9, 10, 0) });
     expect(
       statusCsv(

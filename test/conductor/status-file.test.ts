@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { newRecord, type StepState } from '../../src/conductor/state.js';
 import { StatusFile } from '../../src/conductor/status-file.js';
+import { replaceFile } from '../../src/hosts/files.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -12,13 +13,13 @@ import { until } from '../support/wait.js';
 function study(steps: number, host = new WatchedHost(), directory = temporaryDirectory()) {
   const clock = new VirtualClock(1_000_000);
   const shapes = Array.from({ length: steps }, (_, i): Shape => ({ name: `s${i}` }));
-  const file = new StatusFile(host, directory, graphOf(shapes), clock);
+  const name = path.join(directory, 'status.csv');
+  const file = new StatusFile((text) => replaceFile(host, name, text), graphOf(shapes), clock);
   const records = shapes.map(() => newRecord());
   const change = (state: StepState) => {
     records[0]!.state = state;
     file.changed(records);
   };
-  const name = path.join(directory, 'status.csv');
   const shown = () => readFileSync(name, 'utf8').split('\n')[1]!.split(',')[3];
   /** Waits until the file says so and its writer has done. */
   const written = async (state: StepState) => {

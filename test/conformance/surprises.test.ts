@@ -11,9 +11,10 @@ import { statusCsv, statusOrder } from '../../src/conductor/status-csv.js';
 import { planStudy } from '../../src/plan.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
-import { claimDirectory, stage } from '../../src/stage.js';
+import { stage } from '../../src/stage.js';
 import { studyDirectory } from '../../src/study/directory.js';
 import { makeParameter, toParameter } from '../../src/study/parameters.js';
+import { findPlace, makePlace } from '../../src/study-place.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';
 import {
@@ -78,7 +79,7 @@ async function runHere(brief: Brief) {
   const here = { ...places, studyPath };
   const { plan } = planStudy(spec, spec.parameters.map(toParameter), here, { hashWorkspaces: false });
   const host = plainHost('', { TOKEN: secret });
-  await claimDirectory(host, { path: studyPath, exact: true });
+  await makePlace(host, studyPath, { key: 'key', name: spec.name }, 0);
   await stage(host, plan!, { name: '/specs/study.yaml', text: yamlOf(brief) });
   const machine = await conduct({
     graph: plan!.graph,
@@ -316,10 +317,12 @@ describe('running', () => {
     const study = path.join(directory, 'study');
     mkdirSync(study);
     writeFileSync(path.join(study, 'precious'), 'data');
-    await expect(claimDirectory(plainHost(), { path: study, exact: true })).rejects.toThrow(
-      `the study directory ${study} exists and is not empty`,
+    const place = { path: study, key: 'key' };
+    await expect(findPlace(plainHost(), { ...place, resume: 'auto' })).rejects.toThrow(
+      `the study directory ${study} exists, is not empty`,
     );
-    expect(await claimDirectory(plainHost(), { path: study, exact: false })).toBe(`${study}.2`);
+    expect(await makePlace(plainHost(), study, { key: 'key', name: 'demo' }, 0)).toBe(false);
+    expect(await findPlace(plainHost(), { ...place, resume: 'never' })).toMatchObject({ path: `${study}.2` });
     expect(readFileSync(path.join(study, 'precious'), 'utf8')).toBe('data');
   });
 
@@ -345,7 +348,7 @@ describe('running', () => {
     );
     let submitted = 0;
     const count = ({ commands }: ReturnType<StudyMachine['handle']>) => {
-      submitted += commands.filter(({ type, step }) => type === 'submit' && step === 0).length;
+      submitted += commands.filter((command) => command.type === 'submit' && command.step === 0).length;
     };
     count(machine.handle({ type: 'begin', at: 0 }));
     for (let attempt = 1; machine.steps[0]!.ended === null && attempt < 100; attempt++) {

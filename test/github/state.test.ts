@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DescribedAllocation } from '../../src/broker/allocation/allocation.js';
-import { isPost, saveAllocation, savedAllocation, savePost } from '../../src/github/state.js';
+import { isPost, type LeftBehind, savedLeftBehind, saveLeftBehind, savePost } from '../../src/github/state.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 let file: string;
@@ -26,32 +26,60 @@ function environmentOfPost(): Record<string, string> {
 const allocation = (id: string) =>
   ({ kind: 'slurm', id, studyPath: `/p/it's\n"here"` }) as unknown as DescribedAllocation;
 
+const nothing: LeftBehind = { allocation: undefined, study: undefined, isCancelled: false };
+const left = () => savedLeftBehind(environmentOfPost());
+
 describe('what the main step leaves for the post step', () => {
   it('is nothing at first: then it is the main step', () => {
     expect(isPost({})).toBe(false);
     expect(isPost({ STATE_maestro_post: '' })).toBe(false);
-    expect(savedAllocation({})).toBeUndefined();
+    expect(savedLeftBehind({})).toEqual(nothing);
   });
 
   it('says that it has begun', () => {
     savePost();
     expect(isPost(environmentOfPost())).toBe(true);
-    expect(savedAllocation(environmentOfPost())).toBeUndefined();
+    expect(left()).toEqual(nothing);
   });
 
   it('is the allocation that is held, whatever is in its description', () => {
     savePost();
-    saveAllocation(allocation('17'));
+    saveLeftBehind({ allocation: allocation('17') });
     expect(isPost(environmentOfPost())).toBe(true);
-    expect(savedAllocation(environmentOfPost())).toEqual(allocation('17'));
+    expect(left()).toEqual({ ...nothing, allocation: allocation('17') });
   });
 
   it('is the last allocation, and none once that was given back', () => {
-    saveAllocation(allocation('17'));
-    saveAllocation(undefined);
-    saveAllocation(allocation('18'));
-    expect(savedAllocation(environmentOfPost())).toEqual(allocation('18'));
-    saveAllocation(undefined);
-    expect(savedAllocation(environmentOfPost())).toBeUndefined();
+    saveLeftBehind({ allocation: allocation('17') });
+    saveLeftBehind({ allocation: undefined });
+    saveLeftBehind({ allocation: allocation('18') });
+    expect(left()).toEqual({ ...nothing, allocation: allocation('18') });
+    saveLeftBehind({ allocation: undefined });
+    expect(left()).toEqual(nothing);
+  });
+
+  it('is the study that is driven, whatever its path, and none once it is let go of', () => {
+    const study = `/p/it's\n"here"/ä_1 `;
+    saveLeftBehind({ study });
+    expect(left()).toEqual({ ...nothing, study });
+    saveLeftBehind({ study: undefined });
+    expect(left()).toEqual(nothing);
+  });
+
+  it('is that the workflow was cancelled', () => {
+    saveLeftBehind({ isCancelled: true });
+    expect(left()).toEqual({ ...nothing, isCancelled: true });
+    saveLeftBehind({ isCancelled: false });
+    expect(left()).toEqual(nothing);
+  });
+
+  it('keeps each, whatever is said of the others', () => {
+    saveLeftBehind({ study: '/p/study' });
+    saveLeftBehind({ isCancelled: true });
+    saveLeftBehind({ allocation: allocation('17') });
+    saveLeftBehind({});
+    expect(left()).toEqual({ allocation: allocation('17'), study: '/p/study', isCancelled: true });
+    saveLeftBehind({ allocation: undefined });
+    expect(left()).toEqual({ ...nothing, study: '/p/study', isCancelled: true });
   });
 });

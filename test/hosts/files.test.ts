@@ -1,16 +1,7 @@
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { claimEmptyDirectory, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
+import { appendFile, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
 import { HostError } from '../../src/hosts/host.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -186,67 +177,17 @@ describe('replacing a file', () => {
   });
 });
 
-describe('claiming a directory', () => {
-  const create = (name: string) => claimEmptyDirectory(plainHost(), file(name), '.conductor');
-
-  it('makes it, and its parents, and what it is claimed by', async () => {
-    expect(await create('a/b/c')).toBe(true);
-    expect(readdirSync(file('a/b/c'))).toEqual(['.conductor']);
-  });
-
-  it('takes one that is there if it is empty', async () => {
-    mkdirSync(file('empty'));
-    expect(await create('empty')).toBe(true);
-    mkdirSync(file('target'));
-    symlinkSync(file('target'), file('link'));
-    expect(await create('link')).toBe(true);
-  });
-
-  it('refuses one with something in it, hidden or not, and leaves that alone', async () => {
-    mkdirSync(file('full'));
-    writeFileSync(file('full/results'), 'precious');
-    mkdirSync(file('hidden'));
-    writeFileSync(file('hidden/.results'), 'precious');
-    expect([await create('full'), await create('hidden')]).toEqual([false, false]);
-    expect([read('full/results'), read('hidden/.results')]).toEqual(['precious', 'precious']);
-  });
-
-  it('refuses what is no directory', async () => {
-    writeFileSync(file('plain'), 'precious');
-    expect(await create('plain')).toBe(false);
-    expect(read('plain')).toBe('precious');
-  });
-
-  it('takes any name', async () => {
-    for (const name of [`it's a "name" $(touch x)`, '-p', 'new\nline', 'a b/-c']) {
-      expect([name, await create(name)]).toEqual([name, true]);
-      expect(existsSync(file(name))).toBe(true);
-    }
-    expect(existsSync(file('x'))).toBe(false);
+describe('adding to a file', () => {
+  it('leaves what is there, and makes the file if there is none', async () => {
+    const name = `it's "a" file`;
+    await appendFile(plainHost(), file(name), 'one\n');
+    await appendFile(plainHost(), file(name), 'two é\n');
+    expect(read(name)).toBe('one\ntwo é\n');
+    expect(readdirSync(directory)).toEqual([name]);
   });
 
   it('says why it cannot', async () => {
-    const below = notADirectory();
-    await expect(claimEmptyDirectory(plainHost(), below, '.conductor')).rejects.toThrow(
-      new RegExp(`^cannot create the study directory ${below} on this machine: .*plain`),
-    );
-    symlinkSync('/nowhere/at/all', file('dangling'));
-    await expect(create('dangling')).rejects.toThrow(HostError);
-    expect(read('plain')).toBe('precious');
-  });
-
-  // Nothing is forbidden to root.
-  it.skipIf(process.getuid!() === 0)('says that it may not', async () => {
-    mkdirSync(file('closed'), { mode: 0o500 });
-    await expect(create('closed/study')).rejects.toThrow(/Permission denied/);
-  });
-
-  it('gives a new one to one of many who want it at once', async () => {
-    const host = plainHost();
-    const got = await Promise.all(
-      Array.from({ length: 10 }, () => claimEmptyDirectory(host, file('study'), '.conductor')),
-    );
-    expect(got.filter((mine) => mine)).toEqual([true]);
+    await expect(appendFile(plainHost(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
   });
 });
 

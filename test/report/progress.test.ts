@@ -42,7 +42,15 @@ function study(shapes: readonly Shape[], policy: Partial<Policy> = {}) {
     progress,
     begin: () => tell({ type: 'begin', at: clock.now() }),
     submitted: (step: number, id: string) =>
-      tell({ type: 'submitted', step, attempt: attempt(step), at: clock.now(), id }),
+      tell({
+        type: 'submitted',
+        step,
+        attempt: attempt(step),
+        at: clock.now(),
+        id,
+        place: '',
+        isDoubtful: false,
+      }),
     started: (step: number) => tell({ type: 'started', step, attempt: attempt(step), at: clock.now() }),
     ended: (step: number, result: JobOutcome['result'] = 'completed', exitCode = result === 'completed' ? 0 : 1) =>
       tell({

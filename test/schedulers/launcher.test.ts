@@ -101,6 +101,14 @@ describe('the launcher', () => {
     expect(statusIn('run/1.0.exit')).toBe(3);
   });
 
+  it('fails, and runs nothing, if the conductor has given the attempt up', async () => {
+    script('run/run.sh', 'echo ran >> ran');
+    mkdirSync(path.join(study, '.conductor/claims/run'), { recursive: true });
+    writeFileSync(path.join(study, '.conductor/claims/run/1'), 'conductor\n');
+    expect(await run('run', 1, 'run/run.sh', { FLUX_JOB_ID: 'a' })).toMatchObject({ code: 73, stderr: '' });
+    expect(existsSync(path.join(study, 'ran'))).toBe(false);
+  });
+
   it('runs each attempt of a step, and each step', async () => {
     script('run/run.sh', 'echo ran');
     script('other/run.sh', 'echo ran');

@@ -17,9 +17,9 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
-import { launcherPath, launcherText } from '../../src/schedulers/launcher.js';
+import { givenUp, launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
-import type { InterruptEvent, Job, JobEvent } from '../../src/schedulers/scheduler.js';
+import type { InterruptEvent, Job, JobEvent, LeftJob } from '../../src/schedulers/scheduler.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -441,6 +441,35 @@ describe('a local step that cannot be started', () => {
     });
   });
 
+  it('is lost, and not refused, if that is for want of what the machine may have again', async () => {
+    for (const words of ['No space left on device', 'Read-only file system', 'Disk quota exceeded']) {
+      const reports = new Reports(plainHost(`cd() { echo "bash: line 1: cd: run: ${words}" >&2; return 1; }`));
+      expect(outcomeOf(await reports.run(job('touch ran')))).toMatchObject({
+        result: 'node-failure',
+        exitCode: null,
+        note: expect.stringMatching(new RegExp(`^it could not be started: .*${words}$`)),
+      });
+    }
+  });
+
+  it('is lost, and not failed, if it cannot be claimed', async () => {
+    mkdirSync(file('.conductor/claims'));
+    writeFileSync(file('.conductor/claims/run'), 'no directory');
+    const reports = new Reports();
+    expect(outcomeOf(await reports.run(job('touch ran')))).toEqual({
+      result: 'node-failure',
+      exitCode: null,
+      signal: null,
+      note: 'the script was not run: it could not be claimed; is the disk full, or the study directory read-only?',
+    });
+    expect(existsSync(file('run/ran'))).toBe(false);
+  });
+
+  it('has failed if its script ends with the number that says so', async () => {
+    const reports = new Reports();
+    expect(outcomeOf(await reports.run(job('exit 73')))).toMatchObject({ result: 'failed', exitCode: 73 });
+  });
+
   it('is not submitted if there is no bash', async () => {
     const reports = new Reports(new LocalHost({ PATH: '/no/such/directory' }));
     expect(await reports.run(job('true'))).toMatchObject({
@@ -742,7 +771,7 @@ describe('a step that another job has already', () => {
     const began = Date.now();
     const end = await reports.run(job('touch ran'));
     expect(outcomeOf(end)).toEqual({
-      result: 'failed',
+      result: 'node-failure',
       exitCode: null,
       signal: null,
       note: 'its process is gone, and did not write down how it ended',
@@ -783,12 +812,151 @@ describe('a step that another job has already', () => {
   });
 
   it('is not submitted if that job is none of this kind', async () => {
-    claim('conductor');
+    claim('ƒkMPzwq');
     const reports = new Reports();
     expect(await reports.run(job('touch ran'))).toMatchObject({
       type: 'not-submitted',
-      reason: 'the attempt belongs to another job: conductor',
+      reason: 'the attempt belongs to another job: ƒkMPzwq',
     });
+  });
+
+  it('is lost, rather than refused, if we had given the attempt up', async () => {
+    claim('conductor');
+    const reports = new Reports();
+    expect(outcomeOf(await reports.run(job('touch ran')))).toMatchObject({
+      result: 'node-failure',
+      note: givenUp,
+    });
+    expect(existsSync(file('run/ran'))).toBe(false);
+  });
+});
+
+describe('a step that an earlier driver left', () => {
+  const left = (job: Job, id = ''): LeftJob => ({ ...job, id, place: '', isDoubtful: false });
+
+  /** A step that another scheduler started, and left. */
+  async function started(body: string): Promise<{ readonly step: Job; readonly id: string }> {
+    const reports = new Reports();
+    const step = job(body);
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')));
+    const id = String(reports.group);
+    reports.scheduler.leave();
+    return { step, id };
+  }
+
+  it('is waited for where it runs, and nothing is said of its submit', async () => {
+    const { step, id } = await started(untilTold(3));
+    const reports = new Reports();
+    reports.scheduler.attach([left(step, id)]);
+    await until('it is found', () => reports.types.includes('started'));
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 3 });
+    expect(reports.types).toEqual(['started', 'ended']);
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it('has its id told if nobody had heard of it', async () => {
+    const { step, id } = await started(untilTold());
+    const reports = new Reports();
+    reports.scheduler.attach([left(step)]);
+    await until('it is found', () => reports.types.includes('started'));
+    expect(reports.events[0]).toMatchObject({ type: 'submitted', id, place: '', isDoubtful: false });
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'completed' });
+  });
+
+  it('has ended as it wrote down, though that was long ago', async () => {
+    const { step, id } = await started('echo ran >> ran; exit 4');
+    await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
+    const reports = new Reports();
+    reports.scheduler.attach([left(step, id)]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 4 });
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it('is begun if it never was', async () => {
+    const reports = new Reports();
+    reports.scheduler.attach([left(job('echo ran >> ran'))]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'completed' });
+    expect(reports.types).toEqual(['submitted', 'started', 'ended']);
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it('is lost, to be run again, if it was killed with whatever kept it', async () => {
+    const { step, id } = await started(untilTold());
+    const keeper = parentOf(Number(id));
+    for (const pid of [keeper, -Number(id)]) process.kill(pid, 'SIGKILL');
+    const reports = new Reports();
+    reports.scheduler.attach([left(step, id)]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure', exitCode: null });
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it('can be cancelled at once', async () => {
+    const { step, id } = await started(untilTold());
+    const reports = new Reports();
+    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.cancel([step]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', signal: 'SIGTERM' });
+  });
+
+  it('is not mistaken for whatever leads a group of its process id by now, when it is cancelled', async () => {
+    const innocent = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void innocent.kill('SIGKILL'));
+    claim(`${hostname()}:${innocent.pid}:99`);
+    const reports = new Reports();
+    const step = job('touch ran');
+    reports.scheduler.attach([left(step, String(innocent.pid))]);
+    await until('it is found', () => reports.types.includes('started'));
+    reports.scheduler.cancel([step]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled' });
+    expect(isAlive(innocent.pid!)).toBe(true);
+  });
+
+  it('is out of sight, and not refused, if there can be no shepherd', async () => {
+    const reports = new Reports(new LocalHost({ PATH: '/no/such/directory' }));
+    reports.scheduler.attach([left(job('true'), '4711')]);
+    await until('it is said', () => reports.interruptions.length > 0);
+    expect(reports.events).toEqual([]);
+  });
+});
+
+describe('a step that is not part of the study any more', () => {
+  it('is ended, and nothing is said of it', async () => {
+    const first = new Reports();
+    const step = job(untilTold());
+    first.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')));
+    const pid = first.group;
+    first.scheduler.leave();
+    const reports = new Reports();
+    reports.scheduler.discard([
+      { step: 'run', scheduled: false, workspace: 'run', attempt: 1, id: String(pid), place: '' },
+    ]);
+    await until('it is gone', () => !isAlive(pid));
+    expect(reports.events).toEqual([]);
+  });
+
+  it('never begins, if it had not', async () => {
+    const reports = new Reports();
+    reports.scheduler.discard([{ step: 'run', scheduled: false, workspace: 'run', attempt: 1, id: '', place: '' }]);
+    await until('its attempt is taken', () => existsSync(file('.conductor/claims/run/1')));
+    expect(readFileSync(file('.conductor/claims/run/1'), 'utf8')).toBe('conductor\n');
+  });
+
+  it('is not mistaken for whatever has its process id by now', async () => {
+    const innocent = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void innocent.kill('SIGKILL'));
+    claim(`${hostname()}:${innocent.pid}:99`, 'old/1');
+    const reports = new Reports();
+    reports.scheduler.discard([
+      { step: 'old', scheduled: false, workspace: 'old', attempt: 1, id: String(innocent.pid), place: '' },
+      { step: 'other', scheduled: false, workspace: 'other', attempt: 1, id: '', place: '' },
+    ]);
+    await until('the other is done', () => existsSync(file('.conductor/claims/other/1')));
+    expect(outcomeOf(await reports.run(job('sleep 0.3')))).toMatchObject({ result: 'completed' });
+    expect(isAlive(innocent.pid!)).toBe(true);
   });
 });
 

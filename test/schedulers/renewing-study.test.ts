@@ -6,7 +6,7 @@ import { studyStatus } from '../../src/conductor/state.js';
 import { type Remains, RenewingScheduler } from '../../src/schedulers/renewing.js';
 import type { Job } from '../../src/schedulers/scheduler.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
-import { base, endOf, Place, Setting, turn } from '../support/places.js';
+import { base, endOf, Place, remains, Setting, turn } from '../support/places.js';
 import { SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -76,7 +76,7 @@ describe('a study in places that are lost', () => {
   const states = ({ steps }: StudyMachine) => steps.map(({ state }) => state);
 
   it('runs what had begun once more, as another attempt, and the rest as it was', async () => {
-    const { pump, places } = conducted((job) => (job.step.name === 'make' ? 'begun' : 'waiting'), 1);
+    const { pump, places } = conducted((job) => (job.step.name === 'make' ? remains.begun : remains.waiting), 1);
     const machine = await pump();
     expect(studyStatus(machine.steps)).toBe('FINISHED');
     expect(places.map(({ asked }) => asked)).toEqual([
@@ -93,7 +93,7 @@ describe('a study in places that are lost', () => {
   });
 
   it('goes on where a job had finished after all', async () => {
-    const { pump, places } = conducted(() => 'finished', 1);
+    const { pump, places } = conducted(() => remains.finished, 1);
     expect(states(await pump())).toEqual(Array(4).fill('FINISHED'));
     expect(places.map(({ asked }) => asked)).toEqual([
       ['submit make 1', 'submit other 1'],
@@ -102,14 +102,16 @@ describe('a study in places that are lost', () => {
   });
 
   it('ends interrupted when no place is left, with what is not known said to be so', async () => {
-    const { pump } = conducted(() => 'waiting', 0);
+    const { pump } = conducted(() => remains.waiting, 0);
     const machine = await pump();
     expect(machine.interruption).toBe('the allocation is over');
     expect(states(machine)).toEqual(['UNKNOWN', 'INITIALIZED', 'UNKNOWN', 'INITIALIZED']);
   });
 
   it('needs no other place for what is left of it, if that is local', async () => {
-    const { pump, places } = conducted(() => 'finished', 0, { isLocal: (name) => name === 'run' || name === 'post' });
+    const { pump, places } = conducted(() => remains.finished, 0, {
+      isLocal: (name) => name === 'run' || name === 'post',
+    });
     expect(states(await pump())).toEqual(Array(4).fill('FINISHED'));
     expect(places).toHaveLength(1);
   });
@@ -119,7 +121,7 @@ describe('a study in places that are lost', () => {
     const { pump, places, clock } = conducted(
       () => {
         clock.after(0, () => cancel.abort('enough'));
-        return 'begun';
+        return remains.begun;
       },
       3,
       { cancel: cancel.signal },
@@ -230,7 +232,7 @@ it('whatever happens, each job ends once or the study is interrupted, and none i
             if (setting.settling.open === 0) break;
             const asked = setting.settled.at(-1)!;
             await setting.settling.give(
-              asked.map((_, i) => pick(['finished', 'begun', 'waiting'] as const, n + i * 7)!),
+              asked.map((_, i) => pick([remains.finished, remains.begun, remains.waiting] as const, n + i * 7)!),
             );
             break;
           }
@@ -261,7 +263,7 @@ it('whatever happens, each job ends once or the study is interrupted, and none i
         }
       }
       // What is under way goes on to its end.
-      if (setting.settling.open > 0) await setting.settling.give(setting.settled.at(-1)!.map(() => 'waiting'));
+      if (setting.settling.open > 0) await setting.settling.give(setting.settled.at(-1)!.map(() => remains.waiting));
       if (setting.renewing.open > 0) {
         const next = new Place();
         places.push(next);

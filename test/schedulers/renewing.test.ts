@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { base, endOf, noOutcome, Place, Setting, turn } from '../support/places.js';
+import type { Job, LeftJob } from '../../src/schedulers/scheduler.js';
+import { base, endOf, noOutcome, Place, remains, Setting, turn } from '../support/places.js';
 
 describe('while a place lasts', () => {
   it('its events are passed on, and all is asked of it', async () => {
@@ -55,7 +56,7 @@ describe('when a place is lost', () => {
     const [a, b, c] = setting.submit('a', 'b', 'c');
     for (const job of [a!, b!, c!]) setting.first.submitted(job);
     setting.first.lose('the node is gone');
-    await setting.settling.give(['finished', 'begun', 'waiting']);
+    await setting.settling.give([remains.finished, remains.begun, remains.waiting]);
     expect(setting.said.slice(3)).toEqual(['a 1 completed', 'b 1 node-failure']);
     expect(setting.events.slice(3)).toEqual([
       { type: 'ended', ...base(a!), at: 1000, outcome: { result: 'completed', exitCode: 0, signal: null, note: '' } },
@@ -63,9 +64,10 @@ describe('when a place is lost', () => {
         type: 'ended',
         ...base(b!),
         at: 1000,
-        outcome: { ...noOutcome, result: 'node-failure', note: 'the node is gone' },
+        outcome: { ...noOutcome, result: 'node-failure', note: 'it was lost' },
       },
     ]);
+    expect(setting.losses).toEqual(['the node is gone']);
     expect(setting.reasons).toEqual(['the node is gone']);
     const second = new Place('second');
     await setting.renewing.give(second);
@@ -75,6 +77,15 @@ describe('when a place is lost', () => {
     expect(setting.said.slice(5)).toEqual(['c 1 submitted', 'c 1 completed']);
     expect(setting.scheduler.outputs(c!.step, '2').stdout).toBe('second/c.2.out');
     expect(setting.first.asked).toEqual(['submit a 1', 'submit b 1', 'submit c 1']);
+  });
+
+  it('a job that failed there by itself has failed', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose('over');
+    await setting.settling.give([remains.failed]);
+    expect(setting.said).toEqual(['a 1 failed']);
+    expect(setting.reasons).toEqual([]);
   });
 
   it('what it knows to have ended is told, and not settled', async () => {
@@ -103,7 +114,7 @@ describe('when a place is lost', () => {
     const setting = new Setting();
     setting.submit('a');
     setting.first.lose('over');
-    await setting.settling.give(['finished']);
+    await setting.settling.give([remains.finished]);
     expect(setting.reasons).toEqual([]);
     setting.submit('b', 'c');
     expect(setting.reasons).toEqual(['over']);
@@ -122,7 +133,7 @@ describe('when a place is lost', () => {
     };
     setting.first.lose('over', endOf(a!, 'node-failure'));
     expect(setting.settled).toEqual([['b 1', 'a 2']]);
-    await setting.settling.give(['begun', 'waiting']);
+    await setting.settling.give([remains.begun, remains.waiting]);
     const second = new Place();
     await setting.renewing.give(second);
     expect(second.asked.sort()).toEqual(['submit a 2', 'submit b 2']);
@@ -133,12 +144,12 @@ describe('when a place is lost', () => {
     const setting = new Setting();
     setting.submit('a');
     setting.first.lose('one');
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     const places = [new Place(), new Place()];
     for (const [i, place] of places.entries()) {
       await setting.renewing.give(place);
       place.lose(`again ${i}`);
-      await setting.settling.give(['waiting']);
+      await setting.settling.give([remains.waiting]);
     }
     const last = new Place();
     await setting.renewing.give(last);
@@ -166,7 +177,7 @@ describe('what is submitted while there is no place', () => {
     const setting = new Setting();
     setting.submit('a', 'b');
     setting.first.lose();
-    await setting.settling.give(['waiting', 'waiting']);
+    await setting.settling.give([remains.waiting, remains.waiting]);
     const second = new Place();
     second.onSubmit = (job) => {
       if (job.attempt < 4) second.listener({ type: 'not-submitted', ...base(job), reason: 'busy' });
@@ -185,13 +196,13 @@ describe('what is submitted while there is no place', () => {
     const setting = new Setting();
     setting.submit('a', 'b');
     setting.first.lose();
-    await setting.settling.give(['waiting', 'waiting']);
+    await setting.settling.give([remains.waiting, remains.waiting]);
     const second = new Place();
     second.onSubmit = () => second.lose('lost at once');
     await setting.renewing.give(second);
     expect(second.asked).toEqual(['submit a 1']);
     expect(setting.settled.at(-1)).toEqual(['a 1', 'b 1']);
-    await setting.settling.give(['waiting', 'waiting']);
+    await setting.settling.give([remains.waiting, remains.waiting]);
     const third = new Place();
     await setting.renewing.give(third);
     expect(third.asked).toEqual(['submit a 1', 'submit b 1']);
@@ -206,7 +217,7 @@ describe('what is cancelled while there is no place', () => {
     setting.first.lose();
     setting.scheduler.cancel(jobs);
     expect(setting.said).toEqual([]);
-    await setting.settling.give(['finished', 'begun', 'waiting']);
+    await setting.settling.give([remains.finished, remains.begun, remains.waiting]);
     expect(setting.said.sort()).toEqual(['a 1 completed', 'b 1 cancelled', 'c 1 cancelled']);
     expect(setting.reasons).toEqual([]);
     expect(setting.first.asked).toEqual(['submit a 1', 'submit b 1', 'submit c 1']);
@@ -227,7 +238,7 @@ describe('what is cancelled while there is no place', () => {
     setting.scheduler.cancel(jobs);
     setting.first.end(jobs[0]!, 'cancelled');
     setting.first.lose();
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     expect(setting.said).toEqual(['a 1 cancelled', 'b 1 cancelled']);
     expect(setting.reasons).toEqual([]);
   });
@@ -236,7 +247,7 @@ describe('what is cancelled while there is no place', () => {
     const setting = new Setting();
     setting.submit('a', 'b');
     setting.first.lose();
-    await setting.settling.give(['waiting', 'waiting']);
+    await setting.settling.give([remains.waiting, remains.waiting]);
     const second = new Place();
     second.onSubmit = () => setting.scheduler.cancel([setting.job('b')]);
     await setting.renewing.give(second);
@@ -245,9 +256,9 @@ describe('what is cancelled while there is no place', () => {
   });
 
   it('because another job was settled', async () => {
-    for (const remains of [
-      ['waiting', 'begun'],
-      ['begun', 'waiting'],
+    for (const said of [
+      [remains.waiting, remains.begun],
+      [remains.begun, remains.waiting],
     ] as const) {
       const setting = new Setting();
       setting.submit('a', 'b');
@@ -256,10 +267,10 @@ describe('what is cancelled while there is no place', () => {
           setting.scheduler.cancel([setting.job(event.step === 0 ? 'b' : 'a')]);
       };
       setting.first.lose();
-      await setting.settling.give(remains);
-      expect([remains, setting.said]).toEqual([
-        remains,
-        remains[0] === 'begun' ? ['a 1 node-failure', 'b 1 cancelled'] : ['b 1 node-failure', 'a 1 cancelled'],
+      await setting.settling.give(said);
+      expect([said, setting.said]).toEqual([
+        said,
+        said[0] === remains.begun ? ['a 1 node-failure', 'b 1 cancelled'] : ['b 1 node-failure', 'a 1 cancelled'],
       ]);
     }
   });
@@ -268,7 +279,7 @@ describe('what is cancelled while there is no place', () => {
     const setting = new Setting();
     const [a] = setting.submit('a', 'b');
     setting.first.lose();
-    await setting.settling.give(['waiting', 'waiting']);
+    await setting.settling.give([remains.waiting, remains.waiting]);
     setting.scheduler.cancel([a!]);
     expect(setting.said).toEqual(['a 1 cancelled']);
     expect(setting.events[0]).toEqual({
@@ -287,7 +298,7 @@ describe('what is cancelled while there is no place', () => {
     setting.submit('a');
     setting.first.lose();
     setting.scheduler.cancel([setting.job('a', 2), setting.job('b')]);
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     setting.scheduler.cancel([setting.job('a', 2), setting.job('b')]);
     expect(setting.said).toEqual([]);
   });
@@ -296,7 +307,7 @@ describe('what is cancelled while there is no place', () => {
     const setting = new Setting();
     const [a] = setting.submit('a');
     setting.first.lose();
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     const second = new Place();
     await setting.renewing.give(second);
     setting.scheduler.cancel([a!]);
@@ -304,7 +315,7 @@ describe('what is cancelled while there is no place', () => {
     second.lose('lost too');
     setting.scheduler.cancel([a!]);
     expect(setting.said).toEqual([]);
-    await setting.settling.give(['begun']);
+    await setting.settling.give([remains.begun]);
     expect(setting.said).toEqual(['a 1 cancelled']);
   });
 });
@@ -314,7 +325,7 @@ describe('where there is to be no other place', () => {
     const setting = new Setting();
     setting.submit('a', 'b');
     setting.first.lose('the allocation is over');
-    await setting.settling.give(['begun', 'waiting']);
+    await setting.settling.give([remains.begun, remains.waiting]);
     await setting.renewing.give(undefined);
     expect(setting.said).toEqual(['a 1 node-failure', 'interrupt: the allocation is over']);
     expect(setting.events.at(-1)!.at).toBe(1000);
@@ -324,7 +335,7 @@ describe('where there is to be no other place', () => {
     const setting = new Setting();
     setting.submit('a');
     setting.first.lose('the allocation is over');
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     await setting.renewing.fail('sbatch: error: invalid account');
     expect(setting.said).toEqual(['interrupt: the allocation is over; sbatch: error: invalid account']);
   });
@@ -342,7 +353,7 @@ describe('where there is to be no other place', () => {
     const setting = new Setting();
     const jobs = setting.submit('a');
     setting.first.lose();
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     await setting.renewing.give(undefined);
     const before = setting.said;
     setting.scheduler.cancel(jobs);
@@ -360,7 +371,7 @@ describe('a wish to stop', () => {
     settling: async (setting: Setting) => setting.first.lose(),
     renewing: async (setting: Setting) => {
       setting.first.lose();
-      await setting.settling.give(['waiting', 'waiting']);
+      await setting.settling.give([remains.waiting, remains.waiting]);
     },
   } as const;
   const names = ['settling', 'renewing'] as const;
@@ -368,7 +379,7 @@ describe('a wish to stop', () => {
   /** Goes on with whatever is open, as if nothing had happened. */
   async function goOn(setting: Setting): Promise<Place> {
     const late = new Place('late');
-    if (setting.settling.open > 0) await setting.settling.give(['begun', 'waiting']);
+    if (setting.settling.open > 0) await setting.settling.give([remains.begun, remains.waiting]);
     if (setting.renewing.open > 0) await setting.renewing.give(late);
     return late;
   }
@@ -412,10 +423,76 @@ describe('a wish to stop', () => {
     const setting = new Setting();
     setting.submit('a');
     setting.first.lose();
-    await setting.settling.give(['waiting']);
+    await setting.settling.give([remains.waiting]);
     const second = new Place();
     await setting.renewing.give(second);
     setting.scheduler.close();
     expect(second.isClosed).toBe(true);
+  });
+});
+
+describe('jobs that an earlier driver left', () => {
+  const left = (job: Job): LeftJob => ({ ...job, id: 'ƒ7', place: 'long ago', isDoubtful: false });
+
+  it('are attached to the place that there is, and lost with it like others', async () => {
+    const setting = new Setting();
+    const [a, b] = [left(setting.job('a', 3)), left(setting.job('b'))];
+    setting.scheduler.attach([a, b]);
+    expect(setting.first.asked).toEqual(['attach a 3', 'attach b 1']);
+    expect(setting.first.left).toEqual([a, b]);
+    setting.first.lose('over');
+    expect(setting.settled).toEqual([['a 3', 'b 1']]);
+    await setting.settling.give([remains.failed, remains.waiting]);
+    const second = new Place('second');
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['submit b 1']);
+    second.end(b);
+    expect(setting.said).toEqual(['a 3 failed', 'b 1 completed']);
+  });
+
+  it('wait for a place if there is none, which then finds out about them', async () => {
+    const setting = new Setting();
+    setting.first.lose('over');
+    const early = left(setting.job('a'));
+    setting.scheduler.attach([early]);
+    expect(setting.settled).toEqual([[]]);
+    await setting.settling.give([]);
+    const late = left(setting.job('b', 2));
+    setting.scheduler.attach([late]);
+    setting.submit('c');
+    expect(setting.reasons).toEqual(['over']);
+    const second = new Place('second');
+    await setting.renewing.give(second);
+    expect(second.asked).toEqual(['attach a 1', 'attach b 2', 'submit c 1']);
+    expect(second.left).toEqual([early, late]);
+    second.lose('again');
+    await setting.settling.give([remains.waiting, remains.waiting, remains.waiting]);
+    const third = new Place('third');
+    await setting.renewing.give(third);
+    expect(third.asked).toEqual(['submit a 1', 'submit b 2', 'submit c 1']);
+  });
+
+  it('are cancelled at once, place or not', async () => {
+    const setting = new Setting();
+    const a = left(setting.job('a'));
+    setting.scheduler.attach([a]);
+    setting.scheduler.cancel([a]);
+    expect(setting.first.asked).toEqual(['attach a 1', 'cancel a 1']);
+    setting.first.end(a, 'cancelled');
+    setting.first.lose('over');
+    await setting.settling.give([]);
+    const b = left(setting.job('b'));
+    setting.scheduler.attach([b]);
+    setting.scheduler.cancel([b]);
+    expect(setting.said).toEqual(['a 1 cancelled', 'b 1 cancelled']);
+  });
+
+  it('are discarded by the place that there is', async () => {
+    const setting = new Setting();
+    const job = { step: 'x', scheduled: true, workspace: 'x', attempt: 1, id: 'ƒ7', place: 'first' };
+    setting.scheduler.discard([job]);
+    setting.first.lose('over');
+    setting.scheduler.discard([job]);
+    expect(setting.first.asked).toEqual(['discard x 1']);
   });
 });

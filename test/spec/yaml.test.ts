@@ -525,7 +525,7 @@ describe('any text', () => {
 
   it('keeps its positions when a comment stands right after a bracket', () => {
     const { root, problems } = read('{a}#');
-    const last = root?.kind === 'mapping' ? root.entries[0]!.value.positionOf(1) : undefined;
+    const last = root?.kind === 'mapping' ? root.entries[0]!.value.at : undefined;
     expect([problems, last?.line, last && last.column <= 5]).toEqual([[], 1, true]);
   });
 

@@ -61,6 +61,12 @@ export class CutProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Breaks one connection that is open, counted from 0 in the order in which they were let in; the others go on. */
+  cutOne(index: number): void {
+    // Two sockets each.
+    for (const socket of [...this.#sockets].slice(2 * index, 2 * index + 2)) socket.destroy();
+  }
+
   /** From now on no byte passes, and no end of a connection either. New connections are let in, and hear nothing. */
   stall(): void {
     this.#isStalled = true;

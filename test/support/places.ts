@@ -1,10 +1,12 @@
 import { type JobPlace, type Remains, RenewingScheduler } from '../../src/schedulers/renewing.js';
 import type {
   BatchScheduler,
+  ForeignJob,
   InterruptEvent,
   Job,
   JobEvent,
   JobResult,
+  LeftJob,
   Outputs,
   SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
@@ -19,6 +21,7 @@ export class Place implements JobPlace, BatchScheduler {
   /** What was asked of it: `submit a 1`. */
   readonly asked: string[] = [];
   readonly jobs: Job[] = [];
+  readonly left: LeftJob[] = [];
   listener!: SchedulerListener;
   isClosed = false;
   ending = false;
@@ -39,6 +42,15 @@ export class Place implements JobPlace, BatchScheduler {
     this.asked.push(`submit ${job.step.name} ${job.attempt}`);
     this.jobs.push(job);
     this.onSubmit(job);
+  }
+
+  attach(jobs: readonly LeftJob[]): void {
+    for (const job of jobs) this.asked.push(`attach ${job.step.name} ${job.attempt}`);
+    this.left.push(...jobs);
+  }
+
+  discard(jobs: readonly ForeignJob[]): void {
+    for (const job of jobs) this.asked.push(`discard ${job.step} ${job.attempt}`);
   }
 
   cancel(jobs: readonly Job[]): void {
@@ -67,7 +79,7 @@ export class Place implements JobPlace, BatchScheduler {
   }
 
   submitted(job: Job, id = '1'): void {
-    this.listener({ type: 'submitted', ...base(job), id });
+    this.listener({ type: 'submitted', ...base(job), id, place: this.#name, isDoubtful: false });
   }
 
   end(job: Job, result: JobResult = 'completed'): void {
@@ -79,6 +91,14 @@ export class Place implements JobPlace, BatchScheduler {
     this.listener({ type: 'interrupt', at: 1, reason, ...(ended.length > 0 ? { ended } : {}) });
   }
 }
+
+/** What becomes of jobs whose place is lost. */
+export const remains = {
+  finished: { result: 'completed', exitCode: 0, signal: null, note: '' },
+  failed: { result: 'failed', exitCode: 3, signal: null, note: '' },
+  begun: { ...noOutcome, result: 'node-failure', note: 'it was lost' },
+  waiting: undefined,
+} as const satisfies Record<string, Remains>;
 
 export const base = ({ step, attempt }: Job) => ({ step: step.index, attempt, at: 1 });
 export const endOf = (job: Job, result: JobResult) => ({
@@ -124,13 +144,16 @@ export class Setting {
   /** The jobs that each settling was asked of, and the reasons of renewals. */
   readonly settled: string[][] = [];
   readonly reasons: string[] = [];
+  /** What each settling was told as the reason of the loss. */
+  readonly losses: string[] = [];
   readonly steps = graphOf(['a', 'b', 'c'].map((name) => ({ name, scheduled: true }))).steps;
   onEvent: (event: JobEvent | InterruptEvent) => void = () => {};
   readonly scheduler = new RenewingScheduler(
     this.first,
     {
       clock: this.clock,
-      settle: (jobs) => {
+      settle: (jobs, reason) => {
+        this.losses.push(reason);
         this.settled.push(jobs.map(({ step, attempt }) => `${step.name} ${attempt}`));
         return this.settling.ask();
       },

@@ -25,7 +25,7 @@ export function ran(milliseconds: number, record: Partial<StepRecord> = {}): Par
     submitted,
     started,
     ended,
-    jobs: [{ attempt: 1, script: 'main', id: '17', submitted, started, ended, result }],
+    jobs: [{ attempt: 1, script: 'main', id: '17', place: '', isDoubtful: false, submitted, started, ended, result }],
     ...record,
   };
 }

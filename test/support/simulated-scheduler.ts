@@ -1,11 +1,23 @@
 import type { Clock } from '../../src/clock.js';
-import type { Job, JobListener, JobOutcome, JobResult, Outputs, Scheduler } from '../../src/schedulers/scheduler.js';
+import type {
+  ForeignJob,
+  Job,
+  JobEvent,
+  JobListener,
+  JobOutcome,
+  JobResult,
+  LeftJob,
+  Outputs,
+  Scheduler,
+} from '../../src/schedulers/scheduler.js';
 import type { StepInstance } from '../../src/study/graph.js';
 
 /** How a simulated job goes. */
 export interface Course {
   /** Refused, with this reason, instead of submitted. */
   readonly refused?: string;
+  /** Milliseconds that a submit takes to the cluster, and its answer back; none unless told. */
+  readonly travels?: number;
   /** Milliseconds from submission to start; 500 unless told. */
   readonly waits?: number;
   /** Milliseconds from start to end; 1000 unless told. */
@@ -18,10 +30,72 @@ export interface Course {
   readonly ignoresCancel?: boolean;
 }
 
-interface Running {
-  readonly job: Job;
+/** A job that the cluster has, and who is told of it. */
+interface ClusterJob {
+  readonly name: string;
+  readonly id: string;
   readonly course: Course;
+  stage: 'waiting' | 'running' | 'ended';
+  outcome: JobOutcome | undefined;
+  tell: (news: 'started' | 'ended') => void;
   stop: () => void;
+}
+
+/**
+ * Where simulated jobs run, on a virtual clock: it outlives the scheduler that brought them. The attempts of a step are
+ * claimed: who brings one a second time finds the job that has it.
+ */
+export class SimulatedCluster {
+  /** The attempts that began to run, each as often as it did: `run 1`. */
+  readonly runs: string[] = [];
+  readonly #after: (milliseconds: number, call: () => void) => () => void;
+  readonly #jobs = new Map<string, ClusterJob>();
+
+  /** @param atOnce nothing takes time */
+  constructor(clock: Clock, atOnce = false) {
+    this.#after = (milliseconds, call) => {
+      if (!atOnce) return clock.after(milliseconds, call);
+      call();
+      return () => {};
+    };
+  }
+
+  find(name: string): ClusterJob | undefined {
+    return this.#jobs.get(name);
+  }
+
+  /** The job of that name: a new one, about which nothing happens before `go`, or the one that is there already. */
+  claim(name: string, course: Course): ClusterJob {
+    const there = this.#jobs.get(name);
+    if (there !== undefined) return there;
+    const id = String(this.#jobs.size + 1);
+    const job: ClusterJob = { name, id, course, stage: 'waiting', outcome: undefined, tell: () => {}, stop: () => {} };
+    this.#jobs.set(name, job);
+    return job;
+  }
+
+  go(job: ClusterJob): void {
+    job.stop = this.#after(job.course.waits ?? 500, () => {
+      this.runs.push(job.name);
+      job.stage = 'running';
+      job.tell('started');
+      job.stop = this.#after(job.course.runs ?? 1000, () => this.#end(job, outcomeOf(job.course)));
+    });
+  }
+
+  cancel(name: string): void {
+    const job = this.#jobs.get(name);
+    if (job === undefined || job.stage === 'ended' || job.course.ignoresCancel === true) return;
+    job.stop();
+    this.#after(10, () => this.#end(job, { result: 'cancelled', exitCode: 143, signal: 'SIGTERM', note: '' }));
+  }
+
+  #end(job: ClusterJob, outcome: JobOutcome): void {
+    if (job.stage === 'ended') return;
+    job.stage = 'ended';
+    job.outcome = outcome;
+    job.tell('ended');
+  }
 }
 
 /**
@@ -38,44 +112,52 @@ export class SimulatedScheduler implements Scheduler {
   readonly #listener: JobListener;
   readonly #courseOf: (job: Job) => Course;
   readonly #atOnce: boolean;
-  readonly #running = new Map<string, Running>();
-  #lastId = 0;
+  readonly #cluster: SimulatedCluster;
+  #isGone = false;
 
-  constructor(clock: Clock, listener: JobListener, courseOf: (job: Job) => Course = () => ({}), atOnce = false) {
+  constructor(
+    clock: Clock,
+    listener: JobListener,
+    courseOf: (job: Job) => Course = () => ({}),
+    atOnce = false,
+    cluster = new SimulatedCluster(clock, atOnce),
+  ) {
     this.#clock = clock;
     this.#listener = listener;
     this.#courseOf = courseOf;
     this.#atOnce = atOnce;
+    this.#cluster = cluster;
+  }
+
+  /** Nothing more is reported, and what is on its way to the cluster is lost; what is there goes on. */
+  crash(): void {
+    this.#isGone = true;
   }
 
   submit(job: Job): void {
-    this.asked.push(`submit ${job.step.name} ${job.attempt}`);
-    const course = this.#courseOf(job);
-    const base = { step: job.step.index, attempt: job.attempt };
-    if (course.refused !== undefined) {
-      const reason = course.refused;
-      this.#after(0, () => this.#listener({ ...base, type: 'not-submitted', at: this.#clock.now(), reason }));
-      return;
+    this.#submit(job, false);
+  }
+
+  attach(jobs: readonly LeftJob[]): void {
+    for (const job of jobs) {
+      this.asked.push(`attach ${nameOf(job)}`);
+      const known = this.#cluster.find(nameOf(job));
+      if (known === undefined) this.#submit(job, true);
+      else this.#follow(job, known, job);
     }
-    const running: Running = { job, course, stop: () => {} };
-    this.#running.set(keyOf(job), running);
-    this.inFlight += 1;
-    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
-    this.#lastId += 1;
-    this.#listener({ ...base, type: 'submitted', at: this.#clock.now(), id: String(this.#lastId) });
-    running.stop = this.#after(course.waits ?? 500, () => {
-      this.#listener({ ...base, type: 'started', at: this.#clock.now() });
-      running.stop = this.#after(course.runs ?? 1000, () => this.#end(running, outcomeOf(course)));
-    });
+  }
+
+  discard(jobs: readonly ForeignJob[]): void {
+    for (const { step, attempt } of jobs) {
+      this.asked.push(`discard ${step} ${attempt}`);
+      this.#cluster.cancel(`${step} ${attempt}`);
+    }
   }
 
   cancel(jobs: readonly Job[]): void {
     for (const job of jobs) {
-      this.asked.push(`cancel ${job.step.name} ${job.attempt}`);
-      const running = this.#running.get(keyOf(job));
-      if (running === undefined || running.course.ignoresCancel === true) continue;
-      running.stop();
-      this.#after(10, () => this.#end(running, { result: 'cancelled', exitCode: 143, signal: 'SIGTERM', note: '' }));
+      this.asked.push(`cancel ${nameOf(job)}`);
+      this.#cluster.cancel(nameOf(job));
     }
   }
 
@@ -86,11 +168,47 @@ export class SimulatedScheduler implements Scheduler {
     };
   }
 
-  #end(running: Running, outcome: JobOutcome): void {
-    const { job } = running;
-    if (!this.#running.delete(keyOf(job))) return;
-    this.inFlight -= 1;
-    this.#listener({ type: 'ended', step: job.step.index, attempt: job.attempt, at: this.#clock.now(), outcome });
+  #submit(job: Job, isDoubtful: boolean): void {
+    this.asked.push(`submit ${nameOf(job)}`);
+    const course = this.#courseOf(job);
+    const { refused, travels } = course;
+    if (refused !== undefined) {
+      this.#after(0, () => this.#report(job, { type: 'not-submitted', reason: refused }));
+      return;
+    }
+    const arrive = () => {
+      if (this.#isGone) return;
+      const isNew = this.#cluster.find(nameOf(job)) === undefined;
+      const there = this.#cluster.claim(nameOf(job), course);
+      this.#follow(job, there, { id: '', isDoubtful });
+      if (isNew) this.#cluster.go(there);
+    };
+    if (travels === undefined) arrive();
+    else this.#after(travels, arrive);
+  }
+
+  /** Reports what becomes of a job, and what already became of it. */
+  #follow(job: Job, there: ClusterJob, known: { readonly id: string; readonly isDoubtful: boolean }): void {
+    this.inFlight += 1;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    there.tell = (news) => {
+      if (news === 'started') return this.#report(job, { type: 'started' });
+      this.inFlight -= 1;
+      this.#report(job, { type: 'ended', outcome: there.outcome! });
+    };
+    if (known.id !== there.id) {
+      const place = job.step.scheduled ? 'simulated:///' : '';
+      const told = { type: 'submitted', id: there.id, place, isDoubtful: known.isDoubtful } as const;
+      const { travels } = there.course;
+      if (travels === undefined) this.#report(job, told);
+      else this.#after(travels, () => this.#report(job, told));
+    }
+    if (there.stage !== 'waiting') there.tell('started');
+    if (there.stage === 'ended') there.tell('ended');
+  }
+
+  #report(job: Job, event: Told): void {
+    if (!this.#isGone) this.#listener({ ...event, step: job.step.index, attempt: job.attempt, at: this.#clock.now() });
   }
 
   #after(milliseconds: number, call: () => void): () => void {
@@ -100,7 +218,10 @@ export class SimulatedScheduler implements Scheduler {
   }
 }
 
-const keyOf = (job: Job) => `${job.step.index} ${job.attempt}`;
+/** An event but for what every event has. */
+type Told = JobEvent extends infer E ? (E extends JobEvent ? Omit<E, 'step' | 'attempt' | 'at'> : never) : never;
+
+const nameOf = ({ step, attempt }: Job) => `${step.name} ${attempt}`;
 
 function outcomeOf({ result = 'completed', exitCode, note = '' }: Course): JobOutcome {
   const byDefault = result === 'completed' ? 0 : result === 'failed' ? 1 : null;

@@ -6,11 +6,11 @@ import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import { quote } from '../../quote.js';
 import { BrokerError } from '../errors.js';
 import { allocationFiles, initialProgramPath, initialProgramText } from './initial-program.js';
-import { parseJobState, type QueuedJob, queueFunctions } from './queue.js';
+import { type JobState, parseJobState, type QueuedJob, queueFunctions } from './queue.js';
 import { releaseCommand } from './release.js';
 import { type AllocationRequest, type Allocator, allocators } from './request.js';
 import { type AllocationPlan, jobNameOf, submissionOf, submittedId } from './submission.js';
-import { describeProgress, parseWaitingLine, type WaitingLine, waitingCommand } from './waiting.js';
+import { describeProgress, doubtOf, parseWaitingLine, type WaitingLine, waitingCommand } from './waiting.js';
 
 export interface AllocationOptions {
   readonly host: Host;
@@ -56,6 +56,8 @@ export class Allocation {
   readonly #job: DescribedAllocation;
   /** What was last heard of it. */
   #heard = 'nothing was heard of it';
+  /** Why it may never start, as far as that was told. */
+  readonly #doubts = new Set<string>();
 
   private constructor(options: AllocationOptions, job: DescribedAllocation) {
     this.#options = options;
@@ -83,6 +85,31 @@ export class Allocation {
       throwIfCancelled(cancel);
     }
     return allocation;
+  }
+
+  /**
+   * Takes over an allocation that an earlier driver of the study got. If it has begun, its Flux instance may be about to end
+   * all the same: then `uri` throws a BrokerError.
+   *
+   * @param job as its `describe` had it
+   * @returns undefined if it is over, or was told to end
+   * @throws BrokerError if it was told to end and does not; HostError
+   */
+  static async attach(
+    options: Omit<AllocationOptions, 'number'>,
+    job: DescribedAllocation,
+  ): Promise<Allocation | undefined> {
+    const parsed = { cluster: undefined, ...described.parse(job) } as DescribedAllocation;
+    const { number } = parsed;
+    // The directory may have another path by now.
+    const allocation = new Allocation({ ...options, number }, { ...parsed, studyPath: options.studyPath });
+    if (await allocation.hasEnded()) return undefined;
+    const end = `${options.studyPath}/${allocationFiles(number).end}`;
+    const { code } = await again(() => run(options.host, `[ -e ${quote(end)} ]`));
+    if (code !== 0) return allocation;
+    // Whoever told it may not have come to see it done.
+    await allocation.release();
+    return undefined;
   }
 
   /** Gives back what `describe` described. @throws BrokerError, HostError */
@@ -201,7 +228,16 @@ export class Allocation {
     const isEnd = line.type === 'state' && line.state.phase === 'ended';
     if (!isEnd && `it ${said}` !== this.#heard) this.#options.tell(`allocation ${this.id} ${said}`);
     this.#heard = `it ${said}`;
+    if (line.type === 'state') this.#doubt(line.state);
     return isEnd;
+  }
+
+  /** Tells once of each reason why it may wait for ever. */
+  #doubt(state: JobState): void {
+    const doubt = doubtOf(state);
+    if (doubt === undefined || this.#doubts.has(doubt.reason)) return;
+    this.#doubts.add(doubt.reason);
+    this.#options.tell(`allocation ${this.id} may never start (${doubt.reason}): ${doubt.hint}`);
   }
 
   async #endedEarly(): Promise<BrokerError> {

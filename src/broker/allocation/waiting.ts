@@ -108,6 +108,62 @@ export function describeProgress(line: Extract<WaitingLine, { type: 'state' }>):
   return `waits${queue === '' ? '' : ` in ${queue}`}${why === '' ? '' : `: ${why}`}${startsAbout(start, today)}`;
 }
 
+/** Why a job that waits may wait for ever, and what to do about it. */
+export interface Doubt {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** The scheduler's words for what does not change by waiting, and what would change it. */
+const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
+  // Slurm.
+  [
+    /^(PartitionTimeLimit|.*MaxWall\w*|TimeLimit)$/,
+    'it asks for more time than it may have there: `time` in the input `allocate`, or another `queue`',
+  ],
+  [
+    /^(PartitionNodeLimit|PartitionConfig|.*Max(Node|Cpu|CPU|TRES|GRES|BB|License|Mem|Jobs?)\w*PerJob\w*|MaxMemPerLimit)$/i,
+    'it asks for more than one job may have there: `nodes`, `tasks` or `gpus` in the input `allocate`, or another `queue`',
+  ],
+  [/^BadConstraints$/, 'no node has what it asks for: `nodes`, `tasks`, `gpus` or `args` in the input `allocate`'],
+  [
+    /^(Assoc|QOS)\w*(Grp|Max)\w*(Min|Minutes|RunMin)\w*$/i,
+    'the hours of the account may be used up: another `bank` in the input `allocate`, or whoever gives them out',
+  ],
+  [
+    /^(Assoc|QOS)\w*(Grp|Max|Min)\w*$/,
+    'it waits until others of the account or the user have ended, and for ever if it alone asks for more than the limit: see the limits of `bank` and `queue`',
+  ],
+  [
+    /^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$/,
+    'see `bank`, `queue` and `args` in the input `allocate`',
+  ],
+  [/^(JobHeld\w*|Held.*)$/, 'somebody holds it: it must be released (`scontrol release`)'],
+  [
+    /^(PartitionDown|PartitionInactive|ReservationDeleted|DependencyNeverSatisfied|JobArrayTaskLimit)$/,
+    'another `queue` in the input `allocate` may be open',
+  ],
+  [
+    /^ReqNodeNotAvail/,
+    'nodes that it needs are down, drained or reserved, perhaps for maintenance that comes before it could end: less `time` in the input `allocate` may let it start',
+  ],
+  // LSF.
+  [/suspended (by|while)/i, 'somebody holds it: it must be resumed (`bresume`)'],
+  [
+    /inactivated|queue is closed|not (an )?(eligible|enough) hosts?/i,
+    'another `queue`, or fewer `nodes`, in the input `allocate`',
+  ],
+  // Flux.
+  [/unsatisfiable/i, 'no node has what it asks for: `nodes`, `tasks` or `gpus` in the input `allocate`'],
+];
+
+/** Whether a job may never start; undefined if it just has to wait for its turn. */
+export function doubtOf({ phase, reason }: JobState): Doubt | undefined {
+  if (phase !== 'waiting') return undefined;
+  const hint = doubts.find(([words]) => words.test(reason))?.[1];
+  return hint === undefined ? undefined : { reason, hint };
+}
+
 /** The hour alone if it is today's. */
 function startsAbout(start: string, today: string): string {
   const [day, time = ''] = start.split('T');

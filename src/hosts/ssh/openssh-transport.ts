@@ -27,48 +27,72 @@ export class OpensshTransport implements Transport {
   readonly #address: string;
   /** Whoever connects when it is closed is to stop. */
   readonly #closing = new AbortController();
+  readonly #mayShare: boolean;
   #files: Files | undefined;
-  #master: Promise<Master> | undefined;
+  #connecting: Promise<Master> | undefined;
+  /** The last one that there was. */
+  #master: Master | undefined;
 
-  constructor(options: OpensshOptions) {
+  /** @param mayShare whether a connection that a person has authenticated will do; one of our own is made otherwise */
+  constructor(options: OpensshOptions, mayShare = true) {
     this.#options = options;
+    this.#mayShare = mayShare;
     const { user, name } = options.destination;
     this.#address = user === undefined ? name : `${user}@${name}`;
     this.name = shown(options.destination);
   }
 
+  get isConnected(): boolean {
+    return this.#master?.isGone === false;
+  }
+
+  async connect(): Promise<void> {
+    await this.#connected();
+  }
+
   async open(commandLine: string): Promise<Session> {
-    // Without the jumps: ssh reads the file for each of these too, which would jump without end.
-    this.#files ??= new Files({ ...this.#options, jumps: [] });
-    this.#master ??= this.#connect(this.#files);
-    const connecting = this.#master;
-    let master: Master;
-    try {
-      master = await connecting;
-    } catch (error) {
-      if (this.#master === connecting) this.#master = undefined;
-      throw error;
-    }
-    if (master.isGone) {
-      if (this.#master === connecting) this.#master = undefined;
-      return this.open(commandLine);
-    }
-    return this.#session(this.#files, master, commandLine);
+    const { master, files } = await this.#connected();
+    return this.#session(files, master, commandLine);
+  }
+
+  /** Ours: somebody else's connection would be the same one. */
+  another(): OpensshTransport {
+    return new OpensshTransport(this.#options, false);
   }
 
   close(): void {
     this.#closing.abort();
-    this.#master?.then(
+    this.#connecting?.then(
       (master) => master.close(),
       () => {},
     );
-    this.#master = undefined;
+    this.#connecting = undefined;
     this.#files?.remove();
     this.#files = undefined;
   }
 
+  async #connected(): Promise<{ readonly master: Master; readonly files: Files }> {
+    // Without the jumps: ssh reads the file for each of these too, which would jump without end.
+    this.#files ??= new Files({ ...this.#options, jumps: [] });
+    const files = this.#files;
+    this.#connecting ??= this.#connect(files);
+    const connecting = this.#connecting;
+    const forget = () => {
+      if (this.#connecting === connecting) this.#connecting = undefined;
+    };
+    try {
+      this.#master = await connecting;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    if (!this.#master.isGone) return { master: this.#master, files };
+    forget();
+    return this.#connected();
+  }
+
   async #connect(files: Files): Promise<Master> {
-    const theirs = await this.#authenticated(files);
+    const theirs = this.#mayShare ? await this.#authenticated(files) : undefined;
     return theirs === undefined
       ? Master.start(this.#words(files, this.#jumps), files, this.name, this.#closing.signal)
       : new Master(theirs, undefined, () => this.#check(files, theirs));
@@ -328,7 +352,8 @@ function describeFailure(said: string, destination: string): SshError {
   if (/Connection refused/i.test(said))
     return connection(`${name} refused the connection: is an SSH server there, at this port?`);
   if (/timed out/i.test(said)) return connection(`${name} did not answer (timed out)`);
-  if (/Could not resolve hostname/i.test(said)) return connection(`${name} is unknown: its name cannot be resolved`);
+  if (/Could not resolve hostname/i.test(said))
+    return new SshError('unknown', `${name} is unknown: its name cannot be resolved`);
   if (/No route to host|Network is unreachable/i.test(said))
     return connection(`${name} is unreachable from this machine`);
   return connection(`cannot connect to ${name}: ${lastLine(text) || 'ssh ended without a word'}`);

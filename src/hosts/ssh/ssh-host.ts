@@ -1,12 +1,13 @@
 import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../clock.js';
 import { Pool } from '../../pool.js';
 import { AfterMark } from '../after-mark.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../host.js';
-import { environmentOf } from '../login-environment.js';
 import { setupLines } from '../setup.js';
-import { BeforeEnd, exportsOf, loginLine, type Marks, marksOf, shellLine } from './shell.js';
+import { Connections } from './connections.js';
+import { loginEnvironment, noShell } from './login.js';
+import { BeforeEnd, exportsOf, type Marks, marksOf, shellLine } from './shell.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
@@ -25,20 +26,20 @@ interface Streams {
   readonly stderr: PassThrough;
 }
 
-/** Commands that run at once. A server allows 10 sessions on a connection unless told; somebody else may share ours. */
+/**
+ * Commands that run at once. A server allows 10 sessions on a connection unless told; somebody else may share ours. One that
+ * allows a single session has as many connections.
+ */
 const mostSessions = 6;
 
 /** A server may take a moment to see that a session has ended. One that refuses so often while there is none allows none. */
 const mostRefusals = 4;
 
-/** A login that takes longer than this, in milliseconds, waits for something that does not come. */
-const loginTime = 60_000;
-
 /** How long a machine that was reached before may be out of reach, in milliseconds. */
 const patience = 300_000;
 
-/** The same once all is cancelled. */
-const hurry = 5_000;
+/** Once all is cancelled, how long it may say nothing, in milliseconds: a runner kills us after ten seconds. */
+const hurry = 8_000;
 
 /** After a command's end, milliseconds without a byte until its streams are taken to be done: something left behind may hold them. */
 const silence = 5_000;
@@ -48,7 +49,7 @@ export class SshHost implements Host {
   readonly name: string;
   /** The user's home there. */
   readonly home: string;
-  readonly #transport: Transport;
+  readonly #connections: Connections;
   readonly #options: SshHostOptions;
   readonly #marks: Marks;
   readonly #prelude: string;
@@ -59,22 +60,27 @@ export class SshHost implements Host {
   /** The commands that have not ended. */
   readonly #running = new Set<AbortController>();
   #hasToldOfRefusal = false;
-  /** The connection broke, and no session has been opened since. */
+  /** Every connection broke, and no session has been opened since. */
   #isDown = false;
-  #isClosed = false;
+  /** Takes back that the machine is given up in a moment. */
+  #stopHurry: (() => void) | undefined;
+  readonly #onCancel = () => this.#awaitAnswer();
+  /** Why nothing is run any more. */
+  #over: HostError | undefined;
 
   private constructor(
-    transport: Transport,
+    connections: Connections,
     marks: Marks,
     environment: Record<string, string>,
     options: SshHostOptions,
   ) {
-    this.#transport = transport;
+    this.#connections = connections;
     this.#options = options;
     this.#marks = marks;
-    this.name = transport.name;
+    this.name = connections.name;
     this.home = environment.HOME ?? '/';
     this.#prelude = `${exportsOf(environment)}${setupLines(options.setup)}`;
+    options.cancel?.addEventListener('abort', this.#onCancel);
   }
 
   /**
@@ -85,7 +91,8 @@ export class SshHost implements Host {
   static async open(transport: Transport, options: SshHostOptions): Promise<SshHost> {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
-    return new SshHost(transport, marks, await loginEnvironment(transport, marks, options.clock), options);
+    const connections = new Connections(transport, mostSessions, options.clock, options.tell);
+    return new SshHost(connections, marks, await loginEnvironment(connections, marks, options.clock), options);
   }
 
   spawn(command: string): HostProcess {
@@ -95,7 +102,10 @@ export class SshHost implements Host {
     // One that is left, or whose connection is closed, gives back its session, whatever it does over there.
     const leaving = new AbortController();
     this.#running.add(leaving);
-    const exit = this.#pool.run(() => this.#run(command, { stdin, stdout, stderr }, leaving.signal));
+    const streams = { stdin, stdout, stderr };
+    const exit = this.#pool.run(() =>
+      Promise.race([this.#run(command, streams, leaving.signal), left(leaving.signal, this.name)]),
+    );
     const forget = () => this.#running.delete(leaving);
     exit.then(forget, () => {
       forget();
@@ -105,21 +115,31 @@ export class SshHost implements Host {
   }
 
   close(): void {
-    this.#isClosed = true;
-    for (const leaving of this.#running) leaving.abort();
-    this.#transport.close();
+    this.#end(new HostError(`the connection to ${this.name} was closed`));
+  }
+
+  #end(reason: HostError): void {
+    this.#over ??= reason;
+    this.#heard();
+    this.#options.cancel?.removeEventListener('abort', this.#onCancel);
+    for (const leaving of this.#running) leaving.abort(this.#over.message);
+    this.#connections.close();
   }
 
   async #run(command: string, streams: Streams, leaving: AbortSignal): Promise<Exit> {
     for (let refusals = 0; ; ) {
       let failure: SshError;
-      if (leaving.aborted) throw new HostError(`a command on ${this.name} was left`);
+      if (leaving.aborted) return left(leaving, this.name);
       this.#sessions += 1;
       try {
         const session = await this.#open(shellLine(this.#marks));
+        if (leaving.aborted) {
+          session.close();
+          return await left(leaving, this.name);
+        }
         return await this.#runIn(session, command, streams, leaving);
       } catch (error) {
-        if (error instanceof HostLostError && !leaving.aborted) this.#lost(error);
+        if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
         // Only a session that did not come about says these.
         if (!(error instanceof SshError)) throw error;
         failure = error;
@@ -140,21 +160,28 @@ export class SshHost implements Host {
     leaving: AbortSignal,
   ): Promise<Exit> {
     const begin = { stdout: new AfterMark(this.#marks.begin), stderr: new AfterMark(this.#marks.begin) };
-    const flows: Promise<void>[] = [];
     let status: number | undefined;
+    let onEnd = () => {};
     const ended = new Promise<void>((resolve) => {
-      const end = new BeforeEnd(this.#marks.end, (code) => {
-        status = code;
-        resolve();
-      });
-      // What breaks a stream breaks the session too, which tells.
-      flows.push(pipeline(session.stderr, begin.stderr, end, stderr, { end: false }).catch(() => {}));
+      onEnd = resolve;
     });
-    flows.push(pipeline(session.stdout, begin.stdout, stdout, { end: false }).catch(() => {}));
+    const end = new BeforeEnd(this.#marks.end, (code) => {
+      status = code;
+      onEnd();
+    });
+    // What breaks a stream breaks the session too, which tells. Other than `pipeline`, `pipe` leaves nothing behind on a stream
+    // that the next session may go on with.
+    pipeline(session.stdout, begin.stdout).catch(() => {});
+    pipeline(session.stderr, begin.stderr, end).catch(() => {});
+    const sources = [begin.stdout, end];
+    const flows = sources.map((stream) => finished(stream).catch(() => {}));
+    begin.stdout.pipe(stdout, { end: false });
+    end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
     session.stdin.write(`${this.#prelude}${command}\0`);
     // Not before: of a session that does not come about nothing must be lost of what the command is sent.
     begin.stdout.once('begun', () => stdin.pipe(session.stdin));
+    session.stdout.on('data', () => this.#heard());
     try {
       // `ssh` has no other word than 255 for its own failures: where the command said the same, that is it.
       const exit = session.exit.catch((error: unknown) => {
@@ -180,6 +207,7 @@ export class SshHost implements Host {
       return { code: status ?? (code === 255 ? 137 : code) };
     } finally {
       stdin.unpipe(session.stdin);
+      for (const stream of sources) stream.unpipe();
       session.close();
     }
   }
@@ -203,9 +231,9 @@ export class SshHost implements Host {
   }
 
   async #open(commandLine: string): Promise<Session> {
-    if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
     await this.#reconnecting;
-    const session = await this.#transport.open(commandLine);
+    if (this.#over !== undefined) throw this.#over;
+    const session = await this.#connections.open(commandLine);
     if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
     this.#isDown = false;
     return session;
@@ -221,10 +249,14 @@ export class SshHost implements Host {
       case 'refused':
         throw error;
       case 'session':
+        if (this.#connections.hasRoom) return;
         if (!this.#hasToldOfRefusal) this.#options.tell(`${error.message}; waiting until one of ours ends`);
         this.#hasToldOfRefusal = true;
         return this.#pause(500 * (0.5 + this.#options.clock.random()));
       case 'connection':
+      case 'unknown':
+        // Another one carries on.
+        if (this.#connections.isConnected) return;
         this.#lost(error);
         this.#reconnecting ??= this.#reconnect(error).finally(() => {
           this.#reconnecting = undefined;
@@ -235,33 +267,47 @@ export class SshHost implements Host {
 
   /** Told once, however many commands notice it. */
   #lost(error: HostError): void {
-    if (this.#isDown || this.#isClosed) return;
+    if (this.#isDown || this.#over !== undefined) return;
     this.#isDown = true;
     this.#options.tell(`the connection to ${this.name} is lost: ${error.message}; connecting again`);
+    if (this.#options.cancel?.aborted) this.#awaitAnswer();
+  }
+
+  /** What is still to be done over there after a cancellation is worth a try, but no long wait. */
+  #awaitAnswer(): void {
+    if (this.#stopHurry !== undefined || this.#over !== undefined) return;
+    this.#stopHurry = this.#options.clock.after(hurry, () =>
+      this.#end(new HostError(`${this.name} did not answer any more, and all is cancelled`)),
+    );
+    this.#connections.ask().then(
+      () => this.#heard(),
+      () => {},
+    );
+  }
+
+  #heard(): void {
+    this.#stopHurry?.();
+    this.#stopHurry = undefined;
   }
 
   async #reconnect(first: SshError): Promise<void> {
     const { clock, cancel } = this.#options;
     const since = clock.now();
-    let cancelledSince: number | undefined;
     let error = first;
     for (let failures = 0; ; failures++) {
-      const now = clock.now();
-      if (cancel?.aborted) cancelledSince ??= now;
-      // What is still to be done over there after a cancellation is worth a try, but not the wait.
-      if (cancelledSince !== undefined && now - cancelledSince >= hurry) throw error;
-      if (now - since >= patience) {
+      if (clock.now() - since >= patience) {
         throw new HostError(
           `${this.name} could not be reached again for ${patience / 60_000} minutes: ${error.message}`,
         );
       }
-      const longest = cancelledSince === undefined ? 10_000 : 1000;
-      await this.#pause(Math.min(longest, 250 * 2 ** failures) * (0.5 + clock.random()), cancelledSince === undefined);
-      if (this.#isClosed) throw new HostError(`the connection to ${this.name} was closed`);
+      const longest = cancel?.aborted ? 1000 : 10_000;
+      await this.#pause(Math.min(longest, 250 * 2 ** failures) * (0.5 + clock.random()), !cancel?.aborted);
+      if (this.#over !== undefined) throw this.#over;
       try {
-        (await this.#transport.open('exit 0')).close();
-        return;
+        await this.#connections.connect();
+        return this.#heard();
       } catch (next) {
+        if (this.#over !== undefined) throw this.#over;
         if (!(next instanceof SshError) || next.kind === 'refused') throw next;
         error = next;
       }
@@ -284,57 +330,14 @@ export class SshHost implements Host {
   }
 }
 
-/** Rejects once a command is left. */
+/** Rejects once a command is left, with the reason if that is a text. */
 function left(leaving: AbortSignal, name: string): Promise<never> {
   return new Promise((_, reject) => {
-    const end = () => reject(new HostLostError(`a command on ${name} was left`));
+    const end = () => {
+      const { reason } = leaving;
+      reject(new HostLostError(typeof reason === 'string' ? reason : `a command on ${name} was left`));
+    };
     if (leaving.aborted) end();
     else leaving.addEventListener('abort', end, { once: true });
   });
-}
-
-async function loginEnvironment(transport: Transport, marks: Marks, clock: Clock): Promise<Record<string, string>> {
-  const session = await transport.open(loginLine(marks));
-  const begin = { stdout: new AfterMark(marks.begin), stderr: new AfterMark(marks.begin) };
-  const chunks: Buffer[] = [];
-  begin.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  begin.stderr.resume();
-  const streams = [pipeline(session.stdout, begin.stdout), pipeline(session.stderr, begin.stderr)];
-  for (const stream of streams) stream.catch(() => {});
-  session.stdin.on('error', () => {});
-  session.stdin.end();
-  const stop = { timer: () => {} };
-  try {
-    const code = await Promise.race([
-      session.exit,
-      new Promise<undefined>((resolve) => {
-        stop.timer = clock.after(loginTime, () => resolve(undefined));
-      }),
-    ]);
-    if (code === undefined) {
-      throw new HostError(
-        `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
-      );
-    }
-    if (code !== 0 || !begin.stdout.hasBegun) throw noShell(transport.name, code, begin);
-    return environmentOf(Buffer.concat(chunks).toString());
-  } catch (error) {
-    if (!(error instanceof HostLostError)) throw error;
-    throw new SshError('connection', error.message);
-  } finally {
-    stop.timer();
-    session.close();
-  }
-}
-
-/** The login shell did not come as far as to run our bash. */
-function noShell(
-  name: string,
-  code: number,
-  { stdout, stderr }: { readonly stdout: AfterMark; readonly stderr: AfterMark },
-): HostError {
-  const said = [stderr.noise, stdout.noise].filter((text) => text !== '').join('\n');
-  return new HostError(
-    `${name} lets us in, but a login there does not run bash (exit ${code})${said === '' ? '' : `; it says: ${said}`}`,
-  );
 }

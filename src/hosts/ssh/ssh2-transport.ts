@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import ssh2, { type AuthHandlerMiddleware, type ClientChannel, type ConnectConfig } from 'ssh2';
@@ -26,58 +27,80 @@ const readyTime = 20_000;
 /** A connection on which nothing comes is asked for a sign of life so often, in milliseconds; after three in vain it is lost. */
 const keepaliveTime = 30_000;
 
+/** A connection that is closed and does not end is cut after so many milliseconds. */
+const goodbyeTime = 500;
+
 /** The SSH client that the program brings with it. Keys stay in memory. */
 export class Ssh2Transport implements Transport {
   readonly name: string;
   readonly #options: Ssh2Options;
   /** Whoever connects when it is closed is to stop. */
   readonly #closing = new AbortController();
-  #connection: Promise<Connection> | undefined;
+  #connecting: Promise<Connection> | undefined;
+  /** The last one that was made. */
+  #connection: Connection | undefined;
 
   constructor(options: Ssh2Options) {
     this.#options = options;
     this.name = shown(options.destination, options.user);
   }
 
+  get isConnected(): boolean {
+    return this.#connection?.isLost === false;
+  }
+
+  async connect(): Promise<void> {
+    await this.#connected();
+  }
+
   async open(commandLine: string): Promise<Session> {
-    this.#connection ??= Connection.through(this.#options, this.#closing.signal);
-    const connecting = this.#connection;
-    const forget = () => {
-      if (this.#connection === connecting) this.#connection = undefined;
-    };
-    let connection: Connection;
-    try {
-      connection = await connecting;
-    } catch (error) {
-      forget();
-      throw error;
-    }
-    if (connection.isLost) {
-      forget();
-      return this.open(commandLine);
-    }
-    return connection.exec(commandLine);
+    return (await this.#connected()).exec(commandLine);
+  }
+
+  another(): Ssh2Transport {
+    return new Ssh2Transport(this.#options);
   }
 
   close(): void {
     this.#closing.abort();
-    this.#connection?.then(
+    this.#connecting?.then(
       (connection) => connection.close(),
       () => {},
     );
-    this.#connection = undefined;
+    this.#connecting = undefined;
+  }
+
+  async #connected(): Promise<Connection> {
+    this.#connecting ??= Connection.through(this.#options, this.#closing.signal);
+    const connecting = this.#connecting;
+    const forget = () => {
+      if (this.#connecting === connecting) this.#connecting = undefined;
+    };
+    try {
+      this.#connection = await connecting;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+    if (!this.#connection.isLost) return this.#connection;
+    forget();
+    return this.#connected();
   }
 }
 
+type Client = InstanceType<typeof ssh2.Client>;
+
 /** A login on a machine, through others if need be. */
 class Connection {
-  readonly #client: InstanceType<typeof ssh2.Client>;
+  readonly #client: Client;
+  readonly #socket: Duplex;
   readonly #name: string;
   #error: Error | undefined;
   #before: Connection | undefined;
 
-  private constructor(client: InstanceType<typeof ssh2.Client>, name: string, before: Connection | undefined) {
+  private constructor(client: Client, socket: Duplex, name: string, before: Connection | undefined) {
     this.#client = client;
+    this.#socket = socket;
     this.#name = name;
     this.#before = before;
     client.on('error', (error) => {
@@ -111,7 +134,7 @@ class Connection {
   ): Promise<Connection> {
     const name = shown(destination, options.user);
     const port = destination.port ?? 22;
-    const sock = await before?.forward(destination.name, port, name);
+    const way = await before?.forward(destination.name, port, name);
     const client = new ssh2.Client();
     const login = new Login(options, destination.user ?? options.user);
     let refusal: string | undefined;
@@ -119,7 +142,6 @@ class Connection {
     const config: ConnectConfig = {
       host: destination.name,
       port,
-      ...(sock === undefined ? {} : { sock }),
       username: login.user,
       authHandler: login.handler,
       readyTimeout: readyTime,
@@ -135,9 +157,10 @@ class Connection {
       },
     };
     return new Promise((resolve, reject) => {
+      let socket: Duplex | undefined;
       const stop = () => {
         fail(new Error('the connection was closed'));
-        client.destroy();
+        socket?.destroy();
       };
       const fail = (error: Error) => {
         closing.removeEventListener('abort', stop);
@@ -152,13 +175,13 @@ class Connection {
         closing.removeEventListener('abort', stop);
         client.removeAllListeners('error');
         client.removeAllListeners('close');
-        // Every request is small and waits for its answer.
-        if (sock === undefined) client.setNoDelay(true);
-        resolve(new Connection(client, name, before));
+        resolve(new Connection(client, socket!, name, before));
       });
       closing.addEventListener('abort', stop);
-      if (closing.aborted) stop();
-      else client.connect(config);
+      if (closing.aborted) return stop();
+      // Every request is small and waits for its answer.
+      socket = way ?? connect({ host: destination.name, port, noDelay: true });
+      client.connect({ ...config, sock: socket });
     });
   }
 
@@ -207,6 +230,9 @@ class Connection {
 
   close(): void {
     this.#client.end();
+    // Of a machine that does not answer, it would never be the end.
+    const timer = setTimeout(() => this.#socket.destroy(), goodbyeTime);
+    this.#socket.once('close', () => clearTimeout(timer));
     this.#before?.close();
     this.#before = undefined;
   }
@@ -259,7 +285,7 @@ function describeFailure(error: Error & { code?: string; level?: string }, name:
       return connection(`${name} refused the connection: is an SSH server there, at this port?`);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return connection(`${name} is unknown: its name cannot be resolved (${error.code})`);
+      return new SshError('unknown', `${name} is unknown: its name cannot be resolved (${error.code})`);
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return connection(`${name} is unreachable from this machine (${error.code})`);

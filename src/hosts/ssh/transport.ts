@@ -2,18 +2,28 @@ import type { Readable, Writable } from 'node:stream';
 import { HostError } from '../host.js';
 
 /**
- * A way to a machine by SSH, whichever client makes it. It connects when it is first used, and again when it is used after
- * the connection broke; it does not try twice by itself.
+ * A connection to a machine by SSH, whichever client makes it. It is made when it is first used, and again when it is used
+ * after it broke; it does not try twice by itself.
  */
 export interface Transport {
   /** What messages call the machine: `user@name`. */
   readonly name: string;
+  /** Whether there is a connection, as far as is known. */
+  readonly isConnected: boolean;
+  /**
+   * Connects, if there is no connection.
+   *
+   * @throws SshError if there is no way there
+   */
+  connect(): Promise<void>;
   /**
    * Has the user's login shell run a command line in a session of its own.
    *
    * @throws SshError if there is no way there: then nothing was run
    */
   open(commandLine: string): Promise<Session>;
+  /** Another connection to the same machine, by the same login and with the same trust; not made yet. */
+  another(): Transport;
   /** Ends the connection; what still runs over there goes on. */
   close(): void;
 }
@@ -25,7 +35,8 @@ export interface Session {
   readonly stderr: Readable;
   /**
    * When it is over and its streams have ended: the exit status, 128 + N if signal N ended it.
-   * Rejects with HostLostError if the connection broke before.
+   * Rejects with HostLostError if it ended without telling how: with its connection, or by itself. Rejects with SshError if
+   * it did not come about: then nothing was run.
    */
   readonly exit: Promise<number>;
   /** Lets go of it, whatever it does. */
@@ -33,10 +44,11 @@ export interface Session {
 }
 
 /**
- * `connection`: the machine cannot be reached for the moment. `session`: it can, but allows no further session beside those
- * that there are. `refused`: it does not want us, or is not the one it should be: trying again does not help.
+ * `connection`: the machine cannot be reached for the moment. `unknown`: its name cannot be resolved. `session`: it can be
+ * reached, but allows no further session beside those that there are. `refused`: it does not want us, or is not the one it
+ * should be: trying again does not help.
  */
-export type SshFailure = 'connection' | 'session' | 'refused';
+export type SshFailure = 'connection' | 'unknown' | 'session' | 'refused';
 
 /** There is no way to a machine, and why. */
 export class SshError extends HostError {

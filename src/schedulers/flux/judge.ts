@@ -3,11 +3,11 @@ import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
 import { type Claim, readClaims, settleClaim } from '../claims.js';
-import { couldNotClaim } from '../launcher.js';
+import { couldNotClaim, givenUp, notClaimed } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
-import { signalOf } from '../signals.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { isEarlyTimeout, outcomeOf } from './outcome.js';
+import { remainsOf } from './remains.js';
 import type { Submission } from './submission.js';
 
 /** What the end of a job means for its step. */
@@ -68,8 +68,10 @@ export class Judge {
       if (other !== undefined) return { is: 'other', id: other };
       submission.isDoubtful = false;
       // It ended well and did not run the step: nor will any other job.
-      if (claim.owner === null && outcome.result === 'completed')
-        return end(lost('its job ended before it ran', outcome));
+      if (decodeJobId(claim.owner ?? '') === undefined && outcome.result === 'completed')
+        return end(
+          lost(claim.owner === null ? givenUp : "the script was not run: the attempt is another job's", outcome),
+        );
     }
     if (outcome.result === 'completed') return end(outcome);
     if (submission.isCancelled) return end(asCancelled(outcome, submission));
@@ -87,16 +89,18 @@ export class Judge {
     const claim = await this.#settle(submission);
     const other = otherOwner(claim, submission);
     if (other !== undefined) return { is: 'other', id: other };
-    const exitCode = Math.max(0, ...claim.exits);
     const note = `the broker does not know its job ${encodeJobId(submission.id!)} any more`;
-    const nothing = { result: 'failed', exitCode: null, signal: null, note: '' } as const;
-    // Of several tasks some may have been on their way.
-    if (exitCode === 0 && claim.exits.length >= submission.tasks) {
-      return end({ result: 'completed', exitCode, signal: null, note });
-    }
-    // A broker that dies takes with it those of nested jobs, and what else it can reach: their ends are not the scripts'.
-    const isScripts = exitCode > 0 && signalOf(exitCode) === null && !submission.isNested;
-    return end(isScripts ? { result: 'failed', exitCode, signal: null, note } : lost(note, nothing));
+    return end(remainsOf(claim, submission, note)!);
+  }
+
+  /**
+   * The claims of attempts as they are.
+   *
+   * @throws HostError
+   */
+  claims(submissions: readonly Submission[]): Promise<(Claim | undefined)[]> {
+    const attempts = submissions.map(({ job }) => ({ workspace: job.step.workspace, attempt: job.attempt }));
+    return this.#patiently(() => readClaims(this.#host, this.#studyPath, attempts));
   }
 
   /**
@@ -109,17 +113,23 @@ export class Judge {
     return otherOwner(await this.#settle(submission), submission);
   }
 
-  /** A failure that may be of the job and not of the script is called so. */
+  /** A failure that may be of the job and not of the script is called so; one of the file system is not the step's. */
   async #withReason(outcome: JobOutcome, { job, view }: Submission): Promise<JobOutcome> {
-    const isScripts = view.exception === null && outcome.exitCode !== couldNotClaim;
-    if (outcome.result !== 'failed' || isScripts || view.started === null) return outcome;
+    const mayBeClaim = view.exception === null && outcome.exitCode === couldNotClaim;
+    if (outcome.result !== 'failed' || view.started === null || (view.exception === null && !mayBeClaim)) {
+      return outcome;
+    }
     const { step, attempt } = job;
-    const claims = await readClaims(this.#host, this.#studyPath, [{ workspace: step.workspace, attempt }]).catch(
-      () => [],
-    );
-    if (claims.length !== 1 || claims[0] !== undefined) return outcome;
-    const why = outcome.note || 'it could not be claimed; is the disk full, or the study directory read-only?';
-    return { ...outcome, note: `the script was not run: ${why}` };
+    const attempts = [{ workspace: step.workspace, attempt }];
+    const claims = await readClaims(this.#host, this.#studyPath, attempts).catch(() => undefined);
+    // A script may end with that number too, and then the launcher has written it down.
+    if (mayBeClaim) {
+      const [claim] = claims ?? [];
+      if (claim?.exits.includes(couldNotClaim)) return outcome;
+      return lost(claim?.owner === null ? givenUp : notClaimed, outcome);
+    }
+    if (claims === undefined || claims[0] !== undefined) return outcome;
+    return { ...outcome, note: `the script was not run: ${outcome.note}` };
   }
 
   async #isItsOwn({ view, duration }: Submission, { signal }: JobOutcome): Promise<boolean> {
@@ -130,10 +140,15 @@ export class Judge {
     return (await this.#instance.ask()) === 'run';
   }
 
-  async #settle({ job }: Submission): Promise<Claim> {
+  #settle({ job }: Submission): Promise<Claim> {
+    const settle = () => settleClaim(this.#host, this.#studyPath, job.step.workspace, job.attempt);
+    return this.#patiently(() => this.#claims.run(settle));
+  }
+
+  async #patiently<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#claims.run(() => settleClaim(this.#host, this.#studyPath, job.step.workspace, job.attempt));
+        return await call();
       } catch (error) {
         if (!(error instanceof HostError) || attempt >= claimDelays.length) throw error;
         await this.#pause(claimDelays[attempt]!);

@@ -30,28 +30,14 @@ export interface StudyJobs {
  */
 export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): JobRequest {
   const { batch, studyPath } = study;
-  const isNested = step.run.get('nested') !== false;
-  const exclusive = isExclusive(step, batch, 'allocation');
-  const nodes = count(step, 'nodes');
-  // Whole nodes have one slot each, with all that is in them.
-  const slots =
-    exclusive && nodes !== undefined
-      ? { procs: nodes, coresPerTask: 1, gpusPerTask: 0 }
-      : {
-          procs: count(step, 'procs') ?? 1,
-          coresPerTask: count(step, 'cores per task') ?? 1,
-          gpusPerTask: gpus(step, isNested),
-        };
+  const layout = layoutOf(step, batch);
   const command = `${studyPath}/${script}`;
   const options = argsOf(batch, 'allocation_args');
   return {
     // Of a single word a broker makes a shell's command line.
-    command: [isNested ? quote(command) : command],
+    command: [layout.nested ? quote(command) : command],
     prefix: launcherWords(studyPath, step.workspace, attempt),
-    nested: isNested,
-    nodes,
-    ...slots,
-    exclusive,
+    ...layout,
     duration: walltimeSeconds(resource(step.run, 'walltime')) ?? 0,
     name: step.jobName,
     cwd: `${studyPath}/${step.workspace}`,
@@ -59,10 +45,31 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
     queue: study.queue,
     bank: resource(batch.values, 'bank') || undefined,
     ...outputNames(step, '{{id}}'),
-    user: { maestro: { study: study.studyName, path: studyPath, step: step.name, attempt } },
+    user: { [maestroAttribute]: { study: study.studyName, path: studyPath, step: step.name, attempt } },
     attributes: assignments(options, ['S', 'setattr']),
     shellOptions: assignments(options, ['o', 'setopt']),
-    conf: isNested ? confOf(options.get('conf')) : undefined,
+    conf: layout.nested ? confOf(options.get('conf')) : undefined,
+  };
+}
+
+/** Where a jobspec says which attempt of which step of which study it is: in `attributes.user`. */
+export const maestroAttribute = 'maestro';
+
+/** What a step asks for, in the terms of a jobspec. */
+export type Layout = Pick<JobRequest, 'nested' | 'nodes' | 'procs' | 'coresPerTask' | 'gpusPerTask' | 'exclusive'>;
+
+export function layoutOf(step: StepInstance, batch: Batch): Layout {
+  const nested = step.run.get('nested') !== false;
+  const exclusive = isExclusive(step, batch, 'allocation');
+  const nodes = count(step, 'nodes');
+  const base = { nested, exclusive, nodes };
+  // Whole nodes have one slot each, with all that is in them.
+  if (exclusive && nodes !== undefined) return { ...base, procs: nodes, coresPerTask: 1, gpusPerTask: 0 };
+  return {
+    ...base,
+    procs: count(step, 'procs') ?? 1,
+    coresPerTask: count(step, 'cores per task') ?? 1,
+    gpusPerTask: gpus(step, nested),
   };
 }
 
@@ -83,7 +90,7 @@ const urgencies: Readonly<Record<string, number>> = {
 };
 
 /** How many tasks of a job run its command: of a nested one a broker on each node, one at least if their number is Flux's choice. */
-export function tasksOf({ nested, nodes, procs }: JobRequest): number {
+export function tasksOf({ nested, nodes, procs }: Pick<JobRequest, 'nested' | 'nodes' | 'procs'>): number {
   return nested ? (nodes ?? 1) : procs;
 }
 

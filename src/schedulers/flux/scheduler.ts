@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
-import { encodeJobId, type JobId } from '../../flux/job-id.js';
+import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { durationOf, jobspecOf } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
 import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
@@ -11,12 +11,24 @@ import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
 import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
-import { readClaims } from '../claims.js';
+import { type Claim, readClaims } from '../claims.js';
 import { outputsOf } from '../outputs.js';
-import type { BatchScheduler, Job, JobEvent, JobOutcome, Outputs, SchedulerListener } from '../scheduler.js';
+import type {
+  BatchScheduler,
+  ForeignJob,
+  Job,
+  JobEvent,
+  JobOutcome,
+  LeftJob,
+  Outputs,
+  SchedulerListener,
+} from '../scheduler.js';
+import { Discards } from './discards.js';
 import { InstanceWatch } from './instance-watch.js';
 import { Judge, type Verdict } from './judge.js';
-import { jobRequest, type StudyJobs, tasksOf, urgency } from './request.js';
+import { type Found, findLeft } from './left.js';
+import { remainsOf, tasksOfStep } from './remains.js';
+import { jobRequest, type StudyJobs, urgency } from './request.js';
 import { Submission } from './submission.js';
 import { SubmitError, type Submitter } from './submitter.js';
 
@@ -46,6 +58,9 @@ const mostLookups = 5;
 /** A broker that takes no jobs for the moment is tried again after so many milliseconds. */
 const pauseTime = 10_000;
 
+/** A job that begins, and may not be the one that runs the step, has the claim after so many milliseconds if it is. */
+const claimTime = 2_000;
+
 /** How many jobs are told to end at once. */
 const raisesAtOnce = 256;
 
@@ -61,6 +76,7 @@ export class FluxScheduler implements BatchScheduler {
   readonly #link: BrokerLink;
   readonly #instance: InstanceWatch;
   readonly #judge: Judge;
+  readonly #discards: Discards;
   /** By the index of the step: of each step one attempt at most. */
   readonly #submissions = new Map<number, Submission>();
   readonly #waiting = new Queue<Submission>();
@@ -74,6 +90,7 @@ export class FluxScheduler implements BatchScheduler {
   #wasDown = false;
   #isPaused = false;
   #hasToldOfPause = false;
+  #isFinding = false;
   #isOver = false;
 
   constructor(options: FluxSchedulerOptions, listener: SchedulerListener) {
@@ -97,6 +114,7 @@ export class FluxScheduler implements BatchScheduler {
       onTrouble: (reason) => this.#link.drop(reason),
     });
     this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance);
+    this.#discards = new Discards(host, study, options.tell);
   }
 
   /** Begins with a connection that is there already. */
@@ -115,6 +133,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#handle = undefined;
     for (const stop of this.#timers) stop();
     this.#timers.clear();
+    this.#discards.close();
     this.#link.close();
   }
 
@@ -136,10 +155,10 @@ export class FluxScheduler implements BatchScheduler {
     const { host, study, clock } = this.#options;
     const attempts = submissions.map(({ job }) => ({ workspace: job.step.workspace, attempt: job.attempt }));
     const claims = await readClaims(host, study.studyPath, attempts);
-    const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
-    return submissions.flatMap(({ job, tasks }, i) => {
-      const { exits } = claims[i] ?? { exits: [] };
-      if (exits.length < tasks || exits.some((exit) => exit !== 0)) return [];
+    return submissions.flatMap((submission, i) => {
+      const { job } = submission;
+      const outcome = remainsOf(claims[i], submission, '');
+      if (outcome?.result !== 'completed') return [];
       return [{ type: 'ended', step: job.step.index, attempt: job.attempt, at: clock.now(), outcome }];
     });
   }
@@ -151,13 +170,34 @@ export class FluxScheduler implements BatchScheduler {
     this.#pump();
   }
 
+  attach(jobs: readonly LeftJob[]): void {
+    const { uri, study } = this.#options;
+    for (const job of jobs) {
+      const submission = new Submission(job, job);
+      const isHere = job.place === uri && job.id !== '';
+      submission.id = isHere ? decodeJobId(job.id) : undefined;
+      submission.isDoubtful = job.isDoubtful || submission.id === undefined;
+      submission.phase = submission.isDoubtful ? 'left' : 'watched';
+      submission.duration = durationOf(jobspecOf(jobRequest(job, study)));
+      Object.assign(submission, tasksOfStep(job, study));
+      this.#submissions.set(job.step.index, submission);
+      if (!submission.isDoubtful) this.#watch(submission, submission.id!);
+    }
+    this.#findLeft();
+  }
+
+  discard(jobs: readonly ForeignJob[]): void {
+    this.#discards.add(jobs);
+  }
+
   cancel(jobs: readonly Job[]): void {
     for (const { step } of jobs) {
       const submission = this.#submissions.get(step.index);
       if (submission === undefined || submission.isCancelled) continue;
       submission.isCancelled = true;
       if (submission.id !== undefined) this.#raise(submission, submission.id);
-      if (submission.phase === 'waiting') this.#withdraw(submission, cancelledBefore);
+      const hasNoJob = submission.phase === 'left' && submission.id === undefined;
+      if (submission.phase === 'waiting' || hasNoJob) this.#withdraw(submission, cancelledBefore);
       if (submission.phase === 'held') this.#conclude(submission);
     }
   }
@@ -174,9 +214,11 @@ export class FluxScheduler implements BatchScheduler {
     this.#instance.onUp(handle);
     for (const submission of this.#submissions.values()) {
       if (submission.id === undefined) continue;
-      this.#watch(submission, submission.id);
+      if (submission.phase !== 'left') this.#watch(submission, submission.id);
       if (submission.isCancelled) this.#raise(submission, submission.id);
     }
+    this.#discards.onUp(handle);
+    this.#findLeft();
   }
 
   #onDown(reason: string): void {
@@ -185,6 +227,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#handle = undefined;
     this.#wasDown = true;
     this.#instance.onDown();
+    this.#discards.onDown();
     if (wasEnding && !comesBack) this.#onGone(reason);
     else tell(`lost the Flux broker ${uri}: ${reason}; looking for it`);
   }
@@ -212,6 +255,69 @@ export class FluxScheduler implements BatchScheduler {
     this.#stopEndingTimer = this.#after(wait, () => void this.interrupt(`the Flux instance ${uri} is ending`));
   }
 
+  // What an earlier driver left.
+
+  /** Finds out where all is of which that is not known. */
+  #findLeft(): void {
+    const handle = this.#handle;
+    const left = [...this.#submissions.values()].filter(({ phase }) => phase === 'left');
+    if (handle === undefined || this.#isFinding || left.length === 0) return;
+    this.#isFinding = true;
+    const find = async () => {
+      const claims = await this.#judge.claims(left);
+      await Promise.all(left.map((submission, i) => this.#findOne(submission, claims[i], handle)));
+      this.#isFinding = false;
+      const isUnknown = (submission: Submission) => this.#isCurrent(submission) && submission.phase === 'left';
+      // With another connection, or later with this one: so also what came meanwhile.
+      if (handle !== this.#handle || !left.some(isUnknown)) this.#findLeft();
+      else this.#after(pauseTime, () => this.#findLeft());
+    };
+    this.#guard(find());
+  }
+
+  /** It is still left afterwards if the broker did not say. */
+  async #findOne(submission: Submission, claim: Claim | undefined, handle: Handle): Promise<void> {
+    const { uri, study } = this.#options;
+    const isOpen = () => !this.#isOver && this.#isCurrent(submission) && submission.phase === 'left';
+    if (!isOpen()) return;
+    try {
+      const found = await findLeft(handle, uri, study, submission.left!, submission, claim);
+      if (isOpen()) this.#take(submission, found, claim);
+    } catch (error) {
+      if (!isNoAnswer(error) && !(error instanceof FluxError)) throw error;
+      if (error instanceof RequestTimeout || error instanceof AnswerError) this.#link.drop(error.message);
+    }
+  }
+
+  #take(submission: Submission, found: Found, claim: Claim | undefined): void {
+    const { uri } = this.#options;
+    const { id, place, isDoubtful } = submission.left!;
+    switch (found.is) {
+      case 'job': {
+        submission.isDoubtful = found.isDoubtful;
+        const isNew = found.id !== decodeJobId(id) || place !== uri || found.isDoubtful !== isDoubtful;
+        if (isNew) return this.#accept(submission, found.id);
+        return this.#watch(submission, found.id);
+      }
+      case 'end': {
+        // Its outputs are called by its id.
+        const owner = decodeJobId(claim?.owner ?? '');
+        if (owner !== undefined && owner !== decodeJobId(id)) {
+          this.#tellSubmitted(submission, encodeJobId(owner), place);
+        }
+        const { outcome } = found;
+        const isCancelled = submission.isCancelled && outcome.result === 'node-failure';
+        return this.#end(submission, isCancelled ? { ...outcome, result: 'cancelled', note: '' } : outcome);
+      }
+      case 'nobody':
+        submission.isDoubtful = true;
+        if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
+        submission.phase = 'waiting';
+        this.#waiting.push(submission);
+        this.#pump();
+    }
+  }
+
   // From a step to a job.
 
   #pump(): void {
@@ -232,8 +338,7 @@ export class FluxScheduler implements BatchScheduler {
     const jobspec = jobspecOf(request);
     submission.phase = 'sent';
     submission.duration = durationOf(jobspec);
-    submission.tasks = tasksOf(request);
-    submission.isNested = request.nested;
+    Object.assign(submission, tasksOfStep(submission.job, study));
     this.#onTheWay += 1;
     const [answer] = await Promise.allSettled([
       submitter.submit(handle, toJson(jobspec), Math.min(urgency(step), study.mostUrgent)),
@@ -248,9 +353,14 @@ export class FluxScheduler implements BatchScheduler {
 
   #accept(submission: Submission, id: JobId): void {
     submission.id = id;
-    this.#listener({ ...this.#base(submission), type: 'submitted', id: encodeJobId(id) });
+    this.#tellSubmitted(submission, encodeJobId(id), this.#options.uri);
     this.#watch(submission, id);
     if (submission.isCancelled) this.#raise(submission, id);
+  }
+
+  #tellSubmitted(submission: Submission, id: string, place: string): void {
+    const { isDoubtful } = submission;
+    this.#listener({ ...this.#base(submission), type: 'submitted', id, place, isDoubtful });
   }
 
   /** Another job than the one that we know of has the attempt, for good. */
@@ -355,6 +465,28 @@ export class FluxScheduler implements BatchScheduler {
     }
     // If there may be another job, it may be that one which runs the step.
     if (!submission.isDoubtful) this.#tellRun(submission);
+    else if (submission.view.started !== null) this.#lookIntoDoubt(submission);
+  }
+
+  /** Its end will tell, but that may be hours away. */
+  #lookIntoDoubt(submission: Submission): void {
+    const { id, isDoubtLookedInto } = submission;
+    if (isDoubtLookedInto) return;
+    submission.isDoubtLookedInto = true;
+    const look = async () => {
+      // What cannot be read now is known in the end.
+      const [claim] = await this.#judge.claims([submission]).catch((error: unknown) => {
+        if (error instanceof HostError) return [];
+        throw error;
+      });
+      if (!this.#isCurrent(submission) || submission.phase !== 'watched' || submission.id !== id) return;
+      const owner = decodeJobId(claim?.owner ?? '');
+      if (owner === undefined || this.#isOver) return;
+      if (owner !== id) return this.#adopt(submission, owner);
+      submission.isDoubtful = false;
+      this.#tellRun(submission);
+    };
+    this.#after(claimTime, () => this.#guard(look()));
   }
 
   #tellRun(submission: Submission): void {

@@ -1,6 +1,6 @@
 import { type JobView, newJob } from '../../flux/eventlog.js';
 import type { JobId } from '../../flux/job-id.js';
-import type { Job } from '../scheduler.js';
+import type { Job, LeftJob } from '../scheduler.js';
 
 const stages = ['submitted', 'queued', 'started', 'finishing'] as const;
 type Stage = (typeof stages)[number];
@@ -9,17 +9,21 @@ type Stage = (typeof stages)[number];
  * Where an attempt is on its way through Flux:
  *
  *     waiting → sent → watched → judged → (reported, and forgotten)
- *        ↑        |       ↑         |
- *        +--------+       +- held ←-+
+ *      ↑ ↑        |     ↑ ↑         |
+ *      | +--------+     | +- held ←-+
+ *     left -------------+
  *
+ * `left` by an earlier driver, and not yet known where it is;
  * `waiting` to be sent, which may happen again if the answer is lost; `watched`, its job's eventlog, again after each lost
  * connection; `judged`, the log is complete; `held`, it ended badly, and whether by itself is not known yet.
  */
-export type Phase = 'waiting' | 'sent' | 'watched' | 'judged' | 'held';
+export type Phase = 'left' | 'waiting' | 'sent' | 'watched' | 'judged' | 'held';
 
 /** One attempt of a step on its way through Flux. */
 export class Submission {
   readonly job: Job;
+  /** What an earlier driver knew of it; undefined if it is our own. */
+  readonly left: LeftJob | undefined;
   phase: Phase = 'waiting';
   /** The job that is taken for the step's; undefined until the broker has accepted one. */
   id: JobId | undefined;
@@ -41,8 +45,12 @@ export class Submission {
   failures = 0;
   #said: Stage = 'submitted';
 
-  constructor(job: Job) {
+  /** Whether it was looked, as its job began, which job has the attempt. */
+  isDoubtLookedInto = false;
+
+  constructor(job: Job, left?: LeftJob) {
     this.job = job;
+    this.left = left;
   }
 
   /** True once for each stage, and only forwards: logs are read again after a lost connection. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { installedFlux, RealBroker } from '../../support/flux/real-broker.js';
 import { plainHost } from '../../support/hosts.js';
 import { until } from '../../support/wait.js';
-import { type Asked, ask, newStudy, requestOf } from './stand-ins.js';
+import { type Asked, ask, newStudy, requestOf, takeOver } from './stand-ins.js';
 
 const installed = installedFlux();
 if (installed === undefined) {
@@ -41,6 +41,17 @@ describe.skipIf(installed === undefined)(`an allocation of Flux (${installed})`,
     expect(await (await first.allocation).hasEnded()).toBe(true);
     expect(await waiting).not.toBe(uri);
     expect(await (await second.allocation).hasEnded()).toBe(false);
+  }, 40_000);
+
+  it('is taken over by a later driver, and its instance with it', async () => {
+    const { allocation: submitted } = newAllocation();
+    const allocation = await submitted;
+    const uri = await allocation.uri();
+    const data = JSON.parse(JSON.stringify(allocation.describe()));
+    const taken = await takeOver(host(), data.flux, data.studyPath, data).allocation;
+    expect(await taken!.uri()).toBe(uri);
+    await taken!.release();
+    expect(await takeOver(host(), data.flux, data.studyPath, data).allocation).toBeUndefined();
   }, 40_000);
 
   it('that is cancelled as it waits is given back', async () => {

@@ -6,7 +6,7 @@ import { standInFlux } from '../../support/flux/stand-in-flux.js';
 import { plainEnvironment, plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
-import { ask, commands, newStudy, requestOf } from './stand-ins.js';
+import { ask, commands, newStudy, requestOf, takeOver } from './stand-ins.js';
 
 /**
  * LSF's commands as its documentation has them: a job waits until the file `go` is there, and then runs as a process.
@@ -73,6 +73,54 @@ describe('an allocation of LSF', () => {
     expect(await allocation.hasEnded()).toBe(false);
     await allocation.release();
     expect(await allocation.hasEnded()).toBe(true);
+  }, 30_000);
+
+  it('is taken over by a later driver as it waits, and as it runs', async () => {
+    const { lsf, host, flux } = stage();
+    const study = newStudy();
+    const { allocation: submitted } = ask(host, flux, study, requestOf('lsf'));
+    const data = JSON.parse(JSON.stringify((await submitted).describe()));
+    const waits = takeOver(host, flux, study, data);
+    const address = (await waits.allocation)!.uri();
+    await until('it is told', () => waits.lines.length > 0);
+    expect(waits.lines[0]).toMatch(/^allocation 4711 waits in pbatch/);
+    writeFileSync(lsf.file('go'), '');
+    const uri = await address;
+    const runs = await takeOver(host, flux, study, data).allocation;
+    expect(await runs!.uri()).toBe(uri);
+    expect(runs!.describe()).toMatchObject({ id: '4711', number: 1, studyPath: study });
+    await runs!.release();
+    expect(await takeOver(host, flux, study, data).allocation).toBeUndefined();
+  }, 30_000);
+
+  it('is not taken over if somebody told it to end, but seen to its end', async () => {
+    const { lsf, host, flux } = stage();
+    const study = newStudy();
+    const allocation = await ask(host, flux, study, requestOf('lsf')).allocation;
+    writeFileSync(lsf.file('go'), '');
+    await allocation.uri();
+    writeFileSync(path.join(study, '.conductor/allocation-1.end'), '');
+    expect(await takeOver(host, flux, study, allocation.describe()).allocation).toBeUndefined();
+    expect(await allocation.hasEnded()).toBe(true);
+  }, 30_000);
+
+  it('that may never start is told to, once', async () => {
+    const { lsf, host, flux } = stage();
+    const bjobs = lsf.file('bjobs');
+    const held = "' New job is waiting for scheduling: 1 host;' ' Job slot limit reached: 3 hosts;'";
+    const script = readFileSync(bjobs, 'utf8');
+    expect(script).toContain(held);
+    writeFileSync(bjobs, script.replace(held, "' The job was suspended by the user while pending;'"));
+    const { allocation, lines, cancel } = ask(host, flux, newStudy(), requestOf('lsf'));
+    const address = (await allocation).uri();
+    address.catch(() => {});
+    await until('it is told', () => lines.length > 1);
+    expect(lines).toEqual([
+      'allocation 4711 waits in pbatch: The job was suspended by the user while pending',
+      'allocation 4711 may never start (The job was suspended by the user while pending): somebody holds it: it must be resumed (`bresume`)',
+    ]);
+    cancel.abort();
+    await expect(address).rejects.toThrow('not wanted any more');
   }, 30_000);
 
   it('says when LSF cannot be asked, goes on waiting, and is not over for that', async () => {

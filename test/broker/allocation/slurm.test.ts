@@ -10,7 +10,7 @@ import { standInFlux } from '../../support/flux/stand-in-flux.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../../support/hosts.js';
 import { installedSlurm, Slurm } from '../../support/slurm.js';
 import { until } from '../../support/wait.js';
-import { type Asked, ask, newStudy, requestOf } from './stand-ins.js';
+import { type Asked, ask, newStudy, requestOf, takeOver } from './stand-ins.js';
 
 const installed = installedSlurm();
 if (installed !== true) {
@@ -83,6 +83,26 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     await Allocation.releaseDescribed(at, JSON.parse(JSON.stringify(allocation.describe())));
     expect(await allocation.hasEnded()).toBe(true);
   }, 40_000);
+
+  it('that is held is told to, and is taken over by a later driver, as it waits and as it runs', async () => {
+    const { host: at, flux } = host();
+    const asked = ask(at, flux, newStudy(), requestOf('slurm', { queue: 'pbatch', args: ['--hold'] }));
+    withFlux(asked);
+    const allocation = await asked.allocation;
+    const data = JSON.parse(JSON.stringify(allocation.describe()));
+    const waits = takeOver(at, flux, data.studyPath, data);
+    const address = (await waits.allocation)!.uri();
+    await until('it is told', () => waits.lines.length > 1);
+    expect(waits.lines[1]).toMatch(
+      new RegExp(`^allocation ${allocation.id} may never start \\(JobHeld\\w+\\): .*scontrol release`),
+    );
+    await slurm.command('scontrol', 'release', allocation.id);
+    const uri = await address;
+    const runs = await takeOver(at, flux, data.studyPath, data).allocation;
+    expect(await runs!.uri()).toBe(uri);
+    await runs!.release();
+    expect(await takeOver(at, flux, data.studyPath, data).allocation).toBeUndefined();
+  }, 60_000);
 
   it('is told in full when it ends before Flux is there', async () => {
     const { host: at } = host();

@@ -1,6 +1,10 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Allocation, type AllocationOptions } from '../../../src/broker/allocation/allocation.js';
+import {
+  Allocation,
+  type AllocationOptions,
+  type DescribedAllocation,
+} from '../../../src/broker/allocation/allocation.js';
 import type { AllocationRequest, Allocator } from '../../../src/broker/allocation/request.js';
 import { systemClock } from '../../../src/clock.js';
 import type { Host } from '../../../src/hosts/host.js';
@@ -47,6 +51,20 @@ export function ask(
     cancel: cancel.signal,
     ...changes,
   });
+  return { allocation, lines, cancel };
+}
+
+/** Takes over an allocation, as a later driver of the study, and keeps what is told of it. */
+export function takeOver(host: Host, flux: string, studyPath: string, data: DescribedAllocation) {
+  const lines: string[] = [];
+  const cancel = new AbortController();
+  const request = requestOf(data.kind);
+  const study = { studyPath, studyName: 'study', clock: systemClock };
+  const tell = (line: string) => void lines.push(line);
+  const allocation = Allocation.attach(
+    { host, flux, fluxVersion: data.fluxVersion, request, ...study, tell, cancel: cancel.signal },
+    data,
+  );
   return { allocation, lines, cancel };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseJobState } from '../../../src/broker/allocation/queue.js';
-import { describeProgress, parseWaitingLine } from '../../../src/broker/allocation/waiting.js';
+import { describeProgress, doubtOf, parseWaitingLine } from '../../../src/broker/allocation/waiting.js';
 
 function told(line: string): string {
   const parsed = parseWaitingLine(`state 2026-11-24|${line}`);
@@ -45,6 +45,49 @@ describe('a job', () => {
     ['EXIT', 'ended'],
     ['TIMEOUT', 'ended'],
   ])('that is %s is %s', (word, phase) => expect(parseJobState(`${word}||||`).phase).toBe(phase));
+});
+
+describe('a job that may never start', () => {
+  const doubt = (reason: string, word = 'PENDING') => doubtOf(parseJobState(`${word}|pdebug|||${reason}`));
+
+  it.each([
+    ['PartitionTimeLimit', 'time'],
+    ['QOSMaxWallDurationPerJobLimit', 'time'],
+    ['AssocMaxWallDurationPerJobLimit', 'time'],
+    ['PartitionNodeLimit', 'nodes'],
+    ['QOSMaxNodePerJobLimit', 'nodes'],
+    ['AssocMaxCpuPerJobLimit', 'nodes'],
+    ['BadConstraints', 'no node'],
+    ['AssocGrpCPUMinutesLimit', 'hours'],
+    ['AssocGrpBillingMinutes', 'hours'],
+    ['AssocGrpNodeLimit', 'others of the account'],
+    ['QOSGrpCpuLimit', 'others of the account'],
+    ['QOSMaxJobsPerUserLimit', 'others of the account'],
+    ['InvalidAccount', 'bank'],
+    ['InvalidQOS', 'bank'],
+    ['JobHeldUser', 'scontrol release'],
+    ['PartitionDown', 'queue'],
+    ['ReqNodeNotAvail, UnavailableNodes:node[1-4]', 'maintenance'],
+  ])('of Slurm is known by its reason: %s', (reason, words) => {
+    expect(doubt(reason)).toEqual({ reason, hint: expect.stringContaining(words) });
+  });
+
+  it.each([
+    ['The job was suspended by the user while pending', 'bresume'],
+    ['The queue is inactivated by the administrator', 'queue'],
+  ])('of LSF too: %s', (reason, words) => {
+    expect(doubt(reason, 'PSUSP')?.hint).toContain(words);
+  });
+
+  it.each(['Priority', 'Resources', 'None', 'Dependency', 'BeginTime', '', 'Job slot limit reached: 3 hosts'])(
+    'is not one that just waits its turn: %s',
+    (reason) => expect(doubt(reason)).toBeUndefined(),
+  );
+
+  it('is not one that runs, or has ended', () => {
+    expect(doubt('PartitionTimeLimit', 'RUNNING')).toBeUndefined();
+    expect(doubt('BadConstraints', 'FAILED')).toBeUndefined();
+  });
 });
 
 describe('lines of the command that waits', () => {

@@ -10,7 +10,7 @@ import { Ssh2Transport } from '../../../src/hosts/ssh/ssh2-transport.js';
 
 /**
  * A program that connects, to see how it ends: `close` does all that it has to and closes the connection, `stay` has a
- * command running until somebody kills it.
+ * command running until somebody kills it, and closes the connection at SIGTERM.
  */
 export interface Connected {
   readonly client: 'ssh2' | 'openssh';
@@ -49,6 +49,7 @@ if (then === 'stay') {
   const command = host.spawn('echo started; sleep 120');
   command.stdout.pipe(process.stdout);
   command.exit.catch(() => {});
+  process.once('SIGTERM', () => host.close());
 } else {
   host.spawn('sleep 120').exit.catch(() => {});
   await run(host, 'sleep 0.1');

@@ -12,7 +12,7 @@ import { SshHost, type SshHostOptions } from '../../../src/hosts/ssh/ssh-host.js
 import { ownNode } from '../../support/bundle.js';
 import { CutProxy } from '../../support/cut-proxy.js';
 import { plainEnvironment } from '../../support/hosts.js';
-import { type Client, transportOf } from '../../support/ssh-hosts.js';
+import { type Client, transportOf, type Wanted } from '../../support/ssh-hosts.js';
 import { SshServer } from '../../support/ssh-server.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
@@ -36,8 +36,13 @@ async function behindProxy(client: Client) {
 }
 
 /** A machine, with more of a say about how it is reached. */
-async function open(client: Client, account: Account, options: Partial<SshHostOptions>): Promise<SshHost> {
-  const host = await SshHost.open(transportOf(client, account.wanted()), {
+async function open(
+  client: Client,
+  account: Account,
+  options: Partial<SshHostOptions>,
+  wanted: Partial<Wanted> = {},
+): Promise<SshHost> {
+  const host = await SshHost.open(transportOf(client, account.wanted(wanted)), {
     setup: '',
     clock: systemClock,
     tell: () => {},
@@ -193,6 +198,46 @@ forClients('a machine that is gone for a while', (client) => {
     expect(Date.now() - since).toBeLessThan(2000);
   });
 
+  it.each([
+    ['not at all', true],
+    ['silent', false],
+  ])('is given up soon if all has been cancelled, also where it is %s there', async (_, isCut) => {
+    const account = await Account.forTest();
+    const proxy = await CutProxy.forTest(account.server.port);
+    const cancel = new AbortController();
+    const wanted = {
+      host: `${account.server.user}@127.0.0.1:${proxy.port}`,
+      knownHosts: account.server.knownHosts.replaceAll(`${account.server.port}`, `${proxy.port}`),
+    };
+    const host = await open(client, account, { clock: hurried(10), cancel: cancel.signal }, wanted);
+    const running = host.spawn('echo running; sleep 60');
+    await new Promise((resolve) => running.stdout.once('data', resolve));
+    const before = proxy.accepted;
+    proxy.stall();
+    const failures = [failureOf(running.exit)];
+    if (isCut) proxy.cut();
+    failures.push(failureOf(mustRun(host, 'it is not there', 'true')));
+    // The way there is sought, on a network that swallows all.
+    if (isCut) await until('it connects again', () => proxy.accepted > before);
+    const since = Date.now();
+    cancel.abort();
+    for (const failure of await Promise.all(failures)) expect(failure).toBeInstanceOf(HostError);
+    // Later commands do not wait again.
+    expect(((await failureOf(run(host, 'true'))) as Error).message).toContain('did not answer any more');
+    expect(Date.now() - since).toBeLessThan(4000);
+  });
+
+  it('that answers after a cancellation has all the time that it takes', async () => {
+    const account = await Account.forTest();
+    const cancel = new AbortController();
+    const host = await open(client, account, { clock: hurried(20), cancel: cancel.signal });
+    const running = host.spawn('read -r line; sleep 2; echo done');
+    cancel.abort();
+    running.stdin.end('go\n');
+    expect((await buffer(running.stdout)).toString()).toBe('done\n');
+    expect(await running.exit).toEqual({ code: 0 });
+  });
+
   it('and does not want us any more is not asked again', async () => {
     const account = await Account.forTest();
     const host = await account.open(client);
@@ -247,7 +292,7 @@ forClients('a connection that is closed', (client) => {
   });
 
   /** Starts the program that connects. */
-  function start(account: Account, temporary: string, then: Connected['then']) {
+  function start(account: Account, temporary: string, then: Connected['then'], behind: Partial<Connected> = {}) {
     const { server, key } = account;
     const hook = fileURLToPath(new URL('../../flux/typescript.mjs', import.meta.url));
     const file = fileURLToPath(new URL('connected.ts', import.meta.url));
@@ -265,6 +310,7 @@ forClients('a connection that is closed', (client) => {
       key: key.text,
       temporary,
       then,
+      ...behind,
     };
     program.stdin.end(JSON.stringify(wanted));
     return program;
@@ -281,6 +327,22 @@ forClients('a connection that is closed', (client) => {
     expect((await output).toString()).toBe('closed\n');
     expect(Date.now() - (await closed)).toBeLessThan(1500);
     expect(readdirSync(temporary)).toEqual([]);
+    await until('no process is left', () => processesOf(temporary).length === 0);
+  });
+
+  it('does not keep the program from its end either if the machine says nothing any more', async () => {
+    const account = await Account.forTest();
+    const temporary = temporaryDirectory();
+    const proxy = await CutProxy.forTest(account.server.port);
+    const program = start(account, temporary, 'stay', {
+      host: `${account.server.user}@127.0.0.1:${proxy.port}`,
+      knownHosts: account.server.knownHosts.replaceAll(`${account.server.port}`, `${proxy.port}`),
+    });
+    const exit = new Promise((resolve) => program.once('exit', resolve));
+    await new Promise((resolve) => program.stdout.once('data', resolve));
+    proxy.stall();
+    program.kill('SIGTERM');
+    expect(await exit).toBe(0);
     await until('no process is left', () => processesOf(temporary).length === 0);
   });
 

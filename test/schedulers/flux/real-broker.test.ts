@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { cutEverywhere } from '../../support/flux/cut-everywhere.js';
+import { cutEverywhere, takeOverEverywhere } from '../../support/flux/cut-everywhere.js';
 import { installedFlux, RealBroker } from '../../support/flux/real-broker.js';
 import { completed, FluxStudy, waiting, wholeStory } from '../../support/flux/study-run.js';
 import { until } from '../../support/wait.js';
@@ -28,6 +28,44 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
 
   it('a connection that is cut at any moment changes nothing of how steps end', async () => {
     expect(await cutEverywhere((await startBroker()).uri)).toBeGreaterThan(10);
+  });
+
+  for (const hasOtherName of [false, true]) {
+    it(`a driver that goes at any moment leaves each step to run once${hasOtherName ? ', under another name too' : ''}`, async () => {
+      const { uri } = await startBroker();
+      expect(await takeOverEverywhere(uri, { hasOtherName })).toBeGreaterThan(10);
+    }, 60_000);
+  }
+
+  it('jobs that an earlier driver left are watched on, or found, and one that is not wanted is ended', async () => {
+    const broker = await startBroker();
+    const first = await FluxStudy.start(broker);
+    const [job, unknown, gone] = [
+      first.submit('run', `echo ran >> ran; ${waiting()}`),
+      first.step('unknown', 'true'),
+      first.step('gone', 'true'),
+    ];
+    await first.up(job);
+    first.scheduler.close();
+    const left = first.left(job);
+    const second = await FluxStudy.start(broker, { after: first });
+    const place = 'ssh://elsewhere/tmp/flux/local-0';
+    second.scheduler.attach([
+      { ...left, place },
+      first.left(unknown),
+      { ...gone, id: 'ƒzzzzzzz', place, isDoubtful: false },
+    ]);
+    await second.has(job, 'started');
+    expect(second.of(job)[0]).toMatchObject({ type: 'submitted', id: left.id, place: broker.uri });
+    for (const each of [unknown, gone]) expect(await second.outcome(each)).toEqual(completed);
+    second.scheduler.close();
+    const third = await FluxStudy.start(broker, { after: first });
+    third.scheduler.discard([{ ...left, step: 'run', scheduled: true, workspace: 'run' }]);
+    await until('it is told', () => third.told.length > 0);
+    expect(third.told).toEqual([`cancelled job ${left.id} of run, which is no longer part of the study`]);
+    const last = await FluxStudy.start(broker, { after: first });
+    last.scheduler.attach([left]);
+    expect(await last.outcome(job)).toMatchObject({ result: 'cancelled' });
   });
 
   it('an instance that ends is not the end of its steps', async () => {

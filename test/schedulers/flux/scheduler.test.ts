@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeJobId } from '../../../src/flux/job-id.js';
@@ -79,6 +79,46 @@ describe('a job of Flux', () => {
       exitCode: 127,
       note: expect.stringContaining('No such file or directory'),
     });
+  });
+
+  it('that could not be claimed, as on a full disk, is lost and not failed', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    const job = study.step('run', 'touch ran');
+    rmSync(study.file('.conductor/claims/run'), { recursive: true });
+    writeFileSync(study.file('.conductor/claims/run'), 'no directory');
+    study.scheduler.submit(job);
+    expect(await study.outcome(job)).toEqual({
+      result: 'node-failure',
+      exitCode: 73,
+      signal: null,
+      note: 'the script was not run: it could not be claimed; is the disk full, or the study directory read-only?',
+    });
+    expect(study.exists('run/ran')).toBe(false);
+  });
+
+  it('that has one task which could not be claimed is lost too', async () => {
+    const study = await FluxStudy.start(await startBroker({ cores: 4 }));
+    const launcher = study.read(launcherPath);
+    writeFileSync(
+      study.file(launcherPath),
+      launcher.replace('shift 2', 'shift 2; [ $FLUX_TASK_RANK != 1 ] || exit 73'),
+    );
+    expect(await study.run('run', 'true', { procs: 3 })).toMatchObject({ result: 'node-failure' });
+  });
+
+  it('fails if its script ends with the number that says so', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    expect(await study.run('run', 'exit 73')).toEqual({ result: 'failed', exitCode: 73, signal: null, note: '' });
+  });
+
+  it('that ended well although another had the attempt, which was none of Flux, is lost', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    const job = study.step('run', 'touch ran');
+    writeFileSync(study.file('.conductor/claims/run/1'), 'login1:4711:99\n');
+    broker.spoilNextAnswer('cut', 'job-ingest.submit');
+    study.scheduler.submit(job);
+    expect(await study.outcome(job)).toMatchObject({ result: 'node-failure' });
   });
 
   it('that the broker refuses is not submitted, in its words', async () => {

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { errno } from '../../../src/flux/errors.js';
-import { property } from '../../../src/flux/json.js';
+import { property, toJson } from '../../../src/flux/json.js';
 import { Connection, type Request } from './connection.js';
 import { listed } from './job-list.js';
 import { type SimulatedJob, SimulatedJobs } from './jobs.js';
@@ -374,6 +374,12 @@ export class SimulatedBroker {
     },
     'job-info.eventlog-watch': (request) => this.#watch(request),
     'job-info.eventlog-watch-cancel': (request) => request.cancelOther(Number(property(request.payload, 'matchtag'))),
+    'job-info.lookup': (request) => {
+      const id = property(request.payload, 'id') as bigint | number;
+      const job = this.#jobs.all.get(BigInt(id));
+      if (job === undefined) throw new Refusal(errno.ENOENT);
+      request.respond({ id, jobspec: toJson(job.submission.jobspec) });
+    },
     'job-manager.raise': (request) => {
       const [id, type, severity, note] = ['id', 'type', 'severity', 'note'].map((key) =>
         property(request.payload, key),

@@ -7,7 +7,7 @@ import { Handle } from '../../../src/flux/handle.js';
 import { FluxScheduler, type FluxSchedulerOptions } from '../../../src/schedulers/flux/scheduler.js';
 import { OwnerSubmitter } from '../../../src/schedulers/flux/submitter.js';
 import { claimsPath, launcherPath, launcherText } from '../../../src/schedulers/launcher.js';
-import type { InterruptEvent, Job, JobEvent, JobOutcome } from '../../../src/schedulers/scheduler.js';
+import type { InterruptEvent, Job, JobEvent, JobOutcome, LeftJob } from '../../../src/schedulers/scheduler.js';
 import type { PyValue } from '../../../src/spec/python.js';
 import { graphOf } from '../graphs.js';
 import { plainEnvironment, plainHost } from '../hosts.js';
@@ -39,28 +39,38 @@ export interface Choices extends Partial<Omit<FluxSchedulerOptions, 'link' | 'st
   readonly patience?: number;
   readonly patienceWithNobody?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The study that an earlier scheduler ran, and whose steps are known. */
+  readonly after?: FluxStudy;
   /** Of connections; that of all else is `clock`. */
   readonly handleClock?: Clock;
 }
 
 /** A study directory, and a scheduler that runs its steps at a broker. */
 export class FluxStudy {
-  readonly path = temporaryDirectory();
+  readonly path: string;
   /** All that was reported. */
   readonly events: (JobEvent | InterruptEvent)[] = [];
   /** All that was told of the connection. */
   readonly told: string[] = [];
   onEvent: (event: JobEvent | InterruptEvent) => void = () => {};
+  onTold: () => void = () => {};
   readonly scheduler: FluxScheduler;
-  readonly #jobs: Job[] = [];
+  readonly #uri: string;
+  readonly #jobs: Job[];
   readonly #connect: () => Promise<Handle>;
 
   private constructor(broker: Pick<SimulatedBroker, 'uri'>, choices: Choices) {
-    mkdirSync(path.join(this.path, '.conductor'));
-    writeFileSync(path.join(this.path, launcherPath), launcherText, { mode: 0o755 });
-    const { queue, patience, patienceWithNobody, handleClock, environment, ...options } = choices;
+    const { after } = choices;
+    this.path = after === undefined ? temporaryDirectory() : after.path;
+    this.#jobs = after === undefined ? [] : after.#jobs;
+    if (after === undefined) {
+      mkdirSync(path.join(this.path, '.conductor'), { recursive: true });
+      writeFileSync(path.join(this.path, launcherPath), launcherText, { mode: 0o755 });
+    }
+    const { after: _, queue, patience, patienceWithNobody, handleClock, environment, ...options } = choices;
     const { uri = broker.uri, clock = systemClock } = options;
     const at = { file: 'study.yaml', line: 1, column: 1 };
+    this.#uri = uri;
     this.#connect = () => Handle.connect(connect(uri.replace('local://', '')), handleClock ?? systemClock);
     this.scheduler = new FluxScheduler(
       {
@@ -84,7 +94,10 @@ export class FluxStudy {
         comesBack: false,
         isOwner: true,
         clock,
-        tell: (line) => this.told.push(line),
+        tell: (line) => {
+          this.told.push(line);
+          this.onTold();
+        },
         ...options,
       },
       (event) => {
@@ -123,6 +136,30 @@ export class FluxStudy {
     const job = this.step(...step);
     this.scheduler.submit(job);
     return job;
+  }
+
+  /** What its jobs are said to be at. */
+  get place(): string {
+    return this.#uri;
+  }
+
+  /** What a later driver knows of a job that this one submitted: what was told of it. */
+  left(job: Job): LeftJob {
+    const said = this.of(job).findLast((event) => event.type === 'submitted' && event.attempt === job.attempt);
+    const { id, place, isDoubtful } = said?.type === 'submitted' ? said : nothingTold;
+    return { ...job, id, place, isDoubtful };
+  }
+
+  /** Another scheduler, which takes over from this one what is not over. This one is closed. */
+  async takenOver(
+    broker: Pick<SimulatedBroker, 'uri'> = { uri: this.#uri },
+    choices: Choices = {},
+  ): Promise<FluxStudy> {
+    this.scheduler.close();
+    const next = await FluxStudy.start(broker, { ...choices, after: this });
+    const isOver = (job: Job) => this.said(job).some((type) => type === 'ended' || type === 'not-submitted');
+    next.scheduler.attach(this.#jobs.filter((job) => !isOver(job)).map((job) => this.left(job)));
+    return next;
   }
 
   /** How a step has ended, once it has. */
@@ -187,6 +224,8 @@ export class FluxStudy {
     await until(`${job.step.name} runs`, () => this.exists(`${job.step.name}/up`), milliseconds);
   }
 }
+
+const nothingTold = { id: '', place: '', isDoubtful: false };
 
 /** What a whole, good job reports. */
 export const wholeStory = ['submitted', 'queued', 'started', 'finishing', 'ended'];

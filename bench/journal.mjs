@@ -1,0 +1,107 @@
+// What the journal costs: a fan-out of 1,000 steps that do nothing, with the journal and without, in turns on the same
+// machine, as local steps and, if there is a `flux` with a broker around us (`flux start npm run bench journal`), as its jobs.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { systemClock } from '../build/clock.js';
+import { conduct } from '../build/conductor/conductor.js';
+import { ourHolder } from '../build/conductor/holder.js';
+import { digestsOf, plannedSteps } from '../build/conductor/resumption.js';
+import { newRecord } from '../build/conductor/state.js';
+import { FluxBatch } from '../build/flux-batch.js';
+import { Hold } from '../build/hold.js';
+import { LocalHost } from '../build/hosts/local-host.js';
+import { planStudy } from '../build/plan.js';
+import { LocalScheduler } from '../build/schedulers/local.js';
+import { readSpec } from '../build/spec/read.js';
+import { Source } from '../build/spec/source.js';
+import { stage } from '../build/stage.js';
+import { toParameter } from '../build/study/parameters.js';
+import { makePlace } from '../build/study-place.js';
+import { mean } from './studies.mjs';
+
+const count = 1000;
+const rounds = 5;
+const log = { info() {}, warning() {} };
+const policy = { throttle: 0, localJobs: 4, submissionAttempts: 1, restartLimit: 1, allowsFailure: () => false };
+
+function specOf(isScheduled) {
+  const run = { cmd: 'true # $(N)', ...(isScheduled ? { procs: 1, nested: false } : {}) };
+  return JSON.stringify({
+    description: { name: 'fan', description: 'a fan' },
+    batch: { type: isScheduled ? 'flux' : 'local' },
+    study: [{ name: 'run', description: 'a step', run }],
+    'global.parameters': { N: { values: Array.from({ length: count }, (_, i) => i), label: 'N.%%' } },
+  });
+}
+
+/** Seconds from the first submit to the last end, and how many lines the journal has. */
+async function once(host, studyPath, isScheduled, isJournalled) {
+  const { spec } = readSpec(new Source('fan.yaml', specOf(isScheduled)));
+  const places = { studyPath, specRoot: '/', workingDirectory: '/' };
+  const { plan } = planStudy(spec, spec.parameters.map(toParameter), places, { hashWorkspaces: false });
+  await makePlace(host, studyPath, { key: 'bench', name: 'fan' }, Date.now());
+  await stage(host, plan, { name: 'fan.yaml', text: '' });
+  const hold = await Hold.take({ host, studyPath, holder: ourHolder(''), clock: systemClock, log });
+  const records = plan.graph.steps.map(() => newRecord());
+  hold.journal.writePlan('', plannedSteps(plan.graph, digestsOf(plan.graph, plan.scripts), records));
+  await hold.journal.durable();
+  const patience = { cancel: new AbortController().signal, tell() {} };
+  const flux = isScheduled
+    ? await FluxBatch.find(host, systemClock, 'auto', spec.batch, new Map(), patience)
+    : undefined;
+  let local;
+  let batch;
+  const begin = performance.now();
+  const machine = await conduct({
+    graph: plan.graph,
+    scripts: plan.scripts,
+    policy,
+    clock: systemClock,
+    journal: isJournalled ? hold.journal : undefined,
+    schedulers: (listener) => {
+      local = new LocalScheduler(host, studyPath, new Map(), systemClock, listener);
+      batch = flux?.scheduler(plan, log, listener);
+      return { local, batch };
+    },
+  });
+  const seconds = (performance.now() - begin) / 1000;
+  if (machine.counts.get('FINISHED') !== count) throw new Error('not all steps finished');
+  local.leave();
+  batch?.close();
+  await hold.release('FINISHED');
+  const lines = fs.readFileSync(path.join(studyPath, '.conductor/journal.jsonl'), 'utf8').split('\n').length;
+  return { seconds, lines };
+}
+
+async function compare(name, directory, isScheduled) {
+  const host = new LocalHost(process.env);
+  const times = { with: [], without: [] };
+  let lines = 0;
+  for (let round = 0; round < rounds; round++) {
+    // Which goes first changes, so that neither has the quieter moments.
+    for (const which of round % 2 === 0 ? ['without', 'with'] : ['with', 'without']) {
+      const run = await once(host, path.join(directory, `${name}-${round}-${which}`), isScheduled, which === 'with');
+      times[which].push(run.seconds);
+      if (which === 'with') lines = run.lines;
+    }
+  }
+  const [withJournal, without] = [mean(times.with), mean(times.without)];
+  const all = (list) => list.map((time) => time.toFixed(2)).join(' ');
+  console.log(
+    `${name.padEnd(12)} ${count} steps: ${withJournal.toFixed(2)} s with the journal (${lines} lines), ` +
+      `${without.toFixed(2)} s without: ${(100 * (withJournal / without - 1)).toFixed(1)} % (target: 5 %)` +
+      `\n             with: ${all(times.with)}; without: ${all(times.without)}`,
+  );
+}
+
+export default async function bench() {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
+  try {
+    await compare('local', directory, false);
+    if (process.env.FLUX_URI) await compare('flux', directory, true);
+    else console.log('flux         not run: there is no broker around us (FLUX_URI)');
+  } finally {
+    fs.rmSync(directory, { recursive: true });
+  }
+}

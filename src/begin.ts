@@ -1,0 +1,145 @@
+import type { Clock } from './clock.js';
+import type { LeaseHolder } from './conductor/lease.js';
+import {
+  digestsOf,
+  isFinished,
+  isOverAndSame,
+  planResumption,
+  type Resumption,
+  restoreRecords,
+  type StepDigests,
+} from './conductor/resumption.js';
+import { Hold } from './hold.js';
+import { HostError } from './hosts/host.js';
+import { forFlux, type Plan } from './plan.js';
+import { type Planner, planner, type StudyContext } from './prepare.js';
+import type { Spec } from './spec/spec.js';
+import { findPlace, makePlace, type WantedPlace } from './study-place.js';
+
+/** What beginning, or continuing, a study takes besides. */
+export interface BeginContext extends StudyContext {
+  readonly clock: Clock;
+  /** Where the study goes, once the spec is read. */
+  readonly place: (spec: Spec) => WantedPlace;
+  /** Who drives it. */
+  readonly holder: LeaseHolder;
+  /** Whether only what was begun is brought to its end: nothing is planned anew, nor begins. */
+  readonly onlyFinishes: boolean;
+}
+
+/** A study that is planned, and ours to drive. */
+export interface Begun {
+  readonly plan: Plan;
+  readonly digests: readonly StepDigests[];
+  /** Undefined for a dry run, which nobody drives. */
+  readonly hold: Hold | undefined;
+  /** How a study that was begun before goes on; undefined if it was not. */
+  readonly resumption: Resumption | undefined;
+  /** Whether everything is done already. */
+  readonly isDone: boolean;
+}
+
+/**
+ * Begins a study, or takes up one that was begun before. What can be found wrong before anything is made, is.
+ *
+ * @param settle makes the last changes to a plan, or says by throwing what is wrong with it besides
+ * @throws SpecError, PgenError, HostError, LeaseHeldError, JournalError, and what `settle` throws
+ */
+export async function begin(context: BeginContext, settle: (plan: Plan) => Promise<Plan>): Promise<Begun> {
+  const planning = await planner(context);
+  const wanted = context.place(planning.spec);
+  for (;;) {
+    const place = await findPlace(context.host, wanted);
+    if (place.state !== undefined) {
+      if (context.inputs['dry-run']) {
+        throw new HostError(`the study directory ${place.path} has a study already: a dry run needs another`);
+      }
+      return resume(context, planning, place.path, wanted, settle);
+    }
+    if (context.onlyFinishes) throw new HostError(`there is no study in ${place.path} to be finished`);
+    const begun = await make(context, planning, place.path, wanted.key, settle);
+    // Undefined: somebody made a study there meanwhile.
+    if (begun !== undefined) return begun;
+  }
+}
+
+async function make(
+  context: BeginContext,
+  planning: Planner,
+  path: string,
+  key: string,
+  settle: (plan: Plan) => Promise<Plan>,
+): Promise<Begun | undefined> {
+  const { host, clock } = context;
+  const settled = async () => {
+    const { plan, warnings } = await planning.at(path);
+    return { plan: await settle(plan), warnings };
+  };
+  const early = planning.needsDirectory ? undefined : await settled();
+  if (!(await makePlace(host, path, { key, name: planning.spec.name }, clock.now()))) return undefined;
+  return holding(context, path, async (hold) => {
+    const { plan, warnings } = early ?? (await settled());
+    for (const warning of warnings) context.log.problem(warning);
+    return { plan, digests: digestsOf(plan.graph, plan.scripts), hold, resumption: undefined, isDone: false };
+  });
+}
+
+async function resume(
+  context: BeginContext,
+  planning: Planner,
+  path: string,
+  { key }: WantedPlace,
+  settle: (plan: Plan) => Promise<Plan>,
+): Promise<Begun> {
+  return holding(context, path, async (hold) => {
+    const { state, journal } = hold!;
+    if (state.key !== key && !context.onlyFinishes) {
+      journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
+    }
+    const { plan: draft, warnings } = await planning.at(path);
+    const resumed = (plan: Plan) => {
+      const digests = digestsOf(plan.graph, plan.scripts);
+      return {
+        plan,
+        digests,
+        resumption: onlyFinishing(context, hold!, plan) ?? planResumption(state, plan.graph, digests),
+      };
+    };
+    // As it was planned last: no Flux is asked which version it is if there is nothing to do.
+    const before = resumed(state.plan ? forFlux(draft, state.plan.flux) : draft);
+    const isSame = isOverAndSame(state, before.plan.graph, before.digests);
+    const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
+    const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
+    const after = isDone ? done : resumed(await settle(draft));
+    for (const warning of warnings) context.log.problem(warning);
+    return { ...after, hold, isDone };
+  });
+}
+
+/** Steps as they were left, if what was begun is only to be brought to its end. */
+function onlyFinishing({ onlyFinishes }: BeginContext, { state }: Hold, { graph }: Plan): Resumption | undefined {
+  if (!onlyFinishes) return undefined;
+  const steps = state.plan?.steps ?? [];
+  if (steps.length !== graph.steps.length || graph.steps.some(({ name }, i) => name !== steps[i]!.name)) {
+    throw new HostError('the study is not the one that was begun: nothing can be finished');
+  }
+  const records = restoreRecords(state);
+  return { records, rerun: new Map(), removed: [], notes: [], counts: { finished: 0, running: 0, again: 0, fresh: 0 } };
+}
+
+/** Takes the study, and lets go of it again if something goes wrong. */
+async function holding(
+  context: BeginContext,
+  studyPath: string,
+  task: (hold: Hold | undefined) => Promise<Begun>,
+): Promise<Begun> {
+  const { host, holder, clock, log, inputs, cancel } = context;
+  if (inputs['dry-run']) return task(undefined);
+  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel });
+  try {
+    return await task(hold);
+  } catch (error) {
+    await hold.release(undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,321 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { Clock } from '../clock.js';
+import { collectText } from '../hosts/commands.js';
+import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
+import {
+  appendRequest,
+  clerkText,
+  forgetRequest,
+  journalPath,
+  parseClerkReport,
+  type ReplacedFile,
+  replaceRequest,
+} from './clerk-text.js';
+import { LeaseLostError, parseLease } from './lease.js';
+
+/** Who is told what a clerk sees. */
+export interface ClerkListener {
+  /**
+   * Somebody wants the study cancelled. The lock file that says so is removed after this, or what it promises; if that
+   * fails, and sometimes when the way to the host breaks, it is told again.
+   */
+  onCancel(): void | Promise<void>;
+  /** Somebody wants the limits changed; the text is YAML, as Maestro writes it. Otherwise as `onCancel`. */
+  onUpdate(text: string): void | Promise<void>;
+  /** Somebody else drives the study. Once. */
+  onLost(error: LeaseLostError): void;
+  /** The journal cannot be written, and why, in a sentence; undefined: it can be written again. */
+  onTrouble(words: string | undefined): void;
+}
+
+export interface ClerkOptions {
+  /** Milliseconds for which it is tried again to write the journal. */
+  readonly patience?: number;
+}
+
+interface Request {
+  readonly kind: 'append' | 'replace' | 'forget';
+  /** The file, relative to the study directory; '' of `forget`. */
+  readonly file: string;
+  readonly bytes: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Session {
+  readonly process: HostProcess;
+  readonly since: number;
+  hasAnswered: boolean;
+}
+
+/** Milliseconds until what could not be appended is tried again. */
+const retryPause = 5_000;
+
+const usualPatience = 60_000;
+
+/** A command that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
+const shortLife = 10_000;
+
+const firstPause = 250;
+const longestPause = 10_000;
+
+/** So many commands in a row that ended without a word are worth one to people. */
+const worthTelling = 3;
+
+/**
+ * Writes the study's own files on the host, for one driver of the study and for as long as nobody else drives it. It is one
+ * long-lived command there, and another one whenever that has ended: what has no answer is sent again then, in order, so
+ * that the journal may have things twice, but never in another order and never with something left out.
+ */
+export class Clerk {
+  readonly #host: Host;
+  readonly #studyPath: string;
+  readonly #fence: number;
+  readonly #clock: Clock;
+  readonly #listener: ClerkListener;
+  readonly #patience: number;
+  /** All that has no answer, in order. While there is a command it has been sent all of it. */
+  #requests: Request[] = [];
+  #session: Session | undefined;
+  /** How many commands there have been. */
+  #count = 0;
+  #stopPause: (() => void) | undefined;
+  /** How many commands in a row had a short life, and how many of those never answered. */
+  #shortLives = 0;
+  #silentLives = 0;
+  /** Since when nothing could be appended; undefined if all is well. */
+  #troubleSince: number | undefined;
+  #hasToldTrouble = false;
+  /** The lock files that somebody is being told of. */
+  readonly #taking = new Set<'cancel' | 'update'>();
+  /** Why nothing is written any more. */
+  #over: Error | undefined;
+  #onIdle: () => void = () => {};
+
+  private constructor(
+    host: Host,
+    studyPath: string,
+    fence: number,
+    clock: Clock,
+    listener: ClerkListener,
+    options: ClerkOptions,
+  ) {
+    this.#host = host;
+    this.#studyPath = studyPath;
+    this.#fence = fence;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#patience = options.patience ?? usualPatience;
+  }
+
+  /** @param fence the fencing number by which we drive the study */
+  static start(
+    host: Host,
+    studyPath: string,
+    fence: number,
+    clock: Clock,
+    listener: ClerkListener,
+    options: ClerkOptions = {},
+  ): Clerk {
+    const clerk = new Clerk(host, studyPath, fence, clock, listener, options);
+    clerk.#start();
+    return clerk;
+  }
+
+  /**
+   * Adds whole lines to the journal. Resolves when they are on the host's disk. After one that was given up nothing is
+   * written any more, for the journal would have a gap.
+   *
+   * @throws LeaseLostError if somebody else drives the study; HostError if it could not be written for a minute, or the host
+   *   cannot be reached any more
+   */
+  append(text: string): Promise<void> {
+    return this.#request('append', journalPath, appendRequest(text));
+  }
+
+  /**
+   * Replaces a file's text: a reader finds the old one or the new one, never a part. It is tried once.
+   *
+   * @param text not empty
+   * @throws LeaseLostError, HostError
+   */
+  replace(file: ReplacedFile, text: string): Promise<void> {
+    return this.#request('replace', file, replaceRequest(file, text));
+  }
+
+  /** Ends after all that was asked for. */
+  async end(): Promise<void> {
+    if (this.#requests.length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#close(new HostError(`the study ${this.#studyPath} is not written any more`));
+  }
+
+  #request(kind: Request['kind'], file: string, bytes: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#over !== undefined) return reject(this.#over);
+      this.#requests.push({ kind, file, bytes, resolve, reject });
+      this.#session?.process.stdin.write(bytes);
+    });
+  }
+
+  // The command.
+
+  #start(): void {
+    this.#stopPause = undefined;
+    this.#count += 1;
+    const process = this.#host.spawn(clerkText(this.#studyPath, this.#fence, this.#count));
+    const session: Session = { process, since: this.#clock.now(), hasAnswered: false };
+    this.#session = session;
+    // That it does not read any more is told by its end.
+    process.stdin.on('error', () => {});
+    const said = collectText(process.stderr, 4096);
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    process.stdout.on('data', (data: Buffer) => {
+      const lines = (rest + decoder.write(data)).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) if (session === this.#session) this.#onLine(session, line);
+    });
+    // That we live must not wait for what cannot be appended.
+    const isBeat = ({ file }: Request) => file === '.conductor/lease';
+    this.#requests = [...this.#requests.filter(isBeat), ...this.#requests.filter((request) => !isBeat(request))];
+    if (this.#requests.length > 0) process.stdin.write(Buffer.concat(this.#requests.map(({ bytes }) => bytes)));
+    process.exit.then(
+      ({ code }) => this.#onEnd(session, said() || `exit ${code}`),
+      (error: unknown) => this.#onEnd(session, error),
+    );
+  }
+
+  /** @param cause the error, or the last words of one that ended by itself */
+  #onEnd(session: Session, cause: unknown): void {
+    if (session !== this.#session) return;
+    if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
+    this.#leave();
+    const isLost = cause instanceof HostLostError;
+    if (cause instanceof HostError && !isLost) return this.#close(cause);
+    const isShort = this.#clock.now() - session.since < shortLife;
+    this.#shortLives = isShort ? this.#shortLives + 1 : 0;
+    this.#silentLives = isShort && !isLost && !session.hasAnswered ? this.#silentLives + 1 : 0;
+    if (this.#silentLives > 0 && this.#requests.length > 0) {
+      this.#inTrouble(journalPath, String(cause), this.#silentLives >= worthTelling);
+      if (this.#over !== undefined) return;
+    }
+    if (this.#shortLives <= 1) return this.#start();
+    const most = Math.min(firstPause * 2 ** (this.#shortLives - 2), longestPause);
+    this.#pause(most * (0.5 + this.#clock.random() / 2));
+  }
+
+  #pause(milliseconds: number): void {
+    this.#stopPause = this.#clock.after(milliseconds, () => this.#start());
+  }
+
+  #leave(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.process.stdin.end();
+    session?.process.leave();
+  }
+
+  /** Nothing is written after this. */
+  #close(reason: Error): void {
+    this.#over ??= reason;
+    this.#stopPause?.();
+    this.#stopPause = undefined;
+    this.#leave();
+    for (const { reject } of this.#requests.splice(0)) reject(this.#over);
+    this.#onIdle();
+  }
+
+  // What it says.
+
+  #onLine(session: Session, line: string): void {
+    const report = parseClerkReport(line);
+    switch (report?.type) {
+      case undefined:
+        return;
+      case 'ok':
+        session.hasAnswered = true;
+        return this.#onDone();
+      case 'failed':
+        session.hasAnswered = true;
+        return this.#onFailed(report.words);
+      case 'lost': {
+        const error = new LeaseLostError(this.#studyPath, parseLease(report.lease, this.#fence + 1));
+        this.#close(error);
+        return this.#listener.onLost(error);
+      }
+      case 'cancel':
+        return this.#take('cancel', '', () => this.#listener.onCancel());
+      case 'update': {
+        const text = Buffer.from(report.base64, 'base64').toString();
+        return this.#take('update', report.base64, () => this.#listener.onUpdate(text));
+      }
+    }
+  }
+
+  #onDone(): void {
+    const request = this.#requests.shift();
+    const isAppend = ({ kind }: Request) => kind === 'append';
+    if (request !== undefined && (isAppend(request) || !this.#requests.some(isAppend))) this.#endTrouble();
+    request?.resolve();
+    if (this.#requests.length === 0) this.#onIdle();
+  }
+
+  #onFailed(words: string): void {
+    const [request] = this.#requests;
+    if (request === undefined) return;
+    if (request.kind !== 'append') {
+      this.#requests.shift();
+      request.reject(new HostError(this.#cannotWrite(request.file, words)));
+      if (this.#requests.length === 0) this.#onIdle();
+      return;
+    }
+    // It ends; what it was sent after this it has not looked at.
+    this.#leave();
+    this.#inTrouble(request.file, words, true);
+    if (this.#over === undefined) this.#pause(retryPause);
+  }
+
+  #cannotWrite(file: string, words: string): string {
+    return `cannot write ${this.#studyPath}/${file} on ${this.#host.name}: ${words}`;
+  }
+
+  #inTrouble(file: string, words: string, isWorthTelling: boolean): void {
+    const message = this.#cannotWrite(file, words);
+    const now = this.#clock.now();
+    this.#troubleSince ??= now;
+    if (now - this.#troubleSince >= this.#patience) {
+      return this.#close(new HostError(`${message}, for ${Math.round((now - this.#troubleSince) / 1000)} s`));
+    }
+    if (!isWorthTelling || this.#hasToldTrouble) return;
+    this.#hasToldTrouble = true;
+    this.#listener.onTrouble(message);
+  }
+
+  #endTrouble(): void {
+    this.#troubleSince = undefined;
+    if (this.#hasToldTrouble) this.#listener.onTrouble(undefined);
+    this.#hasToldTrouble = false;
+  }
+
+  /** Tells of a lock file, and only then has it removed: what nobody heard of is still to be done. */
+  #take(what: 'cancel' | 'update', base64: string, tell: () => void | Promise<void>): void {
+    if (this.#taking.has(what)) return;
+    this.#taking.add(what);
+    const taken = async () => {
+      try {
+        await tell();
+        await this.#request('forget', '', forgetRequest(what, base64));
+      } catch (error) {
+        // The next driver finds it.
+        if (!(error instanceof HostError || error instanceof LeaseLostError)) throw error;
+      } finally {
+        this.#taking.delete(what);
+      }
+    };
+    void taken();
+  }
+}

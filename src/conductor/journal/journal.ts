@@ -1,0 +1,132 @@
+import type { Clock } from '../../clock.js';
+import { newRecord, type StepRecord } from '../state.js';
+import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from './patch.js';
+import type { Entry, JournalState, PlannedStep, StepPatch } from './records.js';
+import { serialize } from './replay.js';
+import type { StudyJournal } from './study-journal.js';
+
+/** Lines that go together, and who waits for them. */
+interface Batch {
+  readonly lines: string[];
+  readonly written: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Writes a journal, one append at a time: what is noted while one is on its way goes with the next, all of it at once. Once
+ * an append has failed nothing more is written, for the journal has an end that is not known.
+ */
+export class Journal implements StudyJournal {
+  readonly #append: (text: string) => Promise<void>;
+  readonly #clock: Clock;
+  readonly #fence: number;
+  #seq: number;
+  #isTorn: boolean;
+  /** The records of the steps as they were last noted. */
+  #noted: StepRecord[];
+  #writing: Batch | undefined;
+  #next: Batch | undefined;
+  #failed: { readonly error: unknown; readonly rejection: Promise<void> } | undefined;
+
+  /**
+   * @param append adds to the end of the file, and resolves once the text is on the disk
+   * @param start how the journal was read, with the fencing number of its new writer
+   */
+  constructor(
+    append: (text: string) => Promise<void>,
+    start: Pick<JournalState, 'seq' | 'fence' | 'isTorn' | 'records'>,
+    clock: Clock,
+  ) {
+    this.#append = append;
+    this.#clock = clock;
+    this.#fence = start.fence;
+    this.#seq = start.seq;
+    this.#isTorn = start.isTorn;
+    this.#noted = start.records.map(cloneRecord);
+  }
+
+  /** Why nothing is written any more; undefined if that is not so. */
+  get failure(): unknown {
+    return this.#failed?.error;
+  }
+
+  note(steps: Iterable<number>, records: readonly StepRecord[]): void {
+    const patches: Record<string, StepPatch> = {};
+    let isWorthIt = false;
+    for (const index of steps) {
+      const patch = diffRecord(this.#noted[index]!, records[index]!);
+      if (patch === undefined) continue;
+      patches[index] = patch;
+      isWorthIt ||= isWorthNoting(patch);
+    }
+    if (!isWorthIt) return;
+    for (const index of Object.keys(patches)) applyPatch(this.#noted[Number(index)]!, patches[index]!);
+    this.#add({ type: 'steps', steps: patches });
+  }
+
+  write(entry: Entry): void {
+    if (entry.type === 'plan') this.#noted = entry.steps.map(({ record }) => applyPatch(newRecord(), record));
+    this.#add(entry);
+  }
+
+  /** Notes the steps from now on, and all that is known of them. What `note` tells after that is compared with it. */
+  writePlan(flux: string, steps: readonly PlannedStep[]): void {
+    this.write({ type: 'plan', flux, steps });
+  }
+
+  durable(): Promise<void> {
+    return this.#failed?.rejection ?? this.#next?.written ?? this.#writing?.written ?? Promise.resolve();
+  }
+
+  #add(entry: Entry): void {
+    if (this.#failed !== undefined) return;
+    this.#seq += 1;
+    const line = serialize({ seq: this.#seq, fence: this.#fence, at: this.#clock.now() }, entry);
+    if (this.#next === undefined) {
+      this.#next = newBatch();
+      // Not at once: what else this event leads to goes with it.
+      if (this.#writing === undefined) queueMicrotask(() => void this.#writeAll());
+    }
+    this.#next.lines.push(line);
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#next !== undefined) {
+      const batch = this.#next;
+      this.#writing = batch;
+      this.#next = undefined;
+      const text = batch.lines.join('');
+      try {
+        await this.#append(this.#isTorn ? `\n${text}` : text);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      this.#isTorn = false;
+      this.#writing = undefined;
+      batch.resolve();
+    }
+  }
+
+  #fail(error: unknown): void {
+    const rejection = Promise.reject(error);
+    rejection.catch(() => {});
+    this.#failed = { error, rejection };
+    this.#writing?.reject(error);
+    this.#next?.reject(error);
+    this.#writing = undefined;
+    this.#next = undefined;
+  }
+}
+
+function newBatch(): Batch {
+  let [resolve, reject]: [() => void, (error: unknown) => void] = [() => {}, () => {}];
+  const written = new Promise<void>((resolve_, reject_) => {
+    resolve = resolve_;
+    reject = reject_;
+  });
+  // Nobody may be waiting.
+  written.catch(() => {});
+  return { lines: [], written, resolve, reject };
+}

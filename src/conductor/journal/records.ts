@@ -1,0 +1,88 @@
+import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { LeaseHolder } from '../lease.js';
+import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
+
+/** The version of the journal's format that this program writes; it reads no later one. */
+export const journalVersion = 1;
+
+/** What every record begins with. */
+export interface RecordBase {
+  /** Counts from 1, through all drivers of the study. */
+  readonly seq: number;
+  /** The fencing number of the driver that wrote it; 0 before there was one. */
+  readonly fence: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What is new about a record of a step: the fields that changed, and the jobs that changed, by attempt. */
+export type StepPatch = Partial<Omit<StepRecord, 'jobs'>> & {
+  readonly jobs?: readonly ({ readonly attempt: number } & Partial<JobRecord>)[];
+};
+
+/** A step instance as the plan had it when it was last looked at. */
+export interface PlannedStep {
+  readonly name: string;
+  readonly workspace: string;
+  readonly scheduled: boolean;
+  /** Hash of the texts of its scripts. */
+  readonly script: string;
+  /** Hash of the names of what it depends on, and of the condition. */
+  readonly dependencies: string;
+  /** What was known of it then, as a patch to a new record. */
+  readonly record: StepPatch;
+}
+
+/** What a record says besides. */
+export type Entry =
+  /** Whose study this is; the first record, and again when the key changes. */
+  | { readonly type: 'study'; readonly version: number; readonly key: string; readonly name: string }
+  /** Somebody took the lease, and drives the study from now on. */
+  | { readonly type: 'open'; readonly holder: LeaseHolder }
+  /**
+   * The steps from now on, by index, with all that is known of them: one record, so that a crash leaves the old plan or the
+   * new one. `flux` is the version that the scripts are for; '' if that does not matter.
+   */
+  | { readonly type: 'plan'; readonly flux: string; readonly steps: readonly PlannedStep[] }
+  /** All files of the plan are there. */
+  | { readonly type: 'staged' }
+  /** What one event changed, by the index of the step. */
+  | { readonly type: 'steps'; readonly steps: Readonly<Record<string, StepPatch>> }
+  | { readonly type: 'cancel'; readonly reason: string }
+  | { readonly type: 'limits'; readonly throttle?: number; readonly restartLimit?: number }
+  /** The allocation that the study has; null before it is known which, and once it is given back. */
+  | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
+  /** The driver stopped, the study being so. */
+  | { readonly type: 'end'; readonly status: StudyStatus };
+
+export type JournalRecord = RecordBase & Entry;
+
+/** All that a journal says: what a study is, and where it stands. */
+export interface JournalState {
+  readonly key: string;
+  readonly name: string;
+  /** Of the last record; 0 and 0 if there is none. */
+  readonly seq: number;
+  readonly fence: number;
+  /** Whether the text ends in the middle of a line. */
+  readonly isTorn: boolean;
+  /** Undefined if the study was never planned. */
+  readonly plan: { readonly flux: string; readonly steps: readonly Omit<PlannedStep, 'record'>[] } | undefined;
+  /** By the index of the step in the plan. */
+  readonly records: readonly StepRecord[];
+  /** The jobs of workspaces that only earlier plans had, by workspace. */
+  readonly former: ReadonlyMap<string, readonly JobRecord[]>;
+  /** Whether all files of this plan are there. */
+  readonly isStaged: boolean;
+  /** Why the study was cancelled, by the last driver; undefined if it was not. */
+  readonly cancelReason: string | undefined;
+  /** As changed since the last `open`. */
+  readonly limits: { readonly throttle?: number; readonly restartLimit?: number };
+  readonly allocation: DescribedAllocation | undefined;
+  /** How many allocations the study has had. */
+  readonly allocations: number;
+  /** The last driver, and when it began; undefined if there was none. */
+  readonly opened: { readonly holder: LeaseHolder; readonly at: number } | undefined;
+  /** How, and when, the last driver stopped; undefined if it did not say. */
+  readonly ended: { readonly status: StudyStatus; readonly at: number } | undefined;
+}

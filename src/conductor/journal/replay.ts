@@ -1,0 +1,243 @@
+import * as z from 'zod';
+import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import { type JobRecord, newRecord, openJob, type StepRecord } from '../state.js';
+import { applyPatch } from './patch.js';
+import {
+  type Entry,
+  type JournalRecord,
+  type JournalState,
+  journalVersion,
+  type RecordBase,
+  type StepPatch,
+} from './records.js';
+
+/** Why a study cannot be continued from its journal, for the person who wants it to be. */
+export class JournalError extends Error {
+  constructor(line: number, what: string, hint: string) {
+    super(`journal.jsonl:${line}: ${what} (${hint})`);
+    this.name = 'JournalError';
+  }
+}
+
+/** The line of a record, with its newline; there is no other within. */
+export function serialize({ seq, fence, at }: RecordBase, entry: Entry): string {
+  return `${JSON.stringify({ seq, fence, at, ...entry })}\n`;
+}
+
+/**
+ * What a journal says. Its text may have been torn by a crash, written to by a driver that had been replaced, and have
+ * lines twice: none of that does harm.
+ *
+ * @throws JournalError if it lacks something, or is of a later version
+ */
+export function replay(text: string): JournalState {
+  const isTorn = text !== '' && !text.endsWith('\n');
+  const lines = keep(text);
+  const hasStudy = lines.some(({ record }) => record.type === 'study');
+  const state = emptyState(isTorn);
+  if (!hasStudy) return state;
+  for (const { line, record } of lines) {
+    if (shapes.get(record.type)?.safeParse(record).success === false) throw damaged(line, misshapen(record));
+    try {
+      apply(state, record);
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
+      throw damaged(line, `${misshapen(record)}: ${error.message}`);
+    }
+  }
+  const { seq, fence } = lines.at(-1)!.record;
+  return { ...state, seq, fence };
+}
+
+interface Line {
+  /** From 1. */
+  readonly line: number;
+  readonly record: JournalRecord;
+}
+
+/** The records that count, whose numbers are 1, 2, 3… */
+function keep(text: string): Line[] {
+  const kept: Line[] = [];
+  let fence = 0;
+  /** Where a record was missed, and up to which one all must come yet, from the driver that left it out or a later one. */
+  let gap: { readonly line: number; readonly fence: number; readonly upTo: number } | undefined;
+  for (const [i, text_] of text.split('\n').entries()) {
+    const record = parseRecord(text_);
+    // Of a driver that had not noticed yet that it was replaced.
+    if (record === undefined || record.fence < fence) continue;
+    fence = record.fence;
+    const { seq } = record;
+    const line = i + 1;
+    const isLater = fence > (kept.at(-1)?.record.fence ?? -1);
+    if (isLater && seq <= kept.length) kept.length = seq - 1;
+    if (seq <= kept.length) continue;
+    if (seq > kept.length + 1) {
+      gap = { line: gap?.line ?? line, fence, upTo: Math.max(seq, gap?.upTo ?? 0) };
+      continue;
+    }
+    if (record.type === 'study' && record.version > journalVersion) {
+      const hint = 'use that version, or `resume: never` to start over in a new directory';
+      throw new JournalError(line, 'the journal was written by a later version of this program', hint);
+    }
+    kept.push({ line, record });
+    if (gap !== undefined && (gap.fence < fence || gap.upTo <= seq)) gap = undefined;
+  }
+  if (gap !== undefined) throw damaged(gap.line, `record ${kept.length + 1} is missing before this line`);
+  return kept;
+}
+
+/** @returns undefined if the line holds no whole record */
+function parseRecord(line: string): JournalRecord | undefined {
+  // Somebody may have gone on behind a torn line. Nothing within a record looks like the beginning of one.
+  const start = line.lastIndexOf('{"seq":');
+  if (start < 0) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line.slice(start));
+  } catch {
+    return undefined;
+  }
+  return baseShape.safeParse(value).success ? (value as JournalRecord) : undefined;
+}
+
+const baseShape = z.object({ seq: z.int().min(1), fence: z.int().min(0), at: z.number(), type: z.string() });
+
+const anything = z.looseObject({});
+const outcome = z.enum(['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYRUN']);
+
+/** What the records of each type must be like. Those of types that are not here say nothing to this program. */
+const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>([
+  ['study', z.object({ version: z.int(), key: z.string(), name: z.string() })],
+  ['open', z.object({ holder: z.object({ machine: z.string(), pid: z.int(), runUrl: z.string().optional() }) })],
+  [
+    'plan',
+    z.object({
+      flux: z.string(),
+      steps: z.array(
+        z.object({
+          name: z.string(),
+          workspace: z.string(),
+          scheduled: z.boolean(),
+          script: z.string(),
+          dependencies: z.string(),
+          record: anything,
+        }),
+      ),
+    }),
+  ],
+  ['steps', z.object({ steps: anything })],
+  ['cancel', z.object({ reason: z.string() })],
+  ['limits', z.object({ throttle: z.int().min(0).optional(), restartLimit: z.int().min(0).optional() })],
+  ['allocation', z.object({ number: z.int(), allocation: anything.nullable() })],
+  ['end', z.object({ status: outcome })],
+]);
+
+function misshapen({ seq, type }: JournalRecord): string {
+  return `record ${seq} (${type}) is not as this program writes it`;
+}
+
+function damaged(line: number, what: string): JournalError {
+  return new JournalError(
+    line,
+    `the journal is damaged: ${what}`,
+    'choose `resume: never` to start over in a new directory; this one stays as it is',
+  );
+}
+
+/** A state that is being put together. */
+type Draft = { -readonly [Key in keyof JournalState]: JournalState[Key] } & {
+  records: StepRecord[];
+  former: Map<string, readonly JobRecord[]>;
+};
+
+function emptyState(isTorn: boolean): Draft {
+  return {
+    key: '',
+    name: '',
+    seq: 0,
+    fence: 0,
+    isTorn,
+    plan: undefined,
+    records: [],
+    former: new Map(),
+    isStaged: false,
+    cancelReason: undefined,
+    limits: {},
+    allocation: undefined,
+    allocations: 0,
+    opened: undefined,
+    ended: undefined,
+  };
+}
+
+function apply(state: Draft, record: JournalRecord): void {
+  switch (record.type) {
+    case 'study':
+      state.key = record.key;
+      state.name = record.name;
+      break;
+    case 'open':
+      rememberCancelled(state);
+      state.opened = { holder: record.holder, at: record.at };
+      state.cancelReason = undefined;
+      state.limits = {};
+      state.ended = undefined;
+      break;
+    case 'plan':
+      rememberJobs(state);
+      state.plan = { flux: record.flux, steps: record.steps.map(({ record: _, ...step }) => step) };
+      state.records = record.steps.map((step) => applyPatch(newRecord(), step.record));
+      for (const { workspace } of record.steps) state.former.delete(workspace);
+      state.isStaged = false;
+      break;
+    case 'staged':
+      state.isStaged = true;
+      break;
+    case 'steps':
+      for (const index of Object.keys(record.steps)) patchStep(state, index, record.steps[index]!);
+      break;
+    case 'cancel':
+      state.cancelReason = record.reason;
+      break;
+    case 'limits': {
+      const { throttle, restartLimit } = record;
+      state.limits = {
+        ...state.limits,
+        ...(throttle !== undefined && { throttle }),
+        ...(restartLimit !== undefined && { restartLimit }),
+      };
+      break;
+    }
+    case 'allocation':
+      state.allocation = record.allocation === null ? undefined : described(record.allocation);
+      state.allocations = Math.max(state.allocations, record.number);
+      break;
+    case 'end':
+      state.ended = { status: record.status, at: record.at };
+  }
+}
+
+function patchStep({ records }: Draft, index: string, patch: StepPatch): void {
+  const record = records[Number(index)];
+  if (record === undefined) throw new RangeError(`there is no step ${index}`);
+  applyPatch(record, patch);
+}
+
+/** The driver that was told to cancel is gone, but what it told to end may not have ended. */
+function rememberCancelled({ cancelReason, records }: Draft): void {
+  if (cancelReason === undefined) return;
+  for (const record of records) if (openJob(record) !== undefined) record.rerun ??= 'cancelled';
+}
+
+/** Claims of attempts stay, so their numbers are spent even if the step is gone from the plan. */
+function rememberJobs({ plan, records, former }: Draft): void {
+  for (const [index, { workspace }] of (plan?.steps ?? []).entries()) {
+    const { jobs } = records[index]!;
+    if (jobs.length > 0) former.set(workspace, jobs);
+  }
+}
+
+/** JSON has no undefined. */
+function described(allocation: DescribedAllocation): DescribedAllocation {
+  return { ...allocation, cluster: allocation.cluster };
+}

@@ -1,0 +1,66 @@
+import { isOver, newRecord, openJob, type StepRecord, type StepState } from './state.js';
+
+/** The states in which a step can be over. */
+export type EndState = 'FINISHED' | 'FAILED' | 'TIMEDOUT' | 'HWFAILURE' | 'CANCELLED';
+
+/** The records of all steps, what is counted of them, and what of them changed of late. */
+export class Ledger {
+  readonly steps: readonly StepRecord[];
+  /** How many steps are in each state. */
+  readonly counts = new Map<StepState, number>();
+  /** How many steps are not over. */
+  unfinished = 0;
+  #changed: number[] = [];
+  #touched: number[] = [];
+
+  /** @param records are taken over; undefined for a study of which nothing is known yet */
+  constructor(size: number, records: readonly StepRecord[] | undefined) {
+    this.steps = records ?? Array.from({ length: size }, () => newRecord());
+    for (const record of this.steps) {
+      this.#count(record.state, 1);
+      if (!isOver(record)) this.unfinished += 1;
+    }
+  }
+
+  /** The steps whose state or reason was set since the last call, one twice if that was so twice; and all that changed. */
+  takeChanges(): { readonly changed: readonly number[]; readonly touched: readonly number[] } {
+    const [changed, touched] = [this.#changed, this.#touched];
+    this.#changed = [];
+    this.#touched = [];
+    return { changed, touched: touched.length > 1 ? [...new Set(touched)] : touched };
+  }
+
+  /** The record of the step changed in some way. */
+  touch(index: number): void {
+    if (this.#touched.at(-1) !== index) this.#touched.push(index);
+  }
+
+  setState(index: number, state: StepState, reason: string): void {
+    const record = this.steps[index]!;
+    this.#count(record.state, -1);
+    this.#count(state, 1);
+    record.state = state;
+    record.reason = reason;
+    this.#changed.push(index);
+    this.touch(index);
+  }
+
+  /** The step is over. */
+  settle(index: number, state: EndState, reason: string, at: number, tolerated: boolean): void {
+    const record = this.steps[index]!;
+    record.ended = at;
+    record.tolerated = tolerated;
+    this.setState(index, state, reason);
+    this.unfinished -= 1;
+  }
+
+  /** Whether the step has no job, and may get one. */
+  isIdle(index: number): boolean {
+    const record = this.steps[index]!;
+    return !isOver(record) && openJob(record) === undefined;
+  }
+
+  #count(state: StepState, by: number): void {
+    this.counts.set(state, (this.counts.get(state) ?? 0) + by);
+  }
+}

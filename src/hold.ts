@@ -1,0 +1,138 @@
+import type { Clock } from './clock.js';
+import { Clerk } from './conductor/clerk.js';
+import { Journal } from './conductor/journal/journal.js';
+import type { JournalState } from './conductor/journal/records.js';
+import { acquireLease, Lease, type LeaseHolder } from './conductor/lease.js';
+import { type Limits, readLimits } from './conductor/limits.js';
+import type { StudyStatus } from './conductor/state.js';
+import type { Host } from './hosts/host.js';
+import type { Log } from './report/log.js';
+import { readJournal } from './study-place.js';
+
+/** Who wants to drive a study, and what that takes. */
+export interface HoldOptions {
+  readonly host: Host;
+  readonly studyPath: string;
+  readonly holder: LeaseHolder;
+  readonly clock: Clock;
+  readonly log: Pick<Log, 'info' | 'warning'>;
+  /** Ends the wait for a driver that may be gone. */
+  readonly cancel?: AbortSignal;
+}
+
+/**
+ * One driver's hold on a study: the lease, and all writing that is done by it. Who has lost it writes nothing more.
+ */
+export class Hold {
+  /** What the journal said when the study became ours. */
+  readonly state: JournalState;
+  readonly journal: Journal;
+  readonly #clerk: Clerk;
+  readonly #lease: Lease;
+  readonly #cancelled: AbortController;
+  readonly #lost: AbortController;
+  readonly #remote: RemoteControl;
+
+  private constructor(state: JournalState, journal: Journal, clerk: Clerk, lease: Lease, remote: RemoteControl) {
+    this.state = state;
+    this.journal = journal;
+    this.#clerk = clerk;
+    this.#lease = lease;
+    this.#remote = remote;
+    this.#cancelled = remote.cancelled;
+    this.#lost = remote.lost;
+  }
+
+  /**
+   * Takes the study, and writes down who has it.
+   *
+   * @throws LeaseHeldError, HostError, JournalError
+   */
+  static async take({ host, studyPath, holder, clock, log, cancel }: HoldOptions): Promise<Hold> {
+    const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), { cancel });
+    const remote = new RemoteControl(log);
+    const clerk = Clerk.start(host, studyPath, fence, clock, remote);
+    const lease = Lease.start(clerk, holder, fence, clock);
+    try {
+      const state = await readJournal(host, studyPath);
+      const journal = new Journal((text) => clerk.append(text), { ...state, fence }, clock);
+      journal.write({ type: 'open', holder });
+      remote.journal = journal;
+      return new Hold(state, journal, clerk, lease, remote);
+    } catch (error) {
+      await lease.end({ released: true });
+      await clerk.end();
+      throw error;
+    }
+  }
+
+  /** Aborted, with a reason for people, when somebody cancels the study on the host (`maestro cancel`). */
+  get cancelled(): AbortSignal {
+    return this.#cancelled.signal;
+  }
+
+  /** Aborted, with a reason for people, when somebody else has the study. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Takes what somebody on the host (`maestro update`) changes from now on, and has changed since the hold began. */
+  onLimits(listener: (limits: Limits) => void): void {
+    this.#remote.onLimits(listener);
+  }
+
+  writeStatus(text: string): Promise<void> {
+    return this.#clerk.replace('status.csv', text);
+  }
+
+  /** Lets go of the study. What the journal was told before is written first. */
+  async release(status: StudyStatus | undefined): Promise<void> {
+    if (status !== undefined) this.journal.write({ type: 'end', status });
+    await this.journal.durable().catch(() => {});
+    await this.#lease.end({ released: true });
+    await this.#clerk.end();
+  }
+}
+
+/** What people on the host want of a driver. */
+class RemoteControl {
+  readonly cancelled = new AbortController();
+  readonly lost = new AbortController();
+  /** Once there is one. */
+  journal: Journal | undefined;
+  readonly #log: HoldOptions['log'];
+  readonly #untold: Limits[] = [];
+  #listener: ((limits: Limits) => void) | undefined;
+
+  constructor(log: HoldOptions['log']) {
+    this.#log = log;
+  }
+
+  onLimits(listener: (limits: Limits) => void): void {
+    this.#listener = listener;
+    for (const limits of this.#untold.splice(0)) listener(limits);
+  }
+
+  /** Resolves once it is written down what is wanted: only then may the wish be forgotten. */
+  async onCancel(): Promise<void> {
+    this.cancelled.abort('cancelled on the host (`maestro cancel`)');
+    await this.journal?.durable();
+  }
+
+  async onUpdate(text: string): Promise<void> {
+    const { limits, told } = readLimits(text);
+    this.#log.info(told);
+    if (this.#listener === undefined) this.#untold.push(limits);
+    else this.#listener(limits);
+    await this.journal?.durable();
+  }
+
+  onLost(): void {
+    this.lost.abort('somebody else drives the study now');
+  }
+
+  onTrouble(words: string | undefined): void {
+    if (words === undefined) this.#log.info('The study directory can be written again');
+    else this.#log.warning(`the study directory cannot be written, so nothing is submitted: ${words}`);
+  }
+}

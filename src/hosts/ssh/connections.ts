@@ -1,0 +1,237 @@
+import type { Clock } from '../../clock.js';
+import { HostLostError } from '../host.js';
+import { type Session, SshError, type Transport } from './transport.js';
+
+/** One of the connections. */
+interface Lane {
+  readonly transport: Transport;
+  /** Those that there are, or that are being asked for. */
+  sessions: number;
+  /** How many sessions it has room for, as far as is known. */
+  limit: number;
+  /** When the last session ended. */
+  endedAt: number;
+  /** When a refusal was last not believed. */
+  doubtedAt: number;
+  /** It is not to be asked before this resolves. */
+  rest: Promise<void> | undefined;
+  /** When it was made. */
+  readonly since: number;
+}
+
+/** A server may take so long, in milliseconds, to see that a session has ended: until then it refuses the next one. */
+const lateness = 1000;
+
+/** A refusal that may be such a one is tried again after so many milliseconds. */
+const shortRest = 250;
+
+/** Milliseconds after such a refusal in which the next one is believed. */
+const doubtTime = 5_000;
+
+/** After a further connection could not be had, milliseconds until it is tried again. */
+const longRest = 30_000;
+
+/** A server may let somebody in only to say that it is full: then a connection lives less than this, in milliseconds. */
+const shortLife = 5_000;
+
+/**
+ * The connections to one machine: one, as long as the server allows enough sessions on it, else as many as it takes. They
+ * break each for itself, and what is said of the machine is said of all of them.
+ */
+export class Connections {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #tell: (line: string) => void;
+  readonly #most: number;
+  readonly #first: Transport;
+  #lanes: Lane[];
+  /** How many sessions a connection has room for, by the last refusal. */
+  #limit = Number.POSITIVE_INFINITY;
+  /** The one that is being made: servers limit how many logins there are at once. */
+  #coming: Transport | undefined;
+  #mayAddFrom = 0;
+  /** How many in a row were lost as soon as they were made. */
+  #shortLives = 0;
+  #hasTold = false;
+  #isClosed = false;
+  /** Told when there may be room where there was none. */
+  #waiting: (() => void)[] = [];
+
+  /**
+   * @param most how many connections there may be
+   * @param tell takes a line for people
+   */
+  constructor(first: Transport, most: number, clock: Clock, tell: (line: string) => void) {
+    this.name = first.name;
+    this.#first = first;
+    this.#most = most;
+    this.#clock = clock;
+    this.#tell = tell;
+    this.#lanes = [this.#laneOf(first)];
+  }
+
+  /** Whether there is any connection, as far as is known. */
+  get isConnected(): boolean {
+    return this.#lanes.some(({ transport }) => transport.isConnected);
+  }
+
+  /** Whether a session that was refused may come about on another connection, or after a moment. */
+  get hasRoom(): boolean {
+    return this.#coming !== undefined || this.#mayAdd || this.#lanes.some(isFree);
+  }
+
+  /** As `Transport` has it. */
+  async connect(): Promise<void> {
+    if (!this.isConnected) await this.#lanes[0]!.transport.connect();
+  }
+
+  /** As `Transport` has it, on the first connection that has room. That none has is found out by asking. */
+  async open(commandLine: string): Promise<Session> {
+    for (;;) {
+      if (this.#isClosed) throw new SshError('connection', 'the connection was closed');
+      const lane = this.#choose();
+      if (lane === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      else if (lane.rest !== undefined) await lane.rest;
+      else return this.#openOn(lane, commandLine);
+    }
+  }
+
+  /** Resolves when the machine has answered, whatever it said. */
+  async ask(): Promise<void> {
+    try {
+      const session = await this.#lanes[0]!.transport.open('exit 0');
+      for (const stream of [session.stdout, session.stderr]) stream.resume();
+      session.stdin.on('error', () => {});
+      session.stdin.end();
+      await session.exit;
+    } catch (error) {
+      if (!(error instanceof SshError) || error.kind !== 'session') throw error;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { transport } of this.#lanes) transport.close();
+    this.#coming?.close();
+    this.#changed();
+  }
+
+  /** @returns undefined if one is being made */
+  #choose(): Lane | undefined {
+    const free = this.#lanes.find(isFree);
+    if (free !== undefined) return free;
+    if (this.#mayAdd) void this.#add(this.#first.another());
+    if (this.#coming !== undefined) return undefined;
+    // A limit may be an old one.
+    return this.#lanes.reduce((least, lane) => (lane.sessions < least.sessions ? lane : least));
+  }
+
+  async #openOn(lane: Lane, commandLine: string): Promise<Session> {
+    lane.sessions += 1;
+    try {
+      const session = await lane.transport.open(commandLine);
+      const exit = session.exit.then(
+        (code) => {
+          this.#ended(lane);
+          return code;
+        },
+        (error: unknown) => {
+          this.#failed(lane, error);
+          throw error;
+        },
+      );
+      exit.catch(() => {});
+      return { ...session, exit };
+    } catch (error) {
+      this.#failed(lane, error);
+      throw error;
+    }
+  }
+
+  #ended(lane: Lane): void {
+    lane.sessions -= 1;
+    lane.endedAt = this.#clock.now();
+    this.#changed();
+  }
+
+  #failed(lane: Lane, error: unknown): void {
+    if (error instanceof SshError && error.kind === 'session') {
+      lane.sessions -= 1;
+      this.#refused(lane);
+    } else {
+      // A session that ended without a word, on a connection that is well, is over like any other.
+      if (lane.transport.isConnected && error instanceof HostLostError) return this.#ended(lane);
+      lane.sessions -= 1;
+      this.#drop(lane);
+    }
+    this.#changed();
+  }
+
+  #refused(lane: Lane): void {
+    if (lane.rest !== undefined) return;
+    const now = this.#clock.now();
+    if (now - lane.endedAt < lateness && now - lane.doubtedAt > doubtTime) {
+      lane.doubtedAt = now;
+      lane.rest = new Promise<void>((resolve) => void this.#clock.after(shortRest, resolve)).then(() => {
+        lane.rest = undefined;
+      });
+      return;
+    }
+    lane.limit = lane.sessions;
+    this.#limit = Math.max(1, lane.sessions);
+  }
+
+  /** One that is lost is not made again while there are others: another takes its place when there is need. */
+  #drop(lane: Lane): void {
+    if (lane.transport.isConnected || !this.#lanes.includes(lane)) return;
+    if (!this.isConnected) return;
+    const now = this.#clock.now();
+    this.#shortLives = now - lane.since < shortLife ? this.#shortLives + 1 : 0;
+    if (this.#shortLives > 1) this.#mayAddFrom = now + longRest;
+    this.#lanes = this.#lanes.filter((other) => other !== lane);
+    lane.transport.close();
+  }
+
+  get #mayAdd(): boolean {
+    return (
+      !this.#isClosed &&
+      this.#coming === undefined &&
+      this.#lanes.length < this.#most &&
+      this.#clock.now() >= this.#mayAddFrom
+    );
+  }
+
+  /** Never rejects: a machine that lets us in no second time is still one that we have. */
+  async #add(transport: Transport): Promise<void> {
+    this.#coming = transport;
+    try {
+      await transport.connect();
+      if (this.#isClosed) return transport.close();
+      this.#lanes.push(this.#laneOf(transport));
+      if (!this.#hasTold) {
+        const sessions = this.#limit === 1 ? '1 session' : `${this.#limit} sessions`;
+        this.#tell(`${this.name} allows ${sessions} on a connection; using more connections`);
+      }
+      this.#hasTold = true;
+    } catch (error) {
+      transport.close();
+      const isPassing = error instanceof SshError && error.kind !== 'refused';
+      this.#mayAddFrom = isPassing ? this.#clock.now() + longRest : Number.POSITIVE_INFINITY;
+    } finally {
+      this.#coming = undefined;
+      this.#changed();
+    }
+  }
+
+  #laneOf(transport: Transport): Lane {
+    const since = this.#clock.now();
+    const never = Number.NEGATIVE_INFINITY;
+    return { transport, since, sessions: 0, limit: this.#limit, endedAt: never, doubtedAt: never, rest: undefined };
+  }
+
+  #changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const isFree = ({ sessions, limit }: Lane) => sessions < limit;

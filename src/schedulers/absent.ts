@@ -1,0 +1,44 @@
+import type { Clock } from '../clock.js';
+import type { StepInstance } from '../study/graph.js';
+import { outputsOf } from './outputs.js';
+import type { BatchScheduler, Outputs, SchedulerListener } from './scheduler.js';
+
+/** Stands for a scheduler that was not reached: what it has of jobs is out of sight from the beginning. */
+export class AbsentScheduler implements BatchScheduler {
+  readonly #reason: string;
+  readonly #clock: Clock;
+  readonly #listener: SchedulerListener;
+
+  /** @param reason why, for people */
+  constructor(reason: string, clock: Clock, listener: SchedulerListener) {
+    this.#reason = reason;
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  submit(): void {
+    void this.interrupt(this.#reason);
+  }
+
+  attach(): void {
+    void this.interrupt(this.#reason);
+  }
+
+  discard(): void {}
+
+  cancel(): void {}
+
+  outputs(step: StepInstance, id: string): Outputs {
+    return outputsOf(step, id);
+  }
+
+  async isEnding(): Promise<boolean> {
+    return false;
+  }
+
+  async interrupt(reason: string): Promise<void> {
+    this.#listener({ type: 'interrupt', at: this.#clock.now(), reason });
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,96 @@
+import { ConnectionError, FluxError } from '../../flux/errors.js';
+import type { Handle } from '../../flux/handle.js';
+import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
+import { cancelJob } from '../../flux/requests.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import { Pool } from '../../pool.js';
+import { settleClaim } from '../claims.js';
+import type { ForeignJob } from '../scheduler.js';
+import { isJobOf } from './left.js';
+import type { StudyJobs } from './request.js';
+
+/** As many at once: each takes a process on the host. */
+const atOnce = 4;
+
+interface Discard {
+  readonly job: ForeignJob;
+  /** The jobs that may be of it. */
+  readonly ids: readonly JobId[];
+}
+
+/**
+ * Ends jobs that nobody wants any more: takes their attempts, so that none that is found late runs, and cancels those that
+ * are here. All of it as well as it can be done while there is a connection.
+ */
+export class Discards {
+  readonly #host: Host;
+  readonly #study: StudyJobs;
+  readonly #tell: (line: string) => void;
+  readonly #pool = new Pool(atOnce);
+  /** Their attempts are taken, and they are to be cancelled. */
+  readonly #waiting = new Set<Discard>();
+  #handle: Handle | undefined;
+  #isOver = false;
+
+  /** @param tell takes lines for people about what could not be done */
+  constructor(host: Host, study: StudyJobs, tell: (line: string) => void) {
+    this.#host = host;
+    this.#study = study;
+    this.#tell = tell;
+  }
+
+  add(jobs: readonly ForeignJob[]): void {
+    for (const job of jobs) void this.#pool.run(() => this.#add(job));
+  }
+
+  onUp(handle: Handle): void {
+    this.#handle = handle;
+    for (const discard of this.#waiting) void this.#pool.run(() => this.#cancel(discard, handle));
+  }
+
+  onDown(): void {
+    this.#handle = undefined;
+  }
+
+  close(): void {
+    this.#isOver = true;
+  }
+
+  async #add(job: ForeignJob): Promise<void> {
+    if (this.#isOver) return;
+    const ids = new Set([decodeJobId(job.id)]);
+    try {
+      const { owner } = await settleClaim(this.#host, this.#study.studyPath, job.workspace, job.attempt);
+      ids.add(decodeJobId(owner ?? ''));
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#complain(job, error.message);
+    }
+    const discard = { job, ids: [...ids].filter((id) => id !== undefined) };
+    this.#waiting.add(discard);
+    if (this.#handle !== undefined) await this.#cancel(discard, this.#handle);
+  }
+
+  async #cancel(discard: Discard, handle: Handle): Promise<void> {
+    const { job, ids } = discard;
+    if (this.#isOver || !this.#waiting.has(discard)) return;
+    try {
+      for (const id of ids) {
+        if (!(await isJobOf(handle, id, this.#study, job))) continue;
+        await cancelJob(handle, id, 'its step is no longer part of the study');
+        this.#tell(`cancelled job ${encodeJobId(id)} of ${job.step}, which is no longer part of the study`);
+      }
+    } catch (error) {
+      // With the next connection again.
+      if (error instanceof ConnectionError) return;
+      this.#complain(job, (error as Error).message);
+      if (!(error instanceof FluxError)) return;
+    }
+    this.#waiting.delete(discard);
+  }
+
+  #complain({ step, id }: ForeignJob, reason: string): void {
+    if (this.#isOver) return;
+    this.#tell(`cannot end job ${id || 'without an id'} of ${step}, which is no longer part of the study: ${reason}`);
+  }
+}

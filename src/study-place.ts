@@ -1,0 +1,118 @@
+import { type JournalState, journalVersion } from './conductor/journal/records.js';
+import { replay, serialize } from './conductor/journal/replay.js';
+import { mustRun } from './hosts/commands.js';
+import { type Host, HostError } from './hosts/host.js';
+import { quote } from './quote.js';
+
+/** Where a study is to go, and whose it is. */
+export interface WantedPlace {
+  readonly path: string;
+  /** What makes two runs the same study. */
+  readonly key: string;
+  /**
+   * Whether a study that is there already is continued: `auto` one of the same key, `always` any, `never` none: then the
+   * study goes beside it.
+   */
+  readonly resume: 'auto' | 'always' | 'never';
+}
+
+/** The directory of a study. */
+export interface StudyPlace {
+  readonly path: string;
+  /** What its journal says; undefined if the directory is still to be made. */
+  readonly state: JournalState | undefined;
+}
+
+/** The journal, relative to the study directory: who makes it has made the study. */
+export const journalPath = '.conductor/journal.jsonl';
+
+/**
+ * Finds out where a study goes. Nothing is made.
+ *
+ * @throws HostError if it cannot go where it must; JournalError if what is there cannot be continued
+ */
+export async function findPlace(host: Host, { path, key, resume }: WantedPlace): Promise<StudyPlace> {
+  for (let attempt = 1; ; attempt++) {
+    const candidate = attempt === 1 ? path : `${path}.${attempt}`;
+    const found = await lookAt(host, candidate);
+    if (found === 'free') return { path: candidate, state: undefined };
+    if (resume === 'never') continue;
+    if (found === 'taken') {
+      throw new HostError(
+        `the study directory ${candidate} exists, is not empty and is no study of this program's: choose another output-path, or \`resume: never\` to have one beside it`,
+      );
+    }
+    const state = replay(found.journal);
+    if (resume === 'auto' && state.key !== key) throw new HostError(otherStudy(candidate, state, key));
+    return { path: candidate, state };
+  }
+}
+
+/** A nightly run that took last night's results for its own would be green for nothing. */
+function otherStudy(path: string, { key, name, opened }: JournalState, wanted: string): string {
+  const run = opened?.holder.runUrl === undefined ? '' : `, last driven by ${opened.holder.runUrl}`;
+  return (
+    `the study directory ${path} holds another study: '${name}' with the study key ${key}${run}, and this one's key is ${wanted}. ` +
+    'Choose: `resume: never` starts over in a new directory beside it, `resume: always` continues it, ' +
+    '`study-key` says which runs are one study, and without `output-path` every run has its own directory'
+  );
+}
+
+/**
+ * Makes the directory of a new study, with its journal, in one step as far as others can see.
+ *
+ * @returns false if somebody else was there first
+ * @throws HostError if it cannot be made
+ */
+export async function makePlace(
+  host: Host,
+  path: string,
+  study: { readonly key: string; readonly name: string },
+  now: number,
+): Promise<boolean> {
+  const first = serialize({ seq: 1, fence: 0, at: now }, { type: 'study', version: journalVersion, ...study });
+  const directory = quote(path);
+  const journal = quote(`${path}/${journalPath}`);
+  const output = await mustRun(
+    host,
+    `cannot create the study directory ${path} on ${host.name}`,
+    `mkdir -p -- ${quote(`${path}/.conductor`)} || exit\n` +
+      `new=${journal}.$$\ncat > "$new" || exit\n` +
+      `if [ -f ${journal} ]; then :; elif ${isFree(directory)}; then\n` +
+      // There are file systems without links.
+      `ln -- "$new" ${journal} && echo made || [ -f ${journal} ] || { rm -f -- "$new"; exit 1; }\nfi\n` +
+      // Or was it made by this command, the end of which was not seen?
+      `read -r ours < "$new"\n[ -f ${journal} ] && read -r first < ${journal} && [ "$ours" = "$first" ] && echo made\nrm -f -- "$new"`,
+    first,
+  );
+  return output.toString().startsWith('made');
+}
+
+/** Bash: whether a directory has nothing in it but what whoever is making a study there makes first. */
+function isFree(directory: string): string {
+  return `[ -z "$(ls -A -- ${directory} | grep -vx '\\.conductor')" ] && [ -z "$(ls -A -- ${directory}/.conductor 2>/dev/null | grep -v '^journal\\.jsonl\\.')" ]`;
+}
+
+async function lookAt(host: Host, path: string): Promise<'free' | 'taken' | { readonly journal: string }> {
+  const directory = quote(path);
+  const journal = quote(`${path}/${journalPath}`);
+  const output = await mustRun(
+    host,
+    `cannot look at the study directory ${path} on ${host.name}`,
+    `if [ -f ${journal} ]; then echo journal; exec cat -- ${journal}; fi\n` +
+      `[ -e ${directory} ] || [ -L ${directory} ] || { echo free; exit; }\n` +
+      `[ -d ${directory} ] || { echo taken; exit; }\n` +
+      `ls -A -- ${directory} > /dev/null || exit\n` +
+      `if ${isFree(directory)}; then echo free; elif [ -f ${journal} ]; then echo journal; exec cat -- ${journal}; else echo taken; fi`,
+  );
+  const text = output.toString();
+  if (text.startsWith('journal\n')) return { journal: text.slice('journal\n'.length) };
+  return text.trim() === 'free' ? 'free' : 'taken';
+}
+
+/** Reads the journal of a study again, now that nobody else writes it. @throws HostError, JournalError */
+export async function readJournal(host: Host, path: string): Promise<JournalState> {
+  return replay(
+    (await mustRun(host, `cannot read the journal of ${path}`, `cat -- ${quote(`${path}/${journalPath}`)}`)).toString(),
+  );
+}

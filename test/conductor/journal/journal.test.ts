@@ -1,0 +1,274 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Journal } from '../../../src/conductor/journal/journal.js';
+import { cloneRecord, diffRecord } from '../../../src/conductor/journal/patch.js';
+import type { Entry, PlannedStep } from '../../../src/conductor/journal/records.js';
+import { replay, serialize } from '../../../src/conductor/journal/replay.js';
+import { newRecord, type StepRecord } from '../../../src/conductor/state.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+import { stepRecords } from './arbitrary-records.js';
+
+/** A disk that writes when it is told to. */
+class Disk {
+  /** The appends so far, each when it began. */
+  readonly appends: string[] = [];
+  #finish: { readonly resolve: () => void; readonly reject: (error: unknown) => void } | undefined;
+
+  readonly append = (text: string): Promise<void> => {
+    expect(this.#finish, 'one append at a time').toBeUndefined();
+    this.appends.push(text);
+    return new Promise((resolve, reject) => {
+      this.#finish = { resolve, reject };
+    });
+  };
+
+  async finish(): Promise<void> {
+    this.#finish!.resolve();
+    this.#finish = undefined;
+    await settled();
+  }
+
+  async fail(error: unknown): Promise<void> {
+    this.#finish!.reject(error);
+    this.#finish = undefined;
+    await settled();
+  }
+
+  /** What the records of each append say, shortened. */
+  get told(): unknown[][] {
+    return this.appends.map((text) =>
+      text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line))
+        .map(({ reason, steps }) => reason ?? steps),
+    );
+  }
+}
+
+/** Once everything that can go on without the disk has. */
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+const cancel = (reason: string): Entry => ({ type: 'cancel', reason });
+
+const plannedOf = (records: readonly StepRecord[]): PlannedStep[] =>
+  records.map((record, i) => ({
+    name: `s${i}`,
+    workspace: `s${i}`,
+    scheduled: false,
+    script: '',
+    dependencies: '',
+    record: diffRecord(newRecord(), record) ?? {},
+  }));
+
+function begin(steps = 0, start: { readonly isTorn?: boolean; readonly seq?: number } = {}) {
+  const disk = new Disk();
+  const records = Array.from({ length: steps }, () => newRecord());
+  const clock = new VirtualClock(5000);
+  const journal = new Journal(disk.append, { seq: 0, fence: 3, isTorn: false, ...start, records }, clock);
+  return { disk, records, journal, clock };
+}
+
+/** Whether a promise is settled by now, and how. */
+function watch(promise: Promise<void>): { state: 'waits' | 'done' | 'failed' } {
+  const watched: { state: 'waits' | 'done' | 'failed' } = { state: 'waits' };
+  promise.then(
+    () => {
+      watched.state = 'done';
+    },
+    () => {
+      watched.state = 'failed';
+    },
+  );
+  return watched;
+}
+
+describe('a journal', () => {
+  it('numbers its records from where it goes on', async () => {
+    const { disk, journal, clock } = begin(0, { seq: 41 });
+    journal.write(cancel('a'));
+    clock.advance(7);
+    journal.write(cancel('b'));
+    await settled();
+    expect(disk.appends.join('')).toBe(
+      serialize({ seq: 42, fence: 3, at: 5000 }, cancel('a')) + serialize({ seq: 43, fence: 3, at: 5007 }, cancel('b')),
+    );
+  });
+
+  it('writes at once what is noted together, and in one append what is noted meanwhile', async () => {
+    const { disk, journal } = begin();
+    journal.write(cancel('a'));
+    journal.write(cancel('b'));
+    await settled();
+    for (const reason of ['c', 'd', 'e']) {
+      journal.write(cancel(reason));
+      await settled();
+    }
+    expect(disk.told).toEqual([['a', 'b']]);
+    await disk.finish();
+    expect(disk.told).toEqual([
+      ['a', 'b'],
+      ['c', 'd', 'e'],
+    ]);
+  });
+
+  it('is durable once all that was noted before is written, and not what was noted later', async () => {
+    const { disk, journal } = begin();
+    journal.write(cancel('a'));
+    const a = watch(journal.durable());
+    await settled();
+    journal.write(cancel('b'));
+    const b = watch(journal.durable());
+    await settled();
+    expect([a.state, b.state]).toEqual(['waits', 'waits']);
+    await disk.finish();
+    expect([a.state, b.state]).toEqual(['done', 'waits']);
+    journal.write(cancel('c'));
+    await disk.finish();
+    expect([a.state, b.state]).toEqual(['done', 'done']);
+    expect(disk.told).toEqual([['a'], ['b'], ['c']]);
+  });
+
+  it('is durable at once if nothing was noted', async () => {
+    const { disk, journal, records } = begin(1);
+    await journal.durable();
+    journal.note([0], records);
+    await journal.durable();
+    journal.write(cancel('a'));
+    await settled();
+    await disk.finish();
+    await journal.durable();
+    expect(disk.appends).toHaveLength(1);
+  });
+
+  it('begins a new line if the last one is torn, once', async () => {
+    const { disk, journal } = begin(0, { isTorn: true });
+    journal.write(cancel('a'));
+    await settled();
+    journal.write(cancel('b'));
+    await disk.finish();
+    expect(disk.appends.map((text) => text.slice(0, 2))).toEqual(['\n{', '{"']);
+  });
+});
+
+describe('a journal that cannot be written', () => {
+  const full = new Error('no space left');
+
+  it('tells everybody who waits, now or later, and writes nothing more', async () => {
+    const { disk, journal } = begin();
+    journal.write(cancel('a'));
+    const a = journal.durable();
+    await settled();
+    journal.write(cancel('b'));
+    const b = journal.durable();
+    expect(journal.failure).toBeUndefined();
+    await disk.fail(full);
+    expect(journal.failure).toBe(full);
+    journal.write(cancel('c'));
+    for (const waiting of [a, b, journal.durable(), journal.durable()]) await expect(waiting).rejects.toBe(full);
+    await settled();
+    expect(disk.told).toEqual([['a']]);
+  });
+
+  it('disturbs nobody who does not wait', async () => {
+    const rejections: unknown[] = [];
+    const listener = (error: unknown) => rejections.push(error);
+    process.on('unhandledRejection', listener);
+    try {
+      const { disk, journal } = begin();
+      journal.write(cancel('a'));
+      void journal.durable();
+      await settled();
+      journal.write(cancel('b'));
+      void journal.durable();
+      await disk.fail(full);
+      void journal.durable();
+      await settled();
+      expect(journal.failure).toBe(full);
+      expect(rejections).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
+  });
+
+  it('is one too whose append throws', async () => {
+    const journal = new Journal(
+      () => {
+        throw full;
+      },
+      { seq: 0, fence: 1, isTorn: false, records: [] },
+      new VirtualClock(),
+    );
+    journal.write(cancel('a'));
+    await expect(journal.durable()).rejects.toBe(full);
+  });
+});
+
+describe('what a journal notes of steps', () => {
+  it('is what changed since they were noted last, all of one event in one record', async () => {
+    const { disk, journal, records } = begin(3);
+    records[0]!.state = 'PENDING';
+    records[2]!.reason = 'because';
+    journal.note([0, 1, 2], records);
+    records[0]!.exitCode = 3;
+    journal.note([0, 2], records);
+    journal.note([0, 1, 2], records);
+    await settled();
+    expect(disk.told).toEqual([[{ 0: { state: 'PENDING' }, 2: { reason: 'because' } }, { 0: { exitCode: 3 } }]]);
+  });
+
+  it('is nothing of a job that is queued, until there is more to say', async () => {
+    const { disk, journal, records } = begin(2);
+    records[0]!.state = 'QUEUED';
+    journal.note([0], records);
+    await settled();
+    expect(disk.appends).toEqual([]);
+    records[0]!.exitCode = 0;
+    journal.note([0], records);
+    await settled();
+    expect(disk.told).toEqual([[{ 0: { state: 'QUEUED', exitCode: 0 } }]]);
+  });
+
+  it('is compared with the plan once there is a new one', async () => {
+    const { disk, journal, records } = begin(1);
+    records[0]!.state = 'RUNNING';
+    journal.note([0], records);
+    const planned = [newRecord(), { ...newRecord(), state: 'FINISHED' as const }];
+    journal.writePlan('0.88.0', plannedOf(planned));
+    journal.note([0, 1], planned);
+    planned[0]!.state = 'RUNNING';
+    journal.note([0, 1], planned);
+    await settled();
+    expect(disk.told[0]).toEqual([
+      { 0: { state: 'RUNNING' } },
+      plannedOf(planned.map((record, i) => (i === 0 ? newRecord() : record))),
+      { 0: { state: 'RUNNING' } },
+    ]);
+  });
+
+  it('makes the records again when it is read, whatever was noted of them', async () => {
+    const changes = fc.array(fc.tuple(fc.nat({ max: 2 }), stepRecords(), fc.boolean()), { maxLength: 15 });
+    await fc.assert(
+      fc.asyncProperty(changes, async (list) => {
+        let text = '';
+        const records = [newRecord(), newRecord(), newRecord()];
+        const append = async (more: string) => {
+          text += more;
+        };
+        const journal = new Journal(append, { seq: 0, fence: 1, isTorn: false, records: [] }, new VirtualClock());
+        journal.write({ type: 'study', version: 1, key: 'k', name: 'n' });
+        journal.writePlan('', plannedOf(records));
+        for (const [index, next, waits] of list) {
+          // Jobs are only ever added; a queued job alone is not noted.
+          const jobs = [...next.jobs, ...records[index]!.jobs.slice(next.jobs.length)];
+          const state = next.state === 'QUEUED' || next.state === 'FINISHING' ? 'RUNNING' : next.state;
+          records[index] = cloneRecord({ ...next, state, jobs });
+          journal.note([index], records);
+          if (waits) await journal.durable();
+        }
+        await journal.durable();
+        expect(replay(text).records).toEqual(records);
+      }),
+    );
+  });
+});

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// What takes too long for every change: each crash in turn, ten thousand steps, a hundred races. See docs/reliability.md.
+export default defineConfig({
+  test: {
+    include: ['test/long/**/*.long.ts'],
+    testTimeout: 3_600_000,
+    // One file at a time: each of them has two studies going as it is.
+    maxWorkers: 1,
+    fileParallelism: false,
+  },
+});
