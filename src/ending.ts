@@ -85,6 +85,8 @@ export class RunEnding {
   }
 
   #cancel(reason: unknown): void {
+    // What is being cancelled already may have to wait for what its jobs are in.
+    if (this.#cancelling.signal.aborted) return;
     this.#cancelling.abort(reason);
     this.#waiting.abort(reason);
   }

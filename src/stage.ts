@@ -45,6 +45,9 @@ function* stagedFiles(
   if (before === undefined) {
     yield { path: logPath(study.name), text: '' };
     yield { path: launcherPath, text: launcherText, executable: true };
+  } else {
+    // A driver may have ended before it came to make it.
+    yield { directory: path.posix.dirname(logPath(study.name)) };
   }
   for (const [index, { main, restart }] of scripts.entries()) {
     if (before?.hasScripts(index)) continue;

@@ -39,7 +39,7 @@ export async function findPlace(host: Host, { path, key, resume }: WantedPlace):
     if (resume === 'never') continue;
     if (found === 'taken') {
       throw new HostError(
-        `the study directory ${candidate} exists, is not empty and is no study of this program's: choose another output-path, or \`resume: never\` to have one beside it`,
+        `the study directory ${candidate} exists and is not empty, and there is no study of this program in it: choose another output-path, or \`resume: never\` to have one beside it`,
       );
     }
     const state = replay(found.journal);

@@ -203,6 +203,8 @@ describe('staging a study again that was staged before', () => {
     expect(read('run/N.1/run_N.1.sh')).toBe(plan.scripts[0]!.main.text);
     expect(mode('run/N.1/run_N.1.sh')).toBe('744');
     expect(read('.conductor/run')).toBe(launcherText);
+    // Where the log can be written to.
+    expect(readdirSync(file('logs'))).toEqual([]);
   });
 });
 

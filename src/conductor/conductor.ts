@@ -157,16 +157,12 @@ class Conductor {
 
   #handle(event: StudyEvent): void {
     const { journal, onChange } = this.#options;
-    const before = this.#machine.cancellation;
     const { commands, changed, touched } = this.#machine.handle(event);
     if (journal !== undefined) {
-      const isCancelled = event.type === 'cancel' && before !== this.#machine.cancellation;
-      if (isCancelled) journal.write({ type: 'cancel', reason: event.reason });
+      if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
       if (event.type === 'limits') journal.write(limitsOf(event));
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
-    // What was noted is not acted on any more once the study is over for us, for whatever reason.
-    if (this.#machine.isOver) this.#dispatcher.stop();
     this.#dispatcher.take(commands);
     if (changed.length > 0) onChange?.(this.#machine, changed);
   }

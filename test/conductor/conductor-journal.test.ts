@@ -6,7 +6,7 @@ import type { StudyJournal } from '../../src/conductor/journal/study-journal.js'
 import type { Limits } from '../../src/conductor/limits.js';
 import type { StudyMachine } from '../../src/conductor/machine.js';
 import { newRecord, type StepRecord } from '../../src/conductor/state.js';
-import type { Job } from '../../src/schedulers/scheduler.js';
+import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -61,14 +61,16 @@ function study(shapes: readonly Shape[], { policy, courseOf, ...options }: Setti
   const journal = new HeldJournal();
   const asked: string[] = [];
   let ended: StudyMachine | undefined;
+  let listener!: SchedulerListener;
   const done = conduct({
     graph,
     scripts: scriptsOf(graph),
     policy: policyOf(policy),
     clock,
     journal,
-    schedulers: (listener) => {
-      const [local, batch] = [0, 1].map(() => new SimulatedScheduler(clock, listener, courseOf, false, cluster));
+    schedulers: (given) => {
+      listener = given;
+      const [local, batch] = [0, 1].map(() => new SimulatedScheduler(clock, given, courseOf, false, cluster));
       for (const scheduler of [local!, batch!]) scheduler.asked.push = (...words) => asked.push(...words);
       return { local: local!, batch: batch! };
     },
@@ -77,7 +79,8 @@ function study(shapes: readonly Shape[], { policy, courseOf, ...options }: Setti
     ended = machine;
     return machine;
   });
-  return { clock, cluster, done, journal, asked, ended: () => ended };
+  const lose = () => listener({ type: 'interrupt', at: clock.now(), reason: 'the broker is lost' });
+  return { clock, cluster, done, journal, asked, lose, ended: () => ended };
 }
 
 const states = (machine: StudyMachine | undefined) => machine?.steps.map(({ state }) => state);
@@ -103,6 +106,24 @@ describe('with a journal', () => {
     await journal.sync();
     await journal.sync();
     expect(states(await done)).toEqual(['FINISHED', 'FINISHED']);
+  });
+
+  it("a job's id is noted, though no state changes with it", async () => {
+    const { journal } = study([{ name: 'a' }]);
+    await journal.sync();
+    expect(journal.noted).toEqual(['0 PENDING', '0 PENDING']);
+  });
+
+  it('what waits to be submitted when the jobs are out of sight is, if it is local', async () => {
+    const { clock, journal, asked, lose, done } = study([{ name: 'a' }, { name: 'b', scheduled: true }]);
+    lose();
+    await journal.sync();
+    await journal.sync();
+    expect(asked).toEqual(['submit a 1']);
+    clock.runOut();
+    await turn();
+    for (let i = 0; i < 3; i++) await journal.sync();
+    expect(states(await done)).toEqual(['FINISHED', 'UNKNOWN']);
   });
 
   it('what happens while the disk is waited for shares the next wait', async () => {
@@ -357,7 +378,19 @@ describe('jobs that an earlier driver left', () => {
     expect(states(await done)).toEqual(shapes.map(() => 'CANCELLED'));
   });
 
-  it('and are out of sight before that are not taken over', async () => {
+  it('and are out of sight before that are taken over if they are local', async () => {
+    const { clock, journal, asked, lose, done } = study(shapes, { resumed: resumed() });
+    lose();
+    await journal.sync();
+    await journal.sync();
+    expect(asked).toEqual(['attach a 1', 'submit a 1', 'submit d 1']);
+    clock.runOut();
+    await turn();
+    for (let i = 0; i < 3; i++) await journal.sync();
+    expect(states(await done)).toEqual(['FINISHED', 'UNKNOWN', 'UNKNOWN', 'FINISHED']);
+  });
+
+  it('and are out of sight before that, all of them, are not taken over', async () => {
     const interrupt = new AbortController();
     const { journal, asked, done } = study(shapes, { resumed: resumed(), interrupt: interrupt.signal });
     interrupt.abort('the broker is lost');

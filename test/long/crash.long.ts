@@ -32,7 +32,7 @@ interface Broker {
 
 const places: readonly [what: string, kind: Kind, start: () => Promise<Broker | undefined>][] = [
   ['local steps', 'local', async () => undefined],
-  ['jobs of the simulated broker', 'jobs', () => SimulatedBroker.start({ cores: 8 })],
+  ['jobs of the simulated broker', 'jobs', () => SimulatedBroker.start({ cores: 2 })],
   ...(realFlux === undefined
     ? []
     : [[`jobs of Flux ${realFlux}`, 'jobs', () => RealBroker.start()] as [string, Kind, () => Promise<Broker>]]),

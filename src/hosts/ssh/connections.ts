@@ -11,6 +11,8 @@ interface Lane {
   limit: number;
   /** When the last session ended. */
   endedAt: number;
+  /** Refusals in a row while there was no session. */
+  emptyRefusals: number;
   /** When a refusal was last not believed. */
   doubtedAt: number;
   /** It is not to be asked before this resolves. */
@@ -77,7 +79,7 @@ export class Connections {
 
   /** Whether a session that was refused may come about on another connection, or after a moment. */
   get hasRoom(): boolean {
-    return this.#coming !== undefined || this.#mayAdd || this.#lanes.some(isFree);
+    return !this.#isClosed && (this.#coming !== undefined || this.#mayAdd || this.#lanes.some(isFree));
   }
 
   /** As `Transport` has it. */
@@ -151,6 +153,9 @@ export class Connections {
   #ended(lane: Lane): void {
     lane.sessions -= 1;
     lane.endedAt = this.#clock.now();
+    lane.emptyRefusals = 0;
+    // So there was room for this one.
+    lane.limit = Math.max(1, lane.limit);
     this.#changed();
   }
 
@@ -170,7 +175,10 @@ export class Connections {
   #refused(lane: Lane): void {
     if (lane.rest !== undefined) return;
     const now = this.#clock.now();
-    if (now - lane.endedAt < lateness && now - lane.doubtedAt > doubtTime) {
+    const mayBeLate = now - lane.endedAt < lateness && now - lane.doubtedAt > doubtTime;
+    // That there is room for none at all is hard to believe.
+    if (lane.sessions === 0) lane.emptyRefusals += 1;
+    if (mayBeLate || (lane.sessions === 0 && lane.emptyRefusals <= 2)) {
       lane.doubtedAt = now;
       lane.rest = new Promise<void>((resolve) => void this.#clock.after(shortRest, resolve)).then(() => {
         lane.rest = undefined;
@@ -184,7 +192,12 @@ export class Connections {
   /** One that is lost is not made again while there are others: another takes its place when there is need. */
   #drop(lane: Lane): void {
     if (lane.transport.isConnected || !this.#lanes.includes(lane)) return;
-    if (!this.isConnected) return;
+    if (!this.isConnected) {
+      // All are gone: that says nothing of how many there may be.
+      this.#shortLives = 0;
+      if (this.#mayAddFrom < Number.POSITIVE_INFINITY) this.#mayAddFrom = 0;
+      return;
+    }
     const now = this.#clock.now();
     this.#shortLives = now - lane.since < shortLife ? this.#shortLives + 1 : 0;
     if (this.#shortLives > 1) this.#mayAddFrom = now + longRest;
@@ -226,7 +239,8 @@ export class Connections {
   #laneOf(transport: Transport): Lane {
     const since = this.#clock.now();
     const never = Number.NEGATIVE_INFINITY;
-    return { transport, since, sessions: 0, limit: this.#limit, endedAt: never, doubtedAt: never, rest: undefined };
+    const doubts = { endedAt: never, emptyRefusals: 0, doubtedAt: never, rest: undefined };
+    return { transport, since, sessions: 0, limit: this.#limit, ...doubts };
   }
 
   #changed(): void {

@@ -88,7 +88,9 @@ forClients('a server with few sessions on a connection', (client) => {
   it('loses with one of its connections what runs on that, and nothing else', async () => {
     for (const lost of [1, 0]) {
       const { proxy, host, told } = await behindProxy(client, 2);
-      const running = await longs(host, 3);
+      // One after the other: the first two share a connection.
+      const running: Long[] = [];
+      while (running.length < 3) running.push(...(await longs(host, 1)));
       expect(proxy.connections).toBe(2);
       proxy.cutOne(lost);
       const survivors = lost === 1 ? running.slice(0, 2) : running.slice(2);

@@ -25,7 +25,8 @@ const noted = (work: string, exit = '') =>
 /**
  * Fifty steps of all sorts: a sweep of three stages, what gathers its results, a chain, steps that take a while, one that
  * fails once and is tried again, one that fails for good, what waits for its end and what cannot run because of it; and as
- * jobs one that runs out of time and is restarted.
+ * jobs one that runs out of time and is restarted. A broker should have two cores: those that take a while come first, and
+ * keep the others in the queue, where nobody has claimed them when the next conductor comes.
  */
 export function mixedStudy(kind: Kind): MixedStudy {
   const job = kind === 'jobs' ? { procs: 1, nested: false } : {};
@@ -36,7 +37,7 @@ export function mixedStudy(kind: Kind): MixedStudy {
     }),
   );
   const naps = Array.from({ length: 4 }, (_, i) =>
-    step(`nap-${i + 1}`, noted('sleep 0.3; echo slept'), i % 2 === 0 ? job : {}),
+    step(`nap-${i + 1}`, noted('sleep 0.6; echo slept'), i % 2 === 0 ? job : {}),
   );
   const last =
     kind === 'jobs'
