@@ -1,12 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../src/clock.js';
 import { connectBySsh } from '../src/connect.js';
 import { mustRun } from '../src/hosts/commands.js';
 import { HostError } from '../src/hosts/host.js';
 import type { SshHost } from '../src/hosts/ssh/ssh-host.js';
 import { InputError, parseInputs } from '../src/inputs.js';
+import { hurried } from './hosts/ssh/account.js';
+import { CutProxy } from './support/cut-proxy.js';
 import { plainEnvironment } from './support/hosts.js';
 import { clients } from './support/ssh-hosts.js';
 import { installedSshd, SshServer } from './support/ssh-server.js';
@@ -24,14 +28,19 @@ class Told {
 }
 
 /** Connects as the inputs say, from a machine with this environment, until the test ends. */
-async function connect(given: Given, environment: Given = {}, told = new Told()): Promise<SshHost> {
+async function connect(
+  given: Given,
+  environment: Given = {},
+  told = new Told(),
+  { clock = systemClock, cancel = new AbortController().signal } = {},
+): Promise<SshHost> {
   const inputs = parseInputs(new Map(Object.entries({ spec: 'study.yaml', ...given })), (name) => `input '${name}'`);
   const surrounding = {
     environment: { ...plainEnvironment, ...environment },
-    cancel: new AbortController().signal,
+    cancel,
     temporary: temporaryDirectory(),
   };
-  const host = await connectBySsh(inputs, surrounding, told);
+  const host = await connectBySsh(inputs, surrounding, told, clock);
   onTestFinished(() => host.close());
   return host;
 }
@@ -134,6 +143,90 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
       const inputs = { ...(await inputsFor(server)), 'ssh-client': client, 'ssh-known-hosts': known };
       await expect(connect(inputs)).rejects.toBeInstanceOf(HostError);
       expect(server.logins).toBe(0);
+    });
+  });
+
+  describe.each(clients)('the first connection, with the client %s', (client) => {
+    /** A server behind a network that fails on demand. */
+    async function behindProxy() {
+      const server = await SshServer.forTest();
+      const proxy = await CutProxy.forTest(server.port);
+      const inputs = {
+        ...(await inputsFor(server)),
+        'ssh-client': client,
+        host: `${server.user}@127.0.0.1:${proxy.port}`,
+        'ssh-known-hosts': server.knownHosts.replaceAll(`${server.port}`, `${proxy.port}`),
+      };
+      return { server, proxy, inputs };
+    }
+
+    /** Is told, and then does something, once. */
+    class Acting extends Told {
+      readonly warning: (text: string) => void;
+
+      constructor(act: () => void) {
+        super();
+        this.warning = (text) => {
+          this.warnings.push(text);
+          act();
+        };
+      }
+    }
+
+    it('is tried again if the server turns it away because many log in at once, which is told', async () => {
+      const server = await SshServer.forTest({ config: ['MaxStartups 1'] });
+      const other = connectSocket(server.port, '127.0.0.1');
+      onTestFinished(() => void other.destroy());
+      await new Promise((resolve) => other.once('data', resolve));
+      const told = new Acting(() => other.destroy());
+      const host = await connect({ ...(await inputsFor(server)), 'ssh-client': client }, {}, told);
+      expect(await say(host, 'echo in')).toBe('in');
+      expect(told.warnings).toEqual([expect.stringMatching(/^cannot connect to .*; trying again$/)]);
+    });
+
+    it('is tried again if the server is started anew, or cuts it off', async () => {
+      const { proxy, inputs } = await behindProxy();
+      await proxy.refuse();
+      const told = new Acting(() => void proxy.accept());
+      const host = await connect(inputs, {}, told);
+      expect(await say(host, 'echo in')).toBe('in');
+      expect(told.warnings).toEqual([expect.stringMatching(/refused the connection.*; trying again$/)]);
+    });
+
+    it('is given up after five attempts', async () => {
+      const { proxy, inputs } = await behindProxy();
+      let attempts = 0;
+      proxy.onAccept = (socket) => {
+        attempts += 1;
+        socket.destroy();
+      };
+      const told = new Told();
+      await expect(connect(inputs, {}, told, { clock: hurried(20) })).rejects.toThrow(/^cannot connect to /);
+      expect(attempts).toBe(5);
+      expect(told.warnings).toHaveLength(1);
+    });
+
+    it('is given up at once if all is cancelled', async () => {
+      const { proxy, inputs } = await behindProxy();
+      await proxy.refuse();
+      const cancel = new AbortController();
+      const told = new Acting(() => cancel.abort());
+      const since = Date.now();
+      // Its pauses would take an hour.
+      const slow = { ...systemClock, after: (time: number, call: () => void) => systemClock.after(time * 1000, call) };
+      await expect(connect(inputs, {}, told, { clock: slow, cancel: cancel.signal })).rejects.toThrow('refused');
+      expect(Date.now() - since).toBeLessThan(10_000);
+    });
+
+    it('is tried once if what is wrong stays so: a key, a name', async () => {
+      const server = await SshServer.forTest();
+      const inputs = { ...(await inputsFor(server)), 'ssh-client': client };
+      const told = new Told();
+      const { text: stranger } = await server.newKey({ authorized: false });
+      await expect(connect({ ...inputs, 'ssh-key': stranger }, {}, told)).rejects.toThrow('rejected');
+      const nowhere = { ...inputs, host: 'somebody@no-such-machine.invalid' };
+      await expect(connect(nowhere, {}, told)).rejects.toThrow('is unknown');
+      expect(told.warnings).toEqual([]);
     });
   });
 

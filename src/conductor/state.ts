@@ -97,6 +97,11 @@ export function hasRun(record: StepRecord): boolean {
   return record.submitted !== null;
 }
 
+/** The job that a step has, or had last, since the study was begun or last resumed; undefined if there is none. */
+export function lastJob(record: StepRecord): JobRecord | undefined {
+  return hasRun(record) ? record.jobs.at(-1) : undefined;
+}
+
 /** Whether the step will not change any more. The state alone does not say: a step that is to run again may be TIMEDOUT. */
 export function isOver(record: StepRecord): boolean {
   return record.ended !== null;

@@ -1,5 +1,5 @@
 import { dependentsOf, type StepGraph, type StepInstance } from '../study/graph.js';
-import type { StepRecord } from './state.js';
+import { lastJob, type StepRecord } from './state.js';
 
 const columns = [
   'Step Name',
@@ -48,10 +48,10 @@ export function statusCsv(
 }
 
 function row(step: StepInstance, record: StepRecord, now: number): string[] {
-  const { state, submitted, started, ended, jobs, restarts } = record;
+  const { state, submitted, started, ended, restarts } = record;
   return [
     step.name,
-    jobs.at(-1)?.id || '--',
+    lastJob(record)?.id || '--',
     step.workspace,
     state,
     started === null ? '--:--:--' : duration((ended ?? now) - started),

@@ -1,4 +1,4 @@
-import type { StepRecord, StudyStatus } from '../conductor/state.js';
+import { lastJob, type StepRecord, type StudyStatus } from '../conductor/state.js';
 import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../plan.js';
@@ -32,7 +32,7 @@ export async function collectResults(host: Host, plan: Plan, ending: Ending, spe
   const { status, interruption, records, schedulerOf, fluxUri, started, ended } = ending;
   const steps = graph.steps.map((step): StepResult => {
     const record = records[step.index]!;
-    const job = record.jobs.at(-1);
+    const job = lastJob(record);
     return {
       step,
       record,

@@ -1,4 +1,4 @@
-import { isFailure, type StepState } from '../conductor/state.js';
+import { isFailure, lastJob, type StepState } from '../conductor/state.js';
 import { oneLine, table } from './plain-text.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { shortDuration } from './time.js';
@@ -30,7 +30,7 @@ export function countStates(states: readonly StepState[]): Map<StepState, number
 
 /** How long a step's last job ran; '' if none did. */
 export function runTime({ record }: StepResult): string {
-  const job = record.jobs.at(-1);
+  const job = lastJob(record);
   return job?.started == null || job.ended === null ? '' : shortDuration(job.ended - job.started);
 }
 

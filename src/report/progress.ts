@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { StudyMachine } from '../conductor/machine.js';
-import { isFailure, isOver, type StepRecord, type StepState } from '../conductor/state.js';
+import { isFailure, isOver, lastJob, type StepRecord, type StepState } from '../conductor/state.js';
 import type { StepGraph } from '../study/graph.js';
 import type { Log } from './log.js';
 import { oneLine } from './plain-text.js';
@@ -102,8 +102,8 @@ export class Progress {
 }
 
 function transition(name: string, record: StepRecord): string {
-  const { state, ended, jobs } = record;
-  const job = jobs.at(-1);
+  const { state, ended } = record;
+  const job = lastJob(record);
   const began = job?.started ?? job?.submitted;
   const took = ended !== null && began !== undefined ? shortDuration(ended - began) : '';
   const which = !isOver(record) && job !== undefined && job.id !== '' ? `job ${job.id}` : '';

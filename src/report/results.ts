@@ -1,4 +1,4 @@
-import type { StepRecord, StudyStatus } from '../conductor/state.js';
+import { hasRun, type StepRecord, type StudyStatus } from '../conductor/state.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
@@ -41,9 +41,7 @@ export function reasonOf({ reason, tolerated }: StepRecord): string {
 
 /** Whether the step itself failed, rather than something that it waited for. */
 export function failedItself({ record }: StepResult): boolean {
-  return (
-    (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && record.jobs.length > 0
-  );
+  return (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && hasRun(record);
 }
 
 /** What a failed step said last, or why that is not shown. */

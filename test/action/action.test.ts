@@ -63,7 +63,10 @@ describe('the action', () => {
     for (const name of ['env', 'path']) {
       expect([name, readFileSync(path.join(job.directory, name), 'utf8')]).toEqual([name, '']);
     }
-    expect(readFileSync(path.join(job.directory, 'state'), 'utf8')).toMatch(/^maestro_post<<(\S+)\ntrue\n\1\n$/);
+    // That there was a study to look after, and then none.
+    const state = readFileSync(path.join(job.directory, 'state'), 'utf8');
+    expect(state).toMatch(/^maestro_post<<(\S+)\ntrue\n\1\n(maestro_study<<(\S+)\n(.*)\n\3\n){2}$/);
+    expect(state.trimEnd().split('\n').at(-2)).toBe('');
   });
 
   it('tells the study in a log of closed groups', async () => {

@@ -23,6 +23,8 @@ export class CutProxy {
   bytesDown = 0;
   /** How many connections there have been. */
   accepted = 0;
+  /** Gets every connection that is let in, before a byte of it has passed. */
+  onAccept: (client: Socket) => void = () => {};
   readonly #target: number;
   readonly #ways = new Set<Way>();
   readonly #sockets = new Set<Socket>();
@@ -121,6 +123,7 @@ export class CutProxy {
 
   #accept(client: Socket): void {
     this.accepted += 1;
+    this.onAccept(client);
     const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
     this.#carry(client, server, (bytes) => {
       this.bytesUp += bytes;
