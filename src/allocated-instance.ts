@@ -155,7 +155,7 @@ export class AllocatedInstance implements Instance, Batch {
   }
 
   async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
-    const { host, clock, inputs, log } = this.#context;
+    const { host, clock, log } = this.#context;
     const cancel = AbortSignal.any([this.#context.cancel, this.#closing.signal]);
     const common = {
       host,

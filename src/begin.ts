@@ -14,7 +14,7 @@ import { HostError } from './hosts/host.js';
 import { forFlux, type Plan } from './plan.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 import type { Spec } from './spec/spec.js';
-import { findPlace, makePlace, type WantedPlace } from './study-place.js';
+import { findPlace, makePlace, otherStudy, type WantedPlace } from './study-place.js';
 
 /** What beginning, or continuing, a study takes besides. */
 export interface BeginContext extends StudyContext {
@@ -76,7 +76,7 @@ async function make(
     return { plan: await settle(plan), warnings };
   };
   const early = planning.needsDirectory ? undefined : await settled();
-  if (!(await makePlace(host, path, { key, name: planning.spec.name }, clock.now()))) return undefined;
+  if (!(await makePlace(host, path, { key, name: planning.spec.name }, clock))) return undefined;
   return holding(context, path, async (hold) => {
     const { plan, warnings } = early ?? (await settled());
     for (const warning of warnings) context.log.problem(warning);
@@ -88,12 +88,15 @@ async function resume(
   context: BeginContext,
   planning: Planner,
   path: string,
-  { key }: WantedPlace,
+  wanted: WantedPlace,
   settle: (plan: Plan) => Promise<Plan>,
 ): Promise<Begun> {
   return holding(context, path, async (hold) => {
     const { state, journal } = hold!;
+    const { key } = wanted;
     if (state.key !== key && !context.onlyFinishes) {
+      // Its key may have been changed since we looked.
+      if (wanted.resume === 'auto') throw otherStudy(path, state, key);
       journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
     }
     const { plan: draft, warnings } = await planning.at(path);

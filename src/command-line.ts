@@ -74,6 +74,11 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   const { workingDirectory } = surroundings;
   // What is wrong with what was given is told before anything is connected to.
   const study = given(inputs, surroundings);
+  if (inputs.resume === 'always' && inputs['output-path'] === '') {
+    throw new InputError([
+      '--resume always needs --output-path: without that every run has a directory of its own, by the time',
+    ]);
+  }
   readStudy(study);
   const request = requestOf(inputs, optionOf);
   const machines = await open(inputs, surroundings, log);

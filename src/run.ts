@@ -104,9 +104,12 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     log.note(`error: ${describeError(error)}`);
     throw error;
   } finally {
-    await instance?.close(ran?.areJobsLeft === true);
-    if (begun !== undefined) await letGo(own, begun, ran);
     ending.end();
+    try {
+      await instance?.close(ran?.areJobsLeft === true);
+    } finally {
+      if (begun !== undefined) await letGo(own, begun, ran);
+    }
   }
 }
 
@@ -173,7 +176,7 @@ async function stageAll(
   await stage(host, plan, { name: specPath, text }, before);
   if (before === undefined) log.info(`${count(plan.scripts.length, 'step')} staged`);
   if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
-  if (!inputs['dry-run']) await clone(host, plan, resumption !== undefined, cancel, (line) => log.info(line));
+  if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
 }
 
 /** Which scripts are there already as they are to be. Of what was not staged to its end nothing is known. */
@@ -211,9 +214,11 @@ async function report(context: Own, plan: Plan, ending: Ending): Promise<RunOutc
 }
 
 /** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */
-async function letGo({ host, log, remember }: Own, { plan, hold }: Begun, ran: Ran | undefined): Promise<void> {
+async function letGo({ host, log, remember, ending }: Own, { plan, hold }: Begun, ran: Ran | undefined): Promise<void> {
   await hold?.release(ran?.status);
-  if (ran !== undefined) remember({ study: undefined });
+  // One that was cancelled, and could not be brought to its end, is tried again by whoever comes after us.
+  const isToFinish = ran?.status === 'INTERRUPTED' && ending.cancel.aborted;
+  if (ran !== undefined && !isToFinish) remember({ study: undefined });
   if (hold?.lost.aborted !== true) await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
 }
 

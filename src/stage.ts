@@ -72,17 +72,12 @@ async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   );
 }
 
-/**
- * Clones the repositories that the study depends on.
- *
- * @param isContinued whether the study was begun before
- */
+/** Clones the repositories that the study depends on. */
 export async function clone(
   host: Host,
   { spec, places, environment }: Plan,
-  isContinued: boolean,
   cancel: AbortSignal,
   tell: (line: string) => void,
 ): Promise<void> {
-  await cloneRepositories(host, environment.clones(spec, places), isContinued, cancel, tell);
+  await cloneRepositories(host, places.studyPath, environment.clones(spec, places), cancel, tell);
 }

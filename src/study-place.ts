@@ -1,3 +1,4 @@
+import type { Clock } from './clock.js';
 import { type JournalState, journalVersion } from './conductor/journal/records.js';
 import { replay, serialize } from './conductor/journal/replay.js';
 import { mustRun } from './hosts/commands.js';
@@ -43,18 +44,23 @@ export async function findPlace(host: Host, { path, key, resume }: WantedPlace):
       );
     }
     const state = replay(found.journal);
-    if (resume === 'auto' && state.key !== key) throw new HostError(otherStudy(candidate, state, key));
+    if (state.seq === 0) {
+      throw new HostError(
+        `the journal of the study in ${candidate} is empty: move the directory away, or choose \`resume: never\` to have one beside it`,
+      );
+    }
+    if (resume === 'auto' && state.key !== key) throw otherStudy(candidate, state, key);
     return { path: candidate, state };
   }
 }
 
 /** A nightly run that took last night's results for its own would be green for nothing. */
-function otherStudy(path: string, { key, name, opened }: JournalState, wanted: string): string {
+export function otherStudy(path: string, { key, name, opened }: JournalState, wanted: string): HostError {
   const run = opened?.holder.runUrl === undefined ? '' : `, last driven by ${opened.holder.runUrl}`;
-  return (
+  return new HostError(
     `the study directory ${path} holds another study: '${name}' with the study key ${key}${run}, and this one's key is ${wanted}. ` +
-    'Choose: `resume: never` starts over in a new directory beside it, `resume: always` continues it, ' +
-    '`study-key` says which runs are one study, and without `output-path` every run has its own directory'
+      'Choose: `resume: never` starts over in a new directory beside it, `resume: always` continues it, ' +
+      '`study-key` says which runs are one study, and without `output-path` every run has its own directory',
   );
 }
 
@@ -68,16 +74,19 @@ export async function makePlace(
   host: Host,
   path: string,
   study: { readonly key: string; readonly name: string },
-  now: number,
+  clock: Clock,
 ): Promise<boolean> {
-  const first = serialize({ seq: 1, fence: 0, at: now }, { type: 'study', version: journalVersion, ...study });
+  // By which its maker knows it again.
+  const token = Math.floor(clock.random() * 2 ** 40).toString(36);
+  const entry = { type: 'study', version: journalVersion, ...study, token } as const;
+  const first = serialize({ seq: 1, fence: 0, at: clock.now() }, entry);
   const directory = quote(path);
   const journal = quote(`${path}/${journalPath}`);
   const output = await mustRun(
     host,
     `cannot create the study directory ${path} on ${host.name}`,
     `mkdir -p -- ${quote(`${path}/.conductor`)} || exit\n` +
-      `new=${journal}.$$\ncat > "$new" || exit\n` +
+      `new=${journal}.${token}\ncat > "$new" || exit\n` +
       `if [ -f ${journal} ]; then :; elif ${isFree(directory)}; then\n` +
       // There are file systems without links.
       `ln -- "$new" ${journal} && echo made || [ -f ${journal} ] || { rm -f -- "$new"; exit 1; }\nfi\n` +

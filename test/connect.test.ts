@@ -9,7 +9,6 @@ import { mustRun } from '../src/hosts/commands.js';
 import { HostError } from '../src/hosts/host.js';
 import type { SshHost } from '../src/hosts/ssh/ssh-host.js';
 import { InputError, parseInputs } from '../src/inputs.js';
-import { hurried } from './hosts/ssh/account.js';
 import { CutProxy } from './support/cut-proxy.js';
 import { plainEnvironment } from './support/hosts.js';
 import { clients } from './support/ssh-hosts.js';
@@ -24,7 +23,15 @@ class Told {
   readonly infos: string[] = [];
   readonly warnings: string[] = [];
   readonly info = (text: string) => void this.infos.push(text);
-  readonly warning = (text: string) => void this.warnings.push(text);
+  readonly warning = (text: string) => {
+    this.warnings.push(text);
+    this.#onWarning();
+  };
+  readonly #onWarning: () => void;
+
+  constructor(onWarning = () => {}) {
+    this.#onWarning = onWarning;
+  }
 }
 
 /** Connects as the inputs say, from a machine with this environment, until the test ends. */
@@ -160,25 +167,12 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
       return { server, proxy, inputs };
     }
 
-    /** Is told, and then does something, once. */
-    class Acting extends Told {
-      readonly warning: (text: string) => void;
-
-      constructor(act: () => void) {
-        super();
-        this.warning = (text) => {
-          this.warnings.push(text);
-          act();
-        };
-      }
-    }
-
     it('is tried again if the server turns it away because many log in at once, which is told', async () => {
       const server = await SshServer.forTest({ config: ['MaxStartups 1'] });
       const other = connectSocket(server.port, '127.0.0.1');
       onTestFinished(() => void other.destroy());
       await new Promise((resolve) => other.once('data', resolve));
-      const told = new Acting(() => other.destroy());
+      const told = new Told(() => other.destroy());
       const host = await connect({ ...(await inputsFor(server)), 'ssh-client': client }, {}, told);
       expect(await say(host, 'echo in')).toBe('in');
       expect(told.warnings).toEqual([expect.stringMatching(/^cannot connect to .*; trying again$/)]);
@@ -187,7 +181,7 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
     it('is tried again if the server is started anew, or cuts it off', async () => {
       const { proxy, inputs } = await behindProxy();
       await proxy.refuse();
-      const told = new Acting(() => void proxy.accept());
+      const told = new Told(() => void proxy.accept());
       const host = await connect(inputs, {}, told);
       expect(await say(host, 'echo in')).toBe('in');
       expect(told.warnings).toEqual([expect.stringMatching(/refused the connection.*; trying again$/)]);
@@ -201,7 +195,13 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
         socket.destroy();
       };
       const told = new Told();
-      await expect(connect(inputs, {}, told, { clock: hurried(20) })).rejects.toThrow(/^cannot connect to /);
+      // Its pauses are short, and nothing takes time.
+      const quick = {
+        now: () => 0,
+        after: (time: number, call: () => void) => systemClock.after(time / 50, call),
+        random: () => 0.5,
+      };
+      await expect(connect(inputs, {}, told, { clock: quick })).rejects.toThrow(/^cannot connect to /);
       expect(attempts).toBe(5);
       expect(told.warnings).toHaveLength(1);
     });
@@ -210,7 +210,7 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
       const { proxy, inputs } = await behindProxy();
       await proxy.refuse();
       const cancel = new AbortController();
-      const told = new Acting(() => cancel.abort());
+      const told = new Told(() => cancel.abort());
       const since = Date.now();
       // Its pauses would take an hour.
       const slow = { ...systemClock, after: (time: number, call: () => void) => systemClock.after(time * 1000, call) };

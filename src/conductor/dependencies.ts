@@ -1,9 +1,11 @@
 import path from 'node:path';
-import { again, mustRun, run, runLeashed } from '../hosts/commands.js';
+import { again, mustRun, runLeashed } from '../hosts/commands.js';
+import { areThere } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { quote } from '../quote.js';
 import type { Problem } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
+import { shortHash } from '../study/directory.js';
 import { type Clone, locate, type Places } from '../study/environment.js';
 
 /**
@@ -60,53 +62,56 @@ async function existing(host: Host, paths: readonly string[]): Promise<boolean[]
     .map((status) => status === '0');
 }
 
+/** Exit status of the command below for a destination that has something else in it. */
+const taken = 17;
+
 /**
- * Clones the repositories of `env.dependencies.git` on the host, one after the other. A clone appears at once and whole.
+ * Clones the repositories of `env.dependencies.git` on the host, one after the other. A clone appears at once and whole, and
+ * a mark in the study tells it from whatever else may be there: a study that is continued has its clones already.
  *
- * @param isContinued whether the study was begun before: what is there then is its own
  * @param cancel ends a clone that is under way
  * @throws HostError with git's own words
  */
 export async function cloneRepositories(
   host: Host,
+  studyPath: string,
   clones: readonly Clone[],
-  isContinued: boolean,
   cancel: AbortSignal,
   tell: (line: string) => void,
 ): Promise<void> {
-  for (const { name, url, destination, checkout } of clones) {
+  for (const clone of clones) {
     if (cancel.aborted) return;
-    const there = await again(() =>
-      run(host, `[ -e ${quote(destination)} ] && [ -n "$(ls -A -- ${quote(destination)})" ]`),
-    );
-    if (there.code === 0 && isContinued) continue;
-    if (there.code === 0) {
+    const { name, url, destination } = clone;
+    const mark = `${studyPath}/.conductor/cloned/${shortHash(destination)}`;
+    const [isThere] = await areThere(host, [mark]);
+    if (!isThere) tell(`Cloning ${url} to ${destination}`);
+    const { code, stderr } = await again(() => runLeashed(host, cloneCommand(clone, studyPath, mark), cancel));
+    if (code === 0 || cancel.aborted) continue;
+    if (code === taken) {
       throw new HostError(
         `git dependency '${name}': ${destination} exists and is not empty, so nothing can be cloned to it`,
       );
     }
-    tell(`Cloning ${url} to ${destination}`);
-    const what = checkout && (checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name);
-    const partial = '"$to.partial-clone"';
-    let isRepeated = false;
-    const clone = () => {
-      // One whose end was not seen may have come to it.
-      const look = isRepeated ? `[ -d ${quote(destination)}/.git ] && exit\n` : '';
-      isRepeated = true;
-      return runLeashed(
-        host,
-        // Without a terminal nobody can answer a question about a password. A link is followed.
-        `${look}export GIT_TERMINAL_PROMPT=0\nto=${quote(destination)}\n[ ! -L "$to" ] || to=$(readlink -f -- "$to") || exit\n` +
-          `rm -rf -- ${partial}\ngit clone --quiet -- ${quote(url)} ${partial}` +
-          (what === undefined ? '' : ` && git -C ${partial} checkout --quiet ${quote(what)} --`) +
-          // An empty directory is as good as none.
-          ` && { [ ! -d "$to" ] || rmdir -- "$to"; } && mv -- ${partial} "$to"`,
-        cancel,
-      );
-    };
-    const { code, stderr } = await again(clone);
-    if (code !== 0 && !cancel.aborted) {
-      throw new HostError(`git dependency '${name}' cannot be cloned from ${url}: ${stderr || `exit ${code}`}`);
-    }
+    throw new HostError(`git dependency '${name}' cannot be cloned from ${url}: ${stderr || `exit ${code}`}`);
   }
+}
+
+/** Bash that clones, or finds that it has been done. Others may clone to the same place at the same time. */
+function cloneCommand({ url, destination, checkout }: Clone, studyPath: string, mark: string): string {
+  const what = checkout && (checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name);
+  return `to=${quote(destination)}
+mark=${quote(mark)}
+[ ! -L "$to" ] || to=$(readlink -f -- "$to") || exit
+partial=$to.${shortHash(studyPath)}.partial-clone
+if [ -e "$to" ] && { [ ! -d "$to" ] || [ -n "$(ls -A -- "$to")" ]; }; then [ -e "$mark" ]; exit $(($? == 0 ? 0 : ${taken})); fi
+# Without a terminal nobody can answer a question about a password.
+export GIT_TERMINAL_PROMPT=0
+rm -rf -- "$partial"
+git clone --quiet -- ${quote(url)} "$partial" || exit
+${what === undefined ? '' : `git -C "$partial" checkout --quiet ${quote(what)} -- || exit`}
+mkdir -p -- "\${mark%/*}" && : > "$mark" || exit
+# An empty directory is as good as none.
+if { [ ! -d "$to" ] || rmdir -- "$to"; } && mv -T -- "$partial" "$to"; then exit 0; fi
+rm -f -- "$mark"
+exit 1`;
 }

@@ -5,15 +5,19 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import type { Spec } from '../../src/spec/spec.js';
+import { shortHash } from '../../src/study/directory.js';
 import type { Clone, Places } from '../../src/study/environment.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { isAlive, until } from '../support/wait.js';
 
 let directory: string;
+/** Of the study that clones. */
+let study: string;
 
 beforeEach(() => {
   directory = temporaryDirectory();
+  study = temporaryDirectory();
 });
 
 function git(...args: string[]): string {
@@ -47,7 +51,6 @@ async function clone(
   given: Partial<Clone>,
   host: Host = plainHost(),
   cancel = new AbortController().signal,
-  isContinued = false,
 ): Promise<string[]> {
   const told: string[] = [];
   const whole: Clone = {
@@ -57,7 +60,7 @@ async function clone(
     checkout: undefined,
     ...given,
   };
-  await cloneRepositories(host, [whole], isContinued, cancel, (line) => told.push(line));
+  await cloneRepositories(host, study, [whole], cancel, (line) => told.push(line));
   return told;
 }
 
@@ -97,7 +100,7 @@ describe('the repositories of a study', () => {
     const clones = ['a', 'b'].map(
       (name): Clone => ({ name, url: url(), destination: path.join(directory, 'deps', name), checkout: undefined }),
     );
-    await cloneRepositories(plainHost(), clones, false, new AbortController().signal, () => {});
+    await cloneRepositories(plainHost(), study, clones, new AbortController().signal, () => {});
     expect(readdirSync(path.join(directory, 'deps'))).toEqual(['a', 'b']);
   });
 
@@ -178,38 +181,53 @@ describe('the repositories of a study', () => {
 });
 
 describe('the repositories of a study that was begun before', () => {
-  const never = () => new AbortController().signal;
-  const again = (given: Partial<Clone> = {}, host: Host = plainHost()) => clone(given, host, never(), true);
-
   it('are left as they are: steps may have changed them', async () => {
     repository();
     await clone({});
     writeFileSync(path.join(directory, 'repo/file'), 'built');
-    expect(await again({ checkout: { kind: 'tag', name: 'v1' } })).toEqual([]);
+    expect(await clone({ checkout: { kind: 'tag', name: 'v1' } })).toEqual([]);
     expect(cloned()).toBe('built');
+    study = temporaryDirectory();
     await expect(clone({})).rejects.toThrow(HostError);
+  });
+
+  it('are not mistaken for what else is in their place, however often it is tried', async () => {
+    repository();
+    mkdirSync(path.join(directory, 'repo'));
+    writeFileSync(path.join(directory, 'repo/file'), 'somebody else');
+    for (const _ of [1, 2]) await expect(clone({})).rejects.toThrow(/exists and is not empty/);
+    expect(cloned()).toBe('somebody else');
   });
 
   it('are cloned if they are not there yet, or empty', async () => {
     repository();
-    expect(await again()).toEqual([`Cloning ${url()} to ${directory}/repo`]);
+    expect(await clone({})).toEqual([`Cloning ${url()} to ${directory}/repo`]);
     mkdirSync(path.join(directory, 'other'));
-    await again({ destination: path.join(directory, 'other') });
+    await clone({ destination: path.join(directory, 'other') });
     expect([cloned(), cloned('other')]).toEqual(['three', 'three']);
   });
 
-  it.each([true, false])(
-    'are cloned anew where a git was killed in the middle: begun before: %s',
-    async (isContinued) => {
-      repository();
-      const partial = path.join(directory, 'repo.partial-clone');
-      mkdirSync(path.join(partial, '.git/objects'), { recursive: true });
-      writeFileSync(path.join(partial, 'file'), 'half');
-      await clone({}, plainHost(), never(), isContinued);
-      expect(cloned()).toBe('three');
-      expect(readdirSync(directory).sort()).toEqual(['origin', 'repo']);
-    },
-  );
+  it('are cloned anew where a git was killed in the middle', async () => {
+    repository();
+    const partial = path.join(directory, `repo.${shortHash(study)}.partial-clone`);
+    mkdirSync(path.join(partial, '.git/objects'), { recursive: true });
+    writeFileSync(path.join(partial, 'file'), 'half');
+    await clone({});
+    expect(cloned()).toBe('three');
+    expect(readdirSync(directory).sort()).toEqual(['origin', 'repo']);
+  });
+
+  it('are cloned once, if several studies clone to one place at the same time', async () => {
+    repository();
+    const studies = Array.from({ length: 4 }, () => temporaryDirectory());
+    const whole: Clone = { name: 'repo', url: url(), destination: path.join(directory, 'repo'), checkout: undefined };
+    const done = await Promise.allSettled(
+      studies.map((each) => cloneRepositories(plainHost(), each, [whole], new AbortController().signal, () => {})),
+    );
+    expect(done.some(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(cloned()).toBe('three');
+    expect(readdirSync(path.join(directory, 'repo')).sort()).toEqual(['.git', 'file']);
+  });
 });
 
 describe('a clone', () => {
@@ -233,7 +251,7 @@ describe('a clone', () => {
     writeFileSync(go, '');
     await done;
     expect(cloned()).toBe('one');
-    expect(existsSync(path.join(directory, 'repo.partial-clone'))).toBe(false);
+    expect(readdirSync(directory).some((name) => name.includes('partial'))).toBe(false);
   });
 
   it('that lacks what is to be checked out is not there, and can be had once that is right', async () => {

@@ -79,7 +79,7 @@ async function runHere(brief: Brief) {
   const here = { ...places, studyPath };
   const { plan } = planStudy(spec, spec.parameters.map(toParameter), here, { hashWorkspaces: false });
   const host = plainHost('', { TOKEN: secret });
-  await makePlace(host, studyPath, { key: 'key', name: spec.name }, 0);
+  await makePlace(host, studyPath, { key: 'key', name: spec.name }, systemClock);
   await stage(host, plan!, { name: '/specs/study.yaml', text: yamlOf(brief) });
   const machine = await conduct({
     graph: plan!.graph,
@@ -319,9 +319,9 @@ describe('running', () => {
     writeFileSync(path.join(study, 'precious'), 'data');
     const place = { path: study, key: 'key' };
     await expect(findPlace(plainHost(), { ...place, resume: 'auto' })).rejects.toThrow(
-      `the study directory ${study} exists, is not empty`,
+      `the study directory ${study} exists and is not empty`,
     );
-    expect(await makePlace(plainHost(), study, { key: 'key', name: 'demo' }, 0)).toBe(false);
+    expect(await makePlace(plainHost(), study, { key: 'key', name: 'demo' }, systemClock)).toBe(false);
     expect(await findPlace(plainHost(), { ...place, resume: 'never' })).toMatchObject({ path: `${study}.2` });
     expect(readFileSync(path.join(study, 'precious'), 'utf8')).toBe('data');
   });

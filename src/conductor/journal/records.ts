@@ -36,7 +36,13 @@ export interface PlannedStep {
 /** What a record says besides. */
 export type Entry =
   /** Whose study this is; the first record, and again when the key changes. */
-  | { readonly type: 'study'; readonly version: number; readonly key: string; readonly name: string }
+  | {
+      readonly type: 'study';
+      readonly version: number;
+      readonly key: string;
+      readonly name: string;
+      readonly token?: string;
+    }
   /** Somebody took the lease, and drives the study from now on. */
   | { readonly type: 'open'; readonly holder: LeaseHolder }
   /**

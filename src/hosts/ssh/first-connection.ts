@@ -4,6 +4,9 @@ import { SshError } from './transport.js';
 /** How often it is tried. */
 const mostAttempts = 5;
 
+/** About so many milliseconds are between the first two attempts, and twice as many each time after. */
+const firstPause = 800;
+
 /** No attempt begins later than this, in milliseconds after the first. */
 const patience = 20_000;
 
@@ -31,7 +34,7 @@ export async function persistently<T>(connect: () => Promise<T>, options: FirstC
     } catch (error) {
       if (!(error instanceof SshError) || error.kind !== 'connection' || cancel.aborted) throw error;
       // Those that were turned away together are not to come together again.
-      const pause = 1000 * 2 ** (attempts - 1) * (0.5 + clock.random());
+      const pause = firstPause * 2 ** (attempts - 1) * (0.5 + clock.random());
       if (attempts === mostAttempts || clock.now() + pause - since > patience) throw error;
       if (attempts === 1) tell(`${error.message}; trying again`);
       await sleep(pause, clock, cancel);
