@@ -36,9 +36,7 @@ describe('a job that is run again because its study failed', () => {
     expect(second.outputs['study-path']).toBe(first.outputs['study-path']);
     expect(statesOf(second)).toEqual(['a FINISHED', 'b FINISHED', 'c FINISHED', 'd FINISHED']);
     expect(reruns.ran).toEqual(['a 1', 'b 2', 'c 1', 'd 1']);
-    expect(continued(ended)).toBe(
-      'steps that stay FINISHED: 2, that run again: 1, that have not run yet: 1',
-    );
+    expect(continued(ended)).toBe('steps that stay FINISHED: 2, that run again: 1, that have not run yet: 1');
     expect(againIn(ended)).toEqual(['b runs again: was FAILED: exit 3']);
     expect(second.report.steps[1].jobs).toHaveLength(2);
     expect(reruns.status).toEqual(expect.arrayContaining(['b FINISHED', 'c FINISHED']));
@@ -278,7 +276,9 @@ describe('`on-cancel: leave`', () => {
     const second = reruns.job({ attempt: 2, inputs: { 'on-cancel': 'cancel' } });
     const started = second.start();
     const pid = Number(reruns.read('here/pid'));
-    await until('it is taken over', () => /"type":"staged"[\s\S]*"type":"staged"/.test(reruns.read('.conductor/journal.jsonl')));
+    await until('it is taken over', () =>
+      /"type":"staged"[\s\S]*"type":"staged"/.test(reruns.read('.conductor/journal.jsonl')),
+    );
     started.process.kill('SIGINT');
     expect(await started.ended).toMatchObject({ code: 3 });
     expect([statesOf(second), isAlive(pid)]).toEqual([['here CANCELLED'], false]);
