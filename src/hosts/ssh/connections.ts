@@ -223,7 +223,7 @@ export class Connections {
       this.#lanes.push(this.#laneOf(transport));
       if (!this.#hasTold) {
         const sessions = this.#limit === 1 ? '1 session' : `${this.#limit} sessions`;
-        this.#tell(`${this.name} allows ${sessions} on a connection; using more connections`);
+        this.#tell(`${this.name} refuses more than ${sessions} on a connection; using more connections`);
       }
       this.#hasTold = true;
     } catch (error) {

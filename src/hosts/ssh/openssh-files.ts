@@ -36,19 +36,25 @@ const longestSocketPath = 85;
 /** The name that begins the directories of this client. */
 export const directoryPrefix = 'maestro-ssh-';
 
+/** Those that are there: they are removed however this program ends, but by SIGKILL. */
+const present = new Set<OpensshFiles>();
+
+function removeAll(): void {
+  for (const files of present) files.remove();
+}
+
 /** What `ssh` wants as files, in a directory of ours that nobody else can read. */
 export class OpensshFiles {
   readonly config: string;
   readonly socket: string;
   readonly environment: Record<string, string>;
   readonly #directories: string[];
-  readonly #onExit = () => this.remove();
 
   constructor({ temporary, environment, key, passphrase, knownHosts }: OpensshOptions) {
     const directory = mkdtempSync(path.join(temporary, directoryPrefix));
     this.#directories = [directory];
-    // However this program ends, but by SIGKILL.
-    process.once('exit', this.#onExit);
+    if (present.size === 0) process.on('exit', removeAll);
+    present.add(this);
     const write = (name: string, text: string, mode = 0o600) => {
       const file = path.join(directory, name);
       writeFileSync(file, text, { mode });
@@ -82,7 +88,8 @@ export class OpensshFiles {
   }
 
   remove(): void {
-    process.off('exit', this.#onExit);
+    present.delete(this);
+    if (present.size === 0) process.off('exit', removeAll);
     for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -142,7 +142,7 @@ describe('connections to a machine', () => {
           expect(running(machine)).toHaveLength(count);
           expect(machine.connected).toBe(Math.ceil(count / most));
           expect(told.length).toBe(count > most ? 1 : 0);
-          if (count > most) expect(told[0]).toMatch(new RegExp(`allows ${most} sessions? on a connection`));
+          if (count > most) expect(told[0]).toMatch(new RegExp(`refuses more than ${most} sessions? on a connection`));
         },
       ),
     );

@@ -76,8 +76,13 @@ forClients('a server with few sessions on a connection', (client) => {
     for (const long of running) await long.says('still here');
     for (const long of running) long.process.stdin.end();
     for (const long of running) expect(await long.process.exit).toEqual({ code: 0 });
+    // It may be fewer: a server refuses until it has seen that others have ended.
     expect(told).toEqual([
-      `${host.name} allows ${sessions === 1 ? '1 session' : `${sessions} sessions`} on a connection; using more connections`,
+      expect.stringMatching(
+        new RegExp(
+          `^${host.name} refuses more than [1-${sessions}] sessions? on a connection; using more connections$`,
+        ),
+      ),
     ]);
     expect(account.server.logins).toBeLessThanOrEqual(6);
     expect(account.server.connections).toBe(account.server.logins);
@@ -173,8 +178,10 @@ describe.skipIf(missing !== undefined)('a connection that a person has authentic
     const running = await longs(host, 3);
     expect(await short(host, 'short')).toBe('short');
     for (const long of running) await long.says('still here');
-    expect(told).toEqual(['cluster allows 2 sessions on a connection; using more connections']);
-    expect(server.logins).toBe(2);
+    expect(told).toEqual([
+      expect.stringMatching(/^cluster refuses more than [12] sessions? on a connection; using more connections$/),
+    ]);
+    expect(server.logins).toBeGreaterThan(1);
   });
 
   it('has commands wait for each other if nothing else lets us in', async () => {

@@ -17,6 +17,7 @@ import { onTestFinished } from 'vitest';
 import { bundle, type Ended } from '../bundle.js';
 import { plainEnvironment } from '../hosts.js';
 import { isAlive, until } from '../wait.js';
+import { elsewhere } from './elsewhere.js';
 import { KillingDd, type KillPoint } from './killing-dd.js';
 import type { MixedStudy } from './mixed-study.js';
 
@@ -29,6 +30,16 @@ export interface Place {
 }
 
 export const here: Place = { args: [] };
+
+/** How a conductor is started. */
+export interface StartOptions {
+  /** It is killed there, if the journal comes to it. */
+  readonly point?: KillPoint;
+  /** More flags. */
+  readonly args?: readonly string[];
+  /** On a machine of its own, as far as it can tell, with the same files: see `elsewhere`. */
+  readonly isElsewhere?: boolean;
+}
 
 /** A conductor that runs. */
 export interface Driver {
@@ -69,20 +80,16 @@ export class CrashedStudy {
     onTestFinished(() => this.dispose());
   }
 
-  /** Starts a conductor. With a point it is killed there, if the journal comes to it. */
-  start(point?: KillPoint, args: readonly string[] = []): Driver {
+  start({ point, args = [], isElsewhere = false }: StartOptions = {}): Driver {
     const path_ = `${this.#dd.bin}:${plainEnvironment.PATH}`;
     const setup = this.#place.isFar === true ? [`--setup=PATH=${path_}`] : [];
     const flags = ['--output-path', this.path, '--report-path', '../report', ...this.#place.args, ...setup];
-    const child = spawn(
-      process.execPath,
-      [process.env.MAESTRO_BUNDLE ?? bundle, 'run', 'study.yaml', ...flags, ...this.study.args, ...args],
-      {
-        cwd: path.join(this.directory, 'spec'),
-        env: { ...plainEnvironment, HOME: this.directory, PATH: path_ },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    const words = [...(isElsewhere ? elsewhere : []), process.execPath, process.env.MAESTRO_BUNDLE ?? bundle, 'run'];
+    const child = spawn(words[0]!, [...words.slice(1), 'study.yaml', ...flags, ...this.study.args, ...args], {
+      cwd: path.join(this.directory, 'spec'),
+      env: { ...plainEnvironment, HOME: this.directory, PATH: path_ },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     if (point === undefined) this.#dd.disarm();
     else this.#dd.arm(child.pid!, point);
     const code = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject));
@@ -111,7 +118,7 @@ export class CrashedStudy {
    */
   async crash({ moment, record }: KillPoint): Promise<number | null> {
     const point = { moment, record: Math.max(record, this.records + 1) };
-    const { code } = await this.start(point).ended;
+    const { code } = await this.start({ point }).ended;
     if (code !== null) return code;
     this.kills += 1;
     const isThere = this.records >= point.record;
