@@ -34,7 +34,7 @@ describe('a nightly run whose output-path is the last one’s', () => {
     for (const choice of ['resume: never', 'resume: always', 'study-key', 'output-path']) {
       expect(message).toContain(choice);
     }
-    expect(second.summary).toContain('resume: never');
+    expect(second.summary).toContain('holds another study');
     expect(second.outputs).toEqual({});
     expect(readFileSync(path.join(reruns.place, '.conductor/journal.jsonl'), 'utf8')).toBe(before);
     expect(reruns.ran).toEqual(['a 1', 'b 1']);

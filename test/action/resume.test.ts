@@ -194,8 +194,9 @@ describe('a study whose run was killed without a word', () => {
       counted('done', oneTask),
       { name: 'job', depends: ['done'], cmd: own.gate(), ...oneTask },
       { name: 'here', cmd: own.gate() },
-      counted('quick', { depends: ['done'], cmd: own.gate('quick'), ...oneTask }),
-      counted('queued', { depends: ['job'], ...oneTask }),
+      { name: 'quick', depends: ['done'], cmd: own.gate('quick'), ...oneTask },
+      counted('queued', { depends: ['done'], ...oneTask }),
+      counted('last', { depends: ['job'], ...oneTask }),
     ]);
     const first = reruns.job();
     const { process, ended } = await reruns.startUntilUp(first, 'job', 'here', 'quick');
@@ -206,18 +207,19 @@ describe('a study whose run was killed without a word', () => {
     expect(post.stdout).toBe(
       `The study in ${reruns.studyPath} was left in the middle; its jobs go on, and a run of the same study continues it\n`,
     );
-    // One of them ends while nobody looks.
+    // One of them ends while nobody looks, and another takes its place.
+    expect(reruns.ran).toEqual(['done 1', 'job 1', 'here 1', 'quick 1', 'queued 0', 'last 0']);
     reruns.open('quick');
-    await until('it has ended', () => broker.jobs.some(({ name, state }) => name !== '' && state === 'INACTIVE'));
+    await until('two have ended', () => broker.jobs.filter(({ state }) => state === 'INACTIVE').length === 3);
     reruns.open();
     const second = reruns.job({ attempt: 2 });
     const again = await second.run();
     expect(again).toMatchObject({ code: 0, stderr: '' });
-    expect(statesOf(second)).toEqual(['done', 'job', 'here', 'quick', 'queued'].map((name) => `${name} FINISHED`));
-    // `quick` counts twice by itself.
-    expect(reruns.ran).toEqual(['done 1', 'job 1', 'here 1', 'quick 2', 'queued 1']);
+    const all = ['done', 'job', 'here', 'quick', 'queued', 'last'];
+    expect(statesOf(second)).toEqual(all.map((name) => `${name} FINISHED`));
+    expect(reruns.ran).toEqual(all.map((name) => `${name} 1`));
     expect(continued(again)).toBe(
-      'steps that stay FINISHED: 1, in flight, and watched again: 3, that have not run yet: 1',
+      'steps that stay FINISHED: 1, in flight, and watched again: 4, that have not run yet: 1',
     );
     expect(againIn(again)).toEqual([]);
     expect(await second.post()).toEqual({ code: 0, stdout: '', stderr: '' });

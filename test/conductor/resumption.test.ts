@@ -289,7 +289,7 @@ describe('a job in flight', () => {
   it('of a step that is gone, or elsewhere now, belongs to nobody', () => {
     const after = studyOf([{ name: 'a' }, { name: 'd', workspace: 'elsewhere' }]);
     const resumption = resume(chain, [finished, running, newRecord(), pending], after);
-    const foreign = { attempt: 1, place: 'local:///run/flux/local' };
+    const foreign = { scheduled: true, attempt: 1, place: 'local:///run/flux/local' };
     expect(resumption.removed).toEqual([
       { ...foreign, step: 'b', workspace: 'b', id: 'ƒ1' },
       { ...foreign, step: 'd', workspace: 'd', id: '' },
@@ -304,7 +304,7 @@ describe('a job in flight', () => {
     const after = studyOf([{ name: 'a', restart: true }]);
     const resumption = resume(one, [running], after);
     expect(resumption.removed).toEqual([
-      { step: 'a', workspace: 'a', attempt: 1, id: 'ƒ1', place: 'local:///run/flux/local' },
+      { step: 'a', scheduled: true, workspace: 'a', attempt: 1, id: 'ƒ1', place: 'local:///run/flux/local' },
     ]);
     expect(resumption.records).toEqual([record({ jobs: [job(1, { started: 11, ended: 11, result: 'cancelled' })] })]);
     expect(resumption.rerun.size).toBe(0);

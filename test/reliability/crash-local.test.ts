@@ -16,8 +16,7 @@ describe('a study of local steps whose conductor is killed', () => {
     const { row, problems } = await harness.run([
       ...singleCrashes(spread(harness.records, 6)),
       repeatedCrash(harness.records, 4),
-      chanceCrashes(chance, 1),
-      chanceCrashes(chance, 3, 700),
+      chanceCrashes(chance, 2, 1000),
       // What ran on the machine runs again, and nothing else does.
       machineCrashes(chance, 1),
     ]);

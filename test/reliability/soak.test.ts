@@ -9,7 +9,7 @@ import { startBroker } from '../support/flux/study-run.js';
 const rows: Row[] = [];
 afterAll(() => console.log(tableOf(rows)));
 
-const common = { memory: 400 * 1024 * 1024, limit: 90_000, mostFaults: 5, lasting: [100, 700] } as const;
+const common = { memory: 400 * 1024 * 1024, limit: 90_000, mostFaults: 5, lasting: [100, 500] } as const;
 
 describe('a study of hundreds of steps that one fault after the other happens to', () => {
   it('loses nothing, with local steps', async () => {
@@ -19,7 +19,7 @@ describe('a study of hundreds of steps that one fault after the other happens to
       study: plainStudy(300, 'local'),
       seed: newSeed(),
       faults: ['kill', 'stop'],
-      pause: [300, 700],
+      pause: [200, 400],
     });
     rows.push(row);
     expect(problems).toEqual([]);
@@ -36,7 +36,7 @@ describe('a study of hundreds of steps that one fault after the other happens to
       proxy: line.proxy,
       seed: newSeed(),
       faults: ['kill', 'stop', 'cut', 'stall', 'trickle'],
-      pause: [300, 700],
+      pause: [200, 400],
     });
     rows.push(row);
     expect(problems).toEqual([]);
