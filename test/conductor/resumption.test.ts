@@ -289,7 +289,7 @@ describe('a job in flight', () => {
   it('of a step that is gone, or elsewhere now, belongs to nobody', () => {
     const after = studyOf([{ name: 'a' }, { name: 'd', workspace: 'elsewhere' }]);
     const resumption = resume(chain, [finished, running, newRecord(), pending], after);
-    const foreign = { scheduled: true, attempt: 1, place: 'local:///run/flux/local' };
+    const foreign = { scheduled: false, attempt: 1, place: 'local:///run/flux/local' };
     expect(resumption.removed).toEqual([
       { ...foreign, step: 'b', workspace: 'b', id: 'ƒ1' },
       { ...foreign, step: 'd', workspace: 'd', id: '' },
