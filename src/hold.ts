@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 import { Clerk } from './conductor/clerk.js';
 import { Journal } from './conductor/journal/journal.js';
 import type { JournalState } from './conductor/journal/records.js';
-import { acquireLease, Lease, type LeaseHolder } from './conductor/lease.js';
+import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './conductor/lease.js';
 import { type Limits, readLimits } from './conductor/limits.js';
 import type { StudyStatus } from './conductor/state.js';
 import type { Host } from './hosts/host.js';
@@ -127,8 +127,8 @@ class RemoteControl {
     await this.journal?.durable();
   }
 
-  onLost(): void {
-    this.lost.abort('somebody else drives the study now');
+  onLost({ message }: LeaseLostError): void {
+    this.lost.abort(message);
   }
 
   onTrouble(words: string | undefined): void {

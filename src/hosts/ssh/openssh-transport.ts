@@ -72,6 +72,8 @@ export class OpensshTransport implements Transport {
   }
 
   async #connected(): Promise<{ readonly master: Master; readonly files: Files }> {
+    // No file must be made that nobody removes.
+    if (this.#closing.signal.aborted) throw new SshError('connection', 'the connection was closed');
     // Without the jumps: ssh reads the file for each of these too, which would jump without end.
     this.#files ??= new Files({ ...this.#options, jumps: [] });
     const files = this.#files;
