@@ -84,7 +84,15 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate)) return candidate;
     instance ??= request ? new AllocatedInstance(own, request, context) : new RunningInstance(own);
-    return instance.settle(candidate);
+    try {
+      return await instance.settle(candidate);
+    } catch (error) {
+      // What does not need it is brought to its end all the same.
+      if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
+      log.warning(error.message);
+      instance = undefined;
+      return candidate;
+    }
   };
   let begun: Begun | undefined;
   let ran: Ran | undefined;

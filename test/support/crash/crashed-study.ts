@@ -62,6 +62,7 @@ export class CrashedStudy {
   readonly #dd: KillingDd;
   readonly #drivers: Driver[] = [];
   #outputs = '';
+  #isKept = false;
   readonly #patience: number;
 
   /**
@@ -219,7 +220,8 @@ export class CrashedStudy {
       killAll(all);
       return all.length === 0;
     });
-    if (!isGood && process.env.KEEP_CRASHED === '1') return;
+    if (!isGood && process.env.KEEP_CRASHED === '1') this.#isKept = true;
+    if (this.#isKept) return;
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }

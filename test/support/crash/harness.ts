@@ -61,7 +61,7 @@ export class CrashHarness {
       faults: {
         'kill -9': sum(({ kills }) => kills),
         ...countsOf(
-          'machines',
+          'end of machine',
           sum(({ machines }) => machines),
         ),
       },
