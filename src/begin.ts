@@ -12,6 +12,7 @@ import {
 import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
 import { forFlux, type Plan } from './plan.js';
+import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 import type { Spec } from './spec/spec.js';
 import { findPlace, makePlace, otherStudy, type WantedPlace } from './study-place.js';
@@ -47,17 +48,14 @@ export interface Begun {
  */
 export async function begin(context: BeginContext, settle: (plan: Plan) => Promise<Plan>): Promise<Begun> {
   const planning = await planner(context);
-  const wanted = context.place(planning.spec);
+  const place = context.place(planning.spec);
+  // A dry run continues nothing: beside a study, or another dry run, it has a directory of its own.
+  const wanted = context.inputs['dry-run'] ? { ...place, resume: 'never' as const } : place;
   for (;;) {
-    const place = await findPlace(context.host, wanted);
-    if (place.state !== undefined) {
-      if (context.inputs['dry-run']) {
-        throw new HostError(`the study directory ${place.path} has a study already: a dry run needs another`);
-      }
-      return resume(context, planning, place.path, wanted, settle);
-    }
-    if (context.onlyFinishes) throw new HostError(`there is no study in ${place.path} to be finished`);
-    const begun = await make(context, planning, place.path, wanted.key, settle);
+    const found = await findPlace(context.host, wanted);
+    if (found.state !== undefined) return resume(context, planning, found.path, wanted, settle);
+    if (context.onlyFinishes) throw new HostError(`there is no study in ${found.path} to be finished`);
+    const begun = await make(context, planning, found.path, wanted.key, settle);
     // Undefined: somebody made a study there meanwhile.
     if (begun !== undefined) return begun;
   }
@@ -110,7 +108,7 @@ async function resume(
     };
     // As it was planned last: no Flux is asked which version it is if there is nothing to do.
     const before = resumed(state.plan ? forFlux(draft, state.plan.flux) : draft);
-    const isSame = isOverAndSame(state, before.plan.graph, before.digests);
+    const isSame = isOverAndSame(state, before.plan.graph, before.digests, policyOf(context.inputs));
     const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
     const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
     const after = isDone ? done : resumed(await settle(draft));

@@ -1,15 +1,14 @@
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
-import type { Policy } from './conductor/policy.js';
 import type { Resumption } from './conductor/resumption.js';
 import { studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
 import type { Batch } from './flux-batch.js';
-import { matchAny } from './globs.js';
 import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';
+import { policyOf } from './policy-of.js';
 import type { Ending } from './report/collect.js';
 import type { Log } from './report/log.js';
 import { Progress } from './report/progress.js';
@@ -53,6 +52,7 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
   let batch: BatchScheduler | undefined;
   const { cancel, interrupt } = endings(context, flux, () => batch);
   const { removed = [] } = standing;
+  let discarded: void | Promise<void>;
   const conducted = conduct({
     graph,
     scripts,
@@ -69,7 +69,7 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
       batch =
         flux?.scheduler(plan, log, listener) ?? (graph.steps.some(({ scheduled }) => scheduled) ? absent() : undefined);
       local.discard(removed.filter(({ scheduled }) => !scheduled));
-      batch?.discard(removed.filter(({ scheduled }) => scheduled));
+      discarded = batch?.discard(removed.filter(({ scheduled }) => scheduled));
       return { local, batch };
     },
     onLimits: (listener) => hold.onLimits(listener),
@@ -78,8 +78,14 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
       progress.onChange(changedMachine, changed);
     },
   });
+  const run = async () => {
+    const machine = await conducted;
+    // There may have been nothing else to do.
+    if (machine.interruption === undefined) await within(clock, discardTime, discarded);
+    return machine;
+  };
   // Told and written even if the conductor fails.
-  const machine = await conducted.finally(async () => {
+  const machine = await run().finally(async () => {
     batch?.close();
     local.leave();
     progress.end();
@@ -94,6 +100,19 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
     schedulerOf: (step) => (step.scheduled ? batch : local),
     fluxUri: flux?.uri ?? null,
   };
+}
+
+/** So many milliseconds jobs that no step has any more have to be told to end, after all else is done. */
+const discardTime = 10_000;
+
+/** Waits for something, but not for long. */
+async function within(clock: Clock, milliseconds: number, what: void | Promise<void>): Promise<void> {
+  let stop = () => {};
+  const tooLong = new Promise<void>((resolve) => {
+    stop = clock.after(milliseconds, resolve);
+  });
+  await Promise.race([what, tooLong]);
+  stop();
 }
 
 /** After a SIGTERM, so many milliseconds to see whether it is a whole Flux instance that ends. */
@@ -148,15 +167,4 @@ function soon(signal: AbortSignal, milliseconds: number, otherwise: () => Promis
 function localEnvironment(inputs: Inputs, flux: Batch | undefined): ReadonlyMap<string, string> {
   const path = flux?.environment.PATH;
   return path === undefined ? inputs.env : new Map([['PATH', path], ...inputs.env]);
-}
-
-function policyOf(inputs: Inputs): Policy {
-  const allowed = matchAny(inputs['allow-failure']);
-  return {
-    throttle: inputs.throttle,
-    localJobs: inputs['local-jobs'],
-    submissionAttempts: inputs['submission-attempts'],
-    restartLimit: inputs['restart-limit'],
-    allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
-  };
 }

@@ -19,9 +19,11 @@ const forPeople = [
 
 /** An error as a person is to see it: what was wrong for those that say it, else that the fault is ours. Never a stack. */
 export function describeError(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  // The reason of what was aborted: why this program was to end, in words for people.
+  if (!(error instanceof Error)) return String(error);
+  const { message } = error;
   if (forPeople.some((kind) => error instanceof kind)) return message;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const code = (error as NodeJS.ErrnoException).code;
   // What the operating system says of this machine's files is for the user to mend.
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return message;
   return `internal error, please report it: ${message}`;

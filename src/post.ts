@@ -56,17 +56,16 @@ async function cleanUp(surroundings: Surroundings, log: ActionsLog): Promise<voi
 /** A study that was cancelled, but not to its end: its jobs are ended now, and how they ended is written down. */
 async function finish(
   studyPath: string,
-  { isCancelled }: LeftBehind,
+  left: LeftBehind,
   inputs: Inputs,
   runner: Runner,
   surroundings: Surroundings,
   machines: Machines,
   log: ActionsLog,
 ): Promise<void> {
-  if (!isCancelled || inputs['on-cancel'] === 'leave') {
-    log.info(
-      `The study in ${studyPath} was left in the middle; its jobs go on, and a run of the same study continues it`,
-    );
+  if (!left.isCancelled || inputs['on-cancel'] === 'leave') {
+    const jobs = isGivenBack(left, inputs) ? 'jobs in its allocation end with that' : 'its jobs go on';
+    log.info(`The study in ${studyPath} was left in the middle; ${jobs}, and a run of the same study continues it`);
     return;
   }
   const study = givenStudy(inputs, runner);
@@ -79,14 +78,14 @@ async function finish(
   await report(outcome, inputs, log);
 }
 
-/** An allocation that nobody came to give back, or that was to be left only for jobs that are resumed. */
-async function giveBack(
-  { allocation, isCancelled }: LeftBehind,
-  inputs: Inputs,
-  { host }: Machines,
-  log: ActionsLog,
-): Promise<void> {
-  if (allocation === undefined || (isCancelled && inputs['on-cancel'] === 'leave')) return;
+/** Whether there is an allocation that nobody came to give back, unless it is to be left, for jobs that are resumed. */
+function isGivenBack({ allocation, isCancelled }: LeftBehind, inputs: Inputs): boolean {
+  return allocation !== undefined && !(isCancelled && inputs['on-cancel'] === 'leave');
+}
+
+async function giveBack(left: LeftBehind, inputs: Inputs, { host }: Machines, log: ActionsLog): Promise<void> {
+  const { allocation } = left;
+  if (allocation === undefined || !isGivenBack(left, inputs)) return;
   await Allocation.releaseDescribed(host, allocation);
   log.info(`Gave back the allocation ${allocation.id}`);
 }

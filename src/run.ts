@@ -8,7 +8,7 @@ import { type Clock, systemClock } from './clock.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { plannedSteps, type StepDigests } from './conductor/resumption.js';
-import { newRecord, type StepRecord, studyStatus } from './conductor/state.js';
+import { newRecord, openJob, type StepRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { drive, type Ran } from './drive.js';
 import { RunEnding } from './ending.js';
@@ -180,18 +180,30 @@ async function stageAll(
   const { inputs, host, log, text, specPath, cancel } = context;
   const { studyPath } = plan.places;
   log.phase('Stage');
-  const before = resumption && stagedBefore(hold!.state, plan, digests);
+  const before = resumption && stagedBefore(hold!.state, plan, digests, resumption.records);
   await stage(host, plan, { name: specPath, text }, before);
   if (before === undefined) log.info(`${count(plan.scripts.length, 'step')} staged`);
   if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
   if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
 }
 
-/** Which scripts are there already as they are to be. Of what was not staged to its end nothing is known. */
-function stagedBefore(state: JournalState, { graph }: Plan, digests: readonly StepDigests[]): StagedBefore {
+/**
+ * Which scripts are there already as they are to be. Of what was not staged to its end nothing is known, and a step that is
+ * to run gets its scripts again: people remove workspaces of what went wrong.
+ */
+function stagedBefore(
+  state: JournalState,
+  { graph }: Plan,
+  digests: readonly StepDigests[],
+  records: readonly StepRecord[],
+): StagedBefore {
   if (!state.isStaged) return { hasScripts: () => false };
   const scripts = new Map(state.plan?.steps.map(({ name, script }) => [name, script]));
-  return { hasScripts: (index) => scripts.get(graph.steps[index]!.name) === digests[index]!.script };
+  const isToRun = (record: StepRecord) => record.state !== 'FINISHED' && openJob(record) === undefined;
+  return {
+    hasScripts: (index) =>
+      !isToRun(records[index]!) && scripts.get(graph.steps[index]!.name) === digests[index]!.script,
+  };
 }
 
 /** What is to be copied to the host, if that is another machine. */

@@ -4,7 +4,8 @@ import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
 import { cloneRecord, diffRecord } from './journal/patch.js';
 import type { JournalState, PlannedStep } from './journal/records.js';
-import { hasRun, isOver, type JobRecord, newRecord, openJob, type Rerun, type StepRecord } from './state.js';
+import type { Policy } from './policy.js';
+import { hasRun, isFailure, isOver, type JobRecord, newRecord, openJob, type Rerun, type StepRecord } from './state.js';
 
 /** What tells whether a step is still what it was. */
 export interface StepDigests {
@@ -89,16 +90,17 @@ export function isOverAndSame(
   { plan, ended, records }: JournalState,
   graph: StepGraph,
   digests: readonly StepDigests[],
+  { allowsFailure }: Pick<Policy, 'allowsFailure'>,
 ): boolean {
-  return (
-    ended?.status === 'FINISHED' &&
-    records.every(isOver) &&
-    plan?.steps.length === graph.steps.length &&
-    plan.steps.every(({ workspace, script, dependencies }, i) => {
-      const now = digests[i]!;
-      return workspace === graph.steps[i]!.workspace && script === now.script && dependencies === now.dependencies;
-    })
-  );
+  if (ended?.status !== 'FINISHED' || plan?.steps.length !== graph.steps.length) return false;
+  return graph.steps.every((step, i) => {
+    const [before, record, now] = [plan.steps[i]!, records[i]!, digests[i]!];
+    const isSame =
+      before.workspace === step.workspace && before.script === now.script && before.dependencies === now.dependencies;
+    // What was allowed to fail then may not be now; what did not run because of that goes with it.
+    const isBorne = !isFailure(record.state) || !hasRun(record) || allowsFailure(step);
+    return isSame && isOver(record) && isBorne;
+  });
 }
 
 /**

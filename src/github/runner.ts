@@ -13,6 +13,15 @@ export interface Runner {
   readonly runId: string;
   /** The run's page. */
   readonly runUrl: string;
+  /** Where GitHub's API is: another server's on GitHub Enterprise. */
+  readonly apiUrl: string;
+  /** Where GitHub's pages are. */
+  readonly serverUrl: string;
+  /** The commit that the run is for; of a pull request, what would come of merging it. '' if that is not said. */
+  readonly sha: string;
+  /** What started the run, and the file that tells all about it; '' if that is not said. */
+  readonly eventName: string;
+  readonly eventPath: string;
   /** A directory of the runner's that later steps of the job can read. */
   readonly temporary: string;
 }
@@ -25,14 +34,22 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
       throw new InputError([`${name} is not set, as every GitHub Actions runner sets it`]);
     return value;
   };
+  const serverUrl = withoutSlash(environment.GITHUB_SERVER_URL || 'https://github.com');
   return {
     workspace: path.resolve(need('GITHUB_WORKSPACE')),
     repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
-    runUrl: `${environment.GITHUB_SERVER_URL || 'https://github.com'}/${need('GITHUB_REPOSITORY')}/actions/runs/${need('GITHUB_RUN_ID')}`,
+    runUrl: `${serverUrl}/${need('GITHUB_REPOSITORY')}/actions/runs/${need('GITHUB_RUN_ID')}`,
+    apiUrl: withoutSlash(environment.GITHUB_API_URL || 'https://api.github.com'),
+    serverUrl,
+    sha: environment.GITHUB_SHA ?? '',
+    eventName: environment.GITHUB_EVENT_NAME ?? '',
+    eventPath: environment.GITHUB_EVENT_PATH ?? '',
     temporary: need('RUNNER_TEMP'),
   };
 }
+
+const withoutSlash = (url: string) => url.replace(/\/+$/, '');
 
 /** Keeps secrets out of the log: line by line, because that is how the log is looked through. */
 export function maskSecrets(inputs: Inputs): void {

@@ -1,78 +1,47 @@
-import { isFailure, type StudyStatus } from '../conductor/state.js';
-import { countStates, runTime } from './final-table.js';
-import { code, inline, markdownTable, preformatted } from './markdown.js';
-import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
-import { shortDuration } from './time.js';
+import type { Comparison } from './comparison.js';
+import type { StudyResults } from './results.js';
+import { comparisonMarkdown } from './summary/comparison.js';
+import { graphSection, timelineSection } from './summary/diagrams.js';
+import { failures } from './summary/failures.js';
+import { arrange, firstFitting, type Section } from './summary/fit.js';
+import { outcome, resuming } from './summary/outcome.js';
+import { parameterTables, stepTables } from './summary/tables.js';
 
 /** GitHub drops a summary over 1 MiB whole; the rest is left to what other steps of the job write. */
 export const largestSummary = 900 * 1024;
 
-const mostFailures = 50;
-const mostRows = 500;
-
-const marks: Readonly<Record<StudyStatus, string>> = {
-  FINISHED: '✅',
-  DRYRUN: '✅',
-  FAILURE: '❌',
-  CANCELLED: '🚫',
-  INTERRUPTED: '⏸️',
-};
-
-/** The job summary: the outcome, the failures with the end of their stderr, then every step. */
-export function summaryMarkdown(results: StudyResults): string {
-  const parts = [heading(results), ...failures(results), stepTable(results)];
-  let text = '';
-  for (const part of parts) {
-    if (Buffer.byteLength(text) + Buffer.byteLength(part) > largestSummary) {
-      return `${text}_What does not fit here is in report.json._\n`;
-    }
-    text += `${part}\n\n`;
-  }
-  return text;
+/** What a summary can say besides the results. */
+export interface SummaryExtras {
+  /** With the baseline, if there is one. */
+  readonly comparison?: Comparison | undefined;
+  /** What a person does to continue the study, as a clause on one line; by default what is so on GitHub and elsewhere. */
+  readonly resume?: string | undefined;
 }
 
-function heading(results: StudyResults): string {
-  const { name, status, interruption, steps, started, ended, path, host, spec, fluxUri } = results;
-  const counts = [...countStates(steps.map(({ record }) => record.state))].map(
-    ([state, count]) => `${count} ${state.toLowerCase()}`,
-  );
-  return [
-    `## ${marks[status]} ${inline(name)}: ${status}`,
-    '',
-    `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${counts.join(', ')}.`,
-    ...(interruption === '' ? [] : [`It stopped before its end: ${inline(interruption)}.`]),
-    `Spec ${code(spec)}, study directory ${code(path)} on ${inline(host)}${fluxUri === null ? '' : `, Flux broker ${code(fluxUri)}`}.`,
-  ].join('\n');
-}
-
-function failures({ steps }: StudyResults): string[] {
-  const failed = steps.filter(failedItself);
-  const notRun = steps.filter(({ record }) => isFailure(record.state)).length - failed.length;
-  if (failed.length === 0) return [];
-  const more = failed.length - mostFailures;
-  return [
-    '### Failures',
-    ...failed.slice(0, mostFailures).map(failure),
-    ...(more > 0 ? [`And ${more} more.`] : []),
-    ...(notRun > 0 ? [`${notRun} more did not run because of these.`] : []),
+/**
+ * The job summary, as Markdown: the outcome, the failures with the end of their stderr, what is new, the step graph, the
+ * timeline, tables, and how to continue. It is never larger than `largestSummary`: details are shortened or left out first.
+ */
+export function summaryMarkdown(results: StudyResults, extras: SummaryExtras = {}): string {
+  const { comparison, resume } = extras;
+  const fixed = (name: string, rank: number, text: () => string): Section => ({ name, rank, render: text });
+  const sections: Section[] = [
+    fixed('the outcome', 1, () => outcome(results)),
+    { name: 'the failures', rank: 4, most: 500 * 1024, render: (bytes) => failures(results, bytes) },
+    {
+      name: 'what is new',
+      rank: 3,
+      most: 200 * 1024,
+      render: (bytes) =>
+        comparison === undefined
+          ? ''
+          : firstFitting(bytes, ...[20, 5, 0].map((most) => () => comparisonMarkdown(comparison, most))),
+    },
+    fixed('the step graph', 5, () => graphSection(results)),
+    fixed('the timeline', 8, () => timelineSection(results)),
+    { name: 'the parameters', rank: 6, most: 300 * 1024, render: (bytes) => parameterTables(results, bytes) },
+    { name: 'the steps', rank: 7, render: (bytes) => stepTables(results, bytes) },
+    fixed('how to continue', 2, () => resuming(results, resume)),
   ];
-}
-
-function failure(result: StepResult): string {
-  const { step, record, outputs, errorTail } = result;
-  const words = lastWords(result);
-  const title = `<b>${inline(step.name)}</b> ${inline(reasonOf(record))}`;
-  const tail = errorTail ? preformatted(errorTail) : `<p>${words[0]!.toUpperCase()}${words.slice(1)}.</p>`;
-  const file = outputs === null ? '' : `<p>${code(outputs.stderr)}</p>`;
-  return `<details><summary>${title} (line ${step.at.line})</summary>\n${file}${tail}\n</details>`;
-}
-
-function stepTable({ steps }: StudyResults): string {
-  const rows = steps.slice(0, mostRows).map((result) => {
-    const { step, record } = result;
-    return [code(step.name), record.state, runTime(result), String(record.restarts), inline(reasonOf(record))];
-  });
-  const more = steps.length - mostRows;
-  const table = markdownTable(['Step', 'State', 'Time', 'Restarts', 'Reason'], rows);
-  return `### Steps\n\n${table}${more > 0 ? `\n\nAnd ${more} more; all are in report.json.` : ''}`;
+  return arrange(sections, largestSummary);
 }

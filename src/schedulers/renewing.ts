@@ -81,8 +81,8 @@ export class RenewingScheduler implements BatchScheduler {
   }
 
   /** Jobs of a place that is over are over with it. */
-  discard(jobs: readonly ForeignJob[]): void {
-    this.#scheduler?.discard(jobs);
+  discard(jobs: readonly ForeignJob[]): void | Promise<void> {
+    return this.#scheduler?.discard(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {

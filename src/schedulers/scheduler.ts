@@ -105,8 +105,8 @@ export interface Scheduler {
    * nothing is new about that. Those that nobody runs, and nobody will, are submitted.
    */
   attach(jobs: readonly LeftJob[]): void;
-  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. */
-  discard(jobs: readonly ForeignJob[]): void;
+  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told, if that takes time. */
+  discard(jobs: readonly ForeignJob[]): void | Promise<void>;
   /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
   cancel(jobs: readonly Job[]): void;
   /** Where a job's stdout and stderr are. */

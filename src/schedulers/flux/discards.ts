@@ -16,6 +16,8 @@ interface Discard {
   readonly job: ForeignJob;
   /** The jobs that may be of it. */
   readonly ids: readonly JobId[];
+  /** Called when there is nothing more to be done about it. */
+  readonly done: () => void;
 }
 
 /**
@@ -39,8 +41,10 @@ export class Discards {
     this.#tell = tell;
   }
 
-  add(jobs: readonly ForeignJob[]): void {
-    for (const job of jobs) void this.#pool.run(() => this.#add(job));
+  /** Resolves when all of them are cancelled, or cannot be, or this is closed. */
+  async add(jobs: readonly ForeignJob[]): Promise<void> {
+    const add = (job: ForeignJob) => new Promise<void>((done) => void this.#pool.run(() => this.#add(job, done)));
+    await Promise.all(jobs.map(add));
   }
 
   onUp(handle: Handle): void {
@@ -54,10 +58,11 @@ export class Discards {
 
   close(): void {
     this.#isOver = true;
+    for (const { done } of this.#waiting) done();
   }
 
-  async #add(job: ForeignJob): Promise<void> {
-    if (this.#isOver) return;
+  async #add(job: ForeignJob, done: () => void): Promise<void> {
+    if (this.#isOver) return done();
     const ids = new Set([decodeJobId(job.id)]);
     try {
       const { owner } = await settleClaim(this.#host, this.#study.studyPath, job.workspace, job.attempt);
@@ -66,7 +71,8 @@ export class Discards {
       if (!(error instanceof HostError)) throw error;
       this.#complain(job, error.message);
     }
-    const discard = { job, ids: [...ids].filter((id) => id !== undefined) };
+    const discard = { job, ids: [...ids].filter((id) => id !== undefined), done };
+    if (this.#isOver) return done();
     this.#waiting.add(discard);
     if (this.#handle !== undefined) await this.#cancel(discard, this.#handle);
   }
@@ -87,6 +93,7 @@ export class Discards {
       if (!(error instanceof FluxError)) return;
     }
     this.#waiting.delete(discard);
+    discard.done();
   }
 
   #complain({ step, id }: ForeignJob, reason: string): void {

@@ -186,8 +186,8 @@ export class FluxScheduler implements BatchScheduler {
     this.#findLeft();
   }
 
-  discard(jobs: readonly ForeignJob[]): void {
-    this.#discards.add(jobs);
+  discard(jobs: readonly ForeignJob[]): Promise<void> {
+    return this.#discards.add(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {

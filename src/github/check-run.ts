@@ -1,0 +1,282 @@
+import type { Clock } from '../clock.js';
+import type { Log } from '../report/log.js';
+import { oneLine } from '../report/plain-text.js';
+import type { StudyResults } from '../report/results.js';
+import { isoTime } from '../report/time.js';
+import type { Problem } from '../spec/problem.js';
+import { type Annotation, type Annotations, annotationsOf, annotationsOfProblems } from './annotations.js';
+import { ApiError, GitHubApi } from './api.js';
+import { firstBytes } from './bytes.js';
+import { untilNextUpdate } from './cadence.js';
+import {
+  type CheckOutput,
+  type Conclusion,
+  type Counts,
+  cannotRunOutput,
+  conclusions,
+  finalOutput,
+  runningOutput,
+} from './check-run-text.js';
+import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
+import { type ApiAnnotation, chunksOf, limits, toApi } from './chunks.js';
+import { explain } from './degraded.js';
+import type { GitHubEvent } from './event.js';
+import type { Runner } from './runner.js';
+import { linesAt } from './spec-lines.js';
+
+export interface CheckRunOptions {
+  readonly runner: Pick<Runner, 'apiUrl' | 'repository' | 'runUrl' | 'sha'>;
+  readonly event: Pick<GitHubEvent, 'sha' | 'origin'>;
+  /** '' for none. */
+  readonly token: string;
+  /** What people see, and branch protection knows. Two that have the same on one commit hide each other. */
+  readonly name: string;
+  /** The study's key: a later run with the same is about the same. */
+  readonly key: string;
+  readonly spec: {
+    /** In the repository, with `/` and without `./`; undefined if it is not in it: nothing is put on its lines then. */
+    readonly path: string | undefined;
+    /** As results and problems name it. */
+    readonly shown: string;
+    /** As it ran. */
+    readonly text: string;
+  };
+  readonly log: Pick<Log, 'warning'>;
+  readonly clock: Clock;
+  /** How long one request may take, in milliseconds. */
+  readonly patience?: number;
+}
+
+/** What is told in the end besides the results. */
+export interface Extras {
+  /** The comparison with an earlier run, in Markdown. */
+  readonly comparison?: string;
+  /** What is wrong, or probably wrong, in the spec. */
+  readonly warnings?: readonly Problem[];
+  readonly annotations?: readonly Annotation[];
+}
+
+export interface Delivery {
+  /** The check run's page; undefined if there is none. */
+  readonly url: string | undefined;
+  /** Whether everything that was to be on lines of the spec is there; if not, workflow commands have to say it. */
+  readonly isDelivered: boolean;
+}
+
+/** How long the study's begin, an update and the study's end are held up at most, in milliseconds. */
+const times = { start: 20_000, update: 15_000, end: 60_000 } as const;
+
+/**
+ * The check run that shows a study on the commit that people look at. No method throws: where GitHub does not take it,
+ * that is told once, and the study goes on.
+ */
+export class CheckRun {
+  readonly #options: CheckRunOptions;
+  readonly #api: GitHubApi;
+  readonly #checks: CheckRunsApi;
+  readonly #began: number;
+  /** Undefined until there is one. */
+  #run: KnownCheckRun | undefined;
+  /** Whether GitHub has said that there will not be one, or not any more. */
+  #isRefused = false;
+  #isOver = false;
+  #counts: (() => Counts) | undefined;
+  #sent = '';
+  #stopTimer: (() => void) | undefined;
+  #sending: Promise<void> = Promise.resolve();
+
+  private constructor(options: CheckRunOptions) {
+    const { runner, token, clock, patience } = options;
+    this.#options = { ...options, name: firstBytes(oneLine(options.name), limits.title) };
+    this.#api = new GitHubApi({ url: runner.apiUrl, token, clock, ...(patience === undefined ? {} : { patience }) });
+    this.#checks = new CheckRunsApi(this.#api, runner.repository, clock);
+    this.#began = clock.now();
+  }
+
+  /**
+   * Says that the study runs: on the check run that an earlier attempt of it left on this commit, or on a new one. What
+   * GitHub cannot do now is tried again with the first update, and at the end.
+   */
+  static async start(options: CheckRunOptions): Promise<CheckRun> {
+    const check = new CheckRun(options);
+    const why =
+      options.token === '' ? 'there is no token' : options.event.sha === '' ? 'the commit is not known' : undefined;
+    if (why !== undefined) check.#refuse(why);
+    else await check.#attempt(() => check.#open(new Map(), times.start), 'for now');
+    return check;
+  }
+
+  /** Whether there is a check run to put annotations on, as far as is known. */
+  get isWorking(): boolean {
+    return this.#run !== undefined && !this.#isRefused;
+  }
+
+  /** Its page. */
+  get url(): string | undefined {
+    return this.#run?.url;
+  }
+
+  /**
+   * Says that the counts have changed: they are asked for, and sent, when it is time for that.
+   *
+   * @param counts how many steps are in each state, now
+   */
+  update(counts: () => Counts): void {
+    this.#counts = counts;
+    if (this.#isOver || this.#isRefused || this.#stopTimer !== undefined) return;
+    const { clock } = this.#options;
+    const now = clock.now();
+    const wait = untilNextUpdate(now - this.#began, this.#api.quota, now);
+    this.#stopTimer = clock.after(wait, () => {
+      this.#sending = this.#sendCounts().finally(() => {
+        this.#stopTimer = undefined;
+        // What changed meanwhile is sent the next time.
+        if (this.#counts !== undefined) this.update(this.#counts);
+      });
+    });
+  }
+
+  /** Says how the study ended. */
+  async complete(
+    results: StudyResults,
+    { comparison = '', warnings = [], annotations = [] }: Extras = {},
+  ): Promise<Delivery> {
+    const { runUrl } = this.#options.runner;
+    return this.#end(conclusions[results.status], annotationsOf(results, warnings, annotations), (cut) =>
+      finalOutput(results, runUrl, { comparison, cut }),
+    );
+  }
+
+  /**
+   * Says that the study could not be run, or not to where results are known.
+   *
+   * @param reasons for people; `problems` of the spec say more
+   */
+  async cannotRun(
+    reasons: readonly string[],
+    {
+      problems = [],
+      isCancelled = false,
+    }: { readonly problems?: readonly Problem[]; readonly isCancelled?: boolean } = {},
+  ): Promise<Delivery> {
+    const { runner, spec } = this.#options;
+    const annotations = annotationsOfProblems(problems, spec.shown);
+    return this.#end(isCancelled ? 'cancelled' : 'failure', annotations, (cut) =>
+      cannotRunOutput(reasons, runner.runUrl, cut),
+    );
+  }
+
+  /** Says nothing more: somebody else drives the study now. */
+  leave(): void {
+    this.#isOver = true;
+    this.#counts = undefined;
+    this.#stopTimer?.();
+  }
+
+  async #end(
+    conclusion: Conclusion,
+    { annotations, cut }: Annotations,
+    output: (cut: readonly string[]) => CheckOutput,
+  ): Promise<Delivery> {
+    const { clock } = this.#options;
+    const deadline = clock.now() + times.end;
+    this.leave();
+    // Or it would overwrite what is said now.
+    await this.#sending;
+    let isDelivered = false;
+    const finish = async () => {
+      if (this.#run === undefined) await this.#open(new Map(), this.#left(deadline));
+      const placed = await this.#placed(annotations, deadline);
+      const nowhere = annotations.length - placed.length;
+      const unplaced = `${nowhere} of the annotations could not be put on lines of the spec at this commit.`;
+      await this.#deliver(conclusion, output(nowhere === 0 ? cut : [...cut, unplaced]), chunksOf(placed), deadline);
+      isDelivered = nowhere === 0;
+    };
+    if (!this.#isRefused) await this.#attempt(finish, 'for good');
+    return { url: this.url, isDelivered };
+  }
+
+  /** The first request carries the conclusion: whatever becomes of the others, that is said. */
+  async #deliver(
+    conclusion: Conclusion,
+    output: CheckOutput,
+    chunks: readonly (readonly ApiAnnotation[])[],
+    deadline: number,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const ended = { status: 'completed', conclusion, completed_at: isoTime(clock.now())! } as const;
+    const [first = [], ...others] = chunks;
+    const append = async (annotations: readonly ApiAnnotation[], fields: CheckRunFields) => {
+      this.#run = await this.#checks.append(this.#run!, fields, annotations, this.#left(deadline));
+    };
+    await append(first, { ...ended, output });
+    for (const chunk of others) await append(chunk, { output });
+  }
+
+  /** Annotations on the lines of the spec as it is at the commit. */
+  async #placed(annotations: readonly Annotation[], deadline: number): Promise<ApiAnnotation[]> {
+    const { spec, runner, event } = this.#options;
+    const { path } = spec;
+    if (annotations.length === 0 || path === undefined) return [];
+    const isSame = event.sha === runner.sha;
+    // A part of the time only: lines are worth less than the outcome.
+    const time = Math.min(15_000, this.#left(deadline));
+    const place = linesAt(isSame ? { kind: 'same' } : await this.#checks.file(path, event.sha, time), spec.text);
+    return annotations.flatMap((annotation) => {
+      const line = place(annotation);
+      return line === undefined ? [] : [toApi(annotation, line, path)];
+    });
+  }
+
+  #sendCounts(): Promise<void> {
+    const ask = this.#counts;
+    this.#counts = undefined;
+    return this.#attempt(async () => {
+      const counts: Counts = ask?.() ?? new Map();
+      const text = JSON.stringify([...counts]);
+      if (text === this.#sent) return;
+      if (this.#run === undefined) await this.#open(counts, times.update);
+      else {
+        const output = runningOutput(counts, this.#options.runner.runUrl);
+        await this.#checks.update(this.#run.id, { output }, times.update);
+      }
+      this.#sent = text;
+    }, 'for now');
+  }
+
+  async #open(counts: Counts, milliseconds: number): Promise<void> {
+    const { event, name, key, runner } = this.#options;
+    const fields = {
+      name,
+      details_url: runner.runUrl,
+      external_id: key,
+      status: 'in_progress',
+      started_at: isoTime(this.#began)!,
+      output: runningOutput(counts, runner.runUrl),
+    } as const;
+    this.#run = await this.#checks.open(event.sha, fields, milliseconds);
+  }
+
+  #left(deadline: number): number {
+    return Math.max(1, deadline - this.#options.clock.now());
+  }
+
+  /** What does not work now may work later; what is forbidden is not tried again. */
+  async #attempt(work: () => Promise<void>, how: 'for now' | 'for good'): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const trouble = error instanceof ApiError ? error.trouble : undefined;
+      const isPassing = trouble === 'unavailable' || trouble === 'rate limit';
+      if (how === 'for good' || !isPassing) this.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    const { log, event } = this.#options;
+    const { hasWorked } = this.#api;
+    log.warning(explain(error, { hasRun: this.#run !== undefined, hasWorked, isFork: event.origin.kind !== 'own' }));
+  }
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import type { Runner } from './runner.js';
+
+/** What started a workflow run, as far as reports and the fork guard care. */
+export interface GitHubEvent {
+  /** `pull_request`, `push`, ... */
+  readonly name: string;
+  /** The commit that people look at for results: a pull request's head, not what would come of merging it. '' if unknown. */
+  readonly sha: string;
+  readonly origin: Origin;
+}
+
+/** Whose code the run may be about to run. */
+export type Origin =
+  /** The repository's own, by someone who may write to it. */
+  | { readonly kind: 'own' }
+  /** Another repository's; '' if that was deleted. */
+  | { readonly kind: 'fork'; readonly repository: string }
+  /** That of a pull request of which only the number is known. */
+  | { readonly kind: 'pull request'; readonly number: number }
+  /** An event that may be about a fork's code, and does not say. */
+  | { readonly kind: 'unknown' };
+
+/** What the event is read with. */
+export interface EventContext {
+  readonly name: string;
+  /** `owner/name` of the repository whose workflow runs. */
+  readonly repository: string;
+  /** What the runner gives as the commit. */
+  readonly sha: string;
+}
+
+/** Events that are about a pull request, or about what one may have started: without saying whose, they are not trusted. */
+const mustSay = /^(pull_request|workflow_run$|issue_comment$)/;
+
+/** The event of this run. A file that cannot be read, or holds something else, says nothing. */
+export function readEvent({ eventName: name, eventPath, repository, sha }: Runner): GitHubEvent {
+  let payload: unknown;
+  try {
+    payload = JSON.parse(readFileSync(eventPath, 'utf8'));
+  } catch {
+    payload = undefined;
+  }
+  return eventOf(payload, { name, repository, sha });
+}
+
+/** The same from a payload. Never throws, whatever that is. */
+export function eventOf(payload: unknown, context: EventContext): GitHubEvent {
+  const { name } = context;
+  const pull = member(payload, 'pull_request');
+  if (isObject(pull)) return pullRequestEvent(pull, context);
+  const run = member(payload, 'workflow_run');
+  if (name === 'workflow_run' && isObject(run)) {
+    const origin = originOf(member(run, 'head_repository'), context.repository);
+    return { name, sha: shaOf(member(run, 'head_sha')) ?? context.sha, origin };
+  }
+  if (isObject(member(payload, 'issue', 'pull_request'))) {
+    const number = member(payload, 'issue', 'number');
+    const isNumber = Number.isSafeInteger(number) && Number(number) > 0;
+    return {
+      name,
+      sha: context.sha,
+      origin: isNumber ? { kind: 'pull request', number: Number(number) } : { kind: 'unknown' },
+    };
+  }
+  if (name === 'issue_comment' && isObject(member(payload, 'issue'))) {
+    return { name, sha: context.sha, origin: { kind: 'own' } };
+  }
+  if (mustSay.test(name)) return { name, sha: context.sha, origin: { kind: 'unknown' } };
+  // Of an annotated tag `after` is the tag, not the commit.
+  const pushed = name === 'push' ? shaOf(member(payload, 'head_commit', 'id')) : undefined;
+  return { name, sha: pushed ?? context.sha, origin: { kind: 'own' } };
+}
+
+/** The event of a pull request, as payloads and the API describe one. */
+export function pullRequestEvent(pull: unknown, { name, repository, sha }: EventContext): GitHubEvent {
+  const base = member(pull, 'base', 'repo', 'full_name');
+  const head = member(pull, 'head');
+  // A payload without a head is none that GitHub sends.
+  const origin: Origin = isObject(head)
+    ? originOf(member(head, 'repo'), typeof base === 'string' ? base : repository)
+    : { kind: 'unknown' };
+  return { name, sha: shaOf(member(head, 'sha')) ?? sha, origin };
+}
+
+/** The repository itself may be a fork: whether its `fork` is set says nothing. */
+function originOf(from: unknown, repository: string): Origin {
+  const name = member(from, 'full_name');
+  // A fork that was deleted is null.
+  if (typeof name !== 'string') return { kind: 'fork', repository: '' };
+  return name.toLowerCase() === repository.toLowerCase() ? { kind: 'own' } : { kind: 'fork', repository: name };
+}
+
+/** A commit's id; undefined for anything else, and for the zeros that stand for none. */
+function shaOf(value: unknown): string | undefined {
+  return typeof value === 'string' && /^(?!0+$)([0-9a-f]{40}|[0-9a-f]{64})$/.test(value) ? value : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** What is at a path of keys; undefined if there is nothing. */
+export function member(value: unknown, ...keys: readonly string[]): unknown {
+  return keys.reduce<unknown>(
+    (at, key) => (isObject(at) && Object.hasOwn(at, key) ? (at as Record<string, unknown>)[key] : undefined),
+    value,
+  );
+}

@@ -1,0 +1,69 @@
+import type { Clock } from '../clock.js';
+import { oneLine } from '../report/plain-text.js';
+import { GitHubApi, repositoryPath } from './api.js';
+import { type GitHubEvent, pullRequestEvent } from './event.js';
+import type { Runner } from './runner.js';
+
+/** What is wanted of a run that may be a fork's. */
+export interface ForkPolicy {
+  readonly allowForkPr: boolean;
+  readonly isDryRun: boolean;
+  /** A parameter generator runs in a dry run too. */
+  readonly hasPgen: boolean;
+}
+
+/** How long to look a pull request up. */
+const lookUpTime = 20_000;
+
+/**
+ * Asks GitHub whose code a pull request is of, if the event alone does not say. Never throws: what cannot be found out
+ * stays open.
+ *
+ * @param token '' for none
+ */
+export async function lookUp(
+  event: GitHubEvent,
+  { apiUrl, repository, sha }: Pick<Runner, 'apiUrl' | 'repository' | 'sha'>,
+  token: string,
+  clock: Clock,
+): Promise<GitHubEvent> {
+  if (event.origin.kind !== 'pull request' || token === '') return event;
+  try {
+    const path = `${repositoryPath(repository)}/pulls/${event.origin.number}`;
+    const api = new GitHubApi({ url: apiUrl, token, clock });
+    const pull = await api.request('GET', path, { milliseconds: lookUpTime });
+    return pullRequestEvent(pull, { repository, sha, name: event.name });
+  } catch {
+    return event;
+  }
+}
+
+/**
+ * Why a run is refused: it would run code of somebody who may not write to the repository. Undefined if it is not.
+ * A dry run without a parameter generator runs nothing, and is never refused.
+ */
+export function refusal(event: GitHubEvent, { allowForkPr, isDryRun, hasPgen }: ForkPolicy): string | undefined {
+  if (allowForkPr || event.origin.kind === 'own' || (isDryRun && !hasPgen)) return undefined;
+  const runs = isDryRun
+    ? 'its parameter generator would run Python on this runner'
+    : `its steps would run shell commands on your machines${hasPgen ? ', and its parameter generator Python on this runner' : ''}`;
+  return (
+    `${whose(event)}: ${runs}. It is refused unless 'allow-fork-pr: true' is set; set that only where nobody can start the ` +
+    'workflow before a person has read what it runs (an environment with required reviewers does that). ' +
+    `${isDryRun ? "A dry run without 'pgen'" : "'dry-run: true'"} is always allowed`
+  );
+}
+
+function whose({ name, origin }: GitHubEvent): string {
+  const event = oneLine(name) || 'this event';
+  switch (origin.kind) {
+    case 'fork': {
+      const fork = origin.repository === '' ? 'that does not exist any more' : oneLine(origin.repository);
+      return `the study may come from a fork, ${fork} (${event})`;
+    }
+    case 'pull request':
+      return `the study may come from a fork (${event} on pull request ${origin.number}, which could not be looked up: that needs 'github-token', and 'pull-requests: read' in the job's 'permissions')`;
+    default:
+      return `the study may come from a fork (${event} does not say whose code it is about)`;
+  }
+}

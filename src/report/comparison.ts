@@ -1,0 +1,284 @@
+import * as z from 'zod';
+import { hasRun, isFailure, lastJob, type StepState, type StudyStatus } from '../conductor/state.js';
+import type { Position } from '../spec/source.js';
+import { reasonOf, type StepResult, type StudyResults } from './results.js';
+import { groupBy } from './summary/groups.js';
+import { shortDuration } from './time.js';
+
+/** What is compared of an earlier report.json. Times are milliseconds since the epoch. */
+export interface BaselineReport {
+  readonly name: string;
+  readonly status: StudyStatus;
+  readonly ended: number | null;
+  /** By the name of the instance. */
+  readonly steps: ReadonlyMap<string, BaselineStep>;
+}
+
+export interface BaselineStep {
+  readonly state: StepState;
+  /** How long its last job ran, in milliseconds; null if none did, or it is not known. */
+  readonly runTime: number | null;
+}
+
+/** An instance that fails now, or did. */
+export interface ComparedInstance {
+  readonly name: string;
+  readonly step: string;
+  readonly at: Position;
+  /** Null for an instance that the baseline does not have. */
+  readonly was: StepState | null;
+  readonly now: StepState;
+  /** Why it is in its state now, as the reports say it. */
+  readonly reason: string;
+  /** Whether it ran and failed, rather than something that it waited for. */
+  readonly itself: boolean;
+  readonly tolerated: boolean;
+}
+
+/** What takes longer than it did. Times are milliseconds. */
+export interface Slower {
+  /** The instance, or the step of the spec. */
+  readonly name: string;
+  readonly step: string;
+  readonly at: Position;
+  readonly was: number;
+  readonly now: number;
+  /** By how many percent of what it was. */
+  readonly percent: number;
+}
+
+/** Medians over the instances that FINISHED in both. */
+export interface SlowerStep extends Slower {
+  readonly instances: number;
+}
+
+/** How a study's results differ from those of an earlier run. Instances are the same if their names are. */
+export interface Comparison {
+  readonly baseline: { readonly name: string; readonly status: StudyStatus; readonly ended: number | null };
+  readonly isOfSameStudy: boolean;
+  /** In percent: what counts as slower. */
+  readonly slowerThan: number;
+  /** Fails, and did not, or was not there, or had not come to its end. */
+  readonly newlyFailing: readonly ComparedInstance[];
+  readonly stillFailing: readonly ComparedInstance[];
+  /** Failed, and is FINISHED. */
+  readonly fixed: readonly ComparedInstance[];
+  /** How many were FINISHED and are neither that nor failed: cancelled, or not over. */
+  readonly unfinished: number;
+  readonly slowerSteps: readonly SlowerStep[];
+  readonly slowerInstances: readonly Slower[];
+  /** How many instances only this run has, and how many only the baseline. */
+  readonly added: number;
+  readonly gone: number;
+}
+
+/** A baseline that cannot be compared with, said for people. */
+export class BaselineError extends Error {
+  constructor(message: string) {
+    super(`the baseline ${message}: it has to be the report.json of an earlier run`);
+    this.name = 'BaselineError';
+  }
+}
+
+/** Less than this is noise, whatever part of the whole it is; in milliseconds. */
+export const leastGrowth = 10_000;
+
+const states = [
+  ...['INITIALIZED', 'PENDING', 'QUEUED', 'RUNNING', 'FINISHING', 'FINISHED'],
+  ...['FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED', 'UNKNOWN', 'DRYRUN'],
+] as StepState[];
+
+const time = z
+  .string()
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'is no time')
+  .transform((text) => Date.parse(text))
+  .nullable();
+
+const reportSchema = z.object({
+  status: z.enum(['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYRUN']),
+  study: z.object({ name: z.string(), ended: time }),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      state: z.enum(states),
+      submitted: time,
+      jobs: z.array(z.object({ started: time, ended: time })),
+    }),
+  ),
+});
+
+/**
+ * Reads a report.json of schema 1. Of what it has only that is looked at which is compared.
+ *
+ * @throws BaselineError
+ */
+export function parseBaseline(text: string): BaselineReport {
+  const { status, study, steps } = readReport(text);
+  if (status === 'DRYRUN') throw new BaselineError('is of a dry run, in which nothing ran');
+  const byName = new Map<string, BaselineStep>();
+  for (const { name, state, submitted, jobs } of steps) {
+    if (byName.has(name)) throw new BaselineError(`has two steps of the name ${JSON.stringify(shown(name))}`);
+    // Jobs from before the study was resumed stay on record, and are none of that run's.
+    const job = submitted === null ? undefined : jobs.at(-1);
+    byName.set(name, { state, runTime: job === undefined ? null : durationOf(job) });
+  }
+  return { name: study.name, status, ended: study.ended, steps: byName };
+}
+
+function readReport(text: string): z.infer<typeof reportSchema> {
+  if (text.trim() === '') throw new BaselineError('is empty');
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\ufeff/, ''));
+  } catch {
+    throw new BaselineError('is not JSON');
+  }
+  const schema = typeof value === 'object' && value !== null ? (value as { schema?: unknown }).schema : undefined;
+  if (schema === undefined) throw new BaselineError('has no `schema`');
+  if (schema !== 1) {
+    throw new BaselineError(`has schema ${shown(JSON.stringify(schema))}, and this version knows schema 1 only`);
+  }
+  const result = reportSchema.safeParse(value);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  const place = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  throw new BaselineError(`is wrong at \`${place.replace(/^\./, '')}\` (${shown(message)})`);
+}
+
+const shown = (text: string) => (text.length <= 100 ? text : `${text.slice(0, 100)}...`);
+
+/** What is new in a study's results since the baseline. `slowerThan` is in percent. */
+export function compare(baseline: BaselineReport, results: StudyResults, slowerThan: number): Comparison {
+  const known = results.steps.filter(({ step }) => baseline.steps.has(step.name));
+  const was = (result: StepResult) => baseline.steps.get(result.step.name)?.state ?? null;
+  const failed = (result: StepResult) => isFailure(was(result) ?? 'UNKNOWN');
+  const failing = results.steps.filter(({ record }) => isFailure(record.state));
+  const compared = (result: StepResult): ComparedInstance => {
+    const { step, record } = result;
+    return {
+      ...{ name: step.name, step: step.step, at: step.at, was: was(result), now: record.state },
+      ...{ reason: reasonOf(record), itself: hasRun(record), tolerated: record.tolerated },
+    };
+  };
+  const timed = known.flatMap((result) => timesOf(result, baseline.steps.get(result.step.name)!));
+  return {
+    baseline: { name: baseline.name, status: baseline.status, ended: baseline.ended },
+    isOfSameStudy: baseline.name === results.name,
+    slowerThan,
+    newlyFailing: failing.filter((result) => !failed(result)).map(compared),
+    stillFailing: failing.filter(failed).map(compared),
+    fixed: known.filter((result) => failed(result) && result.record.state === 'FINISHED').map(compared),
+    unfinished: known.filter(
+      (result) => was(result) === 'FINISHED' && result.record.state !== 'FINISHED' && !isFailure(result.record.state),
+    ).length,
+    slowerSteps: slowerSteps(timed, slowerThan),
+    slowerInstances: timed.flatMap(({ result: { step }, was, now }) =>
+      slower({ name: step.name, step: step.step, at: step.at }, was, now, slowerThan),
+    ),
+    added: results.steps.length - known.length,
+    gone: baseline.steps.size - known.length,
+  };
+}
+
+interface Timed {
+  readonly result: StepResult;
+  readonly was: number;
+  readonly now: number;
+}
+
+/** The run times of an instance that FINISHED in both: how long a failure took says nothing. */
+function timesOf(result: StepResult, { state, runTime }: BaselineStep): Timed[] {
+  const { record } = result;
+  const job = lastJob(record);
+  const now = job === undefined ? null : durationOf(job);
+  if (state !== 'FINISHED' || record.state !== 'FINISHED' || runTime === null || now === null) return [];
+  return [{ result, was: runTime, now }];
+}
+
+function durationOf({ started, ended }: { readonly started: number | null; readonly ended: number | null }) {
+  return started === null || ended === null ? null : Math.max(0, ended - started);
+}
+
+function slowerSteps(timed: readonly Timed[], slowerThan: number): SlowerStep[] {
+  const groups = groupBy(timed, ({ result }) => result.step.step);
+  return [...groups].flatMap(([name, group]) => {
+    const was = median(group.map(({ was }) => was));
+    const now = median(group.map(({ now }) => now));
+    const { at } = group[0]!.result.step;
+    return slower({ name, step: name, at }, was, now, slowerThan).map((found) => ({
+      ...found,
+      instances: group.length,
+    }));
+  });
+}
+
+function slower(what: Pick<Slower, 'name' | 'step' | 'at'>, was: number, now: number, slowerThan: number): Slower[] {
+  if (now - was < leastGrowth || now <= was * (1 + slowerThan / 100)) return [];
+  return [{ ...what, was, now, percent: was === 0 ? Number.POSITIVE_INFINITY : ((now - was) / was) * 100 }];
+}
+
+/** The middle one; of an even number the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/** `1.0s, was 0.5s: +100 %`. */
+export function growthText({ was, now, percent }: Slower): string {
+  const growth = Number.isFinite(percent) ? `: +${Math.round(percent)} %` : '';
+  return `${shortDuration(now)}, was ${shortDuration(was)}${growth}`;
+}
+
+/** `2 newly failing, 1 fixed, 1 step slower`; `nothing new`. For a title, or the log. */
+export function comparisonLine(comparison: Comparison): string {
+  const { newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished } = comparison;
+  const counts: [count: number, what: string][] = [
+    [newlyFailing.length, 'newly failing'],
+    [fixed.length, 'fixed'],
+    [stillFailing.length, 'still failing'],
+    [unfinished, 'did not come to their end this time'],
+    [slowerSteps.length, slowerSteps.length === 1 ? 'step slower' : 'steps slower'],
+    [slowerInstances.length, slowerInstances.length === 1 ? 'instance slower' : 'instances slower'],
+  ];
+  const parts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return parts.length === 0 ? 'nothing new' : parts.join(', ');
+}
+
+/** What a comparison is worth an annotation for. */
+export interface Finding {
+  readonly level: 'failure' | 'warning';
+  readonly at: Position;
+  /** The step of the spec. */
+  readonly step: string;
+  readonly title: string;
+  readonly message: string;
+}
+
+/**
+ * Newly failing is failure (a warning if it may fail), slower a warning. Instances that did not run because of others are
+ * left out, and so are slower ones of a step that is slower as a whole.
+ */
+export function findings(comparison: Comparison): Finding[] {
+  const slowSteps = new Set(comparison.slowerSteps.map(({ step }) => step));
+  const newly = comparison.newlyFailing.filter(({ itself }) => itself);
+  return [
+    ...newly.map((instance): Finding => {
+      const { at, step, name, was, reason, tolerated } = instance;
+      const before = was === null ? 'The baseline does not have it.' : `It was ${was} in the baseline.`;
+      const level = tolerated ? 'warning' : 'failure';
+      return { level, at, step, title: `${name} newly fails: ${reason}`, message: before };
+    }),
+    ...comparison.slowerSteps.map((found): Finding => {
+      const { at, step, name, instances } = found;
+      const message = `The median of ${instances} instance${instances === 1 ? '' : 's'}: ${growthText(found)}.`;
+      return { level: 'warning', at, step, title: `${name} is slower than before`, message };
+    }),
+    ...comparison.slowerInstances
+      .filter(({ step }) => !slowSteps.has(step))
+      .map((found): Finding => {
+        const { at, step, name } = found;
+        return { level: 'warning', at, step, title: `${name} is slower than before`, message: `${growthText(found)}.` };
+      }),
+  ];
+}

@@ -1,0 +1,131 @@
+import { isFailure, isOver, type StudyStatus } from '../../conductor/state.js';
+import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
+import { countStates } from '../final-table.js';
+import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { isoTime, shortDuration } from '../time.js';
+import { type Html, html, nothing } from './html.js';
+import { type Tone, toneOf } from './states.js';
+
+const statusTones: Readonly<Record<StudyStatus, Tone>> = {
+  FINISHED: 'good',
+  DRYRUN: 'open',
+  FAILURE: 'bad',
+  CANCELLED: 'stopped',
+  INTERRUPTED: 'late',
+};
+
+/** So many failures, and so many lines of each list of a comparison, are shown. */
+const mostFailures = 200;
+const mostCompared = 100;
+/** So few failures are shown unfolded. */
+const mostOpen = 3;
+
+/** The outcome, how many steps are in each state, and where the study is. */
+export function header(results: StudyResults, runUrl: string | undefined): Html {
+  const { name, description, status, interruption, steps, started, ended } = results;
+  const counts = [...countStates(steps.map(({ record }) => record.state))];
+  return html`<header>
+<p class="kind">Study</p>
+<h1><bdi>${name}</bdi> <span class="outcome tone-${statusTones[status]}">${status}</span></h1>
+${description.trim() === '' ? nothing : html`<p class="description">${description}</p>`}
+<p class="counts"><strong>${steps.length} step${steps.length === 1 ? '' : 's'}</strong> in ${shortDuration(ended - started)}${counts.map(
+    ([state, count]) =>
+      html`<span class="count"><span class="dot fill-${toneOf(state)}"></span>${count} ${state.toLowerCase()}</span>`,
+  )}</p>
+<div class="share" aria-hidden="true">${counts.map(([state, count]) => shareOf(state, count, steps.length))}</div>
+${interrupted(results)}
+<dl class="facts">${facts(results, runUrl).map(([title, fact]) => html`<div><dt>${title}</dt><dd>${fact}</dd></div>`)}</dl>
+</header>`;
+
+  function interrupted({ steps }: StudyResults): Html {
+    if (interruption === '') return nothing;
+    const open = steps.filter(({ record }) => !isOver(record)).length;
+    const left = open === 0 ? '' : ` ${open} step${open === 1 ? ' is' : 's are'} not over.`;
+    return html`<p class="interruption">It stopped before its end: ${interruption}.${left}</p>`;
+  }
+}
+
+/** A part of a bar. An SVG, for it takes its width without a style of its own, which the page's policy forbids. */
+function shareOf(state: Parameters<typeof toneOf>[0], count: number, all: number): Html {
+  const percent = (100 * count) / all;
+  return html`<svg width="${percent}%" height="6"><rect class="fill-${toneOf(state)}" width="100%" height="6"/></svg>`;
+}
+
+function facts(results: StudyResults, runUrl: string | undefined): [string, Html][] {
+  const { path, host, spec, scheduler, fluxUri, started, ended } = results;
+  const time = (at: number) =>
+    html`<time datetime="${isoTime(at)!}">${isoTime(at)!.slice(0, 19).replace('T', ' ')} UTC</time>`;
+  const url = runUrl !== undefined && /^https?:\/\//i.test(runUrl) ? runUrl : undefined;
+  return [
+    ['Spec', html`<code>${spec}</code>`],
+    ['Directory', html`<code>${path}</code>`],
+    ['Host', html`<bdi>${host}</bdi>`],
+    ['Scheduler', html`${scheduler}`],
+    ...(fluxUri === null ? [] : [['Flux broker', html`<code>${fluxUri}</code>`] satisfies [string, Html]]),
+    ['Began', time(started)],
+    ['Ended', time(ended)],
+    ...(url === undefined ? [] : [['Run', html`<a href="${url}">${url}</a>`] satisfies [string, Html]]),
+  ];
+}
+
+/** The failures that the page shows with their last words: those that others only waited for are left out. */
+export function shownFailures({ steps }: StudyResults): StepResult[] {
+  return steps.filter(failedItself).slice(0, mostFailures);
+}
+
+export function failuresSection({ steps, spec }: StudyResults, shown: readonly StepResult[]): Html {
+  if (shown.length === 0) return nothing;
+  const all = steps.filter(failedItself).length;
+  const notRun = steps.filter(({ record }) => isFailure(record.state)).length - all;
+  return html`<section aria-labelledby="failures">
+<h2 id="failures">Failures <span class="number">${all}</span></h2>
+${notRun === 0 ? nothing : html`<p class="note">${notRun} more step${notRun === 1 ? '' : 's'} did not run because of these.</p>`}
+${shown.map((result) => failure(result, spec, shown.length <= mostOpen))}
+${all === shown.length ? nothing : html`<p class="note">And ${all - shown.length} more: report.json has them all.</p>`}
+</section>`;
+}
+
+function failure(result: StepResult, spec: string, isOpen: boolean): Html {
+  const { step, record, outputs, errorTail } = result;
+  const words = lastWords(result);
+  const said = errorTail
+    ? html`<pre tabindex="0" aria-label="The end of its stderr">${words}</pre>`
+    : html`<p class="note">${words[0]!.toUpperCase() + words.slice(1)}.</p>`;
+  return html`<details id="failure-${step.index}"${isOpen ? html` open` : nothing}>
+<summary><span class="dot fill-${toneOf(record.state)}"></span><bdi class="name">${step.name}</bdi> <span class="reason">${reasonOf(record) || record.state.toLowerCase()}</span></summary>
+<p class="where"><code>${spec}:${step.at.line}</code>${outputs === null ? nothing : html` · <code>${outputs.stderr}</code>`}</p>
+${said}
+</details>
+`;
+}
+
+/** What is new since the baseline. */
+export function comparisonSection(comparison: Comparison | undefined): Html {
+  if (comparison === undefined) return nothing;
+  const { baseline, isOfSameStudy, slowerThan } = comparison;
+  const ended = baseline.ended === null ? '' : ` of ${isoTime(baseline.ended)!.slice(0, 16).replace('T', ' ')} UTC`;
+  const other = isOfSameStudy ? '' : ` It is of another study, ${baseline.name}.`;
+  const changed = ({ was, reason }: ComparedInstance) =>
+    html`was ${was ?? 'not there'}${reason === '' ? '' : `; ${reason}`}`;
+  const slower = (found: Slower) => html`${growthText(found)}`;
+  return html`<section aria-labelledby="comparison">
+<h2 id="comparison">Since the baseline</h2>
+<p class="note">The baseline${ended} ended ${baseline.status}.${other} Now: ${comparisonLine(comparison)}. ${comparison.added} new and ${comparison.gone} gone.</p>
+${[
+  rows('Newly failing', comparison.newlyFailing, changed),
+  rows('Still failing', comparison.stillFailing, changed),
+  rows('Fixed', comparison.fixed, changed),
+  rows(`Steps slower by more than ${slowerThan} %`, comparison.slowerSteps, slower),
+  rows(`Instances slower by more than ${slowerThan} %`, comparison.slowerInstances, slower),
+]}
+</section>`;
+}
+
+function rows<T extends { readonly name: string }>(title: string, list: readonly T[], tell: (one: T) => Html): Html {
+  if (list.length === 0) return nothing;
+  const more = list.length - mostCompared;
+  return html`<details${list.length <= 10 ? html` open` : nothing}><summary>${title} <span class="number">${list.length}</span></summary>
+<ul>${list.slice(0, mostCompared).map((one) => html`<li><bdi class="name">${one.name}</bdi> <span class="reason">${tell(one)}</span></li>`)}${
+    more > 0 ? html`<li>and ${more} more</li>` : nothing
+  }</ul></details>`;
+}

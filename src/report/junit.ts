@@ -1,0 +1,144 @@
+import { hasRun, isFailure, isOver, lastJob } from '../conductor/state.js';
+import { oneLine, printable } from './plain-text.js';
+import { lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
+
+/** What a reader of JUnit's format makes of an instance. */
+type Verdict =
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'failure' | 'error'; readonly type: string; readonly message: string; readonly text: string }
+  | { readonly kind: 'skipped'; readonly message: string };
+
+/**
+ * The text of junit.xml: a test suite for each step of the spec, a test case for each of its instances. It has what both
+ * schemas in use allow, Ant's and that of Jenkins' xunit plugin, and nothing else: so no attributes on `testsuites`, no output
+ * in a test case, and times without a zone (they are UTC).
+ */
+export function junitXml(results: StudyResults): string {
+  const suites = new Map<string, StepResult[]>();
+  for (const result of results.steps) {
+    const suite = suites.get(result.step.step);
+    if (suite === undefined) suites.set(result.step.step, [result]);
+    else suite.push(result);
+  }
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites>',
+    ...[...suites.values()].map((suite, id) => suiteXml(results, suite, id)),
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+function suiteXml(results: StudyResults, suite: readonly StepResult[], id: number): string {
+  const { step } = suite[0]!;
+  const verdicts = suite.map((result) => verdictOf(result, results));
+  const count = (kind: Verdict['kind']) => String(verdicts.filter((verdict) => verdict.kind === kind).length);
+  const starts = suite.flatMap(({ record }) => record.started ?? record.submitted ?? []);
+  const start = starts.reduce((first, time) => Math.min(first, time), starts[0] ?? results.started);
+  const properties = {
+    study: results.name,
+    status: results.status,
+    directory: results.path,
+    place: `${results.spec}:${step.at.line}`,
+    scheduler: results.scheduler,
+  };
+  const attributes = {
+    id: String(id),
+    name: nameOf(step.step),
+    package: nameOf(results.name),
+    timestamp: new Date(start).toISOString().slice(0, 19),
+    hostname: nameOf(results.host),
+    tests: String(suite.length),
+    failures: count('failure'),
+    errors: count('error'),
+    skipped: count('skipped'),
+    time: seconds(suite.reduce((sum, result) => sum + runTime(result, results), 0)),
+  };
+  return [
+    ` <testsuite${attributesXml(attributes)}>`,
+    '  <properties>',
+    ...Object.entries(properties).map(([name, value]) => `   <property${attributesXml({ name, value })}/>`),
+    '  </properties>',
+    ...suite.map((result, i) => caseXml(results, result, verdicts[i]!)),
+    '  <system-out/>',
+    '  <system-err/>',
+    ' </testsuite>',
+  ].join('\n');
+}
+
+function caseXml(results: StudyResults, result: StepResult, verdict: Verdict): string {
+  const attributes = attributesXml({
+    name: nameOf(result.step.name),
+    // Jenkins groups by what is before the last dot, and shows what follows it.
+    classname: nameOf(`${results.name}.${result.step.step}`),
+    time: seconds(runTime(result, results)),
+  });
+  switch (verdict.kind) {
+    case 'passed':
+      return `  <testcase${attributes}/>`;
+    case 'skipped':
+      return `  <testcase${attributes}>\n   <skipped${attributesXml({ message: verdict.message })}/>\n  </testcase>`;
+    case 'failure':
+    case 'error': {
+      const { kind, type, message, text } = verdict;
+      const element = `<${kind}${attributesXml({ type, message })}>${escapeXml(text)}</${kind}>`;
+      return `  <testcase${attributes}>\n   ${element}\n  </testcase>`;
+    }
+  }
+}
+
+function verdictOf(result: StepResult, results: StudyResults): Verdict {
+  const { step, record, outputs } = result;
+  if (record.state === 'DRYRUN') return { kind: 'skipped', message: 'a dry run: it was staged only' };
+  const place = `${results.spec}:${step.at.line}`;
+  // A step that is not over has no verdict. Skipped, it would let a study that was cut short look as if it had passed.
+  if (!isOver(record)) {
+    const message = `${record.state} when the study was interrupted`;
+    return { kind: 'error', type: 'INTERRUPTED', message, text: [place, results.interruption].join('\n').trimEnd() };
+  }
+  if (record.state === 'CANCELLED') return { kind: 'skipped', message: oneLine(record.reason) || 'cancelled' };
+  if (!isFailure(record.state)) return { kind: 'passed' };
+  const reason = oneLine(reasonOf(record)) || record.state.toLowerCase();
+  // A failure that may be must not fail a check, but did not pass either: readers show why a test was skipped.
+  if (record.tolerated || !hasRun(record)) return { kind: 'skipped', message: reason };
+  const text = [place, ...(outputs === null ? [] : [`${results.path}/${outputs.stderr}`]), lastWords(result)].join(
+    '\n',
+  );
+  return { kind: 'failure', type: record.state, message: reason, text };
+}
+
+/** How long its last job ran, or has run so far. Milliseconds. */
+function runTime({ record }: StepResult, { ended }: StudyResults): number {
+  const job = lastJob(record);
+  return job?.started == null ? 0 : Math.max(0, (job.ended ?? ended) - job.started);
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(3);
+}
+
+/** A name: the schemas want one that is more than blanks. */
+function nameOf(text: string): string {
+  return oneLine(text).trim() || 'unnamed';
+}
+
+function attributesXml(attributes: Readonly<Record<string, string>>): string {
+  return Object.entries(attributes)
+    .map(([name, value]) => ` ${name}="${escapeXml(oneLine(value))}"`)
+    .join('');
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\t': '&#9;',
+};
+
+/** Text that XML 1.0 can hold: of the characters that it cannot, none is left, not even as a reference. */
+function escapeXml(text: string): string {
+  return printable(text)
+    .replace(/[\ud800-\udfff\ufffe\uffff]/gu, '\ufffd')
+    .replace(/[&<>"\t]/g, (character) => entities[character]!);
+}

@@ -1,0 +1,70 @@
+/** A part of a report that is bounded in bytes. */
+export interface Section {
+  /** What it is called where it had to be left out: `the step graph`. */
+  readonly name: string;
+  /** Who gets room first: 1 before 2. Where it stands is another matter. */
+  readonly rank: number;
+  /** So many bytes at most, however much room there is. */
+  readonly most?: number;
+  /**
+   * Its text, in so many bytes at most, shortened as makes sense and saying so; '' if there is nothing to say, undefined if
+   * it does not fit at all.
+   */
+  render(bytes: number): string | undefined;
+}
+
+const end = '\n\n';
+/** For the line that says what was left out. */
+const noteRoom = 1000;
+
+/** Sections below each other, in the order given, in so many bytes at most: what does not fit is left out, and named. */
+export function arrange(sections: readonly Section[], largest: number): string {
+  const texts = new Map<Section, string | undefined>();
+  let room = largest - noteRoom;
+  for (const section of [...sections].sort((a, b) => a.rank - b.rank)) {
+    const bytes = Math.min(room - end.length, section.most ?? Number.POSITIVE_INFINITY);
+    const text = section.render(bytes);
+    const fits = text !== undefined && byteLength(text) <= bytes;
+    texts.set(section, fits ? text : undefined);
+    if (fits && text !== '') room -= byteLength(text) + end.length;
+  }
+  const shown = sections.flatMap((section) => texts.get(section) || []);
+  const missing = sections.filter((section) => texts.get(section) === undefined).map(({ name }) => name);
+  const note = missing.length === 0 ? [] : [`_Left out, for want of room: ${missing.join(', ')}._`];
+  return [...shown, ...note].map((text) => text + end).join('');
+}
+
+/** The first text that fits. They are made one by one: the first is mostly enough. */
+export function firstFitting(bytes: number, ...variants: readonly (() => string)[]): string | undefined {
+  for (const variant of variants) {
+    const text = variant();
+    if (byteLength(text) <= bytes) return text;
+  }
+  return undefined;
+}
+
+/** As many of the first lines as fit, so many at most. `more` says of those that are left out how many there are. */
+export function fittingLines(
+  bytes: number,
+  lines: readonly string[],
+  most: number,
+  more: (count: number) => string,
+  separator = '\n',
+): string | undefined {
+  const longestMore = byteLength(more(lines.length)) + separator.length;
+  let used = 0;
+  let count = 0;
+  while (count < Math.min(most, lines.length)) {
+    const next = used + byteLength(lines[count]!) + separator.length;
+    if (next + (count + 1 < lines.length ? longestMore : 0) > bytes) break;
+    used = next;
+    count += 1;
+  }
+  if (count === 0 && lines.length > 0) return undefined;
+  const rest = lines.length - count;
+  return [...lines.slice(0, count), ...(rest > 0 ? [more(rest)] : [])].join(separator);
+}
+
+export function byteLength(text: string): number {
+  return Buffer.byteLength(text);
+}

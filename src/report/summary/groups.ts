@@ -1,0 +1,18 @@
+import type { StepResult } from '../results.js';
+
+/** What has the same key, in the order in which keys first appear. */
+export function groupBy<T, K>(things: Iterable<T>, keyOf: (thing: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const thing of things) {
+    const key = keyOf(thing);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [thing]);
+    else group.push(thing);
+  }
+  return groups;
+}
+
+/** The instances of each step of the spec. */
+export function byStep(steps: readonly StepResult[]): Map<string, StepResult[]> {
+  return groupBy(steps, ({ step }) => step.step);
+}

@@ -1,0 +1,49 @@
+import type { StudyStatus } from '../../conductor/state.js';
+import { quote } from '../../quote.js';
+import { countStates } from '../final-table.js';
+import { clip, code, inline } from '../markdown.js';
+import { oneLine } from '../plain-text.js';
+import type { StudyResults } from '../results.js';
+import { shortDuration } from '../time.js';
+
+const marks: Readonly<Record<StudyStatus, string>> = {
+  FINISHED: '✅',
+  DRYRUN: '✅',
+  FAILURE: '❌',
+  CANCELLED: '🚫',
+  INTERRUPTED: '⏸️',
+};
+
+/** Texts of others are cut to this where they stand in a sentence or a table. */
+export const longestText = 300;
+
+export const short = (text: string) => inline(clip(text, longestText));
+export const shortCode = (text: string) => code(clip(text, longestText));
+
+/** How the study ended, how many steps did how, and where it is. */
+export function outcome(results: StudyResults): string {
+  const { name, status, interruption, steps, started, ended, path, host, spec, fluxUri } = results;
+  const counts = [...countStates(steps.map(({ record }) => record.state))].map(
+    ([state, count]) => `${count} ${state.toLowerCase()}`,
+  );
+  return [
+    `## ${marks[status]} ${short(name)}: ${status}`,
+    '',
+    `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${counts.join(', ')}.`,
+    ...(interruption === '' ? [] : [`It stopped before its end: ${short(interruption)}.`]),
+    // A path is of use as a whole only.
+    `Spec ${code(spec)}, study directory ${code(path)} on ${short(host)}${fluxUri === null ? '' : `, Flux broker ${code(fluxUri)}`}.`,
+  ].join('\n');
+}
+
+/** What continues a study that is not done; '' if there is nothing to continue. */
+export function resuming({ status, path }: StudyResults, how: string | undefined): string {
+  if (status !== 'INTERRUPTED' && status !== 'FAILURE' && status !== 'CANCELLED') return '';
+  const option = code(`--output-path ${quote(oneLine(path))}`);
+  const again =
+    how === undefined
+      ? `“Re-run failed jobs” on GitHub, or the same command with ${option} on the command line, continues this study`
+      : inline(how).replace(/[.:]+$/, '');
+  const jobs = status === 'INTERRUPTED' ? ' Jobs that still run go on meanwhile, and are taken over.' : '';
+  return `### How to continue\n\n${again}: steps that are FINISHED stay, all others run again.${jobs}`;
+}

@@ -1,0 +1,119 @@
+import { isFailure, lastJob, type StepRecord } from '../../conductor/state.js';
+import { median } from '../comparison.js';
+import { runTime } from '../final-table.js';
+import { folded, markdownTable } from '../markdown.js';
+import { reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { shortDuration } from '../time.js';
+import { fittingLines } from './fit.js';
+import { byStep, groupBy } from './groups.js';
+import { short, shortCode } from './outcome.js';
+
+/** A longer table is folded, so that what is below it is found. */
+const mostOpen = 40;
+const mostRows = 500;
+/** Steps side by side. */
+const mostColumns = 12;
+
+/**
+ * The instances by the values of their parameters: a table for all steps that use the same parameters, a row for each
+ * combination, a column for each step. '' if no step uses any.
+ */
+export function parameterTables({ steps }: StudyResults, bytes: number): string | undefined {
+  const used = steps.filter(({ step }) => Object.keys(step.params).length > 0);
+  if (used.length === 0) return '';
+  const groups = groupBy(used, ({ step }) => JSON.stringify(Object.keys(step.params)));
+  let text = '### Parameters';
+  let isFirst = true;
+  for (const group of groups.values()) {
+    const table = parameterTable(group, bytes - Buffer.byteLength(text + restElsewhere) - 2);
+    if (table === undefined) return isFirst ? undefined : `${text}${restElsewhere}`;
+    text += `\n\n${table}`;
+    isFirst = false;
+  }
+  return text;
+}
+
+const restElsewhere = '\n\nOther parameters are in report.json.';
+
+function parameterTable(group: readonly StepResult[], bytes: number): string | undefined {
+  const keys = Object.keys(group[0]!.step.params);
+  const all = [...byStep(group).keys()];
+  const columns = all.slice(0, mostColumns);
+  const combinations = groupBy(group, ({ step }) => JSON.stringify(Object.values(step.params)));
+  const rows = [...combinations.values()].map((instances) => [
+    ...keys.map((key) => shortCode(instances[0]!.step.params[key]!)),
+    ...columns.map((name) => cell(instances.filter(({ step }) => step.step === name))),
+  ]);
+  const wide =
+    all.length > columns.length ? `The steps ${all.slice(mostColumns).map(short).join(', ')} are below.` : '';
+  const table = tableText([...keys.map(short), ...columns.map(short)], rows, bytes - Buffer.byteLength(wide) - 100);
+  if (table === undefined) return undefined;
+  const whole = rows.length > mostOpen ? folded(`By ${keys.map(short).join(', ')}: ${rows.length} rows`, table) : table;
+  return wide === '' ? whole : `${whole}\n\n${wide}`;
+}
+
+/** Labels that are equal are those of one instance, so there is mostly one for each cell. */
+function cell(instances: readonly StepResult[]): string {
+  return instances
+    .map((result) => `${mark(result.record)}${stateWord(result.record)} ${runTime(result)}`.trim())
+    .join(', ');
+}
+
+/** Whether it is FINISHED is seen by the mark. */
+const stateWord = ({ state }: StepRecord) => (state === 'FINISHED' ? '' : ` ${state}`);
+
+function mark({ state, tolerated }: StepRecord): string {
+  if (state === 'FINISHED') return '✅';
+  if (isFailure(state)) return tolerated ? '⚠️' : '❌';
+  return state === 'CANCELLED' ? '🚫' : '⏸️';
+}
+
+/** A line for each instance; of a big study one for each step first, and the instances folded. */
+export function stepTables({ steps }: StudyResults, bytes: number): string | undefined {
+  const begin = '### Steps\n\n';
+  const header = ['Step', 'State', 'Time', 'Restarts', 'Reason'];
+  const rows = steps.map((result) => {
+    const { step, record } = result;
+    return [shortCode(step.name), record.state, runTime(result), String(record.restarts), short(reasonOf(record))];
+  });
+  if (steps.length <= mostOpen) return prefixed(begin, tableText(header, rows, bytes - begin.length));
+  const overview = tableText(...overviewOf(steps), bytes - begin.length);
+  if (overview === undefined) return undefined;
+  const room = bytes - Buffer.byteLength(begin + overview) - 100;
+  const instances = tableText(header, rows, room);
+  return `${begin}${overview}${instances === undefined ? '' : `\n\n${folded(`${steps.length} instances`, instances)}`}`;
+}
+
+function overviewOf(steps: readonly StepResult[]): [header: string[], rows: string[][]] {
+  return [
+    ['Step', 'Instances', 'Finished', 'Failed', 'Cancelled', 'Other', 'Median time'],
+    [...byStep(steps)].map(([name, group]) => {
+      const count = (is: (record: StepRecord) => boolean) => group.filter(({ record }) => is(record)).length;
+      const finished = count(({ state }) => state === 'FINISHED');
+      const failed = count(({ state }) => isFailure(state));
+      const cancelled = count(({ state }) => state === 'CANCELLED');
+      const times = group.flatMap(timeOf);
+      return [
+        shortCode(name),
+        ...[group.length, finished, failed, cancelled, group.length - finished - failed - cancelled].map(String),
+        times.length === 0 ? '' : shortDuration(median(times)),
+      ];
+    }),
+  ];
+}
+
+function timeOf({ record }: StepResult): number[] {
+  const job = lastJob(record);
+  return job?.started == null || job.ended === null ? [] : [job.ended - job.started];
+}
+
+function tableText(header: readonly string[], rows: readonly string[][], bytes: number): string | undefined {
+  const lines = markdownTable(header, rows).split('\n');
+  const head = lines.slice(0, 2).join('\n');
+  const more = (count: number) => `\nAnd ${count} more; all are in report.json.`;
+  return prefixed(`${head}\n`, fittingLines(bytes - Buffer.byteLength(head) - 1, lines.slice(2), mostRows, more));
+}
+
+function prefixed(prefix: string, text: string | undefined): string | undefined {
+  return text === undefined ? undefined : prefix + text;
+}
