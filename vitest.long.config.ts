@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/long/**/*.long.ts'],
-    testTimeout: 3_600_000,
+    testTimeout: 7_200_000,
+    hookTimeout: 120_000,
     // One file at a time: each of them has two studies going as it is.
     maxWorkers: 1,
     fileParallelism: false,

@@ -121,14 +121,14 @@ function keyOf(inputs: Inputs, { runId }: Runner): string {
 
 /** Outputs first: they are there for later steps whatever else can be said. */
 export async function report(
-  { results, reportPath, summary }: RunOutcome,
+  { results, reportPath, summary, isResumable }: RunOutcome,
   inputs: Inputs,
   log: ActionsLog,
 ): Promise<void> {
   const failures = [setOutputs(results, reportPath), inputs.summary ? await writeSummary(summary) : undefined];
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
   if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
-  if (results.status === 'INTERRUPTED') {
+  if (isResumable) {
     log.info('To continue it, re-run this job, or run the workflow again with the same study-key');
   }
 }

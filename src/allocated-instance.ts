@@ -4,12 +4,14 @@ import { type AllocationRequest, readAllocationRequest } from './broker/allocati
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
-import { type Batch, FluxBatch } from './flux-batch.js';
+import type { Clock } from './clock.js';
+import { LeaseLostError } from './conductor/lease.js';
+import { type Batch, checkPlan, FluxBatch } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { InputName, Inputs } from './inputs.js';
-import type { Instance, InstanceContext } from './instances.js';
+import { elsewhere, type Instance, type InstanceContext } from './instances.js';
 import { refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import { quote } from './quote.js';
@@ -54,6 +56,12 @@ export class AllocatedInstance implements Instance, Batch {
   /** How many there have been, with earlier drivers, and with this one. */
   #count = 0;
   #ownCount = 0;
+  /** Whether the present one was got by an earlier driver. */
+  #isTaken = false;
+  /** Whether jobs came to run in it. */
+  #isUsed = false;
+  /** Whether it is not ours to give back any more. */
+  #isLeft = false;
 
   constructor(context: InstanceContext, request: AllocationRequest, rememberer: Rememberer) {
     this.#context = context;
@@ -75,6 +83,7 @@ export class AllocatedInstance implements Instance, Batch {
       this.#version = /^commands:\s*(\S+)/m.exec(said.toString())?.[1] ?? '';
       this.#facts = facts;
     }
+    checkPlan(plan);
     return forFlux(plan, this.#version);
   }
 
@@ -83,11 +92,10 @@ export class AllocatedInstance implements Instance, Batch {
   }
 
   async open(plan: Plan, hold: Hold): Promise<Batch> {
-    const { host, clock, cancel } = this.#context;
     this.#hold = hold;
     this.#count = hold.state.allocations;
     await this.#get(plan, hold.state.allocation);
-    await refuseJobsElsewhere(hold.state, this.uri, (uri) => FluxBatch.answers(host, clock, uri, cancel));
+    await refuseJobsElsewhere(hold.state, elsewhere(this.#context, plan, this.uri));
     return this;
   }
 
@@ -105,6 +113,7 @@ export class AllocatedInstance implements Instance, Batch {
   }
 
   scheduler(plan: Plan, log: Log, listener: SchedulerListener): BatchScheduler {
+    this.#isUsed = true;
     const placeIn = (flux: FluxBatch) => {
       const allocation = this.#allocation;
       const hasEnded = async () => (await allocation?.hasEnded()) ?? true;
@@ -114,7 +123,7 @@ export class AllocatedInstance implements Instance, Batch {
       placeIn(this.#flux!),
       {
         clock: this.#context.clock,
-        settle: (jobs, reason) => this.#settleJobs(plan, jobs, reason),
+        settle: (jobs, reason, mayLive) => this.#settleJobs(plan, jobs, reason, mayLive),
         renew: async (reason) => {
           if (this.#ownCount > this.#request.renew) return undefined;
           log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
@@ -125,25 +134,28 @@ export class AllocatedInstance implements Instance, Batch {
     );
   }
 
-  async close(areJobsLeft: boolean): Promise<void> {
+  async close(areJobsLeft: boolean | undefined): Promise<void> {
     const { log } = this.#context;
+    // A start that failed must not take with it what an earlier driver left.
+    this.#isLeft = areJobsLeft ?? (this.#isTaken || this.#isUsed || this.#context.ending.leave.aborted);
     this.#closing.abort('the study is over');
     // One that is being got is given back as well.
     await this.#getting?.catch(() => {});
     this.#flux?.close();
-    if (!this.#request.keep && !areJobsLeft) return this.#tryRelease();
+    if (!this.#request.keep && !this.#isLeft) return this.#tryRelease();
     if (this.#allocation === undefined) return;
-    if (areJobsLeft) this.#rememberer.remember({ allocation: undefined });
-    const why = areJobsLeft ? 'is left with its jobs' : 'is kept';
+    if (this.#isLeft) this.#rememberer.remember({ allocation: undefined });
+    const why = this.#isLeft ? 'is left as it is' : 'is kept';
     log.info(`The allocation ${this.#allocation.id} ${why}: it ends by itself once nobody uses it`);
   }
 
   /** How the study ended does not depend on it. */
   async #tryRelease(): Promise<void> {
     try {
+      if (this.#allocation !== undefined) await this.#hold?.confirm();
       await this.#release();
     } catch (error) {
-      if (!(error instanceof BrokerError || error instanceof HostError)) throw error;
+      if (!(error instanceof BrokerError || error instanceof HostError || error instanceof LeaseLostError)) throw error;
       this.#context.log.warning(error.message);
     }
   }
@@ -167,18 +179,21 @@ export class AllocatedInstance implements Instance, Batch {
       fluxVersion: this.#version,
       studyName: plan.spec.name,
       tell: (line: string) => log.info(line),
+      isKept: () => this.#isLeft || this.#context.ending.leave.aborted,
     };
     const taken = left && (await Allocation.attach(common, left));
     if (taken !== undefined) {
       log.info(`Taking over the allocation ${taken.id} of the run before`);
+      this.#isTaken = true;
       try {
         return await this.#use(taken, plan, cancel);
       } catch (error) {
-        // It may have been about to end.
-        if (!(error instanceof BrokerError) || cancel.aborted) throw error;
+        // It may have been about to end; one that lives, and is not reached, is not replaced.
+        if (!(error instanceof BrokerError) || cancel.aborted || !(await taken.hasEnded())) throw error;
         this.#ownCount -= 1;
         log.warning(error.message);
       }
+      this.#isTaken = false;
     }
     if (this.#context.onlyFinishes) {
       throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
@@ -218,9 +233,20 @@ export class AllocatedInstance implements Instance, Batch {
     return allocation;
   }
 
-  /** What became of jobs in an allocation that is over, made sure of by giving it back. */
-  async #settleJobs(plan: Plan, jobs: readonly Job[], reason: string): Promise<Remains[]> {
+  /**
+   * What became of jobs in an allocation that is over, made sure of by giving it back.
+   *
+   * @param mayLive whether it is left alone unless the queue says that it has ended
+   */
+  async #settleJobs(
+    plan: Plan,
+    jobs: readonly Job[],
+    reason: string,
+    mayLive: boolean,
+  ): Promise<readonly Remains[] | 'alive'> {
     const allocation = this.#allocation;
+    if (mayLive && allocation !== undefined && !(await endsSoon(allocation, this.#context.clock))) return 'alive';
+    await this.#hold?.confirm();
     try {
       await this.#release();
     } catch (error) {
@@ -240,6 +266,23 @@ export class AllocatedInstance implements Instance, Batch {
     this.#allocation = undefined;
     this.#hold?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
     this.#rememberer.remember({ allocation: undefined });
+  }
+}
+
+/** Queues take their time to notice that what they run has ended: one is asked so often, with so many milliseconds between. */
+const looks = { most: 6, pause: 5_000 };
+
+/** Whether an allocation has ended, or does so in no time. One that cannot be asked about has not. */
+async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> {
+  for (let look = 1; ; look++) {
+    try {
+      if (await allocation.hasEnded()) return true;
+    } catch (error) {
+      if (error instanceof HostError) return false;
+      throw error;
+    }
+    if (look === looks.most) return false;
+    await new Promise<void>((resolve) => clock.after(looks.pause, resolve));
   }
 }
 

@@ -41,12 +41,18 @@ export interface Begun {
 }
 
 /**
+ * Makes the last changes to a plan, or says by throwing what is wrong with it besides.
+ *
+ * @param needsBatch whether there are jobs of a batch system to be ended, whatever the plan has
+ */
+export type Settle = (plan: Plan, needsBatch: boolean) => Promise<Plan>;
+
+/**
  * Begins a study, or takes up one that was begun before. What can be found wrong before anything is made, is.
  *
- * @param settle makes the last changes to a plan, or says by throwing what is wrong with it besides
  * @throws SpecError, PgenError, HostError, LeaseHeldError, JournalError, and what `settle` throws
  */
-export async function begin(context: BeginContext, settle: (plan: Plan) => Promise<Plan>): Promise<Begun> {
+export async function begin(context: BeginContext, settle: Settle): Promise<Begun> {
   const planning = await planner(context);
   const place = context.place(planning.spec);
   // A dry run continues nothing: beside a study, or another dry run, it has a directory of its own.
@@ -66,16 +72,21 @@ async function make(
   planning: Planner,
   path: string,
   key: string,
-  settle: (plan: Plan) => Promise<Plan>,
+  settle: Settle,
 ): Promise<Begun | undefined> {
   const { host, clock } = context;
   const settled = async () => {
     const { plan, warnings } = await planning.at(path);
-    return { plan: await settle(plan), warnings };
+    return { plan: await settle(plan, false), warnings };
   };
   const early = planning.needsDirectory ? undefined : await settled();
   if (!(await makePlace(host, path, { key, name: planning.spec.name }, clock))) return undefined;
   return holding(context, path, async (hold) => {
+    if (hold?.state.plan !== undefined) {
+      // Somebody else had it in between.
+      await hold.release(undefined);
+      return undefined;
+    }
     const { plan, warnings } = early ?? (await settled());
     for (const warning of warnings) context.log.problem(warning);
     return { plan, digests: digestsOf(plan.graph, plan.scripts), hold, resumption: undefined, isDone: false };
@@ -87,7 +98,7 @@ async function resume(
   planning: Planner,
   path: string,
   wanted: WantedPlace,
-  settle: (plan: Plan) => Promise<Plan>,
+  settle: Settle,
 ): Promise<Begun> {
   return holding(context, path, async (hold) => {
     const { state, journal } = hold!;
@@ -111,7 +122,8 @@ async function resume(
     const isSame = isOverAndSame(state, before.plan.graph, before.digests, policyOf(context.inputs));
     const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
     const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
-    const after = isDone ? done : resumed(await settle(draft));
+    const needsBatch = before.resumption.removed.some(({ scheduled }) => scheduled);
+    const after = isDone ? done : resumed(await settle(draft, needsBatch));
     for (const warning of warnings) context.log.problem(warning);
     return { ...after, hold, isDone };
   });
@@ -129,11 +141,11 @@ function onlyFinishing({ onlyFinishes }: BeginContext, { state }: Hold, { graph 
 }
 
 /** Takes the study, and lets go of it again if something goes wrong. */
-async function holding(
+async function holding<T>(
   context: BeginContext,
   studyPath: string,
-  task: (hold: Hold | undefined) => Promise<Begun>,
-): Promise<Begun> {
+  task: (hold: Hold | undefined) => Promise<T>,
+): Promise<T> {
   const { host, holder, clock, log, inputs, cancel } = context;
   if (inputs['dry-run']) return task(undefined);
   const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel });

@@ -83,7 +83,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   const request = requestOf(inputs, optionOf);
   const machines = await open(inputs, surroundings, log);
   try {
-    const { results } = await runStudy({
+    const { results, isResumable } = await runStudy({
       ...common(study, surroundings, log, machines),
       place: (spec) => ({
         path: directoryOf(spec, inputs, surroundings, machines),
@@ -102,7 +102,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
       // Nobody comes after us who could look after it; what is left ends by itself.
       remember: () => {},
     });
-    if (results.status === 'INTERRUPTED') {
+    if (isResumable) {
       log.info(`To continue it, run the same command again, with --output-path ${quote(results.path)}`);
     }
     return exitCodes[results.status];

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
-import type { Resumption } from './conductor/resumption.js';
+import { discardedJobs, type Resumption } from './conductor/resumption.js';
 import { studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
 import type { Batch } from './flux-batch.js';
@@ -14,7 +14,7 @@ import type { Log } from './report/log.js';
 import { Progress } from './report/progress.js';
 import { AbsentScheduler } from './schedulers/absent.js';
 import { LocalScheduler } from './schedulers/local.js';
-import type { BatchScheduler } from './schedulers/scheduler.js';
+import type { BatchScheduler, ForeignJob, SchedulerListener } from './schedulers/scheduler.js';
 import { Signalled } from './surroundings.js';
 
 /** What driving a study to its end needs from outside. */
@@ -48,41 +48,36 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
   const { graph, scripts, places } = plan;
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile((text) => hold.writeStatus(text), graph, clock);
-  let local!: LocalScheduler;
-  let batch: BatchScheduler | undefined;
+  // Schedulers are there before the conductor is: what they report until then it is told when it begins.
+  const early: Parameters<SchedulerListener>[0][] = [];
+  let listener: SchedulerListener = (event) => early.push(event);
+  const hear: SchedulerListener = (event) => listener(event);
+  const local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, hear);
+  const batch = flux?.scheduler(plan, log, hear) ?? absentFor(plan, clock, hear);
   const { cancel, interrupt } = endings(context, flux, () => batch);
-  const { removed = [] } = standing;
-  let discarded: void | Promise<void>;
-  const conducted = conduct({
-    graph,
-    scripts,
-    policy: policyOf(inputs),
-    clock,
-    cancel,
-    interrupt,
-    leave: context.ending.leave,
-    journal: hold.journal,
-    resumed: { records: standing.records, rerun: standing.rerun ?? new Map() },
-    schedulers: (listener) => {
-      local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, listener);
-      const absent = () => new AbsentScheduler('what runs its jobs was not reached', clock, listener);
-      batch =
-        flux?.scheduler(plan, log, listener) ?? (graph.steps.some(({ scheduled }) => scheduled) ? absent() : undefined);
-      local.discard(removed.filter(({ scheduled }) => !scheduled));
-      discarded = batch?.discard(removed.filter(({ scheduled }) => scheduled));
-      return { local, batch };
-    },
-    onLimits: (listener) => hold.onLimits(listener),
-    onChange: (changedMachine, changed) => {
-      statusFile.changed(changedMachine.steps);
-      progress.onChange(changedMachine, changed);
-    },
-  });
   const run = async () => {
-    const machine = await conducted;
-    // There may have been nothing else to do.
-    if (machine.interruption === undefined) await within(clock, discardTime, discarded);
-    return machine;
+    await discard(context, standing.removed ?? [], local, batch);
+    return conduct({
+      graph,
+      scripts,
+      policy: policyOf(inputs),
+      clock,
+      cancel,
+      interrupt,
+      leave: context.ending.leave,
+      journal: hold.journal,
+      resumed: { records: standing.records, rerun: standing.rerun ?? new Map() },
+      schedulers: (conductor) => {
+        listener = conductor;
+        queueMicrotask(() => early.forEach(conductor));
+        return { local, batch };
+      },
+      onLimits: (onLimits) => hold.onLimits(onLimits),
+      onChange: (changedMachine, changed) => {
+        statusFile.changed(changedMachine.steps);
+        progress.onChange(changedMachine, changed);
+      },
+    });
   };
   // Told and written even if the conductor fails.
   const machine = await run().finally(async () => {
@@ -96,23 +91,56 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
     records: machine.steps,
     status: studyStatus(machine.steps),
     interruption: machine.isOver && machine.remaining === 0 ? '' : (machine.interruption ?? ''),
-    areJobsLeft: machine.isLeft,
+    // What is out of sight may run; only who wanted it cancelled wants the end of it.
+    areJobsLeft: machine.isLeft || ((!machine.isOver || machine.remaining > 0) && machine.cancellation === undefined),
     schedulerOf: (step) => (step.scheduled ? batch : local),
     fluxUri: flux?.uri ?? null,
   };
 }
 
-/** So many milliseconds jobs that no step has any more have to be told to end, after all else is done. */
+/** What stands for a batch system that was not reached; undefined if the study needs none. */
+function absentFor({ graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
+  if (!graph.steps.some(({ scheduled }) => scheduled)) return undefined;
+  return new AbsentScheduler('what runs its jobs was not reached', clock, listener);
+}
+
+/** So many milliseconds jobs that no step has any more have to be told to end, before others are told to begin. */
 const discardTime = 10_000;
 
-/** Waits for something, but not for long. */
-async function within(clock: Clock, milliseconds: number, what: void | Promise<void>): Promise<void> {
+/** Ends what no step has any more, and notes it: what is to run now may want the same files. */
+async function discard(
+  { clock, hold, log }: DriveContext,
+  removed: readonly ForeignJob[],
+  local: LocalScheduler,
+  batch: BatchScheduler | undefined,
+): Promise<void> {
+  const [scheduled, others] = [removed.filter((job) => job.scheduled), removed.filter((job) => !job.scheduled)];
+  const schedulers = [
+    [local, others],
+    [batch instanceof AbsentScheduler ? undefined : batch, scheduled],
+  ] as const;
+  for (const [scheduler, jobs] of schedulers) {
+    if (jobs.length === 0) continue;
+    if (scheduler !== undefined && (await isDone(clock, discardTime, scheduler.discard(jobs)))) {
+      hold.journal.write(discardedJobs(jobs));
+    } else {
+      const names = jobs.map(({ step, id }) => `${id || 'a job'} of ${step}`).join(', ');
+      log.warning(
+        `jobs of steps that the study does not have any more may run still, and are ended by a later run: ${names}`,
+      );
+    }
+  }
+}
+
+/** Whether something is done before so many milliseconds are over. */
+async function isDone(clock: Clock, milliseconds: number, what: void | Promise<void>): Promise<boolean> {
   let stop = () => {};
-  const tooLong = new Promise<void>((resolve) => {
-    stop = clock.after(milliseconds, resolve);
+  const tooLong = new Promise<false>((resolve) => {
+    stop = clock.after(milliseconds, () => resolve(false));
   });
-  await Promise.race([what, tooLong]);
+  const done = await Promise.race([Promise.resolve(what).then(() => true), tooLong]);
   stop();
+  return done;
 }
 
 /** After a SIGTERM, so many milliseconds to see whether it is a whole Flux instance that ends. */

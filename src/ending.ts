@@ -62,8 +62,11 @@ export class RunEnding {
   }
 
   /** Heeds also what happens to a study that is held. @returns what ends that */
-  listen(hold: { readonly cancelled: AbortSignal; readonly lost: AbortSignal } | undefined): () => void {
+  listen(hold: { readonly cancelled: AbortSignal; readonly lost: AbortSignal; hurry(): void } | undefined): () => void {
     if (hold === undefined) return () => {};
+    const hurry = () => hold.hurry();
+    if (this.waiting.aborted) hurry();
+    else this.waiting.addEventListener('abort', hurry, { once: true });
     const onCancelled = () => this.#cancel(hold.cancelled.reason);
     const onLost = () => this.#leave(String(hold.lost.reason));
     for (const [signal, listener] of [
@@ -74,6 +77,7 @@ export class RunEnding {
       else signal.addEventListener('abort', listener, { once: true });
     }
     return () => {
+      this.waiting.removeEventListener('abort', hurry);
       hold.cancelled.removeEventListener('abort', onCancelled);
       hold.lost.removeEventListener('abort', onLost);
     };

@@ -12,6 +12,7 @@ import { jobspecOf, plainJob } from './flux/jobspec.js';
 import { toJson } from './flux/json.js';
 import { cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
+import type { Answer } from './left-jobs.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
 import type { Log } from './report/log.js';
@@ -119,14 +120,16 @@ export class FluxBatch implements Batch {
   }
 
   /** Whether a broker answers at an address. */
-  static async answers(host: Host, clock: Clock, uri: string, cancel: AbortSignal): Promise<boolean> {
+  static async answers(host: Host, clock: Clock, uri: string, cancel: AbortSignal): Promise<Answer> {
     const facts = await readHostFacts(host);
     try {
       (await connectTo(host, addressOf(uri, facts, 'as the journal says', false), facts, clock, cancel)).close();
-      return true;
+      return 'yes';
     } catch (error) {
-      if (error instanceof ConnectionError || error instanceof BrokerError) return false;
-      throw error;
+      if (error instanceof BrokerError) return 'unknown';
+      if (!(error instanceof ConnectionError)) throw error;
+      // Its machine was reached, and it is not there.
+      return error.code === 'ENOENT' || error.code === 'ECONNREFUSED' ? 'no' : 'unknown';
     }
   }
 
@@ -161,7 +164,8 @@ export class FluxBatch implements Batch {
    *
    * @throws SpecError, BrokerError
    */
-  check({ spec, graph }: Plan): void {
+  check(plan: Plan): void {
+    const { spec, graph } = plan;
     const { queues, isOwner } = this.broker;
     const queue = queueOf(spec.batch);
     const problems: Problem[] = [];
@@ -173,15 +177,7 @@ export class FluxBatch implements Batch {
         hint: `its queues are ${queues.join(', ')}`,
       });
     }
-    const seen = new Set<string>();
-    for (const step of graph.steps.filter(({ scheduled }) => scheduled)) {
-      // Instances of a step have the same problem once.
-      for (const problem of checkResources(step, spec.batch)) {
-        const key = `${problem.at.line}:${problem.at.column} ${problem.message}`;
-        if (!seen.has(key)) problems.push(problem);
-        seen.add(key);
-      }
-    }
+    problems.push(...resourceProblems(plan));
     if (problems.length > 0) throw new SpecError(problems);
     const isNested = graph.steps.some((step) => step.scheduled && step.run.get('nested') !== false);
     if (this.#fluxDirectory === undefined && (isNested || !isOwner)) {
@@ -322,4 +318,21 @@ export class FluxBatch implements Batch {
 
 function queueOf(batch: BatchBlock): string | undefined {
   return resource(batch.values, 'queue') || undefined;
+}
+
+/** What any Flux would refuse of a plan. @throws SpecError */
+export function checkPlan(plan: Plan): void {
+  const problems = resourceProblems(plan);
+  if (problems.length > 0) throw new SpecError(problems);
+}
+
+function resourceProblems({ spec, graph }: Plan): Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const step of graph.steps.filter(({ scheduled }) => scheduled)) {
+    // Instances of a step have the same problem once.
+    for (const problem of checkResources(step, spec.batch)) {
+      problems.set(`${problem.at.line}:${problem.at.column} ${problem.message}`, problem);
+    }
+  }
+  return [...problems.values()];
 }

@@ -2,12 +2,15 @@ import type { Clock } from './clock.js';
 import { Clerk } from './conductor/clerk.js';
 import { Journal } from './conductor/journal/journal.js';
 import type { JournalState } from './conductor/journal/records.js';
-import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './conductor/lease.js';
+import { acquireLease, Lease, type LeaseHolder, LeaseLostError } from './conductor/lease.js';
 import { type Limits, readLimits } from './conductor/limits.js';
 import type { StudyStatus } from './conductor/state.js';
 import type { Host } from './hosts/host.js';
 import type { Log } from './report/log.js';
 import { readJournal } from './study-place.js';
+
+/** When a run is to end, a journal that cannot be written within so many milliseconds is given up. */
+const longestHang = 10_000;
 
 /** Who wants to drive a study, and what that takes. */
 export interface HoldOptions {
@@ -27,13 +30,22 @@ export class Hold {
   /** What the journal said when the study became ours. */
   readonly state: JournalState;
   readonly journal: Journal;
+  readonly #clock: Clock;
   readonly #clerk: Clerk;
   readonly #lease: Lease;
   readonly #cancelled: AbortController;
   readonly #lost: AbortController;
   readonly #remote: RemoteControl;
 
-  private constructor(state: JournalState, journal: Journal, clerk: Clerk, lease: Lease, remote: RemoteControl) {
+  private constructor(
+    state: JournalState,
+    journal: Journal,
+    clerk: Clerk,
+    lease: Lease,
+    remote: RemoteControl,
+    clock: Clock,
+  ) {
+    this.#clock = clock;
     this.state = state;
     this.journal = journal;
     this.#clerk = clerk;
@@ -58,7 +70,7 @@ export class Hold {
       const journal = new Journal((text) => clerk.append(text), { ...state, fence }, clock);
       journal.write({ type: 'open', holder });
       remote.journal = journal;
-      return new Hold(state, journal, clerk, lease, remote);
+      return new Hold(state, journal, clerk, lease, remote, clock);
     } catch (error) {
       await lease.end({ released: true });
       await clerk.end();
@@ -79,6 +91,26 @@ export class Hold {
   /** Takes what somebody on the host (`maestro update`) changes from now on, and has changed since the hold began. */
   onLimits(listener: (limits: Limits) => void): void {
     this.#remote.onLimits(listener);
+  }
+
+  /**
+   * Makes sure that nobody else drives the study by now, before something is done that cannot be undone. That it cannot be
+   * known is no reason not to do it.
+   *
+   * @throws LeaseLostError
+   */
+  async confirm(): Promise<void> {
+    try {
+      await this.#clerk.confirm();
+    } catch (error) {
+      if (error instanceof LeaseLostError) throw error;
+    }
+  }
+
+  /** There is no time to wait for a journal that hangs: what is not written soon is given up. */
+  hurry(): void {
+    const stop = this.#clock.after(longestHang, () => this.#clerk.giveUp('it did not answer'));
+    this.journal.durable().then(stop, stop);
   }
 
   writeStatus(text: string): Promise<void> {
@@ -115,7 +147,10 @@ class RemoteControl {
 
   /** Resolves once it is written down what is wanted: only then may the wish be forgotten. */
   async onCancel(): Promise<void> {
-    this.cancelled.abort('cancelled on the host (`maestro cancel`)');
+    const reason = 'cancelled on the host (`maestro cancel`)';
+    // Whatever the study has come to by now: what is cancelled stays cancelled.
+    this.journal?.write({ type: 'cancel', reason });
+    this.cancelled.abort(reason);
     await this.journal?.durable();
   }
 

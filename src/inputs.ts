@@ -85,7 +85,7 @@ export const inputsSchema = z.object({
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
     .describe(
-      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the path of the spec, the overlays, the generator, host and target; on the command line the hash alone.',
+      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the path of the spec, the overlays, the generator, `setup`, `env`, host and target; on the command line the hash alone. Give one if `env` has something that changes with every attempt, such as a token.',
     ),
   resume: choice('auto', 'always', 'never')
     .prefault('auto')
@@ -358,6 +358,8 @@ export function distinctions(inputs: Inputs): string[] {
     inputs.batch,
     inputs.pgen,
     JSON.stringify([...inputs.pargs]),
+    // Legs of a build matrix may differ by these alone.
+    ...(inputs.setup === '' && inputs.env.size === 0 ? [] : [inputs.setup, JSON.stringify([...inputs.env])]),
     // A study that is not elsewhere has the key that it has always had.
     ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
       ? []

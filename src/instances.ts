@@ -4,7 +4,7 @@ import { type Batch, FluxBatch } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
-import { refuseJobsElsewhere } from './left-jobs.js';
+import { type Elsewhere, refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import type { Log } from './report/log.js';
 
@@ -28,9 +28,9 @@ export interface Instance {
   /**
    * Lets go of it, whatever has become of it.
    *
-   * @param areJobsLeft whether jobs are to go on in it
+   * @param areJobsLeft whether jobs are to go on in it; undefined if the study never came to run in it
    */
-  close(areJobsLeft: boolean): Promise<void>;
+  close(areJobsLeft: boolean | undefined): Promise<void>;
 }
 
 /** What instances are found or made with. */
@@ -41,6 +41,8 @@ export interface InstanceContext {
   readonly log: Log;
   /** Ends what is waited for. */
   readonly cancel: AbortSignal;
+  /** Aborted if the study is left as it is, jobs and all. */
+  readonly ending: { readonly leave: AbortSignal };
   /** Whether only what was begun is brought to its end: nothing is got that is not there. */
   readonly onlyFinishes: boolean;
   /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
@@ -73,10 +75,9 @@ export class RunningInstance implements Instance {
     return this.#flux?.broker.version ?? '';
   }
 
-  async open(_plan: Plan, { state }: Hold): Promise<Batch> {
-    const { host, clock, cancel } = this.#context;
+  async open(plan: Plan, { state }: Hold): Promise<Batch> {
     const flux = this.#flux!;
-    await refuseJobsElsewhere(state, flux.uri, (uri) => FluxBatch.answers(host, clock, uri, cancel));
+    await refuseJobsElsewhere(state, elsewhere(this.#context, plan, flux.uri));
     return flux;
   }
 
@@ -88,4 +89,14 @@ export class RunningInstance implements Instance {
 /** How a search for a broker tells what it waits for, and is ended. */
 export function patienceOf({ log, cancel }: Pick<InstanceContext, 'log' | 'cancel'>): Patience {
   return { cancel, tell: (line) => log.info(line) };
+}
+
+/** How it is asked about jobs in other instances than that of this run. */
+export function elsewhere(
+  { host, clock, cancel, inputs }: InstanceContext,
+  { places: { studyPath } }: Plan,
+  uri: string,
+): Elsewhere {
+  const answers = (place: string) => FluxBatch.answers(host, clock, place, cancel);
+  return { host, studyPath, uri, answers, isForced: inputs.resume === 'always' };
 }

@@ -1,30 +1,58 @@
 import { BrokerError } from './broker/errors.js';
 import type { JournalState } from './conductor/journal/records.js';
+import { openJob } from './conductor/state.js';
+import type { Host } from './hosts/host.js';
+import { readClaims } from './schedulers/claims.js';
+
+/** Whether there is a broker at an address; unknown if there is no way there from here. */
+export type Answer = 'yes' | 'no' | 'unknown';
+
+/** What is asked about jobs that an earlier driver submitted to another broker. */
+export interface Elsewhere {
+  readonly host: Host;
+  readonly studyPath: string;
+  /** The broker of this run. */
+  readonly uri: string;
+  readonly answers: (uri: string) => Promise<Answer>;
+  /** Whether the user says that what cannot be reached is over (`resume: always`). */
+  readonly isForced: boolean;
+}
 
 /**
  * Makes sure that jobs which an earlier driver submitted to another broker cannot run any more: their steps would run twice.
  *
- * @param uri the broker of this run
- * @param answers whether there is a broker at an address
- * @throws BrokerError if one of theirs still runs
+ * @throws BrokerError if one of theirs still runs, or may
  */
 export async function refuseJobsElsewhere(
-  { plan, records }: JournalState,
-  uri: string,
-  answers: (uri: string) => Promise<boolean>,
+  { plan, records, unwanted }: JournalState,
+  { host, studyPath, uri, answers, isForced }: Elsewhere,
 ): Promise<void> {
+  const taken = records.flatMap((record, index) => {
+    const job = openJob(record);
+    const { name, workspace } = plan?.steps[index] ?? { name: '', workspace: '' };
+    return job === undefined ? [] : [{ ...job, step: name, workspace }];
+  });
+  const jobs = [...taken, ...unwanted].filter(({ place }) => place !== '' && socketOf(place) !== socketOf(uri));
+  const claims = await readClaims(host, studyPath, jobs);
   const places = new Map<string, string[]>();
-  for (const [index, { jobs }] of records.entries()) {
-    const job = jobs.at(-1);
-    if (job === undefined || job.ended !== null || job.place === '' || socketOf(job.place) === socketOf(uri)) continue;
-    places.set(job.place, [...(places.get(job.place) ?? []), `${job.id} of ${plan!.steps[index]!.name}`]);
+  for (const [i, { step, id, place }] of jobs.entries()) {
+    // One that has written down how it ended does not run.
+    if ((claims[i]?.exits.length ?? 0) > 0) continue;
+    places.set(place, [...(places.get(place) ?? []), `${id} of ${step}`]);
   }
-  for (const [place, jobs] of places) {
-    if (!(await answers(place))) continue;
-    const shown = jobs.length > 3 ? `${jobs.slice(0, 3).join(', ')} and ${jobs.length - 3} more` : jobs.join(', ');
+  for (const [place, names] of places) {
+    const answer = await answers(place);
+    if (answer === 'no' || (answer === 'unknown' && isForced)) continue;
+    const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+    if (answer === 'yes') {
+      throw new BrokerError(
+        `jobs of this study are in the hands of another Flux broker, ${place}, which still runs (${shown}); this run is for ${uri}`,
+        `continue the study there (\`flux: ${place}\`), or cancel those jobs and wait until they are over`,
+      );
+    }
     throw new BrokerError(
-      `jobs of this study are in the hands of another Flux broker, ${place}, which still runs (${shown}); this run is for ${uri}`,
-      `continue the study there (\`flux: ${place}\`), or cancel those jobs first`,
+      `jobs of this study are in the hands of another Flux broker, ${place}, which cannot be reached from here, so that they may run still (${shown})`,
+      'continue the study where it can be reached, or, if you know that it is over, with `resume: always`',
     );
   }
 }

@@ -1,12 +1,19 @@
 import { readdirSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { givenStudy, report, runContext } from './action.js';
 import { requestOf } from './allocated-instance.js';
 import { Allocation } from './broker/allocation/allocation.js';
+import { systemClock } from './clock.js';
+import { ourHolder } from './conductor/holder.js';
+import type { JournalState } from './conductor/journal/records.js';
+import { JournalError } from './conductor/journal/replay.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
 import { maskSecrets, type Runner, readRunner } from './github/runner.js';
 import { type LeftBehind, savedLeftBehind } from './github/state.js';
+import { Hold } from './hold.js';
+import { HostError } from './hosts/host.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { directoryPrefix } from './hosts/ssh/openssh-files.js';
 import { actionInputs, type Inputs } from './inputs.js';
@@ -46,7 +53,7 @@ async function cleanUp(surroundings: Surroundings, log: ActionsLog): Promise<voi
     try {
       if (left.study !== undefined) await finish(left.study, left, inputs, runner, surroundings, machines, log);
     } finally {
-      await giveBack(left, inputs, machines, log);
+      await giveBack(left, inputs, runner, machines, surroundings.cancel, log);
     }
   } finally {
     machines.close();
@@ -83,11 +90,44 @@ function isGivenBack({ allocation, isCancelled }: LeftBehind, inputs: Inputs): b
   return allocation !== undefined && !(isCancelled && inputs['on-cancel'] === 'leave');
 }
 
-async function giveBack(left: LeftBehind, inputs: Inputs, { host }: Machines, log: ActionsLog): Promise<void> {
-  const { allocation } = left;
+/** Only who drives the study may do that: another run may have taken over the study, and its allocation, by now. */
+async function giveBack(
+  left: LeftBehind,
+  inputs: Inputs,
+  { runUrl }: Runner,
+  { host }: Machines,
+  cancel: AbortSignal,
+  log: ActionsLog,
+): Promise<void> {
+  const { allocation, study } = left;
   if (allocation === undefined || !isGivenBack(left, inputs)) return;
-  await Allocation.releaseDescribed(host, allocation);
-  log.info(`Gave back the allocation ${allocation.id}`);
+  const release = async () => {
+    await Allocation.releaseDescribed(host, allocation);
+    log.info(`Gave back the allocation ${allocation.id}`);
+  };
+  if (study === undefined) return release();
+  let hold: Hold;
+  try {
+    hold = await Hold.take({ host, studyPath: study, holder: ourHolder(runUrl), clock: systemClock, log, cancel });
+  } catch (error) {
+    // Nobody can drive a study that is not there, or whose journal cannot be read.
+    if (!(error instanceof HostError || error instanceof JournalError)) throw error;
+    return release();
+  }
+  try {
+    if (hold.state.allocation?.id === allocation.id && wasOurs(hold.state, left)) {
+      await release();
+      hold.journal.write({ type: 'allocation', number: allocation.number, allocation: null });
+    } else log.info(`The allocation ${allocation.id} is not ours to give back any more`);
+  } finally {
+    await hold.release(undefined);
+  }
+}
+
+/** Whether nobody has driven the study since the main step did, but ourselves. */
+function wasOurs({ opened }: JournalState, { driver }: LeftBehind): boolean {
+  const { machine, pid } = opened?.holder ?? {};
+  return machine === hostname() && (pid === driver || pid === process.pid);
 }
 
 /** Keys and what else `ssh` needed as files. */

@@ -58,6 +58,8 @@ export interface RunContext extends StudyContext {
 
 export interface RunOutcome {
   readonly results: StudyResults;
+  /** Whether the same run again would continue the study: nobody else drives it. */
+  readonly isResumable: boolean;
   readonly reportPath: string;
   /** The job summary. */
   readonly summary: string;
@@ -79,10 +81,10 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 
   log.phase(`Read ${inputs.spec}`);
   let instance: Instance | undefined;
-  const settle = async (candidate: Plan) => {
+  const settle = async (candidate: Plan, needsBatch: boolean) => {
     if (inputs['dry-run']) return candidate;
     refuseUnrunnable(candidate);
-    if (!isFluxStudy(candidate)) return candidate;
+    if (!isFluxStudy(candidate) && !needsBatch) return candidate;
     instance ??= request ? new AllocatedInstance(own, request, context) : new RunningInstance(own);
     try {
       return await instance.settle(candidate);
@@ -106,7 +108,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     } finally {
       stop();
     }
-    return await report(own, begun.plan, { ...ran, started, ended: clock.now() });
+    return await report(own, begun, { ...ran, started, ended: clock.now() });
   } catch (error) {
     // Whoever looks into the study directory later finds there why nothing more is in it.
     log.note(`error: ${describeError(error)}`);
@@ -114,7 +116,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   } finally {
     ending.end();
     try {
-      await instance?.close(ran?.areJobsLeft === true);
+      await instance?.close(ran?.areJobsLeft);
     } finally {
       if (begun !== undefined) await letGo(own, begun, ran);
     }
@@ -179,11 +181,17 @@ async function stageAll(
 ): Promise<void> {
   const { inputs, host, log, text, specPath, cancel } = context;
   const { studyPath } = plan.places;
+  // Whoever drives the study by now has staged it as he wants it.
+  const stopIfLost = () => {
+    if (hold?.lost.aborted) throw new HostError(String(hold.lost.reason));
+  };
   log.phase('Stage');
   const before = resumption && stagedBefore(hold!.state, plan, digests, resumption.records);
   await stage(host, plan, { name: specPath, text }, before);
   if (before === undefined) log.info(`${count(plan.scripts.length, 'step')} staged`);
+  stopIfLost();
   if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
+  stopIfLost();
   if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
 }
 
@@ -216,21 +224,28 @@ async function treeOf({ stageRoot, inputs, log }: StudyContext): Promise<Tree | 
   return tree;
 }
 
-async function report(context: Own, plan: Plan, ending: Ending): Promise<RunOutcome> {
+async function report(context: Own, { plan, hold }: Begun, ending: Ending): Promise<RunOutcome> {
   const { inputs, host, log } = context;
   log.phase('Report');
   const results = await collectResults(host, plan, ending, inputs.spec);
   const reportPath = context.reportPath(plan.places.studyPath);
   const summary = summaryMarkdown(results);
-  const unwritten = await writeReports(reportPath, { 'report.json': reportJson(results), 'summary.md': summary });
-  for (const warning of await bring(context, results, reportPath)) log.warning(warning);
-  if (unwritten === undefined) log.info(`Reports in ${reportPath}`);
+  // What is said of a study is for who drives it to say.
+  if (hold?.lost.aborted !== true) await write(context, results, summary, reportPath);
   log.endPhase();
-  if (unwritten !== undefined) log.warning(unwritten);
 
   for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
   for (const line of finalTable(results)) log.info(line);
-  return { results, reportPath, summary };
+  const isResumable = results.status === 'INTERRUPTED' && hold?.lost.aborted !== true;
+  return { results, reportPath, summary, isResumable };
+}
+
+async function write(context: Own, results: StudyResults, summary: string, reportPath: string): Promise<void> {
+  const { log } = context;
+  const unwritten = await writeReports(reportPath, { 'report.json': reportJson(results), 'summary.md': summary });
+  for (const warning of await bring(context, results, reportPath)) log.warning(warning);
+  if (unwritten === undefined) log.info(`Reports in ${reportPath}`);
+  else log.warning(unwritten);
 }
 
 /** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */

@@ -19,6 +19,8 @@ class Setting {
   readonly cancelled = new AbortController();
   readonly lost = new AbortController();
   readonly ending: RunEnding;
+  /** How often it was told that there is no time to wait any more. */
+  hurries = 0;
 
   constructor({ onCancel = 'cancel', minutes = 0, finishes, before }: Given = {}) {
     if (before !== undefined) this.process.abort(before);
@@ -29,7 +31,13 @@ class Setting {
 
   /** The study is held: what happens to it is heeded, until the result is called. */
   hold(): () => void {
-    return this.ending.listen({ cancelled: this.cancelled.signal, lost: this.lost.signal });
+    return this.ending.listen({
+      cancelled: this.cancelled.signal,
+      lost: this.lost.signal,
+      hurry: () => {
+        this.hurries += 1;
+      },
+    });
   }
 
   /** What is to be done about the study, and why; undefined of what is not. */
@@ -248,5 +256,23 @@ describe('a run that only brings to its end what was begun', () => {
     const setting = new Setting({ finishes });
     setting.ending.end();
     expect(setting.clock.pending).toBe(0);
+  });
+});
+
+describe('a study that is held', () => {
+  it('is told once to hurry when it is cancelled or left, whichever comes first', () => {
+    const setting = new Setting({ minutes: 1 });
+    const stop = setting.hold();
+    expect(setting.hurries).toBe(0);
+    setting.process.abort('enough');
+    setting.clock.advance(120_000);
+    expect(setting.hurries).toBe(1);
+    stop();
+  });
+
+  it('is told at once if that was before it was held', () => {
+    const setting = new Setting({ before: 'enough' });
+    setting.hold();
+    expect(setting.hurries).toBe(1);
   });
 });

@@ -1,9 +1,13 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../src/broker/errors.js';
 import type { JournalState } from '../src/conductor/journal/records.js';
 import { replay } from '../src/conductor/journal/replay.js';
 import { type JobRecord, newRecord } from '../src/conductor/state.js';
-import { refuseJobsElsewhere } from '../src/left-jobs.js';
+import { type Elsewhere, refuseJobsElsewhere } from '../src/left-jobs.js';
+import { plainHost } from './support/hosts.js';
+import { temporaryDirectory } from './support/temporary.js';
 
 const here = 'local:///tmp/flux-aBcDeF/local-0';
 const there = 'local:///tmp/flux-XyZ123/local-0';
@@ -43,11 +47,19 @@ function journal(...jobs: readonly (readonly JobRecord[])[]): JournalState {
 }
 
 /** Brokers answer at these addresses only. */
-function ask(state: JournalState, answering: readonly string[], uri = here) {
+function ask(state: JournalState, answering: readonly string[], uri = here, changes: Partial<Elsewhere> = {}) {
   const asked: string[] = [];
-  const done = refuseJobsElsewhere(state, uri, async (place) => {
+  const answers = async (place: string) => {
     asked.push(place);
-    return answering.includes(place);
+    return answering.includes(place) ? 'yes' : 'no';
+  };
+  const done = refuseJobsElsewhere(state, {
+    host: plainHost(),
+    studyPath: temporaryDirectory(),
+    uri,
+    answers: answers as Elsewhere['answers'],
+    isForced: false,
+    ...changes,
   });
   return { done, asked };
 }
@@ -112,6 +124,14 @@ describe('jobs of an earlier driver', () => {
     expect(five.asked).toEqual([there]);
   });
 
+  it('count though no step of the study has them any more', async () => {
+    const gone = { step: 'gone', scheduled: true, workspace: 'gone', attempt: 1, id: 'ƒ5' };
+    const left = (place: string) => ({ ...journal([job(ended)]), unwanted: [{ ...gone, place }] });
+    expect((await refusal(ask(left(there), [there]).done)).message).toContain('(ƒ5 of gone)');
+    await ask(left(there), []).done;
+    for (const place of [here, '']) expect(ask(left(place), [place]).asked).toEqual([]);
+  });
+
   it('of several brokers are looked for at each', async () => {
     const { done, asked } = ask(journal([job()], [job({ place: further, id: 'ƒ9' })]), [further]);
     const { message } = await refusal(done);
@@ -141,6 +161,27 @@ describe('jobs of an earlier driver', () => {
     const cannot = async () => {
       throw new Error('the way broke');
     };
-    await expect(refuseJobsElsewhere(journal([job()]), here, cannot)).rejects.toThrow('the way broke');
+    await expect(ask(journal([job()]), [], here, { answers: cannot }).done).rejects.toThrow('the way broke');
+  });
+
+  it('may run if there is no way to their broker, unless the user knows better', async () => {
+    const answers = async () => 'unknown' as const;
+    const { message } = await refusal(ask(journal([job()]), [], here, { answers }).done);
+    expect(message).toContain('cannot be reached from here');
+    expect(message).toContain('resume: always');
+    await ask(journal([job()]), [], here, { answers, isForced: true }).done;
+    // That it runs is another matter.
+    await refusal(ask(journal([job()]), [there], here, { isForced: true }).done);
+  });
+
+  it('do not run any more if they have written down how they ended', async () => {
+    const studyPath = temporaryDirectory();
+    mkdirSync(path.join(studyPath, '.conductor/claims/a'), { recursive: true });
+    writeFileSync(path.join(studyPath, '.conductor/claims/a/1'), 'ƒ17\n');
+    await refusal(ask(journal([job()]), [there], here, { studyPath }).done);
+    writeFileSync(path.join(studyPath, '.conductor/claims/a/1.0.exit'), '0 1\n');
+    const { done, asked } = ask(journal([job()]), [there], here, { studyPath });
+    await done;
+    expect(asked).toEqual([]);
   });
 });

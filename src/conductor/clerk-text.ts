@@ -14,6 +14,8 @@ const forEver = 999_999_999;
 
 /** What a clerk says, in a line each. */
 export type ClerkReport =
+  /** It has begun. Nothing that may hang was looked at before. */
+  | { readonly type: 'ready' }
   /** The first request that it has not answered is done. */
   | { readonly type: 'ok' }
   /** It could not be done. If that was an append the clerk has ended: nothing may overtake it. */
@@ -28,6 +30,7 @@ export type ClerkReport =
 export function parseClerkReport(line: string): ClerkReport | undefined {
   const [, type, rest = ''] = /^(\w+)(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
+    case 'ready':
     case 'ok':
     case 'cancel':
       return { type };
@@ -205,6 +208,7 @@ forget() {
   echo ok
 }
 
+echo ready
 due=0
 while :; do
   if ((SECONDS >= due)); then

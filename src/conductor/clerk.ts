@@ -11,7 +11,10 @@ import {
   type ReplacedFile,
   replaceRequest,
 } from './clerk-text.js';
+import { confirmLease } from './confirm.js';
 import { LeaseLostError, parseLease } from './lease.js';
+import { Silence } from './silence.js';
+import { Trouble } from './trouble.js';
 
 /** Who is told what a clerk sees. */
 export interface ClerkListener {
@@ -24,7 +27,10 @@ export interface ClerkListener {
   onUpdate(text: string): void | Promise<void>;
   /** Somebody else drives the study. Once. */
   onLost(error: LeaseLostError): void;
-  /** The journal cannot be written, and why, in a sentence; undefined: it can be written again. */
+  /**
+   * The journal cannot be written, or has had no answer for long, and why, in a sentence. Again if that changes to the other.
+   * Undefined: it can be written again.
+   */
   onTrouble(words: string | undefined): void;
 }
 
@@ -45,6 +51,8 @@ interface Request {
 interface Session {
   readonly process: HostProcess;
   readonly since: number;
+  /** Whether it has said anything. */
+  hasBegun: boolean;
   hasAnswered: boolean;
 }
 
@@ -55,6 +63,16 @@ const usualPatience = 60_000;
 
 /** A command that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
 const shortLife = 10_000;
+
+/**
+ * A command that owes an answer is left for another one after so many long silences (a minute), for it may be the command
+ * that hangs. More than so many in a row are not: then it is the file system, and each would hang there too.
+ */
+const silencesOfOne = 3;
+const mostLeft = 5;
+
+/** Milliseconds that the end, or an answer about who drives the study, may take. */
+const usualWithin = 10_000;
 
 const firstPause = 250;
 const longestPause = 10_000;
@@ -83,14 +101,17 @@ export class Clerk {
   /** How many commands in a row had a short life, and how many of those never answered. */
   #shortLives = 0;
   #silentLives = 0;
-  /** Since when nothing could be appended; undefined if all is well. */
-  #troubleSince: number | undefined;
-  #hasToldTrouble = false;
+  readonly #trouble: Trouble;
+  readonly #silence: Silence;
+  /** How many commands were left since the last answer because they gave none. */
+  #left = 0;
   /** The lock files that somebody is being told of. */
   readonly #taking = new Set<'cancel' | 'update'>();
+  /** Whether somebody else drives the study. */
+  #hasLost = false;
   /** Why nothing is written any more. */
   #over: Error | undefined;
-  #onIdle: () => void = () => {};
+  #onIdle: (() => void)[] = [];
 
   private constructor(
     host: Host,
@@ -106,6 +127,8 @@ export class Clerk {
     this.#clock = clock;
     this.#listener = listener;
     this.#patience = options.patience ?? usualPatience;
+    this.#trouble = new Trouble(clock, (words) => listener.onTrouble(words));
+    this.#silence = new Silence(clock, (times) => this.#onSilence(times));
   }
 
   /** @param fence the fencing number by which we drive the study */
@@ -143,14 +166,40 @@ export class Clerk {
     return this.#request('replace', file, replaceRequest(file, text));
   }
 
-  /** Ends after all that was asked for. */
-  async end(): Promise<void> {
+  /**
+   * Makes sure that we still drive the study, before something that cannot be taken back. It waits for nothing that is to be
+   * written, and works when nothing can be, even after the end: it is a command of its own.
+   *
+   * @param within milliseconds that the answer may take, once the host is reached
+   * @throws LeaseLostError if somebody else drives it; HostError if that could not be found out
+   */
+  async confirm(within = usualWithin): Promise<void> {
+    if (this.#over instanceof LeaseLostError) throw this.#over;
+    try {
+      await confirmLease(this.#host, this.#studyPath, this.#fence, this.#clock, within);
+    } catch (error) {
+      if (error instanceof LeaseLostError) this.#onLost(error);
+      throw error;
+    }
+  }
+
+  /** Ends after all that was asked for, or after so many milliseconds: then what is left of it rejects with HostError. */
+  async end(within = usualWithin): Promise<void> {
     if (this.#requests.length > 0) {
       await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
+        const stop = this.#clock.after(within, () => this.giveUp(`no answer for ${within / 1000} s`));
+        this.#onIdle.push(() => {
+          stop();
+          resolve();
+        });
       });
     }
     this.#close(new HostError(`the study ${this.#studyPath} is not written any more`));
+  }
+
+  /** Ends at once: all that has no answer rejects with HostError, and may have been done, or be done yet, all the same. */
+  giveUp(reason: string): void {
+    this.#close(new HostError(`the study ${this.#studyPath} on ${this.#host.name} is not written any more: ${reason}`));
   }
 
   #request(kind: Request['kind'], file: string, bytes: Buffer): Promise<void> {
@@ -158,6 +207,7 @@ export class Clerk {
       if (this.#over !== undefined) return reject(this.#over);
       this.#requests.push({ kind, file, bytes, resolve, reject });
       this.#session?.process.stdin.write(bytes);
+      if (this.#requests.length === 1) this.#watch();
     });
   }
 
@@ -167,7 +217,7 @@ export class Clerk {
     this.#stopPause = undefined;
     this.#count += 1;
     const process = this.#host.spawn(clerkText(this.#studyPath, this.#fence, this.#count));
-    const session: Session = { process, since: this.#clock.now(), hasAnswered: false };
+    const session: Session = { process, since: this.#clock.now(), hasBegun: false, hasAnswered: false };
     this.#session = session;
     // That it does not read any more is told by its end.
     process.stdin.on('error', () => {});
@@ -183,6 +233,7 @@ export class Clerk {
     const isBeat = ({ file }: Request) => file === '.conductor/lease';
     this.#requests = [...this.#requests.filter(isBeat), ...this.#requests.filter((request) => !isBeat(request))];
     if (this.#requests.length > 0) process.stdin.write(Buffer.concat(this.#requests.map(({ bytes }) => bytes)));
+    this.#watch();
     process.exit.then(
       ({ code }) => this.#onEnd(session, said() || `exit ${code}`),
       (error: unknown) => this.#onEnd(session, error),
@@ -215,8 +266,12 @@ export class Clerk {
   #leave(): void {
     const session = this.#session;
     this.#session = undefined;
-    session?.process.stdin.end();
-    session?.process.leave();
+    this.#silence.end();
+    if (session === undefined) return;
+    // What it does not read would keep this program from its end.
+    if (this.#requests.length > 0) session.process.stdin.destroy();
+    else session.process.stdin.end();
+    session.process.leave();
   }
 
   /** Nothing is written after this. */
@@ -226,7 +281,33 @@ export class Clerk {
     this.#stopPause = undefined;
     this.#leave();
     for (const { reject } of this.#requests.splice(0)) reject(this.#over);
-    this.#onIdle();
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#requests.length === 0) for (const tell of this.#onIdle.splice(0)) tell();
+  }
+
+  /** From now on the command owes its next answer, if any. */
+  #watch(): void {
+    if (this.#session !== undefined && this.#requests.length > 0) this.#silence.begin();
+    else this.#silence.end();
+  }
+
+  #onSilence(times: number): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const [name, path] = [this.#host.name, this.#studyPath];
+    // That may be the way to the host, or what `setup` does there. Another command would have to wait as well.
+    if (!session.hasBegun) {
+      return this.#trouble.tell('silence', `the command that writes ${path} on ${name} has not been started yet`);
+    }
+    const words = `the command that writes ${path} on ${name} does not answer: is its file system hanging?`;
+    this.#trouble.tell('silence', words);
+    if (times < silencesOfOne || this.#left === mostLeft) return;
+    this.#left += 1;
+    this.#leave();
+    this.#start();
   }
 
   // What it says.
@@ -236,17 +317,19 @@ export class Clerk {
     switch (report?.type) {
       case undefined:
         return;
+      case 'ready':
+        session.hasBegun = true;
+        return this.#watch();
       case 'ok':
         session.hasAnswered = true;
+        this.#left = 0;
         return this.#onDone();
       case 'failed':
         session.hasAnswered = true;
+        this.#left = 0;
         return this.#onFailed(report.words);
-      case 'lost': {
-        const error = new LeaseLostError(this.#studyPath, parseLease(report.lease, this.#fence + 1));
-        this.#close(error);
-        return this.#listener.onLost(error);
-      }
+      case 'lost':
+        return this.#onLost(new LeaseLostError(this.#studyPath, parseLease(report.lease, this.#fence + 1)));
       case 'cancel':
         return this.#take('cancel', '', () => this.#listener.onCancel());
       case 'update': {
@@ -256,12 +339,21 @@ export class Clerk {
     }
   }
 
+  /** Told by the command that writes, or by one that confirms, or by both. */
+  #onLost(error: LeaseLostError): void {
+    if (this.#hasLost) return;
+    this.#hasLost = true;
+    this.#close(error);
+    this.#listener.onLost(error);
+  }
+
   #onDone(): void {
     const request = this.#requests.shift();
     const isAppend = ({ kind }: Request) => kind === 'append';
-    if (request !== undefined && (isAppend(request) || !this.#requests.some(isAppend))) this.#endTrouble();
+    this.#trouble.answered(request !== undefined && (isAppend(request) || !this.#requests.some(isAppend)));
     request?.resolve();
-    if (this.#requests.length === 0) this.#onIdle();
+    this.#watch();
+    this.#tellIdle();
   }
 
   #onFailed(words: string): void {
@@ -269,9 +361,10 @@ export class Clerk {
     if (request === undefined) return;
     if (request.kind !== 'append') {
       this.#requests.shift();
+      this.#trouble.answered(false);
       request.reject(new HostError(this.#cannotWrite(request.file, words)));
-      if (this.#requests.length === 0) this.#onIdle();
-      return;
+      this.#watch();
+      return this.#tellIdle();
     }
     // It ends; what it was sent after this it has not looked at.
     this.#leave();
@@ -285,20 +378,11 @@ export class Clerk {
 
   #inTrouble(file: string, words: string, isWorthTelling: boolean): void {
     const message = this.#cannotWrite(file, words);
-    const now = this.#clock.now();
-    this.#troubleSince ??= now;
-    if (now - this.#troubleSince >= this.#patience) {
-      return this.#close(new HostError(`${message}, for ${Math.round((now - this.#troubleSince) / 1000)} s`));
+    const passed = this.#trouble.failed();
+    if (passed >= this.#patience) {
+      return this.#close(new HostError(`${message}, for ${Math.round(passed / 1000)} s`));
     }
-    if (!isWorthTelling || this.#hasToldTrouble) return;
-    this.#hasToldTrouble = true;
-    this.#listener.onTrouble(message);
-  }
-
-  #endTrouble(): void {
-    this.#troubleSince = undefined;
-    if (this.#hasToldTrouble) this.#listener.onTrouble(undefined);
-    this.#hasToldTrouble = false;
+    if (isWorthTelling) this.#trouble.tell('failure', message);
   }
 
   /** Tells of a lock file, and only then has it removed: what nobody heard of is still to be done. */

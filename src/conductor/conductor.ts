@@ -66,12 +66,13 @@ class Conductor {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#machine = new StudyMachine(options.graph, options.policy, options.resumed);
-    this.#dispatcher = new Dispatcher(options.journal, {
-      act: (command) => this.#act(command),
-      cancel: (commands) => this.#cancel(commands),
-      onLost: (error) => this.#leave(error instanceof Error ? error.message : String(error)),
-      onFault: (error) => this.#giveUp(error),
-    });
+    const hands = {
+      act: (command: Exclude<Command, { type: 'cancel' }>) => this.#act(command),
+      cancel: (commands: readonly Extract<Command, { type: 'cancel' }>[]) => this.#cancel(commands),
+      onLost: (error: unknown) => this.#leave(error instanceof Error ? error.message : String(error)),
+      onFault: (error: unknown) => this.#giveUp(error),
+    };
+    this.#dispatcher = new Dispatcher(options.journal, hands, options.clock);
     this.#schedulers = options.schedulers((event) => this.#post(event));
   }
 
@@ -143,16 +144,23 @@ class Conductor {
     this.#options.cancel?.removeEventListener('abort', this.#onCancel);
   }
 
-  /** A fault of ours: nothing more is submitted, no event is looked at, what runs is ended. */
+  /**
+   * A fault of ours: nothing more is submitted, no event is looked at. What runs is ended, unless another driver can take it
+   * over.
+   */
   #giveUp(error: unknown): void {
     if (this.#isDone) return;
     this.#stop();
-    const running = this.#options.graph.steps.flatMap(({ index }) => {
-      const job = openJob(this.#machine.steps[index]!);
-      return job === undefined || this.#dispatcher.holds(index) ? [] : [{ step: index, attempt: job.attempt }];
+    if (this.#options.journal === undefined) this.#endAll();
+    this.#reject(error);
+  }
+
+  #endAll(): void {
+    const running = this.#machine.steps.flatMap((record, step) => {
+      const job = openJob(record);
+      return job === undefined ? [] : [{ step, attempt: job.attempt }];
     });
     this.#cancel(running);
-    this.#reject(error);
   }
 
   #handle(event: StudyEvent): void {

@@ -1,12 +1,19 @@
+import type { Clock } from '../clock.js';
 import { Queue } from '../queue.js';
 import type { Command } from './events.js';
 import type { StudyJournal } from './journal/study-journal.js';
+import { LeaseLostError } from './lease.js';
+
+/** So many milliseconds the disk has before jobs are told to end that are not yet noted to be. */
+const cancelPatience = 1000;
+
+type Cancel = Extract<Command, { type: 'cancel' }>;
 
 /** What commands are carried out by. */
 export interface Hands {
-  act(command: Exclude<Command, { type: 'cancel' }>): void;
+  act(command: Exclude<Command, Cancel>): void;
   /** @param commands all that came at once */
-  cancel(commands: readonly Extract<Command, { type: 'cancel' }>[]): void;
+  cancel(commands: readonly Cancel[]): void;
   /** The journal cannot be written any more; nothing more will be carried out. */
   onLost(error: unknown): void;
   /** Something was thrown by the hands. */
@@ -15,54 +22,56 @@ export interface Hands {
 
 /**
  * Has commands carried out, in their order, once all that was noted before them is on the disk: what a crash makes us
- * forget was not done either. Only cancelling waits for nothing, unless what is to be cancelled waits itself.
+ * forget was not done either. Cancelling waits only a moment, unless what is to be cancelled waits itself: a disk that is
+ * full, or hangs, must not keep jobs running that nobody wants. But if it works, whoever resumes the study is to know that
+ * they ended because it was cancelled.
  *
  * One wait for the disk serves all that came before it began.
  */
 export class Dispatcher {
   readonly #journal: StudyJournal | undefined;
   readonly #hands: Hands;
+  readonly #clock: Clock;
   readonly #waiting = new Queue<Command>();
   /** The steps whose job waits here to be submitted or taken over. */
   readonly #held = new Set<number>();
+  /** Those of what waits that cancel. */
+  readonly #cancels = new Set<Cancel>();
+  /** Ends the wait of those. */
+  #stopTimer: (() => void) | undefined;
   #isBusy = false;
   #isStopped = false;
   /** Whether something was noted since the wait that is going on began. */
   #isNoted = false;
 
   /** @param journal undefined if nothing is written down: then all is carried out at once */
-  constructor(journal: StudyJournal | undefined, hands: Hands) {
+  constructor(journal: StudyJournal | undefined, hands: Hands, clock: Clock) {
     this.#journal = journal;
     this.#hands = hands;
+    this.#clock = clock;
   }
 
   /** Takes the commands of one event, about which all is noted; that this gets to the disk is watched even if there are none. */
   take(commands: readonly Command[]): void {
     if (this.#isStopped) return;
     if (this.#journal === undefined) return this.#carryOut(commands);
-    const now: Command[] = [];
-    for (const command of commands) {
-      if (command.type === 'cancel' && !this.#held.has(command.step)) now.push(command);
-      else this.#hold(command);
-    }
+    for (const command of commands) this.#hold(command);
     this.#isNoted = true;
     if (!this.#isBusy) void this.#pump(this.#journal);
-    if (now.length > 0) this.#carryOut(now);
-  }
-
-  /** Whether the step's job is not submitted, or taken over, yet. */
-  holds(step: number): boolean {
-    return this.#held.has(step);
+    this.#hurry();
   }
 
   /** Nothing more is carried out. */
   stop(): void {
     this.#isStopped = true;
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
   }
 
   #hold(command: Command): void {
     this.#waiting.push(command);
     for (const step of jobsOf(command)) this.#held.add(step);
+    if (command.type === 'cancel') this.#cancels.add(command);
   }
 
   async #pump(journal: StudyJournal): Promise<void> {
@@ -74,6 +83,8 @@ export class Dispatcher {
         await journal.durable();
       } catch (error) {
         if (this.#isStopped) return;
+        // Whoever drives the study now decides about its jobs.
+        if (!(error instanceof LeaseLostError)) this.#cancelNow();
         this.stop();
         return this.#hands.onLost(error);
       }
@@ -82,18 +93,50 @@ export class Dispatcher {
       } catch (error) {
         return this.#hands.onFault(error);
       }
+      this.#hurry();
     }
     this.#isBusy = false;
+  }
+
+  /** Sees to it that what can be cancelled is, soon. */
+  #hurry(): void {
+    if (this.#isStopped) return;
+    if (this.#cancellable().length === 0) {
+      this.#stopTimer?.();
+      this.#stopTimer = undefined;
+      return;
+    }
+    this.#stopTimer ??= this.#clock.after(cancelPatience, () => {
+      this.#stopTimer = undefined;
+      this.#cancelNow();
+    });
+  }
+
+  /** What is to be cancelled, and does not wait itself. */
+  #cancellable(): Cancel[] {
+    return this.#cancels.size === 0 ? [] : [...this.#cancels].filter(({ step }) => !this.#held.has(step));
+  }
+
+  #cancelNow(): void {
+    const cancels = this.#cancellable();
+    if (cancels.length === 0) return;
+    // In the queue they stay, and are passed over.
+    for (const cancel of cancels) this.#cancels.delete(cancel);
+    try {
+      this.#hands.cancel(cancels);
+    } catch (error) {
+      this.#hands.onFault(error);
+    }
   }
 
   /** What is reported meanwhile may stop us. */
   #carryOut(commands: readonly Command[]): void {
     if (commands.length === 0) return;
-    const cancelled: Extract<Command, { type: 'cancel' }>[] = [];
+    const cancelled: Cancel[] = [];
     for (const command of commands) {
       if (this.#isStopped) return;
       if (command.type === 'cancel') {
-        cancelled.push(command);
+        if (this.#journal === undefined || this.#cancels.delete(command)) cancelled.push(command);
         continue;
       }
       for (const step of jobsOf(command)) this.#held.delete(step);

@@ -18,10 +18,12 @@ export function ourHolder(runUrl = ''): LeaseHolder {
 }
 
 /**
- * Whether process ids mean the same to both: a machine's name proves nothing, nor does the same boot in another container.
+ * Whether process ids mean the same to both: a machine's name proves nothing, nor does the same boot in another container, nor
+ * in a copy of a virtual machine, which has another name at best.
  */
 export function isSameMachine(one: LeaseHolder, other: LeaseHolder): boolean {
   return (
+    one.machine === other.machine &&
     one.bootId !== undefined &&
     one.bootId === other.bootId &&
     one.pidNamespace !== undefined &&

@@ -57,6 +57,17 @@ say
 `;
 }
 
+/** Says that it has begun, before anything that may hang; then what it sees, as the others do. */
+export function confirmCommand(studyPath: string): string {
+  return `echo ready\n${inDirectory(studyPath)}see\nsay\n`;
+}
+
+/** @param output of that, as far as it has come; undefined if it is not whole */
+export function parseConfirmation(output: string): LeaseSight | undefined {
+  const [, sight] = /^ready\n(.*\n.*\n)/.exec(output) ?? [];
+  return sight === undefined ? undefined : parseSight(sight);
+}
+
 /** Looks again and again, until something is not as it was seen, or nothing has changed for so many milliseconds. */
 export function watchCommand(studyPath: string, { fence, line }: LeaseSight, silence: number): string {
   const pause = Math.min(1000, Math.max(50, Math.ceil(silence / 10)));

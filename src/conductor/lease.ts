@@ -104,7 +104,9 @@ export function judge(
   if (holder !== undefined) {
     if (holder.released === true) return 'take';
     const found = isSameMachine(holder, me) ? life(holder) : 'unknown';
-    if (found !== 'unknown') return found === 'dead' ? 'take' : 'held';
+    if (found === 'dead') return 'take';
+    // One that lives and has said nothing for so long hangs, or was stopped: it has a last chance to say something.
+    if (found === 'alive') return age > longSilence ? 'watch' : 'held';
   }
   return age > longSilence ? 'take' : 'watch';
 }
@@ -165,6 +167,9 @@ async function watch(host: Host, purpose: string, command: string, cancel?: Abor
 /** Milliseconds from beat to beat. */
 const interval = 10_000;
 
+/** Milliseconds that the end may take. */
+const endTime = 10_000;
+
 /**
  * Says on the host that we still drive the study: the lease changes with every beat, so that who looks at it again (an
  * allocation does) need not compare clocks. A beat that fails is only counted: the way to the host breaks and comes back.
@@ -177,6 +182,8 @@ export class Lease {
   readonly #since: string;
   #beat = 0;
   #failures = 0;
+  /** When it was last known that it is on the host. */
+  #written: number;
   #isOver = false;
   #writing: Promise<void> | undefined;
   #stopTimer: () => void = () => {};
@@ -186,7 +193,9 @@ export class Lease {
     this.#holder = holder;
     this.#fence = fence;
     this.#clock = clock;
-    this.#since = new Date(clock.now()).toISOString();
+    // It was written when the study was taken.
+    this.#written = clock.now();
+    this.#since = new Date(this.#written).toISOString();
   }
 
   /** Beats at once, and from then on until its end, or until somebody else drives the study. */
@@ -201,15 +210,31 @@ export class Lease {
     return this.#failures;
   }
 
+  /** Milliseconds since the last beat that did not fail; one that has no answer counts as little as one that failed. */
+  get silence(): number {
+    return this.#clock.now() - this.#written;
+  }
+
   /**
    * Stops. The file stays as it is, and that it does not change any more says enough, after a while; or it says that it is
    * released, and the next driver need not wait.
+   *
+   * @param within milliseconds after which that is waited for no longer
    */
-  async end({ released }: { readonly released: boolean }): Promise<void> {
+  async end({ released, within = endTime }: { readonly released: boolean; readonly within?: number }): Promise<void> {
     const wasOver = this.#isOver;
     this.#stop();
-    await this.#writing;
-    if (released && !wasOver) await this.#write(true);
+    const write = async () => {
+      await this.#writing;
+      if (released && !wasOver) await this.#write(true);
+    };
+    await new Promise<void>((resolve) => {
+      const stop = this.#clock.after(within, resolve);
+      void write().then(() => {
+        stop();
+        resolve();
+      });
+    });
   }
 
   #stop(): void {
@@ -231,6 +256,7 @@ export class Lease {
     try {
       await this.#clerk.replace('.conductor/lease', `${leaseText(released ? { ...line, released } : line)}\n`);
       this.#failures = 0;
+      this.#written = this.#clock.now();
     } catch (error) {
       this.#failures += 1;
       if (error instanceof LeaseLostError) this.#stop();

@@ -4,7 +4,7 @@ import { Consequences } from './consequences.js';
 import type { Command, StudyEvent } from './events.js';
 import { type EndState, Ledger } from './ledger.js';
 import type { Limits } from './limits.js';
-import { nodeFailureLimit, type Policy } from './policy.js';
+import { nodeFailureLimit, notRunLimit, type Policy } from './policy.js';
 import { Pool } from './pool.js';
 import { describeFailure, ofJob, putOff, runsAgain } from './reasons.js';
 import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from './state.js';
@@ -127,10 +127,10 @@ export class StudyMachine {
         return this.#limit(event);
       case 'interrupt':
         for (const ended of event.ended ?? []) this.#handleJob(ended);
+        if (this.#isLeft) return;
         return this.#interrupt(event.reason, event.alsoLocal === true);
       case 'leave':
-        this.#isLeft = true;
-        return this.#stop(event.reason);
+        return this.#leave(event.reason);
       default:
         return this.#handleJob(event);
     }
@@ -196,11 +196,14 @@ export class StudyMachine {
     const record = this.steps[index]!;
     const { rerun } = record;
     record.rerun = null;
-    if (rerun === null || (rerun === 'cancelled' && (result !== 'cancelled' || this.#cancelReason !== undefined))) {
-      return false;
+    if (rerun === null) return false;
+    if (rerun === 'cancelled') {
+      // Whoever is told to end may do so in any way. One whose time ran out all the same goes on with its restart.
+      const isOwnEnd = result === 'completed' || (result === 'timeout' && this.#hasRestart(index));
+      if (isOwnEnd || this.#cancelReason !== undefined) return false;
     }
     Object.assign(record, { exitCode: null, signal: null, submitted: null, started: null });
-    Object.assign(record, { restarts: 0, restartsBefore: 0, failedAttempts: 0, nodeFailures: 0 });
+    Object.assign(record, { restarts: 0, restartsBefore: 0, failedAttempts: 0, nodeFailures: 0, notRun: 0 });
     if (this.#cancelReason !== undefined) this.#end(index, 'CANCELLED', this.#cancelReason, at);
     else if (!this.#consequences.isGivenUp(index, at)) {
       const isReady = this.#consequences.isReady(index);
@@ -214,6 +217,7 @@ export class StudyMachine {
     const record = this.steps[index]!;
     record.exitCode = outcome.exitCode;
     record.signal = outcome.signal;
+    if (outcome.result !== 'not-run') record.notRun = 0;
     switch (outcome.result) {
       case 'completed':
         return this.#end(index, 'FINISHED', '', at);
@@ -223,6 +227,8 @@ export class StudyMachine {
         return this.#handleTimeout(index, job, outcome.note || 'its time ran out', at);
       case 'node-failure':
         return this.#handleNodeFailure(index, job, outcome.note || 'a node failed', at);
+      case 'not-run':
+        return this.#handleNotRun(index, outcome.note || 'the script was not run', at);
       case 'failed':
         // An attempt at a local step is a run of it (Maestro 1.1); a scheduled job that ran and failed has failed.
         if (this.#isLocal(index)) return this.#retryOrFail(index, describeFailure(outcome), at);
@@ -252,6 +258,17 @@ export class StudyMachine {
     if (failures > nodeFailureLimit) return this.#end(index, 'HWFAILURE', `${note}, ${failures} times`, at);
     this.#ledger.setState(index, 'HWFAILURE', runsAgain(ofJob(note, job), 'resubmit', this.#when));
     this.#backOff(index, failures);
+  }
+
+  /** It is no failure of the step, however often: with room on the disk it runs. Until then there is no use in going on. */
+  #handleNotRun(index: number, note: string, at: number): void {
+    const count = ++this.steps[index]!.notRun;
+    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
+    this.#ledger.setState(index, 'PENDING', runsAgain(note, 'retry', this.#when));
+    // The first wait is of 2 s, so that all of them are about a minute.
+    if (count < notRunLimit || this.#interruption !== undefined) return this.#backOff(index, count + 1);
+    const { name } = this.#graph.steps[index]!;
+    this.#leave(`the study directory cannot be written: ${name} was not run, ${count} times in a row: ${note}`);
   }
 
   #retryOrFail(index: number, reason: string, at: number): void {
@@ -306,6 +323,12 @@ export class StudyMachine {
       if (this.steps[index]!.state === 'UNKNOWN') continue;
       if (alsoLocal || !this.#isLocal(index)) this.#ledger.setState(index, 'UNKNOWN', reason);
     }
+  }
+
+  /** What runs goes on, to be taken over. */
+  #leave(reason: string): void {
+    this.#isLeft = true;
+    this.#stop(reason);
   }
 
   /** From now on nothing is submitted: what was to run again does not do so for now, and must not say that it does. */

@@ -3,7 +3,8 @@ import type { ForeignJob } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
 import { cloneRecord, diffRecord } from './journal/patch.js';
-import type { JournalState, PlannedStep } from './journal/records.js';
+import type { Entry, JournalState, PlannedStep } from './journal/records.js';
+import { unwantedAfter } from './journal/unwanted.js';
 import type { Policy } from './policy.js';
 import { hasRun, isFailure, isOver, type JobRecord, newRecord, openJob, type Rerun, type StepRecord } from './state.js';
 
@@ -21,7 +22,7 @@ export interface Resumption {
   readonly records: readonly StepRecord[];
   /** Steps whose job is taken over, but is not to be, or may not be, the end of them. Their records say the same. */
   readonly rerun: ReadonlyMap<number, Rerun>;
-  /** Jobs in flight that no step has any more. */
+  /** Jobs that may run, and that no step has any more. They are to be discarded, and that is to be noted. */
   readonly removed: readonly ForeignJob[];
   /** Why steps run that ran before, in the order of the graph. */
   readonly notes: readonly { readonly step: string; readonly why: string }[];
@@ -72,6 +73,11 @@ export function plannedSteps(
   });
 }
 
+/** What a journal is told once jobs are discarded: until then whoever resumes the study discards them again. */
+export function discardedJobs(jobs: readonly ForeignJob[]): Entry {
+  return { type: 'discarded', jobs: jobs.map(({ workspace, attempt }) => ({ workspace, attempt })) };
+}
+
 /** The records as they are, for a driver that only brings to its end what was begun. */
 export function restoreRecords(state: JournalState): StepRecord[] {
   return state.records.map(restore);
@@ -87,12 +93,13 @@ export function isFinished({ counts, removed }: Resumption): boolean {
  * others had to.
  */
 export function isOverAndSame(
-  { plan, ended, records }: JournalState,
+  { plan, ended, records, unwanted }: JournalState,
   graph: StepGraph,
   digests: readonly StepDigests[],
   { allowsFailure }: Pick<Policy, 'allowsFailure'>,
 ): boolean {
-  if (ended?.status !== 'FINISHED' || plan?.steps.length !== graph.steps.length) return false;
+  if (ended?.status !== 'FINISHED' || unwanted.length > 0) return false;
+  if (plan?.steps.length !== graph.steps.length) return false;
   return graph.steps.every((step, i) => {
     const [before, record, now] = [plan.steps[i]!, records[i]!, digests[i]!];
     const isSame =
@@ -116,10 +123,9 @@ export function planResumption(state: JournalState, graph: StepGraph, digests: r
   );
   const isCancelled = state.cancelReason !== undefined;
   const outlooks: Outlook[] = [];
-  const removed = removedJobs(known, graph);
   for (const step of graph.steps) {
     const before = known.get(step.workspace);
-    if (before === undefined) outlooks.push(newcomer(state.former.get(step.workspace)));
+    if (before === undefined) outlooks.push(newcomer(step, state));
     else {
       const again = step.dependsOn.find((dependency) => runs(outlooks[dependency]!));
       const why = changeOf(
@@ -131,12 +137,14 @@ export function planResumption(state: JournalState, graph: StepGraph, digests: r
       outlooks.push(why === undefined ? unchanged(step, before.record, isCancelled) : changed(step, before, why));
     }
   }
+  const planned = { steps: state.plan?.steps ?? [], records: state.records };
+  const after = outlooks.map(({ record }, index) => ({ workspace: graph.steps[index]!.workspace, record }));
   const counts = { finished: 0, running: 0, again: 0, fresh: 0 };
   for (const { standing } of outlooks) counts[standing] += 1;
   return {
     records: outlooks.map(({ record }) => record),
     rerun: new Map(outlooks.flatMap(({ record: { rerun } }, index) => (rerun === null ? [] : [[index, rerun]]))),
-    removed,
+    removed: unwantedAfter(state.unwanted, planned, after),
     notes: outlooks.flatMap(({ why }, index) => (why === undefined ? [] : [{ step: graph.steps[index]!.name, why }])),
     counts,
   };
@@ -145,19 +153,27 @@ export function planResumption(state: JournalState, graph: StepGraph, digests: r
 /** Whether something that depends on it must wait until it has run. */
 const runs = ({ standing }: Outlook) => standing === 'again' || standing === 'fresh';
 
-/** Jobs in flight that no step can take over: theirs is gone, or is now another scheduler's. */
-function removedJobs(known: ReadonlyMap<string, KnownStep>, graph: StepGraph): ForeignJob[] {
-  const now = new Map(graph.steps.map((step) => [step.workspace, step.scheduled]));
-  return [...known.values()].flatMap(({ step: { name, workspace, scheduled }, record }) => {
-    const job = openJob(record);
-    if (job === undefined || now.get(workspace) === scheduled) return [];
-    return [{ step: name, scheduled, workspace, attempt: job.attempt, id: job.id, place: job.place }];
-  });
-}
-
-/** A step that the last plan did not have. Its workspace may have had another, under a plan before that. */
-function newcomer(former: readonly JobRecord[] = []): Outlook {
-  return { record: { ...newRecord(), jobs: former.map(close) }, standing: 'fresh' };
+/**
+ * A step that the last plan did not have. Its workspace may have had another, under a plan before that, whose last job may
+ * run. Then that is taken over, to be ended before the step begins; one that another scheduler has is removed instead.
+ */
+function newcomer({ workspace, scheduled }: StepInstance, { former, unwanted }: JournalState): Outlook {
+  const jobs = former.get(workspace) ?? [];
+  const last = jobs.at(-1);
+  const mayRun = unwanted.some(
+    (job) => job.workspace === workspace && job.attempt === last?.attempt && job.scheduled === scheduled,
+  );
+  if (last?.ended !== null || !mayRun) return { record: { ...newRecord(), jobs: jobs.map(close) }, standing: 'fresh' };
+  const { submitted, started } = last;
+  const record: StepRecord = {
+    ...newRecord(),
+    state: started === null ? 'PENDING' : 'RUNNING',
+    submitted,
+    started,
+    rerun: 'changed',
+    jobs: [...jobs.slice(0, -1).map(close), { ...last }],
+  };
+  return { record, standing: 'again', why: 'it was not in the study for a while' };
 }
 
 /** Of a job that is not followed any more nothing will be heard. */
@@ -195,7 +211,9 @@ function unchanged(step: StepInstance, before: StepRecord, isCancelled: boolean)
   const record = restore(before);
   if (record.state === 'FINISHED') return { record, standing: 'finished' };
   if (isOver(record)) return over(step, record);
-  // What waited for another attempt goes on where it was: its failures are counted on.
+  // Places to run that were lost with an earlier driver are no fault of the step's.
+  Object.assign(record, { nodeFailures: 0, notRun: 0 });
+  // What waited for another attempt goes on where it was: its other failures are counted on.
   if (openJob(record) === undefined) return { record, ...ranBefore(record) };
   if (isCancelled) record.rerun ??= 'cancelled';
   return { record, standing: 'running' };
@@ -218,7 +236,8 @@ function over(step: StepInstance, before: StepRecord): Outlook {
 function restartsOf({ run }: StepInstance, before: StepRecord): number {
   const { jobs, restarts } = before;
   if (!hasRun(before)) return restarts;
-  if (jobs.at(-1)?.result !== 'timeout' || run.get('restart') === '') return 0;
+  const last = jobs.findLast(({ result }) => result !== 'not-run');
+  if (last?.result !== 'timeout' || run.get('restart') === '') return 0;
   // Each timeout since it began with its main script; whether the last was counted depends on how it went on.
   const first = jobs.findLastIndex(({ script }) => script === 'main');
   return jobs.slice(Math.max(0, first)).filter(({ result }) => result === 'timeout').length;

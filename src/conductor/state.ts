@@ -54,6 +54,8 @@ export interface StepRecord {
   /** Attempts that failed, and jobs that were lost with their nodes, as the limits count them. */
   failedAttempts: number;
   nodeFailures: number;
+  /** So many of its jobs were not run in a row, the last of them. */
+  notRun: number;
   /** Of a step with a job in flight; null if that is not so. */
   rerun: Rerun | null;
   readonly jobs: JobRecord[];
@@ -77,6 +79,7 @@ export function newRecord(state: 'INITIALIZED' | 'DRYRUN' = 'INITIALIZED'): Step
     restartsBefore: 0,
     failedAttempts: 0,
     nodeFailures: 0,
+    notRun: 0,
     rerun: null,
     jobs: [],
     submitted: null,

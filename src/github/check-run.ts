@@ -142,8 +142,10 @@ export class CheckRun {
     { comparison = '', warnings = [], annotations = [] }: Extras = {},
   ): Promise<Delivery> {
     const { runUrl } = this.#options.runner;
-    return this.#end(conclusions[results.status], annotationsOf(results, warnings, annotations), (cut) =>
-      finalOutput(results, runUrl, { comparison, cut }),
+    return this.#end(
+      conclusions[results.status],
+      () => annotationsOf(results, warnings, annotations),
+      (cut) => finalOutput(results, runUrl, { comparison, cut }),
     );
   }
 
@@ -160,9 +162,10 @@ export class CheckRun {
     }: { readonly problems?: readonly Problem[]; readonly isCancelled?: boolean } = {},
   ): Promise<Delivery> {
     const { runner, spec } = this.#options;
-    const annotations = annotationsOfProblems(problems, spec.shown);
-    return this.#end(isCancelled ? 'cancelled' : 'failure', annotations, (cut) =>
-      cannotRunOutput(reasons, runner.runUrl, cut),
+    return this.#end(
+      isCancelled ? 'cancelled' : 'failure',
+      () => annotationsOfProblems(problems, spec.shown),
+      (cut) => cannotRunOutput(reasons, runner.runUrl, cut),
     );
   }
 
@@ -175,7 +178,7 @@ export class CheckRun {
 
   async #end(
     conclusion: Conclusion,
-    { annotations, cut }: Annotations,
+    annotate: () => Annotations,
     output: (cut: readonly string[]) => CheckOutput,
   ): Promise<Delivery> {
     const { clock } = this.#options;
@@ -186,6 +189,7 @@ export class CheckRun {
     let isDelivered = false;
     const finish = async () => {
       if (this.#run === undefined) await this.#open(new Map(), this.#left(deadline));
+      const { annotations, cut } = annotate();
       const placed = await this.#placed(annotations, deadline);
       const nowhere = annotations.length - placed.length;
       const unplaced = `${nowhere} of the annotations could not be put on lines of the spec at this commit.`;
@@ -209,7 +213,14 @@ export class CheckRun {
     const append = async (annotations: readonly ApiAnnotation[], fields: CheckRunFields) => {
       this.#run = await this.#checks.append(this.#run!, fields, annotations, this.#left(deadline));
     };
-    await append(first, { ...ended, output });
+    try {
+      await append(first, { ...ended, output });
+    } catch (error) {
+      // Whatever GitHub has against an annotation, it is not to hide how the study ended.
+      if (!(error instanceof ApiError) || error.trouble !== 'refused' || first.length === 0) throw error;
+      await append([], { ...ended, output });
+      throw error;
+    }
     for (const chunk of others) await append(chunk, { output });
   }
 

@@ -9,6 +9,7 @@ const names = {
   isPost: 'maestro_post',
   allocation: 'maestro_allocation',
   study: 'maestro_study',
+  driver: 'maestro_driver',
   isCancelled: 'maestro_cancelled',
 } as const;
 
@@ -18,6 +19,8 @@ export interface LeftBehind {
   readonly allocation: DescribedAllocation | undefined;
   /** The directory of the study that was being driven. */
   readonly study: string | undefined;
+  /** The process id of who drove it. */
+  readonly driver: number | undefined;
   /** Whether the workflow was cancelled meanwhile. */
   readonly isCancelled: boolean;
 }
@@ -32,11 +35,14 @@ export function isPost(environment: Readonly<Record<string, string | undefined>>
 }
 
 /** Keeps in mind what is given. */
-export function saveLeftBehind(left: Partial<LeftBehind>): void {
+export function saveLeftBehind(left: Partial<Omit<LeftBehind, 'driver'>>): void {
   if ('allocation' in left) {
     core.saveState(names.allocation, left.allocation === undefined ? '' : JSON.stringify(left.allocation));
   }
-  if ('study' in left) core.saveState(names.study, left.study ?? '');
+  if ('study' in left) {
+    core.saveState(names.study, left.study ?? '');
+    core.saveState(names.driver, left.study === undefined ? '' : process.pid);
+  }
   if ('isCancelled' in left) core.saveState(names.isCancelled, left.isCancelled === true ? 'true' : '');
 }
 
@@ -47,6 +53,7 @@ export function savedLeftBehind(environment: Readonly<Record<string, string | un
   return {
     allocation: allocation === '' ? undefined : (JSON.parse(allocation) as DescribedAllocation),
     study: saved(names.study) || undefined,
+    driver: Number(saved(names.driver)) || undefined,
     isCancelled: saved(names.isCancelled) === 'true',
   };
 }

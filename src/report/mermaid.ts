@@ -19,13 +19,17 @@ const longestLabel = 60;
  * gives a meaning stays as it is; all else is written as Mermaid's entity codes.
  */
 export function mermaidText(text: string): string {
-  return oneLine(text)
-    .trim()
-    .replace(/\s+/g, ' ')
-    .replace(/[\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, '\ufffd')
-    .replace(/[^\p{L}\p{N} ,]/gu, (character, offset: number, whole: string) =>
-      isJoining(character, offset, whole) ? character : codeOf(character),
-    );
+  return (
+    oneLine(text)
+      .trim()
+      .replace(/\s+/g, ' ')
+      .replace(/[\p{Surrogate}\p{Noncharacter_Code_Point}]/gu, '\ufffd')
+      // Even codes of these are taken for a formula, if two stand side by side.
+      .replace(/\$(?=\$)/g, '$&\u200b')
+      .replace(/[^\p{L}\p{N} ,]/gu, (character, offset: number, whole: string) =>
+        isJoining(character, offset, whole) ? character : codeOf(character),
+      )
+  );
 }
 
 const codeOf = (character: string) => `#${character.codePointAt(0)};`;

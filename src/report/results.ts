@@ -1,4 +1,4 @@
-import { hasRun, type StepRecord, type StudyStatus } from '../conductor/state.js';
+import { hasRun, isFailure, isOver, type StepRecord, type StudyStatus } from '../conductor/state.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
@@ -39,9 +39,9 @@ export function reasonOf({ reason, tolerated }: StepRecord): string {
   return tolerated ? `${reason} (allowed to fail)` : reason;
 }
 
-/** Whether the step itself failed, rather than something that it waited for. */
+/** Whether the step itself failed, for good, rather than something that it waited for. */
 export function failedItself({ record }: StepResult): boolean {
-  return (record.state === 'FAILED' || record.state === 'TIMEDOUT' || record.state === 'HWFAILURE') && hasRun(record);
+  return isFailure(record.state) && isOver(record) && hasRun(record);
 }
 
 /** What a failed step said last, or why that is not shown. */

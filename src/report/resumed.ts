@@ -1,4 +1,5 @@
 import type { Resumption } from '../conductor/resumption.js';
+import type { ForeignJob } from '../schedulers/scheduler.js';
 import { oneLine } from './plain-text.js';
 
 /** So many steps are named; the journal has the others. */
@@ -19,6 +20,10 @@ export function describeResumption({ counts, notes, removed }: Resumption, isDon
     `Continuing this study: ${parts.join(', ')}`,
     ...notes.slice(0, mostNotes).map(({ step, why }) => oneLine(`  ${step} runs again: ${why}`)),
     ...(more > 0 ? [`  and ${more} more`] : []),
-    ...removed.map(({ step, id }) => oneLine(`  ${step} is not in the study any more: its job ${id} is cancelled`)),
+    ...removed.map(removal),
   ];
+}
+
+function removal({ step, id }: ForeignJob): string {
+  return oneLine(`  ${step} is not in the study any more: its job ${id === '' ? 'is' : `${id} is`} cancelled`);
 }

@@ -3,6 +3,8 @@ import type { Clock } from '../clock.js';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { StepInstance } from '../study/graph.js';
+import { isOfDisk } from './disk.js';
+import { FarSteps } from './far-steps.js';
 import { givenUp, notClaimed } from './launcher.js';
 import { outputsOf } from './outputs.js';
 import type {
@@ -28,7 +30,7 @@ import {
 import { signalOf } from './signals.js';
 
 /** After so many shepherds in a row that ended before they were ready it is held that there will be none. */
-const mostFailures = 3;
+const mostFailures = 5;
 
 /** A shepherd that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
 const shortLife = 10_000;
@@ -39,7 +41,8 @@ const longestPause = 10_000;
 interface Shepherd {
   readonly process: HostProcess;
   readonly since: number;
-  isReady: boolean;
+  /** Where it is, by its own word; undefined until it is ready. */
+  host: string | undefined;
 }
 
 interface Running {
@@ -66,6 +69,7 @@ export class LocalScheduler implements Scheduler {
   readonly #shepherdText: string;
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
+  readonly #far: FarSteps;
   /** By the key of the job. While there is a shepherd it has been told of each. */
   readonly #running = new Map<string, Running>();
   /** Of which every shepherd is told. */
@@ -78,18 +82,23 @@ export class LocalScheduler implements Scheduler {
   /** How many in a row had a short life. */
   #shortLives = 0;
 
-  /** @param env what every step finds in its environment besides the host's */
+  /**
+   * @param env what every step finds in its environment besides the host's
+   * @param tell takes warnings for people
+   */
   constructor(
     host: Host,
     studyPath: string,
     env: ReadonlyMap<string, string>,
     clock: Clock,
     listener: SchedulerListener,
+    tell: (line: string) => void = () => {},
   ) {
     this.#host = host;
     this.#shepherdText = shepherdText(studyPath, env);
     this.#clock = clock;
     this.#listener = listener;
+    this.#far = new FarSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
   submit(job: Job): void {
@@ -119,6 +128,7 @@ export class LocalScheduler implements Scheduler {
       if (running === undefined) continue;
       running.isCancelled = true;
       if (running.process !== undefined) processes.push(running.process);
+      this.#far.end(keyOf(job));
     }
     this.#end(processes);
   }
@@ -127,7 +137,7 @@ export class LocalScheduler implements Scheduler {
   leave(): void {
     const shepherd = this.#shepherd;
     this.#shepherd = undefined;
-    this.#running.clear();
+    this.#forgetAll();
     this.#unwanted.length = 0;
     this.#stopPause?.();
     this.#stopPause = undefined;
@@ -149,7 +159,7 @@ export class LocalScheduler implements Scheduler {
 
   #start(): void {
     const process = this.#host.spawn(this.#shepherdText);
-    const shepherd: Shepherd = { process, since: this.#clock.now(), isReady: false };
+    const shepherd: Shepherd = { process, since: this.#clock.now(), host: undefined };
     this.#shepherd = shepherd;
     // That it does not read any more is told by its end.
     process.stdin.on('error', () => {});
@@ -178,8 +188,9 @@ export class LocalScheduler implements Scheduler {
     // Its keepers may hold its streams.
     shepherd.process.leave();
     const isLost = cause instanceof HostLostError;
-    if (isLost || shepherd.isReady) for (const running of this.#running.values()) running.mayRun = true;
-    this.#failures = shepherd.isReady ? 0 : this.#failures + 1;
+    const wasReady = shepherd.host !== undefined;
+    if (isLost || wasReady) for (const running of this.#running.values()) running.mayRun = true;
+    this.#failures = wasReady ? 0 : this.#failures + 1;
     this.#shortLives = this.#clock.now() - shepherd.since < shortLife ? this.#shortLives + 1 : 0;
     if (this.#running.size === 0) return;
     if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
@@ -191,21 +202,27 @@ export class LocalScheduler implements Scheduler {
     });
   }
 
-  /** There will be no shepherd. What was never told to one that may have heard it has not been started, for sure. */
+  /**
+   * There will be no shepherd. Even if nothing was started, for sure, because no step was told to one that may have heard it:
+   * that is a fault of the host, or of its `setup`, and of no step.
+   */
   #giveUp(reason: string): void {
     const all = [...this.#running.values()];
-    const at = this.#clock.now();
-    this.#running.clear();
-    if (all.some(({ mayRun }) => mayRun)) {
-      this.#listener({
-        type: 'interrupt',
-        at,
-        reason: `what becomes of the local steps is out of sight: ${reason}`,
-        alsoLocal: true,
-      });
-      return;
-    }
-    for (const { job } of all) this.#listener({ ...baseOf(job), at, type: 'not-submitted', reason });
+    this.#forgetAll();
+    for (const { job } of all.filter(isNeverToRun)) this.#tell(job, { type: 'not-submitted', reason: cancelledBefore });
+    if (all.every(isNeverToRun)) return;
+    const mayRun = all.some((running) => running.mayRun);
+    const what = mayRun ? 'what becomes of the local steps is out of sight' : 'no local step can be started';
+    this.#listener({ type: 'interrupt', at: this.#clock.now(), reason: `${what}: ${reason}`, alsoLocal: true });
+  }
+
+  #forget(key: string): void {
+    this.#far.delete(key);
+    this.#running.delete(key);
+  }
+
+  #forgetAll(): void {
+    for (const key of [...this.#running.keys()]) this.#forget(key);
   }
 
   #end(processes: readonly StepProcess[]): void {
@@ -218,29 +235,34 @@ export class LocalScheduler implements Scheduler {
     const report = parseReport(line);
     if (report === undefined) return;
     if (report.type === 'ready') {
-      shepherd.isReady = true;
+      shepherd.host = report.host;
       return;
     }
     const running = this.#running.get(report.key);
-    if (running !== undefined) this.#onReport(running, report);
+    if (running === undefined) return;
+    if (report.type !== 'started') return this.#onEndOf(running, report);
+    const { key, process } = report;
+    if (process.host === '-' || process.host === shepherd.host) this.#far.delete(key);
+    else this.#far.add(key, running.job.step.name, process);
+    this.#onStarted(running, process);
   }
 
-  #onReport(running: Running, report: Exclude<ShepherdReport, { type: 'ready' }>): void {
-    if (report.type === 'started') return this.#onStarted(running, report.process);
+  #onEndOf(running: Running, report: Exclude<ShepherdReport, { type: 'ready' | 'started' }>): void {
     const { job, isCancelled } = running;
     // Before its end is reported: that may be answered with the step's next attempt.
-    this.#running.delete(report.key);
+    this.#forget(report.key);
     switch (report.type) {
       case 'ended':
         return this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) });
       case 'not-run': {
         const note = report.why === 'unclaimed' ? notClaimed : givenUp;
-        return this.#tell(job, { type: 'ended', outcome: notRun(note, isCancelled) });
+        return this.#tell(job, { type: 'ended', outcome: unfinished('not-run', note, isCancelled) });
       }
       case 'failed': {
         const reason = report.message;
-        if (!isOfMachine(reason)) return this.#tell(job, { type: 'not-submitted', reason });
-        const outcome = notRun(`it could not be started: ${reason}`, isCancelled);
+        const result = isOfDisk(reason) ? 'not-run' : isOfMachine(reason) ? 'node-failure' : undefined;
+        if (result === undefined) return this.#tell(job, { type: 'not-submitted', reason });
+        const outcome = unfinished(result, `it could not be started: ${reason}`, isCancelled);
         return this.#tell(job, { type: 'ended', outcome });
       }
     }
@@ -250,17 +272,30 @@ export class LocalScheduler implements Scheduler {
   #onStarted(running: Running, process: StepProcess): void {
     const { job, isCancelled, process: known } = running;
     running.process = process;
-    if (isCancelled) this.#end([process]);
+    if (isCancelled) {
+      this.#end([process]);
+      this.#far.end(keyOf(job));
+    }
     const id = String(process.pid);
     if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
     running.id = id;
     if (known === undefined) this.#tell(job, { type: 'started' });
   }
 
+  #onGivenUp(key: string, note: string): void {
+    const running = this.#running.get(key);
+    if (running === undefined) return;
+    this.#forget(key);
+    this.#tell(running.job, { type: 'ended', outcome: { ...nothing, result: 'cancelled', note } });
+  }
+
   #tell(job: Job, event: News): void {
     this.#listener({ ...baseOf(job), at: this.#clock.now(), ...event });
   }
 }
+
+const isNeverToRun = ({ isCancelled, mayRun }: Running) => isCancelled && !mayRun;
+const cancelledBefore = 'it was cancelled before';
 
 /** What is new about a job. */
 type News = Unbased<JobEvent>;
@@ -270,20 +305,21 @@ const baseOf = ({ step, attempt }: Job) => ({ step: step.index, attempt });
 
 function outcomeOf(status: number | null, isCancelled: boolean): JobOutcome {
   // As by the end of its machine: a script that is killed alone is seen to be.
-  if (status === null) return notRun('its process is gone, and did not write down how it ended', isCancelled);
+  if (status === null) {
+    return unfinished('node-failure', 'its process is gone, and did not write down how it ended', isCancelled);
+  }
   const result = status === 0 ? 'completed' : isCancelled ? 'cancelled' : 'failed';
   return { result, exitCode: status, signal: signalOf(status), note: '' };
 }
 
 /** Of an attempt that did not run to its end, for no fault of the step's. */
-function notRun(note: string, isCancelled: boolean): JobOutcome {
-  const nothing = { exitCode: null, signal: null };
-  return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result: 'node-failure', note };
+function unfinished(result: 'not-run' | 'node-failure', note: string, isCancelled: boolean): JobOutcome {
+  return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result, note };
 }
+
+const nothing = { exitCode: null, signal: null };
 
 /** Whether a step could not be started for lack of what a machine may have again later. */
 function isOfMachine(message: string): boolean {
-  return /No space left|quota exceeded|Read-only file system|Input\/output error|Stale (NFS )?file handle|Cannot allocate memory|Resource temporarily unavailable|Too many open files/i.test(
-    message,
-  );
+  return /Cannot allocate memory|Resource temporarily unavailable|Too many open files/i.test(message);
 }

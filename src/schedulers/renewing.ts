@@ -26,12 +26,14 @@ export interface JobPlace {
 
 export interface RenewingOptions {
   /**
-   * Gives up the place that has ended, and looks what became of its jobs.
+   * Gives up the place that is out of sight, and looks what became of its jobs.
    *
-   * @param reason why it has; the note of those that are lost
-   * @returns in the order of `jobs`
+   * @param reason why it is; the note of those that are lost
+   * @param mayLive whether the jobs may go on there, and are wanted: then the place is given up only if it is sure to have
+   *   ended. Otherwise it has said so itself, or nothing in it is wanted any more, and it is given up whatever it is.
+   * @returns in the order of `jobs`; `alive` if it was not given up
    */
-  readonly settle: (jobs: readonly Job[], reason: string) => Promise<readonly Remains[]>;
+  readonly settle: (jobs: readonly Job[], reason: string, mayLive: boolean) => Promise<readonly Remains[] | 'alive'>;
   /** Gets another place; undefined if there is to be none. */
   readonly renew: (reason: string) => Promise<JobPlace | undefined>;
   readonly clock: Clock;
@@ -40,8 +42,8 @@ export interface RenewingOptions {
 /**
  * Runs jobs in a place that may end before they do, such as an allocation, and then in the next one. What had begun there
  * counts as lost to the failure of a node; what had not is simply submitted again. The next one is sought once there is a
- * job for it: what is left of a study may need none. If it is not to be had the study is interrupted. Jobs that an earlier
- * driver left are attached to the place that there is, or the next one: it finds out what became of them elsewhere.
+ * job for it: what is left of a study may need none. If it is not to be had the study is interrupted; and so it is if the
+ * place is out of sight, and may live: its jobs go on, and are not ours to repeat. Jobs that an earlier driver left are attached to the place that there is, or the next one: it finds out what became of them elsewhere.
  */
 export class RenewingScheduler implements BatchScheduler {
   readonly #options: RenewingOptions;
@@ -143,9 +145,11 @@ export class RenewingScheduler implements BatchScheduler {
     this.#listener(event);
   }
 
-  async #settle({ reason }: InterruptEvent): Promise<void> {
+  async #settle({ reason, alsoLocal, isPlaceOver }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
-    const remains = await this.#options.settle(jobs, reason);
+    const mayLive = isPlaceOver !== true && jobs.some((job) => !this.#cancelled.has(job));
+    const remains = await this.#options.settle(jobs, reason, mayLive);
+    if (remains === 'alive') return this.#giveUp(reason, alsoLocal);
     for (const [i, job] of jobs.entries()) {
       const outcome = remains[i];
       const isSaid = outcome !== undefined && (outcome.result === 'completed' || !this.#cancelled.has(job));
@@ -195,10 +199,11 @@ export class RenewingScheduler implements BatchScheduler {
     this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`);
   }
 
-  #giveUp(reason: string): void {
+  #giveUp(reason: string, alsoLocal = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
+    const event: InterruptEvent = { type: 'interrupt', at: this.#options.clock.now(), reason };
+    this.#listener(alsoLocal ? { ...event, alsoLocal } : event);
   }
 }
 

@@ -9,8 +9,11 @@ export interface Job {
   readonly script: string;
 }
 
-/** How a job ended, in the scheduler's words. */
-export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure';
+/**
+ * How a job ended, in the scheduler's words. `not-run`: nothing of its script ran, for files that this takes could not be
+ * written; the note says which.
+ */
+export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
 
 export interface JobOutcome {
   readonly result: JobResult;
@@ -65,6 +68,8 @@ export interface InterruptEvent {
   readonly ended?: readonly Extract<JobEvent, { type: 'ended' }>[];
   /** Local steps are left too, rather than waited for. */
   readonly alsoLocal?: boolean;
+  /** What ran the jobs is ending, or has ended, by its own word: they do not go on. */
+  readonly isPlaceOver?: boolean;
 }
 
 /** A job that an earlier driver of the study submitted, or was about to. */

@@ -11,9 +11,9 @@ export interface StepProcess {
 
 /** What the shepherd says, in a line each. `key` is that of the job. */
 export type ShepherdReport =
-  /** It has begun to read what it is told. */
-  | { readonly type: 'ready' }
-  /** Again, with another process, if it turns out that another one has the attempt. */
+  /** It has begun to read what it is told, and is on this machine. */
+  | { readonly type: 'ready'; readonly host: string }
+  /** Again, with another process, if it turns out that another one has the attempt. The host is `-` for one that is gone. */
   | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
   /** `status` is null if the process is gone and nobody knows how it ended. */
   | { readonly type: 'ended'; readonly key: string; readonly status: number | null }
@@ -52,7 +52,7 @@ export function parseReport(line: string): ShepherdReport | undefined {
   const [, type, key = '', rest = ''] = /^([\w-]+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
     case 'ready':
-      return { type };
+      return { type, host: key };
     case 'started': {
       const [host = '', pid = ''] = rest.split(' ');
       return isNumber(pid) ? { type, key, process: { host, pid: Number(pid) } } : undefined;
@@ -253,7 +253,7 @@ _maestro_read() {
   IFS= read -r -d '' -t ${forEver} "$1"
 }
 
-echo ready >&3
+echo "ready $_maestro_host" >&3
 while _maestro_read _maestro_word; do
   case $_maestro_word in
     run)

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Job, Started } from '../support/bundle.js';
@@ -173,6 +174,26 @@ describe('a cancelled workflow', () => {
     expect(await job.post()).toMatchObject({ code: 0, stderr: '' });
     expect(reruns.has('a/runs')).toBe(false);
     expect(await reruns.job({ attempt: 2 }).run()).toMatchObject({ code: 0 });
+    expect(reruns.ran).toEqual(['a 1']);
+  });
+
+  it('while it looks whether another driver still lives has no need to wait, and says that it was cancelled', async () => {
+    const reruns = new Reruns((own) => [{ name: 'a', cmd: own.gate() }]);
+    const first = await reruns.startUntilUp(reruns.job(), 'a');
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const lease = { ...JSON.parse(reruns.read('.conductor/lease')), bootId: 'else' };
+    writeFileSync(path.join(reruns.studyPath, '.conductor/lease'), `${JSON.stringify(lease)}\n`);
+    const second = reruns.job({ attempt: 2 });
+    const { process, ended } = second.start();
+    let said = '';
+    process.stdout!.on('data', (data) => {
+      said += data;
+    });
+    await until('it looks', () => said.includes('waiting up to 60 s to see whether it still is'));
+    process.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect([code, /^::error::(.*)$/m.exec(stdout)?.[1]]).toEqual([3, 'cancelled by SIGINT']);
     expect(reruns.ran).toEqual(['a 1']);
   });
 

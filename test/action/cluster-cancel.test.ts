@@ -107,22 +107,23 @@ describe.skipIf(!isSitePossible('cancelling on a cluster'))('the action with an 
     expect(await site.queue()).toEqual([]);
   }, 90_000);
 
-  it('was killed without a word: what the post step says is so, and the next run continues the study', async () => {
+  it('that was killed without a word has it given back by the post step, and the next run continues in another', async () => {
     const { process, ended } = await running(first);
     process.kill('SIGKILL');
     await ended;
     const post = await first.post();
     expect(post).toMatchObject({ code: 0, stderr: '' });
-    expect(post.stdout).toContain('its jobs go on');
-    expect((await site.queue()).filter((line) => line.endsWith(' RUNNING'))).toHaveLength(1);
+    expect(post.stdout).toMatch(
+      /^The study in \S+ was left in the middle; jobs in its allocation end with that, and a run of the same study continues it$/m,
+    );
+    expect(post.stdout).toMatch(/^Gave back the allocation \d+$/m);
+    await site.isIdle();
     letGo();
     const second = prepare(new Job());
-    const again = await second.run();
-    expect(again).toMatchObject({ code: 0, stderr: '' });
-    expect(again.stdout).toContain('Taking over the allocation');
+    expect(await second.run()).toMatchObject({ code: 0 });
     expect([statesOf(second), ran()]).toEqual([
       ['FINISHED', 'FINISHED', 'FINISHED', 'FINISHED'],
-      [1, 1, 1, 1],
+      [1, 2, 1, 1],
     ]);
     await site.isIdle();
   }, 120_000);

@@ -97,16 +97,21 @@ describe('a study whose conductor was held to be gone', () => {
 const command = (...[program, ...words]: readonly [string, ...string[]]) =>
   execFileSync(program, words, { stdio: 'ignore' });
 
-/** A directory that holds so many KiB; undefined where that may not be made. */
-function smallDisk(kilobytes: number): string | undefined {
+/** A directory that holds so many KiB. */
+function smallDisk(kilobytes: number): string {
   const directory = temporaryDirectory();
-  try {
-    command('mount', '-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'none', directory);
-  } catch {
-    return undefined;
-  }
+  command('mount', '-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'none', directory);
   onTestFinished(() => void command('umount', '-l', directory));
   return directory;
+}
+
+/** Writes to a file until the disk has no room. */
+function fill(file: string): void {
+  try {
+    for (;;) writeFileSync(file, Buffer.alloc(4096), { flag: 'a' });
+  } catch {
+    // It is full.
+  }
 }
 
 function mayMount(): boolean {
@@ -132,17 +137,10 @@ describe.skipIf(!mayMount())('a study whose directory cannot be written any more
 
   /** A study on a small disk, and what fills that. */
   async function onSmallDisk() {
-    const disk = smallDisk(400)!;
-    const { reruns, broker } = await fluxReruns(steps, { 'output-path': path.join(disk, 'study') });
+    const disk = smallDisk(400);
     const filler = path.join(disk, 'filler');
-    const fill = () => {
-      try {
-        for (;;) writeFileSync(filler, Buffer.alloc(4096), { flag: 'a' });
-      } catch {
-        // It is full.
-      }
-    };
-    return { reruns, broker, fill, free: () => rmSync(filler) };
+    const made = await fluxReruns(steps, { 'output-path': path.join(disk, 'study') });
+    return { ...made, fill: () => fill(filler), free: () => rmSync(filler) };
   }
 
   it('because the disk is full submits nothing, says so, and goes on when there is room again', async () => {
@@ -230,14 +228,10 @@ describe.skipIf(!mayMount())('a study whose directory cannot be written any more
   }, 60_000);
 
   it('from the beginning cannot be started, and that is said', async () => {
-    const disk = smallDisk(100)!;
+    const disk = smallDisk(100);
     const filler = path.join(disk, 'filler');
     mkdirSync(path.join(disk, 'study'));
-    try {
-      for (;;) writeFileSync(filler, Buffer.alloc(4096), { flag: 'a' });
-    } catch {
-      // It is full.
-    }
+    fill(filler);
     const reruns = new Reruns(() => [counted('a')], { 'output-path': path.join(disk, 'study') });
     const ended = await reruns.job().run();
     expect(ended).toMatchObject({ code: 1, stderr: '' });

@@ -117,13 +117,18 @@ describe('a study that has finished', () => {
     ]);
   });
 
-  it('is staged again by a dry run that is run again', async () => {
-    const reruns = new Reruns(() => [counted('a')], { 'dry-run': 'true' });
-    const first = reruns.job();
-    expect(await first.run()).toMatchObject({ code: 0, stderr: '' });
-    const second = reruns.job({ attempt: 2 });
-    expect(await second.run()).toMatchObject({ code: 0, stderr: '' });
-    expect(second.outputs.status).toBe('DRYRUN');
+  it('is left alone by a dry run, which has a directory of its own, every time', async () => {
+    const reruns = new Reruns(() => [counted('a')]);
+    const dry = { 'dry-run': 'true' };
+    const paths: string[] = [];
+    for (const inputs of [{}, dry, dry]) {
+      const job = reruns.job({ inputs });
+      expect(await job.run()).toMatchObject({ code: 0, stderr: '' });
+      paths.push(job.outputs['study-path']!);
+    }
+    expect(paths).toEqual([paths[0], `${paths[0]}.2`, `${paths[0]}.3`]);
+    expect(readFileSync(path.join(paths[0]!, 'a/runs'), 'utf8')).toBe('ran\n');
+    expect(readFileSync(path.join(paths[2]!, 'a/a.sh'), 'utf8')).toContain('echo ran');
   });
 });
 

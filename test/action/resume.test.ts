@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandsIn } from '../support/bundle.js';
@@ -57,6 +57,19 @@ describe('a job that is run again because its study failed', () => {
       message: expect.stringMatching(/^second\n/),
     });
     expect(job.outputs).toMatchObject({ status: 'FAILURE', 'steps-failed': '1' });
+  });
+
+  it('stages anew what somebody has removed to begin cleanly', async () => {
+    const reruns = new Reruns((own) => [
+      counted('a'),
+      counted('b', { depends: ['a'], cmd: `[ -e ${path.join(own.home, 'mended')} ]` }),
+      counted('c', { depends: ['b'] }),
+    ]);
+    expect(await reruns.job().run()).toMatchObject({ code: 2 });
+    writeFileSync(path.join(reruns.home, 'mended'), '');
+    for (const name of ['b', 'c', 'status.csv']) rmSync(path.join(reruns.studyPath, name), { recursive: true });
+    expect(await reruns.job({ attempt: 2 }).run()).toMatchObject({ code: 0, stderr: '' });
+    expect(reruns.ran).toEqual(['a 1', 'b 1', 'c 1']);
   });
 
   it('runs what timed out', async () => {
@@ -185,6 +198,27 @@ describe('a study that has changed since it ran', () => {
     expect(reruns.read('a/texts')).toBe('old\nnew\n');
     expect(againIn(again)).toEqual(['a runs again: its script changed']);
     expect(broker.jobs.map(({ state }) => state)).toEqual(['INACTIVE', 'INACTIVE', 'INACTIVE']);
+  });
+});
+
+describe('a step that the study does not have any more', () => {
+  it('has its job ended, although there is nothing else to do', async () => {
+    const { reruns, broker } = await fluxReruns((own) => [
+      { name: 'job', cmd: own.gate(), ...oneTask },
+      { name: 'here', cmd: `echo $$ > pid; ${own.gate()}` },
+      counted('done', oneTask),
+    ]);
+    const { process, ended } = await reruns.startUntilUp(reruns.job(), 'job', 'here');
+    await until('the other is over', () => broker.jobs.some(({ state }) => state === 'INACTIVE'));
+    process.kill('SIGKILL');
+    await ended;
+    const job = reruns.job({ attempt: 2, steps: [counted('done', oneTask)] });
+    const { code, stdout } = await job.run();
+    expect([code, statesOf(job)]).toEqual([0, ['done FINISHED']]);
+    expect(stdout).toMatch(/^ {2}job is not in the study any more: its job ƒ\S+ is cancelled$/m);
+    expect(stdout).toMatch(/^ {2}here is not in the study any more: its job \d+ is cancelled$/m);
+    const pid = Number(reruns.read('here/pid'));
+    await until('both are over', () => !isAlive(pid) && broker.jobs.every(({ state }) => state === 'INACTIVE'));
   });
 });
 

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -10,7 +11,8 @@ import { appendRequest, clerkText, parseClerkReport, replaceRequest } from '../.
 import { LeaseLostError } from '../../src/conductor/lease.js';
 import { collectText } from '../../src/hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
-import { plainHost, WatchedHost } from '../support/hosts.js';
+import { ownNode } from '../support/bundle.js';
+import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { isAlive, until } from '../support/wait.js';
@@ -83,6 +85,9 @@ class Study {
 
 const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `{"seq":${from + i}}`);
 
+/** Whether no command runs, and the clerk waits for when it may start the next. */
+const isPaused = (host: WatchedHost, clock: VirtualClock) => host.running === 0 && clock.pending === 1;
+
 /** A command of the host that speaks to us alone: what it says can be looked at, and what it is sent can be in parts. */
 function bare(text: string): {
   process: HostProcess;
@@ -92,10 +97,11 @@ function bare(text: string): {
   const process = plainHost().spawn(text);
   onTestFinished(() => void process.stdin.end());
   const output = collectText(process.stdout, 1_000_000);
+  // That it is ready is no answer.
   const said = () =>
     output()
       .split('\n')
-      .filter((line) => line !== '');
+      .filter((line) => !['', 'ready'].includes(line));
   return { process, said, send: (bytes) => void process.stdin.write(bytes) };
 }
 
@@ -310,7 +316,7 @@ describe('a clerk whose command ends', () => {
     const pauses: number[] = [];
     // The second one is started at once.
     for (let count = 2; count < 10; count++) {
-      await until('it waits', () => host.commands.length === count && clock.pending === 1, long);
+      await until('it waits', () => host.commands.length === count && isPaused(host, clock), long);
       const since = clock.now();
       while (host.commands.length === count && clock.now() < 1_000_000) clock.advance(10);
       pauses.push(clock.now() - since);
@@ -386,7 +392,8 @@ describe('a clerk that cannot write', () => {
     const flag = path.join(temporaryDirectory(), 'full');
     writeFileSync(flag, '');
     const clock = new VirtualClock();
-    const clerk = study.start(limited(study, flag), clock);
+    const host = new WatchedHost(limited(study, flag));
+    const clerk = study.start(host, clock);
     const lines = numbered(0, 12).map((line) => `${line.slice(0, -1)},"x":"${'x'.repeat(1000)}"}`);
     const answered: number[] = [];
     const appends = lines.map((line, i) => clerk.append(`${line}\n`).then(() => answered.push(i)));
@@ -397,11 +404,11 @@ describe('a clerk that cannot write', () => {
     // What was written is whole but for the end, where the limit came.
     expect(readFileSync(study.journal).length).toBe(8192);
     expect(answered).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-    await until('it waits', () => clock.pending === 1);
+    await until('it waits', () => isPaused(host, clock), long);
     clock.advance(4_999);
     expect(study.clerks()).toHaveLength(1);
     clock.advance(1);
-    await until('another one failed', () => study.clerks().length === 2 && clock.pending === 1, long);
+    await until('another one failed', () => study.clerks().length === 2 && isPaused(host, clock), long);
     rmSync(flag);
     clock.advance(5_000);
     await Promise.all(appends);
@@ -416,10 +423,12 @@ describe('a clerk that cannot write', () => {
     const study = new Study();
     mkdirSync(study.journal);
     const clock = new VirtualClock();
-    const clerk = study.start(study.host(), clock, { patience: 10_000 });
+    const host = new WatchedHost(study.host());
+    const clerk = study.start(host, clock, { patience: 10_000 });
     const appends = Promise.allSettled([clerk.append('{"seq":0}\n'), clerk.append('{"seq":1}\n')]);
     for (let tries = 1; tries <= 3; tries++) {
-      await until(`try ${tries}`, () => study.clerks().length === tries && (clock.pending === 1 || tries === 3), long);
+      const isOver = () => tries === 3 && clock.pending === 0;
+      await until(`try ${tries}`, () => study.clerks().length === tries && (isPaused(host, clock) || isOver()), long);
       clock.advance(5_000);
     }
     // How long exactly the tries took depends on when each was heard of.
@@ -439,10 +448,11 @@ describe('a clerk that cannot write', () => {
     const study = new Study();
     mkdirSync(study.journal);
     const clock = new VirtualClock();
-    const clerk = study.start(study.host(), clock);
+    const host = new WatchedHost(study.host());
+    const clerk = study.start(host, clock);
     const append = clerk.append('{"seq":0}\n');
     const beat = clerk.replace('.conductor/lease', 'beat\n');
-    await until('it waits', () => clock.pending === 1, long);
+    await until('it waits', () => isPaused(host, clock), long);
     clock.advance(5_000);
     await beat;
     expect(readFileSync(path.join(study.path, '.conductor/lease'), 'utf8')).toBe('beat\n');
@@ -485,6 +495,300 @@ describe('a clerk that cannot write', () => {
     await expect(replaced).rejects.toThrow(/status\.csv on this machine: File too large$/);
     await append;
     expect(readdirSync(path.join(study.path, '.conductor')).sort()).toEqual(['fences', 'journal.jsonl']);
+    await clerk.end();
+  });
+});
+
+describe('a clerk whose command hangs', () => {
+  const words = (study: Study) =>
+    `trouble the command that writes ${study.path} on this machine does not answer: is its file system hanging?`;
+
+  /** Stops the command that there is, so that it neither ends nor answers. */
+  async function hang(study: Study): Promise<number> {
+    const pid = await until('there is a command', () => study.clerks().filter(isAlive).at(-1), long);
+    process.kill(pid, 'SIGSTOP');
+    return pid;
+  }
+
+  it('says so after 20 s, and once more when there is an answer again', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const clerk = study.start(study.host(), clock);
+    await clerk.append('{"seq":0}\n');
+    // Who has nothing to write waits for no answer.
+    clock.advance(100_000);
+    const pid = await hang(study);
+    const append = clerk.append('{"seq":1}\n');
+    clock.advance(19_999);
+    expect(study.told).toEqual([]);
+    clock.advance(30_001);
+    expect(study.told).toEqual([words(study)]);
+    process.kill(pid, 'SIGCONT');
+    await append;
+    expect(study.told).toEqual([words(study), 'trouble undefined']);
+    expect([study.clerks(), study.lines(), clock.pending]).toEqual([[pid], numbered(0, 2), 0]);
+    await clerk.end();
+  });
+
+  it('has another one after a minute, and what the first one still does then does no harm', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const clerk = study.start(study.host(), clock);
+    await clerk.append('{"seq":0}\n');
+    const pid = await hang(study);
+    const appends = numbered(1, 5).map((line) => clerk.append(`${line}\n`));
+    clock.advance(60_000);
+    await Promise.all(appends);
+    expect(study.told).toEqual([words(study), 'trouble undefined']);
+    expect(study.clerks()).toHaveLength(2);
+    process.kill(pid, 'SIGCONT');
+    await until('it has ended', () => !isAlive(pid), long);
+    await clerk.append('{"seq":5}\n');
+    // Repetitions are passed over.
+    expect(study.distinct()).toEqual(numbered(0, 6));
+    await clerk.end();
+  });
+
+  it('has no more than a few others: the file system hangs for them too', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    // Each says that it has begun, and hangs as it first looks.
+    const clerk = study.start(study.host(':() { kill -STOP $$; }'), clock);
+    const append = clerk.append('{"seq":0}\n');
+    append.catch(() => {});
+    await until(
+      'there are all that there may be',
+      () => {
+        clock.advance(5_000);
+        return study.clerks().length === 6;
+      },
+      long,
+    );
+    for (let i = 0; i < 50; i++) {
+      await sleep(5);
+      clock.advance(20_000);
+    }
+    expect(study.clerks()).toHaveLength(6);
+    expect(study.told).toEqual([words(study)]);
+    clerk.giveUp('enough');
+    await expect(append).rejects.toThrow('enough');
+  });
+
+  it('has no other one while the first is not even started', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    let spawned = 0;
+    const never = new Promise<never>(() => {});
+    const streams = () => ({ stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() });
+    const spawn = () => {
+      spawned += 1;
+      return { ...streams(), exit: never, leave: () => {} };
+    };
+    const clerk = study.start({ name: 'far', spawn }, clock);
+    const append = clerk.append('{"seq":0}\n');
+    append.catch(() => {});
+    clock.advance(300_000);
+    expect(study.told).toEqual([`trouble the command that writes ${study.path} on far has not been started yet`]);
+    expect(spawned).toBe(1);
+    clerk.giveUp('enough');
+    await expect(append).rejects.toThrow('enough');
+  });
+
+  it('ends after a while all the same, and nobody is left waiting', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const clerk = study.start(study.host(), clock);
+    await clerk.append('{"seq":0}\n');
+    await hang(study);
+    const results = Promise.allSettled([clerk.append('{"seq":1}\n'), clerk.replace('status.csv', 'x\n')]);
+    let isOver = false;
+    const ended = Promise.all([clerk.end(), clerk.end(15_000)]).then(() => {
+      isOver = true;
+    });
+    clock.advance(9_999);
+    await sleep(20);
+    expect(isOver).toBe(false);
+    clock.advance(1);
+    await ended;
+    const message = `the study ${study.path} on this machine is not written any more: no answer for 10 s`;
+    for (const result of await results) expect(result).toMatchObject({ status: 'rejected', reason: { message } });
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is given up at once if that is wished for, and so is whatever is asked for later', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const clerk = study.start(study.host(), clock);
+    await clerk.append('{"seq":0}\n');
+    await hang(study);
+    const append = clerk.append('{"seq":1}\n');
+    clerk.giveUp('the study is cancelled');
+    const message = `the study ${study.path} on this machine is not written any more: the study is cancelled`;
+    await expect(append).rejects.toThrow(new HostError(message));
+    await expect(clerk.append('{"seq":2}\n')).rejects.toThrow(new HostError(message));
+    clerk.giveUp('for another reason');
+    await clerk.end();
+    await expect(clerk.append('{"seq":3}\n')).rejects.toThrow(new HostError(message));
+    expect([study.told, clock.pending]).toEqual([[], 0]);
+  });
+});
+
+describe('a program whose clerk hangs', () => {
+  const root = path.resolve(import.meta.dirname, '../..');
+  /** Stops its clerk, asks it for more than goes into a pipe, and gives up. */
+  const program = `
+    const { Clerk } = await import(process.argv[1] + '/src/conductor/clerk.ts');
+    const { LocalHost } = await import(process.argv[1] + '/src/hosts/local-host.ts');
+    const { systemClock } = await import(process.argv[1] + '/src/clock.ts');
+    const { readFileSync } = await import('node:fs');
+    const [, , study, pids] = process.argv;
+    const nobody = { onCancel() {}, onUpdate() {}, onLost() {}, onTrouble() {} };
+    const host = new LocalHost(process.env, "echo $$ >> '" + pids + "'");
+    const clerk = Clerk.start(host, study, 1, systemClock, nobody);
+    await clerk.append('{"seq":0}\\n');
+    process.kill(Number(readFileSync(pids, 'utf8')), 'SIGSTOP');
+    const append = clerk.append('x'.repeat(3_000_000)).catch(({ message }) => console.log(message));
+    await clerk.end(100);
+    await append;`;
+
+  it('ends all the same', async () => {
+    const study = new Study();
+    onTestFinished(() => {
+      for (const pid of study.clerks()) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    });
+    const loader = path.join(root, 'test/flux/typescript.mjs');
+    const words = ['--no-warnings', '--import', loader, '--input-type=module', '-e', program];
+    const child = spawn(ownNode, [...words, root, study.path, study.pids], {
+      env: plainEnvironment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const said = collectText(child.stdout, 4096);
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect([said(), code]).toEqual([
+      `the study ${study.path} on this machine is not written any more: no answer for 0.1 s`,
+      0,
+    ]);
+    // The clerk does not: it is stopped.
+    expect(study.clerks().filter(isAlive)).toHaveLength(1);
+  });
+});
+
+describe('whether the study is still ours', () => {
+  it('is said while nobody else has it', async () => {
+    const study = new Study();
+    const clerk = study.start();
+    await expect(clerk.confirm()).resolves.toBeUndefined();
+    await clerk.end();
+    // Even if nothing is written any more.
+    await expect(clerk.confirm()).resolves.toBeUndefined();
+    expect(study.told).toEqual([]);
+  });
+
+  it('is said while nothing can be written, and while what writes hangs', async () => {
+    const study = new Study();
+    mkdirSync(study.journal);
+    const clerk = study.start();
+    const append = clerk.append('{"seq":0}\n');
+    append.catch(() => {});
+    await until('it is in trouble', () => study.told.length === 1, long);
+    await expect(clerk.confirm()).resolves.toBeUndefined();
+    clerk.giveUp('enough');
+    const other = new Study();
+    const hanging = other.start();
+    await hanging.append('{"seq":0}\n');
+    for (const pid of other.clerks()) process.kill(pid, 'SIGSTOP');
+    const late = hanging.append('{"seq":1}\n');
+    late.catch(() => {});
+    await expect(hanging.confirm()).resolves.toBeUndefined();
+    other.fence(2);
+    await expect(hanging.confirm()).rejects.toThrow(LeaseLostError);
+    // That is known of all else at once.
+    await expect(late).rejects.toThrow(LeaseLostError);
+    expect(other.told).toEqual([expect.stringMatching(/^lost the study .* is driven by another run now/)]);
+  });
+
+  it('is denied once somebody else has it, and it is said who, once', async () => {
+    const study = new Study();
+    const clerk = study.start();
+    await clerk.append('{"seq":0}\n');
+    const line = { machine: 'login2', pid: 7, fence: 2, since: '2026-01-01T00:00:00.000Z', beat: 0 };
+    writeFileSync(path.join(study.path, '.conductor/lease'), `${JSON.stringify(line)}\n`);
+    study.fence(2);
+    for (let times = 0; times < 2; times++) {
+      const error = await clerk.confirm().catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(LeaseLostError);
+      expect((error as LeaseLostError).message).toContain('driven by process 7 on login2 since');
+    }
+    expect(study.told).toHaveLength(1);
+    await clerk.end();
+  });
+
+  it('cannot be known of a directory that is gone, or of a host that does not answer', async () => {
+    const study = new Study();
+    const clerk = study.start();
+    await clerk.append('{"seq":0}\n');
+    await clerk.end();
+    const purpose = `cannot find out who drives the study ${study.path} on this machine`;
+    rmSync(path.join(study.path, '.conductor/fences/1'));
+    await expect(clerk.confirm()).rejects.toThrow(
+      new HostError(`${purpose}: that it was ours is not written there any more`),
+    );
+    rmSync(study.path, { recursive: true });
+    await expect(clerk.confirm()).rejects.toThrow(/^cannot find out who drives .*: .*No such file or directory$/);
+    const silent = new Study();
+    const clock = new VirtualClock();
+    // It says that it has begun, and hangs as it looks.
+    const other = silent.start(silent.host('cd() { kill -STOP $$; }'), clock);
+    const confirmed = expect(other.confirm(5_000)).rejects.toThrow(/^cannot find out who drives .*: no answer$/);
+    let isOver = false;
+    void confirmed.finally(() => {
+      isOver = true;
+    });
+    await until('it is given up', () => {
+      clock.advance(1_000);
+      return isOver;
+    });
+    expect(clock.now()).toBeLessThan(300_000);
+    await other.end();
+  });
+
+  it('is waited for while the way to the host is lost', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const inner = study.host();
+    // The first command of a confirmation is lost, and the second waits for the host.
+    let spawned = 0;
+    let onReached = () => {};
+    const host: Host = {
+      name: 'far',
+      spawn(command) {
+        spawned += 1;
+        if (spawned === 1) return inner.spawn(command);
+        const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+        if (spawned === 2) {
+          const exit = Promise.reject(new HostLostError('cut'));
+          exit.catch(() => {});
+          return { ...streams, exit, leave: () => {} };
+        }
+        const reached = new Promise<void>((resolve) => {
+          onReached = resolve;
+        });
+        const exit = reached.then(() => {
+          const process = inner.spawn(command);
+          streams.stdin.pipe(process.stdin);
+          process.stdout.pipe(streams.stdout);
+          return process.exit;
+        });
+        return { ...streams, exit, leave: () => {} };
+      },
+    };
+    const clerk = study.start(host, clock);
+    const confirmed = clerk.confirm();
+    await until('it tries again', () => spawned === 3);
+    clock.advance(250_000);
+    onReached();
+    await expect(confirmed).resolves.toBeUndefined();
     await clerk.end();
   });
 });
@@ -636,6 +940,7 @@ describe("Maestro's lock files", () => {
 describe('what a clerk says', () => {
   it('is read, and what it does not say is not', () => {
     expect(parseClerkReport('ok')).toEqual({ type: 'ok' });
+    expect(parseClerkReport('ready')).toEqual({ type: 'ready' });
     expect(parseClerkReport('failed No space left on device')).toEqual({
       type: 'failed',
       words: 'No space left on device',

@@ -3,9 +3,11 @@ import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js
 import { applyPatch } from '../../src/conductor/journal/patch.js';
 import type { Entry } from '../../src/conductor/journal/records.js';
 import type { StudyJournal } from '../../src/conductor/journal/study-journal.js';
+import { LeaseLostError } from '../../src/conductor/lease.js';
 import type { Limits } from '../../src/conductor/limits.js';
 import type { StudyMachine } from '../../src/conductor/machine.js';
 import { newRecord, type StepRecord } from '../../src/conductor/state.js';
+import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';
@@ -174,18 +176,83 @@ describe('with a journal', () => {
     expect([states(await done), asked, journal.noted]).toEqual([['FINISHED'], [], []]);
   });
 
-  it('a cancellation is noted as such, and waits for nothing', async () => {
-    const cancel = new AbortController();
-    const { clock, journal, asked, done } = study([{ name: 'a' }, { name: 'b', after: ['a'] }], {
-      cancel: cancel.signal,
+  describe('a cancellation', () => {
+    /** Two steps run, and a third waits for one, when the study is cancelled. */
+    const cancelled = async () => {
+      const cancel = new AbortController();
+      const shapes = [{ name: 'a' }, { name: 'b', after: ['a'] }, { name: 'c', scheduled: true }];
+      const all = study(shapes, { cancel: cancel.signal });
+      await all.journal.sync();
+      await all.journal.sync();
+      cancel.abort('enough');
+      await turn();
+      expect(all.journal.written).toEqual([{ type: 'cancel', reason: 'enough' }]);
+      expect(all.asked).toEqual(['submit c 1', 'submit a 1']);
+      return { ...all, cancels: () => all.asked.slice(2) };
+    };
+    const both = ['cancel a 1', 'cancel c 1'];
+
+    it('is on the disk before jobs are told to end: whoever resumes the study knows why they did', async () => {
+      const { clock, journal, cancels, done } = await cancelled();
+      await journal.sync();
+      expect(cancels()).toEqual(both);
+      clock.runOut();
+      for (let i = 0; i < 3; i++) await journal.sync();
+      expect(states(await done)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
+      expect([cancels(), clock.pending]).toEqual([both, 0]);
     });
-    await journal.sync();
-    cancel.abort('enough');
-    expect(asked).toEqual(['submit a 1', 'cancel a 1']);
-    expect(journal.written).toEqual([{ type: 'cancel', reason: 'enough' }]);
-    clock.runOut();
-    for (let i = 0; i < 3; i++) await journal.sync();
-    expect(states(await done)).toEqual(['CANCELLED', 'CANCELLED']);
+
+    it('waits for the disk no more than a second, and tells them once', async () => {
+      const { clock, journal, cancels, done } = await cancelled();
+      clock.advance(999);
+      expect(cancels()).toEqual([]);
+      clock.advance(1);
+      expect(cancels()).toEqual(both);
+      clock.runOut();
+      for (let i = 0; i < 4; i++) await journal.sync();
+      expect(states(await done)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
+      expect(cancels()).toEqual(both);
+    });
+
+    it('reaches jobs if the journal cannot be written any more', async () => {
+      const { clock, journal, cancels, done } = await cancelled();
+      await journal.fail(new HostError('the connection is lost'));
+      expect([(await done).interruption, cancels()]).toEqual(['the connection is lost', both]);
+      clock.runOut();
+      expect(cancels()).toEqual(both);
+    });
+
+    it('is none of our business if somebody else drives the study', async () => {
+      const { clock, journal, cancels, done } = await cancelled();
+      await journal.fail(new LeaseLostError('/p', undefined));
+      expect((await done).isLeft).toBe(true);
+      clock.runOut();
+      expect([cancels(), clock.pending]).toEqual([[], 0]);
+    });
+
+    it('is not carried out after the study was left', async () => {
+      const [cancel, leave] = [new AbortController(), new AbortController()];
+      const { clock, journal, asked, done } = study([{ name: 'a' }], { cancel: cancel.signal, leave: leave.signal });
+      await journal.sync();
+      await journal.sync();
+      cancel.abort('enough');
+      leave.abort('somebody else has it');
+      clock.runOut();
+      await journal.sync();
+      expect([(await done).isLeft, asked]).toEqual([true, ['submit a 1']]);
+    });
+
+    it('reaches a job within a second that was only submitted after it', async () => {
+      const cancel = new AbortController();
+      const { clock, journal, asked } = study([{ name: 'a' }], { cancel: cancel.signal });
+      cancel.abort('enough');
+      clock.advance(2000);
+      expect(asked).toEqual([]);
+      await journal.sync();
+      expect(asked).toEqual(['submit a 1']);
+      clock.advance(1000);
+      expect(asked).toEqual(['submit a 1', 'cancel a 1']);
+    });
   });
 
   it('a job that waits to be submitted is submitted, and then cancelled', async () => {
@@ -327,6 +394,22 @@ describe('a journal that cannot be written any more', () => {
     await journal.fail(new Error('no space left'));
     const machine = await done;
     expect([states(machine), machine.interruption]).toEqual([['FINISHED'], undefined]);
+  });
+});
+
+describe('a fault of ours', () => {
+  it('leaves jobs to the next driver', async () => {
+    const { clock, cluster, journal, asked, done } = study([{ name: 'a', scheduled: true }, { name: 'b' }], {
+      courseOf: ({ step }) => {
+        if (step.name === 'b') throw new Error('out of order');
+        return {};
+      },
+    });
+    const failed = expect(done).rejects.toThrow('out of order');
+    await journal.sync();
+    await failed;
+    clock.runOut();
+    expect([asked, cluster.runs]).toEqual([['submit a 1', 'submit b 1'], ['a 1']]);
   });
 });
 

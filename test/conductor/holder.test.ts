@@ -75,8 +75,10 @@ describe.runIf(existsSync('/proc/self/stat'))('a holder on this machine', () => 
 describe('the same machine', () => {
   const one = { machine: 'a', pid: 1, bootId: 'b', pidNamespace: 'n' };
 
-  it('is one boot and one namespace of processes, whatever its name', () => {
-    expect(isSameMachine(one, { ...one, machine: 'c', pid: 2 })).toBe(true);
+  it('is one name, one boot and one namespace of processes', () => {
+    expect(isSameMachine(one, { ...one, pid: 2 })).toBe(true);
+    // A copy of a virtual machine goes on in the boot of the other.
+    expect(isSameMachine(one, { ...one, machine: 'c' })).toBe(false);
     expect(isSameMachine(one, { ...one, bootId: 'x' })).toBe(false);
     expect(isSameMachine(one, { ...one, pidNamespace: 'x' })).toBe(false);
   });

@@ -137,6 +137,23 @@ describe('who takes the lease of a study', () => {
     expect(study.fences).toEqual(['1']);
   });
 
+  it('comes after a while without a sign of who lives on this machine, and has hung for minutes', async () => {
+    const study = new Study();
+    const me = ourHolder('https://github.example/runs/1');
+    await study.acquire(me);
+    const old = Date.now() / 1000 - 200;
+    for (const file of ['lease', 'fences/1']) utimesSync(path.join(study.own, file), old, old);
+    // One that gives a sign was only slow.
+    const attempt = study.acquire(ourHolder(), { silence: long });
+    const refused = expect(attempt).rejects.toThrow(LeaseHeldError);
+    await until('it watches', () => study.told.length > 0);
+    await sleep(200);
+    study.write({ ...me, beat: 4 });
+    await refused;
+    for (const file of ['lease', 'fences/1']) utimesSync(path.join(study.own, file), old, old);
+    expect(await study.acquire(ourHolder(), { silence: 300 })).toMatchObject({ fence: 2, previous: me });
+  });
+
   it('comes after a while without a sign of who was elsewhere', async () => {
     const study = new Study();
     await study.acquire(elsewhere(1), {}, new VirtualClock(0));
@@ -440,6 +457,36 @@ describe('a lease', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('says how long it has not been written, and ends even if it never is', async () => {
+    const clock = new VirtualClock();
+    let hangs = false;
+    let beats = 0;
+    const replace = (): Promise<void> => {
+      beats += 1;
+      return hangs ? new Promise(() => {}) : Promise.resolve();
+    };
+    const lease = Lease.start({ replace }, elsewhere(1), 1, clock);
+    await until('it is written', () => beats === 1);
+    await sleep(20);
+    clock.advance(7_000);
+    expect(lease.silence).toBe(7_000);
+    clock.advance(3_000);
+    await until('it is written again', () => lease.silence === 0);
+    hangs = true;
+    clock.advance(70_000);
+    expect([lease.silence, lease.failures, beats]).toEqual([70_000, 0, 3]);
+    let isOver = false;
+    const ended = lease.end({ released: true, within: 5_000 }).then(() => {
+      isOver = true;
+    });
+    clock.advance(4_999);
+    await sleep(20);
+    expect(isOver).toBe(false);
+    clock.advance(1);
+    await ended;
+    expect([beats, clock.pending]).toEqual([3, 0]);
+  });
+
   it('counts what fails, and goes on', async () => {
     const clock = new VirtualClock();
     let fails = true;
@@ -486,8 +533,11 @@ describe('what a lease says', () => {
     expect(judge({ ...seen, line: line({}) }, here, () => 'unknown')).toBe('watch');
     expect(judge({ ...seen, line: line({ bootId: 'x' }) }, here, never)).toBe('watch');
     expect(judge({ ...seen, age: 121, line: line({ bootId: 'x' }) }, here, never)).toBe('take');
-    // One who lives on this machine, and was stopped, still has it.
-    expect(judge({ ...seen, age: 121, line: line({}) }, here, () => 'alive')).toBe('held');
+    // One who lives on this machine, and was stopped or hangs, has a last chance.
+    expect(judge({ ...seen, age: 120, line: line({}) }, here, () => 'alive')).toBe('held');
+    expect(judge({ ...seen, age: 121, line: line({}) }, here, () => 'alive')).toBe('watch');
+    // That it lives on a copy of this machine is not to be seen.
+    expect(judge({ ...seen, line: line({ machine: 'copy' }) }, here, never)).toBe('watch');
     // What a former driver says is no news of the present one.
     expect(judge({ ...seen, line: line({ fence: 2, released: true }) }, here, never)).toBe('watch');
     expect(judge({ ...seen, line: '' }, here, never)).toBe('watch');

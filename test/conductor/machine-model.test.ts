@@ -238,6 +238,7 @@ class World {
         'node-failure',
         'completed',
         'cancelled',
+        'not-run',
       ];
       const result = results[how % results.length]!;
       const exitCode = result === 'completed' ? 0 : result === 'failed' ? 1 : null;
@@ -337,6 +338,8 @@ describe('any study, whatever happens', () => {
           } else if (outside === 2) world.limit(how % 2 === 0 ? { throttle: pick % 4 } : { restartLimit: pick % 3 });
           if (world.machine.isOver) break;
           world.step(pick, how);
+          // As it is when its directory cannot be written for long.
+          if (world.machine.isLeft) world.resume(how % 2 === 0);
           if (stale === 0) world.stale(pick);
         }
         // Each step takes at most two events for each of its waits and jobs once all goes well.

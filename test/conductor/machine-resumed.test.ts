@@ -239,7 +239,7 @@ describe('a step whose script changed while its job was in flight', () => {
   ] as const;
 
   it('has the job ended, and runs anew however that ended', () => {
-    for (const result of ['completed', 'failed', 'timeout', 'cancelled', 'node-failure'] as const) {
+    for (const result of ['completed', 'failed', 'timeout', 'cancelled', 'node-failure', 'not-run'] as const) {
       const study = new Study(shapes);
       expect(study.begin()).toEqual(['attach run', 'cancel run 1']);
       expect(study.ended('run', result)).toEqual(['submit run 2 main']);
@@ -332,11 +332,21 @@ describe('a step whose job an earlier driver had told to end', () => {
     expect(study.states).toEqual(['CANCELLED (its job was cancelled)']);
   });
 
-  it('fails as any other', () => {
-    const study = new Study(shapes);
+  it('runs again however else it ended, and then fails as any other', () => {
+    for (const result of ['failed', 'timeout', 'node-failure', 'not-run'] as const) {
+      const study = new Study(shapes);
+      study.begin();
+      expect(study.ended('run', result)).toEqual(['submit run 2 main']);
+      study.ended('run', 'failed');
+      expect(study.states).toEqual(['FAILED (exit 1)']);
+    }
+  });
+
+  it('goes on with its restart if its time ran out', () => {
+    const study = new Study([{ ...shapes[0], restart: true }]);
     study.begin();
-    study.ended('run', 'failed');
-    expect(study.states).toEqual(['FAILED (exit 1)']);
+    expect(study.ended('run', 'timeout')).toEqual(['submit run 2 restart']);
+    expect(study.step('run')).toMatchObject({ restarts: 1, rerun: null });
   });
 
   it('is CANCELLED if this driver cancels too', () => {

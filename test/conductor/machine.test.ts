@@ -145,6 +145,7 @@ describe('a study', () => {
       restartsBefore: 0,
       failedAttempts: 0,
       nodeFailures: 0,
+      notRun: 0,
       rerun: null,
       submitted: 1,
       started: 3,
@@ -520,6 +521,90 @@ describe('a step that lost a node', () => {
     expect(study.ended('run', 'timeout')).toEqual(['submit run 4 restart']);
     expect(study.ended('run', 'node-failure')).toEqual(['wait run 2']);
     expect(study.wake('run')).toEqual(['submit run 5 restart']);
+  });
+});
+
+describe('a step whose script was not run, for files that cannot be written', () => {
+  const note = 'it could not be claimed';
+  const shapes: readonly Shape[] = [
+    { name: 'run', scheduled: true, restart: true },
+    { name: 'next', after: ['run'] },
+    { name: 'other', scheduled: true },
+  ];
+
+  it('waits longer each time; after six in a row the study is left, and the step is not over', () => {
+    const study = new Study(shapes);
+    study.begin();
+    for (let time = 1; time <= 5; time++) {
+      study.started('run');
+      expect(study.ended('run', 'not-run', { note })).toEqual([`wait run ${time + 1}`]);
+      expect(study.state('run')).toBe(`PENDING (${note}; trying again)`);
+      expect(study.machine.isOver).toBe(false);
+      expect(study.wake('run')).toEqual([`submit run ${time + 1} main`]);
+    }
+    expect(study.ended('run', 'not-run', { note })).toEqual([]);
+    expect(study.states).toEqual({
+      run: `PENDING (${note}; to be tried again)`,
+      next: 'INITIALIZED',
+      other: 'PENDING',
+    });
+    expect([study.machine.isOver, study.machine.isLeft]).toEqual([true, true]);
+    expect(study.machine.interruption).toBe(
+      `the study directory cannot be written: run was not run, 6 times in a row: ${note}`,
+    );
+    expect(studyStatus(study.machine.steps)).toBe('INTERRUPTED');
+  });
+
+  it('counts from the beginning once one was run, whatever became of it', () => {
+    const study = new Study(shapes);
+    study.begin();
+    for (const result of ['timeout', 'node-failure'] as const) {
+      for (let time = 1; time <= 5; time++) {
+        study.ended('run', 'not-run');
+        study.wake('run');
+      }
+      expect(study.step('run').notRun).toBe(5);
+      study.ended('run', result);
+      expect(study.step('run').notRun).toBe(0);
+      study.wake('run');
+    }
+    expect([study.machine.isOver, study.step('run').jobs.at(-1)!.script]).toEqual([false, 'restart']);
+  });
+
+  it('has used up none of its attempts, nor of its nodes', () => {
+    for (const scheduled of [true, false]) {
+      const study = new Study([{ name: 'run', scheduled }]);
+      study.begin();
+      study.ended('run', 'not-run');
+      expect(study.step('run')).toMatchObject({ failedAttempts: 0, nodeFailures: 0, ended: null, exitCode: null });
+      study.wake('run');
+      study.ended('run', 'completed');
+      expect(study.state('run')).toBe('FINISHED');
+      expect(study.step('run').jobs.map(({ result }) => result)).toEqual(['not-run', 'completed']);
+    }
+  });
+
+  it('is CANCELLED with the study', () => {
+    const study = new Study(shapes);
+    study.begin();
+    study.cancel();
+    study.ended('run', 'not-run');
+    expect(study.state('run')).toBe('CANCELLED (cancelled by SIGINT)');
+  });
+
+  it('does not end the wait for local steps once the jobs are out of sight', () => {
+    const study = new Study([{ name: 'run' }, { name: 'long' }]);
+    study.begin();
+    for (let time = 1; time <= 5; time++) {
+      study.ended('run', 'not-run', { note });
+      study.wake('run');
+    }
+    study.machine.handle({ type: 'interrupt', at: 1000, reason: 'lost' });
+    study.ended('run', 'not-run', { note });
+    expect(study.state('run')).toBe(`PENDING (${note}; to be tried again)`);
+    expect([study.machine.isOver, study.machine.interruption]).toEqual([false, 'lost']);
+    study.ended('long', 'completed');
+    expect(study.machine.isOver).toBe(true);
   });
 });
 

@@ -4,6 +4,7 @@ import type { Entry, JournalState } from '../../src/conductor/journal/records.js
 import { replay, serialize } from '../../src/conductor/journal/replay.js';
 import {
   digestsOf,
+  discardedJobs,
   isFinished,
   plannedSteps,
   planResumption,
@@ -237,9 +238,11 @@ describe('a job in flight', () => {
     expect(restoreRecords(journalOf(one, [lost]))).toEqual([expected]);
   });
 
-  it('keeps its failures and restarts, which count on', () => {
-    const left = { ...running, restarts: 2, restartsBefore: 1, failedAttempts: 1, nodeFailures: 3 };
-    expect(resume(one, [left]).records).toEqual([left]);
+  it('keeps its failures and restarts, which count on, but not what it lost with its nodes or its disk', () => {
+    const left = { ...running, restarts: 2, restartsBefore: 1, failedAttempts: 1, nodeFailures: 3, notRun: 5 };
+    expect(resume(one, [left]).records).toEqual([{ ...left, nodeFailures: 0, notRun: 0 }]);
+    const waiting = { ...left, state: 'PENDING' as const, jobs: [over(1, 'not-run')] };
+    expect(resume(one, [waiting]).records).toEqual([{ ...waiting, nodeFailures: 0, notRun: 0 }]);
   });
 
   it('runs again if the cancellation of the study ends it', () => {
@@ -312,20 +315,117 @@ describe('a job in flight', () => {
   });
 });
 
-describe('the attempts of a workspace', () => {
-  it('go on if a step comes back to it', () => {
-    const text = journalText(chain, [finished, running, newRecord(), finished]);
-    const without = studyOf([{ name: 'a' }]);
-    const steps = plannedSteps(without.graph, without.digests, [finished]);
-    const state = replay(text + serialize({ seq: 3, fence: 1, at: 0 }, { type: 'plan', flux: '', steps }));
-    const resumption = planResumption(state, chain.graph, chain.digests);
-    const closed = job(1, { started: 11, ended: 11, result: 'cancelled' });
+/** As somebody resumes it whose plan is noted, and who is killed then, or after what is noted besides. */
+function planned({ graph, digests }: Study, before: JournalState, ...entries: Entry[]): [JournalState, Resumption] {
+  const resumption = planResumption(before, graph, digests);
+  const plan: Entry = { type: 'plan', flux: '', steps: plannedSteps(graph, digests, resumption.records) };
+  const text = [...texts.get(before)!, plan, ...entries];
+  return [stateOf(text), resumption];
+}
+
+/** What the journals of these states say. */
+const texts = new WeakMap<JournalState, readonly Entry[]>();
+
+function stateOf(entries: readonly Entry[]): JournalState {
+  const state = replay(entries.map((entry, i) => serialize({ seq: i + 1, fence: 1, at: i }, entry)).join(''));
+  texts.set(state, entries);
+  return state;
+}
+
+function begun({ graph, digests }: Study, records: readonly StepRecord[]): JournalState {
+  return stateOf([
+    { type: 'study', version: 1, key: 'k', name: 'demo' },
+    { type: 'plan', flux: '', steps: plannedSteps(graph, digests, records) },
+  ]);
+}
+
+describe('a job of a step that is gone', () => {
+  const without = studyOf([{ name: 'a' }]);
+  const before = begun(chain, [finished, running, newRecord(), finished]);
+  const theirs = {
+    step: 'b',
+    scheduled: false,
+    workspace: 'b',
+    attempt: 1,
+    id: 'ƒ1',
+    place: 'local:///run/flux/local',
+  };
+
+  it('stays to be ended until it is noted that it was, whoever dies meanwhile', () => {
+    const [first, one] = planned(without, before);
+    const [second, two] = planned(without, first);
+    const [third, three] = planned(without, second, discardedJobs(two.removed));
+    expect([one, two, three].map(({ removed }) => removed)).toEqual([[theirs], [theirs], [theirs]]);
+    expect([one, two, three].map(isFinished)).toEqual([false, false, false]);
+    expect([first, second, third].map(({ unwanted }) => unwanted)).toEqual([[theirs], [theirs], []]);
+    expect(isFinished(planResumption(third, without.graph, without.digests))).toBe(true);
+  });
+
+  it('is taken over to be ended if its step comes back, which then runs', () => {
+    const [gone] = planned(without, before);
+    const [back, resumption] = planned(chain, gone);
     expect(resumption.records).toEqual([
       finished,
-      record({ jobs: [closed] }),
+      record({ ...running, rerun: 'changed' }),
       newRecord(),
       record({ jobs: finished.jobs }),
     ]);
+    expect([...resumption.rerun]).toEqual([[1, 'changed']]);
+    expect(notesOf(resumption)).toEqual({ b: 'it was not in the study for a while' });
+    expect(resumption.counts).toEqual({ finished: 1, running: 0, again: 1, fresh: 2 });
+    expect([resumption.removed, back.unwanted]).toEqual([[], []]);
+    const [, later] = planned(chain, back);
+    expect([later.records, later.removed]).toEqual([resumption.records, []]);
+  });
+
+  it('is over, as far as we know, once that is noted: if its step comes back that runs at once', () => {
+    const [gone] = planned(without, before, discardedJobs([theirs]));
+    const [, resumption] = planned(chain, gone);
+    const closed = job(1, { started: 11, ended: 11, result: 'cancelled' });
+    expect(resumption.records.slice(0, 3)).toEqual([finished, record({ jobs: [closed] }), newRecord()]);
+    expect([resumption.rerun.size, resumption.removed]).toEqual([0, []]);
+  });
+
+  it('cannot be taken over by another scheduler', () => {
+    const [gone] = planned(without, before);
+    const elsewhere = studyOf([{ name: 'a' }, { name: 'b', after: ['a'], scheduled: true }]);
+    const [moved, resumption] = planned(elsewhere, gone);
+    expect([resumption.removed, resumption.rerun.size, openJob(resumption.records[1]!)]).toEqual([
+      [theirs],
+      0,
+      undefined,
+    ]);
+    expect(moved.unwanted).toEqual([theirs]);
+    // Nor when its step is as it was: the attempt was closed.
+    const [, back] = planned(studyOf([{ name: 'a' }, { name: 'b', after: ['a'] }]), moved);
+    expect([back.removed, back.rerun.size]).toEqual([[theirs], 0]);
+  });
+
+  it('and of one that began anew after it in the same place are two', () => {
+    const local = begun(studyOf([{ name: 'a' }]), [running]);
+    const [moved, { records }] = planned(studyOf([{ name: 'a', scheduled: true }]), local);
+    expect(records[0]!.jobs).toMatchObject([{ attempt: 1, result: 'cancelled' }]);
+    const again: Entry = { type: 'steps', steps: { 0: { state: 'PENDING', jobs: [job(2)] } } };
+    const both = stateOf([...texts.get(moved)!, again]);
+    const [none, { removed }] = planned(studyOf([]), both);
+    const [first, second] = [
+      { ...theirs, step: 'a', workspace: 'a' },
+      { ...theirs, step: 'a', workspace: 'a', scheduled: true, attempt: 2, id: 'ƒ2' },
+    ];
+    expect([removed, none.unwanted]).toEqual([
+      [first, second],
+      [first, second],
+    ]);
+    const [, back] = planned(studyOf([{ name: 'a', scheduled: true }]), none);
+    expect([back.removed, openJob(back.records[0]!)?.attempt]).toEqual([[first], 2]);
+  });
+});
+
+describe('the attempts of a workspace', () => {
+  it('go on if a step comes back to it', () => {
+    const [gone] = planned(studyOf([{ name: 'b' }]), begun(chain, [finished, newRecord(), newRecord(), finished]));
+    const [, resumption] = planned(chain, gone);
+    expect(resumption.records[0]).toEqual(record({ jobs: finished.jobs }));
     expect(resumption.rerun.size).toBe(0);
   });
 
@@ -368,6 +468,16 @@ describe('a step whose time ran out', () => {
 
   it('does not do so if it was to begin anew, and did not come to run', () => {
     expect(outlook({ ...givenUp, jobs: twice })).toMatchObject({ restarts: 0, restartsBefore: 0, jobs: 2 });
+  });
+
+  it('does so though it was cancelled later, when it could not be run', () => {
+    const cancelled = {
+      ...timedOut,
+      state: 'CANCELLED' as const,
+      restarts: 1,
+      jobs: [over(1, 'timeout'), over(2, 'not-run', 'restart')],
+    };
+    expect(outlook(cancelled)).toMatchObject({ restarts: 1, restartsBefore: 1 });
   });
 
   it('begins anew if it has changed, has no restart script, or ended otherwise in the end', () => {
@@ -553,6 +663,8 @@ describe('of any study that is resumed it is so', () => {
         expect(second.records).toEqual(first.records);
         expect(second.rerun).toEqual(first.rerun);
         expect(second.removed).toEqual([]);
+        const [noted] = planned(after, stateOf([...texts.get(begun(before, records))!, ...entriesOf(isCancelled)]));
+        expect(planResumption(noted, after.graph, after.digests).removed).toEqual(first.removed);
         expect({ ...second.counts, fresh: 0, again: 0 }).toEqual({ ...first.counts, fresh: 0, again: 0 });
       }),
     );

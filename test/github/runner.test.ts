@@ -23,13 +23,33 @@ describe('what the runner says of the job', () => {
       repository: 'octo/studies',
       runId: '4711',
       runUrl: 'https://github.com/octo/studies/actions/runs/4711',
+      apiUrl: 'https://api.github.com',
+      serverUrl: 'https://github.com',
+      sha: '',
+      eventName: '',
+      eventPath: '',
       temporary: '/home/runner/work/_temp',
     });
   });
 
-  it('has its page on the server that it is of', () => {
-    const { runUrl } = readRunner({ ...runner, GITHUB_SERVER_URL: 'https://github.example.org' });
-    expect(runUrl).toBe('https://github.example.org/octo/studies/actions/runs/4711');
+  it('is of the server that it names', () => {
+    const read = readRunner({
+      ...runner,
+      GITHUB_SERVER_URL: 'https://github.example.org/',
+      GITHUB_API_URL: 'https://github.example.org/api/v3/',
+    });
+    expect(read.runUrl).toBe('https://github.example.org/octo/studies/actions/runs/4711');
+    expect(read.apiUrl).toBe('https://github.example.org/api/v3');
+    expect(read.serverUrl).toBe('https://github.example.org');
+  });
+
+  it('names the event and the commit', () => {
+    const event = { GITHUB_SHA: 'a'.repeat(40), GITHUB_EVENT_NAME: 'push', GITHUB_EVENT_PATH: '/event.json' };
+    expect(readRunner({ ...runner, ...event })).toMatchObject({
+      sha: 'a'.repeat(40),
+      eventName: 'push',
+      eventPath: '/event.json',
+    });
   });
 
   for (const name of Object.keys(runner)) {

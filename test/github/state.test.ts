@@ -26,7 +26,7 @@ function environmentOfPost(): Record<string, string> {
 const allocation = (id: string) =>
   ({ kind: 'slurm', id, studyPath: `/p/it's\n"here"` }) as unknown as DescribedAllocation;
 
-const nothing: LeftBehind = { allocation: undefined, study: undefined, isCancelled: false };
+const nothing: LeftBehind = { allocation: undefined, study: undefined, driver: undefined, isCancelled: false };
 const left = () => savedLeftBehind(environmentOfPost());
 
 describe('what the main step leaves for the post step', () => {
@@ -61,7 +61,7 @@ describe('what the main step leaves for the post step', () => {
   it('is the study that is driven, whatever its path, and none once it is let go of', () => {
     const study = `/p/it's\n"here"/ä_1 `;
     saveLeftBehind({ study });
-    expect(left()).toEqual({ ...nothing, study });
+    expect(left()).toEqual({ ...nothing, study, driver: process.pid });
     saveLeftBehind({ study: undefined });
     expect(left()).toEqual(nothing);
   });
@@ -78,8 +78,9 @@ describe('what the main step leaves for the post step', () => {
     saveLeftBehind({ isCancelled: true });
     saveLeftBehind({ allocation: allocation('17') });
     saveLeftBehind({});
-    expect(left()).toEqual({ allocation: allocation('17'), study: '/p/study', isCancelled: true });
+    const driver = process.pid;
+    expect(left()).toEqual({ allocation: allocation('17'), study: '/p/study', driver, isCancelled: true });
     saveLeftBehind({ allocation: undefined });
-    expect(left()).toEqual({ ...nothing, study: '/p/study', isCancelled: true });
+    expect(left()).toEqual({ ...nothing, study: '/p/study', driver, isCancelled: true });
   });
 });

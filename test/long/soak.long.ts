@@ -26,7 +26,7 @@ describe('a study of ten thousand steps that a fault happens to every few second
       what: 'soak, local steps',
       study: plainStudy(10_000, 'local'),
       seed: newSeed(),
-      faults: ['kill', 'stop'],
+      faults: ['kill', 'kill a command', 'stop'],
     });
     rows.push(row);
     expect(problems).toEqual([]);
@@ -42,7 +42,7 @@ describe('a study of ten thousand steps that a fault happens to every few second
       place: { args: ['--flux', line.uri] },
       proxy: line.proxy,
       seed: newSeed(),
-      faults: ['kill', 'stop', 'cut', 'stall', 'trickle'],
+      faults: ['kill', 'kill a command', 'stop', 'cut', 'stall', 'trickle'],
     });
     rows.push(row);
     expect(problems).toEqual([]);

@@ -19,7 +19,7 @@ afterAll(() => console.log(tableOf(rows)));
 
 const common = {
   memory: 400 * 1024 * 1024,
-  limit: 90_000,
+  limit: 180_000,
   mostFaults: 5,
   pause: [300, 700],
   lasting: [300, 1200],
@@ -46,11 +46,11 @@ describe.skipIf(missing)('a study on a machine that is reached over a bad line',
         place: await farPlace(server, client, proxy.port),
         proxy,
         seed: newSeed(),
-        faults: ['kill', 'cut', 'cut', 'stall', 'trickle'],
+        faults: ['kill', 'cut', 'stall', 'trickle'],
       });
       rows.push(row);
       expect(problems).toEqual([]);
-    }, 120_000);
+    }, 300_000);
 
     it('is taken over while the line of the conductor before hangs, and what comes out of that later harms nobody', async () => {
       const [old, proxy] = [await CutProxy.forTest(server.port), await CutProxy.forTest(server.port)];
@@ -67,7 +67,7 @@ describe.skipIf(missing)('a study on a machine that is reached over a bad line',
       await until('somebody else drives it', () => study.records > records + 5, 60_000);
       old.resume();
       expect([(await ended).code, examine(study).problems], study.story).toEqual([0, []]);
-    }, 120_000);
+    }, 300_000);
   });
 });
 
@@ -86,5 +86,5 @@ describe('a study whose broker is reached over a bad line', () => {
     });
     rows.push(row);
     expect(problems).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });

@@ -9,7 +9,7 @@ import { startBroker } from '../support/flux/study-run.js';
 const rows: Row[] = [];
 afterAll(() => console.log(tableOf(rows)));
 
-const common = { memory: 400 * 1024 * 1024, limit: 90_000, mostFaults: 5, lasting: [100, 500] } as const;
+const common = { memory: 400 * 1024 * 1024, limit: 180_000, mostFaults: 6, lasting: [100, 500] } as const;
 
 describe('a study of hundreds of steps that one fault after the other happens to', () => {
   it('loses nothing, with local steps', async () => {
@@ -18,12 +18,12 @@ describe('a study of hundreds of steps that one fault after the other happens to
       what: 'soak, local steps',
       study: plainStudy(300, 'local'),
       seed: newSeed(),
-      faults: ['kill', 'stop'],
+      faults: ['kill', 'kill a command', 'stop'],
       pause: [200, 400],
     });
     rows.push(row);
     expect(problems).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('loses nothing, with jobs over a bad line', async () => {
     const broker = await startBroker({ cores: 8 });
@@ -35,10 +35,10 @@ describe('a study of hundreds of steps that one fault after the other happens to
       place: { args: ['--flux', line.uri] },
       proxy: line.proxy,
       seed: newSeed(),
-      faults: ['kill', 'stop', 'cut', 'stall', 'trickle'],
+      faults: ['kill', 'kill a command', 'stop', 'cut', 'stall', 'trickle'],
       pause: [200, 400],
     });
     rows.push(row);
     expect(problems).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { code, inline, markdownTable, preformatted } from '../../src/report/markdown.js';
+import { clip, code, fenced, folded, inline, markdownTable, preformatted } from '../../src/report/markdown.js';
 import { oneLine, printable } from '../../src/report/plain-text.js';
 import { hostileText } from '../support/hostile.js';
 
@@ -19,6 +19,10 @@ describe('text in Markdown', () => {
     expect(inline('<b>|`x`*@team #1 [a](b) ~c~ $d$ \\ http://e')).toBe(
       '&lt;b&gt;&#124;&#96;x&#96;&#42;&#64;team &#35;1 &#91;a&#93;(b) &#126;c&#126; &#36;d&#36; &#92; http&#58;//e',
     );
+  });
+
+  it('is no link that GitHub makes of an address without a scheme', () => {
+    expect(inline('see WWW.example.org, not w.w')).toBe('see WWW&#46;example.org, not w.w');
   });
 
   it('shows exactly itself, on one line', () => {
@@ -60,6 +64,25 @@ describe('a block of text', () => {
         );
       }),
     );
+  });
+});
+
+describe('a text that is cut', () => {
+  it('is so many characters long, and says that it goes on', () => {
+    expect([clip('abcdef', 6), clip('abcdefg', 6), clip('', 6)]).toEqual(['abcdef', 'abcde…', '']);
+    expect(clip('abcd😀f', 6)).toBe('abcd…');
+  });
+});
+
+describe('what is folded', () => {
+  it('is Markdown, for a blank line is before it', () => {
+    expect(folded('More', '- a')).toBe('<details><summary>More</summary>\n\n- a\n\n</details>');
+  });
+});
+
+describe('source of another language', () => {
+  it('is between fences', () => {
+    expect(fenced('mermaid', 'gantt\n  a')).toBe('```mermaid\ngantt\n  a\n```');
   });
 });
 

@@ -10,11 +10,12 @@ describe('the reason of a state', () => {
 });
 
 describe('a step that failed itself', () => {
-  it('ran, or was to be submitted, and failed', () => {
+  it('ran, or was to be submitted, and failed for good', () => {
     const { steps } = resultsOf([
       { name: 'failed', record: ran(1, { state: 'FAILED' }) },
       { name: 'timedout', record: ran(1, { state: 'TIMEDOUT' }) },
       { name: 'lost', record: ran(1, { state: 'HWFAILURE' }) },
+      { name: 'again', record: ran(1, { state: 'HWFAILURE', ended: null }) },
       { name: 'cancelled', record: ran(1, { state: 'CANCELLED' }) },
       { name: 'finished', record: ran(1) },
       { name: 'waited', record: { state: 'FAILED', reason: 'dependency failed failed', ended: 1 } },

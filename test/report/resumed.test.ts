@@ -54,6 +54,9 @@ describe('what is told of a study that is continued', () => {
     expect(describeResumption(resumption({ removed: [removed('gone')] }, { finished: 4 }), false).slice(1)).toEqual([
       '  gone is not in the study any more: its job ƒ17 is cancelled',
     ]);
+    expect(describeResumption(resumption({ removed: [removed('gone', '')] }), false)[1]).toBe(
+      '  gone is not in the study any more: its job is cancelled',
+    );
   });
 
   it.each([

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StudyStatus } from '../../src/conductor/state.js';
+import { compare, parseBaseline } from '../../src/report/comparison.js';
+import { reportJson } from '../../src/report/report-json.js';
 import { largestSummary, summaryMarkdown } from '../../src/report/summary.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, type Told } from '../support/results.js';
@@ -16,20 +18,52 @@ const failed = (name: string, told: Partial<Told> = {}): Told => ({
   ...told,
 });
 
+/** The sections by their titles; the first, which is the outcome, by `##`. */
+function sectionsOf(text: string): Map<string, string> {
+  const parts = text.split(/^(?=###? )/m);
+  return new Map(parts.map((part) => [/^###? (.*)$/m.exec(part)![1]!, part.slice(part.indexOf('\n') + 1).trim()]));
+}
+
+const many = (count: number, told: (i: number) => Partial<Told> = () => ({})): Told[] =>
+  Array.from({ length: count }, (_, i) => ({
+    name: `run_${i}`,
+    step: 'run',
+    workspace: `run/${i}`,
+    record: ran(1),
+    ...told(i),
+  }));
+
 describe('the summary', () => {
-  it('of a study that finished is its outcome and its steps', () => {
-    expect(
-      summaryMarkdown(
-        resultsOf([
-          { name: 'make', record: ran(1500) },
-          { name: 'run_A.1', record: ran(62_000, { restarts: 2 }) },
-        ]),
-      ),
-    ).toBe(
+  it('of a study that finished is its outcome, its steps, and pictures of them', () => {
+    const text = summaryMarkdown(
+      resultsOf([
+        { name: 'make', record: ran(1500) },
+        { name: 'run_A.1', step: 'run', params: { A: '1' }, after: ['make'], record: ran(62_000, { restarts: 2 }) },
+      ]),
+    );
+    expect(text.replace(/```mermaid\n[^`]*```/g, '(a diagram)')).toBe(
       `## ✅ hello: FINISHED
 
 2 steps in 1h 00m: 2 finished.
 Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1</code> on this machine.
+
+### Step graph
+
+(a diagram)
+
+### Timeline
+
+<details><summary>When the jobs ran</summary>
+
+(a diagram)
+
+</details>
+
+### Parameters
+
+| A | run |
+| --- | --- |
+| <code>1</code> | ✅ 1m 02s |
 
 ### Steps
 
@@ -40,6 +74,8 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
 
 `,
     );
+    expect(text).toContain('```mermaid\nflowchart LR\n  n0["make<br/>FINISHED"]');
+    expect(text).toContain('```mermaid\ngantt\n');
   });
 
   it('of a study that failed has its failures first, with what they said last', () => {
@@ -60,7 +96,7 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
         '<p><code>run/run.17.err</code></p><pre>no input\n&#8203;\n&lt;lost&gt;</pre>\n</details>\n\n' +
         '<details><summary><b>quiet</b> exit 3 (line 7)</summary>\n' +
         '<p><code>quiet/quiet.17.err</code></p><p>Nothing on stderr.</p>\n</details>\n\n' +
-        '1 more did not run because of these.\n\n### Steps',
+        '1 more did not run because of these.\n\n### Step graph',
     );
     expect(text).toContain('| <code>next</code> | FAILED |  | 0 | dependency run failed |');
   });
@@ -72,51 +108,185 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
     );
   });
 
-  it('has a mark for every outcome', () => {
-    const marks = (['FINISHED', 'DRYRUN', 'FAILURE', 'CANCELLED', 'INTERRUPTED'] as const satisfies StudyStatus[]).map(
-      (status) => summaryMarkdown(resultsOf([], { status })).split('\n')[0],
-    );
-    expect(marks).toEqual([
+  it('has a mark for every outcome, and says how to continue what is not done', () => {
+    const statuses = ['FINISHED', 'DRYRUN', 'FAILURE', 'CANCELLED', 'INTERRUPTED'] as const satisfies StudyStatus[];
+    const texts = statuses.map((status) => summaryMarkdown(resultsOf([], { status, path: "/p/it's" })));
+    expect(texts.map((text) => text.split('\n')[0])).toEqual([
       '## ✅ hello: FINISHED',
       '## ✅ hello: DRYRUN',
       '## ❌ hello: FAILURE',
       '## 🚫 hello: CANCELLED',
       '## ⏸️ hello: INTERRUPTED',
     ]);
+    const how =
+      "“Re-run failed jobs” on GitHub, or the same command with <code>--output-path '/p/it'\\''s'</code> on the command line, " +
+      'continues this study: steps that are FINISHED stay, all others run again.';
+    const running = ' Jobs that still run go on meanwhile, and are taken over.';
+    expect(texts.map((text) => sectionsOf(text).get('How to continue')?.replaceAll('&#92;', '\\'))).toEqual([
+      ...[undefined, undefined, how, how, how + running],
+    ]);
+  });
+
+  it('says how to continue as it is told', () => {
+    const text = summaryMarkdown(resultsOf([], { status: 'FAILURE' }), { resume: 'Call `us`.' });
+    expect(text).toContain('\n\nCall &#96;us&#96;: steps that are FINISHED stay, all others run again.\n');
+  });
+
+  it('has what is new after the failures', () => {
+    const before = parseBaseline(reportJson(resultsOf([{ name: 'run', record: ran(1) }])));
+    const results = resultsOf([failed('run')], { status: 'FAILURE' });
+    const text = summaryMarkdown(results, { comparison: compare(before, results, 25) });
+    expect([...sectionsOf(text).keys()]).toEqual([
+      '❌ hello: FAILURE',
+      'Failures',
+      'What is new',
+      'Steps',
+      'How to continue',
+    ]);
+    expect(sectionsOf(text).get('What is new')).toContain('1 newly failing.');
   });
 
   it('shows the first failures and the first steps of many, and how many more there are', () => {
-    const text = summaryMarkdown(
-      resultsOf(
-        Array.from({ length: 700 }, (_, i) => failed(`s${i}`)),
-        { status: 'FAILURE' },
-      ),
+    const steps = Array.from({ length: 700 }, (_, i) =>
+      failed(`s${i}`, { step: i < 100 ? 'a' : 'b', workspace: `${i}` }),
     );
-    expect(text.match(/<details>/g)).toHaveLength(50);
-    expect(text).toContain('And 650 more.');
-    expect(text.match(/^\| <code>/gm)).toHaveLength(500);
-    expect(text).toContain('And 200 more; all are in report.json.');
+    const text = summaryMarkdown(resultsOf(steps, { status: 'FAILURE' }));
+    expect(
+      sectionsOf(text)
+        .get('Failures')!
+        .match(/<details>/g),
+    ).toHaveLength(50);
+    expect(text).toContain('And 650 more: 600 of b, 50 of a.');
+    const table = sectionsOf(text).get('Steps')!;
+    expect(table).toContain(
+      `| Step | Instances | Finished | Failed | Cancelled | Other | Median time |
+| --- | --- | --- | --- | --- | --- | --- |
+| <code>a</code> | 100 | 0 | 100 | 0 | 0 | 1.2s |
+| <code>b</code> | 600 | 0 | 600 | 0 | 0 | 1.2s |
+
+<details><summary>700 instances</summary>
+
+| Step |`,
+    );
+    expect(table.match(/^\| <code>s/gm)).toHaveLength(500);
+    expect(table).toContain('\n\nAnd 200 more; all are in report.json.\n\n</details>');
   });
 
-  it('is never more than GitHub takes, and says what it lacks', () => {
-    const says = '<'.repeat(16 * 1024);
-    const huge = summaryMarkdown(
-      resultsOf(
-        Array.from({ length: 600 }, (_, i) => failed(`${'n'.repeat(200)}${i}`, { says })),
-        { status: 'FAILURE' },
-      ),
-    );
-    expect(Buffer.byteLength(huge)).toBeLessThan(githubTakes);
-    expect(huge).toContain('## ❌ hello: FAILURE');
-    const names = summaryMarkdown(
-      resultsOf(Array.from({ length: 500 }, (_, i): Told => ({ name: `${'|'.repeat(2000)}${i}`, record: ran(1) }))),
-    );
-    expect(Buffer.byteLength(names)).toBeLessThan(githubTakes);
-    expect(names).toContain('What does not fit here is in report.json.');
+  it('names the first steps only, where failures are of very many', () => {
+    const steps = Array.from({ length: 80 }, (_, i) => failed(`s${i}`));
+    expect(summaryMarkdown(resultsOf(steps))).toMatch(/And 30 more: 1 of s50, .*1 of s59, 20 other steps\./);
+  });
+
+  it('says of a graph that is too big that it is', () => {
+    const text = summaryMarkdown(resultsOf(Array.from({ length: 200 }, (_, i) => ({ name: `s${i}` }))));
+    expect(sectionsOf(text).get('Step graph')).toBe('It is too big to be drawn here: 200 steps.');
+  });
+});
+
+describe('the table of parameters', () => {
+  const tableOf = (steps: Told[]) => sectionsOf(summaryMarkdown(resultsOf(steps))).get('Parameters');
+
+  it('has a row for each combination and a column for each step, for each set of parameters', () => {
+    const state = { FAILED: ran(1000, { state: 'FAILED' }), CANCELLED: { state: 'CANCELLED', ended: 1 } } as const;
+    const step = (name: string, params: Told['params'], record: Told['record']): Told => ({
+      ...{
+        name: `${name}_${Object.values(params!).join('.')}`,
+        step: name,
+        workspace: `${name}${Object.values(params!)}`,
+      },
+      ...{ params: params!, record: record! },
+    });
+    expect(
+      tableOf([
+        { name: 'make', record: ran(1) },
+        step('run', { N: '1', SIZE: 'a|b' }, ran(62_000)),
+        step('run', { N: '2', SIZE: 'c' }, state.FAILED),
+        step('post', { N: '1', SIZE: 'a|b' }, { ...state.FAILED, tolerated: true }),
+        step('post', { N: '2', SIZE: 'c' }, state.CANCELLED),
+        step('plot', { N: '1' }, {}),
+        step('plot', { N: '2' }, { state: 'RUNNING' }),
+      ]),
+    ).toBe(`| N | SIZE | run | post |
+| --- | --- | --- | --- |
+| <code>1</code> | <code>a&#124;b</code> | ✅ 1m 02s | ⚠️ FAILED 1.0s |
+| <code>2</code> | <code>c</code> | ❌ FAILED 1.0s | 🚫 CANCELLED |
+
+| N | plot |
+| --- | --- |
+| <code>1</code> | ⏸️ INITIALIZED |
+| <code>2</code> | ⏸️ RUNNING |`);
+  });
+
+  it('is folded if it is long', () => {
+    const steps = many(41, (i) => ({ params: { N: String(i) } }));
+    expect(tableOf(steps.slice(0, 40))).toMatch(/^\| N \|/);
+    expect(tableOf(steps)).toMatch(/^<details><summary>By N: 41 rows<\/summary>\n\n\| N \|/);
+  });
+
+  it('has twelve steps at most, and names the others', () => {
+    const steps = Array.from({ length: 14 }, (_, i): Told => ({ name: `s${i}`, params: { N: '1' }, record: ran(1) }));
+    expect(tableOf(steps)).toMatch(/\| s11 \|\n[\s\S]*\n\nThe steps s12, s13 are below\.$/);
+  });
+
+  it('is not there without parameters', () => {
+    expect(tableOf([{ name: 'a' }])).toBeUndefined();
+  });
+});
+
+describe('the size of the summary', () => {
+  it('is never more than GitHub takes: outputs are shortened first, then tables', () => {
+    const says = `${'<'.repeat(800)}\n`.repeat(20) + 'the end';
+    const steps = many(600, (i) => failed(`${'n'.repeat(200)}${i}`, { says, params: { N: 'v'.repeat(200) + i } }));
+    const text = summaryMarkdown(resultsOf(steps, { status: 'FAILURE' }));
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(largestSummary);
     expect(largestSummary).toBeLessThan(githubTakes);
+    const sections = sectionsOf(text);
+    expect(sections.get('Failures')!.match(/the end<\/pre>/g)).toHaveLength(50);
+    expect(sections.get('Failures')!.match(/shortened for want of room/g)).toHaveLength(50);
+    expect(sections.get('Parameters')).toContain('more; all are in report.json.');
+    expect(sections.has('How to continue')).toBe(true);
   });
 
-  it('is the same structure whatever names, reasons and outputs hold', () => {
+  it('is kept whatever is long', () => {
+    const long = fc.integer({ min: 0, max: 1500 }).map((count) => '|<é😀'.repeat(count));
+    const study = fc.record({
+      name: long,
+      reason: long,
+      says: long,
+      value: long,
+      count: fc.integer({ min: 0, max: 300 }),
+    });
+    fc.assert(
+      fc.property(study, ({ name, reason, says, value, count }) => {
+        const steps = many(count, (i) =>
+          failed(`${name}${i}`, {
+            says,
+            params: { N: value + i },
+            step: `s${i % 7}${name}`,
+            record: ran(1, { state: 'FAILED', reason }),
+          }),
+        );
+        const results = resultsOf(steps, { status: 'FAILURE', name });
+        const comparison = compare(parseBaseline(reportJson(resultsOf([]))), results, 25);
+        const text = summaryMarkdown(results, { comparison });
+        expect(Buffer.byteLength(text)).toBeLessThanOrEqual(largestSummary);
+        expect(text).toContain('### How to continue');
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it('lets go of what has no room, and names it', () => {
+    // No table of parameters has its first row in so few bytes.
+    const params = Object.fromEntries(Array.from({ length: 800 }, (_, i) => [`K${i}`, '|'.repeat(300)]));
+    const text = summaryMarkdown(resultsOf([{ name: 'a', params, record: ran(1) }]));
+    expect(text).toMatch(/\n\n_Left out, for want of room: the parameters\._\n\n$/);
+    expect(sectionsOf(text).has('Steps')).toBe(true);
+  });
+});
+
+describe('whatever names, reasons and outputs hold, the summary', () => {
+  it('is the same structure', () => {
     fc.assert(
       fc.property(hostileText, hostileText, hostileText, hostileText, (name, reason, says, place) => {
         const text = summaryMarkdown(
@@ -124,28 +294,35 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
             [
               failed(`s${name}`, {
                 says,
+                step: `t${name}`,
+                params: { [`k${name}`]: place },
                 record: ran(1, { state: 'FAILED', reason }),
                 outputs: { stdout: place, stderr: place },
               }),
+              { name: `u${name}`, workspace: 'u', record: ran(1) },
             ],
             { status: 'FAILURE', name, path: place, spec: place, host: place },
           ),
         );
-        const tags = text.match(/<\/?[^>]*>/g)!.map((tag) => tag.replace(/[<>]/g, ''));
+        const withoutDiagrams = text.replace(/^```mermaid\n[^`]*\n```$/gm, '');
+        const tags = withoutDiagrams.match(/<\/?[^>]*>/g)!.map((tag) => tag.replace(/[<>]/g, ''));
         const said = says === '' ? ['p', '/p'] : ['pre', '/pre'];
         expect(tags).toEqual([
           ...['code', '/code', 'code', '/code'],
           ...['details', 'summary', 'b', '/b', '/summary', 'p', 'code', '/code', '/p', ...said, '/details'],
+          ...['details', 'summary', '/summary', '/details'],
+          ...['code', '/code'],
+          ...['code', '/code', 'code', '/code'],
           ...['code', '/code'],
         ]);
         // What is in a <pre> is no Markdown.
-        const markdown = text.replace(/<pre>[^<]*<\/pre>/, '');
+        const markdown = withoutDiagrams.replace(/<pre>[^<]*<\/pre>/, '');
         expect(markdown).not.toMatch(/[`*@~[\]\\]/);
         const lines = markdown.split('\n');
-        expect(lines.filter((line) => line.startsWith('#'))).toHaveLength(3);
-        // Every bar is of the one table: five cells a row.
+        expect(lines.filter((line) => line.startsWith('#'))).toHaveLength(7);
+        // Every bar is of one of the two tables: two cells a row, or five.
         const bars = lines.filter((line) => line.includes('|'));
-        expect(bars.map((line) => line.split('|').length)).toEqual([7, 7, 7]);
+        expect(bars.map((line) => line.split('|').length)).toEqual([4, 4, 4, 7, 7, 7, 7]);
         const details = text.slice(text.indexOf('<details>'), text.indexOf('\n</details>'));
         expect(details.split('\n').filter((line) => line.trim() === '')).toEqual([]);
       }),

@@ -14,12 +14,13 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../src/clock.js';
+import { type Clock, systemClock } from '../../src/clock.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
 import type { InterruptEvent, Job, JobEvent, LeftJob } from '../../src/schedulers/scheduler.js';
+import { hurried } from '../support/flux/study-run.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -46,18 +47,22 @@ function job(body: string, shape: Partial<Shape> = {}, attempt = 1): Job {
 class Reports {
   readonly events: JobEvent[] = [];
   readonly interruptions: InterruptEvent[] = [];
+  /** What was told to people. */
+  readonly told: string[] = [];
   readonly scheduler: LocalScheduler;
   onEvent: (event: JobEvent) => void = () => {};
 
-  constructor(host: Host = plainHost(), env: Readonly<Record<string, string>> = {}) {
-    this.scheduler = new LocalScheduler(host, study, new Map(Object.entries(env)), systemClock, (event) => {
+  constructor(host: Host = plainHost(), env: Readonly<Record<string, string>> = {}, clock: Clock = systemClock) {
+    const listener = (event: JobEvent | InterruptEvent) => {
       if (event.type === 'interrupt') {
         this.interruptions.push(event);
       } else {
         this.events.push(event);
         this.onEvent(event);
       }
-    });
+    };
+    const tell = (line: string) => this.told.push(line);
+    this.scheduler = new LocalScheduler(host, study, new Map(Object.entries(env)), clock, listener, tell);
     onTestFinished(() => this.scheduler.leave());
   }
 
@@ -65,6 +70,10 @@ class Reports {
   async run(job: Job): Promise<JobEvent> {
     this.scheduler.submit(job);
     return this.end();
+  }
+
+  interruption(): Promise<InterruptEvent> {
+    return until('the study is interrupted', () => this.interruptions[0], 20_000);
   }
 
   end(count = 1, milliseconds = 10_000): Promise<JobEvent> {
@@ -441,23 +450,29 @@ describe('a local step that cannot be started', () => {
     });
   });
 
-  it('is lost, and not refused, if that is for want of what the machine may have again', async () => {
-    for (const words of ['No space left on device', 'Read-only file system', 'Disk quota exceeded']) {
-      const reports = new Reports(plainHost(`cd() { echo "bash: line 1: cd: run: ${words}" >&2; return 1; }`));
-      expect(outcomeOf(await reports.run(job('touch ran')))).toMatchObject({
-        result: 'node-failure',
-        exitCode: null,
-        note: expect.stringMatching(new RegExp(`^it could not be started: .*${words}$`)),
-      });
-    }
+  it.each([
+    ['was not run, and is not refused, for want of', 'No space left on device', 'not-run'],
+    ['was not run, and is not refused, on a', 'Read-only file system', 'not-run'],
+    ['was not run, and is not refused, because of', 'Disk quota exceeded', 'not-run'],
+    ['was not run, and is not refused, because of', 'Input/output error', 'not-run'],
+    ['was not run, and is not refused, because of', 'Stale file handle', 'not-run'],
+    ['is lost, and not refused, because its machine', 'Cannot allocate memory', 'node-failure'],
+  ])('%s %s', async (_, words, result) => {
+    const reports = new Reports(plainHost(`cd() { echo "bash: line 1: cd: run: ${words}" >&2; return 1; }`));
+    expect(outcomeOf(await reports.run(job('touch ran')))).toEqual({
+      result,
+      exitCode: null,
+      signal: null,
+      note: `it could not be started: cd: run: ${words}`,
+    });
   });
 
-  it('is lost, and not failed, if it cannot be claimed', async () => {
+  it('was not run, and has not failed, if it cannot be claimed', async () => {
     mkdirSync(file('.conductor/claims'));
     writeFileSync(file('.conductor/claims/run'), 'no directory');
     const reports = new Reports();
     expect(outcomeOf(await reports.run(job('touch ran')))).toEqual({
-      result: 'node-failure',
+      result: 'not-run',
       exitCode: null,
       signal: null,
       note: 'the script was not run: it could not be claimed; is the disk full, or the study directory read-only?',
@@ -469,30 +484,47 @@ describe('a local step that cannot be started', () => {
     const reports = new Reports();
     expect(outcomeOf(await reports.run(job('exit 73')))).toMatchObject({ result: 'failed', exitCode: 73 });
   });
+});
 
-  it('is not submitted if there is no bash', async () => {
-    const reports = new Reports(new LocalHost({ PATH: '/no/such/directory' }));
-    expect(await reports.run(job('true'))).toMatchObject({
-      type: 'not-submitted',
-      reason: expect.stringContaining('cannot run bash on this machine'),
-    });
-  });
-
-  it('is not submitted if there is no setsid', async () => {
+describe('a host where no local step can be started', () => {
+  const withoutSetsid = () => {
     const directory = temporaryDirectory();
     symlinkSync('/bin/bash', path.join(directory, 'bash'));
-    const reports = new Reports(new LocalHost({ PATH: directory }));
-    expect(await reports.run(job('true'))).toMatchObject({
-      type: 'not-submitted',
-      reason: 'there is no setsid (of util-linux) on PATH',
-    });
+    return new LocalHost({ PATH: directory });
+  };
+
+  it.each<[string, () => Host, RegExp]>([
+    ['there is no bash', () => new LocalHost({ PATH: '/no/such/directory' }), /^cannot run bash on this machine: /],
+    ['there is no setsid', withoutSetsid, /^there is no setsid \(of util-linux\) on PATH$/],
+    ['the setup fails', () => plainHost('echo no such module >&2; exit 4'), /^no such module$/],
+    ['the setup ends without a word', () => plainHost('exit 4'), /^exit 4$/],
+  ])('interrupts the study, and fails no step, if %s', async (_, host, words) => {
+    const reports = new Reports(host());
+    const step = job('true');
+    reports.scheduler.submit(step);
+    const { reason, alsoLocal } = await reports.interruption();
+    expect(reason).toMatch(/^no local step can be started: /);
+    expect(reason.replace('no local step can be started: ', '')).toMatch(words);
+    expect([alsoLocal, reports.events]).toEqual([true, []]);
   });
 
-  it('is not submitted if the setup ends before', async () => {
-    const reports = new Reports(plainHost('echo no such module >&2; exit 4'));
-    expect(await reports.run(job('true'))).toMatchObject({ type: 'not-submitted', reason: 'no such module' });
-    const silent = new Reports(plainHost('exit 4'));
-    expect(await silent.run(job('true'))).toMatchObject({ type: 'not-submitted', reason: 'exit 4' });
+  it('does not keep those from being cancelled that wait for it', async () => {
+    const reports = new Reports(plainHost('exit 4'));
+    const step = job('true');
+    reports.scheduler.submit(step);
+    reports.scheduler.cancel([step]);
+    expect(await reports.end()).toMatchObject({ type: 'not-submitted', reason: 'it was cancelled before' });
+    expect(reports.interruptions).toEqual([]);
+  });
+
+  it('is tried again before that', async () => {
+    const reports = new Reports(
+      plainHost(
+        `[ -e ${file('third')} ] || { mv ${file('second')} ${file('third')} || touch ${file('second')}; exit 4; } 2>/dev/null`,
+      ),
+    );
+    expect(outcomeOf(await reports.run(job('true')))).toMatchObject({ result: 'completed' });
+    expect(reports.interruptions).toEqual([]);
   });
 });
 
@@ -795,6 +827,40 @@ describe('a step that another job has already', () => {
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', exitCode: 143 });
   });
 
+  it('that runs on another machine is told to people, once, if it is not over', async () => {
+    claim('login9:77:99', 'run/1');
+    claim('login9:78:99', 'run/2');
+    writeFileSync(file('.conductor/claims/run/2.0.exit'), '0 1795420127.9\n');
+    const host = new FarHost();
+    const reports = new Reports(host, {}, hurried(10));
+    reports.scheduler.attach(
+      [1, 2].map((attempt) => ({ ...job('true', {}, attempt), id: '', place: '', isDoubtful: false })),
+    );
+    await until('that is told', () => reports.told.length > 0);
+    host.cut();
+    await until('it is found again', () => host.spawned === 2 && shepherdsOf(study).length === 2);
+    ended('0 1795420127.9\n');
+    await reports.end(2);
+    expect(reports.told).toEqual([
+      'run runs, or ran, on another machine, login9 (pid 77): how it ends is known only once its launcher there has written it down',
+    ]);
+  });
+
+  it('that runs on another machine, and is to end, is given up after a while', async () => {
+    claim('login9:77:99');
+    const reports = new Reports(plainHost(), {}, hurried(10));
+    const step = job('touch ran');
+    reports.scheduler.attach([{ ...step, id: '77', place: '', isDoubtful: false }]);
+    reports.scheduler.cancel([step]);
+    expect(outcomeOf(await reports.end())).toEqual({
+      result: 'cancelled',
+      exitCode: null,
+      signal: null,
+      note: 'it may still run on login9 (pid 77)',
+    });
+    expect(readFileSync(file('.conductor/claims/run/1'), 'utf8')).toBe('login9:77:99\n');
+  });
+
   it('has another id if that is found out late', async () => {
     // Between the look at the claim and the launcher's own attempt at it.
     writeFileSync(
@@ -820,11 +886,11 @@ describe('a step that another job has already', () => {
     });
   });
 
-  it('is lost, rather than refused, if we had given the attempt up', async () => {
+  it('was not run, and is not refused, if we had given the attempt up', async () => {
     claim('conductor');
     const reports = new Reports();
     expect(outcomeOf(await reports.run(job('touch ran')))).toMatchObject({
-      result: 'node-failure',
+      result: 'not-run',
       note: givenUp,
     });
     expect(existsSync(file('run/ran'))).toBe(false);
@@ -1026,7 +1092,7 @@ describe('when the connection to the host is cut', () => {
     reports.scheduler.submit(job('true'));
     await until('it is found', () => reports.types.length === 2);
     const ours = () => shepherdsOf(study).length;
-    expect(ours()).toBe(2);
+    await until('there are two of them', () => ours() === 2);
     host.cut();
     await until('there is one pair of them', () => host.spawned === 2 && ours() === 2, 4000);
     reports.scheduler.leave();
@@ -1071,12 +1137,16 @@ describe('when the connection to the host is cut', () => {
     await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
   });
 
-  it('before any step was told to it, a step has not been started', async () => {
+  it('for good, before any step was told to it, a step has not failed', async () => {
     const host = new FarHost();
     host.gone = new HostError('far does not answer');
     const reports = new Reports(host);
-    expect(await reports.run(job('true'))).toMatchObject({ type: 'not-submitted', reason: 'far does not answer' });
-    expect([reports.interruptions, host.spawned]).toEqual([[], 1]);
+    reports.scheduler.submit(job('true'));
+    expect(await reports.interruption()).toMatchObject({
+      reason: 'no local step can be started: far does not answer',
+      alsoLocal: true,
+    });
+    expect([reports.events, host.spawned]).toEqual([[], 1]);
   });
 });
 

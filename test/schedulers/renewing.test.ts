@@ -320,6 +320,66 @@ describe('what is cancelled while there is no place', () => {
   });
 });
 
+describe('a place that is out of sight, and may live', () => {
+  it('is left alone if it does: the study is interrupted for the reason that was heard', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a', 'b');
+    setting.first.lose('the broker is lost', endOf(a!, 'completed'));
+    expect([setting.settled, setting.mayLive]).toEqual([[['b 1']], [true]]);
+    await setting.settling.give('alive');
+    expect(setting.said).toEqual(['a 1 completed', 'interrupt: the broker is lost']);
+    expect(setting.events.at(-1)).toEqual({ type: 'interrupt', at: 1000, reason: 'the broker is lost' });
+    setting.scheduler.submit(setting.job('c'));
+    setting.scheduler.cancel([setting.job('b')]);
+    await turn();
+    expect([setting.reasons, setting.events.length]).toEqual([[], 2]);
+  });
+
+  it('takes local steps with it if those are out of sight too', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.listener({ type: 'interrupt', at: 1, reason: 'the host is gone', alsoLocal: true });
+    await setting.settling.give('alive');
+    expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the host is gone', alsoLocal: true }]);
+  });
+
+  it('has said nothing any more if the study is closed before that is known', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.lose();
+    setting.scheduler.close();
+    await setting.settling.give('alive');
+    expect(setting.said).toEqual([]);
+  });
+
+  it('does not matter if it says itself that it ends', async () => {
+    const setting = new Setting();
+    setting.submit('a');
+    setting.first.listener({ type: 'interrupt', at: 1, reason: 'it ends', isPlaceOver: true });
+    expect(setting.mayLive).toEqual([false]);
+  });
+
+  it('does not matter if nothing in it is wanted any more', async () => {
+    const setting = new Setting();
+    const [a, b] = setting.submit('a', 'b');
+    setting.scheduler.cancel([a!]);
+    setting.scheduler.cancel([b!]);
+    setting.first.lose();
+    expect(setting.mayLive).toEqual([false]);
+    const idle = new Setting();
+    idle.first.lose();
+    expect(idle.mayLive).toEqual([false]);
+  });
+
+  it('matters as long as one of its jobs is wanted', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a', 'b');
+    setting.scheduler.cancel([a!]);
+    setting.first.lose();
+    expect(setting.mayLive).toEqual([true]);
+  });
+});
+
 describe('where there is to be no other place', () => {
   it('the study is interrupted, for the reason of the first loss', async () => {
     const setting = new Setting();

@@ -139,21 +139,24 @@ export class Setting {
   readonly first = new Place('first');
   readonly clock = new VirtualClock(1000);
   readonly events: (JobEvent | InterruptEvent)[] = [];
-  readonly settling = new Answers<readonly Remains[]>();
+  readonly settling = new Answers<readonly Remains[] | 'alive'>();
   readonly renewing = new Answers<JobPlace | undefined>();
   /** The jobs that each settling was asked of, and the reasons of renewals. */
   readonly settled: string[][] = [];
   readonly reasons: string[] = [];
   /** What each settling was told as the reason of the loss. */
   readonly losses: string[] = [];
+  /** Whether the place may live, as each settling was told. */
+  readonly mayLive: boolean[] = [];
   readonly steps = graphOf(['a', 'b', 'c'].map((name) => ({ name, scheduled: true }))).steps;
   onEvent: (event: JobEvent | InterruptEvent) => void = () => {};
   readonly scheduler = new RenewingScheduler(
     this.first,
     {
       clock: this.clock,
-      settle: (jobs, reason) => {
+      settle: (jobs, reason, mayLive) => {
         this.losses.push(reason);
+        this.mayLive.push(mayLive);
         this.settled.push(jobs.map(({ step, attempt }) => `${step.name} ${attempt}`));
         return this.settling.ask();
       },

@@ -26,8 +26,10 @@ export interface AllocationOptions {
   readonly clock: Clock;
   /** Takes lines for people. */
   readonly tell: (line: string) => void;
-  /** Ends the waiting, and gives the allocation back. */
+  /** Ends the waiting, and gives the allocation back, unless it is to be kept. */
   readonly cancel: AbortSignal;
+  /** Whether it is for somebody else, or for later: then it is not given back although nobody waits for it any more. */
+  readonly isKept?: () => boolean;
 }
 
 /** An allocation that there is to give back, as plain data: all that another process needs for it. */
@@ -80,7 +82,7 @@ export class Allocation {
     const { jobName, flux, fluxVersion } = plan;
     const job = { kind: request.with, id, jobName, cluster, flux, fluxVersion, studyPath, number };
     const allocation = new Allocation(options, job);
-    if (cancel.aborted) {
+    if (cancel.aborted && options.isKept?.() !== true) {
       await allocation.#releaseQuietly();
       throwIfCancelled(cancel);
     }
@@ -144,7 +146,7 @@ export class Allocation {
         return await this.#wait();
       } catch (error) {
         if (cancel.aborted) {
-          await this.#releaseQuietly();
+          if (this.#options.isKept?.() !== true) await this.#releaseQuietly();
           throwIfCancelled(cancel);
         }
         if (!(error instanceof HostLostError)) throw error;

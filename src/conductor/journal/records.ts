@@ -1,4 +1,5 @@
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { LeaseHolder } from '../lease.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
 
@@ -58,6 +59,8 @@ export type Entry =
   | { readonly type: 'limits'; readonly throttle?: number; readonly restartLimit?: number }
   /** The allocation that the study has; null before it is known which, and once it is given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
+  /** These jobs of no step were told to end, and none of their attempts will begin any more. */
+  | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }
   /** The driver stopped, the study being so. */
   | { readonly type: 'end'; readonly status: StudyStatus };
 
@@ -78,6 +81,8 @@ export interface JournalState {
   readonly records: readonly StepRecord[];
   /** The jobs of workspaces that only earlier plans had, by workspace. */
   readonly former: ReadonlyMap<string, readonly JobRecord[]>;
+  /** Jobs that may run, and that no step has any more: nobody is known to have told them to end. */
+  readonly unwanted: readonly ForeignJob[];
   /** Whether all files of this plan are there. */
   readonly isStaged: boolean;
   /** Why the study was cancelled, by the last driver; undefined if it was not. */

@@ -10,6 +10,7 @@ import {
   type RecordBase,
   type StepPatch,
 } from './records.js';
+import { unwantedAfter, withoutDiscarded } from './unwanted.js';
 
 /** Why a study cannot be continued from its journal, for the person who wants it to be. */
 export class JournalError extends Error {
@@ -129,6 +130,7 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
   ['cancel', z.object({ reason: z.string() })],
   ['limits', z.object({ throttle: z.int().min(0).optional(), restartLimit: z.int().min(0).optional() })],
   ['allocation', z.object({ number: z.int(), allocation: anything.nullable() })],
+  ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
   ['end', z.object({ status: outcome })],
 ]);
 
@@ -160,6 +162,7 @@ function emptyState(isTorn: boolean): Draft {
     plan: undefined,
     records: [],
     former: new Map(),
+    unwanted: [],
     isStaged: false,
     cancelReason: undefined,
     limits: {},
@@ -185,8 +188,7 @@ function apply(state: Draft, record: JournalRecord): void {
       break;
     case 'plan':
       rememberJobs(state);
-      state.plan = { flux: record.flux, steps: record.steps.map(({ record: _, ...step }) => step) };
-      state.records = record.steps.map((step) => applyPatch(newRecord(), step.record));
+      planAnew(state, record);
       for (const { workspace } of record.steps) state.former.delete(workspace);
       state.isStaged = false;
       break;
@@ -212,6 +214,9 @@ function apply(state: Draft, record: JournalRecord): void {
       state.allocation = record.allocation === null ? undefined : described(record.allocation);
       state.allocations = Math.max(state.allocations, record.number);
       break;
+    case 'discarded':
+      state.unwanted = withoutDiscarded(state.unwanted, record.jobs);
+      break;
     case 'end':
       state.ended = { status: record.status, at: record.at };
   }
@@ -235,6 +240,15 @@ function rememberJobs({ plan, records, former }: Draft): void {
     const { jobs } = records[index]!;
     if (jobs.length > 0) former.set(workspace, jobs);
   }
+}
+
+function planAnew(state: Draft, { flux, steps }: Extract<Entry, { type: 'plan' }>): void {
+  const before = { steps: state.plan?.steps ?? [], records: state.records };
+  const records = steps.map(({ record }) => applyPatch(newRecord(), record));
+  const after = steps.map(({ workspace }, index) => ({ workspace, record: records[index]! }));
+  state.unwanted = unwantedAfter(state.unwanted, before, after);
+  state.plan = { flux, steps: steps.map(({ record: _, ...step }) => step) };
+  state.records = records;
 }
 
 /** JSON has no undefined. */

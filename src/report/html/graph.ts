@@ -1,7 +1,7 @@
 import { isFailure, type StepState } from '../../conductor/state.js';
 import { countStates } from '../final-table.js';
 import type { StepResult, StudyResults } from '../results.js';
-import { type Html, html, nothing } from './html.js';
+import { counted, type Html, html, nothing } from './html.js';
 import { type Layout, layered } from './layers.js';
 import { groupsOf, toneOf } from './states.js';
 
@@ -36,7 +36,7 @@ export function graphSection({ steps }: StudyResults): Html {
 <h2 id="graph">Step graph</h2>
 ${
   nodes.length > mostNodes || edges.length > mostEdges
-    ? html`<p>${nodes.length} steps with ${edges.length} dependencies between them are too many for a picture.</p>`
+    ? html`<p>${counted(nodes.length)} steps with ${counted(edges.length)} dependencies between them are too many for a picture.</p>`
     : html`<p class="note">What comes first is on the left.${note}<span class="script-only"> A node shows its step in the table below.</span></p>
 <div class="scroll" role="region" aria-label="Step graph, as a picture" tabindex="0">${svg(nodes, layered(nodes.length, edges, { height, gap: 16 }))}</div>`
 }
@@ -82,7 +82,9 @@ const fixed = (value: number) => Math.round(value * 10) / 10;
 
 function nodeSvg({ name, step, results }: Node, x: number, y: number): Html {
   const counts = [...countStates(results.map(({ record }) => record.state))];
-  const states = counts.map(([state, count]) => (results.length === 1 ? state : `${count} ${state}`)).join(', ');
+  const states = counts
+    .map(([state, count]) => (results.length === 1 ? state : `${counted(count)} ${state}`))
+    .join(', ');
   const told = results.length === 1 ? counts[0]![0].toLowerCase() : summed(results);
   let from = 1;
   const bars = counts.map(([state, count]) => {
@@ -92,7 +94,7 @@ function nodeSvg({ name, step, results }: Node, x: number, y: number): Html {
     return bar;
   });
   // An svg in the svg: what is too wide for the node is cut off at its edge.
-  return html`<a class="node" href="#steps" data-step="${step}" data-name="${name === step ? '' : name}" aria-label="${name}: ${states}"><svg x="${x}" y="${y}" width="${width}" height="${height}"><title>${name}: ${states}</title>
+  return html`<a class="node" href="#steps" data-step="${step}" data-name="${name === step ? '' : name}"><title>${name}: ${states}</title><svg x="${x}" y="${y}" width="${width}" height="${height}" aria-hidden="true">
 <rect class="box" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}"/>${bars}
 <text class="title" x="10" y="18">${shortened(name, 25)}</text><text class="small" x="10" y="33">${shortened(told, 32)}</text></svg></a>
 `;
@@ -101,7 +103,7 @@ function nodeSvg({ name, step, results }: Node, x: number, y: number): Html {
 /** What matters most of several instances, in few words. */
 function summed(results: readonly StepResult[]): string {
   const of = (count: number, what: string) =>
-    count === results.length ? `${count} ${what}` : `${count} of ${results.length} ${what}`;
+    count === results.length ? `${counted(count)} ${what}` : `${counted(count)} of ${counted(results.length)} ${what}`;
   const count = (is: (state: StepState) => boolean) => results.filter(({ record }) => is(record.state)).length;
   const [failed, cancelled] = [count(isFailure), count((state) => state === 'CANCELLED')];
   if (failed > 0) return of(failed, 'failed');

@@ -34,6 +34,12 @@ export function html(markup: TemplateStringsArray, ...pieces: readonly Piece[]):
 
 export const nothing = new Html('');
 
+/** `10,000`; `1 step`, `10,000 steps`. */
+export function counted(count: number, what = ''): string {
+  const number = String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
+  return what === '' ? number : `${number} ${what}${count === 1 ? '' : 's'}`;
+}
+
 function render(piece: Piece): string {
   if (piece instanceof Html) return piece.text;
   if (typeof piece === 'number') return String(Math.round(piece * 100) / 100);

@@ -59,7 +59,7 @@ export function jobTimes({ steps, started: start, ended: end }: StudyResults): J
 export function mostAtOnce(intervals: readonly (readonly [number, number])[], length: number, parts: number): number[] {
   // At the same moment what ends goes before what begins; one without any length is there for a moment all the same.
   const changes = intervals.flatMap(([from, to]) => [
-    { at: from, by: 1, order: from === to ? 1 : 2 },
+    { at: from, by: 1, order: 1 },
     { at: to, by: -1, order: from === to ? 2 : 0 },
   ]);
   changes.sort((a, b) => a.at - b.at || a.order - b.order);

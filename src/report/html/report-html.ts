@@ -3,7 +3,7 @@ import type { Comparison } from '../comparison.js';
 import type { StudyResults } from '../results.js';
 import { pageData } from './data.js';
 import { graphSection } from './graph.js';
-import { Html, html, jsonInHtml, nothing } from './html.js';
+import { counted, Html, html, jsonInHtml, nothing } from './html.js';
 import { pageScript } from './script.js';
 import { comparisonSection, failuresSection, header, shownFailures } from './sections.js';
 import { pageStyle } from './style.js';
@@ -66,12 +66,12 @@ ${there.map(([, , section]) => html`${section}\n`)}</main>
 function stepsSection({ steps }: StudyResults): Html {
   if (steps.length === 0) return nothing;
   return html`<section aria-labelledby="steps">
-<h2 id="steps" tabindex="-1">Steps <span class="number">${steps.length}</span></h2>
-<noscript><p class="note">The table of all steps is made by a script, which does not run here. All that it shows is in report.json.</p></noscript>
+<h2 id="steps" tabindex="-1">Steps <span class="number">${counted(steps.length)}</span></h2>
+<p class="note unscripted">The table of all steps is made by a script, which does not run here. All that it shows is in report.json.</p>
 <div class="script-only" id="table-part">
 <form id="filters" role="search" aria-label="Steps"></form>
 <p id="shown" class="note" role="status"></p>
-<div class="scroll" role="region" aria-labelledby="steps" tabindex="0"><table id="table"><thead></thead><tbody></tbody></table></div>
+<div class="scroll" role="region" aria-label="Table of steps" tabindex="0"><table id="table"><thead></thead><tbody></tbody></table></div>
 <nav id="pages" aria-label="Pages of the table"></nav>
 </div>
 </section>`;

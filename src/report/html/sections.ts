@@ -3,7 +3,7 @@ import { type ComparedInstance, type Comparison, comparisonLine, growthText, typ
 import { countStates } from '../final-table.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { isoTime, shortDuration } from '../time.js';
-import { type Html, html, nothing } from './html.js';
+import { counted, type Html, html, nothing } from './html.js';
 import { type Tone, toneOf } from './states.js';
 
 const statusTones: Readonly<Record<StudyStatus, Tone>> = {
@@ -28,9 +28,9 @@ export function header(results: StudyResults, runUrl: string | undefined): Html 
 <p class="kind">Study</p>
 <h1><bdi>${name}</bdi> <span class="outcome tone-${statusTones[status]}">${status}</span></h1>
 ${description.trim() === '' ? nothing : html`<p class="description">${description}</p>`}
-<p class="counts"><strong>${steps.length} step${steps.length === 1 ? '' : 's'}</strong> in ${shortDuration(ended - started)}${counts.map(
+<p class="counts"><span><strong>${counted(steps.length, 'step')}</strong> in ${shortDuration(ended - started)}</span>${counts.map(
     ([state, count]) =>
-      html`<span class="count"><span class="dot fill-${toneOf(state)}"></span>${count} ${state.toLowerCase()}</span>`,
+      html`<span class="count"><span class="dot fill-${toneOf(state)}"></span>${counted(count)} ${state.toLowerCase()}</span>`,
   )}</p>
 <div class="share" aria-hidden="true">${counts.map(([state, count]) => shareOf(state, count, steps.length))}</div>
 ${interrupted(results)}
@@ -40,7 +40,7 @@ ${interrupted(results)}
   function interrupted({ steps }: StudyResults): Html {
     if (interruption === '') return nothing;
     const open = steps.filter(({ record }) => !isOver(record)).length;
-    const left = open === 0 ? '' : ` ${open} step${open === 1 ? ' is' : 's are'} not over.`;
+    const left = open === 0 ? '' : ` ${counted(open, 'step')} ${open === 1 ? 'is' : 'are'} not over.`;
     return html`<p class="interruption">It stopped before its end: ${interruption}.${left}</p>`;
   }
 }
@@ -78,10 +78,10 @@ export function failuresSection({ steps, spec }: StudyResults, shown: readonly S
   const all = steps.filter(failedItself).length;
   const notRun = steps.filter(({ record }) => isFailure(record.state)).length - all;
   return html`<section aria-labelledby="failures">
-<h2 id="failures">Failures <span class="number">${all}</span></h2>
-${notRun === 0 ? nothing : html`<p class="note">${notRun} more step${notRun === 1 ? '' : 's'} did not run because of these.</p>`}
+<h2 id="failures">Failures <span class="number">${counted(all)}</span></h2>
+${notRun === 0 ? nothing : html`<p class="note">${counted(notRun)} more did not run because of these.</p>`}
 ${shown.map((result) => failure(result, spec, shown.length <= mostOpen))}
-${all === shown.length ? nothing : html`<p class="note">And ${all - shown.length} more: report.json has them all.</p>`}
+${all === shown.length ? nothing : html`<p class="note">And ${counted(all - shown.length)} more: report.json has them all.</p>`}
 </section>`;
 }
 
@@ -110,7 +110,7 @@ export function comparisonSection(comparison: Comparison | undefined): Html {
   const slower = (found: Slower) => html`${growthText(found)}`;
   return html`<section aria-labelledby="comparison">
 <h2 id="comparison">Since the baseline</h2>
-<p class="note">The baseline${ended} ended ${baseline.status}.${other} Now: ${comparisonLine(comparison)}. ${comparison.added} new and ${comparison.gone} gone.</p>
+<p class="note">The baseline${ended} ended ${baseline.status}.${other} Now: ${comparisonLine(comparison)}. ${counted(comparison.added, 'instance')} new, ${counted(comparison.gone)} gone.</p>
 ${[
   rows('Newly failing', comparison.newlyFailing, changed),
   rows('Still failing', comparison.stillFailing, changed),
@@ -124,8 +124,8 @@ ${[
 function rows<T extends { readonly name: string }>(title: string, list: readonly T[], tell: (one: T) => Html): Html {
   if (list.length === 0) return nothing;
   const more = list.length - mostCompared;
-  return html`<details${list.length <= 10 ? html` open` : nothing}><summary>${title} <span class="number">${list.length}</span></summary>
+  return html`<details${list.length <= 10 ? html` open` : nothing}><summary>${title} <span class="number">${counted(list.length)}</span></summary>
 <ul>${list.slice(0, mostCompared).map((one) => html`<li><bdi class="name">${one.name}</bdi> <span class="reason">${tell(one)}</span></li>`)}${
-    more > 0 ? html`<li>and ${more} more</li>` : nothing
+    more > 0 ? html`<li>and ${counted(more)} more</li>` : nothing
   }</ul></details>`;
 }

@@ -28,6 +28,7 @@ const jobTones: Readonly<Record<NonNullable<JobRecord['result']>, Tone>> = {
   failed: 'bad',
   timeout: 'late',
   'node-failure': 'lost',
+  'not-run': 'lost',
   cancelled: 'stopped',
   'not submitted': 'bad',
 };

@@ -32,8 +32,8 @@ h1 { margin: 0; font-size: 26px; line-height: 1.3; font-weight: 600; overflow-wr
 h2 { margin: 40px 0 8px; padding-top: 8px; font-size: 18px; font-weight: 600; }
 .outcome { margin-left: 6px; padding: 3px 10px; border: 1px solid currentColor; border-radius: 4px; font-size: 14px; letter-spacing: 0.03em; vertical-align: 4px; }
 .description { margin: 6px 0 0; max-width: 75ch; color: var(--quiet); overflow-wrap: anywhere; }
-.counts { margin: 16px 0 8px; }
-.count { margin-left: 18px; white-space: nowrap; }
+.counts { display: flex; flex-wrap: wrap; gap: 2px 20px; margin: 16px 0 8px; }
+.count { white-space: nowrap; }
 .dot { display: inline-block; width: 9px; height: 9px; margin-right: 6px; border-radius: 50%; }
 .share { display: flex; gap: 2px; border-radius: 3px; overflow: hidden; }
 .share svg { display: block; min-width: 3px; }
@@ -79,8 +79,10 @@ svg .end { text-anchor: end; } svg .middle { text-anchor: middle; }
 
 .script-only { display: none; }
 .scripted .script-only { display: revert; }
+.scripted .unscripted { display: none; }
 #filters { display: flex; flex-wrap: wrap; gap: 8px 14px; align-items: end; margin: 12px 0; }
-#filters label { display: grid; gap: 2px; color: var(--quiet); font-size: 12px; max-width: 220px; }
+#filters div { display: grid; gap: 2px; max-width: 220px; }
+#filters label { color: var(--quiet); font-size: 12px; overflow-wrap: anywhere; }
 input, select, button { font: inherit; font-size: 14px; color: var(--text); background: var(--back); border: 1px solid var(--border); border-radius: 4px; padding: 4px 8px; max-width: 100%; }
 input, select { height: 32px; }
 input[type=search] { width: 220px; }
@@ -111,6 +113,6 @@ th.digits[aria-sort=descending] button::before { content: "\\2193  "; content: "
 .more dl { margin: 0; }
 .more dd { white-space: pre-wrap; }
 #pages { display: flex; gap: 8px; align-items: center; margin-top: 12px; }
-@media (max-width: 600px) { .page { padding: 16px 12px 40px; } .count { margin: 0 14px 0 0; } .counts strong { display: block; } }
+@media (max-width: 600px) { .page { padding: 16px 12px 40px; } }
 @media print { nav, #filters, #pages, .skip { display: none !important; } .scroll { overflow: visible; } }
 `;

@@ -107,9 +107,11 @@ function show(change) {
   const first = view.page * rowsOnPage;
   const last = Math.min(rows.length, first + rowsOnPage);
   body.replaceChildren(...rows.slice(first, last).flatMap(tableRow));
+  const all = rows.length === data.rows.length ? '' : '; ' + count(data.rows.length) + ' in all';
   document.getElementById('shown').textContent =
-    (rows.length === 0 ? 'No step' : 'Steps ' + count(first + 1) + ' to ' + count(last) + ' of ' + count(rows.length)) +
-    (rows.length === data.rows.length ? '' : ' that match; ' + count(data.rows.length) + ' in all');
+    rows.length === 0
+      ? 'No step matches' + all
+      : 'Steps ' + count(first + 1) + ' to ' + count(last) + ' of ' + count(rows.length) + (all && ' that match' + all);
   const lastPage = Math.max(0, Math.ceil(rows.length / rowsOnPage) - 1);
   pages.hidden = lastPage === 0;
   for (const button of pages.querySelectorAll('button')) {
@@ -165,7 +167,11 @@ function chooseOnly({ step, name }) {
 }
 
 const form = document.getElementById('filters');
-form.append(...filters.map(({ title, control }) => make('label', {}, title, control)), make('button', { type: 'reset' }, 'Clear'));
+for (const [i, { title, control }] of filters.entries()) {
+  control.id = 'filter-' + i;
+  form.append(make('div', {}, make('label', { for: control.id }, title), control));
+}
+form.append(make('button', { type: 'reset' }, 'Clear'));
 form.addEventListener('submit', (event) => event.preventDefault());
 // The fields are empty only after this event.
 form.addEventListener('reset', () => setTimeout(() => show({ page: 0 })));

@@ -1,6 +1,6 @@
 import type { StudyResults } from '../results.js';
 import { isoTime, shortDuration } from '../time.js';
-import { type Html, html, nothing } from './html.js';
+import { counted, type Html, html, nothing } from './html.js';
 import { type JobTimes, jobTimes, lanesOf, mostAtOnce, type TimedJob } from './jobs.js';
 import { jobToneOf } from './states.js';
 
@@ -10,7 +10,7 @@ const mostSteps = 60;
 
 const left = 150;
 const plot = 920;
-const right = 20;
+const right = 36;
 /** So many parts has the time in a curve: two pixels each. */
 const parts = plot / 2;
 
@@ -23,12 +23,12 @@ export function timelineSection(results: StudyResults): Html {
   const waiting = mostAtOnce(jobs.flatMap(waitingOf), times.length, parts);
   const peak = Math.max(...running);
   const told =
-    `${jobs.length} job${jobs.length === 1 ? '' : 's'} in ${shortDuration(times.length)}; at most ${peak} ran at once, ` +
-    `and ${Math.max(...waiting)} waited in the queue.`;
+    `${counted(jobs.length, 'job')} in ${shortDuration(times.length)}; at most ${counted(peak)} ran at once, ` +
+    `and ${counted(Math.max(...waiting))} waited in the queue.`;
   const earlier =
     times.earlier === 0
       ? ''
-      : ` ${times.earlier} earlier ones were over before the study was resumed, and are not shown.`;
+      : ` ${counted(times.earlier)} earlier ones were over before the study was resumed, and are not shown.`;
   const from = isoTime(times.start)!.slice(0, 19).replace('T', ' ');
   return html`<section aria-labelledby="timeline">
 <h2 id="timeline">Timeline</h2>
@@ -138,7 +138,7 @@ function curves(times: JobTimes, groups: JobTimes['groups']): Html {
       const peak = Math.max(...counts);
       const y = (count: number) => base - (high * count) / peak;
       const base = top + high;
-      const row = html`${label(name, top + 12)}<text class="end small" x="${left - 8}" y="${top + 25}">up to ${peak}</text><path class="grid" d="M0 ${base}H${left + plot}"/><path class="area" d="${curve(counts, y)}V${base}H${left}Z"/>`;
+      const row = html`${label(name, top + 12)}<text class="end small" x="${left - 8}" y="${top + 25}">up to ${peak}</text><path class="grid" d="M${left} ${base}h${plot}"/><path class="area" d="${curve(counts, y)}V${base}H${left}Z"/>`;
       top += high + 8;
       return row;
     });

@@ -28,17 +28,22 @@ export class Discards {
   readonly #host: Host;
   readonly #study: StudyJobs;
   readonly #tell: (line: string) => void;
+  readonly #mayEndJobs: () => Promise<boolean>;
   readonly #pool = new Pool(atOnce);
   /** Their attempts are taken, and they are to be cancelled. */
   readonly #waiting = new Set<Discard>();
   #handle: Handle | undefined;
   #isOver = false;
 
-  /** @param tell takes lines for people about what could not be done */
-  constructor(host: Host, study: StudyJobs, tell: (line: string) => void) {
+  /**
+   * @param tell takes lines for people about what could not be done
+   * @param mayEndJobs whether jobs may be told to end by the present connection
+   */
+  constructor(host: Host, study: StudyJobs, tell: (line: string) => void, mayEndJobs: () => Promise<boolean>) {
     this.#host = host;
     this.#study = study;
     this.#tell = tell;
+    this.#mayEndJobs = mayEndJobs;
   }
 
   /** Resolves when all of them are cancelled, or cannot be, or this is closed. */
@@ -79,7 +84,8 @@ export class Discards {
 
   async #cancel(discard: Discard, handle: Handle): Promise<void> {
     const { job, ids } = discard;
-    if (this.#isOver || !this.#waiting.has(discard)) return;
+    const mayEnd = await this.#mayEndJobs();
+    if (this.#isOver || !mayEnd || !this.#waiting.has(discard)) return;
     try {
       for (const id of ids) {
         if (!(await isJobOf(handle, id, this.#study, job))) continue;

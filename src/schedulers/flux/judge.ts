@@ -3,6 +3,7 @@ import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
 import { type Claim, readClaims, settleClaim } from '../claims.js';
+import { isOfDisk } from '../disk.js';
 import { couldNotClaim, givenUp, notClaimed } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
 import type { InstanceWatch } from './instance-watch.js';
@@ -74,7 +75,10 @@ export class Judge {
         );
     }
     if (outcome.result === 'completed') return end(outcome);
-    if (submission.isCancelled) return end(asCancelled(outcome, submission));
+    if (submission.isCancelled) {
+      const { result } = await this.#withReason(outcome, submission);
+      return end(result === 'not-run' ? notRun('', 'cancelled') : asCancelled(outcome, submission));
+    }
     if (!(await this.#isItsOwn(submission, outcome))) return open;
     if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
     return end(await this.#withReason(outcome, submission));
@@ -122,14 +126,17 @@ export class Judge {
     const { step, attempt } = job;
     const attempts = [{ workspace: step.workspace, attempt }];
     const claims = await readClaims(this.#host, this.#studyPath, attempts).catch(() => undefined);
+    const claim = claims?.[0];
     // A script may end with that number too, and then the launcher has written it down.
     if (mayBeClaim) {
-      const [claim] = claims ?? [];
-      if (claim?.exits.includes(couldNotClaim)) return outcome;
-      return lost(claim?.owner === null ? givenUp : notClaimed, outcome);
+      if (claim === undefined) return notRun(notClaimed);
+      if (claim.owner === null) return notRun(givenUp);
+      // Of several tasks some ran it.
+      return claim.exits.includes(couldNotClaim) ? outcome : lost(notClaimed, outcome);
     }
-    if (claims === undefined || claims[0] !== undefined) return outcome;
-    return { ...outcome, note: `the script was not run: ${outcome.note}` };
+    if (claims === undefined || claim !== undefined) return outcome;
+    const note = `the script was not run: ${outcome.note}`;
+    return isOfDisk(note) ? notRun(note) : { ...outcome, note };
   }
 
   async #isItsOwn({ view, duration }: Submission, { signal }: JobOutcome): Promise<boolean> {
@@ -171,6 +178,11 @@ function asCancelled(outcome: JobOutcome, { view, duration }: Submission): JobOu
 function otherOwner({ owner }: Claim, { id }: Submission): JobId | undefined {
   const job = decodeJobId(owner ?? '');
   return job === id ? undefined : job;
+}
+
+/** Nothing of it ran, nor will. */
+function notRun(note: string, result: 'not-run' | 'cancelled' = 'not-run'): JobOutcome {
+  return { result, exitCode: null, signal: null, note };
 }
 
 /** The job is no more, and its step did not run to its end: it is to run again. */

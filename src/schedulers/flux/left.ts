@@ -49,12 +49,15 @@ export async function findLeft(
   }
   const owner = decodeJobId(claim.owner ?? '');
   if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, isDoubtful: false };
+  // Taken from all jobs by a driver that did not come to say so.
+  if (claim.owner === null) {
+    return { is: 'end', outcome: { result: 'not-run', exitCode: null, signal: null, note: givenUp } };
+  }
   const outcome = remainsOf(claim, tasks, noteOf(left, claim));
   return outcome === undefined ? { is: 'nobody' } : { is: 'end', outcome };
 }
 
 function noteOf({ place }: LeftJob, { owner }: Claim): string {
-  if (owner === null) return givenUp;
   return place === '' ? `its job ${owner} is gone` : `the Flux instance ${place} of its job ${owner} is gone`;
 }
 

@@ -1,5 +1,6 @@
 import { BrokerLink, type LinkOptions } from '../../broker/link.js';
 import type { Clock } from '../../clock.js';
+import { LeaseLostError } from '../../conductor/lease.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
@@ -16,6 +17,7 @@ import { outputsOf } from '../outputs.js';
 import type {
   BatchScheduler,
   ForeignJob,
+  InterruptEvent,
   Job,
   JobEvent,
   JobOutcome,
@@ -47,6 +49,12 @@ export interface FluxSchedulerOptions {
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
   readonly tell: (line: string) => void;
+  /**
+   * Makes sure that the study is still ours before jobs are told to end by another connection than the first: who was away for
+   * long may have a successor, whose jobs they are. Nothing is told to end if it rejects with LeaseLostError; any other
+   * failure forbids nothing.
+   */
+  readonly confirm?: () => Promise<void>;
 }
 
 /** An instance that is ending may finish jobs on its way; it has so long, in milliseconds. */
@@ -60,6 +68,9 @@ const pauseTime = 10_000;
 
 /** A job that begins, and may not be the one that runs the step, has the claim after so many milliseconds if it is. */
 const claimTime = 2_000;
+
+/** That the study is still ours is waited for so many milliseconds, and then believed. */
+const confirmTime = 15_000;
 
 /** How many jobs are told to end at once. */
 const raisesAtOnce = 256;
@@ -88,6 +99,8 @@ export class FluxScheduler implements BatchScheduler {
   /** Undefined while there is no connection. */
   #handle: Handle | undefined;
   #wasDown = false;
+  /** Whether jobs may be told to end by the present connection; undefined until that matters. */
+  #mayEnd: Promise<boolean> | undefined;
   #isPaused = false;
   #hasToldOfPause = false;
   #isFinding = false;
@@ -114,7 +127,7 @@ export class FluxScheduler implements BatchScheduler {
       onTrouble: (reason) => this.#link.drop(reason),
     });
     this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance);
-    this.#discards = new Discards(host, study, options.tell);
+    this.#discards = new Discards(host, study, options.tell, () => this.#mayEndJobs());
   }
 
   /** Begins with a connection that is there already. */
@@ -141,13 +154,18 @@ export class FluxScheduler implements BatchScheduler {
    * Lets the broker go, and reports that what becomes of its jobs will not be seen; but those that ended well before that
    * have written it down.
    */
-  async interrupt(reason: string): Promise<void> {
+  interrupt(reason: string): Promise<void> {
+    return this.#interrupt({ reason });
+  }
+
+  async #interrupt(why: Pick<InterruptEvent, 'reason' | 'alsoLocal'>): Promise<void> {
     if (this.#isOver) return;
     const inFlight = [...this.#submissions.values()].filter(({ id }) => id !== undefined);
     this.close();
     const at = this.#options.clock.now();
     const ended = await this.#finished(inFlight).catch(() => []);
-    this.#listener({ type: 'interrupt', at, reason, ended });
+    const isPlaceOver = this.#instance.state === 'ending' && !this.#options.comesBack;
+    this.#listener({ type: 'interrupt', at, ...why, ended, ...(isPlaceOver ? { isPlaceOver } : {}) });
   }
 
   /** The ends of those whose tasks have all exited with 0. */
@@ -210,6 +228,7 @@ export class FluxScheduler implements BatchScheduler {
 
   #onUp(handle: Handle): void {
     this.#handle = handle;
+    this.#mayEnd = undefined;
     if (this.#wasDown) this.#options.tell(`connected to the Flux broker ${this.#options.uri} again`);
     this.#instance.onUp(handle);
     for (const submission of this.#submissions.values()) {
@@ -306,7 +325,8 @@ export class FluxScheduler implements BatchScheduler {
           this.#tellSubmitted(submission, encodeJobId(owner), place);
         }
         const { outcome } = found;
-        const isCancelled = submission.isCancelled && outcome.result === 'node-failure';
+        const isLost = outcome.result === 'node-failure' || outcome.result === 'not-run';
+        const isCancelled = submission.isCancelled && isLost;
         return this.#end(submission, isCancelled ? { ...outcome, result: 'cancelled', note: '' } : outcome);
       }
       case 'nobody':
@@ -372,7 +392,9 @@ export class FluxScheduler implements BatchScheduler {
   /** A submit brought no job, as far as we know. */
   async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
     if (error instanceof HostError && !(error instanceof HostLostError)) {
-      return this.#withdraw(submission, error.message);
+      if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
+      // Nor can any other be: that says nothing about the step.
+      return this.#interrupt({ reason: `no job can be submitted any more: ${error.message}`, alsoLocal: true });
     }
     const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle);
     if (isAnswer && (await this.#instance.ask()) === 'run') {
@@ -425,7 +447,7 @@ export class FluxScheduler implements BatchScheduler {
   #raise({ job }: Submission, id: JobId): void {
     const handle = this.#handle;
     const raise = async () => {
-      if (handle === undefined || handle !== this.#handle) return;
+      if (handle === undefined || !(await this.#mayEndJobs()) || handle !== this.#handle) return;
       await cancelJob(handle, id, 'the study was cancelled');
     };
     this.#raises.run(raise).catch((error: unknown) => {
@@ -433,6 +455,29 @@ export class FluxScheduler implements BatchScheduler {
       if (error instanceof FluxError) {
         this.#options.tell(`cannot cancel job ${encodeJobId(id)} of ${job.step.name}: ${error.message}`);
       }
+    });
+  }
+
+  /** Asked once of each connection. */
+  #mayEndJobs(): Promise<boolean> {
+    this.#mayEnd ??= this.#wasDown ? this.#confirm() : Promise.resolve(true);
+    return this.#mayEnd;
+  }
+
+  #confirm(): Promise<boolean> {
+    const { confirm } = this.#options;
+    if (confirm === undefined) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      // Whoever hangs must not keep a study from being cancelled.
+      const stop = this.#after(confirmTime, () => resolve(true));
+      const answer = (mayEnd: boolean) => {
+        stop();
+        resolve(mayEnd);
+      };
+      confirm().then(
+        () => answer(true),
+        (error: unknown) => answer(!(error instanceof LeaseLostError)),
+      );
     });
   }
 

@@ -12,7 +12,9 @@ const job = fc.record<Omit<JobRecord, 'attempt'>>({
   submitted: time,
   started: maybe(time),
   ended: maybe(time),
-  result: maybe(fc.constantFrom('completed', 'failed', 'timeout', 'cancelled', 'node-failure', 'not submitted')),
+  result: maybe(
+    fc.constantFrom('completed', 'failed', 'timeout', 'cancelled', 'node-failure', 'not-run', 'not submitted'),
+  ),
 });
 
 /** Any record of a step, whether or not it makes sense; with at least `jobs` jobs. */
@@ -26,6 +28,7 @@ export const stepRecords = (jobs = 0): fc.Arbitrary<StepRecord> =>
     restartsBefore: fc.nat({ max: 3 }),
     failedAttempts: fc.nat({ max: 3 }),
     nodeFailures: fc.nat({ max: 3 }),
+    notRun: fc.nat({ max: 3 }),
     rerun: maybe(fc.constantFrom('changed', 'cancelled')),
     jobs: fc
       .array(job, { minLength: jobs, maxLength: jobs + 3 })

@@ -49,6 +49,7 @@ describe('what a journal says', () => {
     plan: undefined,
     records: [],
     former: new Map(),
+    unwanted: [],
     isStaged: false,
     cancelReason: undefined,
     limits: {},
@@ -114,6 +115,27 @@ describe('what a journal says', () => {
     const gone = stateOf(plan('a', 'b'), patch(1, inFlight), plan('a'));
     expect([...gone.former]).toEqual([['b.d', [expect.objectContaining({ attempt: 1, id: '7' })]]]);
     expect([...stateOf(plan('a', 'b'), patch(1, inFlight), plan('a'), plan('b')).former]).toEqual([]);
+  });
+
+  it('remembers the jobs that may run and that no step has, until it is noted that they were ended', () => {
+    const gone = [plan('a', 'b'), patch(0, inFlight), patch(1, inFlight), plan('a')];
+    const theirs = (name: string) =>
+      expect.objectContaining({ step: name, workspace: `${name}.d`, attempt: 1, id: '7' });
+    expect(stateOf(...gone).unwanted).toEqual([theirs('a'), theirs('b')]);
+    expect(stateOf(...gone, plan()).unwanted).toEqual([theirs('a'), theirs('b')]);
+    const kept: Entry = { type: 'plan', flux: '', steps: [planned('a', inFlight)] };
+    expect(stateOf(...gone, kept).unwanted).toEqual([theirs('b')]);
+    const [other, one] = [
+      { workspace: 'b.d', attempt: 2 },
+      { workspace: 'b.d', attempt: 1 },
+    ];
+    expect(stateOf(...gone, { type: 'discarded', jobs: [other] }).unwanted).toEqual([theirs('a'), theirs('b')]);
+    expect(stateOf(...gone, { type: 'discarded', jobs: [other, one] }).unwanted).toEqual([theirs('a')]);
+  });
+
+  it('has no job that is over among those', () => {
+    const over = patch(0, { state: 'FINISHED', ended: 3, jobs: [{ attempt: 1, ended: 3, result: 'completed' }] });
+    expect(stateOf(plan('a'), patch(0, inFlight), over, plan('b')).unwanted).toEqual([]);
   });
 
   it('is that a study was cancelled, given other limits, and ended, until the next driver', () => {

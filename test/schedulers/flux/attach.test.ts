@@ -193,17 +193,17 @@ describe('an attempt of which no job is known', () => {
     expect(broker.jobs).toHaveLength(0);
   });
 
-  it('that we had given up is lost, so that the next attempt runs', async () => {
+  it('that we had given up was not run, and the next attempt runs', async () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'echo ran >> ran');
     claim(study, 'run', 'conductor');
     study.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
-    expect(await study.outcome(job)).toMatchObject({ result: 'node-failure', note: givenUp });
+    expect(await study.outcome(job)).toMatchObject({ result: 'not-run', note: givenUp });
     // As by a driver that does not know.
     const same = study.step('same', 'echo ran >> ran');
     claim(study, 'same', 'conductor');
     study.scheduler.submit(same);
-    expect(await study.outcome(same)).toMatchObject({ result: 'node-failure', note: givenUp });
+    expect(await study.outcome(same)).toMatchObject({ result: 'not-run', note: givenUp });
     expect(study.exists('same/ran')).toBe(false);
     const next = study.submit('run', 'echo ran >> ran', {}, 2);
     expect((await study.has(next, 'ended')).outcome).toEqual(completed);

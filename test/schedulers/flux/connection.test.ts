@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { LeaseLostError } from '../../../src/conductor/lease.js';
 import { errno } from '../../../src/flux/errors.js';
+import { HostError } from '../../../src/hosts/host.js';
 import { cutEverywhere, expectOneStory } from '../../support/flux/cut-everywhere.js';
 import type { Spoiling } from '../../support/flux/simulated-broker.js';
 import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';
@@ -63,6 +65,55 @@ describe('a connection that is lost', () => {
     study.scheduler.cancel([job]);
     expect(study.said(job)).toEqual(['submitted', 'queued', 'started']);
     await broker.comeBack();
+    expect(await study.outcome(job)).toMatchObject({ result: 'cancelled' });
+  });
+
+  /** A job that is cancelled while there is no connection, and what there is once there is one again. */
+  async function cancelledWhileAway(confirm: () => Promise<void>) {
+    let asked = 0;
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker, {
+      clock: hurried(10),
+      confirm: () => {
+        asked += 1;
+        return confirm();
+      },
+    });
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    await broker.die({ jobsGoOn: true });
+    await until('it is noticed', () => study.told.length > 0);
+    study.scheduler.cancel([job]);
+    await broker.comeBack();
+    await until('it is connected again', () => study.told.length === 2);
+    return { broker, study, job, asked: () => asked };
+  }
+
+  it('ends no job of a study that somebody else has by then', async () => {
+    const lost = () => Promise.reject(new LeaseLostError('/study', undefined));
+    const { study, job, asked } = await cancelledWhileAway(lost);
+    await until('that is asked', () => asked() === 1);
+    study.go();
+    expect(await study.outcome(job)).toEqual(completed);
+    expect(asked()).toBe(1);
+  });
+
+  it.each<[string, () => Promise<void>]>([
+    ['is still ours', () => Promise.resolve()],
+    ['may be ours, which cannot be found out', () => Promise.reject(new HostError('no space left'))],
+    ['may be ours, which nobody says', () => new Promise(() => {})],
+  ])('ends jobs of a study that %s', async (_, confirm) => {
+    const { study, job, asked } = await cancelledWhileAway(confirm);
+    expect(await study.outcome(job)).toMatchObject({ result: 'cancelled' });
+    expect(asked()).toBe(1);
+  });
+
+  it('was not lost yet: then nobody is asked', async () => {
+    const never = () => Promise.reject(new LeaseLostError('/study', undefined));
+    const study = await FluxStudy.start(await startBroker(), { confirm: never });
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    study.scheduler.cancel([job]);
     expect(await study.outcome(job)).toMatchObject({ result: 'cancelled' });
   });
 

@@ -46,6 +46,7 @@ describe('an instance that is told to end', () => {
       expect(await all.study.interruption()).toMatchObject({
         type: 'interrupt',
         reason: `the Flux instance ${all.broker.uri} ended before the study did`,
+        isPlaceOver: true,
       });
       expectNoEnd(all);
       expect(all.study.told).toContain(
@@ -139,6 +140,7 @@ describe("the end of an instance's time", () => {
       await all.broker.endOfTime(lead);
       expect(await all.study.interruption()).toMatchObject({
         reason: `the Flux instance ${all.broker.uri} ended before the study did`,
+        isPlaceOver: true,
       });
       expectNoEnd(all);
     });
@@ -179,7 +181,9 @@ describe('a broker that dies', () => {
     const all = await busy();
     await all.broker.die();
     await all.broker.stop();
-    expect(await all.study.interruption()).toMatchObject({ reason: expect.stringContaining('is lost: ') });
+    const interruption = await all.study.interruption();
+    expect(interruption).toMatchObject({ reason: expect.stringContaining('is lost: ') });
+    expect(interruption).not.toHaveProperty('isPlaceOver');
     expectNoEnd(all);
   });
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeJobId } from '../../../src/flux/job-id.js';
 import { launcherPath } from '../../../src/schedulers/launcher.js';
 import { stubFlux } from '../../support/flux/study-flux.js';
-import { completed, FluxStudy, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';
+import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';
 import { at } from '../../support/flux/submission.js';
 import { plainEnvironment } from '../../support/hosts.js';
@@ -81,22 +81,53 @@ describe('a job of Flux', () => {
     });
   });
 
-  it('that could not be claimed, as on a full disk, is lost and not failed', async () => {
+  it('that could not be claimed, as on a full disk, was not run, and has not failed', async () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'touch ran');
     rmSync(study.file('.conductor/claims/run'), { recursive: true });
     writeFileSync(study.file('.conductor/claims/run'), 'no directory');
     study.scheduler.submit(job);
     expect(await study.outcome(job)).toEqual({
-      result: 'node-failure',
-      exitCode: 73,
+      result: 'not-run',
+      exitCode: null,
       signal: null,
       note: 'the script was not run: it could not be claimed; is the disk full, or the study directory read-only?',
     });
     expect(study.exists('run/ran')).toBe(false);
   });
 
-  it('that has one task which could not be claimed is lost too', async () => {
+  it('that could not be claimed, and is to end, is cancelled', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker, { clock: hurried(10) });
+    const fails = `shift 2; touch up; until [ -e ../go ]; do sleep 0.02; done; exit 73`;
+    writeFileSync(study.file(launcherPath), study.read(launcherPath).replace('shift 2', fails));
+    const job = study.submit('run', 'true');
+    await study.up(job);
+    await broker.die({ jobsGoOn: true });
+    await until('that is noticed', () => study.told.length > 0);
+    study.scheduler.cancel([job]);
+    study.go();
+    await until('it is over', () => broker.jobs[0]!.state === 'INACTIVE');
+    await broker.comeBack();
+    expect(await study.outcome(job)).toEqual({ result: 'cancelled', exitCode: null, signal: null, note: '' });
+  });
+
+  it('whose outputs cannot be made, as on a full disk, was not run', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    rmSync(study.file('.conductor/claims/run/1'));
+    broker.raise(broker.jobs[0]!.id, 'exec', 'could not open run/run.out: No space left on device');
+    expect(await study.outcome(job)).toEqual({
+      result: 'not-run',
+      exitCode: null,
+      signal: null,
+      note: 'the script was not run: could not open run/run.out: No space left on device',
+    });
+  });
+
+  it('that has one task which could not be claimed is lost', async () => {
     const study = await FluxStudy.start(await startBroker({ cores: 4 }));
     const launcher = study.read(launcherPath);
     writeFileSync(

@@ -4,6 +4,7 @@ import { systemClock } from '../../../src/clock.js';
 import { errno, FluxError } from '../../../src/flux/errors.js';
 import { Handle } from '../../../src/flux/handle.js';
 import { encodeJobId } from '../../../src/flux/job-id.js';
+import { HostError } from '../../../src/hosts/host.js';
 import { GuestSubmitter, OwnerSubmitter, SubmitError } from '../../../src/schedulers/flux/submitter.js';
 import type { SimulatedBroker } from '../../support/flux/simulated-broker.js';
 import { type Answer, SubmitStub, stubFlux } from '../../support/flux/study-flux.js';
@@ -114,6 +115,18 @@ describe('a guest', () => {
     expect(await without.has(without.submit('run', 'true'), 'not-submitted')).toMatchObject({
       reason: 'flux job submit: exit 4',
     });
+  });
+
+  it('has his study interrupted, and no step fail, if there is no way to the host any more', async () => {
+    const broker = await startBroker();
+    const submitter = { window: 8, submit: () => Promise.reject(new HostError('login1 was given up')) };
+    const guests = await FluxStudy.start(broker, { submitter });
+    const job = guests.submit('run', 'true');
+    expect(await guests.interruption()).toMatchObject({
+      reason: 'no job can be submitted any more: login1 was given up',
+      alsoLocal: true,
+    });
+    expect(guests.of(job)).toEqual([]);
   });
 
   it('starts no more than eight at once', async () => {

@@ -16,6 +16,20 @@ export function chanceOf(seed: number): Chance {
 /** A seed that nobody has chosen. Whoever uses it is to print it. */
 export const newSeed = () => Math.floor(Math.random() * 2 ** 32);
 
+/** Draws cards, as from a deck that is shuffled again whenever it is used up: none is missing for long. */
+export function deckOf<T>(chance: Chance, cards: readonly T[]): (isAllowed?: (card: T) => boolean) => T {
+  let deck: T[] = [];
+  return (isAllowed = () => true) => {
+    for (;;) {
+      while (deck.length > 0) {
+        const [card] = deck.splice(Math.floor(chance() * deck.length), 1);
+        if (isAllowed(card!)) return card!;
+      }
+      deck = [...cards];
+    }
+  };
+}
+
 /** One of several. */
 export function pick<T>(chance: Chance, from: readonly T[]): T {
   return from[Math.floor(chance() * from.length)]!;

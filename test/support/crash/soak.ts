@@ -1,14 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CutProxy } from '../cut-proxy.js';
-import { chanceOf, pick } from './chance.js';
+import { chanceOf, deckOf, pick } from './chance.js';
 import { CrashedStudy, type Driver, here, type Place } from './crashed-study.js';
 import { examine } from './examine.js';
 import { inMegabytes, MemorySamples } from './memory.js';
 import type { MixedStudy } from './mixed-study.js';
 import type { Row } from './table.js';
 
-/** What happens to a conductor: it is killed; it is stopped for a while; its line breaks, says nothing, or is slow for a while. */
-export type Fault = 'kill' | 'stop' | 'cut' | 'stall' | 'trickle';
+/**
+ * What happens to a conductor: it is killed; one of the commands that it has running on the host is killed; it is stopped for
+ * a while; its line breaks, says nothing, or is slow for a while.
+ */
+export type Fault = 'kill' | 'kill a command' | 'stop' | 'cut' | 'stall' | 'trickle';
 
 export interface SoakOptions {
   readonly what: string;
@@ -104,21 +108,21 @@ async function driveThrough(
     memory.watch(driver.pid);
     return driver;
   };
+  const draw = deckOf(chance, options.faults);
   let driver = start();
   for (let done = 0; Date.now() < end; ) {
     const pause = done < mostFaults ? between(options.pause) : 1000;
     const ended = await Promise.race([driver.ended, sleep(pause)]);
     if (ended !== undefined) {
-      // Who could not connect at all, or not any more, is started again, as a person would.
-      const isUnconnected = ended.code === 1 && /^cannot connect to /m.test(ended.stderr);
-      if (ended.code !== 4 && !isUnconnected) return ended.code;
-      count(isUnconnected ? 'not connected' : 'interrupted');
+      // Who could not connect at all, or whose command was killed before anything ran, is started again, as a person would.
+      const cannotStart = ended.code === 1 && /^cannot connect to |: exit 137$/m.test(ended.stderr);
+      if (ended.code !== 4 && !cannotStart) return ended.code;
+      count(cannotStart ? 'not started' : 'interrupted');
       driver = start();
       continue;
     }
     if (done >= mostFaults) continue;
-    const possible = options.faults.filter((fault) => fault !== 'kill' || progressOf(study) < killsUntil);
-    const fault = pick(chance, possible);
+    const fault = draw((fault) => fault !== 'kill' || progressOf(study) < killsUntil);
     const passes = () => Promise.race([driver.ended, sleep(between(options.lasting))]);
     done += 1;
     count(fault);
@@ -126,6 +130,11 @@ async function driveThrough(
       case 'kill':
         if ((await study.kill(driver)) === null) driver = start();
         break;
+      case 'kill a command': {
+        const commands = childrenOf(driver.pid);
+        if (commands.length > 0) process.kill(pick(chance, commands), 'SIGKILL');
+        break;
+      }
       case 'stop':
         driver.process.kill('SIGSTOP');
         await sleep(between(options.lasting));
@@ -154,4 +163,14 @@ async function driveThrough(
 function progressOf(study: CrashedStudy): number {
   if (!study.has('status.csv')) return 0;
   return (study.read('status.csv').match(/,FINISHED,/g)?.length ?? 0) / study.study.steps;
+}
+
+/** Children of a process, which are what it has running on this machine. */
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return [];
+  }
 }
