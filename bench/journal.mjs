@@ -61,7 +61,7 @@ async function once(host, studyPath, isScheduled, isJournalled) {
     journal: isJournalled ? hold.journal : undefined,
     schedulers: (listener) => {
       local = new LocalScheduler(host, studyPath, new Map(), systemClock, listener);
-      batch = flux?.scheduler(plan, log, listener);
+      batch = flux?.scheduler(plan, { log, confirm: async () => {} }, listener);
       return { local, batch };
     },
   });

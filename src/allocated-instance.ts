@@ -6,7 +6,7 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { LeaseLostError } from './conductor/lease.js';
-import { type Batch, checkPlan, FluxBatch } from './flux-batch.js';
+import { type Batch, checkPlan, FluxBatch, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
@@ -15,7 +15,6 @@ import { elsewhere, type Instance, type InstanceContext } from './instances.js';
 import { refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import { quote } from './quote.js';
-import type { Log } from './report/log.js';
 import { readRemains } from './schedulers/flux/remains.js';
 import { type Remains, RenewingScheduler } from './schedulers/renewing.js';
 import type { BatchScheduler, Job, SchedulerListener } from './schedulers/scheduler.js';
@@ -112,12 +111,13 @@ export class AllocatedInstance implements Instance, Batch {
     return false;
   }
 
-  scheduler(plan: Plan, log: Log, listener: SchedulerListener): BatchScheduler {
+  scheduler(plan: Plan, surroundings: Surrounding, listener: SchedulerListener): BatchScheduler {
+    const { log } = surroundings;
     this.#isUsed = true;
     const placeIn = (flux: FluxBatch) => {
       const allocation = this.#allocation;
       const hasEnded = async () => (await allocation?.hasEnded()) ?? true;
-      return { start: (own: SchedulerListener) => flux.scheduler(plan, log, own, hasEnded) };
+      return { start: (own: SchedulerListener) => flux.scheduler(plan, surroundings, own, hasEnded) };
     };
     return new RenewingScheduler(
       placeIn(this.#flux!),

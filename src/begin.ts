@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import type { JournalState } from './conductor/journal/records.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import {
   digestsOf,
@@ -59,7 +60,7 @@ export async function begin(context: BeginContext, settle: Settle): Promise<Begu
   const wanted = context.inputs['dry-run'] ? { ...place, resume: 'never' as const } : place;
   for (;;) {
     const found = await findPlace(context.host, wanted);
-    if (found.state !== undefined) return resume(context, planning, found.path, wanted, settle);
+    if (found.state !== undefined) return resume(context, planning, found.path, found.state, wanted, settle);
     if (context.onlyFinishes) throw new HostError(`there is no study in ${found.path} to be finished`);
     const begun = await make(context, planning, found.path, wanted.key, settle);
     // Undefined: somebody made a study there meanwhile.
@@ -81,7 +82,7 @@ async function make(
   };
   const early = planning.needsDirectory ? undefined : await settled();
   if (!(await makePlace(host, path, { key, name: planning.spec.name }, clock))) return undefined;
-  return holding(context, path, async (hold) => {
+  return holding(context, path, 0, async (hold) => {
     if (hold?.state.plan !== undefined) {
       // Somebody else had it in between.
       await hold.release(undefined);
@@ -97,10 +98,11 @@ async function resume(
   context: BeginContext,
   planning: Planner,
   path: string,
+  { fence }: JournalState,
   wanted: WantedPlace,
   settle: Settle,
 ): Promise<Begun> {
-  return holding(context, path, async (hold) => {
+  return holding(context, path, fence, async (hold) => {
     const { state, journal } = hold!;
     const { key } = wanted;
     if (state.key !== key && !context.onlyFinishes) {
@@ -144,11 +146,12 @@ function onlyFinishing({ onlyFinishes }: BeginContext, { state }: Hold, { graph 
 async function holding<T>(
   context: BeginContext,
   studyPath: string,
+  lastFence: number,
   task: (hold: Hold | undefined) => Promise<T>,
 ): Promise<T> {
   const { host, holder, clock, log, inputs, cancel } = context;
   if (inputs['dry-run']) return task(undefined);
-  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel });
+  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel, lastFence });
   try {
     return await task(hold);
   } catch (error) {

@@ -52,8 +52,9 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
   const early: Parameters<SchedulerListener>[0][] = [];
   let listener: SchedulerListener = (event) => early.push(event);
   const hear: SchedulerListener = (event) => listener(event);
-  const local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, hear);
-  const batch = flux?.scheduler(plan, log, hear) ?? absentFor(plan, clock, hear);
+  const tell = (line: string) => log.warning(line);
+  const local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, hear, tell);
+  const batch = flux?.scheduler(plan, { log, confirm: () => hold.confirm() }, hear) ?? absentFor(plan, clock, hear);
   const { cancel, interrupt } = endings(context, flux, () => batch);
   const run = async () => {
     await discard(context, standing.removed ?? [], local, batch);

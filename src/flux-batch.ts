@@ -33,13 +33,21 @@ const patience = { system: 300_000, allocation: 60_000, nobody: 5_000, faraway: 
 /** Seconds that a probe may run: enough, and within the limits of any queue. */
 const probeDuration = 10;
 
+/** What is around a scheduler. */
+export interface Surrounding {
+  readonly log: Log;
+  /** Rejects with LeaseLostError if somebody else drives the study by now. */
+  readonly confirm: () => Promise<void>;
+}
+
 /** What a study's scheduled steps run on. */
 export interface Batch {
   /** The environment of jobs. */
   readonly environment: Readonly<Record<string, string>>;
   readonly uri: string;
   isAround(pid: number): boolean;
-  scheduler(plan: Plan, log: Log, listener: SchedulerListener): BatchScheduler;
+  /** @param surroundings what it is told, and asked, besides */
+  scheduler(plan: Plan, surroundings: Surrounding, listener: SchedulerListener): BatchScheduler;
 }
 
 /** The Flux instance that a study runs on, connected to. */
@@ -142,6 +150,12 @@ export class FluxBatch implements Batch {
     return this.broker.address.uri;
   }
 
+  /** The URI as it is from elsewhere: a path of this machine says nothing on another. */
+  get #place(): string {
+    const [, machine] = this.#facts.names;
+    return machine === undefined ? this.uri : this.uri.replace(/^local:\/\//, `ssh://${machine}`);
+  }
+
   get #isHere(): boolean {
     return isHere(this.#host, this.broker.address);
   }
@@ -189,13 +203,13 @@ export class FluxBatch implements Batch {
   }
 
   /**
-   * What runs the study's scheduled steps; it has the connection from now on. `log` is told of the connection.
+   * What runs the study's scheduled steps; it has the connection from now on.
    *
    * @param hasEnded whether the instance is known to be over, if that can be asked elsewhere than at its broker
    */
   scheduler(
     { spec, graph, places }: Plan,
-    log: Log,
+    { log, confirm }: Surrounding,
     listener: SchedulerListener,
     hasEnded: () => Promise<boolean> = async () => false,
   ): FluxScheduler {
@@ -240,6 +254,8 @@ export class FluxBatch implements Batch {
           patienceWithNobody: comesBack ? patience.system : patience.nobody,
         },
         uri: address.uri,
+        place: this.#place,
+        confirm,
         comesBack,
         isOwner: broker.isOwner,
         clock: this.#clock,

@@ -2,10 +2,10 @@ import type { Clock } from './clock.js';
 import { Clerk } from './conductor/clerk.js';
 import { Journal } from './conductor/journal/journal.js';
 import type { JournalState } from './conductor/journal/records.js';
-import { acquireLease, Lease, type LeaseHolder, LeaseLostError } from './conductor/lease.js';
+import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './conductor/lease.js';
 import { type Limits, readLimits } from './conductor/limits.js';
 import type { StudyStatus } from './conductor/state.js';
-import type { Host } from './hosts/host.js';
+import { type Host, HostError } from './hosts/host.js';
 import type { Log } from './report/log.js';
 import { readJournal } from './study-place.js';
 
@@ -21,6 +21,8 @@ export interface HoldOptions {
   readonly log: Pick<Log, 'info' | 'warning'>;
   /** Ends the wait for a driver that may be gone. */
   readonly cancel?: AbortSignal;
+  /** The last fencing number that the journal has, if it was read before. */
+  readonly lastFence?: number;
 }
 
 /**
@@ -60,8 +62,11 @@ export class Hold {
    *
    * @throws LeaseHeldError, HostError, JournalError
    */
-  static async take({ host, studyPath, holder, clock, log, cancel }: HoldOptions): Promise<Hold> {
-    const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), { cancel });
+  static async take({ host, studyPath, holder, clock, log, cancel, lastFence = 0 }: HoldOptions): Promise<Hold> {
+    const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), {
+      cancel,
+      least: lastFence + 1,
+    });
     const remote = new RemoteControl(log);
     const clerk = Clerk.start(host, studyPath, fence, clock, remote);
     const lease = Lease.start(clerk, holder, fence, clock);
@@ -103,7 +108,7 @@ export class Hold {
     try {
       await this.#clerk.confirm();
     } catch (error) {
-      if (error instanceof LeaseLostError) throw error;
+      if (!(error instanceof HostError)) throw error;
     }
   }
 
@@ -120,6 +125,7 @@ export class Hold {
   /** Lets go of the study. What the journal was told before is written first. */
   async release(status: StudyStatus | undefined): Promise<void> {
     if (status !== undefined) this.journal.write({ type: 'end', status });
+    this.hurry();
     await this.journal.durable().catch(() => {});
     await this.#lease.end({ released: true });
     await this.#clerk.end();

@@ -216,6 +216,9 @@ describe('what tells studies of one spec from each other', () => {
       ['--pgen=pgen.py'],
       ['--pgen=pgen.py', '--pargs=N:1'],
       ['--pgen=pgen.py', '--pargs=N:2'],
+      ['--setup=module load gcc'],
+      ['--env=CC=gcc'],
+      ['--env=CC=clang'],
       ['--host=cluster'],
       ['--host=other'],
       ['--flux=local:///a'],
@@ -237,7 +240,6 @@ describe('what tells studies of one spec from each other', () => {
       resume: 'always',
       'on-cancel': 'leave',
       'timeout-minutes': '3',
-      setup: 'module load x',
       summary: 'false',
       collect: '*',
     } satisfies Partial<Record<InputName, string>>;

@@ -45,8 +45,7 @@ const inDirectory = (studyPath: string) =>
 /** Looks, once. @param token a name of our own for a file that is there for a moment */
 export function lookCommand(studyPath: string, token: string): string {
   const file = quote(`fences/.look-${token}`);
-  return `mkdir -p -- ${quote(`${studyPath}/.conductor/fences`)} || exit
-${inDirectory(studyPath)}
+  return `${inDirectory(studyPath)}
 : > ${file} || exit
 see
 newest=0; newest ${file}; now=$newest

@@ -116,6 +116,8 @@ export interface AcquireOptions {
   readonly silence?: number;
   /** Ends the wait for that. */
   readonly cancel?: AbortSignal | undefined;
+  /** The lowest fencing number to take: somebody may have cleaned up those that there were. */
+  readonly least?: number;
 }
 
 /**
@@ -131,7 +133,7 @@ export async function acquireLease(
   me: LeaseHolder,
   clock: Clock,
   tell: (line: string) => void,
-  { silence = usualSilence, cancel }: AcquireOptions = {},
+  { silence = usualSilence, cancel, least = 1 }: AcquireOptions = {},
 ): Promise<{ readonly fence: number; readonly previous: LeaseHolder | undefined }> {
   const token = Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
   const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
@@ -146,9 +148,9 @@ export async function acquireLease(
     const now = await watch(host, purpose, watchCommand(studyPath, seen, silence), cancel);
     const isSame = now.fence === seen.fence && now.line === seen.line;
     if (!isSame && parseLease(now.line, now.fence)?.released !== true) throw held(now.line, now.fence);
-    if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silence, cancel });
+    if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silence, cancel, least });
   }
-  const fence = seen.fence + 1;
+  const fence = Math.max(seen.fence + 1, least);
   const line = leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
   const taking = `cannot take the study ${studyPath} on ${host.name}`;
   const said = (await mustRun(host, taking, takeCommand(studyPath, fence, token, line))).toString();

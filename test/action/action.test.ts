@@ -63,10 +63,15 @@ describe('the action', () => {
     for (const name of ['env', 'path']) {
       expect([name, readFileSync(path.join(job.directory, name), 'utf8')]).toEqual([name, '']);
     }
-    // That there was a study to look after, and then none.
+    // That there was a study to look after, and who drove it, and then none.
     const state = readFileSync(path.join(job.directory, 'state'), 'utf8');
-    expect(state).toMatch(/^maestro_post<<(\S+)\ntrue\n\1\n(maestro_study<<(\S+)\n(.*)\n\3\n){2}$/);
-    expect(state.trimEnd().split('\n').at(-2)).toBe('');
+    expect([...state.matchAll(/^(\w+)<<(\S+)\n(.*)\n\2$/gm)].map(([, name, , value]) => [name, value])).toEqual([
+      ['maestro_post', 'true'],
+      ['maestro_study', expect.stringContaining(job.home)],
+      ['maestro_driver', expect.stringMatching(/^\d+$/)],
+      ['maestro_study', ''],
+      ['maestro_driver', ''],
+    ]);
   });
 
   it('tells the study in a log of closed groups', async () => {

@@ -173,7 +173,7 @@ describe('a cancelled workflow', () => {
     expect(await ended).toMatchObject({ code: 3 });
     expect(await job.post()).toMatchObject({ code: 0, stderr: '' });
     expect(reruns.has('a/runs')).toBe(false);
-    expect(await reruns.job({ attempt: 2 }).run()).toMatchObject({ code: 0 });
+    expect(await reruns.job({ attempt: 2, inputs: { setup: 'sleep 1' } }).run()).toMatchObject({ code: 0 });
     expect(reruns.ran).toEqual(['a 1']);
   });
 

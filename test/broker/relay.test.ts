@@ -112,7 +112,7 @@ async function studyThrough(host: Host, flux: string): Promise<{ readonly state:
     policy: policyOf(),
     clock: systemClock,
     schedulers: (listener) => {
-      scheduler = batch.scheduler(there, log, listener);
+      scheduler = batch.scheduler(there, { log, confirm: async () => {} }, listener);
       return { local: scheduler, batch: scheduler };
     },
   });

@@ -17,7 +17,7 @@ describe('the path of a spec in its repository', () => {
   });
 
   it('is none outside the workspace', () => {
-    expect(pathInRepository('/elsewhere/study.yaml', '/work/repository')).toBeUndefined();
-    expect(pathInRepository('/work/repository-2/study.yaml', '/work/repository')).toBeUndefined();
+    expect(pathInRepository('/elsewhere/study.yaml', '/home/runner/repository')).toBeUndefined();
+    expect(pathInRepository('/home/runner/repository-2/study.yaml', '/home/runner/repository')).toBeUndefined();
   });
 });

@@ -147,7 +147,7 @@ describe.skipIf(chromiumPath === undefined)('report.html in a browser', { timeou
     await page.keyboard.press('Tab');
     expect(await focused()).toBe('Skip to the results');
     await page.keyboard.press('Enter');
-    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+    await expect.poll(() => page.evaluate('document.activeElement.id'), generous).toBe('main');
     for (let i = 0; i < 60 && (await focused()) !== 'State'; i++) await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     expect(await page.getByRole('columnheader', { name: 'State' }).getAttribute('aria-sort')).toBe('ascending');

@@ -42,6 +42,8 @@ export interface FluxSchedulerOptions {
   readonly link: LinkOptions;
   /** What messages call the broker. */
   readonly uri: string;
+  /** What the journal calls where its jobs are, as it is seen from elsewhere too; the URI unless given. */
+  readonly place?: string;
   /** Whether it may come back after its end: the machine's own instance does, one in an allocation does not. */
   readonly comesBack: boolean;
   /** Whether the instance is ours: then it tells us when it ends. */
@@ -189,10 +191,10 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   attach(jobs: readonly LeftJob[]): void {
-    const { uri, study } = this.#options;
+    const { uri, place = uri, study } = this.#options;
     for (const job of jobs) {
       const submission = new Submission(job, job);
-      const isHere = job.place === uri && job.id !== '';
+      const isHere = job.place === place && job.id !== '';
       submission.id = isHere ? decodeJobId(job.id) : undefined;
       submission.isDoubtful = job.isDoubtful || submission.id === undefined;
       submission.phase = submission.isDoubtful ? 'left' : 'watched';
@@ -296,11 +298,11 @@ export class FluxScheduler implements BatchScheduler {
 
   /** It is still left afterwards if the broker did not say. */
   async #findOne(submission: Submission, claim: Claim | undefined, handle: Handle): Promise<void> {
-    const { uri, study } = this.#options;
+    const { uri, place = uri, study } = this.#options;
     const isOpen = () => !this.#isOver && this.#isCurrent(submission) && submission.phase === 'left';
     if (!isOpen()) return;
     try {
-      const found = await findLeft(handle, uri, study, submission.left!, submission, claim);
+      const found = await findLeft(handle, place, study, submission.left!, submission, claim);
       if (isOpen()) this.#take(submission, found, claim);
     } catch (error) {
       if (!isNoAnswer(error) && !(error instanceof FluxError)) throw error;
@@ -309,12 +311,12 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   #take(submission: Submission, found: Found, claim: Claim | undefined): void {
-    const { uri } = this.#options;
+    const { uri, place: here = uri } = this.#options;
     const { id, place, isDoubtful } = submission.left!;
     switch (found.is) {
       case 'job': {
         submission.isDoubtful = found.isDoubtful;
-        const isNew = found.id !== decodeJobId(id) || place !== uri || found.isDoubtful !== isDoubtful;
+        const isNew = found.id !== decodeJobId(id) || place !== here || found.isDoubtful !== isDoubtful;
         if (isNew) return this.#accept(submission, found.id);
         return this.#watch(submission, found.id);
       }
@@ -373,7 +375,7 @@ export class FluxScheduler implements BatchScheduler {
 
   #accept(submission: Submission, id: JobId): void {
     submission.id = id;
-    this.#tellSubmitted(submission, encodeJobId(id), this.#options.uri);
+    this.#tellSubmitted(submission, encodeJobId(id), this.#options.place ?? this.#options.uri);
     this.#watch(submission, id);
     if (submission.isCancelled) this.#raise(submission, id);
   }
