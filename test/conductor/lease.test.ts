@@ -44,6 +44,10 @@ class Study {
   readonly own = path.join(this.path, '.conductor');
   readonly told: string[] = [];
 
+  constructor() {
+    mkdirSync(this.own);
+  }
+
   acquire(me: LeaseHolder, options: AcquireOptions = {}, clock: Clock = systemClock, host = plainHost()) {
     return acquireLease(host, this.path, me, clock, (line) => this.told.push(line), options);
   }
@@ -100,6 +104,18 @@ describe('who takes the lease of a study', () => {
     expect(study.line.fence).toBe(2);
     expect(study.line).not.toHaveProperty('released');
     expect(study.told).toEqual([]);
+  });
+
+  it('is nobody where there is no study, and nothing is made there', async () => {
+    const nowhere = path.join(temporaryDirectory(), 'gone');
+    await expect(acquireLease(plainHost(), nowhere, elsewhere(1), systemClock, () => {})).rejects.toThrow(HostError);
+    expect(existsSync(nowhere)).toBe(false);
+  });
+
+  it('has a fencing number above those that the journal has, although somebody cleaned up', async () => {
+    const study = new Study();
+    expect(await study.acquire(elsewhere(1), { least: 7 })).toMatchObject({ fence: 7 });
+    expect(study.fences).toEqual(['7']);
   });
 
   it('has to wait for nothing if the holder lived on this machine and is dead', async () => {
@@ -248,6 +264,7 @@ describe('who takes the lease of a study', () => {
 
   it('is told why it cannot be taken', async () => {
     const study = new Study();
+    rmSync(study.own, { recursive: true });
     writeFileSync(study.own, '');
     await expect(study.acquire(elsewhere(1))).rejects.toThrow(
       /^cannot find out who drives the study .* on this machine: .*(File exists|Not a directory)/,
