@@ -134,7 +134,7 @@ describe.skipIf(!isSitePossible('cancelling on a cluster'))('the action with an 
     process.kill('SIGINT');
     const { code, stdout } = await ended;
     expect([code, first.outputs.status]).toEqual([4, 'INTERRUPTED']);
-    expect(stdout).toMatch(/The allocation \d+ is left with its jobs/);
+    expect(stdout).toMatch(/The allocation \d+ is left as it is/);
     expect(await first.post()).toMatchObject({ code: 0, stderr: '' });
     expect((await site.queue()).filter((line) => line.endsWith(' RUNNING'))).toHaveLength(1);
     letGo();
