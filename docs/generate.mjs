@@ -4,7 +4,7 @@
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
 import fs from 'node:fs';
 import * as z from 'zod';
-import { defaultOf, descriptionOf, inputNames, outputs } from '../build/inputs.js';
+import { actionDefaults, defaultOf, descriptionOf, inputNames, outputs } from '../build/inputs.js';
 import { studySchema } from '../build/spec/schema.js';
 
 const root = new URL('..', import.meta.url);
@@ -22,7 +22,7 @@ branding: { icon: git-branch, color: blue }
 inputs:
 ${inputNames
   .map((name) => {
-    const byDefault = defaultOf(name);
+    const byDefault = actionDefaults[name] ?? defaultOf(name);
     const lines = [
       `  ${name}:`,
       `    description: ${yamlText(descriptionOf(name))}`,
@@ -48,7 +48,7 @@ const inputTable = [
   row('Input', 'Default', 'Meaning'),
   row('---', '---', '---'),
   ...inputNames.map((name) => {
-    const byDefault = defaultOf(name);
+    const byDefault = actionDefaults[name] ?? defaultOf(name);
     const shown = byDefault === undefined ? '*required*' : byDefault === '' ? '' : `\`${byDefault}\``;
     return row(`\`${name}\``, shown, descriptionOf(name));
   }),

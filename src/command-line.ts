@@ -18,7 +18,7 @@ import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
 import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
-import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
+import { baselineOf, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 import { validateStudy } from './validate.js';
 import { version } from './version.js';
 
@@ -81,6 +81,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   }
   readStudy(study);
   const request = requestOf(inputs, optionOf);
+  const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
   const machines = await open(inputs, surroundings, log);
   try {
     const { results, isResumable } = await runStudy({
@@ -97,6 +98,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
         return `${studyPath}/.conductor/report`;
       },
       request,
+      baseline,
       around: '',
       holder: ourHolder(''),
       // Nobody comes after us who could look after it; what is left ends by itself.

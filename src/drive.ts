@@ -1,7 +1,7 @@
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import { discardedJobs, type Resumption } from './conductor/resumption.js';
-import { studyStatus } from './conductor/state.js';
+import { type StepRecord, studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
 import type { Batch } from './flux-batch.js';
 import type { Hold } from './hold.js';
@@ -28,6 +28,8 @@ export interface DriveContext {
   /** Aborted when the process gets a SIGHUP, whatever it got before. */
   readonly hangup: AbortSignal;
   readonly hold: Hold;
+  /** Who is told how the steps change. */
+  readonly audience?: { changed(records: readonly StepRecord[]): void } | undefined;
   /** Where the study stands: nothing has run yet, or it is resumed. */
   readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
 }
@@ -77,6 +79,7 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
       onChange: (changedMachine, changed) => {
         statusFile.changed(changedMachine.steps);
         progress.onChange(changedMachine, changed);
+        context.audience?.changed(changedMachine.steps);
       },
     });
   };

@@ -4,6 +4,7 @@ import { LeaseHeldError, LeaseLostError } from './conductor/lease.js';
 import { HostError } from './hosts/host.js';
 import { InputError } from './inputs.js';
 import { PgenError } from './pgen/pgen.js';
+import { BaselineError } from './report/comparison.js';
 import { SpecError } from './spec/problem.js';
 
 const forPeople = [
@@ -15,6 +16,7 @@ const forPeople = [
   JournalError,
   LeaseHeldError,
   LeaseLostError,
+  BaselineError,
 ] as const;
 
 /** An error as a person is to see it: what was wrong for those that say it, else that the fault is ours. Never a stack. */

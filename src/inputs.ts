@@ -17,6 +17,14 @@ const whole = (minimum: number) => {
     .refine(isWhole, { error, params: { showsValue: true } })
     .transform(Number);
 };
+const percent = () =>
+  z
+    .string()
+    .refine((value) => /^[0-9]+(\.[0-9]+)?\s*%?$/.test(value), {
+      error: 'must be a percentage, such as 25 %',
+      params: { showsValue: true },
+    })
+    .transform((value) => Number.parseFloat(value));
 const choice = <const T extends string>(...words: [T, ...T[]]) =>
   z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
 
@@ -160,14 +168,37 @@ export const inputsSchema = z.object({
     .describe(
       'What becomes of running jobs when the workflow is cancelled: `cancel` ends them, `leave` leaves them running, to be resumed.',
     ),
-  annotations: choice('commands', 'none')
-    .prefault('commands')
-    .describe('How failures are put on the lines of the spec: `commands` (workflow commands) or `none`.'),
+  'allow-fork-pr': truth()
+    .prefault('false')
+    .describe(
+      'Run a pull request of a fork: its spec is shell text that runs on your cluster, its generator Python that runs here. See [Permissions and security](#permissions-and-security).',
+    ),
+  annotations: choice('checks', 'commands', 'none')
+    .prefault('checks')
+    .describe(
+      'How failures are put on the lines of the spec: `checks` (a check run; it takes the permission `checks: write`, and workflow commands are used without it), `commands` (workflow commands) or `none`.',
+    ),
+  'check-name': text()
+    .prefault('')
+    .describe(
+      'What the check run is called. Default: `maestro: ` and the spec, with a hash of the overlays and the like if there are any: two with one name hide each other.',
+    ),
+  'github-token': text()
+    .prefault('')
+    .describe('The token for the check run, and for finding out whether a comment is on a pull request of a fork.'),
+  baseline: text()
+    .prefault('')
+    .describe(
+      'The report.json of an earlier run, a file on this machine: what newly fails, is fixed, and takes longer is told. One that is not there is told, and no more.',
+    ),
+  'slower-than': percent()
+    .prefault('25 %')
+    .describe('By how much the run time of a step must have grown, and at least by 10 s, to be called slower.'),
   summary: truth().prefault('true').describe('Write the job summary.'),
   'report-path': text()
     .prefault('')
     .describe(
-      "A directory on this machine for report.json, summary.md and what is collected. Default: on GitHub one in the runner's temporary directory, else `.conductor/report` in the study, or with `host` one beside you.",
+      "A directory on this machine for report.json, junit.xml, report.html, summary.md and what is collected. Default: on GitHub one in the runner's temporary directory, else `.conductor/report` in the study, or with `host` one beside you.",
     ),
   collect: list()
     .prefault('')
@@ -193,7 +224,10 @@ const repeatable: ReadonlySet<string> = new Set<InputName>([
 ]);
 
 /** Inputs that nobody but who gave them may see. */
-export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase'];
+export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase', 'github-token'];
+
+/** What the action is given where nothing else is said, if that is not what the program takes then. */
+export const actionDefaults: Partial<Record<InputName, string>> = { 'github-token': '${{ github.token }}' };
 
 /** The action's outputs, with what action.yml says of them. */
 export const outputs = {
@@ -203,7 +237,8 @@ export const outputs = {
   'steps-total': 'How many step instances the study has.',
   'steps-finished': 'How many of them finished.',
   'steps-failed': 'How many of them failed, or could not run because another did.',
-  'report-path': 'The directory with report.json and summary.md.',
+  'report-path': 'The directory with report.json, junit.xml, report.html, summary.md and what was collected.',
+  'check-run-url': 'The page of the check run; empty if there is none.',
 } as const;
 
 /** Inputs that cannot be used, said in the words of whoever gave them. */

@@ -1,7 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { givenStudy, report, runContext } from './action.js';
 import { requestOf } from './allocated-instance.js';
 import { Allocation } from './broker/allocation/allocation.js';
 import { systemClock } from './clock.js';
@@ -10,6 +9,8 @@ import type { JournalState } from './conductor/journal/records.js';
 import { JournalError } from './conductor/journal/replay.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
+import { readEvent } from './github/event.js';
+import { lookUp } from './github/fork-guard.js';
 import { maskSecrets, type Runner, readRunner } from './github/runner.js';
 import { type LeftBehind, savedLeftBehind } from './github/state.js';
 import { Hold } from './hold.js';
@@ -18,6 +19,8 @@ import { loginEnvironment } from './hosts/login-environment.js';
 import { directoryPrefix } from './hosts/ssh/openssh-files.js';
 import { actionInputs, type Inputs } from './inputs.js';
 import { type Machines, openMachines } from './machines.js';
+import { givenStudy, keyOf, nameOf, report, runContext } from './on-github.js';
+import { Publication } from './publication.js';
 import { runStudy } from './run.js';
 import type { Surroundings } from './surroundings.js';
 
@@ -27,7 +30,7 @@ import type { Surroundings } from './surroundings.js';
  */
 export async function post(surroundings: Surroundings): Promise<number> {
   const { environment } = surroundings;
-  const log = new ActionsLog(true);
+  const log = new ActionsLog('commands');
   try {
     try {
       await cleanUp(surroundings, log);
@@ -76,13 +79,17 @@ async function finish(
     return;
   }
   const study = givenStudy(inputs, runner);
+  const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
+  const audience = new Publication({ study, runner, event, log, key: keyOf(inputs, runner) });
   const outcome = await runStudy({
     ...runContext(study, runner, surroundings, machines, log),
-    request: requestOf(inputs, (name) => `input '${name}'`),
+    audience,
+    baseline: undefined,
+    request: requestOf(inputs, nameOf),
     place: () => ({ path: studyPath, key: '', resume: 'always' }),
     finishes: 'the workflow was cancelled',
   });
-  await report(outcome, inputs, log);
+  await report(outcome, inputs, log, audience);
 }
 
 /** Whether there is an allocation that nobody came to give back, unless it is to be left, for jobs that are resumed. */

@@ -24,8 +24,11 @@ import type { Plan } from './plan.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { collectResults, type Ending } from './report/collect.js';
 import { collect, collectedText, collectedWarnings } from './report/collected.js';
+import { type BaselineReport, type Comparison, compare, comparisonLine, findings } from './report/comparison.js';
 import { bringLogs } from './report/failed-logs.js';
 import { finalTable } from './report/final-table.js';
+import { reportHtml } from './report/html/report-html.js';
+import { junitXml } from './report/junit.js';
 import { KeptLog } from './report/kept-log.js';
 import type { Log } from './report/log.js';
 import { reportJson } from './report/report-json.js';
@@ -52,12 +55,28 @@ export interface RunContext extends StudyContext {
   readonly holder: LeaseHolder;
   /** Told of what another process has to look after, should this one be killed; of nothing, once it need not. */
   readonly remember: (left: Partial<LeftBehind>) => void;
+  /** What the results are compared with. */
+  readonly baseline: BaselineReport | undefined;
+  /** Who shows the study elsewhere than in the log. */
+  readonly audience?: Audience;
   /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
   readonly finishes?: string;
 }
 
+/** Who is told how a study goes. */
+export interface Audience {
+  /** It is ours to drive. */
+  begun(): Promise<void>;
+  /** @param records of the steps, now and later */
+  changed(records: readonly StepRecord[]): void;
+  /** It is somebody else's. */
+  lost(): void;
+}
+
 export interface RunOutcome {
   readonly results: StudyResults;
+  /** With the baseline; undefined if there is none. */
+  readonly comparison: Comparison | undefined;
   /** Whether the same run again would continue the study: nobody else drives it. */
   readonly isResumable: boolean;
   readonly reportPath: string;
@@ -103,6 +122,8 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     begun = await begin(own, settle);
     log.info(describe(begun.plan));
     const stop = ending.listen(begun.hold);
+    begun.hold?.lost.addEventListener('abort', () => context.audience?.lost(), { once: true });
+    await context.audience?.begun();
     try {
       ran = await stageAndDrive(own, begun, tree, instance);
     } finally {
@@ -170,7 +191,8 @@ async function stageAndDrive(
     }
   };
   const standing = { ...resumption, records };
-  return drive({ inputs, host, log, clock, ending, hangup: context.hangup, hold, standing }, plan, await open());
+  const { hangup, audience } = context;
+  return drive({ inputs, host, log, clock, ending, hangup, hold, standing, audience }, plan, await open());
 }
 
 /** Brings all files of a study to where they belong. */
@@ -229,20 +251,37 @@ async function report(context: Own, { plan, hold }: Begun, ending: Ending): Prom
   log.phase('Report');
   const results = await collectResults(host, plan, ending, inputs.spec);
   const reportPath = context.reportPath(plan.places.studyPath);
-  const summary = summaryMarkdown(results);
+  const comparison = context.baseline && compare(context.baseline, results, inputs['slower-than']);
+  const summary = summaryMarkdown(results, { comparison });
+  const files = {
+    'report.json': reportJson(results),
+    'summary.md': summary,
+    'junit.xml': junitXml(results),
+    'report.html': reportHtml(results, { comparison, runUrl: context.holder.runUrl }),
+  };
   // What is said of a study is for who drives it to say.
-  if (hold?.lost.aborted !== true) await write(context, results, summary, reportPath);
+  if (hold?.lost.aborted !== true) await write(context, results, files, reportPath);
   log.endPhase();
 
   for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
+  for (const { level, at, title, message } of comparison === undefined ? [] : findings(comparison)) {
+    // What newly fails has been told as a failure.
+    if (level === 'warning') log.warning(message, { at, title });
+  }
+  if (comparison !== undefined) log.info(`Compared with the baseline: ${comparisonLine(comparison)}`);
   for (const line of finalTable(results)) log.info(line);
   const isResumable = results.status === 'INTERRUPTED' && hold?.lost.aborted !== true;
-  return { results, reportPath, summary, isResumable };
+  return { results, comparison, reportPath, summary, isResumable };
 }
 
-async function write(context: Own, results: StudyResults, summary: string, reportPath: string): Promise<void> {
+async function write(
+  context: Own,
+  results: StudyResults,
+  files: Readonly<Record<string, string>>,
+  reportPath: string,
+): Promise<void> {
   const { log } = context;
-  const unwritten = await writeReports(reportPath, { 'report.json': reportJson(results), 'summary.md': summary });
+  const unwritten = await writeReports(reportPath, files);
   for (const warning of await bring(context, results, reportPath)) log.warning(warning);
   if (unwritten === undefined) log.info(`Reports in ${reportPath}`);
   else log.warning(unwritten);
@@ -322,7 +361,7 @@ async function writeReports(directory: string, files: Readonly<Record<string, st
 }
 
 /** Names in the directory of the reports that are not for files of the study. */
-const reserved = ['report.json', 'summary.md', 'logs'];
+const reserved = ['report.json', 'junit.xml', 'report.html', 'summary.md', 'logs'];
 
 /**
  * Brings to the reports what is wanted of the study's files, and the logs of failed steps. That it cannot be brought does

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { InputError, type Inputs } from './inputs.js';
 import type { Pgen } from './pgen/pgen.js';
+import { type BaselineReport, parseBaseline } from './report/comparison.js';
 import type { Overlays } from './spec/overlay.js';
 import { Source } from './spec/source.js';
 
@@ -64,4 +65,28 @@ export function overlaysOf(inputs: Inputs, nameOf: (name: string) => string): Ov
 export function pgenOf(inputs: Inputs, directory: string): Pgen | undefined {
   if (inputs.pgen === '') return undefined;
   return { file: path.resolve(directory, inputs.pgen), shown: inputs.pgen, kwargs: inputs.pargs };
+}
+
+/**
+ * The report of an earlier run that the inputs name, if any; its path is taken from `directory`. That of a first run is not
+ * there: that is told, and no more.
+ *
+ * @throws InputError, BaselineError if it cannot be read
+ */
+export function baselineOf(
+  { baseline }: Inputs,
+  directory: string,
+  warn: (line: string) => void,
+): BaselineReport | undefined {
+  if (baseline === '') return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path.resolve(directory, baseline), 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw new InputError([`cannot read the baseline ${baseline}: ${message}`]);
+    warn(`there is no baseline ${baseline}: the results are compared with nothing`);
+    return undefined;
+  }
+  return parseBaseline(text);
 }

@@ -56,7 +56,12 @@ describe('the inputs', () => {
       allocate: '',
       stage: '',
       'stage-exclude': [],
-      annotations: 'commands',
+      'allow-fork-pr': false,
+      annotations: 'checks',
+      'check-name': '',
+      'github-token': '',
+      baseline: '',
+      'slower-than': 25,
       summary: true,
       'report-path': '',
       collect: [],
@@ -162,7 +167,7 @@ describe('what is said of the connection', () => {
   });
 
   it('is secret where it is a secret', () => {
-    expect([...secrets].sort()).toEqual(['ssh-key', 'ssh-passphrase']);
+    expect([...secrets].sort()).toEqual(['github-token', 'ssh-key', 'ssh-passphrase']);
   });
 
   it('shows no secret in a message about anything else', () => {
@@ -312,7 +317,7 @@ describe('the inputs of the action', () => {
         }),
       ).sort(),
     ).toEqual([
-      "input 'annotations' must be commands or none, not 'all'",
+      "input 'annotations' must be checks, commands or none, not 'all'",
       "input 'dry-run' must be true or false, not 'yes'",
       "input 'local-jobs' must be a whole number from 1 up, not 'many'",
       "input 'spec' is required: the path of a study specification",

@@ -9,15 +9,32 @@ const mostAnnotations = 9;
 /** Of a longer one GitHub shows so many characters. */
 const longestAnnotation = 4096;
 
+/**
+ * What becomes of what is wrong on a line of a file: an annotation, by a workflow command; a line of the log; or a line, and
+ * what it would be an annotation of is kept until it is known whether that is shown elsewhere.
+ */
+export type Placing = 'commands' | 'lines' | 'kept';
+
 /** The log of an Actions job: a group for each phase, workflow commands for what is wrong. */
 export class ActionsLog implements Log {
-  readonly #annotate: boolean;
+  readonly #placing: Placing;
+  readonly #kept: (() => void)[] = [];
+  readonly #problems: Problem[] = [];
   #open = false;
   #shown = { error: 0, warning: 0 };
 
-  /** @param annotate whether problems become annotations, or lines of the log only */
-  constructor(annotate: boolean) {
-    this.#annotate = annotate;
+  constructor(placing: Placing) {
+    this.#placing = placing;
+  }
+
+  /** What was said to be wrong with the spec. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** What was kept becomes annotations after all. */
+  annotateKept(): void {
+    for (const annotate of this.#kept.splice(0)) annotate();
   }
 
   phase(title: string): void {
@@ -37,7 +54,9 @@ export class ActionsLog implements Log {
 
   live(_text: (() => string) | undefined): void {}
 
-  problem({ severity, at, message, hint }: Problem): void {
+  problem(problem: Problem): void {
+    this.#problems.push(problem);
+    const { severity, at, message, hint } = problem;
     const text = hint === undefined ? message : `${message} (${hint})`;
     const isFile = !at.file.startsWith('input ');
     if (isFile) this.#command(severity, text, { file: at.file, startLine: at.line, startColumn: at.column });
@@ -53,12 +72,22 @@ export class ActionsLog implements Log {
   }
 
   #command(kind: 'error' | 'warning', message: string, properties: core.AnnotationProperties = {}): void {
-    const placed = properties.file !== undefined;
-    if (placed && (!this.#annotate || ++this.#shown[kind] > mostAnnotations)) {
-      const title = properties.title === undefined ? '' : `${properties.title}: `;
-      core.info(inert(`${properties.file}:${properties.startLine}: ${kind}: ${title}${message}`));
-      return;
-    }
+    if (properties.file === undefined) return this.#annotate(kind, message, properties);
+    if (this.#placing === 'commands' && this.#hasRoom(kind)) return this.#annotate(kind, message, properties);
+    const title = properties.title === undefined ? '' : `${properties.title}: `;
+    core.info(inert(`${properties.file}:${properties.startLine}: ${kind}: ${title}${message}`));
+    if (this.#placing !== 'kept') return;
+    this.#kept.push(() => {
+      if (this.#hasRoom(kind)) this.#annotate(kind, message, properties);
+    });
+  }
+
+  #hasRoom(kind: 'error' | 'warning'): boolean {
+    this.#shown[kind] += 1;
+    return this.#shown[kind] <= mostAnnotations;
+  }
+
+  #annotate(kind: 'error' | 'warning', message: string, properties: core.AnnotationProperties): void {
     const command = kind === 'error' ? core.error : core.warning;
     command(printable(message).slice(0, longestAnnotation), properties);
   }

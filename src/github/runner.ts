@@ -59,7 +59,11 @@ export function maskSecrets(inputs: Inputs): void {
 }
 
 /** Sets the action's outputs (a file that GITHUB_OUTPUT names). That they cannot be set is told, no more: returns why. */
-export function setOutputs(results: StudyResults, reportPath: string): string | undefined {
+export function setOutputs(
+  results: StudyResults,
+  reportPath: string,
+  checkRunUrl: string | undefined,
+): string | undefined {
   const number = (is: (state: StudyResults['steps'][number]['record']['state']) => boolean) =>
     String(results.steps.filter(({ record }) => is(record.state)).length);
   const values: Record<keyof typeof outputs, string> = {
@@ -70,6 +74,7 @@ export function setOutputs(results: StudyResults, reportPath: string): string | 
     'steps-finished': number((state) => state === 'FINISHED'),
     'steps-failed': number(isFailure),
     'report-path': reportPath,
+    'check-run-url': checkRunUrl ?? '',
   };
   try {
     for (const [name, value] of Object.entries(values)) core.setOutput(name, value);

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ActionsLog } from '../../src/github/actions-log.js';
-import type { Log } from '../../src/report/log.js';
+import { ActionsLog, type Placing } from '../../src/github/actions-log.js';
 import { inert } from '../../src/report/plain-text.js';
 import { commandsIn } from '../support/bundle.js';
 import { hostileText } from '../support/hostile.js';
@@ -9,9 +8,9 @@ import { hostileText } from '../support/hostile.js';
 const at = { file: 'specs/study.yaml', line: 3, column: 5 };
 
 /** What the runner would read while `say` speaks. */
-function logged(say: (log: Log) => void, annotate = true): string {
+function logged(say: (log: ActionsLog) => void, placing: Placing = 'commands'): string {
   written = '';
-  say(new ActionsLog(annotate));
+  say(new ActionsLog(placing));
   return written;
 }
 
@@ -92,7 +91,7 @@ describe('the log of a job', () => {
     const text = logged((log) => {
       log.problem({ severity: 'error', at, message: 'wrong' });
       log.error('lost', { at, title: 's1 FAILED' });
-    }, false);
+    }, 'lines');
     expect(commandsIn(text)).toEqual([]);
     expect(text).toBe('specs/study.yaml:3: error: wrong\nspecs/study.yaml:3: error: s1 FAILED: lost\n');
   });
@@ -108,14 +107,17 @@ describe('the log of a job', () => {
       fc.assert(
         fc.property(hostileText, (text) => {
           const place = { at, title: text };
-          const all = logged((log) => {
-            log.phase(text);
-            log.info(text);
-            log.endPhase();
-            log.problem({ severity: 'error', at, message: text, hint: text });
-            for (let i = 0; i < 10; i++) log.error(text, place);
-            log.warning(text, place);
-          }, annotate);
+          const all = logged(
+            (log) => {
+              log.phase(text);
+              log.info(text);
+              log.endPhase();
+              log.problem({ severity: 'error', at, message: text, hint: text });
+              for (let i = 0; i < 10; i++) log.error(text, place);
+              log.warning(text, place);
+            },
+            annotate ? 'commands' : 'lines',
+          );
           const names = commandsIn(all).map(({ name }) => name);
           const annotations = annotate ? [...Array(9).fill('error'), 'warning'] : [];
           expect(names).toEqual(['group', 'endgroup', ...annotations]);
@@ -139,5 +141,38 @@ describe('inert text', () => {
         expect(commandsIn(inert(text))).toEqual([]);
       }),
     );
+  });
+});
+
+describe('what is wrong on lines of the spec, and is kept', () => {
+  const say = (log: ActionsLog) => {
+    log.error('exit 3', { at, title: 'run FAILED' });
+    log.warning('it never does that', { at, title: 'odd' });
+    log.problem({ severity: 'warning', at, message: 'a key twice' });
+  };
+
+  it('is lines of the log, until it is known that nobody else shows it', () => {
+    const kept = logged(say, 'kept');
+    expect(commandsIn(kept)).toEqual([]);
+    expect(kept).toContain('specs/study.yaml:3: error: run FAILED: exit 3');
+    const annotated = logged((log) => {
+      say(log);
+      log.annotateKept();
+      // Once.
+      log.annotateKept();
+    }, 'kept');
+    expect(commandsIn(annotated).map(({ name }) => name)).toEqual(['error', 'warning', 'warning']);
+  });
+
+  it('is no more than GitHub shows then, either', () => {
+    const annotated = logged((log) => {
+      for (let i = 0; i < 20; i++) log.error(`exit ${i}`, { at, title: `run${i}` });
+      log.annotateKept();
+    }, 'kept');
+    expect(commandsIn(annotated)).toHaveLength(9);
+  });
+
+  it('does not keep what is about no line', () => {
+    expect(commandsIn(logged((log) => log.warning('the line is bad'), 'kept'))).toHaveLength(1);
   });
 });

@@ -78,11 +78,12 @@ describe('the outputs', () => {
         { status: 'CANCELLED', path: '/p/a\nb' },
       ),
       '/reports',
+      undefined,
     );
     const text = readFileSync(file, 'utf8').replace(/ghadelimiter_[-0-9a-f]+/g, 'END');
     expect(text).toBe(
       'status<<END\nCANCELLED\nEND\nstudy-path<<END\n/p/a\nb\nEND\nflux-uri<<END\n\nEND\nsteps-total<<END\n6\nEND\n' +
-        'steps-finished<<END\n1\nEND\nsteps-failed<<END\n4\nEND\nreport-path<<END\n/reports\nEND\n',
+        'steps-finished<<END\n1\nEND\nsteps-failed<<END\n4\nEND\nreport-path<<END\n/reports\nEND\ncheck-run-url<<END\n\nEND\n',
     );
   });
 });

@@ -53,6 +53,8 @@ export class Job {
     GITHUB_ACTIONS: 'true',
     GITHUB_WORKSPACE: this.workspace,
     GITHUB_REPOSITORY: 'octo/studies',
+    // What most tests look at; there is no token for more, either.
+    INPUT_ANNOTATIONS: 'commands',
     GITHUB_RUN_ID: '4711',
     GITHUB_OUTPUT: this.#file('output'),
     GITHUB_STATE: this.#file('state'),

@@ -1,0 +1,90 @@
+import path from 'node:path';
+import { ourHolder } from './conductor/holder.js';
+import { exitCodes } from './conductor/state.js';
+import type { ActionsLog } from './github/actions-log.js';
+import { type Runner, setOutputs, writeSummary } from './github/runner.js';
+import { saveLeftBehind } from './github/state.js';
+import { distinctions, type Inputs } from './inputs.js';
+import { isElsewhere, type Machines, stageRootOf } from './machines.js';
+import type { SpecContext } from './prepare.js';
+import type { Publication } from './publication.js';
+import { outcomeLine } from './report/final-table.js';
+import type { RunContext, RunOutcome } from './run.js';
+import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
+import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
+
+/** What messages call an input on GitHub. */
+export const nameOf = (name: string) => `input '${name}'`;
+
+/** The study as the inputs give it. */
+export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {
+  const specPath = path.resolve(runner.workspace, inputs.spec);
+  return {
+    inputs,
+    specPath,
+    text: readSpecText(specPath, inputs.spec),
+    overlays: overlaysOf(inputs, nameOf),
+    workingDirectory: runner.workspace,
+    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, runner.workspace) : undefined,
+  };
+}
+
+/** What a run of the study takes on a runner, but for its allocation. */
+export function runContext(
+  study: SpecContext,
+  runner: Runner,
+  { environment, cancel, hangup }: Surroundings,
+  { host, here, home, isElsewhere }: Machines,
+  log: ActionsLog,
+): Omit<RunContext, 'request' | 'baseline'> {
+  const { inputs } = study;
+  const key = keyOf(inputs, runner);
+  return {
+    ...study,
+    log,
+    cancel,
+    hangup,
+    pgen: pgenOf(inputs, runner.workspace),
+    host,
+    here,
+    place: (spec) => ({
+      path: studyDirectory(spec, {
+        outputPath: inputs['output-path'],
+        // Not below the checkout, which the next run cleans.
+        root: path.posix.join(home, 'maestro-studies', runner.repository),
+        home,
+        suffix: key,
+      }),
+      key,
+      resume: inputs.resume,
+    }),
+    reportPath: (studyPath) =>
+      inputs['report-path'] === ''
+        ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
+        : path.resolve(runner.workspace, inputs['report-path']),
+    // A runner in an allocation, whose steps have a login's environment.
+    around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
+    holder: ourHolder(runner.runUrl),
+    remember: saveLeftBehind,
+  };
+}
+
+export function keyOf(inputs: Inputs, { runId }: Runner): string {
+  return inputs['study-key'] || defaultStudyKey(runId, inputs.spec, ...distinctions(inputs));
+}
+
+/** Outputs are there for later steps whatever else can be said. */
+export async function report(
+  { results, comparison, reportPath, summary, isResumable }: RunOutcome,
+  inputs: Inputs,
+  log: ActionsLog,
+  publication: Publication,
+): Promise<void> {
+  const url = await publication.ended(results, comparison);
+  const failures = [setOutputs(results, reportPath, url), inputs.summary ? await writeSummary(summary) : undefined];
+  for (const failure of failures) if (failure !== undefined) log.warning(failure);
+  if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
+  if (isResumable) {
+    log.info('To continue it, re-run this job, or run the workflow again with the same study-key');
+  }
+}

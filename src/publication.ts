@@ -1,0 +1,119 @@
+import { systemClock } from './clock.js';
+import { LeaseHeldError } from './conductor/lease.js';
+import type { StepRecord } from './conductor/state.js';
+import type { ActionsLog } from './github/actions-log.js';
+import type { Annotation } from './github/annotations.js';
+import { CheckRun, type Delivery } from './github/check-run.js';
+import type { GitHubEvent } from './github/event.js';
+import type { Runner } from './github/runner.js';
+import { pathInRepository } from './github/spec-path.js';
+import { distinctions, type Inputs } from './inputs.js';
+import type { SpecContext } from './prepare.js';
+import { type Comparison, findings } from './report/comparison.js';
+import { countStates } from './report/final-table.js';
+import type { StudyResults } from './report/results.js';
+import { comparisonMarkdown } from './report/summary/comparison.js';
+import type { Audience } from './run.js';
+import type { Problem } from './spec/problem.js';
+import { shortHash } from './study/directory.js';
+
+export interface PublicationContext {
+  readonly study: SpecContext;
+  readonly runner: Runner;
+  readonly event: GitHubEvent;
+  readonly log: ActionsLog;
+  /** The study's key. */
+  readonly key: string;
+}
+
+/**
+ * Shows a study on the commit, by a check run if that is wanted and GitHub takes it; what is wrong on lines of the spec
+ * becomes workflow commands otherwise.
+ */
+export class Publication implements Audience {
+  readonly #context: PublicationContext;
+  #check: CheckRun | undefined;
+  #isLost = false;
+
+  constructor(context: PublicationContext) {
+    this.#context = context;
+  }
+
+  async begun(): Promise<void> {
+    const { study, runner, event, log, key } = this.#context;
+    const { inputs, specPath, text } = study;
+    if (inputs.annotations !== 'checks' || this.#check !== undefined) return;
+    this.#check = await CheckRun.start({
+      runner,
+      event,
+      token: inputs['github-token'],
+      name: nameOf(inputs),
+      key,
+      spec: { path: pathInRepository(specPath, runner.workspace), shown: inputs.spec, text },
+      log,
+      clock: systemClock,
+    });
+  }
+
+  changed(records: readonly StepRecord[]): void {
+    this.#check?.update(() => countStates(records.map(({ state }) => state)));
+  }
+
+  lost(): void {
+    this.#isLost = true;
+    this.#check?.leave();
+  }
+
+  /**
+   * The study ended, or stopped.
+   *
+   * @returns the page of the check run; undefined if there is none
+   */
+  async ended(results: StudyResults, comparison: Comparison | undefined): Promise<string | undefined> {
+    const { log } = this.#context;
+    const extras = {
+      warnings: log.problems,
+      ...(comparison === undefined
+        ? {}
+        : { comparison: comparisonMarkdown(comparison), annotations: annotationsOf(comparison) }),
+    };
+    return this.#finish((check) => check.complete(results, extras));
+  }
+
+  /**
+   * It could not be run.
+   *
+   * @param reasons for people; `problems` of the spec say more
+   */
+  async failed(
+    error: unknown,
+    reasons: readonly string[],
+    problems: readonly Problem[],
+    isCancelled: boolean,
+  ): Promise<void> {
+    // Whoever drives it has a check run of his own.
+    if (error instanceof LeaseHeldError) this.lost();
+    else await this.begun();
+    await this.#finish((check) => check.cannotRun(reasons, { problems, isCancelled }));
+  }
+
+  async #finish(say: (check: CheckRun) => Promise<Delivery>): Promise<string | undefined> {
+    const check = this.#isLost ? undefined : this.#check;
+    const delivery = check && (await say(check));
+    if (delivery?.isDelivered !== true) this.#context.log.annotateKept();
+    return delivery?.url;
+  }
+}
+
+function nameOf(inputs: Inputs): string {
+  if (inputs['check-name'] !== '') return inputs['check-name'];
+  const others = distinctions(inputs).filter((text) => text !== '' && text !== '[]' && text !== 'auto');
+  return `maestro: ${inputs.spec}${others.length === 0 ? '' : ` (${shortHash(others.join('\0')).slice(0, 4)})`}`;
+}
+
+/** What takes longer. What newly fails has its annotation as a failure. */
+function annotationsOf(comparison: Comparison): Annotation[] {
+  return findings(comparison)
+    .filter(({ level }) => level === 'warning')
+    .map(({ at, step, title, message }) => ({ level: 'warning', line: at.line, step, title, message, details: '' }));
+}
