@@ -15,7 +15,8 @@ import { post } from './post.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { Publication } from './publication.js';
 import { inline } from './report/markdown.js';
-import { type RunOutcome, runStudy } from './run.js';
+import type { RunOutcome } from './reporting.js';
+import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { baselineOf, type Surroundings } from './surroundings.js';
 

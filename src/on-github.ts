@@ -9,7 +9,8 @@ import { isElsewhere, type Machines, stageRootOf } from './machines.js';
 import type { SpecContext } from './prepare.js';
 import type { Publication } from './publication.js';
 import { outcomeLine } from './report/final-table.js';
-import type { RunContext, RunOutcome } from './run.js';
+import type { RunOutcome } from './reporting.js';
+import type { RunContext } from './run.js';
 import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 

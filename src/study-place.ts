@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { journalPath } from './conductor/clerk-text.js';
 import { type JournalState, journalVersion } from './conductor/journal/records.js';
 import { replay, serialize } from './conductor/journal/replay.js';
 import { mustRun } from './hosts/commands.js';
@@ -24,8 +25,7 @@ export interface StudyPlace {
   readonly state: JournalState | undefined;
 }
 
-/** The journal, relative to the study directory: who makes it has made the study. */
-export const journalPath = '.conductor/journal.jsonl';
+export { journalPath };
 
 /**
  * Finds out where a study goes. Nothing is made.
