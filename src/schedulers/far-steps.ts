@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import type { StepProcess } from './shepherd.js';
+import { machineOf, type StepProcess } from './shepherd.js';
 
 /** Of most such steps the end is written down already: people hear only of those that are not over after so many milliseconds. */
 const noticeTime = 1_000;
@@ -21,8 +21,8 @@ interface FarStep {
 }
 
 /**
- * Steps whose processes are on other machines, as after another login node has rebooted. Nothing is seen of them but what their
- * launchers write down, which may be never, and nothing can end them.
+ * Steps whose processes are on other machines, as after another login node has rebooted, or in other containers. Nothing is seen
+ * of them but what their launchers write down, which may be never, and nothing can end them.
  */
 export class FarSteps {
   readonly #clock: Clock;
@@ -38,19 +38,21 @@ export class FarSteps {
   }
 
   /**
-   * A step is found on another machine; may be said again.
+   * A step is found on another machine, or in another container; may be said again.
    *
    * @param name the step's
+   * @param here the host that we are on, if that is known
    */
-  add(key: string, name: string, process: StepProcess): void {
+  add(key: string, name: string, process: StepProcess, here = ''): void {
     const known = this.#steps.get(key)?.process;
     if (known?.host === process.host && known.pid === process.pid) return;
     this.delete(key);
+    const where = machineOf(process) === machineOf({ host: here }) ? 'in another container' : 'on another machine';
     const tell = () => {
       if (this.#told.has(key)) return;
       this.#told.add(key);
       this.#listener.tell(
-        `${name} runs, or ran, on another machine, ${wordsOf(process)}: how it ends is known only once its launcher there has written it down`,
+        `${name} runs, or ran, ${where}, ${wordsOf(process)}: how it ends is known only once its launcher there has written it down`,
       );
     };
     this.#steps.set(key, { process, stopNotice: this.#clock.after(noticeTime, tell), stopGrace: undefined });
@@ -75,4 +77,7 @@ export class FarSteps {
   }
 }
 
-const wordsOf = ({ host, pid }: StepProcess) => `${host} (pid ${pid})`;
+/** Where a process is, for people. */
+export function wordsOf(process: StepProcess): string {
+  return `${machineOf(process)} (pid ${process.pid})`;
+}

@@ -4,7 +4,7 @@ import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { StepInstance } from '../study/graph.js';
 import { isOfDisk } from './disk.js';
-import { FarSteps } from './far-steps.js';
+import { FarSteps, wordsOf } from './far-steps.js';
 import { givenUp, notClaimed } from './launcher.js';
 import { outputsOf } from './outputs.js';
 import type {
@@ -56,6 +56,12 @@ interface Running {
   isCancelled: boolean;
 }
 
+interface Unwanted {
+  readonly job: ForeignJob;
+  /** Called when the shepherd has ended it, or cannot. */
+  readonly done: () => void;
+}
+
 /**
  * Runs steps that no batch system runs, as processes on the host that the conductor uses. As in Maestro: in the workspace,
  * with no input, stdout and stderr in `<name>.<pid>.out` and `.err`; but written as they come, whatever bytes they are.
@@ -69,11 +75,13 @@ export class LocalScheduler implements Scheduler {
   readonly #shepherdText: string;
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
+  readonly #tellPeople: (line: string) => void;
   readonly #far: FarSteps;
   /** By the key of the job. While there is a shepherd it has been told of each. */
   readonly #running = new Map<string, Running>();
-  /** Of which every shepherd is told. */
-  readonly #unwanted: ForeignJob[] = [];
+  /** By what the shepherd calls it. While there is a shepherd it has been told of each. */
+  readonly #unwanted = new Map<string, Unwanted>();
+  #nextUnwanted = 0;
   #shepherd: Shepherd | undefined;
   /** Takes back the start of the next shepherd; undefined if none is waited for. */
   #stopPause: (() => void) | undefined;
@@ -98,12 +106,13 @@ export class LocalScheduler implements Scheduler {
     this.#shepherdText = shepherdText(studyPath, env);
     this.#clock = clock;
     this.#listener = listener;
+    this.#tellPeople = tell;
     this.#far = new FarSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
   submit(job: Job): void {
     this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
-    this.#ask([job]);
+    this.#ask([runRecord(job)]);
   }
 
   /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
@@ -111,14 +120,19 @@ export class LocalScheduler implements Scheduler {
     for (const job of jobs) {
       this.#running.set(keyOf(job), { job, id: job.id, process: undefined, mayRun: true, isCancelled: false });
     }
-    if (jobs.length > 0) this.#ask(jobs);
+    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
   }
 
-  discard(jobs: readonly ForeignJob[]): void {
+  /**
+   * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no shepherd to
+   * see to it, nor after `leave`: they may run.
+   */
+  async discard(jobs: readonly ForeignJob[]): Promise<void> {
     if (jobs.length === 0) return;
-    this.#unwanted.push(...jobs);
-    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(jobs.map(dropRecord).join(''));
-    else if (this.#stopPause === undefined) this.#start();
+    const keys = jobs.map(() => String(this.#nextUnwanted++));
+    const done = jobs.map((job, i) => new Promise<void>((done) => void this.#unwanted.set(keys[i]!, { job, done })));
+    this.#ask(jobs.map((job, i) => dropRecord(keys[i]!, job)));
+    await Promise.all(done);
   }
 
   cancel(jobs: readonly Job[]): void {
@@ -138,7 +152,7 @@ export class LocalScheduler implements Scheduler {
     const shepherd = this.#shepherd;
     this.#shepherd = undefined;
     this.#forgetAll();
-    this.#unwanted.length = 0;
+    this.#unwanted.clear();
     this.#stopPause?.();
     this.#stopPause = undefined;
     shepherd?.process.stdin.end();
@@ -151,9 +165,9 @@ export class LocalScheduler implements Scheduler {
 
   // The shepherd.
 
-  /** Has jobs run or found, by the shepherd that there is or the next one. */
-  #ask(jobs: readonly Job[]): void {
-    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(jobs.map(runRecord).join(''));
+  /** Tells the shepherd that there is, or has another, which is told all. */
+  #ask(records: readonly string[]): void {
+    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(records.join(''));
     else if (this.#stopPause === undefined) this.#start();
   }
 
@@ -173,7 +187,8 @@ export class LocalScheduler implements Scheduler {
     });
     // In one piece: that of a shepherd which starts is read sooner.
     const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
-    process.stdin.write([...runs, ...this.#unwanted.map(dropRecord)].join(''));
+    const drops = [...this.#unwanted].map(([key, { job }]) => dropRecord(key, job));
+    process.stdin.write([...runs, ...drops].join(''));
     process.exit.then(
       ({ code }) => this.#onEnd(shepherd, trouble() || `exit ${code}`),
       (error: unknown) => this.#onEnd(shepherd, error),
@@ -192,7 +207,7 @@ export class LocalScheduler implements Scheduler {
     if (isLost || wasReady) for (const running of this.#running.values()) running.mayRun = true;
     this.#failures = wasReady ? 0 : this.#failures + 1;
     this.#shortLives = this.#clock.now() - shepherd.since < shortLife ? this.#shortLives + 1 : 0;
-    if (this.#running.size === 0) return;
+    if (this.#running.size + this.#unwanted.size === 0) return;
     if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
     if (this.#failures >= mostFailures) return this.#giveUp(isLost ? cause.message : String(cause));
     if (this.#shortLives <= 1) return this.#start();
@@ -238,16 +253,28 @@ export class LocalScheduler implements Scheduler {
       shepherd.host = report.host;
       return;
     }
+    if (report.type === 'dropped') return this.#onDropped(report.key, report.far);
     const running = this.#running.get(report.key);
     if (running === undefined) return;
     if (report.type !== 'started') return this.#onEndOf(running, report);
     const { key, process } = report;
     if (process.host === '-' || process.host === shepherd.host) this.#far.delete(key);
-    else this.#far.add(key, running.job.step.name, process);
+    else this.#far.add(key, running.job.step.name, process, shepherd.host);
     this.#onStarted(running, process);
   }
 
-  #onEndOf(running: Running, report: Exclude<ShepherdReport, { type: 'ready' | 'started' }>): void {
+  #onDropped(key: string, far: StepProcess | undefined): void {
+    const unwanted = this.#unwanted.get(key);
+    if (unwanted === undefined) return;
+    this.#unwanted.delete(key);
+    const { step } = unwanted.job;
+    if (far !== undefined) {
+      this.#tellPeople(`${step}, which is no longer part of the study, may still run on ${wordsOf(far)}`);
+    }
+    unwanted.done();
+  }
+
+  #onEndOf(running: Running, report: Exclude<ShepherdReport, { type: 'ready' | 'started' | 'dropped' }>): void {
     const { job, isCancelled } = running;
     // Before its end is reported: that may be answered with the step's next attempt.
     this.#forget(report.key);

@@ -3,15 +3,16 @@ import { claimsPath, couldNotClaim, launcherPath, ours } from './launcher.js';
 import { outputName } from './outputs.js';
 import type { ForeignJob, Job } from './scheduler.js';
 
-/** A step's process, which leads the step's process group, and the machine that it is on. */
+/** A step's process, which leads the step's process group, and where process ids like its own are. */
 export interface StepProcess {
+  /** `NAME@NAMESPACE`: the machine's name, and the pid namespace there. Without the latter if that is not known. */
   readonly host: string;
   readonly pid: number;
 }
 
 /** What the shepherd says, in a line each. `key` is that of the job. */
 export type ShepherdReport =
-  /** It has begun to read what it is told, and is on this machine. */
+  /** It has begun to read what it is told, and is there. */
   | { readonly type: 'ready'; readonly host: string }
   /** Again, with another process, if it turns out that another one has the attempt. The host is `-` for one that is gone. */
   | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
@@ -20,7 +21,14 @@ export type ShepherdReport =
   /** Its launcher could not claim the attempt, or we had: nothing has run, nor will it. */
   | { readonly type: 'not-run'; readonly key: string; readonly why: 'unclaimed' | 'given-up' }
   /** It could not be started. An `ended` that follows says no more. */
-  | { readonly type: 'failed'; readonly key: string; readonly message: string };
+  | { readonly type: 'failed'; readonly key: string; readonly message: string }
+  /** An attempt is not wanted, and nothing has it any more; or it cannot be ended from here, being on another machine. */
+  | { readonly type: 'dropped'; readonly key: string; readonly far: StepProcess | undefined };
+
+/** The name of the machine that a process is on. */
+export function machineOf({ host }: Pick<StepProcess, 'host'>): string {
+  return host.replace(/@\d*$/, '');
+}
 
 /** What a job is called between us and the shepherd. */
 export function keyOf({ step, attempt }: Job): string {
@@ -38,13 +46,21 @@ export function endRecord(processes: readonly StepProcess[]): string {
   return record(['end', ...processes.map(({ host, pid }) => `${host}:${pid}`), '']);
 }
 
-/** Tells the shepherd to end whatever has an attempt, and to see to it that nothing has it later. */
-export function dropRecord({ workspace, attempt }: Pick<ForeignJob, 'workspace' | 'attempt'>): string {
-  return record(['drop', workspace, String(attempt)]);
+/**
+ * Tells the shepherd to end whatever has an attempt, and to see to it that nothing has it later.
+ *
+ * @param key what `dropped` calls it
+ */
+export function dropRecord(key: string, { workspace, attempt }: Pick<ForeignJob, 'workspace' | 'attempt'>): string {
+  return record(['drop', key, workspace, String(attempt)]);
 }
 
+/**
+ * It begins with a field that says nothing: a `read` that is to wait for some time only may lose the byte that comes just when
+ * that is over.
+ */
 function record(fields: readonly string[]): string {
-  return fields.map((field) => `${field}\0`).join('');
+  return ['', ...fields].map((field) => `${field}\0`).join('');
 }
 
 /** @returns undefined for a line that is none of the shepherd's */
@@ -54,8 +70,8 @@ export function parseReport(line: string): ShepherdReport | undefined {
     case 'ready':
       return { type, host: key };
     case 'started': {
-      const [host = '', pid = ''] = rest.split(' ');
-      return isNumber(pid) ? { type, key, process: { host, pid: Number(pid) } } : undefined;
+      const process = parseProcess(rest);
+      return process === undefined ? undefined : { type, key, process };
     }
     case 'ended':
       if (rest === lost) return { type, key, status: null };
@@ -64,9 +80,16 @@ export function parseReport(line: string): ShepherdReport | undefined {
       return rest === 'unclaimed' || rest === 'given-up' ? { type, key, why: rest } : undefined;
     case 'failed':
       return { type, key, message: rest };
+    case 'dropped':
+      return { type, key, far: parseProcess(rest) };
     default:
       return undefined;
   }
+}
+
+function parseProcess(text: string): StepProcess | undefined {
+  const [host = '', pid = ''] = text.split(' ');
+  return isNumber(pid) ? { host, pid: Number(pid) } : undefined;
 }
 
 const isNumber = (text: string) => /^\d+$/.test(text);
@@ -80,23 +103,30 @@ const endGrace = 2;
 /** So long after its process is gone, in seconds, a step's exit status may still come. */
 const exitGrace = 2;
 
+/** Seconds from look to look at whether keepers are gone. */
+const pause = 3;
+
 /** TMOUT, which login shells of some sites have, would end a `read` that waits; this, in seconds, is as good as for ever. */
 const forEver = 999_999_999;
 
 /**
  * The shepherd: one command on the host, in bash (4.2 or later), that runs all local steps. It reads records of fields that
- * NULs end,
+ * NULs end, with an empty one before each,
  *
  *     run KEY WORKSPACE ATTEMPT SCRIPT NAME
  *     end HOST:PID... (an empty field)
- *     drop WORKSPACE ATTEMPT
+ *     drop KEY WORKSPACE ATTEMPT
  *
  * and says on its stdout what `ShepherdReport` has. At the end of its input it ends, and steps go on.
  *
  * Below it each step has a keeper, a subshell that waits for the step's launcher. A step leads a session of its own, so that what
  * ends the step's processes does not end its keeper. The claim of the attempt decides what a keeper does: if there is one
  * already, because another shepherd was told the same, the keeper starts nothing, and waits for the exit status that the
- * launcher of the claim's owner will have written down.
+ * launcher of the claim's owner will have written down. One that is gone before it has said how its step ended, being
+ * killed alone, is replaced.
+ *
+ * A claim's owner is `HOST:PID:NONCE`. Containers may have the name of their machine, but process ids of their own, so that
+ * a host is a name and a pid namespace, `NAME@NAMESPACE`. In old claims it is the name alone.
  *
  * Names of variables are long because those of the steps' environment must get through unchanged.
  */
@@ -113,7 +143,10 @@ const program = `# What \`setup\` may have set is not meant for this.
 set +aefuvxC +o posix
 _maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) on PATH' >&2; exit 1; }
 # HOSTNAME may have come from another machine, with the environment.
-{ read -r _maestro_host < /proc/sys/kernel/hostname; } 2> /dev/null || _maestro_host=$HOSTNAME
+{ read -r _maestro_machine < /proc/sys/kernel/hostname; } 2> /dev/null || _maestro_machine=$HOSTNAME
+_maestro_host=$(command readlink /proc/self/ns/pid 2> /dev/null)
+_maestro_host=\${_maestro_host//[^0-9]/}
+_maestro_host=$_maestro_machine\${_maestro_host:+@$_maestro_host}
 exec 3>&1 > /dev/null
 # Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and not each undoes that for what is
 # started from there. Job control keeps a copy of stderr, which the keepers would hold.
@@ -135,9 +168,10 @@ _maestro_failed() {
   _maestro_message=\${1#*: line *: }
   _maestro_message=\${_maestro_message//$'\\n'/; }
   printf 'failed %s %s\\n' "$_maestro_key" "\${_maestro_message:0:500}" >&3
-  exit 1
+  exit "\${2:-1}"
 }
 
+# Its status is 0 if there is nothing more to say of the step, and never else.
 _maestro_keep() {
   _maestro_key=$1 _maestro_workspace=$2 _maestro_attempt=$3 _maestro_script=$4 _maestro_name=$5
   _maestro_directory=$_maestro_study/$_maestro_workspace
@@ -156,7 +190,7 @@ _maestro_keep() {
           ${couldNotClaim}) echo "not-run $_maestro_key unclaimed" >&3 ;;
           *) echo "ended $_maestro_key $_maestro_status" >&3 ;;
         esac
-        exit
+        exit 0
         ;;
     esac
   fi
@@ -170,12 +204,14 @@ _maestro_exited() {
 
 # Of the job that has the attempt. Fails if that is not a process of a machine.
 _maestro_find() {
+  _maestro_owner=
   read -r _maestro_owner < "$_maestro_claim"
   case $_maestro_owner in
     *:*:*) ;;
     *) return 1 ;;
   esac
   _maestro_there=\${_maestro_owner%%:*}
+  [ "$_maestro_there" != "$_maestro_machine" ] || _maestro_there=$_maestro_host
   _maestro_pid=\${_maestro_owner#*:}
   _maestro_pid=\${_maestro_pid%%:*}
 }
@@ -183,8 +219,8 @@ _maestro_find() {
 # Another job has the attempt.
 _maestro_attach() {
   if ! _maestro_find; then
-    [ "$_maestro_owner" != ${ours} ] || { echo "not-run $_maestro_key given-up" >&3; exit; }
-    _maestro_failed "the attempt belongs to another job: $_maestro_owner"
+    [ "$_maestro_owner" != ${ours} ] || { echo "not-run $_maestro_key given-up" >&3; exit 0; }
+    _maestro_failed "the attempt belongs to another job: $_maestro_owner" 0
   fi
   # The process id of one that is gone may be somebody else's, who must not be told to end.
   _maestro_where=$_maestro_there
@@ -198,7 +234,7 @@ _maestro_attach() {
     if [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_runs; then
       if ((_maestro_gone++ >= ${exitGrace} * 5)); then
         echo "ended $_maestro_key ${lost}" >&3
-        exit
+        exit 0
       fi
       _maestro_tenths=2
     fi
@@ -206,6 +242,7 @@ _maestro_attach() {
     ((_maestro_tenths = _maestro_tenths < 14 ? _maestro_tenths * 3 / 2 : 20))
   done
   echo "ended $_maestro_key $_maestro_status" >&3
+  exit 0
 }
 
 # The environment that a launcher was started with says which job it is: its process id may be somebody else's by now.
@@ -226,7 +263,7 @@ _maestro_end() {
     kill -TERM "$_maestro_pid" && _maestro_early+=("-$_maestro_pid")
   done
   for ((_maestro_tenths = 0; _maestro_tenths < ${endGrace} * 10; _maestro_tenths++)); do
-    kill -0 -- "\${@/#/-}" || exit
+    kill -0 -- "\${@/#/-}" || return
     sleep 0.1
     # If it began to lead one just then, only the launcher was told.
     [ "\${#_maestro_early[@]}" = 0 ] || kill -TERM -- "\${_maestro_early[@]}"
@@ -235,9 +272,9 @@ _maestro_end() {
   kill -KILL -- "\${@/#/-}"
 }
 
-# Of a job that is not wanted any more.
+# Of a job that is not wanted any more. Says nothing if the attempt could not be taken.
 _maestro_drop() {
-  _maestro_claim=$_maestro_study/${claimsPath}/$1/$2
+  _maestro_claim=$_maestro_study/${claimsPath}/$2/$3
   if [ ! -f "$_maestro_claim" ]; then
     _maestro_mine=$_maestro_claim.${ours}.$BASHPID
     mkdir -p -- "\${_maestro_claim%/*}"
@@ -245,8 +282,47 @@ _maestro_drop() {
     ln -- "$_maestro_mine" "$_maestro_claim"
     rm -f -- "$_maestro_mine"
   fi
-  _maestro_find && [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_exited && _maestro_runs || exit
-  _maestro_end "$_maestro_pid"
+  _maestro_far=
+  if ! _maestro_find; then
+    [ -n "$_maestro_owner" ] || return
+  elif ! _maestro_exited; then
+    if [ "$_maestro_there" != "$_maestro_host" ]; then
+      _maestro_far=" $_maestro_there $_maestro_pid"
+    elif _maestro_runs; then
+      _maestro_end "$_maestro_pid"
+    fi
+  fi
+  echo "dropped $1$_maestro_far" >&3
+}
+
+# The keepers that there are, by process id, and five fields of each: its arguments.
+_maestro_keepers=()
+_maestro_fields=()
+
+_maestro_start() {
+  _maestro_keep "$@" < /dev/null 2> /dev/null &
+  _maestro_keepers[$!]=1
+  _maestro_at=$(($! * 5))
+  for _maestro_word; do
+    _maestro_fields[_maestro_at++]=$_maestro_word
+  done
+}
+
+# Forgets keepers that are gone, and replaces those that had more to say. Their status is there to be asked for, for they are
+# not disowned. Nothing here may have its own stdin or stderr: bash would keep copies, and new keepers would hold them.
+_maestro_look() {
+  for _maestro_pid in "\${!_maestro_keepers[@]}"; do
+    kill -0 "$_maestro_pid" 2> /dev/null && continue
+    wait "$_maestro_pid" 2> /dev/null
+    _maestro_status=$?
+    ((_maestro_at = _maestro_pid * 5))
+    _maestro_arguments=("\${_maestro_fields[@]:_maestro_at:5}")
+    unset -v "_maestro_keepers[$_maestro_pid]"
+    for _maestro_word in 0 1 2 3 4; do
+      unset -v "_maestro_fields[_maestro_at + _maestro_word]"
+    done
+    [ "$_maestro_status" = 0 ] || _maestro_start "\${_maestro_arguments[@]}"
+  done
 }
 
 _maestro_read() {
@@ -254,14 +330,30 @@ _maestro_read() {
 }
 
 echo "ready $_maestro_host" >&3
-while _maestro_read _maestro_word; do
+_maestro_due=0
+while :; do
+  if ((SECONDS >= _maestro_due)); then
+    _maestro_look
+    ((_maestro_due = SECONDS + ${pause}))
+  fi
+  _maestro_word=
+  IFS= read -r -d '' -t ${pause} _maestro_word
+  _maestro_status=$?
+  ((_maestro_status == 0 || _maestro_status > 128)) || break
+  if ((_maestro_status > 128)) && [ -z "$_maestro_word" ]; then
+    _maestro_due=0
+    continue
+  fi
+  # What is before each record, or what came in part after one where that was lost.
+  if ((_maestro_status > 128)) || [ -z "$_maestro_word" ]; then
+    _maestro_read _maestro_rest || break
+    _maestro_word+=$_maestro_rest
+  fi
   case $_maestro_word in
     run)
       _maestro_read _maestro_key && _maestro_read _maestro_workspace && _maestro_read _maestro_attempt &&
         _maestro_read _maestro_script && _maestro_read _maestro_name || break
-      _maestro_keep "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_script" "$_maestro_name" \\
-        < /dev/null 2> /dev/null &
-      disown 2> /dev/null
+      _maestro_start "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_script" "$_maestro_name"
       ;;
     end)
       _maestro_pids=()
@@ -274,10 +366,12 @@ while _maestro_read _maestro_word; do
       disown 2> /dev/null
       ;;
     drop)
-      _maestro_read _maestro_workspace && _maestro_read _maestro_attempt || break
-      _maestro_drop "$_maestro_workspace" "$_maestro_attempt" < /dev/null 2> /dev/null 3>&- &
+      _maestro_read _maestro_key && _maestro_read _maestro_workspace && _maestro_read _maestro_attempt || break
+      _maestro_drop "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" < /dev/null 2> /dev/null &
       disown 2> /dev/null
       ;;
+    # Something is lost. Another shepherd is told all again.
+    *) break ;;
   esac
 done
 exit 0

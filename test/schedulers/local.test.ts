@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -19,7 +19,7 @@ import { type Exit, type Host, HostError, HostLostError, type HostProcess } from
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
-import type { InterruptEvent, Job, JobEvent, LeftJob } from '../../src/schedulers/scheduler.js';
+import type { ForeignJob, InterruptEvent, Job, JobEvent, LeftJob } from '../../src/schedulers/scheduler.js';
 import { hurried } from '../support/flux/study-run.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
@@ -205,6 +205,33 @@ function linkOf(link: string): string {
 }
 
 const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
+
+/** The host part of claims of processes here. */
+const here = `${hostname()}@${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}`;
+
+const unshare = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--mount-proc'];
+const canUnshare = spawnSync(unshare[0]!, [...unshare.slice(1), 'true']).status === 0;
+
+/** This machine as a container of it sees it that shares its name and its files: process ids are others. */
+function containerHost(): Host {
+  const bin = temporaryDirectory();
+  writeFileSync(path.join(bin, 'bash'), `#!/bin/sh\nexec ${unshare.join(' ')} /bin/bash "$@"\n`, { mode: 0o755 });
+  return plainHost('', { PATH: `${bin}:${plainEnvironment.PATH}` });
+}
+
+/** The process ids of what a process has started, and has not ended. */
+function childrenOf(parent: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => isAlive(pid) && parentIfAny(pid) === parent);
+}
+
+function parentIfAny(pid: number): number | undefined {
+  try {
+    return parentOf(pid);
+  } catch {
+    return undefined;
+  }
+}
 
 const outcomeOf = (event: JobEvent) => (event.type === 'ended' ? event.outcome : event);
 const file = (name: string) => path.join(study, name);
@@ -959,6 +986,49 @@ describe('a step that an earlier driver left', () => {
     expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
   });
 
+  it('is found, and ended, if its claim names its machine without a namespace, as once they did', async () => {
+    const old = spawn('bash', ['-c', `CONDUCTOR_JOB=${hostname()}:$$:99 exec sleep 60`], { detached: true });
+    onTestFinished(() => void old.kill('SIGKILL'));
+    await until('it runs', () => readFileSync(`/proc/${old.pid}/environ`, 'utf8').includes('CONDUCTOR_JOB='));
+    claim(`${hostname()}:${old.pid}:99`);
+    const reports = new Reports();
+    const step = job('touch ran');
+    reports.scheduler.attach([left(step)]);
+    await until('it is found', () => reports.types.includes('started'));
+    await sleep(300);
+    expect(reports.types).toEqual(['submitted', 'started']);
+    reports.scheduler.cancel([step]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled' });
+    await until('it is ended', () => !isAlive(old.pid!));
+    expect([reports.told, existsSync(file('run/ran'))]).toEqual([[], false]);
+  });
+
+  it.runIf(canUnshare)('is not held to be gone by a driver in a container with the name of its machine', async () => {
+    const { step, id } = await started(untilTold(3));
+    expect(readFileSync(file('.conductor/claims/run/1'), 'utf8')).toMatch(new RegExp(`^${here}:${id}:[\\d.]+\n$`));
+    const reports = new Reports(containerHost());
+    reports.scheduler.attach([left(step, id)]);
+    await until('it is found, and people hear where', () => reports.told.length > 0);
+    expect(reports.told[0]).toMatch(`run runs, or ran, in another container, ${hostname()} (pid ${id}): how it ends`);
+    // As long as one that is gone may take to be told so.
+    await sleep(3000);
+    expect(reports.types).toEqual(['started']);
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 3 });
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it.runIf(canUnshare)('runs, and can be ended, in a container too', async () => {
+    const reports = new Reports(containerHost());
+    const step = job(untilTold());
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    expect(readFileSync(file('.conductor/claims/run/1'), 'utf8').startsWith(`${here}:`)).toBe(false);
+    reports.scheduler.cancel([step]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', signal: 'SIGTERM' });
+    expect(reports.told).toEqual([]);
+  });
+
   it('can be cancelled at once', async () => {
     const { step, id } = await started(untilTold());
     const reports = new Reports();
@@ -989,6 +1059,15 @@ describe('a step that an earlier driver left', () => {
 });
 
 describe('a step that is not part of the study any more', () => {
+  const foreign = (step: string, pid?: number): ForeignJob => ({
+    step,
+    scheduled: false,
+    workspace: step,
+    attempt: 1,
+    id: pid === undefined ? '' : String(pid),
+    place: '',
+  });
+
   it('is ended, and nothing is said of it', async () => {
     const first = new Reports();
     const step = job(untilTold());
@@ -997,17 +1076,76 @@ describe('a step that is not part of the study any more', () => {
     const pid = first.group;
     first.scheduler.leave();
     const reports = new Reports();
-    reports.scheduler.discard([
-      { step: 'run', scheduled: false, workspace: 'run', attempt: 1, id: String(pid), place: '' },
-    ]);
-    await until('it is gone', () => !isAlive(pid));
+    await reports.scheduler.discard([foreign('run', pid)]);
+    expect(isAlive(pid)).toBe(false);
     expect(reports.events).toEqual([]);
+  });
+
+  it('is ended for sure when that is said, though it ignores SIGTERM', async () => {
+    const first = new Reports();
+    first.scheduler.submit(job(`trap '' TERM; touch ran; while [ -e ran ]; do sleep 0.1; done`));
+    await until('it runs', () => existsSync(file('run/ran')));
+    first.scheduler.leave();
+    await new Reports().scheduler.discard([foreign('run', first.group)]);
+    await until('it is gone', () => !isAlive(first.group), 500);
+  });
+
+  it('and is over already needs nothing done', async () => {
+    claim(`${here}:${process.pid}:99`, 'old/1');
+    writeFileSync(file('.conductor/claims/old/1.0.exit'), '0 1795420127.9\n');
+    const reports = new Reports();
+    await reports.scheduler.discard([foreign('old', process.pid)]);
+    expect([reports.events, reports.told]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['on another machine', 'login9', 'login9'],
+    ['in another container', `${hostname()}@1`, hostname()],
+  ])('cannot be ended %s, which people hear', async (_, host, name) => {
+    const innocent = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+    onTestFinished(() => void innocent.kill('SIGKILL'));
+    claim(`${host}:${innocent.pid}:99`, 'old/1');
+    const reports = new Reports();
+    await reports.scheduler.discard([foreign('old', innocent.pid!), foreign('other')]);
+    expect(reports.told).toEqual([
+      `old, which is no longer part of the study, may still run on ${name} (pid ${innocent.pid})`,
+    ]);
+    expect(isAlive(innocent.pid!)).toBe(true);
+  });
+
+  it('is ended by the next shepherd if one is lost before it has', async () => {
+    const host = new FarHost();
+    const reports = new Reports(host);
+    host.isMute = true;
+    const done = reports.scheduler.discard([foreign('run')]);
+    host.isMute = true;
+    await until('its attempt is taken', () => existsSync(file('.conductor/claims/run/1')));
+    host.cut();
+    await done;
+    expect(host.spawned).toBe(2);
+    host.cut();
+    expect(outcomeOf(await reports.run(job('true', {}, 2)))).toMatchObject({ result: 'completed' });
+  });
+
+  it('is not said to be ended if its attempt cannot be taken, or there is no shepherd', async () => {
+    mkdirSync(file('.conductor/claims'));
+    writeFileSync(file('.conductor/claims/run'), 'no directory');
+    const reports = new Reports();
+    const gone = new Reports(plainHost('exit 4'));
+    let isSaid = false;
+    const say = () => {
+      isSaid = true;
+    };
+    void reports.scheduler.discard([foreign('run')]).then(say);
+    void gone.scheduler.discard([foreign('run')]).then(say);
+    await reports.scheduler.discard([foreign('other')]);
+    await sleep(500);
+    expect([isSaid, reports.told, gone.interruptions]).toEqual([false, [], []]);
   });
 
   it('never begins, if it had not', async () => {
     const reports = new Reports();
-    reports.scheduler.discard([{ step: 'run', scheduled: false, workspace: 'run', attempt: 1, id: '', place: '' }]);
-    await until('its attempt is taken', () => existsSync(file('.conductor/claims/run/1')));
+    await reports.scheduler.discard([foreign('run')]);
     expect(readFileSync(file('.conductor/claims/run/1'), 'utf8')).toBe('conductor\n');
   });
 
@@ -1016,11 +1154,8 @@ describe('a step that is not part of the study any more', () => {
     onTestFinished(() => void innocent.kill('SIGKILL'));
     claim(`${hostname()}:${innocent.pid}:99`, 'old/1');
     const reports = new Reports();
-    reports.scheduler.discard([
-      { step: 'old', scheduled: false, workspace: 'old', attempt: 1, id: String(innocent.pid), place: '' },
-      { step: 'other', scheduled: false, workspace: 'other', attempt: 1, id: '', place: '' },
-    ]);
-    await until('the other is done', () => existsSync(file('.conductor/claims/other/1')));
+    await reports.scheduler.discard([foreign('old', innocent.pid!), foreign('other')]);
+    expect(existsSync(file('.conductor/claims/other/1'))).toBe(true);
     expect(outcomeOf(await reports.run(job('sleep 0.3')))).toMatchObject({ result: 'completed' });
     expect(isAlive(innocent.pid!)).toBe(true);
   });
@@ -1192,5 +1327,99 @@ describe('a shepherd that is killed', () => {
     expect(reports.types).toEqual(['submitted', 'started']);
     writeFileSync(file('run/go'), '');
     await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
+  });
+});
+
+describe('a keeper that is killed', () => {
+  it('has a successor, which finds its step, each time', async () => {
+    const host = new WatchedHost();
+    const reports = new Reports(host);
+    reports.scheduler.submit(job(untilTold(6)));
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    const keeper = parentOf(reports.group);
+    const shepherd = parentOf(keeper);
+    const successorOf = (...gone: number[]) => childrenOf(shepherd).find((pid) => !gone.includes(pid));
+    process.kill(keeper, 'SIGKILL');
+    const second = await until('there is another', () => successorOf(keeper));
+    process.kill(second, 'SIGKILL');
+    await until('there is a third', () => successorOf(keeper, second));
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 6 });
+    expect(reports.types).toEqual(['submitted', 'started', 'ended']);
+    expect([readFileSync(file('run/ran'), 'utf8'), host.commands.length]).toEqual(['ran\n', 1]);
+  });
+
+  it('does not lose the end of a step that ends before it has one', async () => {
+    const reports = new Reports();
+    const [killed, other] = jobs([untilTold(3), untilTold(4)]);
+    for (const one of [killed!, other!]) reports.scheduler.submit(one);
+    await until('both run', () => reports.types.length === 4 && [0, 1].every((i) => existsSync(file(`s${i}/ran`))));
+    process.kill(parentOf(Number(reports.idsOf(0)[0])), 'SIGKILL');
+    writeFileSync(file('s0/go'), '');
+    expect(await reports.end()).toMatchObject({ step: 0, outcome: { result: 'failed', exitCode: 3 } });
+    writeFileSync(file('s1/go'), '');
+    expect(await reports.end(2)).toMatchObject({ step: 1, outcome: { exitCode: 4 } });
+    expect(readFileSync(file('s0/ran'), 'utf8')).toBe('ran\n');
+  });
+
+  it('together with its step leaves that lost, to be run again', async () => {
+    const reports = new Reports();
+    reports.scheduler.submit(job(untilTold()));
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    for (const pid of [parentOf(reports.group), -reports.group]) process.kill(pid, 'SIGKILL');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure', exitCode: null });
+  });
+
+  it('has a successor even while steps come all the time', { timeout: 30_000 }, async () => {
+    const reports = new Reports();
+    const [killed, other] = jobs([untilTold(6), 'true']);
+    reports.scheduler.submit(killed!);
+    await until('it runs', () => existsSync(file('s0/ran')) && reports.types.length === 2);
+    process.kill(parentOf(reports.group), 'SIGKILL');
+    writeFileSync(file('s0/go'), '');
+    const isOver = () => reports.events.some(({ type, step }) => type === 'ended' && step === 0);
+    for (let attempt = 1; attempt < 50 && !isOver(); attempt++) {
+      reports.scheduler.submit({ ...other!, attempt });
+      await sleep(400);
+    }
+    expect(isOver()).toBe(true);
+  });
+});
+
+describe('the shepherd', () => {
+  it('forgets keepers that have ended', async () => {
+    const counted = `trap 'echo "\${#_maestro_keepers[@]} \${#_maestro_fields[@]} $(jobs -p | wc -l)" > ${file('count')}' USR1`;
+    const reports = new Reports(plainHost(counted));
+    const all = jobs(Array.from({ length: 40 }, (_, i) => (i === 0 ? untilTold() : 'exit 3')));
+    for (const one of all) reports.scheduler.submit(one);
+    await reports.end(39);
+    const gone = graphOf([{ name: 'gone' }]).steps[0]!;
+    reports.scheduler.submit({ step: { ...gone, index: 40 }, attempt: 1, script: 'gone/gone.sh' });
+    await reports.end(40);
+    const shepherd = parentOf(parentOf(Number(reports.idsOf(0)[0])));
+    await until('one is left', () => {
+      process.kill(shepherd, 'SIGUSR1');
+      return existsSync(file('count')) && readFileSync(file('count'), 'utf8') === '1 5 1\n';
+    });
+    writeFileSync(file('s0/go'), '');
+    await reports.end(41);
+    expect(reports.typesOf(40)).toEqual(['not-submitted']);
+  });
+
+  it('misses nothing that it is told when a pause ends', async () => {
+    const host = new WatchedHost();
+    const spawn = host.spawn.bind(host);
+    host.spawn = (command) => {
+      expect(command).toContain(' -t 3 ');
+      return spawn(command.replace(' -t 3 ', ' -t 0.003 '));
+    };
+    const reports = new Reports(host);
+    const step = job('true');
+    for (let attempt = 1; attempt <= 60; attempt++) {
+      reports.scheduler.submit({ ...step, attempt });
+      await sleep(attempt % 6);
+    }
+    await reports.end(60, 20_000);
+    expect(host.commands.length).toBe(1);
   });
 });
