@@ -49,9 +49,10 @@ export async function action(surroundings: Surroundings): Promise<number> {
     for (const problem of problems) log.problem(problem);
     if (problems.length === 0) log.error(describeError(error));
     const reasons = problems.length > 0 ? problems.map(formatProblem) : [describeError(error)];
+    // GitHub's API may take longer than a runner waits that has been told to cancel.
+    if (inputs?.summary !== false) await writeSummary(cannotRun(reasons));
     if (publication === undefined) log.annotateKept();
     else await publication.failed(error, reasons, problems, cancel.aborted);
-    if (inputs?.summary !== false) await writeSummary(cannotRun(reasons));
     return cancel.aborted ? exitCodes.CANCELLED : 1;
   }
 }

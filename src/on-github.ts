@@ -74,15 +74,17 @@ export function keyOf(inputs: Inputs, { runId }: Runner): string {
   return inputs['study-key'] || defaultStudyKey(runId, inputs.spec, ...distinctions(inputs));
 }
 
-/** Outputs are there for later steps whatever else can be said. */
+/** Outputs and summary first: GitHub's API may take longer than a runner waits that has been told to cancel. */
 export async function report(
   { results, comparison, reportPath, summary, isResumable }: RunOutcome,
   inputs: Inputs,
   log: ActionsLog,
   publication: Publication,
 ): Promise<void> {
+  const early = publication.url;
+  const failures = [setOutputs(results, reportPath, early), inputs.summary ? await writeSummary(summary) : undefined];
   const url = await publication.ended(results, comparison);
-  const failures = [setOutputs(results, reportPath, url), inputs.summary ? await writeSummary(summary) : undefined];
+  if (url !== early) failures[0] ??= setOutputs(results, reportPath, url);
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
   if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
   if (isResumable) {

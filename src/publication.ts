@@ -39,6 +39,11 @@ export class Publication implements Audience {
     this.#context = context;
   }
 
+  /** The page of the check run, as far as there is one by now. */
+  get url(): string | undefined {
+    return this.#isLost ? undefined : this.#check?.url;
+  }
+
   async begun(): Promise<void> {
     const { study, runner, event, log, key } = this.#context;
     const { inputs, specPath, text } = study;
@@ -48,7 +53,8 @@ export class Publication implements Audience {
       event,
       token: inputs['github-token'],
       name: nameOf(inputs),
-      key,
+      // Its success is not that of the study, and must not take the place of that.
+      key: inputs['dry-run'] ? `${key}-dry-run` : key,
       spec: { path: pathInRepository(specPath, runner.workspace), shown: inputs.spec, text },
       log,
       clock: systemClock,
@@ -108,7 +114,11 @@ export class Publication implements Audience {
 function nameOf(inputs: Inputs): string {
   if (inputs['check-name'] !== '') return inputs['check-name'];
   const others = distinctions(inputs).filter((text) => text !== '' && text !== '[]' && text !== 'auto');
-  return `maestro: ${inputs.spec}${others.length === 0 ? '' : ` (${shortHash(others.join('\0')).slice(0, 4)})`}`;
+  const notes = [
+    ...(others.length === 0 ? [] : [shortHash(others.join('\0')).slice(0, 4)]),
+    ...(inputs['dry-run'] ? ['dry run'] : []),
+  ];
+  return `maestro: ${inputs.spec}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
 }
 
 /** What takes longer. What newly fails has its annotation as a failure. */

@@ -7,6 +7,9 @@ import { LeaseLostError } from './lease.js';
 /** So many milliseconds the disk has before jobs are told to end that are not yet noted to be. */
 const cancelPatience = 1000;
 
+/** So many milliseconds until the journal is looked at if nothing waits for it. */
+const leisure = 200;
+
 type Cancel = Extract<Command, { type: 'cancel' }>;
 
 /** What commands are carried out by. */
@@ -39,6 +42,8 @@ export class Dispatcher {
   readonly #cancels = new Set<Cancel>();
   /** Ends the wait of those. */
   #stopTimer: (() => void) | undefined;
+  /** Ends the wait for a look at the journal. */
+  #stopLooking: (() => void) | undefined;
   #isBusy = false;
   #isStopped = false;
   /** Whether something was noted since the wait that is going on began. */
@@ -57,13 +62,27 @@ export class Dispatcher {
     if (this.#journal === undefined) return this.#carryOut(commands);
     for (const command of commands) this.#hold(command);
     this.#isNoted = true;
-    if (!this.#isBusy) void this.#pump(this.#journal);
+    if (!this.#isBusy) this.#pumpSoon(this.#journal);
     this.#hurry();
+  }
+
+  /** At once if something waits for it; otherwise it is only looked whether the journal still works, which has time. */
+  #pumpSoon(journal: StudyJournal): void {
+    if (this.#waiting.length > 0) {
+      void this.#pump(journal);
+      return;
+    }
+    this.#stopLooking ??= this.#clock.after(leisure, () => {
+      this.#stopLooking = undefined;
+      if (!this.#isBusy && !this.#isStopped) void this.#pump(journal);
+    });
   }
 
   /** Nothing more is carried out. */
   stop(): void {
     this.#isStopped = true;
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
   }
@@ -76,7 +95,7 @@ export class Dispatcher {
 
   async #pump(journal: StudyJournal): Promise<void> {
     this.#isBusy = true;
-    while (!this.#isStopped && this.#isNoted) {
+    do {
       this.#isNoted = false;
       const due = this.#waiting.length;
       try {
@@ -94,8 +113,9 @@ export class Dispatcher {
         return this.#hands.onFault(error);
       }
       this.#hurry();
-    }
+    } while (!this.#isStopped && this.#waiting.length > 0);
     this.#isBusy = false;
+    if (this.#isNoted && !this.#isStopped) this.#pumpSoon(journal);
   }
 
   /** Sees to it that what can be cancelled is, soon. */

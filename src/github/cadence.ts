@@ -14,7 +14,7 @@ export function untilNextUpdate(age: number, quota: Quota | undefined, now: numb
   const wait = Math.max(shortest, age / 10);
   if (quota === undefined || quota.limit <= 0 || now >= quota.reset) return wait;
   const left = quota.remaining / quota.limit;
-  // The rest is for how studies end.
-  if (left < 0.1) return Math.max(wait, quota.reset - now);
+  // The rest is for how studies end. No quota is longer than an hour: what says so is a clock that is wrong.
+  if (left < 0.1) return Math.max(wait, Math.min(quota.reset - now, 3_600_000));
   return left < 0.5 ? wait * 4 : wait;
 }

@@ -39,6 +39,7 @@ describe('the action', () => {
       'report-path': expect.stringMatching(
         new RegExp(`^${job.temporary}/maestro-report/[0-9a-f]{8}/${path.basename(studyPath)}$`),
       ),
+      'check-run-url': '',
     });
     expect(job.report).toMatchObject({
       schema: 1,
@@ -294,7 +295,12 @@ describe('the reports of a run', () => {
     const job = new Job().study(chain('true')).with({ 'report-path': 'out/reports' });
     await job.run();
     expect(job.outputs['report-path']).toBe(path.join(job.workspace, 'out/reports'));
-    expect(readdirSync(path.join(job.workspace, 'out/reports')).sort()).toEqual(['report.json', 'summary.md']);
+    expect(readdirSync(path.join(job.workspace, 'out/reports')).sort()).toEqual([
+      'junit.xml',
+      'report.html',
+      'report.json',
+      'summary.md',
+    ]);
   });
 
   it('leave the summary out if it is not wanted', async () => {

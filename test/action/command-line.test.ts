@@ -64,7 +64,7 @@ describe('maestro-on-flux run', () => {
     expect(others).toEqual([]);
     expect(study).toMatch(/^hello_[0-9]{8}-[0-9]{6}$/);
     expect(list(`out/${study}`)).toEqual(['.conductor', 'greet', 'leave', 'logs', 'status.csv', 'study.yaml']);
-    expect(list(`out/${study}/.conductor/report`)).toEqual(['report.json', 'summary.md']);
+    expect(list(`out/${study}/.conductor/report`)).toEqual(['junit.xml', 'report.html', 'report.json', 'summary.md']);
     const [output] = list(`out/${study}/leave/NAME.Ada`).filter((name) => name.endsWith('.out'));
     expect(read(`out/${study}/leave/NAME.Ada/${output}`)).toBe('hello Ada\n');
     expect(stdout).toMatch(/^leave_NAME\.Grace +FINISHED /m);
@@ -144,7 +144,7 @@ describe('maestro-on-flux run', () => {
     expect(await run(...args)).toMatchObject({ code: 0 });
     const output = list('here/greet/NAME.Ada').filter((name) => name.endsWith('.out'));
     expect(read(`here/greet/NAME.Ada/${output}`)).toBe('yes\n');
-    expect(list('reports')).toEqual(['report.json', 'summary.md']);
+    expect(list('reports')).toEqual(['junit.xml', 'report.html', 'report.json', 'summary.md']);
   });
 
   it('stages all and runs nothing with --dry-run', async () => {

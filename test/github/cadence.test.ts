@@ -25,5 +25,6 @@ describe('updates of a check run', () => {
     expect(untilNextUpdate(0, quota(499), 0)).toBe(minute);
     expect(untilNextUpdate(0, quota(99), 20 * minute)).toBe(40 * minute);
     expect(untilNextUpdate(0, quota(0), hour)).toBe(15_000);
+    expect(untilNextUpdate(0, { ...quota(0), reset: 1e15 }, 0)).toBe(hour);
   });
 });

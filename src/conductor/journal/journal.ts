@@ -8,10 +8,15 @@ import type { StudyJournal } from './study-journal.js';
 /** Lines that go together, and who waits for them. */
 interface Batch {
   readonly lines: string[];
+  /** Whether somebody waits for it. */
+  isWanted: boolean;
   readonly written: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** What nobody waits for is written after so many milliseconds, with all else that there is by then: an append is not cheap. */
+const leisure = 50;
 
 /**
  * Writes a journal, one append at a time: what is noted while one is on its way goes with the next, all of it at once. Once
@@ -27,6 +32,7 @@ export class Journal implements StudyJournal {
   #noted: StepRecord[];
   #writing: Batch | undefined;
   #next: Batch | undefined;
+  #stopTimer: () => void = () => {};
   #failed: { readonly error: unknown; readonly rejection: Promise<void> } | undefined;
 
   /**
@@ -76,7 +82,11 @@ export class Journal implements StudyJournal {
   }
 
   durable(): Promise<void> {
-    return this.#failed?.rejection ?? this.#next?.written ?? this.#writing?.written ?? Promise.resolve();
+    if (this.#failed !== undefined) return this.#failed.rejection;
+    const next = this.#next;
+    if (next === undefined) return this.#writing?.written ?? Promise.resolve();
+    this.#want(next);
+    return next.written;
   }
 
   #add(entry: Entry): void {
@@ -84,15 +94,23 @@ export class Journal implements StudyJournal {
     this.#seq += 1;
     const line = serialize({ seq: this.#seq, fence: this.#fence, at: this.#clock.now() }, entry);
     if (this.#next === undefined) {
-      this.#next = newBatch();
-      // Not at once: what else this event leads to goes with it.
-      if (this.#writing === undefined) queueMicrotask(() => void this.#writeAll());
+      const batch = newBatch();
+      this.#next = batch;
+      this.#stopTimer = this.#clock.after(leisure, () => this.#want(batch));
     }
     this.#next.lines.push(line);
   }
 
+  #want(batch: Batch): void {
+    if (batch.isWanted) return;
+    batch.isWanted = true;
+    this.#stopTimer();
+    // Not at once: what else this event leads to goes with it.
+    if (this.#writing === undefined) queueMicrotask(() => void this.#writeAll());
+  }
+
   async #writeAll(): Promise<void> {
-    while (this.#next !== undefined) {
+    while (this.#next?.isWanted && this.#writing === undefined) {
       const batch = this.#next;
       this.#writing = batch;
       this.#next = undefined;
@@ -113,6 +131,7 @@ export class Journal implements StudyJournal {
     const rejection = Promise.reject(error);
     rejection.catch(() => {});
     this.#failed = { error, rejection };
+    this.#stopTimer();
     this.#writing?.reject(error);
     this.#next?.reject(error);
     this.#writing = undefined;
@@ -128,5 +147,5 @@ function newBatch(): Batch {
   });
   // Nobody may be waiting.
   written.catch(() => {});
-  return { lines: [], written, resolve, reject };
+  return { lines: [], isWanted: false, written, resolve, reject };
 }

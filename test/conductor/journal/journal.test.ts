@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/clock.js';
 import { Journal } from '../../../src/conductor/journal/journal.js';
 import { cloneRecord, diffRecord } from '../../../src/conductor/journal/patch.js';
 import type { Entry, PlannedStep } from '../../../src/conductor/journal/records.js';
@@ -61,11 +62,24 @@ const plannedOf = (records: readonly StepRecord[]): PlannedStep[] =>
     record: diffRecord(newRecord(), record) ?? {},
   }));
 
-function begin(steps = 0, start: { readonly isTorn?: boolean; readonly seq?: number } = {}) {
+/** @param isLeisurely whether what nobody waits for is written when its time has come, and not as soon as it can be */
+function begin(steps = 0, start: { readonly isTorn?: boolean; readonly seq?: number } = {}, isLeisurely = false) {
   const disk = new Disk();
   const records = Array.from({ length: steps }, () => newRecord());
   const clock = new VirtualClock(5000);
-  const journal = new Journal(disk.append, { seq: 0, fence: 3, isTorn: false, ...start, records }, clock);
+  const eager: Clock = {
+    now: clock.now,
+    random: clock.random,
+    after: (_, call) => {
+      queueMicrotask(call);
+      return () => {};
+    },
+  };
+  const journal = new Journal(
+    disk.append,
+    { seq: 0, fence: 3, isTorn: false, ...start, records },
+    isLeisurely ? clock : eager,
+  );
   return { disk, records, journal, clock };
 }
 
@@ -82,6 +96,42 @@ function watch(promise: Promise<void>): { state: 'waits' | 'done' | 'failed' } {
   );
   return watched;
 }
+
+describe('what nobody waits for', () => {
+  it('is written a little later, with all else that there is by then', async () => {
+    const { disk, journal, clock } = begin(0, {}, true);
+    journal.write(cancel('a'));
+    await settled();
+    journal.write(cancel('b'));
+    expect(disk.told).toEqual([]);
+    clock.runOut();
+    await settled();
+    expect(disk.told).toEqual([['a', 'b']]);
+    journal.write(cancel('c'));
+    await disk.finish();
+    expect(disk.told).toHaveLength(1);
+    clock.runOut();
+    await settled();
+    expect(disk.told).toEqual([['a', 'b'], ['c']]);
+    await disk.finish();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is written at once when somebody does', async () => {
+    const { disk, journal, clock } = begin(0, {}, true);
+    journal.write(cancel('a'));
+    const a = watch(journal.durable());
+    journal.write(cancel('b'));
+    await settled();
+    expect([disk.told, clock.pending]).toEqual([[['a', 'b']], 0]);
+    journal.write(cancel('c'));
+    const c = watch(journal.durable());
+    await disk.finish();
+    expect([a.state, c.state, disk.told]).toEqual(['done', 'waits', [['a', 'b'], ['c']]]);
+    await disk.finish();
+    expect(c.state).toBe('done');
+  });
+});
 
 describe('a journal', () => {
   it('numbers its records from where it goes on', async () => {
