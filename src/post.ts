@@ -122,10 +122,12 @@ async function giveBack(
     return release();
   }
   try {
-    if (hold.state.allocation?.id === allocation.id && wasOurs(hold.state, left)) {
+    // Nothing is said of one that has been given back.
+    if (hold.state.allocation?.id !== allocation.id) return;
+    if (wasOurs(hold.state, left)) {
       await release();
       hold.journal.write({ type: 'allocation', number: allocation.number, allocation: null });
-    } else log.info(`The allocation ${allocation.id} is not ours to give back any more`);
+    } else log.info(`The allocation ${allocation.id} is another run's by now`);
   } finally {
     await hold.release(undefined);
   }

@@ -24,6 +24,7 @@ export function describeResumption({ counts, notes, removed }: Resumption, isDon
   ];
 }
 
+/** A step that is gone, or that has become one of another kind, local or a job. */
 function removal({ step, id }: ForeignJob): string {
-  return oneLine(`  ${step} is not in the study any more: its job ${id === '' ? 'is' : `${id} is`} cancelled`);
+  return oneLine(`  ${step} has no use any more for its job${id === '' ? '' : ` ${id}`}: it is cancelled`);
 }

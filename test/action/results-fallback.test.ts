@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Job } from '../support/bundle.js';
-import { type Fault, GitHubServer, type SeenRequest } from '../support/github-api.js';
+import { type Fault, GitHubServer, type SeenRequest, type StoredCheckRun } from '../support/github-api.js';
 import {
   chain,
   commandsOf,
@@ -121,22 +121,26 @@ describe('a study whose results GitHub does not take', () => {
     expect(onLines(ended)).toHaveLength(1);
   });
 
-  for (const [when, after] of [
-    ['while it ran', 2],
-    ['in the middle of the end', 3],
-  ] as const) {
+  for (const [when, hasExpired, left] of [
+    ['while it ran', (run) => run !== undefined, ['in_progress', null]],
+    // How it ended is said first of all.
+    ['in the middle of the end', (run) => run?.status === 'completed', ['completed', 'failure']],
+  ] as const satisfies readonly (readonly [
+    string,
+    (run: StoredCheckRun | undefined) => boolean,
+    readonly (string | null)[],
+  ])[]) {
     it(`(the token expired ${when}) says that, and has what is missing as workflow commands`, async () => {
       const github = await GitHubServer.start();
       github.fault = () =>
-        github.requests.length > after ? { status: 401, body: { message: 'Bad credentials' } } : undefined;
+        hasExpired(github.checkRuns[0]) ? { status: 401, body: { message: 'Bad credentials' } } : undefined;
       const job = reportingTo(github, new Job().study(failing(60))).with({ 'local-jobs': '8' });
       const ended = await job.run();
       expect(ended.code).toBe(2);
       expect(messagesOf(ended, 'warning')).toEqual([expect.stringContaining('expired')]);
       expect(onLines(ended)).toHaveLength(9);
       const run = onlyCheckRun(github);
-      // How it ended is said first of all.
-      expect([run.status, run.conclusion]).toEqual(after === 2 ? ['in_progress', null] : ['completed', 'failure']);
+      expect([run.status, run.conclusion]).toEqual(left);
       expect(job.outputs['check-run-url']).toMatch(new RegExp(`/runs/${run.id}$`));
     });
   }
@@ -161,7 +165,10 @@ describe('a study whose results GitHub does not take', () => {
     expect([ended.code, commandsOf(ended).length]).toEqual([2, 1]);
     const run = onlyCheckRun(github);
     expect(run).toMatchObject({ conclusion: 'failure', annotations: [{ start_line: 6 }] });
-    expect(job.outputs).toMatchObject({ status: 'FAILURE', 'check-run-url': expect.stringMatching(`/runs/${run.id}$`) });
+    expect(job.outputs).toMatchObject({
+      status: 'FAILURE',
+      'check-run-url': expect.stringMatching(`/runs/${run.id}$`),
+    });
   });
 
   it('(only for a moment) has its check run, with each failure once', async () => {

@@ -52,10 +52,10 @@ describe('what is told of a study that is continued', () => {
 
   it('is which jobs are cancelled, for no step has them any more', () => {
     expect(describeResumption(resumption({ removed: [removed('gone')] }, { finished: 4 }), false).slice(1)).toEqual([
-      '  gone is not in the study any more: its job ƒ17 is cancelled',
+      '  gone has no use any more for its job ƒ17: it is cancelled',
     ]);
     expect(describeResumption(resumption({ removed: [removed('gone', '')] }), false)[1]).toBe(
-      '  gone is not in the study any more: its job is cancelled',
+      '  gone has no use any more for its job: it is cancelled',
     );
   });
 
