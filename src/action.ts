@@ -2,7 +2,7 @@ import { requestOf } from './allocated-instance.js';
 import { systemClock } from './clock.js';
 import { exitCodes } from './conductor/state.js';
 import { describeError } from './errors.js';
-import { ActionsLog, type Placing } from './github/actions-log.js';
+import { ActionsLog } from './github/actions-log.js';
 import { type GitHubEvent, readEvent } from './github/event.js';
 import { lookUp, refusal } from './github/fork-guard.js';
 import { maskSecrets, type Runner, readRunner, writeSummary } from './github/runner.js';
@@ -10,7 +10,7 @@ import { isPost, saveLeftBehind, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { actionInputs, InputError, type Inputs } from './inputs.js';
 import { openMachines } from './machines.js';
-import { givenStudy, keyOf, nameOf, report, runContext } from './on-github.js';
+import { givenStudy, keyOf, nameOf, placings, report, runContext } from './on-github.js';
 import { post } from './post.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { Publication } from './publication.js';
@@ -56,13 +56,6 @@ export async function action(surroundings: Surroundings): Promise<number> {
     return cancel.aborted ? exitCodes.CANCELLED : 1;
   }
 }
-
-/** What becomes of what is wrong on a line of the spec. */
-const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
-  checks: 'kept',
-  commands: 'commands',
-  none: 'lines',
-};
 
 /** @throws InputError for a fork's pull request that nobody has allowed */
 function refuseForks(inputs: Inputs, event: GitHubEvent): void {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
-import type { ActionsLog } from './github/actions-log.js';
+import type { ActionsLog, Placing } from './github/actions-log.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
 import { saveLeftBehind } from './github/state.js';
 import { distinctions, type Inputs } from './inputs.js';
@@ -16,6 +16,13 @@ import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundi
 
 /** What messages call an input on GitHub. */
 export const nameOf = (name: string) => `input '${name}'`;
+
+/** What becomes of what is wrong on a line of the spec. */
+export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
+  checks: 'kept',
+  commands: 'commands',
+  none: 'lines',
+};
 
 /** The study as the inputs give it. */
 export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {

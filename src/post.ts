@@ -7,6 +7,7 @@ import { systemClock } from './clock.js';
 import { ourHolder } from './conductor/holder.js';
 import type { JournalState } from './conductor/journal/records.js';
 import { JournalError } from './conductor/journal/replay.js';
+import { LeaseHeldError } from './conductor/lease.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
 import { readEvent } from './github/event.js';
@@ -19,7 +20,7 @@ import { loginEnvironment } from './hosts/login-environment.js';
 import { directoryPrefix } from './hosts/ssh/openssh-files.js';
 import { actionInputs, type Inputs } from './inputs.js';
 import { type Machines, openMachines } from './machines.js';
-import { givenStudy, keyOf, nameOf, report, runContext } from './on-github.js';
+import { givenStudy, keyOf, nameOf, placings, report, runContext } from './on-github.js';
 import { Publication } from './publication.js';
 import { runStudy } from './run.js';
 import type { Surroundings } from './surroundings.js';
@@ -33,7 +34,7 @@ export async function post(surroundings: Surroundings): Promise<number> {
   const log = new ActionsLog('commands');
   try {
     try {
-      await cleanUp(surroundings, log);
+      await cleanUp(surroundings);
     } finally {
       removeFiles(readRunner(environment).temporary);
     }
@@ -43,18 +44,56 @@ export async function post(surroundings: Surroundings): Promise<number> {
   return 0;
 }
 
-async function cleanUp(surroundings: Surroundings, log: ActionsLog): Promise<void> {
+async function cleanUp(surroundings: Surroundings): Promise<void> {
   const { environment } = surroundings;
   const left = savedLeftBehind(environment);
-  if (left.allocation === undefined && left.study === undefined) return;
+  const isNothingHeld = left.allocation === undefined && left.study === undefined;
+  if (isNothingHeld && !left.isShown) return;
   const inputs = actionInputs(environment);
   maskSecrets(inputs);
   const runner = readRunner(environment);
-  const machines = await openMachines(inputs, await loginEnvironment(environment), surroundings, log, runner.temporary);
+  const log = new ActionsLog(placings[inputs.annotations]);
+  let shown: Promise<Publication> | undefined;
+  // Its spec may be gone: what does not need it is done all the same.
+  const audience = () => {
+    shown ??= audienceOf(inputs, runner, log);
+    return shown;
+  };
+  let isOthers = false;
+  try {
+    if (!isNothingHeld) await lookAfter({ left, inputs, runner, surroundings, audience, log });
+  } catch (error) {
+    isOthers = error instanceof LeaseHeldError;
+    throw error;
+  } finally {
+    // Who drives it by now says how it goes.
+    if (left.isShown && !isOthers) await (await audience()).stopped(isCancelled(left, inputs));
+  }
+}
+
+async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<Publication> {
+  const study = givenStudy(inputs, runner);
+  const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
+  return new Publication({ study, runner, event, log, key: keyOf(inputs, runner) });
+}
+
+interface Cleaning {
+  readonly left: LeftBehind;
+  readonly inputs: Inputs;
+  readonly runner: Runner;
+  readonly surroundings: Surroundings;
+  readonly audience: () => Promise<Publication>;
+  readonly log: ActionsLog;
+}
+
+async function lookAfter(cleaning: Cleaning): Promise<void> {
+  const { left, inputs, runner, surroundings, log } = cleaning;
+  const environment = await loginEnvironment(surroundings.environment);
+  const machines = await openMachines(inputs, environment, surroundings, log, runner.temporary);
   try {
     // Whatever becomes of the one, the other is tried.
     try {
-      if (left.study !== undefined) await finish(left.study, left, inputs, runner, surroundings, machines, log);
+      if (left.study !== undefined) await finish(left.study, cleaning, machines);
     } finally {
       await giveBack(left, inputs, runner, machines, surroundings.cancel, log);
     }
@@ -63,24 +102,21 @@ async function cleanUp(surroundings: Surroundings, log: ActionsLog): Promise<voi
   }
 }
 
+/** Whether what runs is to end. */
+function isCancelled(left: LeftBehind, inputs: Inputs): boolean {
+  return left.isCancelled && inputs['on-cancel'] !== 'leave';
+}
+
 /** A study that was cancelled, but not to its end: its jobs are ended now, and how they ended is written down. */
-async function finish(
-  studyPath: string,
-  left: LeftBehind,
-  inputs: Inputs,
-  runner: Runner,
-  surroundings: Surroundings,
-  machines: Machines,
-  log: ActionsLog,
-): Promise<void> {
-  if (!left.isCancelled || inputs['on-cancel'] === 'leave') {
+async function finish(studyPath: string, cleaning: Cleaning, machines: Machines): Promise<void> {
+  const { left, inputs, runner, surroundings, log } = cleaning;
+  if (!isCancelled(left, inputs)) {
     const jobs = isGivenBack(left, inputs) ? 'jobs in its allocation end with that' : 'its jobs go on';
     log.info(`The study in ${studyPath} was left in the middle; ${jobs}, and a run of the same study continues it`);
     return;
   }
   const study = givenStudy(inputs, runner);
-  const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
-  const audience = new Publication({ study, runner, event, log, key: keyOf(inputs, runner) });
+  const audience = await cleaning.audience();
   const outcome = await runStudy({
     ...runContext(study, runner, surroundings, machines, log),
     audience,

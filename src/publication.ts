@@ -7,6 +7,7 @@ import { CheckRun, type Delivery } from './github/check-run.js';
 import type { GitHubEvent } from './github/event.js';
 import type { Runner } from './github/runner.js';
 import { pathInRepository } from './github/spec-path.js';
+import { saveLeftBehind } from './github/state.js';
 import { distinctions, type Inputs } from './inputs.js';
 import type { SpecContext } from './prepare.js';
 import { type Comparison, findings } from './report/comparison.js';
@@ -34,6 +35,7 @@ export class Publication implements Audience {
   readonly #context: PublicationContext;
   #check: CheckRun | undefined;
   #isLost = false;
+  #isOver = false;
 
   constructor(context: PublicationContext) {
     this.#context = context;
@@ -59,6 +61,7 @@ export class Publication implements Audience {
       log,
       clock: systemClock,
     });
+    if (this.#check.url !== undefined) saveLeftBehind({ isShown: true });
   }
 
   changed(records: readonly StepRecord[]): void {
@@ -68,6 +71,7 @@ export class Publication implements Audience {
   lost(): void {
     this.#isLost = true;
     this.#check?.leave();
+    if (this.#check !== undefined) saveLeftBehind({ isShown: false });
   }
 
   /**
@@ -103,9 +107,18 @@ export class Publication implements Audience {
     await this.#finish((check) => check.cannotRun(reasons, { problems, isCancelled }));
   }
 
+  /** Whoever drove it was killed. Nothing is said if something has been said since. */
+  async stopped(isCancelled: boolean): Promise<void> {
+    if (this.#isOver) return;
+    await this.begun();
+    await this.#finish((check) => check.stopped(isCancelled ? 'cancelled' : 'timed_out'));
+  }
+
   async #finish(say: (check: CheckRun) => Promise<Delivery>): Promise<string | undefined> {
+    this.#isOver = true;
     const check = this.#isLost ? undefined : this.#check;
     const delivery = check && (await say(check));
+    if (check !== undefined) saveLeftBehind({ isShown: false });
     if (delivery?.isDelivered !== true) this.#context.log.annotateKept();
     return delivery?.url;
   }

@@ -154,3 +154,11 @@ export function cannotRunOutput(reasons: readonly string[], runUrl: string, cut:
     ),
   };
 }
+
+/** What people see of a study whose driver was killed. */
+export function stoppedOutput(runUrl: string): CheckOutput {
+  return {
+    title: 'Stopped before its end: the job was killed',
+    summary: `How the study stands is not known. It can be continued: re-run this job, or run the workflow again with the same \`study-key\`. [The run's log](${runUrl}) may have more.`,
+  };
+}

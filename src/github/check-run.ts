@@ -16,6 +16,7 @@ import {
   conclusions,
   finalOutput,
   runningOutput,
+  stoppedOutput,
 } from './check-run-text.js';
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
 import { type ApiAnnotation, chunksOf, limits, toApi } from './chunks.js';
@@ -166,6 +167,16 @@ export class CheckRun {
       isCancelled ? 'cancelled' : 'failure',
       () => annotationsOfProblems(problems, spec.shown),
       (cut) => cannotRunOutput(reasons, runner.runUrl, cut),
+    );
+  }
+
+  /** Says that whoever drove the study is no more, and has not said how it stands. */
+  async stopped(conclusion: 'cancelled' | 'timed_out'): Promise<Delivery> {
+    const { runUrl } = this.#options.runner;
+    return this.#end(
+      conclusion,
+      () => ({ annotations: [], cut: [] }),
+      () => stoppedOutput(runUrl),
     );
   }
 

@@ -11,6 +11,7 @@ const names = {
   study: 'maestro_study',
   driver: 'maestro_driver',
   isCancelled: 'maestro_cancelled',
+  isShown: 'maestro_shown',
 } as const;
 
 /** What is to be looked after if the main step was killed before it came to it. */
@@ -23,6 +24,8 @@ export interface LeftBehind {
   readonly driver: number | undefined;
   /** Whether the workflow was cancelled meanwhile. */
   readonly isCancelled: boolean;
+  /** Whether there is a check run that says that the study runs. */
+  readonly isShown: boolean;
 }
 
 /** Says that the main step has begun: from now on the program is started once more, to clean up. */
@@ -43,6 +46,7 @@ export function saveLeftBehind(left: Partial<Omit<LeftBehind, 'driver'>>): void 
     core.saveState(names.study, left.study ?? '');
     core.saveState(names.driver, left.study === undefined ? '' : process.pid);
   }
+  if ('isShown' in left) core.saveState(names.isShown, left.isShown === true ? 'true' : '');
   if ('isCancelled' in left) core.saveState(names.isCancelled, left.isCancelled === true ? 'true' : '');
 }
 
@@ -55,5 +59,6 @@ export function savedLeftBehind(environment: Readonly<Record<string, string | un
     study: saved(names.study) || undefined,
     driver: Number(saved(names.driver)) || undefined,
     isCancelled: saved(names.isCancelled) === 'true',
+    isShown: saved(names.isShown) === 'true',
   };
 }

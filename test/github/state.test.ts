@@ -26,7 +26,10 @@ function environmentOfPost(): Record<string, string> {
 const allocation = (id: string) =>
   ({ kind: 'slurm', id, studyPath: `/p/it's\n"here"` }) as unknown as DescribedAllocation;
 
-const nothing: LeftBehind = { allocation: undefined, study: undefined, driver: undefined, isCancelled: false };
+const nothing: LeftBehind = {
+  ...{ allocation: undefined, study: undefined, driver: undefined },
+  ...{ isCancelled: false, isShown: false },
+};
 const left = () => savedLeftBehind(environmentOfPost());
 
 describe('what the main step leaves for the post step', () => {
@@ -67,7 +70,7 @@ describe('what the main step leaves for the post step', () => {
   });
 
   it('is that the workflow was cancelled', () => {
-    saveLeftBehind({ isCancelled: true });
+    saveLeftBehind({ isCancelled: true, isShown: false });
     expect(left()).toEqual({ ...nothing, isCancelled: true });
     saveLeftBehind({ isCancelled: false });
     expect(left()).toEqual(nothing);
@@ -79,8 +82,15 @@ describe('what the main step leaves for the post step', () => {
     saveLeftBehind({ allocation: allocation('17') });
     saveLeftBehind({});
     const driver = process.pid;
-    expect(left()).toEqual({ allocation: allocation('17'), study: '/p/study', driver, isCancelled: true });
+    expect(left()).toEqual({
+      allocation: allocation('17'),
+      study: '/p/study',
+      driver,
+      isCancelled: true,
+      isShown: false,
+    });
     saveLeftBehind({ allocation: undefined });
-    expect(left()).toEqual({ ...nothing, study: '/p/study', driver, isCancelled: true });
+    saveLeftBehind({ isShown: true });
+    expect(left()).toEqual({ ...nothing, study: '/p/study', driver, isCancelled: true, isShown: true });
   });
 });
