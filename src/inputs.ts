@@ -181,7 +181,7 @@ export const inputsSchema = z.object({
   'check-name': text()
     .prefault('')
     .describe(
-      'What the check run is called. Default: `maestro: ` and the spec, with a hash of the overlays and the like if there are any: two with one name hide each other.',
+      'What the check run is called. Default: `maestro: ` and the spec, with a hash of the overlays and the like if there are any, and `dry run` of one: two with one name hide each other.',
     ),
   'github-token': text()
     .prefault('')

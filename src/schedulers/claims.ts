@@ -9,6 +9,8 @@ export interface Claim {
   readonly owner: string | null;
   /** The exit status of each task that has ended, 128 + N if signal N ended it. */
   readonly exits: readonly number[];
+  /** When the last of those was written down, in milliseconds since the epoch, as its machine has it. */
+  readonly endedAt?: number;
 }
 
 /**
@@ -44,7 +46,12 @@ function eachExit(claim: string, action: string): string {
 }
 
 function toClaim(owner: string, exits: readonly string[]): Claim {
-  return { owner: owner === ours ? null : owner, exits: exits.map((line) => Number.parseInt(line, 10)) };
+  const times = exits.map((line) => Number(line.split(' ')[1])).filter((seconds) => seconds > 0);
+  return {
+    owner: owner === ours ? null : owner,
+    exits: exits.map((line) => Number.parseInt(line, 10)),
+    ...(times.length === 0 ? {} : { endedAt: Math.round(Math.max(...times) * 1000) }),
+  };
 }
 
 /**

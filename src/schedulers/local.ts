@@ -280,7 +280,7 @@ export class LocalScheduler implements Scheduler {
     this.#forget(report.key);
     switch (report.type) {
       case 'ended':
-        return this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) });
+        return this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) }, report.at);
       case 'not-run': {
         const note = report.why === 'unclaimed' ? notClaimed : givenUp;
         return this.#tell(job, { type: 'ended', outcome: unfinished('not-run', note, isCancelled) });
@@ -316,8 +316,8 @@ export class LocalScheduler implements Scheduler {
     this.#tell(running.job, { type: 'ended', outcome: { ...nothing, result: 'cancelled', note } });
   }
 
-  #tell(job: Job, event: News): void {
-    this.#listener({ ...baseOf(job), at: this.#clock.now(), ...event });
+  #tell(job: Job, event: News, at = this.#clock.now()): void {
+    this.#listener({ ...baseOf(job), at, ...event });
   }
 }
 

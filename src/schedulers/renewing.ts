@@ -192,7 +192,8 @@ export class RenewingScheduler implements BatchScheduler {
 
   #tellEnd({ step, attempt }: Job, outcome: JobOutcome): void {
     if (this.#isOver) return;
-    this.#tell({ type: 'ended', step: step.index, attempt, at: this.#options.clock.now(), outcome });
+    const at = outcome.endedAt ?? this.#options.clock.now();
+    this.#tell({ type: 'ended', step: step.index, attempt, at, outcome });
   }
 
   #fail(reason: string, error: unknown): void {

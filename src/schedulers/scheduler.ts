@@ -21,6 +21,8 @@ export interface JobOutcome {
   readonly exitCode: number | null;
   /** The signal that ended it: `SIGKILL`; null if none did. */
   readonly signal: string | null;
+  /** When it ended, in milliseconds since the epoch, if that is known from what the launcher wrote down only. */
+  readonly endedAt?: number;
   /** What the scheduler says beyond that, for a person; '' if nothing. */
   readonly note: string;
 }

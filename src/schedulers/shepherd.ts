@@ -17,7 +17,7 @@ export type ShepherdReport =
   /** Again, with another process, if it turns out that another one has the attempt. The host is `-` for one that is gone. */
   | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
   /** `status` is null if the process is gone and nobody knows how it ended. */
-  | { readonly type: 'ended'; readonly key: string; readonly status: number | null }
+  | { readonly type: 'ended'; readonly key: string; readonly status: number | null; readonly at?: number }
   /** Its launcher could not claim the attempt, or we had: nothing has run, nor will it. */
   | { readonly type: 'not-run'; readonly key: string; readonly why: 'unclaimed' | 'given-up' }
   /** It could not be started. An `ended` that follows says no more. */
@@ -75,7 +75,7 @@ export function parseReport(line: string): ShepherdReport | undefined {
     }
     case 'ended':
       if (rest === lost) return { type, key, status: null };
-      return isNumber(rest) ? { type, key, status: Number(rest) } : undefined;
+      return parseEnd(key, rest);
     case 'not-run':
       return rest === 'unclaimed' || rest === 'given-up' ? { type, key, why: rest } : undefined;
     case 'failed':
@@ -85,6 +85,14 @@ export function parseReport(line: string): ShepherdReport | undefined {
     default:
       return undefined;
   }
+}
+
+/** An exit status, and when that was if somebody else than the keeper wrote it down, in seconds since the epoch. */
+function parseEnd(key: string, text: string): ShepherdReport | undefined {
+  const [, status, seconds] = /^(\d+)(?: (\d+(?:\.\d+)?))? *$/.exec(text) ?? [];
+  if (status === undefined) return undefined;
+  const at = seconds === undefined ? {} : { at: Math.round(Number(seconds) * 1000) };
+  return { type: 'ended', key, status: Number(status), ...at };
 }
 
 function parseProcess(text: string): StepProcess | undefined {
@@ -241,7 +249,7 @@ _maestro_attach() {
     sleep "$((_maestro_tenths / 10)).$((_maestro_tenths % 10))"
     ((_maestro_tenths = _maestro_tenths < 14 ? _maestro_tenths * 3 / 2 : 20))
   done
-  echo "ended $_maestro_key $_maestro_status" >&3
+  echo "ended $_maestro_key $_maestro_status $_maestro_rest" >&3
   exit 0
 }
 

@@ -58,7 +58,15 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       'steps-failed': '1',
       'report-path': reports,
     });
-    expect(readdirSync(reports).sort()).toEqual(['good', 'logs', 'renamed.txt', 'report.json', 'summary.md']);
+    expect(readdirSync(reports).sort()).toEqual([
+      'good',
+      'junit.xml',
+      'logs',
+      'renamed.txt',
+      'report.html',
+      'report.json',
+      'summary.md',
+    ]);
     expect(readFileSync(path.join(reports, 'good/result%3A1.csv'), 'utf8')).toBe('1\n');
     const logs = readdirSync(path.join(reports, 'logs'), { recursive: true, withFileTypes: true }).filter((entry) =>
       entry.isFile(),

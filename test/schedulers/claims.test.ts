@@ -88,24 +88,24 @@ describe('the claim to an attempt', () => {
     write('run/11', 'ƒ11\n');
     write('run/11.0.exit', '11 1\n');
     write('other/1', 'ƒ2\n');
-    expect(await settle()).toEqual({ owner: 'ƒ1', exits: [1] });
-    expect(await settle('run', 11)).toEqual({ owner: 'ƒ11', exits: [11] });
-    expect(await settle('run', 2)).toEqual({ owner: null, exits: [] });
-    expect(await settle('other')).toEqual({ owner: 'ƒ2', exits: [] });
+    expect(await settle()).toMatchObject({ owner: 'ƒ1', exits: [1] });
+    expect(await settle('run', 11)).toMatchObject({ owner: 'ƒ11', exits: [11] });
+    expect(await settle('run', 2)).toMatchObject({ owner: null, exits: [] });
+    expect(await settle('other')).toMatchObject({ owner: 'ƒ2', exits: [] });
   });
 
   it('is read in a workspace of any name', async () => {
     const workspace = `a b/it's "$HOME" *`;
     write(`${workspace}/1`, 'ƒ1\n');
     write(`${workspace}/1.0.exit`, '7 1\n');
-    expect(await settle(workspace)).toEqual({ owner: 'ƒ1', exits: [7] });
+    expect(await settle(workspace)).toMatchObject({ owner: 'ƒ1', exits: [7] });
   });
 
   it('is what the launcher writes', async () => {
     launch('ƒkMPzwq', 0, 'exit 0');
     launch('ƒother', 0, 'exit 9');
     launch('ƒkMPzwq', 1, 'kill -KILL $$');
-    expect(await settle()).toEqual({ owner: 'ƒkMPzwq', exits: [0, 137] });
+    expect(await settle()).toMatchObject({ owner: 'ƒkMPzwq', exits: [0, 137] });
   });
 
   it('cannot be settled if the study directory is not there', async () => {

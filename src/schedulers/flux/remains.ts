@@ -27,11 +27,14 @@ export function tasksOfStep({ step }: Pick<Job, 'step'>, { batch }: Pick<StudyJo
 export function remainsOf(claim: Claim | undefined, { tasks, isNested }: Tasks, note: string): JobOutcome | undefined {
   if (claim === undefined) return undefined;
   const exitCode = Math.max(0, ...claim.exits);
+  const when = claim.endedAt === undefined ? {} : { endedAt: claim.endedAt };
   // Of several tasks some may have been on their way.
-  if (exitCode === 0 && claim.exits.length >= tasks) return { result: 'completed', exitCode, signal: null, note: '' };
+  if (exitCode === 0 && claim.exits.length >= tasks) {
+    return { result: 'completed', exitCode, signal: null, note: '', ...when };
+  }
   // A broker that dies takes with it those of nested jobs, and what else it can reach: their ends are not the scripts'.
   const isScripts = exitCode > 0 && signalOf(exitCode) === null && !isNested;
-  if (isScripts) return { result: 'failed', exitCode, signal: null, note };
+  if (isScripts) return { result: 'failed', exitCode, signal: null, note, ...when };
   return { result: 'node-failure', exitCode: null, signal: null, note };
 }
 

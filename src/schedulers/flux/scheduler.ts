@@ -595,7 +595,8 @@ export class FluxScheduler implements BatchScheduler {
     const seconds = finished ?? exception?.timestamp ?? cleaned;
     const base = this.#base(submission);
     if (!this.#forget(submission)) return;
-    this.#listener({ ...base, type: 'ended', at: seconds === null ? base.at : milliseconds(seconds), outcome });
+    const at = seconds === null ? (outcome.endedAt ?? base.at) : milliseconds(seconds);
+    this.#listener({ ...base, type: 'ended', at, outcome });
   }
 
   /** Before an end is reported, because that may be answered with the step's next attempt. Returns whether it was current. */

@@ -70,7 +70,7 @@ describe('a job that an earlier driver left', () => {
     claim(study, 'bad', gone, [4]);
     claim(study, 'lost', gone);
     study.scheduler.attach([good!, bad!, lost!].map((job) => ({ ...job, id: gone, place, isDoubtful: false })));
-    expect(await study.outcome(good!)).toEqual(completed);
+    expect(await study.outcome(good!)).toMatchObject({ ...completed, endedAt: 1_795_420_127_900 });
     expect(await study.outcome(bad!)).toMatchObject({ result: 'failed', exitCode: 4 });
     expect(await study.outcome(lost!)).toMatchObject({ result: 'node-failure' });
     expect(broker.jobs).toHaveLength(0);
@@ -225,8 +225,9 @@ describe('a job of an instance that is gone', () => {
     }
     const note = `the Flux instance ${elsewhere} of its job ${gone} is gone`;
     const lost = { result: 'node-failure', exitCode: null, signal: null, note };
-    expect(await study.outcome(leave(study, 'good', left))).toEqual(completed);
-    expect(await study.outcome(leave(study, 'bad', left))).toEqual({
+    expect(await study.outcome(leave(study, 'good', left))).toMatchObject({ ...completed, endedAt: 1_795_420_127_900 });
+    expect(await study.outcome(leave(study, 'bad', left))).toMatchObject({
+      endedAt: 1_795_420_127_900,
       result: 'failed',
       exitCode: 5,
       signal: null,
@@ -268,7 +269,7 @@ describe('a job of an instance that is gone', () => {
     const job = study.step('run', 'true');
     claim(study, 'run', gone, [0]);
     study.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
-    expect(await study.outcome(job)).toEqual(completed);
+    expect(await study.outcome(job)).toMatchObject(completed);
     expect(study.ids(job)).toEqual([gone]);
   });
 });

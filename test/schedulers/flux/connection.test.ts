@@ -401,7 +401,7 @@ describe('a job that the broker does not know any more', () => {
       const { study, job } = started;
       await untilWrittenDown(study);
       await restart(started);
-      expect(await study.outcome(job)).toEqual({
+      expect(await study.outcome(job)).toMatchObject({
         ...outcome,
         note: code === 0 ? '' : `the broker does not know its job ${study.ids(job)[0]} any more`,
       });
