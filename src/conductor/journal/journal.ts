@@ -69,6 +69,8 @@ export class Journal implements StudyJournal {
     if (!isWorthIt) return;
     for (const index of Object.keys(patches)) applyPatch(this.#noted[Number(index)]!, patches[index]!);
     this.#add({ type: 'steps', steps: patches });
+    // By its id a job is found again; without it another would be submitted, to find that it is not needed.
+    if (this.#next !== undefined && Object.values(patches).some(hasNewId)) this.#want(this.#next);
   }
 
   write(entry: Entry): void {
@@ -137,6 +139,11 @@ export class Journal implements StudyJournal {
     this.#writing = undefined;
     this.#next = undefined;
   }
+}
+
+/** Whether a batch system has given a job its id. */
+function hasNewId({ jobs = [] }: StepPatch): boolean {
+  return jobs.some(({ id, place }) => id !== undefined && id !== '' && place !== undefined && place !== '');
 }
 
 function newBatch(): Batch {

@@ -133,6 +133,25 @@ describe('what nobody waits for', () => {
   });
 });
 
+describe('the id that a batch system has given a job', () => {
+  it('is written at once: by it the job is found again', async () => {
+    const { disk, journal, records, clock } = begin(1, {}, true);
+    const noted = cloneRecord(records[0]!);
+    const job = { attempt: 1, script: 'main', submitted: 1, started: null, ended: null, result: null } as const;
+    noted.jobs.push({ ...job, id: '', place: '', isDoubtful: false });
+    journal.note([0], [noted]);
+    await settled();
+    expect(disk.appends).toEqual([]);
+    noted.jobs[0]!.id = 'ƒ1';
+    noted.jobs[0]!.place = 'ssh://n1/run/flux/local';
+    journal.note([0], [noted]);
+    await settled();
+    expect(disk.appends).toHaveLength(1);
+    await disk.finish();
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe('a journal', () => {
   it('numbers its records from where it goes on', async () => {
     const { disk, journal, clock } = begin(0, { seq: 41 });
