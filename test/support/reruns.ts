@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Job, type Started } from './bundle.js';
 import { type StepBrief, yamlOf } from './plan.js';
 import { temporaryDirectory } from './temporary.js';
@@ -104,6 +105,10 @@ export class Reruns {
     for (const step of steps) {
       await until(`${step} runs`, () => ended !== '' || this.has(`${step}/up`), 30_000);
       if (!this.has(`${step}/up`)) throw new Error(ended);
+    }
+    // What the journal is told of that, and nobody waits for, is in it a little later: then it says nothing more.
+    for (let before = ''; before !== this.read('.conductor/journal.jsonl'); await sleep(200)) {
+      before = this.read('.conductor/journal.jsonl');
     }
     return started;
   }
