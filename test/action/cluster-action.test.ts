@@ -57,6 +57,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       'steps-finished': '1',
       'steps-failed': '1',
       'report-path': reports,
+      'check-run-url': '',
     });
     expect(readdirSync(reports).sort()).toEqual([
       'good',
