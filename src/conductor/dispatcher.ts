@@ -8,7 +8,7 @@ import { LeaseLostError } from './lease.js';
 const cancelPatience = 1000;
 
 /** So many milliseconds until the journal is looked at if nothing waits for it. */
-const leisure = 200;
+const leisure = 250;
 
 type Cancel = Extract<Command, { type: 'cancel' }>;
 

@@ -107,7 +107,7 @@ export class Reruns {
       if (!this.has(`${step}/up`)) throw new Error(ended);
     }
     // What the journal is told of that, and nobody waits for, is in it a little later: then it says nothing more.
-    for (let before = ''; before !== this.read('.conductor/journal.jsonl'); await sleep(200)) {
+    for (let before = ''; before !== this.read('.conductor/journal.jsonl'); await sleep(600)) {
       before = this.read('.conductor/journal.jsonl');
     }
     return started;

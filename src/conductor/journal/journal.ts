@@ -10,13 +10,18 @@ interface Batch {
   readonly lines: string[];
   /** Whether somebody waits for it. */
   isWanted: boolean;
+  /** Whether it is to be written before its time. */
+  isSoon: boolean;
   readonly written: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** What nobody waits for is written after so many milliseconds, with all else that there is by then: an append is not cheap. */
-const leisure = 50;
+const leisure = 250;
+
+/** The same of the ids of jobs. */
+const haste = 20;
 
 /**
  * Writes a journal, one append at a time: what is noted while one is on its way goes with the next, all of it at once. Once
@@ -70,7 +75,7 @@ export class Journal implements StudyJournal {
     for (const index of Object.keys(patches)) applyPatch(this.#noted[Number(index)]!, patches[index]!);
     this.#add({ type: 'steps', steps: patches });
     // By its id a job is found again; without it another would be submitted, to find that it is not needed.
-    if (this.#next !== undefined && Object.values(patches).some(hasNewId)) this.#want(this.#next);
+    if (this.#next !== undefined && Object.values(patches).some(hasNewId)) this.#wantSoon(this.#next);
   }
 
   write(entry: Entry): void {
@@ -101,6 +106,14 @@ export class Journal implements StudyJournal {
       this.#stopTimer = this.#clock.after(leisure, () => this.#want(batch));
     }
     this.#next.lines.push(line);
+  }
+
+  /** With what else comes of a burst of submits. */
+  #wantSoon(batch: Batch): void {
+    if (batch.isWanted || batch.isSoon) return;
+    batch.isSoon = true;
+    this.#stopTimer();
+    this.#stopTimer = this.#clock.after(haste, () => this.#want(batch));
   }
 
   #want(batch: Batch): void {
@@ -154,5 +167,5 @@ function newBatch(): Batch {
   });
   // Nobody may be waiting.
   written.catch(() => {});
-  return { lines: [], isWanted: false, written, resolve, reject };
+  return { lines: [], isWanted: false, isSoon: false, written, resolve, reject };
 }

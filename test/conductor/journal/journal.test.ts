@@ -134,7 +134,7 @@ describe('what nobody waits for', () => {
 });
 
 describe('the id that a batch system has given a job', () => {
-  it('is written at once: by it the job is found again', async () => {
+  it('is written soon: by it the job is found again', async () => {
     const { disk, journal, records, clock } = begin(1, {}, true);
     const noted = cloneRecord(records[0]!);
     const job = { attempt: 1, script: 'main', submitted: 1, started: null, ended: null, result: null } as const;
@@ -145,6 +145,7 @@ describe('the id that a batch system has given a job', () => {
     noted.jobs[0]!.id = 'ƒ1';
     noted.jobs[0]!.place = 'ssh://n1/run/flux/local';
     journal.note([0], [noted]);
+    clock.advance(20);
     await settled();
     expect(disk.appends).toHaveLength(1);
     await disk.finish();
