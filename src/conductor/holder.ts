@@ -1,6 +1,19 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { LeaseHolder } from './lease.js';
+
+/** Who drives a study. */
+export interface LeaseHolder {
+  /** The name of the machine that drives it. */
+  readonly machine: string;
+  readonly pid: number;
+  /** Where people see the run, on GitHub. */
+  readonly runUrl?: string;
+  /** What tells whether it is the same machine, where that can be known: of the boot, and of the process's namespace. */
+  readonly bootId?: string;
+  readonly pidNamespace?: string;
+  /** Ticks from the start of the machine to that of the process. */
+  readonly startTime?: string;
+}
 
 /** Who drives the study if we do. @param runUrl where people see the run; '' if nowhere */
 export function ourHolder(runUrl = ''): LeaseHolder {

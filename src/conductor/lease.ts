@@ -1,23 +1,11 @@
 import type { Clock } from '../clock.js';
 import { mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
-import type { Clerk } from './clerk.js';
-import { isSameMachine, lifeOf } from './holder.js';
+import { OvertakenError } from '../schedulers/scheduler.js';
+import { isSameMachine, type LeaseHolder, lifeOf } from './holder.js';
 import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-text.js';
 
-/** Who drives a study. */
-export interface LeaseHolder {
-  /** The name of the machine that drives it. */
-  readonly machine: string;
-  readonly pid: number;
-  /** Where people see the run, on GitHub. */
-  readonly runUrl?: string;
-  /** What tells whether it is the same machine, where that can be known: of the boot, and of the process's namespace. */
-  readonly bootId?: string;
-  readonly pidNamespace?: string;
-  /** Ticks from the start of the machine to that of the process. */
-  readonly startTime?: string;
-}
+export type { LeaseHolder };
 
 /** What the lease says: a line of JSON, `.conductor/lease`. */
 export interface LeaseLine extends LeaseHolder {
@@ -44,7 +32,7 @@ export class LeaseHeldError extends Error {
 }
 
 /** We drove the study, and somebody else has taken it over. */
-export class LeaseLostError extends Error {
+export class LeaseLostError extends OvertakenError {
   readonly holder: LeaseLine | undefined;
 
   constructor(studyPath: string, holder: LeaseLine | undefined) {
@@ -166,6 +154,11 @@ async function watch(host: Host, purpose: string, command: string, cancel?: Abor
   return parseSight(stdout.toString());
 }
 
+/** What writes the lease: the clerk. */
+export interface LeaseWriter {
+  replace(file: '.conductor/lease', text: string): Promise<void>;
+}
+
 /** Milliseconds from beat to beat. */
 const interval = 10_000;
 
@@ -177,7 +170,7 @@ const endTime = 10_000;
  * allocation does) need not compare clocks. A beat that fails is only counted: the way to the host breaks and comes back.
  */
 export class Lease {
-  readonly #clerk: Pick<Clerk, 'replace'>;
+  readonly #clerk: LeaseWriter;
   readonly #holder: LeaseHolder;
   readonly #fence: number;
   readonly #clock: Clock;
@@ -190,7 +183,7 @@ export class Lease {
   #writing: Promise<void> | undefined;
   #stopTimer: () => void = () => {};
 
-  private constructor(clerk: Pick<Clerk, 'replace'>, holder: LeaseHolder, fence: number, clock: Clock) {
+  private constructor(clerk: LeaseWriter, holder: LeaseHolder, fence: number, clock: Clock) {
     this.#clerk = clerk;
     this.#holder = holder;
     this.#fence = fence;
@@ -201,7 +194,7 @@ export class Lease {
   }
 
   /** Beats at once, and from then on until its end, or until somebody else drives the study. */
-  static start(clerk: Pick<Clerk, 'replace'>, me: LeaseHolder, fence: number, clock: Clock): Lease {
+  static start(clerk: LeaseWriter, me: LeaseHolder, fence: number, clock: Clock): Lease {
     const lease = new Lease(clerk, me, fence, clock);
     lease.#next();
     return lease;

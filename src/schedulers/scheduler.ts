@@ -120,6 +120,9 @@ export interface Scheduler {
   outputs(step: StepInstance, id: string): Outputs;
 }
 
+/** Somebody else drives the study by now: its jobs are his. */
+export class OvertakenError extends Error {}
+
 /** A scheduler of which we can lose sight. */
 export interface BatchScheduler extends Scheduler {
   /** Whether what it runs jobs on is ending, or cannot be asked. */

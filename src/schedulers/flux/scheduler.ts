@@ -1,6 +1,5 @@
 import { BrokerLink, type LinkOptions } from '../../broker/link.js';
 import type { Clock } from '../../clock.js';
-import { LeaseLostError } from '../../conductor/lease.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
@@ -14,16 +13,17 @@ import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
 import { type Claim, readClaims } from '../claims.js';
 import { outputsOf } from '../outputs.js';
-import type {
-  BatchScheduler,
-  ForeignJob,
-  InterruptEvent,
-  Job,
-  JobEvent,
-  JobOutcome,
-  LeftJob,
-  Outputs,
-  SchedulerListener,
+import {
+  type BatchScheduler,
+  type ForeignJob,
+  type InterruptEvent,
+  type Job,
+  type JobEvent,
+  type JobOutcome,
+  type LeftJob,
+  type Outputs,
+  OvertakenError,
+  type SchedulerListener,
 } from '../scheduler.js';
 import { Discards } from './discards.js';
 import { InstanceWatch } from './instance-watch.js';
@@ -53,7 +53,7 @@ export interface FluxSchedulerOptions {
   readonly tell: (line: string) => void;
   /**
    * Makes sure that the study is still ours before jobs are told to end by another connection than the first: who was away for
-   * long may have a successor, whose jobs they are. Nothing is told to end if it rejects with LeaseLostError; any other
+   * long may have a successor, whose jobs they are. Nothing is told to end if it rejects with OvertakenError; any other
    * failure forbids nothing.
    */
   readonly confirm?: () => Promise<void>;
@@ -478,7 +478,7 @@ export class FluxScheduler implements BatchScheduler {
       };
       confirm().then(
         () => answer(true),
-        (error: unknown) => answer(!(error instanceof LeaseLostError)),
+        (error: unknown) => answer(!(error instanceof OvertakenError)),
       );
     });
   }
