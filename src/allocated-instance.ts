@@ -6,7 +6,7 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { LeaseLostError } from './conductor/lease.js';
-import { type Batch, checkPlan, FluxBatch, type Surrounding } from './flux-batch.js';
+import { type Batch, FluxBatch, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
@@ -82,7 +82,6 @@ export class AllocatedInstance implements Instance, Batch {
       this.#version = /^commands:\s*(\S+)/m.exec(said.toString())?.[1] ?? '';
       this.#facts = facts;
     }
-    checkPlan(plan);
     return forFlux(plan, this.#version);
   }
 

@@ -13,13 +13,14 @@ import { commandLineInputs, distinctions, InputError, type Inputs } from './inpu
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { quote } from './quote.js';
-import { inert } from './report/plain-text.js';
+import { counted, inert } from './report/plain-text.js';
 import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
+import { formatProblem, SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
 import { baselineOf, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
-import { validateStudy } from './validate.js';
+import { checkWhole, validateStudy } from './validate.js';
 import { version } from './version.js';
 
 /** The command line. Returns the exit status. */
@@ -122,7 +123,20 @@ async function validate(inputs: Inputs, surroundings: Surroundings, log: Termina
 /** With or without a study: what it needs is looked for if there is one. */
 async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory, cancel } = surroundings;
-  const spec = inputs.spec === '' ? undefined : readStudy(given(inputs, surroundings)).spec;
+  const named = inputs.spec === '' ? undefined : given(inputs, surroundings);
+  const spec = named && tryReadStudy(named);
+  const study =
+    named &&
+    (async () => {
+      const context = common(
+        { ...named, stageRoot: undefined },
+        surroundings,
+        log,
+        await openHere(inputs, surroundings, log),
+      );
+      const { steps, warnings } = await checkWhole(context);
+      return [`${counted(steps, 'step')}`, ...warnings.map(formatProblem)].join('; ');
+    });
   const request = requestOf(inputs, optionOf);
   let machines: Machines;
   try {
@@ -140,9 +154,19 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
           ? rootOf(surroundings, machines)
           : workingDirectory
         : path.dirname(directoryOf(spec, inputs, surroundings, machines));
-    return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, request, root, cancel });
+    return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, study, request, root, cancel });
   } finally {
     machines.close();
+  }
+}
+
+/** The study, if its text is one: what is wrong with it is told among what else is looked at. */
+function tryReadStudy(study: SpecContext): Spec | undefined {
+  try {
+    return readStudy(study).spec;
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AllocationRequest } from './broker/allocation/request.js';
+import { rehearsalOf } from './broker/allocation/submission.js';
 import { BrokerError } from './broker/errors.js';
 import type { Clock } from './clock.js';
 import { describeError } from './errors.js';
@@ -16,8 +17,10 @@ export interface DoctorContext {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Log;
-  /** The study that is to be run, if one was named. */
+  /** The study that is to be run, if one was named and can be read. */
   readonly spec: Spec | undefined;
+  /** Checks all of a named study that needs no broker: returns what it is, or throws what is wrong with it. */
+  readonly study: (() => Promise<string>) | undefined;
   /** The allocation that a run is to get, if any. */
   readonly request: AllocationRequest | undefined;
   /** The directory that studies are made in. */
@@ -26,8 +29,8 @@ export interface DoctorContext {
   readonly cancel: AbortSignal;
 }
 
-/** Runs a check: `look` returns what was found, or throws what is wrong and what to do. */
-type Checker = (name: string, look: () => Promise<string>) => Promise<void>;
+/** Runs a check: `look` returns what was found, or throws what is wrong and what to do. @returns what was found, if nothing is wrong */
+type Checker = (name: string, look: () => Promise<string>) => Promise<string | undefined>;
 
 /** A probe that is not over after so many milliseconds waits in the queue: that says enough. */
 const probeTime = 30_000;
@@ -42,12 +45,16 @@ export async function examine(context: DoctorContext): Promise<number> {
   let isWell = true;
   const check: Checker = async (name, look) => {
     try {
-      log.info(`ok    ${name}: ${await look()}`);
+      const found = await look();
+      log.info(`ok    ${name}: ${found}`);
+      return found;
     } catch (error) {
       isWell = false;
       log.info(`FAIL  ${name}: ${describeError(error)}`);
+      return undefined;
     }
   };
+  if (context.study !== undefined) await check('study', context.study);
   await check('bash', async () => text(await mustRun(host, 'it cannot be used', 'echo "$BASH_VERSION"')));
   await check('tar', () => version(host, 'tar', 'files travel as its archives'));
   if (spec !== undefined && spec.git.length > 0) {
@@ -60,8 +67,9 @@ export async function examine(context: DoctorContext): Promise<number> {
   return isWell ? 0 : 1;
 }
 
-/** What an allocation is got with. None is: that may take its time, and costs. */
-async function examineAllocator({ host, request }: DoctorContext, check: Checker): Promise<void> {
+/** What an allocation is got with, and whether the scheduler would give it. None is got: that may take its time, and costs. */
+async function examineAllocator({ host, request, root, log }: DoctorContext, check: Checker): Promise<void> {
+  const allocator = { slurm: 'Slurm', lsf: 'LSF', flux: 'Flux' }[request!.with];
   const commands = { slurm: 'sbatch', lsf: 'bsub', flux: 'flux' };
   const command = commands[request!.with];
   const look = async (name: string) => {
@@ -69,8 +77,33 @@ async function examineAllocator({ host, request }: DoctorContext, check: Checker
     if (code !== 0) throw new HostError(`there is no \`${name}\` on PATH on ${host.name}: add it with \`setup\``);
     return text(stdout);
   };
-  await check('flux', () => look('flux'));
-  await check(`allocations (${request!.with})`, () => look(command));
+  const flux = await check('flux', () => look('flux'));
+  const found = await check(`allocations (${request!.with})`, () => look(command));
+  if (flux === undefined || found === undefined) return;
+  const rehearsal = rehearsalOf({
+    request: request!,
+    studyPath: root,
+    number: 1,
+    jobName: 'maestro-doctor',
+    flux,
+    fluxVersion: fluxVersionIn(text((await run(host, 'flux version')).stdout)),
+  });
+  if (rehearsal === undefined) {
+    log.info('      the allocation: LSF cannot be asked whether it would give it');
+    return;
+  }
+  await check('the allocation', async () => {
+    const { code, stdout, stderr } = await run(host, `cd -- ${quote(root)} && ${rehearsal.command}`, rehearsal.script);
+    const said = (stderr || text(stdout)).trim();
+    if (code !== 0) throw new HostError(`${allocator} would not give it: ${said || `exit ${code}`}`);
+    const isSlurms = request!.with === 'slurm' && said !== '';
+    return `${allocator} would give it${isSlurms ? ` (${said.split('\n').at(-1)})` : ''}`;
+  });
+}
+
+/** In what `flux version` prints. */
+function fluxVersionIn(printed: string): string {
+  return /^commands:\s*(\S+)/m.exec(printed)?.[1] ?? 'unknown';
 }
 
 async function examineFlux(
@@ -80,7 +113,7 @@ async function examineFlux(
   let flux: FluxBatch | undefined;
   const { stdout } = await run(host, 'type -P flux && flux version');
   const [path = '', ...versions] = text(stdout).split('\n');
-  const version = /^commands:\s*(\S+)/m.exec(versions.join('\n'))?.[1] ?? 'unknown';
+  const version = fluxVersionIn(versions.join('\n'));
   // Whether it is needed shows below.
   log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {

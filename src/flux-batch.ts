@@ -16,7 +16,7 @@ import type { Answer } from './left-jobs.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
 import type { Log } from './report/log.js';
-import { checkResources, defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
+import { defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './schedulers/flux/submitter.js';
 import type { BatchScheduler, SchedulerListener } from './schedulers/scheduler.js';
@@ -191,7 +191,6 @@ export class FluxBatch implements Batch {
         hint: `its queues are ${queues.join(', ')}`,
       });
     }
-    problems.push(...resourceProblems(plan));
     if (problems.length > 0) throw new SpecError(problems);
     const isNested = graph.steps.some((step) => step.scheduled && step.run.get('nested') !== false);
     if (this.#fluxDirectory === undefined && (isNested || !isOwner)) {
@@ -334,21 +333,4 @@ export class FluxBatch implements Batch {
 
 function queueOf(batch: BatchBlock): string | undefined {
   return resource(batch.values, 'queue') || undefined;
-}
-
-/** What any Flux would refuse of a plan. @throws SpecError */
-export function checkPlan(plan: Plan): void {
-  const problems = resourceProblems(plan);
-  if (problems.length > 0) throw new SpecError(problems);
-}
-
-function resourceProblems({ spec, graph }: Plan): Problem[] {
-  const problems = new Map<string, Problem>();
-  for (const step of graph.steps.filter(({ scheduled }) => scheduled)) {
-    // Instances of a step have the same problem once.
-    for (const problem of checkResources(step, spec.batch)) {
-      problems.set(`${problem.at.line}:${problem.at.column} ${problem.message}`, problem);
-    }
-  }
-  return [...problems.values()];
 }

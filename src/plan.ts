@@ -1,3 +1,4 @@
+import { checkAllResources } from './schedulers/flux/check-resources.js';
 import { lacksFluxRun } from './scripts/flux.js';
 import { renderScripts, type StepScripts } from './scripts/render.js';
 import { resource } from './scripts/script.js';
@@ -33,7 +34,8 @@ export function planStudy(
   const { graph, problems } = expand(spec, parameters, environment, { studyPath: places.studyPath, ...options });
   if (graph === undefined) return { plan: undefined, problems };
   const rendered = renderScripts(graph, spec.batch);
-  const all = [...problems, ...rendered.problems];
+  const resources = spec.batch.type === 'flux' ? checkAllResources(graph, spec.batch) : [];
+  const all = [...problems, ...rendered.problems, ...resources];
   if (all.some((problem) => problem.severity === 'error')) return { plan: undefined, problems: all };
   return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
 }

@@ -128,16 +128,24 @@ export async function planner(context: StudyContext): Promise<Planner> {
     spec: read.spec,
     needsDirectory: context.pgen !== undefined,
     at: async (studyPath) => {
+      const isMissing = missing.some(({ severity }) => severity === 'error');
+      // A generator that needs a path which is not there would only fail in its own words.
+      if (isMissing && context.pgen !== undefined) throw new SpecError([...read.warnings, ...missing]);
       const parameters = await generate(context, read, studyPath);
       const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
-      if (missing.some(({ severity }) => severity === 'error')) throw new SpecError(planned.warnings);
+      if (isMissing) throw new SpecError(planned.warnings);
       return planned;
     },
   };
 }
 
-/** Paths that the study depends on and that are not there: errors, but in a dry run, which may be for another machine. */
+/**
+ * Paths that the study depends on and that are not there: errors, as in Maestro, in a dry run too. That absolute ones are on
+ * the host of a run by SSH, which a dry run does not look at, is a warning.
+ */
 export async function missingPaths(context: StudyContext, spec: Spec): Promise<Problem[]> {
   const missing = await checkPaths(context.host, context.here, spec, placesIn(context, nowhere));
-  return context.inputs['dry-run'] ? missing.map((problem) => ({ ...problem, severity: 'warning' })) : missing;
+  if (!context.inputs['dry-run'] || context.inputs.host === '') return missing;
+  const elsewhere = new Set(spec.paths.filter((dependency) => path.isAbsolute(dependency.path)).map(({ at }) => at));
+  return missing.map((problem) => (elsewhere.has(problem.at) ? { ...problem, severity: 'warning' } : problem));
 }

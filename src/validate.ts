@@ -1,7 +1,8 @@
 import { mustRun } from './hosts/commands.js';
 import { generate, missingPaths, nowhere, planAt, type ReadStudy, readStudy, type StudyContext } from './prepare.js';
 import { quote } from './quote.js';
-import { SpecError, sortProblems } from './spec/problem.js';
+import { counted } from './report/plain-text.js';
+import { type Problem, SpecError } from './spec/problem.js';
 
 /**
  * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.
@@ -11,18 +12,34 @@ import { SpecError, sortProblems } from './spec/problem.js';
 export async function validateStudy(context: StudyContext): Promise<number> {
   const { inputs, log } = context;
   try {
-    const { plan, warnings } = await planOnly(context, readStudy(context));
-    // What is validated here may run elsewhere.
-    const missing = await missingPaths({ ...context, inputs: { ...inputs, 'dry-run': true } }, plan.spec);
-    for (const warning of sortProblems([...warnings, ...missing])) log.problem(warning);
-    const steps = plan.graph.steps.length;
-    log.info(`${inputs.spec} is valid: ${steps} step${steps === 1 ? '' : 's'}`);
+    const { steps, warnings } = await checkWhole(context);
+    for (const warning of warnings) log.problem(warning);
+    log.info(`${inputs.spec} is valid: ${counted(steps, 'step')}`);
     return 0;
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
     for (const problem of error.problems) log.problem(problem);
     return 1;
   }
+}
+
+/**
+ * Checks all of a study that needs neither its host nor a broker.
+ *
+ * @returns how many step instances it has, and what is probably wrong with it
+ * @throws SpecError with everything that is wrong, PgenError, HostError if a parameter generator cannot be run
+ */
+export async function checkWhole(context: StudyContext): Promise<{ steps: number; warnings: readonly Problem[] }> {
+  const read = readStudy(context);
+  // What is checked here may run elsewhere.
+  const missing = await missingPaths({ ...context, inputs: { ...context.inputs, 'dry-run': true } }, read.spec);
+  const all = { ...read, warnings: [...read.warnings, ...missing] };
+  const isMissing = missing.some(({ severity }) => severity === 'error');
+  // A generator that needs a path which is not there would only fail in its own words.
+  if (isMissing && context.pgen !== undefined) throw new SpecError(all.warnings);
+  const { plan, warnings } = await planOnly(context, all);
+  if (isMissing) throw new SpecError(warnings);
+  return { steps: plan.graph.steps.length, warnings };
 }
 
 /** Where the study would be does not matter to what is wrong with it, unless a generator wants to write there. */

@@ -4,6 +4,7 @@ import { type PyValue, pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { fluxOptions, splitAllocationArgs, takeExclusive } from './flux-options.js';
+import { fluxResources, usualNodes } from './flux-resources.js';
 import { shellLine } from './local.js';
 import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './script.js';
 import { walltimeSeconds } from './walltime.js';
@@ -24,7 +25,7 @@ export function fluxDialect(batch: Batch): Dialect {
 
 function directives(step: StepInstance, batch: Batch): string[] {
   const option = (name: string, value: string) => (value === '' ? [] : [`${name}${quote(value)}`]);
-  const nodes = firstOf(resource(step.run, 'nodes'), resource(batch.values, 'nodes'));
+  const { nodes, procs, coresPerTask, gpus } = fluxResources(step, batch);
   const seconds = walltimeSeconds(resource(step.run, 'walltime')) ?? 0;
   const job = step.jobName.replaceAll(' ', '_');
   const { used } = splitAllocationArgs(argsOf(batch, 'allocation_args'));
@@ -33,11 +34,7 @@ function directives(step: StepInstance, batch: Batch): string[] {
   // Whole nodes have no slots to be divided into (Maestro 1.2).
   const slots = exclusive
     ? []
-    : [
-        ...option('-n', firstOf(resource(step.run, 'procs'), '1')),
-        ...option('-c', resource(step.run, 'cores per task')),
-        ...option('-g', gpusPerSlot(resource(step.run, 'gpus'), nodes)),
-      ];
+    : [...option('-n', procs), ...option('-c', coresPerTask), ...option('-g', gpusPerSlot(gpus, nodes))];
   return [
     ...option('-N', nodes),
     ...slots,
@@ -78,11 +75,11 @@ export function lacksFluxRun(version: string): boolean {
 function launch(step: StepInstance, batch: Batch, procs: string, nodes: string | undefined): string {
   const { others } = takeExclusive(argsOf(batch, 'launcher_args'));
   const exclusive = isExclusive(step, batch, 'launcher');
-  const gpus = resource(step.run, 'gpus');
+  const { gpus, coresPerTask } = fluxResources(step, batch);
   const shellOptions = [...argsOf(batch, 'args')].map(([key, value]) => `${pyStr(key)}=${pyStr(value)}`).join(',');
   return [
-    `${runCommand(batch)} -n ${procs} -N ${firstOf(nodes ?? '', resource(batch.values, 'nodes'), '1')}`,
-    ...(exclusive ? [] : [`-c ${firstOf(resource(step.run, 'cores per task'), '1')}`]),
+    `${runCommand(batch)} -n ${procs} -N ${firstOf(nodes ?? '', usualNodes(batch, procs), '1')}`,
+    ...(exclusive ? [] : [`-c ${firstOf(coresPerTask, '1')}`]),
     ...(gpus === '' || exclusive ? [] : [`-g ${gpus}`]),
     ...(exclusive ? ['--exclusive'] : []),
     ...(shellOptions === '' ? [] : [`-o ${shellOptions}`]),

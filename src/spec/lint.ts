@@ -67,15 +67,20 @@ const batchKeys = [
 
 /** The batch block has no schema: sites keep keys of their own in it. Only what looks like a slip is told. */
 function lintBatch(batch: MappingNode | undefined): Problem[] {
+  const typeNode = batch && entry(batch, 'type')?.value;
+  const type = typeNode?.kind === 'scalar' ? typeNode.text : 'local';
   return (batch?.entries ?? []).flatMap(({ name, keyAt, value }) => {
     const guess = batchKeys.includes(name) ? undefined : closest(name, batchKeys);
     if (guess !== undefined) {
       return [warning(keyAt, `unknown key '${name}' of batch is ignored`, `did you mean '${guess}'?`)];
     }
     const isEmpty = value.kind === 'scalar' && (value.value === null || value.value === '');
+    // For Flux, which needs a number of nodes, this is an error at each step that it is for.
+    const isTold = name === 'nodes' && type === 'flux';
     if (
       ['nodes', 'procs', 'gpus'].includes(name) &&
       !isEmpty &&
+      !isTold &&
       !(value.kind === 'scalar' && /^[0-9]+$/.test(value.text))
     ) {
       return [warning(value.at, `'${name}' of batch is no whole number, and stands so in scripts`)];

@@ -258,7 +258,8 @@ export interface Decoded {
 export function decodeScalar(source: string, event: ScalarEvent): Decoded {
   const { valueStart, valueEnd, style } = event;
   if (valueStart < 0) return { text: '', runs: [] };
-  if (event.fast) return { text: source.slice(valueStart, valueEnd), runs: [{ index: 0, offset: valueStart }] };
+  const plain = source.slice(valueStart, valueEnd);
+  if (event.fast && !/[\x85\u2028\u2029]/.test(plain)) return { text: plain, runs: [{ index: 0, offset: valueStart }] };
   const block = style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK;
   return block ? decodeBlock(source, event) : decodeFlow(source, event);
 }
@@ -267,7 +268,7 @@ export function decodeScalar(source: string, event: ScalarEvent): Decoded {
 function decodeBlock(source: string, event: ScalarEvent): Decoded {
   const folded = event.style === SCALAR_STYLE.FOLDED_BLOCK;
   const runs: { index: number; offset: number }[] = [];
-  const line = /( *)([^\r\n]*)(\r\n?|\n|$)/y;
+  const line = /( *)([^\r\n\x85\u2028\u2029]*)(\r\n?|[\n\x85\u2028\u2029]|$)/y;
   let text = '';
   let lineBreak = ''; // of the last line with content; empty at the end of a file that ends without one
   let blankLines = '';
@@ -278,13 +279,13 @@ function decodeBlock(source: string, event: ScalarEvent): Decoded {
     const [, spaces = '', rest = '', ending = ''] = line.exec(source)!;
     const contentStart = start + Math.min(spaces.length, Math.max(event.indent, 0));
     const content = source.slice(contentStart, start + spaces.length + rest.length);
-    const endOfLine = ending === '' ? '' : '\n';
+    const endOfLine = ending === '' ? '' : lineBreakOf(ending);
     if (content === '' || event.indent < 0) {
       blankLines += endOfLine;
       continue;
     }
     const startsWithBlank = /^[ \t]/.test(content);
-    if (folded && lineBreak !== '' && !indentedMore && !startsWithBlank) text += blankLines === '' ? ' ' : blankLines;
+    if (folded && lineBreak === '\n' && !indentedMore && !startsWithBlank) text += blankLines === '' ? ' ' : blankLines;
     else text += lineBreak + blankLines;
     runs.push({ index: text.length, offset: contentStart });
     text += content;
@@ -302,13 +303,22 @@ const ESCAPES: Readonly<Record<string, string>> = {
   ...{ ' ': ' ', '"': '"', '\\': '\\', '/': '/', N: '\x85', _: '\xa0', L: '\u2028', P: '\u2029' },
 };
 
+/** The line breaks of YAML 1.1, of which js-yaml knows the first two. */
+const BREAK = /\r\n?|[\n\x85\u2028\u2029]/g;
+
+/** PyYAML 6 scanner.py, Scanner.scan_line_break: the separators of Unicode stay what they are. */
+function lineBreakOf(characters: string): string {
+  return /[\u2028\u2029]/.test(characters) ? characters : '\n';
+}
+
 // PyYAML 6 scanner.py, Scanner.scan_flow_scalar and scan_plain. Each match is a line break with the blanks around it, an
 // escape, or text that stands for itself.
 const FLOW_TOKENS = {
   [SCALAR_STYLE.DOUBLE_QUOTED]:
-    /[ \t]*[\r\n][ \t\r\n]*|\\(?:[\r\n][ \t\r\n]*|x.{2}|u.{4}|U.{8}|.)|[ \t]+|[^ \t\r\n\\]+/g,
-  [SCALAR_STYLE.SINGLE_QUOTED]: /[ \t]*[\r\n][ \t\r\n]*|''|[ \t]+|[^ \t\r\n']+/g,
-  [SCALAR_STYLE.PLAIN]: /[ \t]*[\r\n][ \t\r\n]*|[ \t]+|[^ \t\r\n]+/g,
+    /[ \t]*[\r\n\x85\u2028\u2029][ \t\r\n\x85\u2028\u2029]*|\\(?:[\r\n\x85\u2028\u2029][ \t\r\n\x85\u2028\u2029]*|x.{2}|u.{4}|U.{8}|.)|[ \t]+|[^ \t\r\n\x85\u2028\u2029\\]+/g,
+  [SCALAR_STYLE.SINGLE_QUOTED]:
+    /[ \t]*[\r\n\x85\u2028\u2029][ \t\r\n\x85\u2028\u2029]*|''|[ \t]+|[^ \t\r\n\x85\u2028\u2029']+/g,
+  [SCALAR_STYLE.PLAIN]: /[ \t]*[\r\n\x85\u2028\u2029][ \t\r\n\x85\u2028\u2029]*|[ \t]+|[^ \t\r\n\x85\u2028\u2029]+/g,
 };
 
 function decodeFlow(source: string, event: ScalarEvent): Decoded {
@@ -326,9 +336,10 @@ function decodeFlow(source: string, event: ScalarEvent): Decoded {
 
 function decodeToken(token: string, style: keyof typeof FLOW_TOKENS): string {
   const escaped = style === SCALAR_STYLE.DOUBLE_QUOTED && token.startsWith('\\') ? token[1]! : '';
-  if (/[\r\n]/.test(token)) {
-    const breaks = token.match(/\r\n?|\n/g)!.length;
-    return breaks === 1 && escaped === '' ? ' ' : '\n'.repeat(breaks - 1);
+  const [first, ...others] = (token.match(BREAK) ?? []).map(lineBreakOf);
+  if (first !== undefined) {
+    const kept = escaped === '' && first !== '\n' ? first : '';
+    return escaped === '' && kept === '' && others.length === 0 ? ' ' : kept + others.join('');
   }
   if (escaped === '') return token === "''" && style === SCALAR_STYLE.SINGLE_QUOTED ? "'" : token;
   if (!/[xuU]/.test(escaped)) return ESCAPES[escaped]!;

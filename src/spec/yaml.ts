@@ -3,14 +3,14 @@
  *
  * js-yaml reads the structure (YAML 1.2), pyyaml.ts gives the scalars their values. What remains different from PyYAML:
  *
- * Accepted here, refused by PyYAML: tabs between tokens and within unquoted text; `?` within unquoted text in [] or {};
+ * Accepted here, refused by PyYAML: tabs between tokens and within unquoted text; `?` within unquoted text in [] or {}; a key in {} that
+ * ends in U+0085, U+2028 or U+2029;
  * keys of more than 1024 characters; an escaped half of a surrogate pair (`"\ud800"`, which Python cannot write).
  * Refused here, accepted by PyYAML: aliases to a node that contains them; an alias or anchor with a `:` or `?` straight
  * after it; `!!omap`, `!!pairs` and `!!python/…`; more than 500 levels; very much text, or much through aliases; many
  * hundreds of lists and quoted texts that are indented less than their keys; a block of blank lines, the first of them
  * longer than the indentation of a comment that follows.
- * Read differently: U+0085, U+2028 and U+2029 are text here and line breaks to PyYAML; `{?a: b}` has the key `?a` here
- * and `a` in PyYAML; a document that is a block with an indentation indicator (`--- |2`) is indented by one less here.
+ * Read differently: `{?a: b}` has the key `?a` here and `a` in PyYAML; a document that is a block with an indentation indicator (`--- |2`) is indented by one less here.
  */
 import type { Problem } from './problem.js';
 import type { Source } from './source.js';

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { jobspecOf } from '../../src/flux/jobspec.js';
 import { parseJson, toJson } from '../../src/flux/json.js';
-import { checkResources, jobRequest, type StudyJobs, urgency } from '../../src/schedulers/flux/request.js';
+import { checkResources } from '../../src/schedulers/flux/check-resources.js';
+import { jobRequest, type StudyJobs, urgency } from '../../src/schedulers/flux/request.js';
 import { resource } from '../../src/scripts/script.js';
 import { messagesOf, planOf } from '../support/plan.js';
 
@@ -105,9 +106,14 @@ const ours = (recorded: Recorded): Submitted => {
   return neutral(job!, recorded.name);
 };
 
-/** Maestro's, without the empty configuration that it gives every nested job. */
+/**
+ * Maestro's, without the empty configuration that it gives every nested job, and on the one node that Maestro 1.1 asks for
+ * where the step does not say how many: 1.2.1 lets Flux spread such a job over several.
+ */
 function theirs({ jobspec, urgency }: Recorded): Submitted {
   const copy = structuredClone(jobspec!);
+  const [first] = copy.resources;
+  if (first!.type === 'slot') copy.resources = [{ type: 'node', count: 1, with: [first!] }];
   const { system } = copy.attributes;
   const { 'conf.json': conf, ...files } = (system.files ?? {}) as Record<string, { data: Tree } | undefined>;
   if (conf !== undefined && Object.keys(conf.data).length === 0) {

@@ -58,12 +58,13 @@ it('a script has directives with which it can be run again, and the commands', (
 
 describe('the directives of a step', () => {
   it.each([
-    ['nodes only', { nodes: 2 }, {}, ['-N2', '-n1']],
-    ['procs only', { procs: 4 }, {}, ['-n4']],
+    ['one node only', { nodes: 1 }, {}, ['-N1', '-n1']],
+    ['procs only: one node, as in Maestro 1.1', { procs: 4 }, {}, ['-N1', '-n4']],
     ['nodes of the batch block', { procs: 4 }, { nodes: 3 }, ['-N3', '-n4']],
-    ['minutes', { procs: 1, walltime: 3 }, {}, ['-n1', '-t180s']],
-    ['no limit', { procs: 1, walltime: 'inf' }, {}, ['-n1']],
-    ['gpus on one node', { procs: 1, gpus: 3 }, {}, ['-n1', '-g3']],
+    ['more nodes of the batch block than tasks', { procs: 2 }, { nodes: 3 }, ['-N2', '-n2']],
+    ['minutes', { procs: 1, walltime: 3 }, {}, ['-N1', '-n1', '-t180s']],
+    ['no limit', { procs: 1, walltime: 'inf' }, {}, ['-N1', '-n1']],
+    ['gpus on one node', { procs: 1, gpus: 3 }, {}, ['-N1', '-n1', '-g3']],
     ['gpus over nodes', { nodes: 2, procs: 2, gpus: 4 }, {}, ['-N2', '-n2', '-g2']],
     ['an exclusive allocation', { nodes: 1, procs: 2, gpus: 1, exclusive: true }, {}, ['-N1', '--exclusive']],
     ['an exclusive launcher', { nodes: 1, exclusive: { launcher: true } }, {}, ['-N1', '-n1']],
@@ -80,8 +81,9 @@ describe('$(LAUNCHER)', () => {
   it.each([
     ['nodes and procs', { nodes: 2, procs: 4 }, {}, 'flux run -n 4 -N 2 -c 1 x'],
     ['procs only', { procs: 4 }, {}, 'flux run -n 4 -N 1 -c 1 x'],
-    ['nodes only, as in Maestro', { nodes: 2 }, {}, 'flux run -n  -N 2 -c 1 x'],
+    ['one node only, as in Maestro', { nodes: 1 }, {}, 'flux run -n  -N 1 -c 1 x'],
     ['nodes of the batch block', { procs: 4 }, { nodes: 3 }, 'flux run -n 4 -N 3 -c 1 x'],
+    ['more nodes of the batch block than tasks', { procs: 2 }, { nodes: 3 }, 'flux run -n 2 -N 2 -c 1 x'],
     ['cores and gpus', { procs: 4, 'cores per task': 2, gpus: 1 }, {}, 'flux run -n 4 -N 1 -c 2 -g 1 x'],
     ['no gpus', { procs: 4, gpus: 0 }, {}, 'flux run -n 4 -N 1 -c 1 x'],
     ['brackets', { nodes: 2, procs: 4, cmd: '$(LAUNCHER)[2p] x' }, {}, 'flux run -n 2 -N 1 -c 1 x'],

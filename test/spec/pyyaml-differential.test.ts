@@ -161,6 +161,34 @@ it('reads documents as PyYAML reads them', (context) => {
   compare(context, cases);
 });
 
+it('ends lines where PyYAML ends them: U+0085, U+2028 and U+2029 are line breaks of YAML 1.1', (context) => {
+  const values = [
+    ...['plain text', '"double text"', "'single text'", '[a, "b c", d]', '{k: "v w", l: m}', '|\n    one\n    two'],
+    ...[
+      '>\n    one\n    two\n\n    three',
+      '"a\n    b"',
+      'a\n    b',
+      '1 # a comment',
+      '"a \\\n    b"',
+      "['x y',\n    z]",
+    ],
+  ];
+  const cases: Case[] = [];
+  for (const character of ['\u0085', '\u2028', '\u2029']) {
+    for (const value of values) {
+      const text = `a: 1\nb:\n  c: ${value}\nd: 2\n`;
+      for (let at = 'a: 1\nb:\n  c: '.length; at < text.length; at++) {
+        // A key within braces that ends in one is refused by PyYAML only.
+        if (value.startsWith('{') && text[at] === ':') continue;
+        cases.push({ tag: 'document', text: text.slice(0, at) + character + text.slice(at) });
+        if (text[at] !== '\n') continue;
+        cases.push({ tag: 'document', text: text.slice(0, at) + character + text.slice(at + 1) });
+      }
+    }
+  }
+  compare(context, cases);
+});
+
 const PLAIN = [
   ...['a', 'b c', '1', '1.5', 'yes', '~', 'x:y', "it's", 'a#b', '$(X) y', '-x', '?x', ':x', '--flag=1', 'http://a.b/c'],
   ...['a, b', '2024-01-01', '0x1F', 'a  b', '1:30', '+5', '$(A)/$(B)', 'a"b', 'é ü', '😀', '2024-99-01', '='],

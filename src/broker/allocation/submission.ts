@@ -39,6 +39,24 @@ export function submissionOf(plan: AllocationPlan): Submission {
   }
 }
 
+/**
+ * How a scheduler is asked whether it would take an allocation, without getting one. LSF has no such command: there its queue
+ * is looked for, if one is named.
+ */
+export function rehearsalOf(plan: AllocationPlan): Submission | undefined {
+  const { command, script } = submissionOf(plan);
+  switch (plan.request.with) {
+    case 'slurm':
+      return { command: command.replace(/^sbatch /, 'sbatch --test-only '), script };
+    case 'flux':
+      return { command: command.replace(/ batch /, ' batch --dry-run '), script };
+    case 'lsf':
+      return plan.request.queue === undefined
+        ? undefined
+        : { command: quoteAll(['bqueues', plan.request.queue]), script: '' };
+  }
+}
+
 /** The job's id in what the command printed; undefined if it is not there. */
 export function submittedId(allocator: Allocator, printed: string): string | undefined {
   const forms = { slurm: /^([0-9]+)(?:;\S+)?$/m, lsf: /^Job <([0-9]+)> is submitted/m, flux: /^(ƒ?[0-9A-Za-z.]+)$/mu };

@@ -1,10 +1,10 @@
-import { type Assignment, type JobRequest, jobspecOf } from '../../flux/jobspec.js';
-import { leavesOf, merge, PathError, replace, type Tree } from '../../flux/tree.js';
+import type { Assignment, JobRequest } from '../../flux/jobspec.js';
+import { leavesOf, merge, replace, type Tree } from '../../flux/tree.js';
 import { quote } from '../../quote.js';
 import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
+import { fluxResources } from '../../scripts/flux-resources.js';
 import { resource } from '../../scripts/script.js';
 import { walltimeSeconds } from '../../scripts/walltime.js';
-import type { Problem } from '../../spec/problem.js';
 import { type PyValue, pyStr } from '../../spec/python.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
@@ -56,20 +56,24 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
 export const maestroAttribute = 'maestro';
 
 /** What a step asks for, in the terms of a jobspec. */
-export type Layout = Pick<JobRequest, 'nested' | 'nodes' | 'procs' | 'coresPerTask' | 'gpusPerTask' | 'exclusive'>;
+export type Layout = Pick<JobRequest, 'nested' | 'procs' | 'coresPerTask' | 'gpusPerTask' | 'exclusive'> & {
+  readonly nodes: number;
+};
 
 export function layoutOf(step: StepInstance, batch: Batch): Layout {
   const nested = step.run.get('nested') !== false;
   const exclusive = isExclusive(step, batch, 'allocation');
-  const nodes = count(step, 'nodes');
+  const wanted = fluxResources(step, batch);
+  const nodes = count(wanted.nodes);
   const base = { nested, exclusive, nodes };
   // Whole nodes have one slot each, with all that is in them.
-  if (exclusive && nodes !== undefined) return { ...base, procs: nodes, coresPerTask: 1, gpusPerTask: 0 };
+  if (exclusive) return { ...base, procs: nodes, coresPerTask: 1, gpusPerTask: 0 };
   return {
     ...base,
-    procs: count(step, 'procs') ?? 1,
-    coresPerTask: count(step, 'cores per task') ?? 1,
-    gpusPerTask: gpus(step, nested),
+    procs: count(wanted.procs),
+    coresPerTask: count(wanted.coresPerTask),
+    // Maestro takes `gpus` for that of a task of a plain step; of a nested one it divides them by the nodes first.
+    gpusPerTask: Number(nested ? gpusPerSlot(wanted.gpus, wanted.nodes) : wanted.gpus),
   };
 }
 
@@ -89,9 +93,9 @@ const urgencies: Readonly<Record<string, number>> = {
   expedited: 31,
 };
 
-/** How many tasks of a job run its command: of a nested one a broker on each node, one at least if their number is Flux's choice. */
-export function tasksOf({ nested, nodes, procs }: Pick<JobRequest, 'nested' | 'nodes' | 'procs'>): number {
-  return nested ? (nodes ?? 1) : procs;
+/** How many tasks of a job run its command: of a nested one a broker on each node. */
+export function tasksOf({ nested, nodes, procs }: Layout): number {
+  return nested ? nodes : procs;
 }
 
 /** Flux's urgency, 0 to 31, of a step's `priority`: a word, or a part of 1 (Maestro 1.1). */
@@ -102,68 +106,10 @@ export function urgency(step: StepInstance): number {
   return defaultUrgency;
 }
 
-/** What is wrong with a step's resources: what Flux would refuse once the step is submitted, hours later. */
-export function checkResources(step: StepInstance, batch: Batch): Problem[] {
-  const problem = (key: string, message: string, hint: string): Problem[] => [
-    { severity: 'error', at: step.placeOf('', key), message: `step '${step.step}': ${message}`, hint },
-  ];
-  for (const [key, least] of [
-    ['nodes', 1],
-    ['procs', 1],
-    ['cores per task', 0],
-    ['gpus', 0],
-  ] as const) {
-    const text = resource(step.run, key);
-    if (text !== '' && !(wholeNumber.test(text) && Number(text) >= least)) {
-      const wanted = `a whole number from ${least} up`;
-      return problem(key, `\`${key}\` is '${text}', which is not ${wanted}`, 'Flux needs a number to schedule by');
-    }
-  }
-  const conflict = argsOf(batch, 'allocation_args').size === 0 ? undefined : optionConflict(step, batch);
-  if (conflict !== undefined) {
-    return [
-      {
-        severity: 'error',
-        at: batch.placeOf('allocation_args'),
-        message: `batch.allocation_args: ${conflict}`,
-        hint: 'it must be a mapping',
-      },
-    ];
-  }
-  const [nodes, procs] = [count(step, 'nodes'), count(step, 'procs') ?? 1];
-  if (isExclusive(step, batch, 'allocation')) {
-    if (nodes !== undefined) return [];
-    return problem('exclusive', '`exclusive` without `nodes`', 'say how many nodes the step is to have to itself');
-  }
-  if (nodes === undefined || nodes <= procs) return [];
-  return problem('nodes', `${nodes} nodes for ${procs} procs`, 'Flux wants at least one of `procs` for each node');
-}
-
-/** 2, and 2.0 too, as Python makes both an int; by a variable with blanks around it. */
-const wholeNumber = /^\s*[0-9]+(\.0*)?\s*$/;
-
-/** Why the options of the batch block cannot be made part of the step's jobspec; undefined if they can. */
-function optionConflict(step: StepInstance, batch: Batch): string | undefined {
-  const anywhere = { studyPath: '/', studyName: '', batch, queue: undefined, environment: {}, mostUrgent: 0 };
-  try {
-    jobspecOf(jobRequest({ step, attempt: 1, script: '' }, anywhere));
-    return undefined;
-  } catch (error) {
-    if (error instanceof PathError) return error.message;
-    throw error;
-  }
-}
-
-/** A number of the run block; undefined if it is absent. */
-function count(step: StepInstance, key: string): number | undefined {
-  const number = Number(resource(step.run, key));
-  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
-}
-
-/** GPUs of each slot. Maestro takes `gpus` for that of a plain step; of a nested one it divides them by the nodes first. */
-function gpus(step: StepInstance, isNested: boolean): number {
-  const own = resource(step.run, 'gpus');
-  return Number(isNested ? gpusPerSlot(own, resource(step.run, 'nodes')) : own);
+/** A number of nodes, tasks or cores; one if the text is none. */
+function count(text: string): number {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && number > 0 ? number : 1;
 }
 
 /** The options with one of these names, long and short, in the order of the file: of two the later one counts. */

@@ -247,7 +247,7 @@ export class Composer {
       const properties = Math.max(event.anchorEnd, event.tagEnd);
       if (properties !== -1) return { offset: properties, end: properties };
       // An empty node stands after the indicator that makes it one: `key:` or `-`.
-      const indicator = /(?:[ \t\r\n\]}]+|(?<=\s)#[^\r\n]*)*(?:---|[-:?,])?/y;
+      const indicator = /(?:[ \t\r\n\x85\u2028\u2029\]}]+|(?<=[\s\x85])#[^\r\n\x85\u2028\u2029]*)*(?:---|[-:?,])?/y;
       indicator.lastIndex = this.#cursor;
       const end = Math.min(this.#cursor + (indicator.exec(text)?.[0].length ?? 0), text.length);
       return { offset: end, end };
@@ -257,7 +257,7 @@ export class Composer {
       return { offset: valueStart - 1, end: valueEnd + 1 };
     }
     const head = text.slice(this.#cursor, valueStart);
-    const header = /[|>][-+0-9]*[ \t]*(?:[ \t]#[^\r\n]*)?(?:\r\n?|\n)?$/.exec(head);
+    const header = /[|>][-+0-9]*[ \t]*(?:[ \t]#[^\r\n\x85\u2028\u2029]*)?(?:\r\n?|[\n\x85\u2028\u2029])?$/.exec(head);
     return { offset: header ? this.#cursor + header.index : valueStart, end: valueEnd };
   }
 

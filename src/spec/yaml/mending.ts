@@ -4,10 +4,14 @@ import { type Position, Source } from '../source.js';
 /** Deeper than PyYAML gets within Python's recursion limit of 1000. */
 export const MAX_DEPTH = 500;
 
-/** js-yaml's events, or why there are none. */
+/**
+ * js-yaml's events, or why there are none. YAML 1.1 ends lines with more characters than YAML 1.2 does; each is replaced by
+ * one, so that offsets stay true.
+ */
 export function tryParse(text: string): Event[] | { reason: string; offset: number } {
   try {
-    return parseEvents(text, { maxDepth: MAX_DEPTH });
+    const lines = text.replaceAll(/[\x85\u2028\u2029]/g, '\n').replaceAll(/[\uf8f8-\uf8fa]/g, ' ');
+    return parseEvents(lines, { maxDepth: MAX_DEPTH });
   } catch (error) {
     if (!(error instanceof YAMLException)) return { reason: String(error), offset: 0 };
     return { reason: error.reason, offset: error.mark?.position ?? 0 };
@@ -72,10 +76,30 @@ export class Indented {
     return true;
   }
 
+  /**
+   * Lets js-yaml take the line breaks that only YAML 1.1 knows for text within quotes, and for blanks within brackets: neither
+   * has an indentation. False if there are none.
+   */
+  #hideSeparators(start: number, end: number, spans: readonly Span[]): boolean {
+    const { text } = this;
+    let hidden = '';
+    let at = start;
+    for (const span of spans) {
+      hidden += hide(text.slice(at, span.start), BLANKS) + hide(text.slice(span.start, span.end), TEXTS[span.kind]);
+      at = span.end;
+    }
+    hidden += hide(text.slice(at, end), BLANKS);
+    if (hidden === text.slice(start, end)) return false;
+    this.#current = new Source(this.#source.file, text.slice(0, start) + hidden + text.slice(end));
+    return true;
+  }
+
   /** Indents what the bracket or quote at `opener` holds. False if that cannot help or would take too much memory. */
   indent(opener: number, failure: number): boolean {
-    const end = endOfFlow(this.text, opener);
+    const spans: Span[] = [];
+    const end = endOfFlow(this.text, opener, (span) => spans.push(span));
     if (end === undefined || end < failure) return false;
+    if (this.#hideSeparators(opener, end, spans)) return true;
     const head = this.text.slice(0, opener);
     // No block collection starts further right than the blanks, dashes, question marks and colons of its line.
     let width = 0;
@@ -101,8 +125,39 @@ export class Indented {
   }
 }
 
-/** The offset after the flow collection or quoted text that starts at `start`, or undefined if it never ends. */
-export function endOfFlow(text: string, start: number): number | undefined {
+/** A quoted text, or a comment with its end of line. */
+interface Span {
+  readonly kind: 'quoted' | 'comment';
+  readonly start: number;
+  readonly end: number;
+}
+
+const SEPARATORS = '\x85\u2028\u2029';
+
+// What stands for the separators that are hidden: private characters, restored before anything is decoded.
+const QUOTED = '\uf8f5\uf8f6\uf8f7';
+const BLANKS = '\uf8f8\uf8f9\uf8fa';
+const TEXTS = { quoted: QUOTED, comment: SEPARATORS };
+
+function hide(text: string, standIns: string): string {
+  if (HIDDEN.test(text)) return text;
+  return text.replaceAll(/[\x85\u2028\u2029]/g, (character) => standIns[SEPARATORS.indexOf(character)]!);
+}
+
+/** The text with the separators that were hidden in it. */
+export function unhide(text: string): string {
+  return text.replaceAll(/[\uf8f5-\uf8fa]/g, (character) => SEPARATORS[(QUOTED + BLANKS).indexOf(character) % 3]!);
+}
+
+/** Characters that stand for others. A text that has some of its own is left alone. */
+export const HIDDEN = /[\uf8f5-\uf8fa]/;
+
+/**
+ * The offset after the flow collection or quoted text that starts at `start`, or undefined if it never ends.
+ *
+ * @param onSpan told of each quoted text and comment in it
+ */
+export function endOfFlow(text: string, start: number, onSpan: (span: Span) => void = () => {}): number | undefined {
   let depth = 0;
   // A quote opens quoted text only where a value can start: within unquoted text it is part of it. So is a `#`, unless
   // there is a blank before it.
@@ -113,12 +168,15 @@ export function endOfFlow(text: string, start: number): number | undefined {
     if (valueStarts && (character === '"' || character === "'")) {
       const end = endOfQuoted(text, offset);
       if (end === undefined) return undefined;
+      onSpan({ kind: 'quoted', start: offset, end });
       offset = end;
       valueStarts = false;
       inText = false;
     } else if (character === '#' && (!inText || /\s/.test(text[offset - 1]!))) {
-      const end = text.indexOf('\n', offset);
-      offset = end === -1 ? text.length : end;
+      const length = text.slice(offset).search(/[\n\x85\u2028\u2029]/);
+      const end = length === -1 ? text.length : offset + length;
+      onSpan({ kind: 'comment', start: offset, end: end + 1 });
+      offset = end;
     } else {
       if (/[[{]/.test(character)) depth++;
       if (/[\]}]/.test(character)) depth--;

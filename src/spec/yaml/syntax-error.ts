@@ -9,6 +9,17 @@ export function syntaxError(source: Indented, reason: string, offset: number): F
   const before = text.slice(lineStart, offset);
   const after = /[^\r\n]*/y.exec(text.slice(offset))![0];
 
+  // What is wrong shows on the line itself or, where a text seems to go on, on the next.
+  const near = text.lastIndexOf('\n', text.slice(0, lineStart).trimEnd().length - 1) + 1;
+  const separator = /[\x85\u2028\u2029](?=[^\x85\u2028\u2029]*$)/.exec(text.slice(near, offset));
+  if (separator !== null) {
+    const code = separator[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+    return fatal(
+      near + separator.index,
+      `the character U+${code} ends a line in YAML, which no editor shows`,
+      'remove it, or put the whole value in quotes',
+    );
+  }
   const tab = /^[ \t]*/.exec(before + after)![0].indexOf('\t');
   if (tab !== -1) return fatal(lineStart + tab, 'a tab is used for indentation', 'indent with spaces');
   if (/exceeded maxDepth/.test(reason)) return fatal(offset, `more than ${MAX_DEPTH} levels of nesting`);
@@ -70,7 +81,11 @@ export function syntaxError(source: Indented, reason: string, offset: number): F
     const start = aboveStart + line.length - line.trimStart().length;
     const key = /^\s*(?:-\s+)*([\w.-]+):[^\s:]/.exec(line)?.[1];
     if (key !== undefined) return fatal(start, `no space after the colon of '${key}:'`, 'put one there');
-    if (!/^:/.test(after)) return fatal(start, 'this line is no `key: value`', 'write `key: value`');
+    const keyless = /^:/.test(after) ? keylessLine(text, lineStart) : undefined;
+    if (keyless !== undefined) return keylessError(fatal, text, keyless);
+    if (!/^:/.test(after)) return keylessError(fatal, text, aboveStart);
+    const dash = /^\s*(?:-\s+)*(-[\w.]+):\s/.exec(line)?.[1];
+    if (dash !== undefined) return fatal(start, `no space after the dash of '${dash}'`, 'put one there');
     return fatal(offset, 'a key where the text of the line above goes on', 'indent it like the keys beside it');
   }
   if (/indentation/.test(reason) && /^\s*$/.test(before)) {
@@ -78,4 +93,51 @@ export function syntaxError(source: Indented, reason: string, offset: number): F
   }
   if (/^end of the stream/.test(reason)) return fatal(offset, 'text after the end of the document');
   return fatal(offset, reason);
+}
+
+/**
+ * The first of the lines above `lineStart` that YAML reads as one text, though none of them is `key: value`: where a colon is
+ * missing. Undefined if the text begins behind a key, where lines may well go on without one.
+ */
+function keylessLine(text: string, lineStart: number): number | undefined {
+  let first: number | undefined;
+  for (let end = lineStart - 1; end > 0; ) {
+    const start = text.lastIndexOf('\n', end - 1) + 1;
+    const line = text.slice(start, end);
+    const isBlank = /^\s*(?:#.*)?$/.test(line);
+    if (!isBlank && /:(?:\s|$)/.test(line)) {
+      const isBehindKey =
+        first !== undefined && /:\s+[^\s#]/.test(line) && indentOf(text, first) > keyColumn(text, start);
+      return isBehindKey ? undefined : first;
+    }
+    if (!isBlank) first = start;
+    if (/^\s*-\s/.test(line)) return first;
+    end = start - 1;
+  }
+  return first ?? (lineStart > 0 && !/:(?:\s|$)/.test(text.slice(0, lineStart)) ? 0 : undefined);
+}
+
+function indentOf(text: string, lineStart: number): number {
+  return /^ */.exec(text.slice(lineStart))![0].length;
+}
+
+/** How many columns stand before the key of a line, which may be an entry of a list. */
+function keyColumn(text: string, lineStart: number): number {
+  return /^ *(?:- +)*/.exec(text.slice(lineStart))![0].length;
+}
+
+function keylessError(
+  fatal: (at: number, message: string, hint: string) => Fatal,
+  text: string,
+  lineStart: number,
+): Fatal {
+  const line = /[^\r\n]*/y.exec(text.slice(lineStart))![0];
+  const [, before = '', key = '', rest = ''] = /^(\s*(?:-\s+)*)([^\s=;：]+)\s*[=;：]?\s*(.*)$/.exec(line) ?? [];
+  const compact = /^([\w.-]+):(\S.*)$/.exec(key);
+  if (compact !== null) {
+    return fatal(lineStart + before.length, `no space after the colon of '${compact[1]}:'`, 'put one there');
+  }
+  const better = `${key}:${rest === '' ? '' : ` ${rest}`}`;
+  const shown = better.length > 60 ? `${better.slice(0, 60)}...` : better;
+  return fatal(lineStart + before.length, 'a colon is missing from this line', `write \`${shown}\``);
 }

@@ -1,7 +1,7 @@
 import type { Event } from 'js-yaml';
 import type { Position, Source } from '../source.js';
 import { Fatal } from './fatal.js';
-import { Indented, openerBefore, tryParse } from './mending.js';
+import { HIDDEN, Indented, openerBefore, tryParse, unhide } from './mending.js';
 import { syntaxError } from './syntax-error.js';
 
 /** In UTF-16 units: reading takes about a second for each million. */
@@ -32,12 +32,18 @@ export function parse(source: Source): Syntax {
     throw new Fatal(source.positionAt(bad.index), `the character U+${code} is not allowed in YAML`, 'remove it');
   }
   const indented = new Indented(source);
+  // Characters that are the stand-ins themselves are left alone.
+  const hasStandIns = HIDDEN.test(source.text);
   // Each round mends one flow collection or quoted text, and costs a few parses: no more than a second or two in all.
   let budget = Math.max(50_000_000, source.text.length * 20);
   for (;;) {
     const result = tryParse(indented.text);
     if (Array.isArray(result)) {
-      return { text: indented.text, events: result, positionAt: (offset) => indented.positionAt(offset) };
+      return {
+        text: hasStandIns ? indented.text : unhide(indented.text),
+        events: result,
+        positionAt: (offset) => indented.positionAt(offset),
+      };
     }
     const { reason, offset } = result;
     budget -= indented.text.length;
