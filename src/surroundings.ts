@@ -48,7 +48,8 @@ export function readSpecText(file: string, shown: string): string {
     throw new InputError([`cannot read the study ${shown}: ${why}`]);
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // The copy of the spec in the study has the bytes that were read, a byte order mark among them.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new InputError([`cannot read the study ${shown}: it is not UTF-8`]);
   }

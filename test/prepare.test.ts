@@ -182,8 +182,16 @@ def get_custom_generator(env, **kwargs):
   });
 });
 
-it('a dry run warns of what is not there: it may be for another machine', async () => {
+it('a dry run refuses what is not there, as Maestro does', async () => {
   const setting = new Setting(data('/nonexistent/data'), { dryRun: true });
-  expect(commandOf(await setting.plan())).toBe('cat /nonexistent/data');
-  expect(setting.told).toEqual([expect.objectContaining({ severity: 'warning' })]);
+  await expect(setting.plan()).rejects.toThrow("the path of dependency 'DATA' does not exist");
+});
+
+it('what is not there is told before a parameter generator runs', async () => {
+  const setting = new Setting(data('/nonexistent/data'));
+  const file = path.join(setting.root, 'pgen.py');
+  writeFileSync(file, `open(${JSON.stringify(path.join(setting.root, 'ran'))}, 'w')\n`);
+  const planning = await planner({ ...setting.context, pgen: { file, shown: 'pgen.py', kwargs: new Map() } });
+  await expect(planning.at(setting.there)).rejects.toThrow("the path of dependency 'DATA' does not exist");
+  expect(readdirSync(setting.root)).not.toContain('ran');
 });

@@ -1,11 +1,11 @@
 import { closest } from './closest.js';
-import { type Problem, warning } from './problem.js';
+import { type Problem, problemOf, warning } from './problem.js';
 import { itemsOf, mappingOf } from './yaml/access.js';
 import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml.js';
 
 /**
  * What Maestro lets pass without a word and is probably not what was meant, as far as the text of the spec shows it.
- * Takes a document that fits the schema. All warnings.
+ * Takes a document that fits the schema. Warnings, and errors for what could not run.
  */
 export function lintSpec(root: MappingNode): Problem[] {
   const env = mappingOf(root, 'env');
@@ -44,37 +44,48 @@ function unknownKeys(node: MappingNode, of: string, known: readonly string[], to
     });
 }
 
+/** What each batch system does with the keys of the batch block: those that are used, besides `type` and `host`. */
+const usedKeys: Readonly<Record<string, readonly string[]>> = {
+  slurm: ['bank', 'queue', 'shell', 'nodes', 'procs', 'reservation', 'qos'],
+  lsf: ['bank', 'queue', 'reservation'],
+  flux: ['bank', 'queue', 'shell', 'nodes', 'args', 'allocation_args', 'launcher_args', 'uri', 'flux_uri', 'version'],
+};
+
 const batchKeys = [
-  'type',
-  'host',
-  'bank',
-  'queue',
-  'shell',
-  'nodes',
-  'procs',
-  'gpus',
-  'reservation',
-  'qos',
-  'exclusive',
-  'args',
-  'allocation_args',
-  'launcher_args',
-  'uri',
-  'flux_uri',
-  'version',
-  'gres',
+  ...['type', 'host', 'bank', 'queue', 'shell', 'nodes', 'procs', 'gpus', 'reservation', 'qos', 'exclusive', 'args'],
+  ...['allocation_args', 'launcher_args', 'uri', 'flux_uri', 'version', 'gres'],
 ];
+
+/** Keys that people know from their batch system, and what Maestro has for them. */
+const otherNames: Readonly<Record<string, string>> = {
+  partition: "Maestro's word is 'queue'",
+  account: "Maestro's word is 'bank'",
+  project: "Maestro's word is 'bank'",
+  walltime: "set 'walltime' of the steps",
+  time: "set 'walltime' of the steps",
+  time_limit: "set 'walltime' of the steps",
+  tasks: "set 'procs' of the steps",
+  ntasks: "set 'procs' of the steps",
+};
 
 /** The batch block has no schema: sites keep keys of their own in it. Only what looks like a slip is told. */
 function lintBatch(batch: MappingNode | undefined): Problem[] {
   const typeNode = batch && entry(batch, 'type')?.value;
   const type = typeNode?.kind === 'scalar' ? typeNode.text : 'local';
   return (batch?.entries ?? []).flatMap(({ name, keyAt, value }) => {
+    const other = otherNames[name];
+    if (other !== undefined) return [warning(keyAt, `unknown key '${name}' of batch is ignored`, other)];
     const guess = batchKeys.includes(name) ? undefined : closest(name, batchKeys);
     if (guess !== undefined) {
       return [warning(keyAt, `unknown key '${name}' of batch is ignored`, `did you mean '${guess}'?`)];
     }
     const isEmpty = value.kind === 'scalar' && (value.value === null || value.value === '');
+    const used = usedKeys[type];
+    if (used !== undefined && !isEmpty && !['type', 'host', ...used].includes(name) && batchKeys.includes(name)) {
+      const hint = ['gpus', 'exclusive', 'procs', 'nodes'].includes(name) ? `set '${name}' of the steps` : undefined;
+      return [problemOf('warning', keyAt, `'${name}' of batch is ignored with type ${type}, as in Maestro`, hint)];
+    }
+    if (name === 'shell' && value.kind === 'scalar') return lintShell(value);
     // For Flux, which needs a number of nodes, this is an error at each step that it is for.
     const isTold = name === 'nodes' && type === 'flux';
     if (
@@ -90,6 +101,18 @@ function lintBatch(batch: MappingNode | undefined): Problem[] {
     }
     return [];
   });
+}
+
+/** The shell stands behind the `#!` of every script. */
+function lintShell({ text, at }: ScalarNode): Problem[] {
+  const shell = text.trim();
+  if (shell.startsWith('#!')) {
+    const hint = `write ${shell.slice(2).trim() || '/bin/bash'}`;
+    return [problemOf('error', at, `'shell' of batch begins with '#!', which scripts have already`, hint)];
+  }
+  if (shell === '' || shell.startsWith('/')) return [];
+  const hint = `write /bin/${shell}, or /usr/bin/env ${shell}`;
+  return [warning(at, `'shell' of batch is no absolute path, and scripts cannot be run by '#!${shell}'`, hint)];
 }
 
 /** Maestro makes a directory whose name has the token in it. */

@@ -5,7 +5,7 @@ import type { Spec } from '../spec/spec.js';
 import { type AppliedStep, checkStudy, tooLong } from './check.js';
 import type { Environment } from './environment.js';
 import type { StepGraph, StepInstance } from './graph.js';
-import { lintLeftovers, lintParameters, lintUses, lintWorkspaces } from './lint.js';
+import { lintCombinations, lintLeftovers, lintParameters, lintUses, lintWorkspaces } from './lint.js';
 import { byteLength, longestName, safeName } from './names.js';
 import {
   applyCombination,
@@ -51,7 +51,7 @@ export function expand(
     const problem = tooLong(spec.steps[i]!, () => expansion.add(applied[i]!));
     if (problem !== undefined) return { graph: undefined, problems: [...problems, ...expansion.problems, problem] };
   }
-  problems.push(...lintWorkspaces(applied));
+  problems.push(...lintWorkspaces(applied), ...lintCombinations(parameters));
   for (const problem of [...expansion.problems, ...lintParameters(spec, parameters, expansion.used)])
     problems.push(problem);
   const failed = problems.some((problem) => problem.severity === 'error');

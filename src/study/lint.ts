@@ -30,6 +30,24 @@ export function lintParameters(spec: Spec, parameters: readonly Parameter[], use
   });
 }
 
+/** Combinations that are there twice, in every parameter: each runs once. */
+export function lintCombinations(parameters: readonly Parameter[]): Problem[] {
+  const first = parameters[0];
+  if (first === undefined) return [];
+  const seen = new Map<string, number>();
+  const repeated: number[] = [];
+  for (const index of first.values.keys()) {
+    const combination = JSON.stringify(parameters.map(({ values, labels }) => [values[index], labels[index]]));
+    if (seen.has(combination)) repeated.push(index);
+    else seen.set(combination, index);
+  }
+  const [one] = repeated;
+  if (one === undefined) return [];
+  const shown = parameters.map(({ key, values }) => `${key}=${values[one]}`).join(', ');
+  const are = repeated.length === 1 ? 'a combination of the parameters is' : `${repeated.length} combinations are`;
+  return [warning(first.at, `${are} there already, and not run again: ${shown}`, 'remove what is there twice')];
+}
+
 /** `$(NX)` makes Maestro expand a step by parameter N, which it is not. */
 export function lintUses(
   { step, description, run }: AppliedStep,
@@ -107,7 +125,23 @@ export function lintLeftovers(
         problems.set(whole, warning(step.placeOf(whole, key), `${whole} of step '${step.name}' ${why}`));
     }
   }
-  return [...problems.values(), ...lintLauncher(step, instance)];
+  return [...problems.values(), ...lintWorkspaceNames(step, instance, spec), ...lintLauncher(step, instance)];
+}
+
+/** `$(my step.workspace)`: Maestro finds no names with blanks, quotes, `#`, `@` or a backslash in them. */
+function lintWorkspaceNames(step: Step, instance: StepInstance, spec: Spec): Problem[] {
+  const text = ['cmd', 'restart'].map((key) => instance.run.get(key) as string).join('\n');
+  return spec.steps.flatMap(({ name }) => {
+    const whole = `$(${name}.workspace)`;
+    if (!/[\s"'`#@\\]/.test(name) || !text.includes(whole)) return [];
+    return [
+      warning(
+        step.placeOf(whole, 'cmd', 'restart'),
+        `${whole} of step '${step.name}' is left as it is, for the shell to run: Maestro finds no workspace by a name with a blank, quote, #, @ or \\`,
+        `call step '${name}' otherwise, such as '${name.replaceAll(/[\s"'`#@\\]+/g, '_')}'`,
+      ),
+    ];
+  });
 }
 
 function* allExpansionsIn(text: string): Generator<number> {

@@ -318,3 +318,46 @@ describe('what cannot be run', () => {
     }
   });
 });
+
+it('the copy of a spec in its study has the bytes of the spec, a byte order mark among them', async () => {
+  write('bom.yaml', `\ufeff${good}`);
+  expect(await run('run', 'bom.yaml', '--output-path', 'out')).toMatchObject({ code: 0 });
+  expect(readFileSync(path.join(directory, 'out/bom.yaml'), 'utf8')).toBe(`\ufeff${good}`);
+});
+
+describe('doctor', () => {
+  const flux = (run: string) => `description: {name: x, description: x}
+batch: {type: flux}
+study:
+  - {name: a, description: a, run: {cmd: x, ${run}}}
+`;
+
+  it('tells what is wrong with the study, and looks at the rest all the same', async () => {
+    write('wide.yaml', flux('nodes: 4, procs: 2'));
+    const { code, stdout } = await run('doctor', 'wide.yaml');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^FAIL {2}study: wide\.yaml:4:[0-9]+: step 'a': 4 nodes for 2 procs \(/m);
+    expect(stdout).toMatch(/^ok {4}bash: /m);
+  });
+
+  it('counts the steps of one that is right', async () =>
+    expect((await run('doctor', 'study.yaml')).stdout).toMatch(/^ok {4}study: [0-9]+ steps?$/m));
+});
+
+it.each([['validate'], ['run', '--dry-run']])('what needs no broker is told by %s %s', async (command, ...flags) => {
+  write(
+    'wrong.yaml',
+    `description: {name: x, description: x}
+batch: {type: flux}
+study:
+  - {name: a, description: a, run: {cmd: x, nodes: 4, procs: 2}}
+  - {name: b, description: b, run: {cmd: x, nodes: 1, walltime: 1h}}
+  - {name: c, description: c, run: {cmd: x, procs: 1, exclusive: true}}
+`,
+  );
+  const { code, stderr } = await run(command!, 'wrong.yaml', ...flags);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^wrong\.yaml:4:.* 4 nodes for 2 procs/m);
+  expect(stderr).toMatch(/^wrong\.yaml:5:.* '1h' is no walltime/m);
+  expect(stderr).toMatch(/^wrong\.yaml:6:.* `exclusive` without `nodes`/m);
+});

@@ -163,7 +163,7 @@ describe('a number in disguise', () => {
   it.each([
     ['a walltime', 'study: [{name: a, description: d, run: {cmd: x, walltime: 12:00:00}}]', '2:59'],
     ['a value of a parameter', `${oneStep}\nglobal.parameters: {T: {values: [1:30], label: T.%%}}`, '3:34'],
-    ['the batch block', `batch: {type: local, time: 1:30}\n${oneStep}`, '2:28'],
+    ['the batch block', `batch: {type: local, when: 1:30}\n${oneStep}`, '2:28'],
     ['a label', `env: {labels: {L: 007}}\n${oneStep}`, '2:19'],
   ])('is found in %s', (_, blocks, place) =>
     expect(withBlocks(blocks)).toEqual([expect.stringMatching(new RegExp(`^study\\.yaml:${place}: warning: .*base`))]),
@@ -238,10 +238,8 @@ describe('an ordinary specification is nothing to warn of', () => {
             shell: /bin/bash
             nodes: 2
             procs: 4
-            gpus: 1
             reservation: r
             qos: standby
-            gres: gpu
           study:
             - name: make
               description: Build it
@@ -271,7 +269,7 @@ describe('an ordinary specification is nothing to warn of', () => {
 
   it.each([
     ['Flux', '{type: flux, uri: local:///run/flux, version: 0.49.0, nodes: 4, args: {mpi: none}, shell: /bin/sh}'],
-    ['Flux 1.2', '{type: flux, flux_uri: x, allocation_args: {o: {a: 1}}, launcher_args: {x: null}, exclusive: true}'],
+    ['Flux 1.2', '{type: flux, flux_uri: x, allocation_args: {o: {a: 1}}, launcher_args: {x: null}}'],
     ['LSF', "{type: lsf, host: h, bank: '', queue: ''}"],
     ["a site's own keys", '{type: local, site_tuning: on, contact: me}'],
   ])('with a batch block of %s', (_, batch) => expect(withBlocks(`batch: ${batch}\n${oneStep}`)).toEqual([]));
@@ -285,3 +283,60 @@ it('an error is not followed by a warning about the same thing', () =>
   expect(withBlocks(`${oneStep}\nglobal.parameters: {N: {values: [1, 2], label: ''}}`)).toEqual([
     "study.yaml:3:48: 'label' of parameter 'N' must not be empty",
   ]));
+
+describe('the batch block', () => {
+  it.each([
+    [
+      "Slurm's word for a queue",
+      '{type: slurm, host: h, bank: b, queue: q, partition: p}',
+      "unknown key 'partition' of batch is ignored (Maestro's word is 'queue')",
+    ],
+    [
+      "Slurm's word for a bank",
+      '{type: flux, account: a}',
+      "unknown key 'account' of batch is ignored (Maestro's word is 'bank')",
+    ],
+    [
+      'a walltime, which is of the steps',
+      '{type: flux, walltime: 10}',
+      "unknown key 'walltime' of batch is ignored (set 'walltime' of the steps)",
+    ],
+    [
+      'arguments, with slurm',
+      '{type: slurm, host: h, bank: b, queue: q, args: {x: 1}}',
+      "'args' of batch is ignored with type slurm, as in Maestro",
+    ],
+    [
+      'arguments, with lsf',
+      '{type: lsf, host: h, bank: b, queue: q, args: {x: 1}}',
+      "'args' of batch is ignored with type lsf, as in Maestro",
+    ],
+    [
+      'nodes, with lsf',
+      '{type: lsf, host: h, bank: b, queue: q, nodes: 2}',
+      "'nodes' of batch is ignored with type lsf, as in Maestro (set 'nodes' of the steps)",
+    ],
+    [
+      'gpus, with flux',
+      '{type: flux, gpus: 2}',
+      "'gpus' of batch is ignored with type flux, as in Maestro (set 'gpus' of the steps)",
+    ],
+    [
+      'a relative shell',
+      '{type: flux, shell: bash}',
+      "'shell' of batch is no absolute path, and scripts cannot be run by '#!bash' (write /bin/bash, or /usr/bin/env bash)",
+    ],
+  ])('that does nothing with %s is warned of', (_, batch, expected) =>
+    expect(withBlocks(`batch: ${batch}\n${oneStep}`)).toEqual([
+      expect.stringMatching(new RegExp(`^study\\.yaml:2:[0-9]+: warning: ${expected.replaceAll(/[().!#]/g, '\\$&')}$`)),
+    ]),
+  );
+
+  it("cannot have a shell with the '#!' that scripts begin with anyway", () =>
+    expect(withBlocks(`batch: {type: flux, shell: '#!/bin/sh'}\n${oneStep}`)).toEqual([
+      "study.yaml:2:28: 'shell' of batch begins with '#!', which scripts have already (write /bin/sh)",
+    ]));
+
+  it('may have keys of the site and a shell with options', () =>
+    expect(withBlocks(`batch: {type: flux, shell: /usr/bin/env bash, my_site: 1}\n${oneStep}`)).toEqual([]));
+});

@@ -314,9 +314,6 @@ describe('combinations that are lost', () => {
     ).toEqual([
       "study.yaml:3:5: warning: 2 of the combinations of step 'a' are not run: their labels (same) are those of an earlier one (give N labels that contain %%)",
     ]));
-
-  it('because their values are equal are nothing to warn of', () =>
-    expect(withCommand('echo $(N)', 'global.parameters: {N: {values: [1, 1], label: N.%%}}')).toEqual([]));
 });
 
 describe('an argument of Flux that an allocation does not take', () => {
@@ -372,3 +369,34 @@ describe('an ordinary study is nothing to warn of', () => {
     ).toEqual([]),
   );
 });
+
+describe('combinations of parameters that are there twice', () => {
+  const show = (parameters: string) => withCommand('echo $(N) $(M)', `global.parameters: ${parameters}`);
+
+  it('are warned of, for each runs once', () =>
+    expect(show('{N: {values: [1, 1, 2], label: N.%%}, M: {values: [a, a, b], label: M.%%}}')).toEqual([
+      'study.yaml:8:21: warning: a combination of the parameters is there already, and not run again: N=1, M=a (remove what is there twice)',
+    ]));
+
+  it('are none if one parameter differs', () =>
+    expect(show('{N: {values: [1, 1, 2], label: N.%%}, M: {values: [a, b, b], label: M.%%}}')).toEqual([]));
+});
+
+it('the workspace of a step whose name has a blank, which Maestro does not find, is warned of', () =>
+  expect(
+    warningsOf(`
+study:
+  - name: say hello
+    description: one
+    run: {cmd: x}
+  - name: after
+    description: two
+    run:
+      depends: [say hello]
+      cmd: cat $(say hello.workspace)/out
+`),
+  ).toEqual([
+    expect.stringMatching(
+      /^study\.yaml:[0-9]+:16: warning: \$\(say hello\.workspace\) of step 'after' is left as it is, for the shell to run: .*\(call step 'say hello' otherwise, such as 'say_hello'\)$/,
+    ),
+  ]));
