@@ -3,7 +3,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Allocation } from '../../../src/broker/allocation/allocation.js';
+import { rehearsalOf } from '../../../src/broker/allocation/submission.js';
 import { BrokerError } from '../../../src/broker/errors.js';
+import { run } from '../../../src/hosts/commands.js';
 import { HostLostError } from '../../../src/hosts/host.js';
 import { installedFlux } from '../../support/flux/real-broker.js';
 import { standInFlux } from '../../support/flux/stand-in-flux.js';
@@ -46,6 +48,22 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
 
   const withFlux = (asked: Asked) =>
     onTestFinished(async () => void (await (await asked.allocation.catch(() => undefined))?.release()));
+
+  it('is rehearsed without getting one: Slurm says when it would start, or why it never would', async () => {
+    const { host: at, flux } = host();
+    const rehearse = (queue?: string) => {
+      const request = { ...requestOf('slurm'), ...(queue === undefined ? {} : { queue }) };
+      const plan = { request, studyPath: '/tmp', number: 1, jobName: 'maestro-doctor', flux, fluxVersion: '0.88.0' };
+      const { command, script } = rehearsalOf(plan)!;
+      return run(at, command, script);
+    };
+    expect(await rehearse()).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^sbatch: Job [0-9]+ to start at /),
+    });
+    expect(await rehearse('nowhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('invalid partition') });
+    expect(await slurm.command('squeue', '--noheader', '--name=maestro-doctor')).toBe('');
+  });
 
   it('waits its turn and says why, runs, has an address, and is given back', async () => {
     const { host: at, flux } = host();
