@@ -18,7 +18,7 @@ import { inline } from './report/markdown.js';
 import type { RunOutcome } from './reporting.js';
 import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
-import { baselineOf, type Surroundings } from './surroundings.js';
+import { baselineOf, givenReportPlace, refuseReportPath, type Surroundings } from './surroundings.js';
 
 export { isPost, post };
 
@@ -79,6 +79,7 @@ async function run(
   readStudy(study);
   const request = requestOf(inputs, nameOf);
   const baseline = baselineOf(inputs, runner.workspace, (line) => log.warning(line));
+  await refuseReportPath(givenReportPlace(study, runner.workspace), nameOf);
   const environment = await loginEnvironment(surroundings.environment);
   const machines = await openMachines(inputs, environment, surroundings, log, runner.temporary);
   try {

@@ -19,7 +19,16 @@ import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
-import { baselineOf, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
+import {
+  baselineOf,
+  givenReportPlace,
+  overlaysOf,
+  pgenOf,
+  placeFor,
+  readSpecText,
+  refuseReportPath,
+  type Surroundings,
+} from './surroundings.js';
 import { checkWhole, validateStudy } from './validate.js';
 import { version } from './version.js';
 
@@ -74,7 +83,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
 async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory } = surroundings;
   // What is wrong with what was given is told before anything is connected to.
-  const study = given(inputs, surroundings);
+  const study = givenStudy(inputs, surroundings);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
     throw new InputError([
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
@@ -83,6 +92,8 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   readStudy(study);
   const request = requestOf(inputs, optionOf);
   const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
+  const given = givenReportPlace(study, workingDirectory);
+  await refuseReportPath(given, optionOf);
   const machines = await open(inputs, surroundings, log);
   try {
     const { results, isResumable } = await runStudy({
@@ -93,10 +104,11 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
         // Without an output path every run has a directory of its own, by the time.
         resume: inputs['output-path'] === '' ? 'never' : inputs.resume,
       }),
-      reportPath: (studyPath) => {
-        if (inputs['report-path'] !== '') return path.resolve(workingDirectory, inputs['report-path']);
-        if (machines.isElsewhere) return path.join(workingDirectory, `${path.basename(studyPath)}.report`);
-        return `${studyPath}/.conductor/report`;
+      reportPlace: (studyPath) => {
+        // The study directory is known to be ours by then.
+        if (given === undefined && !machines.isElsewhere)
+          return { path: `${studyPath}/.conductor/report`, untrusted: [] };
+        return given ?? placeFor(study, workingDirectory, `${path.basename(studyPath)}.report`);
       },
       request,
       baseline,
@@ -116,14 +128,14 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
 
 /** What is wrong with a study is found without any other machine. */
 async function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  const study = { ...given(inputs, surroundings), stageRoot: undefined };
+  const study = { ...givenStudy(inputs, surroundings), stageRoot: undefined };
   return validateStudy(common(study, surroundings, log, await openHere(inputs, surroundings, log)));
 }
 
 /** With or without a study: what it needs is looked for if there is one. */
 async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory, cancel } = surroundings;
-  const named = inputs.spec === '' ? undefined : given(inputs, surroundings);
+  const named = inputs.spec === '' ? undefined : givenStudy(inputs, surroundings);
   const spec = named && tryReadStudy(named);
   const study =
     named &&
@@ -195,7 +207,7 @@ function openHere(inputs: Inputs, surroundings: Surroundings, log: TerminalLog):
 const optionOf = (name: string) => `--${name}`;
 
 /** The study as it was given. */
-function given(inputs: Inputs, { workingDirectory }: Surroundings) {
+function givenStudy(inputs: Inputs, { workingDirectory }: Surroundings) {
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
     inputs,

@@ -6,6 +6,7 @@ import { InputError } from './inputs.js';
 import { PgenError } from './pgen/pgen.js';
 import { BaselineError } from './report/comparison.js';
 import { SpecError } from './spec/problem.js';
+import { UnsafePathError } from './util/guarded-path.js';
 
 const forPeople = [
   SpecError,
@@ -17,6 +18,7 @@ const forPeople = [
   LeaseHeldError,
   LeaseLostError,
   BaselineError,
+  UnsafePathError,
 ] as const;
 
 /** An error as a person is to see it: what was wrong for those that say it, else that the fault is ours. Never a stack. */

@@ -12,7 +12,7 @@ import { outcomeLine } from './report/final-table.js';
 import type { RunOutcome } from './reporting.js';
 import type { RunContext } from './run.js';
 import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
-import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
+import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** What messages call an input on GitHub. */
 export const nameOf = (name: string) => `input '${name}'`;
@@ -66,10 +66,11 @@ export function runContext(
       key,
       resume: inputs.resume,
     }),
-    reportPath: (studyPath) =>
-      inputs['report-path'] === ''
-        ? path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath))
-        : path.resolve(runner.workspace, inputs['report-path']),
+    reportPlace: (studyPath) =>
+      givenReportPlace(study, runner.workspace) ?? {
+        path: path.join(runner.temporary, 'maestro-report', shortHash(studyPath), path.basename(studyPath)),
+        untrusted: [],
+      },
     // A runner in an allocation, whose steps have a login's environment.
     around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
     holder: ourHolder(runner.runUrl),

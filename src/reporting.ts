@@ -1,9 +1,8 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { Begun } from './begin.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { describeError } from './errors.js';
 import type { Host } from './hosts/host.js';
+import { someOf } from './hosts/tree/bytes.js';
 import type { Inputs } from './inputs.js';
 import { collectResults, type Ending } from './report/collect.js';
 import { collect, collectedText, collectedWarnings } from './report/collected.js';
@@ -16,6 +15,8 @@ import type { Log } from './report/log.js';
 import { reportJson } from './report/report-json.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
+import { GuardedDirectory } from './util/guarded-directory.js';
+import { type GuardedPlace, guardedPath } from './util/guarded-path.js';
 
 /** What reports are made with. */
 export interface ReportContext {
@@ -25,7 +26,7 @@ export interface ReportContext {
   /** Who drove the study. */
   readonly holder: LeaseHolder;
   /** Where the reports go, on this machine. */
-  readonly reportPath: (studyPath: string) => string;
+  readonly reportPlace: (studyPath: string) => GuardedPlace;
   /** What the results are compared with. */
   readonly baseline: BaselineReport | undefined;
 }
@@ -48,7 +49,8 @@ export async function report(context: ReportContext, { plan, hold }: Begun, endi
   const { inputs, host, log } = context;
   log.phase('Report');
   const results = await collectResults(host, plan, ending, inputs.spec);
-  const reportPath = context.reportPath(plan.places.studyPath);
+  const place = context.reportPlace(plan.places.studyPath);
+  const reportPath = place.path;
   const comparison = context.baseline && compare(context.baseline, results, inputs['slower-than']);
   const summary = summaryMarkdown(results, { comparison });
   const files = {
@@ -58,7 +60,7 @@ export async function report(context: ReportContext, { plan, hold }: Begun, endi
     'report.html': reportHtml(results, { comparison, runUrl: context.holder.runUrl }),
   };
   // What is said of a study is for who drives it to say.
-  if (hold?.lost.aborted !== true) await write(context, results, files, reportPath);
+  if (hold?.lost.aborted !== true) await write(context, results, files, place);
   log.endPhase();
 
   for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
@@ -72,33 +74,51 @@ export async function report(context: ReportContext, { plan, hold }: Begun, endi
   return { results, comparison, reportPath, summary, isResumable };
 }
 
+/** Writes files of this machine. That they cannot be written must not hide how the study ended: it is a warning. */
 async function write(
   context: ReportContext,
   results: StudyResults,
   files: Readonly<Record<string, string>>,
-  reportPath: string,
+  place: GuardedPlace,
 ): Promise<void> {
   const { log } = context;
-  const unwritten = await writeReports(reportPath, files);
-  for (const warning of await bring(context, results, reportPath)) log.warning(warning);
-  if (unwritten === undefined) log.info(`Reports in ${reportPath}`);
-  else log.warning(unwritten);
+  let directory: string;
+  try {
+    directory = await guardedPath(place, 'make');
+  } catch (error) {
+    log.warning(`the reports cannot be written: ${describeError(error)}`);
+    return;
+  }
+  const unwritten = await writeReports(directory, files);
+  for (const warning of await bring(context, results, directory)) log.warning(warning);
+  if (unwritten.length === 0) log.info(`Reports in ${place.path}`);
+  else for (const warning of unwritten) log.warning(warning);
 }
 
-/** Writes files of this machine. That they cannot be written must not hide how the study ended: returns why instead. */
-async function writeReports(directory: string, files: Readonly<Record<string, string>>): Promise<string | undefined> {
+/** @returns what a person is to be warned of */
+async function writeReports(path: string, files: Readonly<Record<string, string>>): Promise<string[]> {
+  const warnings: string[] = [];
   try {
-    await mkdir(directory, { recursive: true });
+    const directory = await GuardedDirectory.open({ path, untrusted: [] });
     for (const [name, text] of Object.entries(files)) {
-      // Whole or not at all, on a full disk too.
-      const file = path.join(directory, name);
-      await writeFile(`${file}.new`, text);
-      await rename(`${file}.new`, file);
+      try {
+        await directory.write(name, text);
+      } catch (error) {
+        warnings.push(`the report ${name} cannot be written: ${describeError(error)}`);
+      }
     }
-    return undefined;
+    warnings.push(...replacedWarnings(directory.replaced));
   } catch (error) {
-    return `the reports cannot be written: ${(error as Error).message}`;
+    warnings.push(`the reports cannot be written: ${describeError(error)}`);
   }
+  return warnings;
+}
+
+function replacedWarnings(replaced: readonly string[]): string[] {
+  if (replaced.length === 0) return [];
+  return [
+    `In the place of ${someOf(replaced)} there was a symbolic link, or what else is no file: it was removed, not followed`,
+  ];
 }
 
 /** Names in the directory of the reports that are not for files of the study. */
@@ -120,15 +140,22 @@ async function bring(
     const [stdout, stderr] = [`${results.path}/${outputs?.stdout}`, `${results.path}/${outputs?.stderr}`];
     return outputs === null ? [] : [{ name: step.name, stdout, stderr }];
   });
+  const warnings: string[] = [];
+  // Whatever becomes of the one, the other is tried.
   try {
-    await bringLogs(host, logs, reportPath);
-    if (inputs.collect.length === 0) return [];
+    warnings.push(...replacedWarnings((await bringLogs(host, logs, reportPath)).replaced));
+  } catch (error) {
+    warnings.push(`the logs of failed steps could not be collected: ${describeError(error)}`);
+  }
+  if (inputs.collect.length === 0) return warnings;
+  try {
     const collected = await collect(host, results.path, inputs.collect, reportPath, reserved);
     log.info(collectedText(collected));
-    return collectedWarnings(collected);
+    warnings.push(...collectedWarnings(collected), ...replacedWarnings(collected.replaced));
   } catch (error) {
-    return [`not everything could be collected: ${describeError(error)}`];
+    warnings.push(`not everything could be collected: ${describeError(error)}`);
   }
+  return warnings;
 }
 
 /** A failure on its line of the spec: the title says what, the message how the step's stderr ended. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { cloneRepositories } from './conductor/dependencies.js';
 import { mustRun } from './hosts/commands.js';
-import { type HostDirectory, type HostFile, writeFiles } from './hosts/files.js';
+import { type HostDirectory, type HostFile, replacingCommand, writeFiles } from './hosts/files.js';
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
@@ -66,8 +66,8 @@ async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   await mustRun(
     host,
     `cannot write ${studyPath}/${launcherPath}`,
-    `cat > ${launcher}.new && chmod +x ${launcher}.new || exit\n` +
-      `if [ "$(<${launcher}.new)" = "$(<${launcher})" ]; then rm -f ${launcher}.new; else mv -f ${launcher}.new ${launcher}; fi`,
+    `${replacingCommand(`${studyPath}/${launcherPath}`)} && chmod +x -- "$new" || exit\n` +
+      `if [ "$(<"$new")" = "$(<${launcher})" ]; then rm -f -- "$new"; else mv -fT -- "$new" ${launcher}; fi`,
     launcherText,
   );
 }

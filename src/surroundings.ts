@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { InputError, type Inputs } from './inputs.js';
 import type { Pgen } from './pgen/pgen.js';
 import { type BaselineReport, parseBaseline } from './report/comparison.js';
 import type { Overlays } from './spec/overlay.js';
 import { Source } from './spec/source.js';
+import { type GuardedPlace, guardedPath, UnsafePathError } from './util/guarded-path.js';
 
 /** The signals that tell this process to end. SIGALRM is what a job of Flux gets whose time has run out. */
 export const terminations = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGALRM'] as const;
@@ -90,4 +92,47 @@ export function baselineOf(
     return undefined;
   }
   return parseBaseline(text);
+}
+
+/** What is known of a study before it is planned. */
+interface Given {
+  readonly inputs: Inputs;
+  readonly specPath: string;
+}
+
+/** Where the input `report-path` says that the reports go; undefined if it was not given. */
+export function givenReportPlace(study: Given, workingDirectory: string): GuardedPlace | undefined {
+  const given = study.inputs['report-path'];
+  return given === '' ? undefined : placeFor(study, workingDirectory, given);
+}
+
+/** A directory to write into. A checkout, which a pull request may have prepared, is where we are and where the spec is. */
+export function placeFor({ specPath }: Given, workingDirectory: string, given: string): GuardedPlace {
+  const untrusted = [workingDirectory, path.dirname(specPath)].flatMap((directory) => [
+    directory,
+    ...checkoutsAround(directory),
+  ]);
+  const roots = new Set(untrusted.filter((directory) => directory !== '/'));
+  return { path: path.resolve(workingDirectory, given), untrusted: [...roots] };
+}
+
+/** The work trees of Git that a directory is in, but for a home that is one. */
+function checkoutsAround(directory: string): string[] {
+  const above = path.dirname(directory);
+  const others = above === directory ? [] : checkoutsAround(above);
+  return directory !== homedir() && existsSync(path.join(directory, '.git')) ? [directory, ...others] : others;
+}
+
+/** @throws InputError if it is known beforehand that the reports cannot be written there, for what is in the way */
+export async function refuseReportPath(
+  place: GuardedPlace | undefined,
+  nameOf: (name: string) => string,
+): Promise<void> {
+  if (place === undefined) return;
+  try {
+    await guardedPath(place, 'keep');
+  } catch (error) {
+    // What else is wrong may be mended until the study is over.
+    if (error instanceof UnsafePathError) throw new InputError([`${nameOf('report-path')}: ${error.message}`]);
+  }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { quote } from '../quote.js';
 
 /** The files that a clerk replaces, relative to the study directory. */
@@ -87,7 +88,8 @@ function withText(words: string, text: string): Buffer {
  * @param number of the clerk, among those of this driver: an earlier one may linger on a connection that broke
  */
 export function clerkText(studyPath: string, fence: number, number: number): string {
-  return `study=${quote(studyPath)}\nfence=${fence}\ntemporary=$study/.conductor/clerk-${fence}-${number}\n${program}`;
+  const token = randomBytes(8).toString('hex');
+  return `study=${quote(studyPath)}\nfence=${fence}\ntemporary=$study/.conductor/clerk-${fence}-${number}-${token}\n${program}`;
 }
 
 const program = `# What \`setup\` may have set is not meant for this.

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { createTarPacker } from 'modern-tar';
@@ -91,15 +92,24 @@ async function pack(controller: Packer, files: readonly (HostFile | HostDirector
   }
 }
 
+/**
+ * Bash that writes its input to a new file beside another, `$new`, whose name nobody can have prepared a link at: bash
+ * creates it exclusively.
+ */
+export function replacingCommand(path: string): string {
+  return `new=${quote(path)}.${randomBytes(8).toString('hex')}.$$\n(set -C; exec cat > "$new")`;
+}
+
 /** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
 export async function replaceFile(host: Host, path: string, text: string): Promise<void> {
-  const temporary = quote(`${path}.new`);
-  await mustRun(host, `cannot write ${path}`, `cat > ${temporary} && mv -f -- ${temporary} ${quote(path)}`, text);
+  await mustRun(host, `cannot write ${path}`, `${replacingCommand(path)} && mv -fT -- "$new" ${quote(path)}`, text);
 }
 
 /** Adds text to a file, after what is there. */
 export async function appendFile(host: Host, path: string, text: string): Promise<void> {
-  await mustRun(host, `cannot write ${path}`, `cat >> ${quote(path)}`, text);
+  const file = quote(path);
+  const refusal = `if [ -L ${file} ]; then echo 'it is a symbolic link, which is not followed' >&2; exit 1; fi`;
+  await mustRun(host, `cannot write ${path}`, `${refusal}\ncat >> ${file}`, text);
 }
 
 /** Whether there are such files, in the order of `paths`. */

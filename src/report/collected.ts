@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { again, run } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { sizeText, someOf } from '../hosts/tree/bytes.js';
 import { quote } from '../quote.js';
-import { Destination } from './destination.js';
+import { GuardedDirectory } from '../util/guarded-directory.js';
 import { receiveFiles } from './received.js';
 import { storablePaths, textOf } from './storable-names.js';
 import { chooseFiles, listCommand, parseListing, type StudyFiles } from './study-files.js';
@@ -18,6 +17,8 @@ export interface Collected {
   readonly unmatched: readonly string[];
   /** What matched and could not be brought, or not be trusted to be whole, and why: `run/out.csv: Permission denied`. */
   readonly problems: readonly string[];
+  /** What was in the way of files, was no file, and was removed. */
+  readonly replaced: readonly string[];
 }
 
 export interface Renamed {
@@ -36,9 +37,10 @@ const renamedList = 'renamed.txt';
  * study. Names that artifact stores refuse are changed. Times and executable bits are kept.
  *
  * @param globs relative to the study
- * @param destination a directory of this machine; made, and written over, as need be
+ * @param destination a directory of this machine, in whose own path nothing is in the way; made, and written over, as need be
  * @param reserved names at the top of the destination that are not for the study's files
- * @throws HostError if the study cannot be listed, or the stream broke; what the operating system says of the destination
+ * @throws HostError if the study cannot be listed, or the stream broke; UnsafePathError; what the operating system says of
+ *   the destination
  */
 export async function collect(
   host: Host,
@@ -47,24 +49,23 @@ export async function collect(
   destination: string,
   reserved: readonly string[] = [],
 ): Promise<Collected> {
-  if (globs.length === 0) return { files: 0, bytes: 0, renamed: [], unmatched: [], problems: [] };
+  if (globs.length === 0) return { files: 0, bytes: 0, renamed: [], unmatched: [], problems: [], replaced: [] };
   const { files, problems: unlisted } = await listStudy(host, studyPath);
   const { wanted, unmatched, problems: unfit } = chooseFiles(studyPath, files, globs);
   const matches = wanted.flatMap((file) => file.matches.map((match) => match.raw));
   const names = storablePaths(matches, [renamedList, ...reserved]);
-  await mkdir(destination, { recursive: true });
+  const directory = await GuardedDirectory.open({ path: destination, untrusted: [] });
   const requests = wanted.map(({ entry, matches }) => ({ entry, names: matches.map(({ raw }) => names.get(raw)!) }));
-  const { brought, bytes, problems } = await again(() =>
-    receiveFiles(host, studyPath, requests, new Destination(destination)),
-  );
+  const { brought, bytes, problems } = await again(() => receiveFiles(host, studyPath, requests, directory));
   const renamed = [...names]
     .map(([raw, to]) => ({ from: textOf(raw), to }))
     .filter(({ from, to }) => from !== to && brought.has(to));
   if (renamed.length > 0) {
     const lines = renamed.map(({ from, to }) => `${to}\t${oneLine(from)}\n`);
-    await new Destination(destination).write(renamedList, lines.join(''));
+    await directory.write(renamedList, lines.join(''));
   }
-  return { files: brought.size, bytes, renamed, unmatched, problems: [...unlisted, ...unfit, ...problems] };
+  const { replaced } = directory;
+  return { files: brought.size, bytes, renamed, unmatched, problems: [...unlisted, ...unfit, ...problems], replaced };
 }
 
 /** A name with a line's end in it takes one line all the same. */

@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
-import { Destination } from './destination.js';
+import { GuardedDirectory } from '../util/guarded-directory.js';
 import { fitting, storableFileName } from './storable-names.js';
 
 /** What a step wrote. */
@@ -18,6 +17,8 @@ export interface BroughtLogs {
   readonly files: number;
   /** Steps that were too many. */
   readonly leftOut: number;
+  /** What was in the way, was no file, and was removed. */
+  readonly replaced: readonly string[];
 }
 
 /** Of each file the last so many bytes: where failures are told. */
@@ -31,8 +32,9 @@ const atOnce = 20;
  * Brings the ends of steps' outputs into `logs/` of the destination: `<name>.out` and `<name>.err`. The first line of one
  * that is not whole says so. What is not there, or cannot be read, is not brought.
  *
+ * @param destination a directory of this machine, in whose own path nothing is in the way
  * @param mostSteps how many, from the first
- * @throws HostError, what the operating system says of the destination
+ * @throws HostError, UnsafePathError, what the operating system says of the destination
  */
 export async function bringLogs(
   host: Host,
@@ -41,10 +43,10 @@ export async function bringLogs(
   mostSteps = 200,
 ): Promise<BroughtLogs> {
   const chosen = logs.slice(0, mostSteps);
-  const target = new Destination(destination);
   const taken = new Set<string>();
   let files = 0;
-  if (chosen.length > 0) await mkdir(destination, { recursive: true });
+  if (chosen.length === 0) return { files, leftOut: 0, replaced: [] };
+  const target = await GuardedDirectory.open({ path: destination, untrusted: [] });
   for (let i = 0; i < chosen.length; i += atOnce) {
     const some = chosen.slice(i, i + atOnce);
     const tails = await readTails(
@@ -64,7 +66,7 @@ export async function bringLogs(
       }
     }
   }
-  return { files, leftOut: logs.length - chosen.length };
+  return { files, leftOut: logs.length - chosen.length, replaced: target.replaced };
 }
 
 /** From the first line that is whole, if there is one. */

@@ -1,10 +1,10 @@
-import { Readable } from 'node:stream';
-import type { ReadableStream, ReadableWritablePair } from 'node:stream/web';
+import type { Readable } from 'node:stream';
+import type { ReadableStream, ReadableWritablePair, WritableStreamDefaultWriter } from 'node:stream/web';
 import { createTarDecoder, type ParsedTarEntry } from 'modern-tar';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { quote } from '../quote.js';
-import type { Destination } from './destination.js';
+import type { GuardedDirectory } from '../util/guarded-directory.js';
 import { textOf } from './storable-names.js';
 import type { StudyEntry } from './study-files.js';
 
@@ -31,13 +31,14 @@ exec tar -c -f - --format=posix --hard-dereference --no-recursion --ignore-faile
 /**
  * Brings files in one stream. Those that vanish or cannot be read meanwhile are told of.
  *
- * @throws HostError if the stream is not whole; HostLostError; what the operating system says of the destination
+ * @throws HostError if the stream is not whole; HostLostError; UnsafePathError; what the operating system says of the
+ *   destination
  */
 export async function receiveFiles(
   host: Host,
   directory: string,
   requests: readonly Request[],
-  destination: Destination,
+  destination: GuardedDirectory,
 ): Promise<Received> {
   if (requests.length === 0) return { brought: new Set(), bytes: 0, problems: [] };
   const process = host.spawn(`cd -- ${quote(directory)} || exit 1\n${sendCommand}`);
@@ -63,7 +64,12 @@ export async function receiveFiles(
       bytes += header.size * request.names.length;
     }
   } catch (error) {
-    if (!(error instanceof StreamBroke)) throw error;
+    if (!(error instanceof StreamBroke)) {
+      // Nobody reads what else it sends.
+      process.leave();
+      process.stdout.destroy();
+      throw error;
+    }
     const { code } = await process.exit;
     const words = errors().split('\n').slice(-3).join('\n');
     throw new HostError(
@@ -77,8 +83,21 @@ export async function receiveFiles(
 
 function unpacked(stdout: Readable): ReadableStream<ParsedTarEntry> {
   // Strict: an archive without its end is an error, and not a short one.
-  const decoder = createTarDecoder({ strict: true }) as ReadableWritablePair<ParsedTarEntry, Uint8Array>;
-  return (Readable.toWeb(stdout) as ReadableStream<Uint8Array>).pipeThrough(decoder);
+  const { readable, writable } = createTarDecoder({ strict: true }) as ReadableWritablePair<ParsedTarEntry, Uint8Array>;
+  void feed(stdout, writable.getWriter());
+  return readable;
+}
+
+/** `Readable.toWeb` throws where nobody can catch it if data comes after what reads it was cancelled. */
+async function feed(source: Readable, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+  // What breaks the decoder is told to who reads from it.
+  for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
+  try {
+    for await (const chunk of source) await writer.write(chunk as Buffer);
+    await writer.close();
+  } catch (error) {
+    await writer.abort(error).catch(() => {});
+  }
 }
 
 /** What comes over the way to the machine ended too early, which is no fault of the destination's. */

@@ -125,7 +125,7 @@ if [ -e "$directory" ] || [ -L "$directory" ]; then
   mv -T -- "$directory" "$directory.old-$number" || exit 1
 fi
 mv -T -- "$temporary/tree" "$directory" || exit 1
-printf '%s\\n' "$digest" > "$temporary/digest" && mv -f -- "$temporary/digest" "$mark"`;
+printf '%s\\n' "$digest" > "$temporary/digest" && mv -fT -- "$temporary/digest" "$mark"`;
 }
 
 /** tar says the same of every file that it cannot write, and then that it failed. */

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { copyFile, lstat, mkdir, open, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { type GuardedPlace, guardedPath, UnsafePathError } from './guarded-path.js';
+
+export interface FileDetails {
+  readonly executable: boolean;
+  readonly mtime: Date;
+}
+
+/**
+ * A directory of this machine into which files are put that come from elsewhere. Anything may be in it, prepared by others,
+ * as in a checkout: nothing is written through a symbolic link below it.
+ */
+export class GuardedDirectory {
+  readonly #root: string;
+  readonly #made = new Set<string>();
+  readonly #replaced: string[] = [];
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * Makes the directory if it is not there.
+   *
+   * @throws UnsafePathError, and what the operating system says
+   */
+  static async open(place: GuardedPlace): Promise<GuardedDirectory> {
+    return new GuardedDirectory(await guardedPath(place, 'make'));
+  }
+
+  /** Absolute paths of what was in the way of files, was no file, and was removed: symbolic links and the like. */
+  get replaced(): readonly string[] {
+    return this.#replaced;
+  }
+
+  /**
+   * Writes a file in the place of what is there: a reader finds it whole, or not at all. Of one whose content breaks off
+   * nothing is left.
+   *
+   * @param path relative, without `..`
+   * @throws UnsafePathError, what `content` throws, what the operating system says
+   */
+  async write(
+    path: string,
+    content: string | Uint8Array | AsyncIterable<Uint8Array>,
+    details?: FileDetails,
+  ): Promise<void> {
+    const file = await this.#place(path);
+    const temporary = `${file.slice(0, file.lastIndexOf('/'))}/.maestro-${randomBytes(12).toString('hex')}`;
+    try {
+      // Exclusive creation follows no link.
+      const handle = await open(temporary, 'wx', details?.executable ? 0o777 : 0o666);
+      try {
+        await writeFile(handle, content);
+        if (details !== undefined) await handle.utimes(details.mtime, details.mtime);
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw named(error, file);
+    }
+  }
+
+  /** Copies a file that was written before. */
+  async copy(from: string, to: string, { mtime }: FileDetails): Promise<void> {
+    const file = await this.#place(to);
+    try {
+      await copyFile(`${this.#root}/${from}`, file, constants.COPYFILE_EXCL);
+      await utimes(file, mtime, mtime);
+    } catch (error) {
+      throw named(error, file);
+    }
+  }
+
+  /** Makes room for a file. */
+  async #place(path: string): Promise<string> {
+    const names = path.split('/');
+    if (names.some((name) => name === '' || name === '.' || name === '..')) {
+      throw new UnsafePathError(`${path} is no path below ${this.#root}`);
+    }
+    for (let depth = 1; depth < names.length; depth++) await this.#directory(names.slice(0, depth).join('/'));
+    const file = `${this.#root}/${path}`;
+    const status = await statusOf(file);
+    if (status === undefined) return file;
+    if (status.isDirectory()) throw new UnsafePathError(`cannot write ${file}: it is a directory; remove it`);
+    if (!status.isFile()) this.#replaced.push(file);
+    await rm(file, { force: true });
+    return file;
+  }
+
+  async #directory(path: string): Promise<void> {
+    if (this.#made.has(path)) return;
+    const directory = `${this.#root}/${path}`;
+    try {
+      await mkdir(directory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const status = await lstat(directory);
+      if (!status.isDirectory()) {
+        const what = status.isSymbolicLink() ? ', but a symbolic link' : '';
+        throw new UnsafePathError(`cannot write below ${directory}: it is there and no directory${what}; remove it`);
+      }
+    }
+    this.#made.add(path);
+  }
+}
+
+async function statusOf(file: string): Promise<Stats | undefined> {
+  return lstat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+/** The system does not say which file it is that has no room on its disk, or no quota. */
+function named(error: unknown, file: string): unknown {
+  const { syscall, path, message } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || (path !== undefined && !path.includes('/.maestro-'))) return error;
+  const words = message.replace(/ '[^']*\/\.maestro-[0-9a-f]{24}'(?: -> '.*')?$/, '');
+  return new UnsafePathError(`cannot write ${file}: ${words}`);
+}
