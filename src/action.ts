@@ -18,7 +18,7 @@ import { inline } from './report/markdown.js';
 import type { RunOutcome } from './reporting.js';
 import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
-import { baselineOf, givenReportPlace, refuseReportPath, type Surroundings } from './surroundings.js';
+import { baselineOf, givenReportPlace, isCancelled, refuseReportPath, type Surroundings } from './surroundings.js';
 
 export { isPost, post };
 
@@ -35,7 +35,8 @@ export async function action(surroundings: Surroundings): Promise<number> {
     maskSecrets(inputs);
     log = new ActionsLog(placings[inputs.annotations]);
     // Written at once, whatever else there is still time for.
-    cancel.addEventListener('abort', () => saveLeftBehind({ isCancelled: true }), { once: true });
+    const saveCancelled = () => saveLeftBehind({ isCancelled: isCancelled(cancel) });
+    cancel.addEventListener('abort', saveCancelled, { once: true });
     const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
     refuseForks(inputs, event);
     const study = givenStudy(inputs, runner);
@@ -52,8 +53,8 @@ export async function action(surroundings: Surroundings): Promise<number> {
     // GitHub's API may take longer than a runner waits that has been told to cancel.
     if (inputs?.summary !== false) await writeSummary(cannotRun(reasons));
     if (publication === undefined) log.annotateKept();
-    else await publication.failed(error, reasons, problems, cancel.aborted);
-    return cancel.aborted ? exitCodes.CANCELLED : 1;
+    else await publication.failed(error, reasons, problems, isCancelled(cancel));
+    return isCancelled(cancel) ? exitCodes.CANCELLED : 1;
   }
 }
 

@@ -22,6 +22,7 @@ import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
 import {
   baselineOf,
   givenReportPlace,
+  isCancelled,
   overlaysOf,
   pgenOf,
   placeFor,
@@ -63,7 +64,7 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
     return await carryOut(inputs, surroundings, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
-    return surroundings.cancel.aborted ? exitCodes.CANCELLED : 1;
+    return isCancelled(surroundings.cancel) ? exitCodes.CANCELLED : 1;
   }
 }
 

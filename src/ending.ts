@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import type { Inputs } from './inputs.js';
+import { Fault } from './surroundings.js';
 
 /** What may end a run before its study is over. */
 export interface EndingOptions {
@@ -26,7 +27,7 @@ export class RunEnding {
 
   constructor({ inputs, clock, cancel, finishes }: EndingOptions) {
     const onCancel = () => {
-      if (inputs['on-cancel'] === 'leave' || finishes !== undefined)
+      if (inputs['on-cancel'] === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
         this.#leave(`${cancel.reason}; jobs are left running`);
       else this.#cancel(cancel.reason);
     };

@@ -2,11 +2,13 @@ import { setFlagsFromString } from 'node:v8';
 import { commandLine } from './command-line.js';
 import { describeError } from './errors.js';
 import { inert } from './report/plain-text.js';
-import { Signalled, terminations } from './surroundings.js';
+import { Fault, Signalled, terminations } from './surroundings.js';
 
 // Node lets its nursery for new objects grow to tens of megabytes, several times over, before it looks through it. A study
 // of 10,000 steps takes 160 MB instead of 270 without that, and no longer.
 setFlagsFromString('--semi-space-growth-factor=1');
+
+const [cancel, hangup] = [new AbortController(), new AbortController()];
 
 /**
  * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here are the
@@ -14,7 +16,6 @@ setFlagsFromString('--semi-space-growth-factor=1');
  */
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  const [cancel, hangup] = [new AbortController(), new AbortController()];
   // The first signal cancels; those that follow (a runner sends SIGTERM after SIGINT) must not cut the clean-up short. Only
   // a person at a terminal who asks a third time wants the end of it.
   let signals = 0;
@@ -39,16 +40,35 @@ async function main(): Promise<number> {
   return isPost(process.env) ? post(surroundings) : action(surroundings);
 }
 
-function fail(error: unknown): void {
-  process.stderr.write(`${inert(describeError(error))}\n`);
-  process.exitCode = 1;
+/** After an error that nothing caught, how long what is to be let go of may take. */
+const LET_GO_MS = 60_000;
+
+let isOver = false;
+let letGo: NodeJS.Timeout | undefined;
+
+/** @param code what the process ends with, unless something keeps it from that */
+function end(code: number): void {
+  isOver = true;
+  clearTimeout(letGo);
+  process.exitCode = code;
 }
 
+function complain(error: unknown): void {
+  process.stderr.write(`${inert(describeError(error))}\n`);
+}
+
+// Should all that is waited for vanish, the process must not end as if all were well.
+process.exitCode = 1;
+
 process.on('uncaughtException', (error) => {
-  fail(error);
-  process.exit();
+  complain(error);
+  if (isOver) process.exit();
+  // Jobs, an allocation and the lease are let go of by who has them, and results that there are already are told.
+  letGo ??= setTimeout(() => process.exit(1), LET_GO_MS);
+  cancel.abort(new Fault(describeError(error)));
 });
 
-main().then((code) => {
-  process.exitCode = code;
-}, fail);
+main().then(end, (error) => {
+  complain(error);
+  end(1);
+});

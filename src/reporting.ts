@@ -16,7 +16,7 @@ import { reportJson } from './report/report-json.js';
 import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { GuardedDirectory } from './util/guarded-directory.js';
-import { type GuardedPlace, guardedPath } from './util/guarded-path.js';
+import type { GuardedPlace } from './util/guarded-path.js';
 
 /** What reports are made with. */
 export interface ReportContext {
@@ -82,43 +82,35 @@ async function write(
   place: GuardedPlace,
 ): Promise<void> {
   const { log } = context;
-  let directory: string;
+  let directory: GuardedDirectory;
   try {
-    directory = await guardedPath(place, 'make');
+    directory = await GuardedDirectory.open(place);
   } catch (error) {
     log.warning(`the reports cannot be written: ${describeError(error)}`);
     return;
   }
   const unwritten = await writeReports(directory, files);
-  for (const warning of await bring(context, results, directory)) log.warning(warning);
+  const warnings = [...unwritten, ...(await bring(context, results, directory)), ...replacedWarnings(directory)];
+  for (const warning of warnings) log.warning(warning);
   if (unwritten.length === 0) log.info(`Reports in ${place.path}`);
-  else for (const warning of unwritten) log.warning(warning);
 }
 
 /** @returns what a person is to be warned of */
-async function writeReports(path: string, files: Readonly<Record<string, string>>): Promise<string[]> {
+async function writeReports(directory: GuardedDirectory, files: Readonly<Record<string, string>>): Promise<string[]> {
   const warnings: string[] = [];
-  try {
-    const directory = await GuardedDirectory.open({ path, untrusted: [] });
-    for (const [name, text] of Object.entries(files)) {
-      try {
-        await directory.write(name, text);
-      } catch (error) {
-        warnings.push(`the report ${name} cannot be written: ${describeError(error)}`);
-      }
+  for (const [name, text] of Object.entries(files)) {
+    try {
+      await directory.write(name, text);
+    } catch (error) {
+      warnings.push(`the report ${name} cannot be written: ${describeError(error)}`);
     }
-    warnings.push(...replacedWarnings(directory.replaced));
-  } catch (error) {
-    warnings.push(`the reports cannot be written: ${describeError(error)}`);
   }
   return warnings;
 }
 
-function replacedWarnings(replaced: readonly string[]): string[] {
+function replacedWarnings({ replaced }: GuardedDirectory): string[] {
   if (replaced.length === 0) return [];
-  return [
-    `In the place of ${someOf(replaced)} there was a symbolic link, or what else is no file: it was removed, not followed`,
-  ];
+  return [`a symbolic link, or a special file, was in the way of ${someOf(replaced)}: it was removed, not followed`];
 }
 
 /** Names in the directory of the reports that are not for files of the study. */
@@ -133,7 +125,7 @@ const reserved = ['report.json', 'junit.xml', 'report.html', 'summary.md', 'logs
 async function bring(
   { host, inputs, log }: ReportContext,
   results: StudyResults,
-  reportPath: string,
+  directory: GuardedDirectory,
 ): Promise<string[]> {
   if (inputs['dry-run']) return [];
   const logs = results.steps.filter(failedItself).flatMap(({ step, outputs }) => {
@@ -143,15 +135,15 @@ async function bring(
   const warnings: string[] = [];
   // Whatever becomes of the one, the other is tried.
   try {
-    warnings.push(...replacedWarnings((await bringLogs(host, logs, reportPath)).replaced));
+    await bringLogs(host, logs, directory);
   } catch (error) {
     warnings.push(`the logs of failed steps could not be collected: ${describeError(error)}`);
   }
   if (inputs.collect.length === 0) return warnings;
   try {
-    const collected = await collect(host, results.path, inputs.collect, reportPath, reserved);
+    const collected = await collect(host, results.path, inputs.collect, directory, reserved);
     log.info(collectedText(collected));
-    warnings.push(...collectedWarnings(collected), ...replacedWarnings(collected.replaced));
+    warnings.push(...collectedWarnings(collected));
   } catch (error) {
     warnings.push(`not everything could be collected: ${describeError(error)}`);
   }

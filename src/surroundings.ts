@@ -24,11 +24,29 @@ export class Signalled {
   }
 }
 
+/** Why a study is left as it is if this process has an error that nothing caught: nobody knows what works still. */
+export class Fault {
+  readonly #words: string;
+
+  constructor(words: string) {
+    this.#words = words;
+  }
+
+  toString(): string {
+    return this.#words;
+  }
+}
+
+/** Whether this process was told to end, other than by a fault of its own. */
+export function isCancelled({ aborted, reason }: AbortSignal): boolean {
+  return aborted && !(reason instanceof Fault);
+}
+
 /** What the process was started with and in. */
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
-  /** Aborted, with a reason for people, when the process is told to end. */
+  /** Aborted, with a reason for people, when the process is told to end, or has to: `Signalled` or `Fault`. */
   readonly cancel: AbortSignal;
   /** Aborted when the process gets a SIGHUP, even after another signal. */
   readonly hangup: AbortSignal;

@@ -17,8 +17,6 @@ export interface Collected {
   readonly unmatched: readonly string[];
   /** What matched and could not be brought, or not be trusted to be whole, and why: `run/out.csv: Permission denied`. */
   readonly problems: readonly string[];
-  /** What was in the way of files, was no file, and was removed. */
-  readonly replaced: readonly string[];
 }
 
 export interface Renamed {
@@ -37,7 +35,8 @@ const renamedList = 'renamed.txt';
  * study. Names that artifact stores refuse are changed. Times and executable bits are kept.
  *
  * @param globs relative to the study
- * @param destination a directory of this machine, in whose own path nothing is in the way; made, and written over, as need be
+ * @param destination a directory of this machine, or its path, if that is known to be safe; made, and written over, as
+ *   need be
  * @param reserved names at the top of the destination that are not for the study's files
  * @throws HostError if the study cannot be listed, or the stream broke; UnsafePathError; what the operating system says of
  *   the destination
@@ -46,15 +45,15 @@ export async function collect(
   host: Host,
   studyPath: string,
   globs: readonly string[],
-  destination: string,
+  destination: GuardedDirectory | string,
   reserved: readonly string[] = [],
 ): Promise<Collected> {
-  if (globs.length === 0) return { files: 0, bytes: 0, renamed: [], unmatched: [], problems: [], replaced: [] };
+  if (globs.length === 0) return { files: 0, bytes: 0, renamed: [], unmatched: [], problems: [] };
   const { files, problems: unlisted } = await listStudy(host, studyPath);
   const { wanted, unmatched, problems: unfit } = chooseFiles(studyPath, files, globs);
   const matches = wanted.flatMap((file) => file.matches.map((match) => match.raw));
   const names = storablePaths(matches, [renamedList, ...reserved]);
-  const directory = await GuardedDirectory.open({ path: destination, untrusted: [] });
+  const directory = await GuardedDirectory.at(destination);
   const requests = wanted.map(({ entry, matches }) => ({ entry, names: matches.map(({ raw }) => names.get(raw)!) }));
   const { brought, bytes, problems } = await again(() => receiveFiles(host, studyPath, requests, directory));
   const renamed = [...names]
@@ -64,8 +63,7 @@ export async function collect(
     const lines = renamed.map(({ from, to }) => `${to}\t${oneLine(from)}\n`);
     await directory.write(renamedList, lines.join(''));
   }
-  const { replaced } = directory;
-  return { files: brought.size, bytes, renamed, unmatched, problems: [...unlisted, ...unfit, ...problems], replaced };
+  return { files: brought.size, bytes, renamed, unmatched, problems: [...unlisted, ...unfit, ...problems] };
 }
 
 /** A name with a line's end in it takes one line all the same. */

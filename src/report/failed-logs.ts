@@ -17,8 +17,6 @@ export interface BroughtLogs {
   readonly files: number;
   /** Steps that were too many. */
   readonly leftOut: number;
-  /** What was in the way, was no file, and was removed. */
-  readonly replaced: readonly string[];
 }
 
 /** Of each file the last so many bytes: where failures are told. */
@@ -32,21 +30,21 @@ const atOnce = 20;
  * Brings the ends of steps' outputs into `logs/` of the destination: `<name>.out` and `<name>.err`. The first line of one
  * that is not whole says so. What is not there, or cannot be read, is not brought.
  *
- * @param destination a directory of this machine, in whose own path nothing is in the way
+ * @param destination a directory of this machine, or its path, if that is known to be safe
  * @param mostSteps how many, from the first
  * @throws HostError, UnsafePathError, what the operating system says of the destination
  */
 export async function bringLogs(
   host: Host,
   logs: readonly StepLogs[],
-  destination: string,
+  destination: GuardedDirectory | string,
   mostSteps = 200,
 ): Promise<BroughtLogs> {
   const chosen = logs.slice(0, mostSteps);
   const taken = new Set<string>();
   let files = 0;
-  if (chosen.length === 0) return { files, leftOut: 0, replaced: [] };
-  const target = await GuardedDirectory.open({ path: destination, untrusted: [] });
+  if (chosen.length === 0) return { files, leftOut: 0 };
+  const target = await GuardedDirectory.at(destination);
   for (let i = 0; i < chosen.length; i += atOnce) {
     const some = chosen.slice(i, i + atOnce);
     const tails = await readTails(
@@ -66,7 +64,7 @@ export async function bringLogs(
       }
     }
   }
-  return { files, leftOut: logs.length - chosen.length, replaced: target.replaced };
+  return { files, leftOut: logs.length - chosen.length };
 }
 
 /** From the first line that is whole, if there is one. */

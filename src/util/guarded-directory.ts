@@ -30,6 +30,12 @@ export class GuardedDirectory {
     return new GuardedDirectory(await guardedPath(place, 'make'));
   }
 
+  /** A directory that is opened already, or one whose own path is known to be safe. */
+  static async at(directory: GuardedDirectory | string): Promise<GuardedDirectory> {
+    if (typeof directory !== 'string') return directory;
+    return GuardedDirectory.open({ path: directory, untrusted: [] });
+  }
+
   /** Absolute paths of what was in the way of files, was no file, and was removed: symbolic links and the like. */
   get replaced(): readonly string[] {
     return this.#replaced;

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Job } from '../support/bundle.js';
 import { startBroker } from '../support/flux/study-run.js';
 import { counted, oneTask, Reruns, statesOf } from '../support/reruns.js';
+import { command, fill, mayMount, smallDisk } from '../support/small-disk.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { until } from '../support/wait.js';
 
@@ -92,39 +92,6 @@ describe('a study whose conductor was held to be gone', () => {
     expect(reruns.ran).toEqual(['here 1', 'after 1']);
   });
 });
-
-/** Runs `mount` or `umount`. */
-const command = (...[program, ...words]: readonly [string, ...string[]]) =>
-  execFileSync(program, words, { stdio: 'ignore' });
-
-/** A directory that holds so many KiB. */
-function smallDisk(kilobytes: number): string {
-  const directory = temporaryDirectory();
-  command('mount', '-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'none', directory);
-  onTestFinished(() => void command('umount', '-l', directory));
-  return directory;
-}
-
-/** Writes to a file until the disk has no room. */
-function fill(file: string): void {
-  try {
-    for (;;) writeFileSync(file, Buffer.alloc(4096), { flag: 'a' });
-  } catch {
-    // It is full.
-  }
-}
-
-function mayMount(): boolean {
-  const what = 'no file system may be mounted here: a full disk is NOT TESTED, nor a read-only one';
-  try {
-    command('unshare', '-m', 'mount', '-t', 'tmpfs', 'none', '/mnt');
-    return true;
-  } catch {
-    console.warn(what);
-    it.skip(what, () => {});
-    return false;
-  }
-}
 
 describe.skipIf(!mayMount())('a study whose directory cannot be written any more', () => {
   const steps = (own: Reruns) => [
