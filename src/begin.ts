@@ -57,12 +57,13 @@ export async function begin(context: BeginContext, settle: Settle): Promise<Begu
   const planning = await planner(context);
   const place = context.place(planning.spec);
   // A dry run continues nothing: beside a study, or another dry run, it has a directory of its own.
-  const wanted = context.inputs['dry-run'] ? { ...place, resume: 'never' as const } : place;
+  const isShared = context.inputs['allow-shared-directory'];
+  const wanted = { ...place, isShared, ...(context.inputs['dry-run'] ? { resume: 'never' as const } : {}) };
   for (;;) {
     const found = await findPlace(context.host, wanted);
     if (found.state !== undefined) return resume(context, planning, found.path, found.state, wanted, settle);
     if (context.onlyFinishes) throw new HostError(`there is no study in ${found.path} to be finished`);
-    const begun = await make(context, planning, found.path, wanted.key, settle);
+    const begun = await make(context, planning, { ...wanted, path: found.path }, settle);
     // Undefined: somebody made a study there meanwhile.
     if (begun !== undefined) return begun;
   }
@@ -71,8 +72,7 @@ export async function begin(context: BeginContext, settle: Settle): Promise<Begu
 async function make(
   context: BeginContext,
   planning: Planner,
-  path: string,
-  key: string,
+  { path, key, isShared = false }: WantedPlace,
   settle: Settle,
 ): Promise<Begun | undefined> {
   const { host, clock } = context;
@@ -81,7 +81,7 @@ async function make(
     return { plan: await settle(plan, false), warnings };
   };
   const early = planning.needsDirectory ? undefined : await settled();
-  if (!(await makePlace(host, path, { key, name: planning.spec.name }, clock))) return undefined;
+  if (!(await makePlace(host, path, { key, name: planning.spec.name, isShared }, clock))) return undefined;
   return holding(context, path, 0, async (hold) => {
     if (hold?.state.plan !== undefined) {
       // Somebody else had it in between.

@@ -89,6 +89,11 @@ export const inputsSchema = z.object({
     .describe(
       "The study directory. Default: below the spec's OUTPUT_PATH (see [Where a study is](#where-a-study-is)).",
     ),
+  'allow-shared-directory': truth()
+    .prefault('false')
+    .describe(
+      'Allow a study directory, or one on the way to it, that others of a group may write, or that belongs to one of them: project space. Whoever may write there can run commands as you.',
+    ),
   'study-key': text()
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')

@@ -5,6 +5,8 @@ import { replay, serialize } from './conductor/journal/replay.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import { quote } from './quote.js';
+import { distrust } from './store/ownership.js';
+import { ownershipCommand, parseOwnership } from './store/ownership-text.js';
 
 /** Where a study is to go, and whose it is. */
 export interface WantedPlace {
@@ -16,6 +18,8 @@ export interface WantedPlace {
    * study goes beside it.
    */
   readonly resume: 'auto' | 'always' | 'never';
+  /** Whether others of a group may write the directory, and are trusted. */
+  readonly isShared?: boolean;
 }
 
 /** The directory of a study. */
@@ -32,10 +36,10 @@ export { journalPath };
  *
  * @throws HostError if it cannot go where it must; JournalError if what is there cannot be continued
  */
-export async function findPlace(host: Host, { path, key, resume }: WantedPlace): Promise<StudyPlace> {
+export async function findPlace(host: Host, { path, key, resume, isShared = false }: WantedPlace): Promise<StudyPlace> {
   for (let attempt = 1; ; attempt++) {
     const candidate = attempt === 1 ? path : `${path}.${attempt}`;
-    const found = await lookAt(host, candidate);
+    const found = await lookAt(host, candidate, isShared);
     if (found === 'free') return { path: candidate, state: undefined };
     if (resume === 'never') continue;
     if (found === 'taken') {
@@ -73,7 +77,7 @@ export function otherStudy(path: string, { key, name, opened }: JournalState, wa
 export async function makePlace(
   host: Host,
   path: string,
-  study: { readonly key: string; readonly name: string },
+  { isShared = false, ...study }: { readonly key: string; readonly name: string; readonly isShared?: boolean },
   clock: Clock,
 ): Promise<boolean> {
   // By which its maker knows it again.
@@ -85,7 +89,8 @@ export async function makePlace(
   const output = await mustRun(
     host,
     `cannot create the study directory ${path} on ${host.name}`,
-    `mkdir -p -- ${quote(`${path}/.conductor`)} || exit\n` +
+    // Whom we do not trust must not come to write it by the umask.
+    `umask ${isShared ? 'o-w' : 'go-w'}\nmkdir -p -- ${quote(`${path}/.conductor`)} || exit\n${ownershipCommand(path)}` +
       `new=${journal}.${token}\ncat > "$new" || exit\n` +
       `if [ -f ${journal} ]; then :; elif ${isFree(directory)}; then\n` +
       // There are file systems without links.
@@ -94,7 +99,8 @@ export async function makePlace(
       `read -r ours < "$new"\n[ -f ${journal} ] && read -r first < ${journal} && [ "$ours" = "$first" ] && echo made\nrm -f -- "$new"`,
     first,
   );
-  return output.toString().startsWith('made');
+  // Who could make it first, in a directory of everybody's, is known only now.
+  return trusted(output, path, isShared).startsWith('made');
 }
 
 /** Bash: whether a directory has nothing in it but what whoever is making a study there makes first. */
@@ -102,21 +108,37 @@ function isFree(directory: string): string {
   return `[ -z "$(ls -A -- ${directory} | grep -vx '\\.conductor')" ] && [ -z "$(ls -A -- ${directory}/.conductor 2>/dev/null | grep -v '^journal\\.jsonl\\.')" ]`;
 }
 
-async function lookAt(host: Host, path: string): Promise<'free' | 'taken' | { readonly journal: string }> {
+async function lookAt(
+  host: Host,
+  path: string,
+  isShared: boolean,
+): Promise<'free' | 'taken' | { readonly journal: string }> {
   const directory = quote(path);
   const journal = quote(`${path}/${journalPath}`);
   const output = await mustRun(
     host,
     `cannot look at the study directory ${path} on ${host.name}`,
-    `if [ -f ${journal} ]; then echo journal; exec cat -- ${journal}; fi\n` +
+    `${ownershipCommand(path)}if [ -f ${journal} ]; then echo journal; exec cat -- ${journal}; fi\n` +
       `[ -e ${directory} ] || [ -L ${directory} ] || { echo free; exit; }\n` +
       `[ -d ${directory} ] || { echo taken; exit; }\n` +
       `ls -A -- ${directory} > /dev/null || exit\n` +
       `if ${isFree(directory)}; then echo free; elif [ -f ${journal} ]; then echo journal; exec cat -- ${journal}; else echo taken; fi`,
   );
-  const text = output.toString();
+  const text = trusted(output, path, isShared);
   if (text.startsWith('journal\n')) return { journal: text.slice('journal\n'.length) };
   return text.trim() === 'free' ? 'free' : 'taken';
+}
+
+/**
+ * What a command printed after what it told of who may write the directory.
+ *
+ * @throws HostError if nobody can trust what is there
+ */
+function trusted(output: Buffer, path: string, isShared: boolean): string {
+  const found = parseOwnership(output);
+  const why = found === undefined ? 'who may write it cannot be found out' : distrust(found.ownership, isShared);
+  if (why !== undefined) throw new HostError(`the study directory ${path} cannot be used: ${why}`);
+  return found!.rest.toString();
 }
 
 /** Reads the journal of a study again, now that nobody else writes it. @throws HostError, JournalError */

@@ -17,7 +17,7 @@ function faultOnce(job: Job, file: string): Job {
 const isReleased = (text: string) => JSON.parse(text).released === true;
 
 describe('an error that nothing caught', () => {
-  it('leaves the study to be continued: its steps go on, and its lease and the outputs are as after any end', async () => {
+  it('leaves the study to be continued, with its lease released and its outputs set', async () => {
     const reruns = new Reruns((own) => [counted('a', { cmd: own.gate() }), counted('b', { depends: ['a'] })]);
     const first = faultOnce(reruns.job(), path.join(reruns.home, 'now'));
     const { ended } = await reruns.startUntilUp(first, 'a');
