@@ -66,7 +66,7 @@ async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   await mustRun(
     host,
     `cannot write ${studyPath}/${launcherPath}`,
-    `${replacingCommand(`${studyPath}/${launcherPath}`)} && chmod +x -- "$new" || exit\n` +
+    `${replacingCommand(`${studyPath}/${launcherPath}`)}\nchmod +x -- "$new" || exit\n` +
       `if [ "$(<"$new")" = "$(<${launcher})" ]; then rm -f -- "$new"; else mv -fT -- "$new" ${launcher}; fi`,
     launcherText,
   );

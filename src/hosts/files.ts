@@ -94,15 +94,15 @@ async function pack(controller: Packer, files: readonly (HostFile | HostDirector
 
 /**
  * Bash that writes its input to a new file beside another, `$new`, whose name nobody can have prepared a link at: bash
- * creates it exclusively.
+ * creates it exclusively. It ends if that fails.
  */
 export function replacingCommand(path: string): string {
-  return `new=${quote(path)}.${randomBytes(8).toString('hex')}.$$\n(set -C; exec cat > "$new")`;
+  return `new=${quote(path)}.${randomBytes(8).toString('hex')}.$$\n(set -C; cat > "$new") || { rm -f -- "$new"; exit 1; }`;
 }
 
 /** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
 export async function replaceFile(host: Host, path: string, text: string): Promise<void> {
-  await mustRun(host, `cannot write ${path}`, `${replacingCommand(path)} && mv -fT -- "$new" ${quote(path)}`, text);
+  await mustRun(host, `cannot write ${path}`, `${replacingCommand(path)}\nmv -fT -- "$new" ${quote(path)}`, text);
 }
 
 /** Adds text to a file, after what is there. */

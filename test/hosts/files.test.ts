@@ -1,4 +1,13 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { appendFile, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
@@ -224,5 +233,19 @@ describe('reading the ends of files', () => {
     const host = new WatchedHost();
     expect(await readTails(host, [], 10)).toEqual([]);
     expect(host.commands).toEqual([]);
+  });
+});
+
+describe('a file that others may have prepared a link for', () => {
+  it('is replaced and added to without what a link leads to being written', async () => {
+    writeFileSync(file('victim'), 'precious');
+    for (const name of ['a.new', 'a', 'log']) symlinkSync(file('victim'), file(name));
+    await replaceFile(plainHost(), file('a'), 'new');
+    expect([read('a'), lstatSync(file('a')).isFile()]).toEqual(['new', true]);
+    await expect(appendFile(plainHost(), file('log'), 'x')).rejects.toThrow(
+      /^cannot write .*log: it is a symbolic link/,
+    );
+    expect(read('victim')).toBe('precious');
+    expect(readdirSync(directory).sort()).toEqual(['a', 'a.new', 'log', 'victim']);
   });
 });
