@@ -17,7 +17,7 @@ import { type LeftBehind, savedLeftBehind } from './github/state.js';
 import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
 import { loginEnvironment } from './hosts/login-environment.js';
-import { directoryPrefix } from './hosts/ssh/openssh-files.js';
+import { directoryPrefix } from './hosts/ssh/openssh-leftovers.js';
 import { actionInputs, type Inputs } from './inputs.js';
 import { type Machines, openMachines } from './machines.js';
 import { givenStudy, keyOf, nameOf, placings, report, runContext } from './on-github.js';

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Destination } from './destination.js';
 import { configText } from './openssh-config.js';
+import { directoryPrefix, markAsOurs, removeLeftovers } from './openssh-leftovers.js';
 
 export interface OpensshOptions {
   readonly destination: Destination;
@@ -33,10 +34,7 @@ const sshsOwn = [
 /** A path of a Unix socket has 108 bytes at most, and ssh adds some of its own while it makes one. */
 const longestSocketPath = 85;
 
-/** The name that begins the directories of this client. */
-export const directoryPrefix = 'maestro-ssh-';
-
-/** Those that are there: they are removed however this program ends, but by SIGKILL. */
+/** Those that are there: they are removed however this program ends, but by SIGKILL; then the next one removes them. */
 const present = new Set<OpensshFiles>();
 
 function removeAll(): void {
@@ -51,10 +49,12 @@ export class OpensshFiles {
   readonly #directories: string[];
 
   constructor({ temporary, environment, key, passphrase, knownHosts }: OpensshOptions) {
+    for (const place of new Set([temporary, '/tmp'])) removeLeftovers(place);
     const directory = mkdtempSync(path.join(temporary, directoryPrefix));
     this.#directories = [directory];
     if (present.size === 0) process.on('exit', removeAll);
     present.add(this);
+    markAsOurs(directory);
     const write = (name: string, text: string, mode = 0o600) => {
       const file = path.join(directory, name);
       writeFileSync(file, text, { mode });
@@ -83,6 +83,7 @@ export class OpensshFiles {
     if (this.socket.length > longestSocketPath) {
       const short = mkdtempSync(`/tmp/${directoryPrefix}`);
       this.#directories.push(short);
+      markAsOurs(short);
       this.socket = path.join(short, 'master');
     }
   }
