@@ -236,7 +236,8 @@ export const outputs = {
   'flux-uri': 'The Flux broker that ran the jobs; empty if none did.',
   'steps-total': 'How many step instances the study has.',
   'steps-finished': 'How many of them finished.',
-  'steps-failed': 'How many of them failed, or could not run because another did.',
+  'steps-failed': 'How many of them ran and failed.',
+  'steps-skipped': 'How many of them did not run: another failed or was cancelled, or the study was cancelled before.',
   'report-path': 'The directory with report.json, junit.xml, report.html, summary.md and what was collected.',
   'check-run-url': 'The page of the check run; empty if there is none.',
 } as const;
