@@ -9,7 +9,7 @@ import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
-import { commandLineInputs, distinctions, InputError, type Inputs } from './inputs.js';
+import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { quote } from './quote.js';
@@ -80,6 +80,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
     ]);
   }
+  for (const name of onGitHubOnly(inputs)) log.warning(`--${name} has no effect here: it is for the action on GitHub`);
   readStudy(study);
   const request = requestOf(inputs, optionOf);
   const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
@@ -112,6 +113,18 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   } finally {
     machines.close();
   }
+}
+
+/** Inputs that were given and are heeded by the action only. */
+function onGitHubOnly(inputs: Inputs): InputName[] {
+  const given: [InputName, boolean][] = [
+    ['annotations', inputs.annotations !== 'checks'],
+    ['check-name', inputs['check-name'] !== ''],
+    ['github-token', inputs['github-token'] !== ''],
+    ['summary', !inputs.summary],
+    ['allow-fork-pr', inputs['allow-fork-pr']],
+  ];
+  return given.flatMap(([name, isGiven]) => (isGiven ? [name] : []));
 }
 
 /** What is wrong with a study is found without any other machine. */

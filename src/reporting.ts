@@ -158,7 +158,9 @@ function reportComparison(log: Log, comparison: Comparison): void {
   for (const { at, title, message } of findings(comparison)) log.warning(message, { at, title });
   const whose = isOfSameStudy ? '' : ` of another study, ${oneLine(baseline.name)}`;
   if (hasNothingInCommon(comparison)) {
-    log.warning(`The baseline${whose} and this run have no step in common: nothing can be compared`);
+    log.warning(
+      `The baseline${whose && ` is${whose}, and`} has no step in common with this run: nothing can be compared`,
+    );
   } else log.info(`Compared with the baseline${whose}: ${comparisonLine(comparison)}`);
   if (gone.length > 0) log.info(`Missing now, which the baseline has: ${someOf(gone.map(oneLine), 10)}`);
 }
