@@ -103,7 +103,7 @@ export const inputsSchema = z.object({
   'allow-failure': list()
     .prefault('')
     .describe(
-      "Globs of steps whose failure warns but does not fail the study, one a line. They match a step's name or an instance's.",
+      "Globs of steps whose failure warns but does not fail the study, one a line. They match a step's name or an instance's; one that matches none is warned of.",
     ),
   throttle: whole(0).prefault('0').describe('Most scheduled jobs in flight; 0: no limit.'),
   'local-jobs': whole(1).prefault('4').describe('Most unscheduled (local) steps at once.'),
@@ -155,7 +155,7 @@ export const inputsSchema = z.object({
   stage: text()
     .prefault('')
     .describe(
-      "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git` stays here.",
+      "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git`, earlier studies and reports stay here.",
     ),
   'stage-exclude': list().prefault('').describe('Globs of what is not copied, relative to `stage`, one a line.'),
   'timeout-minutes': whole(0)

@@ -79,15 +79,18 @@ class Opened implements OpenedFile {
 
   async *content(shared = false): AsyncGenerator<Buffer, void, undefined> {
     let left = this.size;
-    const room = shared ? Buffer.allocUnsafe(Math.min(chunkSize, left)) : undefined;
-    while (left > 0) {
-      const most = Math.min(chunkSize, left);
-      const bytes = await this.#read(room?.subarray(0, most) ?? Buffer.allocUnsafe(most));
-      if (bytes.length === 0) break;
-      left -= bytes.length;
-      yield bytes;
+    const room = shared ? Buffer.allocUnsafe(Math.min(chunkSize, left + 1)) : undefined;
+    for (;;) {
+      // One byte more than there should be shows whether there is more.
+      const asked = Math.min(chunkSize, left + 1);
+      const bytes = await this.#read(room?.subarray(0, asked) ?? Buffer.allocUnsafe(asked));
+      this.isTorn = bytes.length > left || (bytes.length === 0 && left > 0);
+      const wanted = bytes.subarray(0, left);
+      left -= wanted.length;
+      if (wanted.length > 0) yield wanted;
+      // Less than was asked for is the end.
+      if (this.isTorn || (left === 0 && bytes.length < asked)) break;
     }
-    this.isTorn = left > 0 || (await this.#read(Buffer.allocUnsafe(1))).length > 0;
     for (; left > 0; left -= Math.min(chunkSize, left)) yield Buffer.alloc(Math.min(chunkSize, left));
   }
 
