@@ -147,8 +147,8 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
         log,
         await openHere(inputs, surroundings, log),
       );
-      const { steps, warnings } = await checkWhole(context);
-      return [`${counted(steps, 'step')}`, ...warnings.map(formatProblem)].join('; ');
+      const { graph, warnings } = await checkWhole(context);
+      return [`${counted(graph.steps.length, 'step')}`, ...warnings.map(formatProblem)].join('; ');
     });
   const request = requestOf(inputs, optionOf);
   let machines: Machines;
