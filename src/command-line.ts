@@ -9,7 +9,7 @@ import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
-import { commandLineInputs, distinctions, InputError, type Inputs } from './inputs.js';
+import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { quote } from './quote.js';
@@ -90,6 +90,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
     ]);
   }
+  for (const name of onGitHubOnly(inputs)) log.warning(`--${name} has no effect here: it is for the action on GitHub`);
   readStudy(study);
   const request = requestOf(inputs, optionOf);
   const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
@@ -127,6 +128,18 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   }
 }
 
+/** Inputs that were given and are heeded by the action only. */
+function onGitHubOnly(inputs: Inputs): InputName[] {
+  const given: [InputName, boolean][] = [
+    ['annotations', inputs.annotations !== 'checks'],
+    ['check-name', inputs['check-name'] !== ''],
+    ['github-token', inputs['github-token'] !== ''],
+    ['summary', !inputs.summary],
+    ['allow-fork-pr', inputs['allow-fork-pr']],
+  ];
+  return given.flatMap(([name, isGiven]) => (isGiven ? [name] : []));
+}
+
 /** What is wrong with a study is found without any other machine. */
 async function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const study = { ...givenStudy(inputs, surroundings), stageRoot: undefined };
@@ -147,8 +160,8 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
         log,
         await openHere(inputs, surroundings, log),
       );
-      const { steps, warnings } = await checkWhole(context);
-      return [`${counted(steps, 'step')}`, ...warnings.map(formatProblem)].join('; ');
+      const { graph, warnings } = await checkWhole(context);
+      return [`${counted(graph.steps.length, 'step')}`, ...warnings.map(formatProblem)].join('; ');
     });
   const request = requestOf(inputs, optionOf);
   let machines: Machines;

@@ -108,7 +108,7 @@ export const inputsSchema = z.object({
   'allow-failure': list()
     .prefault('')
     .describe(
-      "Globs of steps whose failure warns but does not fail the study, one a line. They match a step's name or an instance's.",
+      "Globs of steps whose failure warns but does not fail the study, one a line. They match a step's name or an instance's; one that matches none is warned of.",
     ),
   throttle: whole(0).prefault('0').describe('Most scheduled jobs in flight; 0: no limit.'),
   'local-jobs': whole(1).prefault('4').describe('Most unscheduled (local) steps at once.'),
@@ -160,7 +160,7 @@ export const inputsSchema = z.object({
   stage: text()
     .prefault('')
     .describe(
-      "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git` stays here.",
+      "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git`, earlier studies and reports stay here.",
     ),
   'stage-exclude': list().prefault('').describe('Globs of what is not copied, relative to `stage`, one a line.'),
   'timeout-minutes': whole(0)
@@ -241,7 +241,8 @@ export const outputs = {
   'flux-uri': 'The Flux broker that ran the jobs; empty if none did.',
   'steps-total': 'How many step instances the study has.',
   'steps-finished': 'How many of them finished.',
-  'steps-failed': 'How many of them failed, or could not run because another did.',
+  'steps-failed': 'How many of them ran and failed.',
+  'steps-skipped': 'How many of them did not run: another failed or was cancelled, or the study was cancelled before.',
   'report-path': 'The directory with report.json, junit.xml, report.html, summary.md and what was collected.',
   'check-run-url': 'The page of the check run; empty if there is none.',
 } as const;

@@ -5,6 +5,7 @@ import type { Inputs } from './inputs.js';
 import { type Pgen, runPgen } from './pgen/pgen.js';
 import { checkDraft, type Plan, planStudy } from './plan.js';
 import type { Log } from './report/log.js';
+import { unusedVariables } from './run/ineffective-inputs.js';
 import type { Overlays } from './spec/overlay.js';
 import { type Problem, SpecError, sortProblems } from './spec/problem.js';
 import { readSpec } from './spec/read.js';
@@ -73,7 +74,9 @@ export function planAt(
 ): { readonly plan: Plan; readonly warnings: readonly Problem[] } {
   const options = { hashWorkspaces: context.inputs['hash-workspaces'] };
   const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), options);
-  const all = sortProblems([...warnings, ...problems]);
+  // What a generator reads of the variables is not known.
+  const unused = context.pgen === undefined ? unusedVariables(spec, context.overlays, context.text) : [];
+  const all = sortProblems([...warnings, ...problems, ...unused]);
   if (plan === undefined) throw new SpecError(all);
   return { plan, warnings: all };
 }

@@ -10,8 +10,8 @@ import { pathInRepository } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
 import { distinctions, type Inputs } from './inputs.js';
 import type { SpecContext } from './prepare.js';
+import { countStates } from './report/attention.js';
 import { type Comparison, findings } from './report/comparison.js';
-import { countStates } from './report/final-table.js';
 import type { StudyResults } from './report/results.js';
 import { comparisonMarkdown } from './report/summary/comparison.js';
 import type { Audience } from './run.js';
@@ -65,7 +65,7 @@ export class Publication implements Audience {
   }
 
   changed(records: readonly StepRecord[]): void {
-    this.#check?.update(() => countStates(records.map(({ state }) => state)));
+    this.#check?.update(() => countStates(records));
   }
 
   lost(): void {
@@ -136,7 +136,12 @@ function nameOf(inputs: Inputs): string {
 
 /** What takes longer. What newly fails has its annotation as a failure. */
 function annotationsOf(comparison: Comparison): Annotation[] {
-  return findings(comparison)
-    .filter(({ level }) => level === 'warning')
-    .map(({ at, step, title, message }) => ({ level: 'warning', line: at.line, step, title, message, details: '' }));
+  return findings(comparison).map(({ at, step, title, message }) => ({
+    level: 'warning',
+    line: at.line,
+    step,
+    title,
+    message,
+    details: '',
+  }));
 }

@@ -4,16 +4,25 @@ import { describeError } from './errors.js';
 import type { Host } from './hosts/host.js';
 import { someOf } from './hosts/tree/bytes.js';
 import type { Inputs } from './inputs.js';
+import { failuresOf } from './report/attention.js';
 import { collectResults, type Ending } from './report/collect.js';
 import { collect, collectedText, collectedWarnings } from './report/collected.js';
-import { type BaselineReport, type Comparison, compare, comparisonLine, findings } from './report/comparison.js';
+import {
+  type BaselineReport,
+  type Comparison,
+  compare,
+  comparisonLine,
+  findings,
+  hasNothingInCommon,
+} from './report/comparison.js';
 import { bringLogs } from './report/failed-logs.js';
 import { finalTable } from './report/final-table.js';
 import { reportHtml } from './report/html/report-html.js';
 import { junitXml } from './report/junit.js';
 import type { Log } from './report/log.js';
+import { oneLine } from './report/plain-text.js';
 import { reportJson } from './report/report-json.js';
-import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from './report/results.js';
+import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
 import { GuardedDirectory } from './util/guarded-directory.js';
 import type { GuardedPlace } from './util/guarded-path.js';
@@ -63,12 +72,8 @@ export async function report(context: ReportContext, { plan, hold }: Begun, endi
   if (hold?.lost.aborted !== true) await write(context, results, files, place);
   log.endPhase();
 
-  for (const result of results.steps.filter(failedItself)) reportFailure(log, result);
-  for (const { level, at, title, message } of comparison === undefined ? [] : findings(comparison)) {
-    // What newly fails has been told as a failure.
-    if (level === 'warning') log.warning(message, { at, title });
-  }
-  if (comparison !== undefined) log.info(`Compared with the baseline: ${comparisonLine(comparison)}`);
+  reportFailures(log, results);
+  if (comparison !== undefined) reportComparison(log, comparison);
   for (const line of finalTable(results)) log.info(line);
   const isResumable = results.status === 'INTERRUPTED' && hold?.lost.aborted !== true;
   return { results, comparison, reportPath, summary, isResumable };
@@ -128,14 +133,18 @@ async function bring(
   directory: GuardedDirectory,
 ): Promise<string[]> {
   if (inputs['dry-run']) return [];
-  const logs = results.steps.filter(failedItself).flatMap(({ step, outputs }) => {
+  const logs = failuresOf(results.steps).flatMap(({ step, outputs }) => {
     const [stdout, stderr] = [`${results.path}/${outputs?.stdout}`, `${results.path}/${outputs?.stderr}`];
     return outputs === null ? [] : [{ name: step.name, stdout, stderr }];
   });
   const warnings: string[] = [];
   // Whatever becomes of the one, the other is tried.
   try {
-    await bringLogs(host, logs, directory);
+    const { leftOut } = await bringLogs(host, logs, directory);
+    if (leftOut > 0) {
+      const brought = logs.length - leftOut;
+      log.info(`The logs of ${brought} failed steps are in logs/ of the reports; ${leftOut} more are left out`);
+    }
   } catch (error) {
     warnings.push(`the logs of failed steps could not be collected: ${describeError(error)}`);
   }
@@ -148,6 +157,29 @@ async function bring(
     warnings.push(`not everything could be collected: ${describeError(error)}`);
   }
   return warnings;
+}
+
+function reportFailures(log: Log, { steps }: StudyResults): void {
+  const failures = failuresOf(steps);
+  const unread = failures.filter(({ isTailLeftOut }) => isTailLeftOut).length;
+  for (const [i, result] of failures.entries()) {
+    if (result.isTailLeftOut && !failures[i - 1]?.isTailLeftOut) {
+      log.info(`Only the stderr of the first ${mostErrorTails} failed steps was read, not that of the other ${unread}`);
+    }
+    reportFailure(log, result);
+  }
+}
+
+function reportComparison(log: Log, comparison: Comparison): void {
+  const { baseline, isOfSameStudy, gone } = comparison;
+  for (const { at, title, message } of findings(comparison)) log.warning(message, { at, title });
+  const whose = isOfSameStudy ? '' : ` of another study, ${oneLine(baseline.name)}`;
+  if (hasNothingInCommon(comparison)) {
+    log.warning(
+      `The baseline${whose && ` is${whose}, and`} has no step in common with this run: nothing can be compared`,
+    );
+  } else log.info(`Compared with the baseline${whose}: ${comparisonLine(comparison)}`);
+  if (gone.length > 0) log.info(`Missing now, which the baseline has: ${someOf(gone.map(oneLine), 10)}`);
 }
 
 /** A failure on its line of the spec: the title says what, the message how the step's stderr ended. */

@@ -21,6 +21,7 @@ import { KeptLog } from './report/kept-log.js';
 import { counted } from './report/plain-text.js';
 import { describeResumption } from './report/resumed.js';
 import { type ReportContext, type RunOutcome, report } from './reporting.js';
+import { ineffectiveInputs } from './run/ineffective-inputs.js';
 import { outputsOf } from './schedulers/outputs.js';
 import { SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
@@ -93,6 +94,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     const tree = await treeOf(own);
     begun = await begin(own, settle);
     log.info(describe(begun.plan));
+    for (const sentence of ineffectiveInputs(inputs, begun.plan)) log.warning(sentence);
     const stop = ending.listen(begun.hold);
     begun.hold?.lost.addEventListener('abort', () => context.audience?.lost(), { once: true });
     await context.audience?.begun();

@@ -1,17 +1,23 @@
+import path from 'node:path';
 import type { Begun } from './begin.js';
+import type { Clock } from './clock.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { StepDigests } from './conductor/resumption.js';
 import { openJob, type StepRecord } from './conductor/state.js';
 import { HostError } from './hosts/host.js';
 import { sendTree } from './hosts/tree/send.js';
-import { largeTreeWarning } from './hosts/tree/texts.js';
+import { StagingStopped } from './hosts/tree/stopped.js';
+import { largeTreeWarning, leftOutText } from './hosts/tree/texts.js';
 import { readTree, type Tree } from './hosts/tree/tree.js';
 import type { Plan } from './plan.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { counted } from './report/plain-text.js';
+import { UploadProgress } from './run/upload-progress.js';
 import { clone, type StagedBefore, stage } from './stage.js';
 
-type StagingContext = Pick<StudyContext, 'inputs' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'>;
+interface StagingContext extends Pick<StudyContext, 'inputs' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
+  readonly clock: Clock;
+}
 
 /** Brings all files of a study to where they belong. */
 export async function stageAll(
@@ -30,7 +36,7 @@ export async function stageAll(
   await stage(host, plan, { name: specPath, text }, before);
   if (before === undefined) log.info(`${counted(plan.scripts.length, 'step')} staged`);
   stopIfLost();
-  if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
+  if (tree !== undefined) await upload(context, tree, `${studyPath}/${stagePath}`);
   stopIfLost();
   if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
 }
@@ -54,12 +60,61 @@ function stagedBefore(
   };
 }
 
-/** What is to be copied to the host, if that is another machine. */
-export async function treeOf({ stageRoot, inputs, log }: StudyContext): Promise<Tree | undefined> {
+/** Sends the tree, unless the study is stopped meanwhile: nothing of it will run then. */
+async function upload({ host, log, cancel, clock }: StagingContext, tree: Tree, directory: string): Promise<void> {
+  const progress = new UploadProgress(log, clock, tree.bytes);
+  try {
+    await sendTree(host, tree, directory, {
+      tell: (line) => log.info(line),
+      warn: (line) => log.warning(line),
+      progress: progress.update,
+      cancel,
+    });
+  } catch (error) {
+    if (!(error instanceof StagingStopped)) throw error;
+    log.info(`Staging was stopped before its end: ${cancel.reason}`);
+  } finally {
+    progress.end();
+  }
+}
+
+/**
+ * What is to be copied to the host, if that is another machine; undefined also of a study that is stopped before it is known.
+ *
+ * @throws HostError, SpecError
+ */
+export async function treeOf(context: StudyContext): Promise<Tree | undefined> {
+  const { stageRoot, inputs, log, workingDirectory, cancel } = context;
   if (stageRoot === undefined) return undefined;
-  const tree = await readTree(stageRoot, inputs['stage-exclude']);
+  const report = inputs['report-path'];
+  const own = {
+    reportPath: report === '' ? undefined : path.resolve(workingDirectory, report),
+    isNeeded: neededBy(context, stageRoot),
+  };
+  let tree: Tree;
+  try {
+    tree = await readTree(stageRoot, inputs['stage-exclude'], { own, cancel });
+  } catch (error) {
+    if (error instanceof StagingStopped) return undefined;
+    throw error;
+  }
+  const leftOut = leftOutText(tree);
+  if (leftOut !== undefined) log.info(leftOut);
   for (const warning of tree.warnings) log.warning(warning);
   const large = largeTreeWarning(tree);
   if (large !== undefined) log.warning(large);
   return tree;
+}
+
+/**
+ * Whether a directory of the tree has the spec in it, or something that the study names: a study may go on from an earlier
+ * one's results.
+ */
+function neededBy({ specPath, text }: StudyContext, stageRoot: string): (directory: string) => boolean {
+  return (directory) => {
+    if (specPath.startsWith(`${path.join(stageRoot, directory)}/`)) return true;
+    const name = path.basename(directory).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+    // Only as a part of a path: a word that is the same means nothing.
+    return new RegExp(`(?:/|\\bpath:\\s*["']?)${name}(?![\\w.-])`, 'u').test(text);
+  };
 }

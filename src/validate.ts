@@ -2,7 +2,9 @@ import { mustRun } from './hosts/commands.js';
 import { generate, missingPaths, nowhere, planAt, type ReadStudy, readStudy, type StudyContext } from './prepare.js';
 import { quote } from './quote.js';
 import { counted } from './report/plain-text.js';
+import { unmatchedGlobs } from './run/ineffective-inputs.js';
 import { type Problem, SpecError } from './spec/problem.js';
+import type { StepGraph } from './study/graph.js';
 
 /**
  * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.
@@ -12,9 +14,10 @@ import { type Problem, SpecError } from './spec/problem.js';
 export async function validateStudy(context: StudyContext): Promise<number> {
   const { inputs, log } = context;
   try {
-    const { steps, warnings } = await checkWhole(context);
+    const { graph, warnings } = await checkWhole(context);
     for (const warning of warnings) log.problem(warning);
-    log.info(`${inputs.spec} is valid: ${counted(steps, 'step')}`);
+    for (const sentence of unmatchedGlobs(inputs, graph)) log.warning(sentence);
+    log.info(`${inputs.spec} is valid: ${counted(graph.steps.length, 'step')}`);
     return 0;
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
@@ -26,10 +29,10 @@ export async function validateStudy(context: StudyContext): Promise<number> {
 /**
  * Checks all of a study that needs neither its host nor a broker.
  *
- * @returns how many step instances it has, and what is probably wrong with it
+ * @returns its step instances, and what is probably wrong with it
  * @throws SpecError with everything that is wrong, PgenError, HostError if a parameter generator cannot be run
  */
-export async function checkWhole(context: StudyContext): Promise<{ steps: number; warnings: readonly Problem[] }> {
+export async function checkWhole(context: StudyContext): Promise<{ graph: StepGraph; warnings: readonly Problem[] }> {
   const read = readStudy(context);
   // What is checked here may run elsewhere.
   const missing = await missingPaths({ ...context, inputs: { ...context.inputs, 'dry-run': true } }, read.spec);
@@ -39,7 +42,7 @@ export async function checkWhole(context: StudyContext): Promise<{ steps: number
   if (isMissing && context.pgen !== undefined) throw new SpecError(all.warnings);
   const { plan, warnings } = await planOnly(context, all);
   if (isMissing) throw new SpecError(warnings);
-  return { steps: plan.graph.steps.length, warnings };
+  return { graph: plan.graph, warnings };
 }
 
 /** Where the study would be does not matter to what is wrong with it, unless a generator wants to write there. */

@@ -15,6 +15,9 @@ export type StepState =
   | 'UNKNOWN'
   | 'DRYRUN';
 
+/** What people are told of a step: Maestro's words, but that a step that never ran neither failed nor was cancelled. */
+export type ShownState = StepState | 'SKIPPED';
+
 export type StudyStatus = 'FINISHED' | 'FAILURE' | 'CANCELLED' | 'INTERRUPTED' | 'DRYRUN';
 
 /** One job: one attempt of a step. Times are milliseconds since the epoch. */
@@ -110,8 +113,23 @@ export function isOver(record: StepRecord): boolean {
   return record.ended !== null;
 }
 
-export function isFailure(state: StepState): boolean {
+export function isFailure(state: ShownState): boolean {
   return state === 'FAILED' || state === 'TIMEDOUT' || state === 'HWFAILURE';
+}
+
+/** Whether the step is over without having run: something that it waited for did not finish, or the study was cancelled first. */
+export function isSkipped(record: StepRecord): boolean {
+  return isOver(record) && !hasRun(record) && (isFailure(record.state) || record.state === 'CANCELLED');
+}
+
+/** The state as every report, picture and count has it; `status.csv` and the `state` of report.json have Maestro's. */
+export function shownState(record: StepRecord): ShownState {
+  return isSkipped(record) ? 'SKIPPED' : record.state;
+}
+
+/** Whether the step ran, or tried to, and failed for good. */
+export function hasFailed(record: StepRecord): boolean {
+  return isFailure(record.state) && isOver(record) && hasRun(record);
 }
 
 /** The study's status: INTERRUPTED while a step is not over; else CANCELLED wins over FAILURE, as in Maestro. */

@@ -1,5 +1,6 @@
+import { failuresOf } from '../report/attention.js';
 import { printable } from '../report/plain-text.js';
-import { failedItself, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import type { Problem } from '../spec/problem.js';
 import { lookCloser } from './look-closer.js';
 
@@ -73,8 +74,7 @@ function ranked(annotations: readonly Annotation[]): Annotation[] {
 /** Those that failed, the instances of a step together. */
 function failuresByStep({ steps }: StudyResults): StepResult[][] {
   const groups = new Map<string, StepResult[]>();
-  for (const result of steps) {
-    if (!failedItself(result)) continue;
+  for (const result of failuresOf(steps)) {
     const group = groups.get(result.step.step);
     if (group === undefined) groups.set(result.step.step, [result]);
     else group.push(result);

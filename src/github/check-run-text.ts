@@ -1,8 +1,9 @@
-import { isFailure, type StepState, type StudyStatus } from '../conductor/state.js';
-import { countStates, outcomeLine, runTime } from '../report/final-table.js';
+import { isFailure, type ShownState, type StudyStatus, shownState } from '../conductor/state.js';
+import { countsText, failuresOf } from '../report/attention.js';
+import { outcomeLine, runTime } from '../report/final-table.js';
 import { code, inline, markdownTable, preformatted } from '../report/markdown.js';
 import { oneLine } from '../report/plain-text.js';
-import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { lastWords, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import { shortDuration } from '../report/time.js';
 import { firstBytes, firstLines } from './bytes.js';
 import { limits } from './chunks.js';
@@ -15,7 +16,7 @@ export interface CheckOutput {
 }
 
 /** How many steps are in each state. */
-export type Counts = ReadonlyMap<StepState, number>;
+export type Counts = ReadonlyMap<ShownState, number>;
 
 export type Conclusion = 'success' | 'failure' | 'cancelled' | 'timed_out';
 
@@ -33,11 +34,12 @@ export function runningOutput(counts: Counts, runUrl: string): CheckOutput {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   const finished = counts.get('FINISHED') ?? 0;
   const running = (counts.get('RUNNING') ?? 0) + (counts.get('FINISHING') ?? 0);
+  const skipped = counts.get('SKIPPED') ?? 0;
   const failed = [...counts].reduce((sum, [state, count]) => (isFailure(state) ? sum + count : sum), 0);
   const title =
     total === 0
       ? 'The study begins'
-      : `${finished} of ${total} finished${running > 0 ? `, ${running} running` : ''}${failed > 0 ? `, ${failed} failed` : ''}`;
+      : `${finished} of ${total} finished${running > 0 ? `, ${running} running` : ''}${failed > 0 ? `, ${failed} failed` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}`;
   const rows = [...counts].filter(([, count]) => count > 0).map(([state, count]) => [state, String(count)]);
   const table = rows.length === 0 ? '' : `${markdownTable(['State', 'Steps'], rows)}\n\n`;
   return { title, summary: `${table}[The run's log](${runUrl}) has more. This is updated ever more rarely.` };
@@ -56,7 +58,7 @@ export interface FinalNotes {
  * failures; then what fits of those, trimmed at a line.
  */
 export function finalOutput(results: StudyResults, runUrl: string, { comparison, cut }: FinalNotes): CheckOutput {
-  const failed = results.steps.filter(failedItself);
+  const failed = failuresOf(results.steps);
   const { text, cut: more } = textOf(results, failed, comparison);
   const { path, host, spec, interruption, fluxUri } = results;
   const summary = [
@@ -75,9 +77,7 @@ export function finalOutput(results: StudyResults, runUrl: string, { comparison,
 }
 
 function titleOf({ steps, started, ended, status }: StudyResults): string {
-  const counts = countStates(steps.map(({ record }) => record.state));
   const time = shortDuration(ended - started);
-  const parts = [...counts].map(([state, count]) => `${count} ${state.toLowerCase()}`).join(', ');
   const words: Readonly<Record<StudyStatus, string>> = {
     FINISHED: 'Finished',
     DRYRUN: 'Dry run',
@@ -85,7 +85,7 @@ function titleOf({ steps, started, ended, status }: StudyResults): string {
     CANCELLED: 'Cancelled',
     INTERRUPTED: 'Stopped before its end',
   };
-  return oneLine(`${words[status]} in ${time}: ${parts}`);
+  return oneLine(`${words[status]} in ${time}: ${countsText(steps)}`);
 }
 
 function textOf(
@@ -93,7 +93,10 @@ function textOf(
   failed: readonly StepResult[],
   comparison: string,
 ): { readonly text: string; readonly cut: readonly string[] } {
-  const parts = [...(comparison === '' ? [] : [comparison.trimEnd()]), ...failuresOf(failed)];
+  const compared = comparison === '' ? [] : [comparison.trimEnd()];
+  // A long comparison must not leave the failures without room.
+  const isLong = Buffer.byteLength(comparison) > limits.output / 4;
+  const parts = isLong ? [...failureParts(failed), ...compared] : [...compared, ...failureParts(failed)];
   const all = [...parts, stepsOf(steps)].join('\n\n');
   if (Buffer.byteLength(all) <= limits.output) return { text: all, cut: [] };
   const failures = parts.join('\n\n');
@@ -118,7 +121,7 @@ function trimmed(parts: readonly string[]): string {
   return text === '' ? firstLines(parts[0] ?? '', limits.output, note) : `${text}\n\n${note}`;
 }
 
-function failuresOf(failed: readonly StepResult[]): string[] {
+function failureParts(failed: readonly StepResult[]): string[] {
   if (failed.length === 0) return [];
   return ['### Failures', ...failed.map(failureOf)];
 }
@@ -133,7 +136,7 @@ function failureOf(result: StepResult): string {
 function stepsOf(steps: readonly StepResult[]): string {
   const rows = steps.map((result) => {
     const { step, record } = result;
-    return [code(step.name), record.state, runTime(result), inline(reasonOf(record))];
+    return [code(step.name), shownState(record), runTime(result), inline(reasonOf(record))];
   });
   return `### Steps\n\n${markdownTable(['Step', 'State', 'Time', 'Reason'], rows)}`;
 }

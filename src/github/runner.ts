@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as core from '@actions/core';
-import { isFailure } from '../conductor/state.js';
+import { hasFailed, isSkipped, type StepRecord } from '../conductor/state.js';
 import { InputError, type Inputs, type outputs, secrets } from '../inputs.js';
 import type { StudyResults } from '../report/results.js';
 
@@ -64,15 +64,16 @@ export function setOutputs(
   reportPath: string,
   checkRunUrl: string | undefined,
 ): string | undefined {
-  const number = (is: (state: StudyResults['steps'][number]['record']['state']) => boolean) =>
-    String(results.steps.filter(({ record }) => is(record.state)).length);
+  const number = (is: (record: StepRecord) => boolean) =>
+    String(results.steps.filter(({ record }) => is(record)).length);
   const values: Record<keyof typeof outputs, string> = {
     status: results.status,
     'study-path': results.path,
     'flux-uri': results.fluxUri ?? '',
     'steps-total': String(results.steps.length),
-    'steps-finished': number((state) => state === 'FINISHED'),
-    'steps-failed': number(isFailure),
+    'steps-finished': number(({ state }) => state === 'FINISHED'),
+    'steps-failed': number(hasFailed),
+    'steps-skipped': number(isSkipped),
     'report-path': reportPath,
     'check-run-url': checkRunUrl ?? '',
   };

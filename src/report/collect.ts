@@ -5,8 +5,9 @@ import type { Plan } from '../plan.js';
 import { outputsOf } from '../schedulers/outputs.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { StepInstance } from '../study/graph.js';
+import { failuresOf } from './attention.js';
 import { tailText } from './plain-text.js';
-import { failedItself, type StepResult, type StudyResults } from './results.js';
+import { mostErrorTails, type StepResult, type StudyResults } from './results.js';
 
 /** How a study ended, as far as the conductor tells. */
 export interface Ending {
@@ -23,8 +24,8 @@ export interface Ending {
   readonly ended: number;
 }
 
-/** Of so many failures the end of stderr is read: so many lines, of so many bytes. */
-const tails = { failures: 50, lines: 40, bytes: 16 * 1024 };
+/** Of the end of stderr so much is read. */
+const tails = { lines: 40, bytes: 16 * 1024 };
 
 /** Puts together what the reports say, the last words of failed steps included. */
 export async function collectResults(host: Host, plan: Plan, ending: Ending, specShown: string): Promise<StudyResults> {
@@ -77,7 +78,9 @@ async function withTrueNames(host: Host, studyPath: string, steps: readonly Step
 }
 
 async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
-  const failed = steps.filter((result) => failedItself(result) && result.outputs !== null).slice(0, tails.failures);
+  const all = failuresOf(steps).filter(({ outputs }) => outputs !== null);
+  const failed = all.slice(0, mostErrorTails);
+  const leftOut = new Set(all.slice(mostErrorTails));
   const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);
   // Reports without the steps' last words are better than none.
   const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));
@@ -87,5 +90,7 @@ async function withErrorTails(host: Host, studyPath: string, steps: readonly Ste
       read[i] ? tailText(read[i], tails.lines, read[i].length === tails.bytes) : null,
     ]),
   );
-  return steps.map((result) => ({ ...result, errorTail: texts.get(result) ?? null }));
+  return steps.map((result) =>
+    leftOut.has(result) ? { ...result, isTailLeftOut: true } : { ...result, errorTail: texts.get(result) ?? null },
+  );
 }

@@ -2,6 +2,7 @@ import { again, run } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { sizeText, someOf } from '../hosts/tree/bytes.js';
 import { quote } from '../quote.js';
+import { closest } from '../spec/closest.js';
 import { GuardedDirectory } from '../util/guarded-directory.js';
 import { receiveFiles } from './received.js';
 import { storablePaths, textOf } from './storable-names.js';
@@ -13,7 +14,7 @@ export interface Collected {
   readonly bytes: number;
   /** Those that have another name here. */
   readonly renamed: readonly Renamed[];
-  /** Globs that no file matched. */
+  /** Globs that no file matched, with the name at the top of the study that may have been meant. */
   readonly unmatched: readonly string[];
   /** What matched and could not be brought, or not be trusted to be whole, and why: `run/out.csv: Permission denied`. */
   readonly problems: readonly string[];
@@ -63,7 +64,16 @@ export async function collect(
     const lines = renamed.map(({ from, to }) => `${to}\t${oneLine(from)}\n`);
     await directory.write(renamedList, lines.join(''));
   }
-  return { files: brought.size, bytes, renamed, unmatched, problems: [...unlisted, ...unfit, ...problems] };
+  const hinted = unmatched.map((glob) => `${glob}${topHint(glob, files)}`);
+  return { files: brought.size, bytes, renamed, unmatched: hinted, problems: [...unlisted, ...unfit, ...problems] };
+}
+
+/** ` (did you mean post?)` of a glob that begins with a name much like one at the top of the study. */
+function topHint(glob: string, { entries }: StudyFiles): string {
+  const top = new Set(entries.map(({ path }) => path.split('/')[0]!));
+  const first = glob.replace(/^(?:\.?\/)+/, '').split('/')[0]!;
+  const guess = top.has(first) ? undefined : closest(first, top);
+  return guess === undefined ? '' : ` (did you mean ${guess}?)`;
 }
 
 /** A name with a line's end in it takes one line all the same. */

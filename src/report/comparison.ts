@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { hasRun, isFailure, lastJob, type StepState, type StudyStatus } from '../conductor/state.js';
+import {
+  hasFailed,
+  isFailure,
+  isSkipped,
+  lastJob,
+  type ShownState,
+  type StepState,
+  type StudyStatus,
+} from '../conductor/state.js';
 import type { Position } from '../spec/source.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { groupBy } from './summary/groups.js';
@@ -15,23 +23,21 @@ export interface BaselineReport {
 }
 
 export interface BaselineStep {
-  readonly state: StepState;
+  readonly state: ShownState;
   /** How long its last job ran, in milliseconds; null if none did, or it is not known. */
   readonly runTime: number | null;
 }
 
-/** An instance that fails now, or did. */
+/** An instance that ran and fails now, or did. */
 export interface ComparedInstance {
   readonly name: string;
   readonly step: string;
   readonly at: Position;
   /** Null for an instance that the baseline does not have. */
-  readonly was: StepState | null;
+  readonly was: ShownState | null;
   readonly now: StepState;
   /** Why it is in its state now, as the reports say it. */
   readonly reason: string;
-  /** Whether it ran and failed, rather than something that it waited for. */
-  readonly itself: boolean;
   readonly tolerated: boolean;
 }
 
@@ -63,13 +69,17 @@ export interface Comparison {
   readonly stillFailing: readonly ComparedInstance[];
   /** Failed, and is FINISHED. */
   readonly fixed: readonly ComparedInstance[];
-  /** How many were FINISHED and are neither that nor failed: cancelled, or not over. */
+  /** How many did not run because of others, and did before. */
+  readonly newlySkipped: number;
+  /** How many were FINISHED and are neither that nor failed nor skipped for a failure: cancelled, or not over. */
   readonly unfinished: number;
   readonly slowerSteps: readonly SlowerStep[];
   readonly slowerInstances: readonly Slower[];
-  /** How many instances only this run has, and how many only the baseline. */
+  /** How many instances both have, and how many only this run. */
+  readonly common: number;
   readonly added: number;
-  readonly gone: number;
+  /** The instances that only the baseline has. */
+  readonly gone: readonly string[];
 }
 
 /** A baseline that cannot be compared with, said for people. */
@@ -120,7 +130,8 @@ export function parseBaseline(text: string): BaselineReport {
     if (byName.has(name)) throw new BaselineError(`has two steps of the name ${JSON.stringify(shown(name))}`);
     // Jobs from before the study was resumed stay on record, and are none of that run's.
     const job = submitted === null ? undefined : jobs.at(-1);
-    byName.set(name, { state, runTime: job === undefined ? null : durationOf(job) });
+    const isUnrun = submitted === null && (isFailure(state) || state === 'CANCELLED');
+    byName.set(name, { state: isUnrun ? 'SKIPPED' : state, runTime: job === undefined ? null : durationOf(job) });
   }
   return { name: study.name, status, ended: study.ended, steps: byName };
 }
@@ -152,12 +163,13 @@ export function compare(baseline: BaselineReport, results: StudyResults, slowerT
   const known = results.steps.filter(({ step }) => baseline.steps.has(step.name));
   const was = (result: StepResult) => baseline.steps.get(result.step.name)?.state ?? null;
   const failed = (result: StepResult) => isFailure(was(result) ?? 'UNKNOWN');
-  const failing = results.steps.filter(({ record }) => isFailure(record.state));
+  const failing = results.steps.filter(({ record }) => hasFailed(record));
+  const isConsequence = ({ record }: StepResult) => isSkipped(record) && isFailure(record.state);
   const compared = (result: StepResult): ComparedInstance => {
     const { step, record } = result;
     return {
       ...{ name: step.name, step: step.step, at: step.at, was: was(result), now: record.state },
-      ...{ reason: reasonOf(record), itself: hasRun(record), tolerated: record.tolerated },
+      ...{ reason: reasonOf(record), tolerated: record.tolerated },
     };
   };
   const timed = known.flatMap((result) => timesOf(result, baseline.steps.get(result.step.name)!));
@@ -168,6 +180,9 @@ export function compare(baseline: BaselineReport, results: StudyResults, slowerT
     newlyFailing: failing.filter((result) => !failed(result)).map(compared),
     stillFailing: failing.filter(failed).map(compared),
     fixed: known.filter((result) => failed(result) && result.record.state === 'FINISHED').map(compared),
+    newlySkipped: known.filter(
+      (result) => isConsequence(result) && (was(result) === 'FINISHED' || isFailure(was(result)!)),
+    ).length,
     unfinished: known.filter(
       (result) => was(result) === 'FINISHED' && result.record.state !== 'FINISHED' && !isFailure(result.record.state),
     ).length,
@@ -175,9 +190,15 @@ export function compare(baseline: BaselineReport, results: StudyResults, slowerT
     slowerInstances: timed.flatMap(({ result: { step }, was, now }) =>
       slower({ name: step.name, step: step.step, at: step.at }, was, now, slowerThan),
     ),
+    common: known.length,
     added: results.steps.length - known.length,
-    gone: baseline.steps.size - known.length,
+    gone: missingNow(baseline, results),
   };
+}
+
+function missingNow(baseline: BaselineReport, { steps }: StudyResults): string[] {
+  const there = new Set(steps.map(({ step }) => step.name));
+  return [...baseline.steps.keys()].filter((name) => !there.has(name));
 }
 
 interface Timed {
@@ -230,16 +251,25 @@ export function growthText({ was, now, percent }: Slower): string {
   return `${shortDuration(now)}, was ${shortDuration(was)}${growth}`;
 }
 
+/** Whether nothing can be compared: the baseline is of other steps altogether. */
+export function hasNothingInCommon({ common, added, gone }: Comparison): boolean {
+  return common === 0 && added + gone.length > 0;
+}
+
 /** `2 newly failing, 1 fixed, 1 step slower`; `nothing new`. For a title, or the log. */
 export function comparisonLine(comparison: Comparison): string {
-  const { newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished } = comparison;
+  if (hasNothingInCommon(comparison)) return 'no step is in common, so nothing can be compared';
+  const { newlySkipped, gone, newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished } =
+    comparison;
   const counts: [count: number, what: string][] = [
     [newlyFailing.length, 'newly failing'],
     [fixed.length, 'fixed'],
     [stillFailing.length, 'still failing'],
+    [newlySkipped, 'newly skipped'],
     [unfinished, 'did not come to their end this time'],
     [slowerSteps.length, slowerSteps.length === 1 ? 'step slower' : 'steps slower'],
     [slowerInstances.length, slowerInstances.length === 1 ? 'instance slower' : 'instances slower'],
+    [gone.length, 'not there any more'],
   ];
   const parts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   return parts.length === 0 ? 'nothing new' : parts.join(', ');
@@ -247,7 +277,6 @@ export function comparisonLine(comparison: Comparison): string {
 
 /** What a comparison is worth an annotation for. */
 export interface Finding {
-  readonly level: 'failure' | 'warning';
   readonly at: Position;
   /** The step of the spec. */
   readonly step: string;
@@ -256,29 +285,22 @@ export interface Finding {
 }
 
 /**
- * Newly failing is failure (a warning if it may fail), slower a warning. Instances that did not run because of others are
- * left out, and so are slower ones of a step that is slower as a whole.
+ * What is worth a warning: what takes longer. What newly fails is told as a failure already. Slower instances of a step that is
+ * slower as a whole are left out.
  */
 export function findings(comparison: Comparison): Finding[] {
   const slowSteps = new Set(comparison.slowerSteps.map(({ step }) => step));
-  const newly = comparison.newlyFailing.filter(({ itself }) => itself);
   return [
-    ...newly.map((instance): Finding => {
-      const { at, step, name, was, reason, tolerated } = instance;
-      const before = was === null ? 'The baseline does not have it.' : `It was ${was} in the baseline.`;
-      const level = tolerated ? 'warning' : 'failure';
-      return { level, at, step, title: `${name} newly fails: ${reason}`, message: before };
-    }),
     ...comparison.slowerSteps.map((found): Finding => {
       const { at, step, name, instances } = found;
       const message = `The median of ${instances} instance${instances === 1 ? '' : 's'}: ${growthText(found)}.`;
-      return { level: 'warning', at, step, title: `${name} is slower than before`, message };
+      return { at, step, title: `${name} is slower than before`, message };
     }),
     ...comparison.slowerInstances
       .filter(({ step }) => !slowSteps.has(step))
       .map((found): Finding => {
         const { at, step, name } = found;
-        return { level: 'warning', at, step, title: `${name} is slower than before`, message: `${growthText(found)}.` };
+        return { at, step, title: `${name} is slower than before`, message: `${growthText(found)}.` };
       }),
   ];
 }

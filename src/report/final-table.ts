@@ -1,4 +1,5 @@
-import { isFailure, lastJob, type StepState } from '../conductor/state.js';
+import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../conductor/state.js';
+import { countsText, failuresOf } from './attention.js';
 import { oneLine, table } from './plain-text.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { shortDuration } from './time.js';
@@ -14,18 +15,10 @@ export function finalTable(results: StudyResults): string[] {
 
 /** `Study hello FINISHED in 1.2s: 8 steps, 8 finished`. */
 export function outcomeLine({ name, status, interruption, started, ended, steps }: StudyResults): string {
-  const counts = countStates(steps.map(({ record }) => record.state));
-  const parts = [...counts].map(([state, count]) => `${count} ${state.toLowerCase()}`);
+  const counts = countsText(steps);
   return oneLine(
-    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}${parts.map((part) => `, ${part}`).join('')}${interruption === '' ? '' : ` (${interruption})`}`,
+    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}${counts && `, ${counts}`}${interruption === '' ? '' : ` (${interruption})`}`,
   );
-}
-
-/** How many are in each state, the most frequent first. */
-export function countStates(states: readonly StepState[]): Map<StepState, number> {
-  const counts = new Map<StepState, number>();
-  for (const state of states) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return new Map([...counts].sort(([, a], [, b]) => b - a));
 }
 
 /** How long a step's last job ran; '' if none did. */
@@ -39,7 +32,13 @@ function instanceRows(steps: readonly StepResult[]): string[][] {
     ['STEP', 'STATE', 'TIME', 'RESTARTS', 'REASON'],
     ...steps.map((result) => {
       const { step, record } = result;
-      return [oneLine(step.name), record.state, runTime(result), String(record.restarts), oneLine(reasonOf(record))];
+      return [
+        oneLine(step.name),
+        shownState(record),
+        runTime(result),
+        String(record.restarts),
+        oneLine(reasonOf(record)),
+      ];
     }),
   ];
 }
@@ -52,18 +51,18 @@ function stepRows(steps: readonly StepResult[]): string[][] {
     else group.push(result);
   }
   return [
-    ['STEP', 'INSTANCES', 'FINISHED', 'FAILED', 'CANCELLED', 'FIRST FAILURE'],
+    ['STEP', 'INSTANCES', 'FINISHED', 'FAILED', 'SKIPPED', 'CANCELLED', 'FIRST FAILURE'],
     ...[...groups].map(([name, group]) => {
-      const count = (is: (state: StepState) => boolean) =>
-        String(group.filter(({ record }) => is(record.state)).length);
-      const failure = group.find(({ record }) => isFailure(record.state));
+      const count = (is: (record: StepRecord) => boolean) => String(group.filter(({ record }) => is(record)).length);
+      const [failure] = failuresOf(group);
       const first = failure === undefined ? '' : `${failure.step.name}: ${reasonOf(failure.record)}`;
       return [
         oneLine(name),
         String(group.length),
-        count((state) => state === 'FINISHED'),
-        count(isFailure),
-        count((state) => state === 'CANCELLED'),
+        count(({ state }) => state === 'FINISHED'),
+        count(hasFailed),
+        count(isSkipped),
+        count((record) => shownState(record) === 'CANCELLED'),
         oneLine(first),
       ];
     }),

@@ -1,4 +1,4 @@
-import { hasRun, isFailure, isOver, lastJob } from '../conductor/state.js';
+import { isFailure, isOver, isSkipped, lastJob } from '../conductor/state.js';
 import { oneLine, printable } from './plain-text.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
 
@@ -96,11 +96,12 @@ function verdictOf(result: StepResult, results: StudyResults): Verdict {
     const message = `${record.state} when the study was interrupted`;
     return { kind: 'error', type: 'INTERRUPTED', message, text: [place, results.interruption].join('\n').trimEnd() };
   }
+  if (isSkipped(record)) return { kind: 'skipped', message: oneLine(reasonOf(record)) || 'it was not run' };
   if (record.state === 'CANCELLED') return { kind: 'skipped', message: oneLine(record.reason) || 'cancelled' };
   if (!isFailure(record.state)) return { kind: 'passed' };
   const reason = oneLine(reasonOf(record)) || record.state.toLowerCase();
   // A failure that may be must not fail a check, but did not pass either: readers show why a test was skipped.
-  if (record.tolerated || !hasRun(record)) return { kind: 'skipped', message: reason };
+  if (record.tolerated) return { kind: 'skipped', message: reason };
   const text = [place, ...(outputs === null ? [] : [`${results.path}/${outputs.stderr}`]), lastWords(result)].join(
     '\n',
   );

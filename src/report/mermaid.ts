@@ -1,5 +1,5 @@
-import { isFailure, isOver, type StepRecord } from '../conductor/state.js';
-import { countStates } from './final-table.js';
+import { shownState } from '../conductor/state.js';
+import { countStates, type Look, lookOf, looks } from './attention.js';
 import { clip } from './markdown.js';
 import { oneLine } from './plain-text.js';
 import type { StepResult, StudyResults } from './results.js';
@@ -41,10 +41,6 @@ function isJoining(character: string, offset: number, whole: string): boolean {
   return /^[A-Za-z0-9]{2}$/.test(around) && !(character === '.' && /www$/i.test(whole.slice(0, offset)));
 }
 
-/** In this order: what is said of a group is the worst that is so of one of it. */
-const looks = ['failed', 'tolerated', 'cancelled', 'running', 'waiting', 'finished'] as const;
-type Look = (typeof looks)[number];
-
 /** Each says its own colour of text: the same on GitHub's dark page as on the light one. */
 const styles: Readonly<Record<Look, string>> = {
   failed: 'fill:#ffcecb,stroke:#cf222e,color:#4c0008,stroke-width:3px',
@@ -52,15 +48,9 @@ const styles: Readonly<Record<Look, string>> = {
   cancelled: 'fill:#e6d9f8,stroke:#8250df,color:#2e1461,stroke-dasharray:4 3',
   running: 'fill:#cfe8ff,stroke:#0969da,color:#032563',
   waiting: 'fill:#eaeef2,stroke:#6e7781,color:#24292f,stroke-dasharray:4 3',
+  skipped: 'fill:#d0d7de,stroke:#57606a,color:#24292f',
   finished: 'fill:#c9f2d1,stroke:#1a7f37,color:#05331a',
 };
-
-function lookOf(record: StepRecord): Look {
-  if (record.state === 'FINISHED') return 'finished';
-  if (record.state === 'CANCELLED') return 'cancelled';
-  if (isFailure(record.state)) return !isOver(record) ? 'waiting' : record.tolerated ? 'tolerated' : 'failed';
-  return record.state === 'RUNNING' || record.state === 'FINISHING' ? 'running' : 'waiting';
-}
 
 interface Node {
   readonly lines: readonly string[];
@@ -86,7 +76,7 @@ export function stepGraph({ steps }: StudyResults): string | undefined {
 function instanceNodes(steps: readonly StepResult[]): Node[] {
   const places = new Map(steps.map(({ step }, i) => [step.name, i]));
   return steps.map(({ step, record, dependsOn }) => ({
-    lines: [step.name, record.state],
+    lines: [step.name, shownState(record)],
     look: lookOf(record),
     after: dependsOn.flatMap((name) => places.get(name) ?? []),
   }));
@@ -98,7 +88,7 @@ function stepNodes(steps: readonly StepResult[]): Node[] {
   const stepOf = new Map(steps.map(({ step }) => [step.name, step.step]));
   return groups.map(([name, group], i) => {
     const found = new Set(group.map(({ record }) => lookOf(record)));
-    const counts = [...countStates(group.map(({ record }) => record.state))];
+    const counts = [...countStates(group.map(({ record }) => record))];
     const after = new Set(
       group.flatMap(({ dependsOn }) => dependsOn).flatMap((name) => places.get(stepOf.get(name) ?? '') ?? []),
     );

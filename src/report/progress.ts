@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
 import type { StudyMachine } from '../conductor/machine.js';
-import { isFailure, isOver, lastJob, type StepRecord, type StepState } from '../conductor/state.js';
+import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../conductor/state.js';
 import type { StepGraph } from '../study/graph.js';
+import { countStates } from './attention.js';
 import type { Log } from './log.js';
 import { oneLine } from './plain-text.js';
 import { reasonOf } from './results.js';
@@ -22,7 +23,7 @@ export class Progress {
   readonly #begun: number;
   #allowance = burst;
   #refilled: number;
-  #untold = new Map<StepState, number>();
+  #untold = new Map<ShownState, number>();
   #stopTimer: (() => void) | undefined;
   #machine: StudyMachine | undefined;
 
@@ -64,7 +65,8 @@ export class Progress {
   #tell(index: number, record: StepRecord): void {
     this.#refill();
     if (this.#allowance < 1) {
-      this.#untold.set(record.state, (this.#untold.get(record.state) ?? 0) + 1);
+      const state = shownState(record);
+      this.#untold.set(state, (this.#untold.get(state) ?? 0) + 1);
       this.#stopTimer ??= this.#clock.after(1000, () => this.#sumUp());
       return;
     }
@@ -94,9 +96,7 @@ export class Progress {
   }
 
   readonly #counts = (): string => {
-    const counts = [...this.#machine!.counts]
-      .filter(([, count]) => count > 0)
-      .map(([state, count]) => `${count} ${state.toLowerCase()}`);
+    const counts = [...countStates(this.#machine!.steps)].map(([state, count]) => `${count} ${state.toLowerCase()}`);
     return `${this.#position()} ${counts.join(', ')}  ${shortDuration(this.#clock.now() - this.#begun)}`;
   };
 }
@@ -108,5 +108,5 @@ function transition(name: string, record: StepRecord): string {
   const took = ended !== null && began !== undefined ? shortDuration(ended - began) : '';
   const which = !isOver(record) && job !== undefined && job.id !== '' ? `job ${job.id}` : '';
   const reason = isFailure(state) || state === 'CANCELLED' || record.reason !== '' ? reasonOf(record) : '';
-  return oneLine([name, state, took, which, reason].filter((part) => part !== '').join(' '));
+  return oneLine([name, shownState(record), took, which, reason].filter((part) => part !== '').join(' '));
 }

@@ -1,3 +1,4 @@
+import { isSkipped } from '../conductor/state.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { isoTime } from './time.js';
 
@@ -33,6 +34,7 @@ function stepJson({ step, record, scripts, outputs, dependsOn }: StepResult) {
     scheduled: step.scheduled,
     dependsOn,
     state: record.state,
+    skipped: isSkipped(record),
     reason: reasonOf(record),
     exitCode: record.exitCode,
     signal: record.signal,

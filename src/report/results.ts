@@ -1,4 +1,4 @@
-import { hasRun, isFailure, isOver, type StepRecord, type StudyStatus } from '../conductor/state.js';
+import { hasFailed, type StepRecord, type StudyStatus } from '../conductor/state.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
@@ -30,8 +30,10 @@ export interface StepResult {
   readonly outputs: { readonly stdout: string; readonly stderr: string } | null;
   /** The names of the instances that it waited for. */
   readonly dependsOn: readonly string[];
-  /** The end of its stderr, '' if there is none; null if it was not read: of very many not all are. */
+  /** The end of its stderr, '' if there is none; null if it was not read. */
   readonly errorTail: string | null;
+  /** Whether its stderr was not read because there were too many failures before it. */
+  readonly isTailLeftOut?: boolean;
 }
 
 /** Why a step is in its state, with what the policy makes of it. */
@@ -41,12 +43,16 @@ export function reasonOf({ reason, tolerated }: StepRecord): string {
 
 /** Whether the step itself failed, for good, rather than something that it waited for. */
 export function failedItself({ record }: StepResult): boolean {
-  return isFailure(record.state) && isOver(record) && hasRun(record);
+  return hasFailed(record);
 }
 
+/** Of so many failed steps the end of stderr is read. */
+export const mostErrorTails = 50;
+
 /** What a failed step said last, or why that is not shown. */
-export function lastWords({ errorTail, outputs }: StepResult): string {
+export function lastWords({ errorTail, outputs, isTailLeftOut }: StepResult): string {
   if (outputs === null) return 'it did not begin to run';
-  if (errorTail === null) return 'its stderr was not read';
+  if (isTailLeftOut) return `its stderr was not read: only that of the first ${mostErrorTails} failed steps is`;
+  if (errorTail === null) return 'its stderr could not be read';
   return errorTail === '' ? 'nothing on stderr' : errorTail;
 }

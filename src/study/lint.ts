@@ -1,3 +1,4 @@
+import { closest } from '../spec/closest.js';
 import { type Problem, warning } from '../spec/problem.js';
 import type { Position } from '../spec/source.js';
 import type { Spec, Step } from '../spec/spec.js';
@@ -26,7 +27,17 @@ export function lintParameters(spec: Spec, parameters: readonly Parameter[], use
         warning(hider, `'${key}' of env hides the parameter of that name`, `$(${key}) never is the parameter's value`),
       ];
     }
-    return used.has(parameter) ? [] : [warning(at, `parameter '${key}' is not used by any step`)];
+    if (used.has(parameter)) return [];
+    const others = [...used].map((other) => other.key);
+    // To a name of a letter or two any other is near.
+    const guess = key.length > 2 ? closest(key, others) : undefined;
+    return [
+      warning(
+        at,
+        `parameter '${key}' is not used by any step`,
+        guess === undefined ? undefined : `did you mean '${guess}'?`,
+      ),
+    ];
   });
 }
 

@@ -36,6 +36,7 @@ describe('the action', () => {
       'steps-total': '2',
       'steps-finished': '2',
       'steps-failed': '0',
+      'steps-skipped': '0',
       'report-path': expect.stringMatching(
         new RegExp(`^${job.temporary}/maestro-report/[0-9a-f]{8}/${path.basename(studyPath)}$`),
       ),
@@ -99,7 +100,8 @@ describe('the action', () => {
       status: 'FAILURE',
       'steps-total': '3',
       'steps-finished': '1',
-      'steps-failed': '2',
+      'steps-failed': '1',
+      'steps-skipped': '1',
     });
     const [, failed, waiting] = job.report.steps;
     expect(failed).toMatchObject({ state: 'FAILED', exitCode: 3, reason: 'exit 3' });
@@ -123,7 +125,7 @@ describe('the action', () => {
     const job = new Job().study(chain('exit 3', 'true')).with({ 'allow-failure': 's1' });
     const ended = await job.run();
     expect(ended).toMatchObject(nothingElse);
-    expect(job.outputs).toMatchObject({ status: 'FINISHED', 'steps-failed': '2' });
+    expect(job.outputs).toMatchObject({ status: 'FINISHED', 'steps-failed': '1', 'steps-skipped': '1' });
     expect(commandsOf(ended)).toEqual([
       {
         name: 'warning',

@@ -52,6 +52,32 @@ describe('a baseline', () => {
     expect(after.summary).toMatch(/Still failing\W+\(1\)\s+- <code>second<\/code>/);
   }, 60_000);
 
+  it('tells a failure that is allowed once, by the check run or by a workflow command', async () => {
+    const { job: before } = await compared(three('true', 'true'), undefined);
+    for (const token of [{}, { 'github-token': '' }]) {
+      const { github, ended } = await compared(three('exit 3', 'true'), before, { 'allow-failure': 'first', ...token });
+      expect(ended.code).toBe(0);
+      expect(ended.stdout).toMatch(/^Compared with the baseline: 1 newly failing$/m);
+      const shown = github.checkRuns.flatMap(({ annotations }) => annotations);
+      expect([...shown, ...onLines(ended)]).toHaveLength(1);
+      // The transition, the warning, and the table.
+      expect(ended.stdout.match(/exit 3 \(allowed to fail\)/g)).toHaveLength(3);
+    }
+  }, 60_000);
+
+  it('of another study is a warning that no step is in common; what is missing now is told by name', async () => {
+    const { job: before } = await compared(chain('true', 'true'), undefined);
+    const { ended } = await compared(three('true', 'true'), before);
+    expect(messagesOf(ended, 'warning')).toEqual([
+      'The baseline is of another study, hello, and has no step in common with this run: nothing can be compared',
+    ]);
+    expect(ended.stdout).toMatch(/^Missing now, which the baseline has: s1, s2$/m);
+    const { job: whole } = await compared(three('true', 'true', 'true'), undefined);
+    const { ended: part } = await compared(three('true', 'true'), whole);
+    expect(part.stdout).toMatch(/^Compared with the baseline: 1 not there any more$/m);
+    expect(part.stdout).toMatch(/^Missing now, which the baseline has: third$/m);
+  }, 60_000);
+
   it('does not change that a study finished, and calls nothing slower that `slower-than` allows', async () => {
     const { job: before } = await compared(three('true', 'true'), undefined);
     const { github, ended } = await compared(three('true', 'sleep 11'), before, { 'slower-than': '100000000 %' });

@@ -56,6 +56,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       'steps-total': '2',
       'steps-finished': '1',
       'steps-failed': '1',
+      'steps-skipped': '0',
       'report-path': reports,
       'check-run-url': '',
     });

@@ -89,7 +89,7 @@ describe('maestro-on-flux run', () => {
         ),
       );
     }
-    expect(stdout).toMatch(/^Study hello FAILURE in .*: 4 steps, 4 failed$/m);
+    expect(stdout).toMatch(/^Study hello FAILURE in .*: 4 steps, 2 failed, 2 skipped$/m);
   });
 
   it('is cancelled by ^C', async () => {
@@ -101,7 +101,7 @@ describe('maestro-on-flux run', () => {
     running.kill('SIGINT');
     const { code, stdout } = await ended;
     expect(code).toBe(3);
-    expect(stdout).toMatch(/^Study hello CANCELLED in .*: 4 steps, 4 cancelled$/m);
+    expect(stdout).toMatch(/^Study hello CANCELLED in .*: 4 steps, 2 cancelled, 2 skipped$/m);
   });
 
   it("gives a step the caller's environment, less what a runner adds, and its --env", async () => {

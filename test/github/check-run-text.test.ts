@@ -56,6 +56,30 @@ describe('a check run', () => {
     expect(text).toContain('no\n&#8203;\nway');
   });
 
+  it('counts what did not run as skipped, while the study runs and in the end', () => {
+    const counts = new Map([
+      ['FAILED', 1],
+      ['SKIPPED', 6],
+    ] as const);
+    expect(runningOutput(counts, url).title).toBe('0 of 7 finished, 1 failed, 6 skipped');
+    const next: Told = { name: 'b', record: { state: 'FAILED', reason: 'dependency a failed', ended: 1 } };
+    const { title, text } = finalOutput(resultsOf([failed('a'), next], { status: 'FAILURE' }), url, none);
+    expect(title).toBe('Failed in 1h 00m: 1 failed, 1 skipped');
+    expect(text).toContain('| <code>b</code> | SKIPPED |');
+  });
+
+  it('shows failures that must not be before those that may, and has room for them beside a long comparison', () => {
+    const may = Array.from({ length: 2000 }, (_, i): Told => {
+      const told = failed(`may${i}`, 'words\n'.repeat(10));
+      return { ...told, record: { ...told.record, tolerated: true } };
+    });
+    const comparison = `### Since then\n\n${'- a line\n'.repeat(7000)}`;
+    const { text } = finalOutput(resultsOf([...may, failed('bad')]), url, { comparison, cut: [] });
+    expect(bytes(text)).toBeLessThanOrEqual(65_535);
+    expect(text!.indexOf('<b>bad</b>')).toBeLessThan(text!.indexOf('<b>may0</b>'));
+    expect(text).toMatch(/^### Failures/);
+  });
+
   it('says how to continue what was stopped', () => {
     const results = resultsOf([{ name: 'a' }], { status: 'INTERRUPTED', interruption: 'timeout' });
     expect(finalOutput(results, url, none).summary).toContain('`study-key`');

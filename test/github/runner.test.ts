@@ -61,7 +61,7 @@ describe('what the runner says of the job', () => {
 });
 
 describe('the outputs', () => {
-  it('count the steps that finished and those that failed, run or not', () => {
+  it('count the steps that finished, those that ran and failed, and those that were skipped', () => {
     const file = path.join(temporaryDirectory(), 'output');
     writeFileSync(file, '');
     vi.stubEnv('GITHUB_OUTPUT', file);
@@ -83,7 +83,7 @@ describe('the outputs', () => {
     const text = readFileSync(file, 'utf8').replace(/ghadelimiter_[-0-9a-f]+/g, 'END');
     expect(text).toBe(
       'status<<END\nCANCELLED\nEND\nstudy-path<<END\n/p/a\nb\nEND\nflux-uri<<END\n\nEND\nsteps-total<<END\n6\nEND\n' +
-        'steps-finished<<END\n1\nEND\nsteps-failed<<END\n4\nEND\nreport-path<<END\n/reports\nEND\ncheck-run-url<<END\n\nEND\n',
+        'steps-finished<<END\n1\nEND\nsteps-failed<<END\n3\nEND\nsteps-skipped<<END\n2\nEND\nreport-path<<END\n/reports\nEND\ncheck-run-url<<END\n\nEND\n',
     );
   });
 });

@@ -4,6 +4,7 @@ import {
   lstatSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -14,6 +15,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError, HostLostError } from '../../src/hosts/host.js';
 import { digestOf } from '../../src/hosts/tree/contents.js';
 import { sendTree } from '../../src/hosts/tree/send.js';
+import { StagingStopped } from '../../src/hosts/tree/stopped.js';
 import { readTree } from '../../src/hosts/tree/tree.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -221,36 +223,93 @@ describe('sending a tree', () => {
     await until('the attempts have cleaned up', () => beside().length === 0);
   });
 
-  it('says which file grew, shrank, changed, vanished or became something else since it was listed', async () => {
-    const cases: [string, () => void, RegExp][] = [
-      ['grew', () => appendFileSync(`${root}/b`, 'more'), /^b of .*here changed while it was read: .*stage-exclude$/],
-      ['shrank', () => truncateSync(`${root}/b`, 1000), /^b of .*here changed while it was read/],
-      ['vanished', () => make(root, {}) && truncateSync(`${root}/b`, 0), /^b of .*here changed while it was read/],
-    ];
-    for (const [, change, message] of cases) {
+  it('stages a file that grew, shrank or was written since it was listed as it is, and warns of it', async () => {
+    for (const [change, now] of [
+      [() => appendFileSync(`${root}/b`, 'more'), `${'x'.repeat(1_000_000)}more`],
+      [() => truncateSync(`${root}/b`, 1000), 'x'.repeat(1000)],
+      [() => truncateSync(`${root}/b`, 0), ''],
+    ] as const) {
       make(root, { a: 'one', b: 'x'.repeat(1_000_000), c: 'last' });
       const tree = await readTree(root, []);
       change();
-      await expect(sendTree(plainHost(), tree, there)).rejects.toThrow(HostError);
-      await expect(sendTree(plainHost(), tree, there)).rejects.toThrow(message);
+      const warned: string[] = [];
+      await sendTree(plainHost(), tree, there, { warn: (text) => warned.push(text) });
+      expect(readFileSync(`${there}/b`, 'utf8')).toBe(now);
+      expect(readFileSync(`${there}/c`, 'utf8')).toBe('last');
+      expect(warned).toEqual([expect.stringMatching(/^Changed while they were staged, .*: b\. /)]);
     }
   });
 
-  it('sends no tree of which a file changes between looking at the host and sending it', async () => {
+  it('leaves out a file that is gone, or no file any more, and warns of it', async () => {
+    make(root, { a: 'one', b: 'two', c: 'last' });
+    const tree = await readTree(root, []);
+    rmSync(`${root}/a`);
+    rmSync(`${root}/b`);
+    symlinkSync('/etc/passwd', `${root}/b`);
+    const warned: string[] = [];
+    await sendTree(plainHost(), tree, there, { warn: (text) => warned.push(text) });
+    expect(look(there)).toEqual(['c: last']);
+    expect(warned).toEqual([expect.stringMatching(/^Removed while the tree was staged, .*: a, b$/)]);
+  });
+
+  it('stages what changes between looking at the host and sending it too, and sends it again the next time', async () => {
     make(root, { a: 'one', b: 'x'.repeat(1_000_000), c: 'last' });
     for (const change of [
       () => writeFileSync(`${root}/b`, 'y'.repeat(1_000_000)),
       () => appendFileSync(`${root}/b`, 'more'),
       () => truncateSync(`${root}/b`, 10),
+      () => rmSync(`${root}/b`),
     ]) {
       const tree = await readTree(root, []);
       const host = new CutHost((_, index) => {
         if (index === 1) change();
         return undefined;
       });
-      await expect(sendTree(host, tree, there)).rejects.toThrow(/^b of .*here changed while it was read/);
-      await until('all is cleaned up', () => beside().length === 0);
+      const warned: string[] = [];
+      await sendTree(host, tree, there, { warn: (text) => warned.push(text) });
+      expect(look(there)).toEqual(look(root));
+      expect(warned).toHaveLength(1);
+      expect(existsSync(`${there}.digest`)).toBe(false);
     }
+  });
+
+  it('keeps the archive whole while a file in it is written to and cut all the time', async () => {
+    make(root, { a: 'one', log: 'x'.repeat(3_000_000), z: 'last' });
+    const tree = await readTree(root, []);
+    let turn = 0;
+    const writer = setInterval(() => {
+      turn += 1;
+      if (turn % 3 === 0) truncateSync(`${root}/log`, 100_000);
+      else appendFileSync(`${root}/log`, 'y'.repeat(1_500_000));
+    }, 1);
+    try {
+      for (let i = 0; i < 5; i++) await sendTree(plainHost(), tree, `${there}${i}`);
+    } finally {
+      clearInterval(writer);
+    }
+    for (let i = 0; i < 5; i++)
+      expect([readFileSync(`${there}${i}/a`, 'utf8'), readFileSync(`${there}${i}/z`, 'utf8')]).toEqual(['one', 'last']);
+  });
+
+  it('ends at once when the tree is not wanted any more, and leaves nothing there', async () => {
+    make(root, { a: 'x', b: Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => (i * 7919) % 253)) });
+    const tree = await readTree(root, []);
+    await expect(sendTree(plainHost(), tree, there, { cancel: AbortSignal.abort() })).rejects.toThrow(StagingStopped);
+    const cancel = new AbortController();
+    // A receiver that reads nothing: the network is as slow.
+    const host = plainHost('mktemp() { sleep 8; command mktemp "$@"; }');
+    setTimeout(() => cancel.abort(), 500);
+    const began = Date.now();
+    await expect(sendTree(host, tree, there, { cancel: cancel.signal })).rejects.toThrow(StagingStopped);
+    expect(Date.now() - began).toBeLessThan(4000);
+    const midway = new AbortController();
+    const progress = (_: number, doing: string) => {
+      if (doing === 'sending') midway.abort();
+    };
+    await expect(sendTree(plainHost(), tree, there, { cancel: midway.signal, progress })).rejects.toThrow(
+      StagingStopped,
+    );
+    await until('what was unpacked is removed', () => !existsSync(`${here}/there/of`) || beside().length === 0);
   });
 
   it('says that there is no tar, no gzip, no place, and why', async () => {

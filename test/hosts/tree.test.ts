@@ -1,10 +1,11 @@
-import { chmodSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError } from '../../src/hosts/host.js';
 import { sizeText, someOf } from '../../src/hosts/tree/bytes.js';
-import { digestOf } from '../../src/hosts/tree/contents.js';
+import { Changes, digestOf, hashContents } from '../../src/hosts/tree/contents.js';
 import { excludedBy, pathGlob } from '../../src/hosts/tree/globs.js';
-import { largestParts, largeTreeWarning, stagedText } from '../../src/hosts/tree/texts.js';
+import { StagingStopped } from '../../src/hosts/tree/stopped.js';
+import { largestParts, largeTreeWarning, leftOutText, stagedText } from '../../src/hosts/tree/texts.js';
 import { readTree, type Tree } from '../../src/hosts/tree/tree.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { type Made, make, mkfifo, setTimes } from './tree-support.js';
@@ -141,16 +142,75 @@ describe('the digest of a tree', () => {
     expect(await digestOf(await readTree(`${root}2`, []))).not.toBe(first);
   });
 
-  it('needs every file to be as it was when it was listed', async () => {
+  it('is of what was read: of a file that has changed since it was listed, and not of one that is gone', async () => {
+    make(root, { a: 'one', b: 'two', c: 'three' });
+    const tree = await readTree(root, []);
+    writeFileSync(`${root}/a`, 'more');
+    rmSync(`${root}/b`);
+    rmSync(`${root}/c`);
+    mkfifo(`${root}/c`);
+    const changes = new Changes();
+    const read = await hashContents(tree, { changes });
+    expect([[...changes.changed], [...changes.vanished].sort()]).toEqual([['a'], ['b', 'c']]);
+    expect(read.tree).toMatchObject({ files: 1, bytes: 4 });
+    expect(await digestOf(tree)).toBe(await digestOf(await readTree(make(`${root}2`, { a: 'more' }), [])));
+  });
+
+  it.skipIf(process.getuid?.() === 0)('needs every file to be readable', async () => {
     make(root, { a: 'one' });
     const tree = await readTree(root, []);
-    for (const change of [() => writeFileSync(`${root}/a`, 'more'), () => writeFileSync(`${root}/a`, 'on')]) {
-      change();
-      await expect(digestOf(tree)).rejects.toThrow(/^a of .* changed while it was read/);
-    }
-    await expect(digestOf({ ...tree, entries: [{ ...tree.entries[0]!, path: 'gone' }] })).rejects.toThrow(
-      /^cannot read gone of .*: ENOENT/,
+    chmodSync(`${root}/a`, 0);
+    await expect(digestOf(tree)).rejects.toThrow(/^cannot read a of .*: EACCES.*stage-exclude$/);
+  });
+});
+
+describe('what earlier runs wrote', () => {
+  const report = { 'report.json': '', 'junit.xml': '', 'report.html': '', 'summary.md': '', 'run.out': '' };
+
+  it('is left out by itself, studies and reports at any depth, and named', async () => {
+    make(root, {
+      'a.yaml': '',
+      'demo_20260101-000000': { '.conductor': { lease: '' }, make: { out: '' } },
+      out: { deep: { '.conductor': {}, x: '' }, y: '' },
+      'demo.report': report,
+      'not-a-study': { '.conductor': 'a file' },
+      html: { 'report.html': '' },
+    });
+    const tree = await readTree(root, []);
+    expect(paths(tree)).toEqual([
+      ...['a.yaml', 'html/', 'html/report.html', 'not-a-study/', 'not-a-study/.conductor', 'out/', 'out/y'],
+    ]);
+    expect(leftOutText(tree)).toBe(
+      'Not staged, as earlier runs wrote them: earlier studies (demo_20260101-000000, out/deep) and reports (demo.report)',
     );
+    expect(leftOutText(await readTree(`${root}/html`, []))).toBeUndefined();
+  });
+
+  it('is left out where reports are to go, whatever is there yet', async () => {
+    make(root, { 'a.yaml': '', mine: { logs: { x: '' } } });
+    const tree = await readTree(root, [], { own: { reportPath: `${root}/mine` } });
+    expect(paths(tree)).toEqual(['a.yaml']);
+    expect(tree.leftOut.reports).toEqual(['mine']);
+  });
+
+  it('is staged all the same where the study needs it, but for what is the program’s own', async () => {
+    make(root, {
+      ...report,
+      '.conductor': { lease: '' },
+      old: { '.conductor': { lease: '' }, 'result.csv': '' },
+      other: { '.conductor': { lease: '' } },
+    });
+    const isNeeded = (directory: string) => directory === 'old';
+    const tree = await readTree(root, [], { own: { reportPath: root, isNeeded } });
+    expect(paths(tree)).toEqual([
+      ...['junit.xml', 'old/', 'old/result.csv', 'report.html', 'report.json', 'run.out', 'summary.md'],
+    ]);
+    expect(tree.leftOut.studies).toEqual(['.', 'old', 'other']);
+  });
+
+  it('is not waited for once the tree is not wanted any more', async () => {
+    make(root, { a: { b: '' } });
+    await expect(readTree(root, [], { cancel: AbortSignal.abort() })).rejects.toThrow(StagingStopped);
   });
 });
 
@@ -204,6 +264,7 @@ describe('what is told of a tree', () => {
     files: Object.keys(sizes).length,
     bytes: Object.values(sizes).reduce((a, b) => a + b, 0),
     warnings: [],
+    leftOut: { studies: [], reports: [] },
   });
   const parts = (sizes: Readonly<Record<string, number>>) =>
     largestParts(tree(sizes), 3).map(({ path, bytes }) => `${path} ${bytes}`);

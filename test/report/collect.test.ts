@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/plan.js';
 import { collectResults } from '../../src/report/collect.js';
+import { lastWords } from '../../src/report/results.js';
 import type { Scheduler } from '../../src/schedulers/scheduler.js';
 import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';
@@ -59,6 +60,21 @@ describe('the results of a study', () => {
       { outputs: { stdout: 'mute/mute.17.out', stderr: 'mute/mute.17.err' }, dependsOn: [], errorTail: null },
       { outputs: null, dependsOn: ['good', 'bad'], errorTail: null },
     ]);
+  });
+
+  it('have the stderr of fifty failures, first of those that must not fail, and say of the others that it was not read', async () => {
+    const shapes = Array.from({ length: 60 }, (_, i) => ({ name: `s${i}` }));
+    const records = shapes.map((_, i) => recordOf({ ...failed, tolerated: i < 30 }));
+    const ending = { status: 'FAILURE', records, ...by(scheduler), started: start, ended: start } as const;
+    const studyPath = temporaryDirectory();
+    mkdirSync(path.join(studyPath, 's59'));
+    writeFileSync(path.join(studyPath, 's59/s59.17.err'), 'no way\n');
+    const { steps } = await collectResults(plainHost(), planOf(studyPath, shapes), ending, 'a.yaml');
+    expect(steps[59]!.errorTail).toBe('no way');
+    const leftOut = steps.flatMap(({ isTailLeftOut }, i) => (isTailLeftOut ? [i] : []));
+    expect(leftOut).toEqual([20, 21, 22, 23, 24, 25, 26, 27, 28, 29]);
+    expect(lastWords(steps[29]!)).toBe('its stderr was not read: only that of the first 50 failed steps is');
+    expect(lastWords(steps[0]!)).toBe('its stderr could not be read');
   });
 
   it('of a dry run have no outputs', async () => {

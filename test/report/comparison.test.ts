@@ -54,7 +54,7 @@ describe('what is new since a baseline', () => {
   it('is nothing for the same results', () => {
     const same: Study = { a: ok(), b: ok(60 * second), c: { record: { state: 'CANCELLED', ended: 1 } } };
     const comparison = compared(same, same);
-    expect(comparison).toMatchObject({ names: nothing, unfinished: 0, added: 0, gone: 0, isOfSameStudy: true });
+    expect(comparison).toMatchObject({ names: nothing, unfinished: 0, added: 0, gone: [], isOfSameStudy: true });
     expect(comparisonLine(comparison)).toBe('nothing new');
     expect(findings(comparison)).toEqual([]);
   });
@@ -87,23 +87,42 @@ describe('what is new since a baseline', () => {
 
   it('counts instances that are only in one of both: other parameters are other instances', () => {
     const comparison = compared({ run_1: ok(), run_2: ok(), run_3: ok() }, { run_3: ok(), run_4: ok() });
-    expect(comparison).toMatchObject({ names: nothing, added: 1, gone: 2 });
+    expect(comparison).toMatchObject({ names: nothing, added: 1, gone: ['run_1', 'run_2'] });
+    expect(comparisonLine(comparison)).toBe('2 not there any more');
     expect(comparisonMarkdown(comparison)).toContain('1 instance is new, 2 of the baseline are not there any more.');
   });
 
   it('tells those that failed from those that did not run because of them, and from those that may fail', () => {
     const tolerated = { record: ran(1, { state: 'FAILED', reason: 'exit 1', tolerated: true }) };
     const comparison = compared({ a: ok(), b: ok(), c: ok() }, { a: failed(), b: unrun, c: tolerated });
-    expect(comparison.newlyFailing.map(({ name, itself, tolerated }) => ({ name, itself, tolerated }))).toEqual([
-      { name: 'a', itself: true, tolerated: false },
-      { name: 'b', itself: false, tolerated: false },
-      { name: 'c', itself: true, tolerated: true },
+    expect(comparison.newlyFailing.map(({ name, tolerated }) => ({ name, tolerated }))).toEqual([
+      { name: 'a', tolerated: false },
+      { name: 'c', tolerated: true },
     ]);
-    expect(findings(comparison).map(({ level, title, message }) => [level, title, message])).toEqual([
-      ['failure', 'a newly fails: exit 3', 'It was FINISHED in the baseline.'],
-      ['warning', 'c newly fails: exit 1 (allowed to fail)', 'It was FINISHED in the baseline.'],
-    ]);
+    expect(comparisonLine(comparison)).toBe('2 newly failing, 1 newly skipped');
+    // Both are told as failures of this run already.
+    expect(findings(comparison)).toEqual([]);
     expect(comparisonMarkdown(comparison)).toContain('1 more did not run because of others, and did before.');
+  });
+
+  it('says that no step is in common with a baseline of other steps, rather than that nothing is new', () => {
+    const comparison = compared({ other_1: ok(), other_2: failed() }, { a: ok(), b: ok() });
+    expect(comparison).toMatchObject({ common: 0, added: 2, gone: ['other_1', 'other_2'] });
+    expect(comparisonLine(comparison)).toBe('no step is in common, so nothing can be compared');
+    expect(comparisonMarkdown(comparison)).toContain('no step is in common');
+    expect(comparisonMarkdown(comparison)).not.toContain('nothing new');
+  });
+
+  it('names in the section the instances that the baseline has and this run has not', () => {
+    const text = comparisonMarkdown(compared({ a: ok(), b_1: ok(), b_2: ok() }, { a: ok() }), 1);
+    expect(text).toContain('**Missing now** (2)\n\n- <code>b&#95;1</code>\n- and 1 more');
+  });
+
+  it('does not count as failing what did not run because of others, before or now', () => {
+    const comparison = compared({ a: failed(), b: unrun, c: unrun }, { a: ok(), b: failed(), c: unrun });
+    expect(comparison.names).toEqual({ ...nothing, newly: ['b'], fixed: ['a'] });
+    expect(comparison.newlyFailing[0]!.was).toBe('SKIPPED');
+    expect(comparisonLine(comparison)).toBe('1 newly failing, 1 fixed');
   });
 
   it('says of another study that it is one', () => {
@@ -165,11 +184,9 @@ describe('a step is slower', () => {
       run_2: ok(60 * second),
       run_3: ok(60 * second),
     };
-    expect(
-      findings(compared(before, now)).map(({ level, at, title, message }) => [level, at.line, title, message]),
-    ).toEqual([
-      ['warning', 7, 'a is slower than before', 'The median of 1 instance: 2m 00s, was 1m 00s: +100 %.'],
-      ['warning', 9, 'run_1 is slower than before', '1m 30s, was 1m 00s: +50 %.'],
+    expect(findings(compared(before, now)).map(({ at, title, message }) => [at.line, title, message])).toEqual([
+      [7, 'a is slower than before', 'The median of 1 instance: 2m 00s, was 1m 00s: +100 %.'],
+      [9, 'run_1 is slower than before', '1m 30s, was 1m 00s: +50 %.'],
     ]);
   });
 
@@ -330,7 +347,7 @@ describe('the section of what is new', () => {
         b: failed('exit 1'),
         c: failed('exit 2'),
         run_1: ok(60 * second),
-        d: { record: { state: 'CANCELLED', ended: 1 } },
+        d: { record: ran(1, { state: 'CANCELLED' }) },
         f: ok(),
       },
       { a: failed('exit 9'), b: ok(), c: failed('exit 4'), run_1: ok(120 * second), d: failed(), e: failed(), f: {} },

@@ -23,9 +23,9 @@ describe('the final table', () => {
       'make     FINISHED  1.5s    0',
       'run_A.1  FAILED    1m 02s  1         exit 3',
       'flaky    TIMEDOUT  0.1s    0         its time ran out (allowed to fail)',
-      'post     FAILED            0         dependency run_A.1 failed',
+      'post     SKIPPED           0         dependency run_A.1 failed',
       '',
-      'Study hello FAILURE in 1m 03s: 4 steps, 2 failed, 1 finished, 1 timedout',
+      'Study hello FAILURE in 1m 03s: 4 steps, 1 finished, 1 failed, 1 timedout, 1 skipped',
     ]);
   });
 
@@ -34,16 +34,18 @@ describe('the final table', () => {
       { name: 'make', record: ran(1) },
       ...Array.from({ length: 50 }, (_, i): Told => {
         const base = { name: `run_${i}`, step: 'run', workspace: `run/${i}` };
+        if (i === 5) return { ...base, record: ran(1, { state: 'FAILED', reason: 'exit 5', tolerated: true }) };
         if (i === 7 || i === 9) return { ...base, record: ran(1, { state: 'FAILED', reason: `exit ${i}` }) };
-        return { ...base, record: i === 8 ? { state: 'CANCELLED', ended: 1 } : ran(1) };
+        if (i === 8) return { ...base, record: ran(1, { state: 'CANCELLED' }) };
+        return { ...base, record: i === 6 ? { state: 'FAILED', reason: 'dependency make failed', ended: 1 } : ran(1) };
       }),
     ];
     expect(finalTable(resultsOf(steps, { status: 'CANCELLED' }))).toEqual([
-      'STEP  INSTANCES  FINISHED  FAILED  CANCELLED  FIRST FAILURE',
-      'make  1          1         0       0',
-      'run   50         47        2       1          run_7: exit 7',
+      'STEP  INSTANCES  FINISHED  FAILED  SKIPPED  CANCELLED  FIRST FAILURE',
+      'make  1          1         0       0        0',
+      'run   50         45        3       1        1          run_7: exit 7',
       '',
-      'Study hello CANCELLED in 1h 00m: 51 steps, 48 finished, 2 failed, 1 cancelled',
+      'Study hello CANCELLED in 1h 00m: 51 steps, 46 finished, 3 failed, 1 skipped, 1 cancelled',
     ]);
   });
 

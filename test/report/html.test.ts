@@ -71,6 +71,44 @@ describe('report.html', () => {
     expect(page).toContain('The table of all steps is made by a script');
   });
 
+  it('shows what did not run as skipped, in a grey of its own, in counts, graph and table', () => {
+    const page = reportHtml(
+      resultsOf(
+        [
+          failed('run'),
+          { name: 'next', after: ['run'], record: { state: 'FAILED', reason: 'dependency run failed', ended: 5 } },
+          { name: 'last', record: { state: 'CANCELLED', reason: 'cancelled by SIGINT', ended: 5 } },
+          { name: 'cut', record: ran(5, { state: 'CANCELLED' }) },
+        ],
+        { status: 'CANCELLED' },
+      ),
+    );
+    for (const count of ['1 failed', '2 skipped', '1 cancelled']) expect(page).toContain(`</span>${count}</span>`);
+    expect(page).toContain('<title>next: SKIPPED</title>');
+    expect(page).toContain('<span class="dot fill-skipped"></span>2 skipped');
+    const data = JSON.parse(/id="data">([\s\S]*?)<\/script>/.exec(page)![1]!);
+    expect(data.rows.map(({ state }: { state: number }) => data.states[state])).toEqual([
+      { name: 'FAILED', tone: 'bad' },
+      { name: 'SKIPPED', tone: 'skipped' },
+      { name: 'SKIPPED', tone: 'skipped' },
+      { name: 'CANCELLED', tone: 'stopped' },
+    ]);
+    const colours = [...page.matchAll(/--(stopped|skipped): (#[0-9a-f]{6});/g)].map(([, , colour]) => colour);
+    expect(new Set(colours).size).toBe(4);
+  });
+
+  it('says before the first failure whose stderr was not read that only so many were', () => {
+    const results = resultsOf(Array.from({ length: 60 }, (_, i) => failed(`s${i}`)));
+    const steps = results.steps.map((step, i) => (i < 50 ? step : { ...step, errorTail: null, isTailLeftOut: true }));
+    const page = reportHtml({ ...results, steps });
+    const note = 'Only the stderr of the first 50 failed steps was read';
+    expect(page.split(note)).toHaveLength(2);
+    const [before, after] = page.split(note) as [string, string];
+    expect(before).toContain('id="failure-49"');
+    expect(before).not.toContain('id="failure-50"');
+    expect(after).toContain('Its stderr was not read: only that of the first 50 failed steps is.');
+  });
+
   it('lets nothing in but its own script and style', () => {
     const page = reportHtml(resultsOf([failed('run')]), { runUrl: 'https://example.org/runs/1?a=1&b=2' });
     const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)![1]!;
@@ -177,7 +215,9 @@ describe('report.html', () => {
         slowerThan: 25,
         unfinished: 0,
         added: 1,
-        gone: 2,
+        gone: ['old_1', 'old_2'],
+        newlySkipped: 1,
+        common: 3,
         slowerInstances: [],
         stillFailing: [],
       },
@@ -189,13 +229,10 @@ describe('report.html', () => {
           was: 'FINISHED',
           now: 'FAILED',
           reason: 'exit 3',
-          itself: true,
           tolerated: false,
         },
       ],
-      fixed: [
-        { name: 'make', step: 'make', at, was: 'FAILED', now: 'FINISHED', reason: '', itself: true, tolerated: false },
-      ],
+      fixed: [{ name: 'make', step: 'make', at, was: 'FAILED', now: 'FINISHED', reason: '', tolerated: false }],
       slowerSteps: [{ name: 'run', step: 'run', at, was: 20_000, now: 40_000, percent: 100, instances: 3 }],
     };
     const page = reportHtml(resultsOf([failed('run')]), { comparison });

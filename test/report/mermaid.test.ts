@@ -106,11 +106,12 @@ describe('the step graph', () => {
       { name: 'make', record: ran(1) },
       { name: 'run_A.1', after: ['make'], record: failed },
       { name: 'run_A.2', after: ['make'], record: { ...failed, tolerated: true } },
-      { name: 'post', after: ['run_A.1', 'run_A.2'], record: { state: 'CANCELLED', ended: 1 } },
+      { name: 'post', after: ['run_A.1', 'run_A.2'], record: ran(1, { state: 'CANCELLED' }) },
       { name: 'rest', record: { state: 'RUNNING' } },
       { name: 'last' },
+      { name: 'never', record: { state: 'FAILED', reason: 'dependency run_A.1 failed', ended: 1 } },
     ]);
-    expect(stepGraph(results)!.split('\n').slice(0, 11)).toEqual([
+    expect(stepGraph(results)!.split('\n').slice(0, 12)).toEqual([
       'flowchart LR',
       '  n0["make<br/>FINISHED"]',
       '  n1["run_A.1<br/>FAILED"]',
@@ -118,6 +119,7 @@ describe('the step graph', () => {
       '  n3["post<br/>CANCELLED"]',
       '  n4["rest<br/>RUNNING"]',
       '  n5["last<br/>INITIALIZED"]',
+      '  n6["never<br/>SKIPPED"]',
       '  n0 --> n1',
       '  n0 --> n2',
       '  n1 --> n3',
@@ -125,7 +127,7 @@ describe('the step graph', () => {
     ]);
     const nodes = await nodesOf(results);
     expect([...nodes.values()].map(({ classes }) => classes.join())).toEqual([
-      ...['finished', 'failed', 'tolerated', 'cancelled', 'running', 'waiting'],
+      ...['finished', 'failed', 'tolerated', 'cancelled', 'running', 'waiting', 'skipped'],
     ]);
   });
 
@@ -147,7 +149,7 @@ describe('the step graph', () => {
     const results = resultsOf([
       { name: 'make', record: ran(1) },
       ...instances(90, (i) => (i === 7 ? failed : ran(1))),
-      { name: 'post', after: ['run_1', 'run_2'], record: { state: 'CANCELLED', ended: 1 } },
+      { name: 'post', after: ['run_1', 'run_2'], record: ran(1, { state: 'CANCELLED' }) },
     ]);
     const db = await parsed(stepGraph(results)!);
     const nodes = await nodesOf(results);

@@ -90,7 +90,7 @@ describe('the progress of a small study', () => {
       '[1/3] make FINISHED 1.5s',
       '[1/3] run RUNNING job ƒ7',
       '[3/3] run FAILED 12s exit 3',
-      '[3/3] post FAILED dependency run failed',
+      '[3/3] post SKIPPED dependency run failed',
     ]);
   });
 
@@ -114,7 +114,7 @@ describe('the progress of a small study', () => {
     ended(0, 'cancelled');
     expect(log.lines).toEqual([
       '[0/2] a RUNNING job 1',
-      '[1/2] b CANCELLED cancelled by SIGINT',
+      '[1/2] b SKIPPED cancelled by SIGINT',
       '[2/2] a CANCELLED 0.0s cancelled by SIGINT',
     ]);
   });

@@ -86,6 +86,7 @@ describe('report.json', () => {
           scheduled: false,
           dependsOn: [],
           state: 'FINISHED',
+          skipped: false,
           reason: '',
           exitCode: 0,
           signal: null,
@@ -116,6 +117,7 @@ describe('report.json', () => {
           scheduled: true,
           dependsOn: ['make'],
           state: 'FAILED',
+          skipped: false,
           reason: 'exit 3 (allowed to fail)',
           exitCode: 3,
           signal: null,
@@ -149,6 +151,20 @@ describe('report.json', () => {
     expect(JSON.parse(text)).toEqual(expected);
     // The order of keys is part of what people see.
     expect(text).toBe(`${JSON.stringify(expected, null, 1)}\n`);
+  });
+
+  it("keeps Maestro's word for a step that did not run, and says that it was skipped", () => {
+    const steps = [
+      { name: 'post', record: { state: 'FAILED', reason: 'dependency make failed', ended: start } },
+      { name: 'last', record: { state: 'CANCELLED', ended: start } },
+      { name: 'open' },
+    ] as const;
+    const found = JSON.parse(reportJson(resultsOf(steps))).steps as { state: string; skipped: boolean }[];
+    expect(found.map(({ state, skipped }) => [state, skipped])).toEqual([
+      ['FAILED', true],
+      ['CANCELLED', true],
+      ['INITIALIZED', false],
+    ]);
   });
 
   it('of a study without steps has none', () => {

@@ -10,10 +10,12 @@ import { ran, resultsOf, type Told } from '../support/results.js';
 /** What GitHub takes for the summary of one step of a job, in bytes. */
 const githubTakes = 1024 * 1024;
 
+const failedRun = ran(1200, { state: 'FAILED', reason: 'exit 3', exitCode: 3 });
+
 const failed = (name: string, told: Partial<Told> = {}): Told => ({
   name,
   line: 7,
-  record: ran(1200, { state: 'FAILED', reason: 'exit 3', exitCode: 3 }),
+  record: failedRun,
   outputs: { stdout: `${name}/${name}.17.out`, stderr: `${name}/${name}.17.err` },
   ...told,
 });
@@ -89,7 +91,7 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
         { status: 'FAILURE' },
       ),
     );
-    expect(text).toContain('## ❌ hello: FAILURE\n\n3 steps in 1h 00m: 3 failed.');
+    expect(text).toContain('## ❌ hello: FAILURE\n\n3 steps in 1h 00m: 2 failed, 1 skipped.');
     expect(text).toContain(
       '### Failures\n\n' +
         '<details><summary><b>run</b> exit 3 (line 7)</summary>\n' +
@@ -98,7 +100,7 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
         '<p><code>quiet/quiet.17.err</code></p><p>Nothing on stderr.</p>\n</details>\n\n' +
         '1 more did not run because of these.\n\n### Step graph',
     );
-    expect(text).toContain('| <code>next</code> | FAILED |  | 0 | dependency run failed |');
+    expect(text).toContain('| <code>next</code> | SKIPPED |  | 0 | dependency run failed |');
   });
 
   it('says of a failure that it may be', () => {
@@ -159,10 +161,10 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
     expect(text).toContain('And 650 more: 600 of b, 50 of a.');
     const table = sectionsOf(text).get('Steps')!;
     expect(table).toContain(
-      `| Step | Instances | Finished | Failed | Cancelled | Other | Median time |
-| --- | --- | --- | --- | --- | --- | --- |
-| <code>a</code> | 100 | 0 | 100 | 0 | 0 | 1.2s |
-| <code>b</code> | 600 | 0 | 600 | 0 | 0 | 1.2s |
+      `| Step | Instances | Finished | Failed | Skipped | Cancelled | Other | Median time |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| <code>a</code> | 100 | 0 | 100 | 0 | 0 | 0 | 1.2s |
+| <code>b</code> | 600 | 0 | 600 | 0 | 0 | 0 | 1.2s |
 
 <details><summary>700 instances</summary>
 
@@ -170,6 +172,57 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
     );
     expect(table.match(/^\| <code>s/gm)).toHaveLength(500);
     expect(table).toContain('\n\nAnd 200 more; all are in report.json.\n\n</details>');
+  });
+
+  it('shows failed instances first where not all instances fit, and all in their order where they do', () => {
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, i): Told => {
+        const base = { name: `s${i}`, step: 's', workspace: `${i}`, params: { N: String(i) } };
+        const tolerated = i === 1500;
+        if (i === count - 1 || tolerated) return failed(base.name, { ...base, record: { ...failedRun, tolerated } });
+        if (i === 7) return { ...base, record: { state: 'FAILED', reason: 'dependency x failed', ended: 5 } };
+        return { ...base, record: ran(1) };
+      });
+    const sections = sectionsOf(summaryMarkdown(resultsOf(many(3000), { status: 'FAILURE' })));
+    const rows = sections.get('Steps')!.match(/^\| <code>s[0-9]+<.*/gm)!;
+    expect(rows).toHaveLength(500);
+    expect(rows.slice(0, 4).map((row) => row.slice(0, 30))).toEqual([
+      expect.stringContaining('s2999</code> | FAILED'),
+      expect.stringContaining('s1500</code> | FAILED'),
+      expect.stringContaining('s7</code> | SKIPPED'),
+      expect.stringContaining('s0</code> | FINISHED'),
+    ]);
+    const parameters = sections.get('Parameters')!.match(/^\| <code>[0-9]+<.*/gm)!;
+    expect(parameters.slice(0, 3).map((row) => /[0-9]+/.exec(row)![0])).toEqual(['2999', '1500', '7']);
+    expect(sections.get('Failures')).toMatch(/s2999[\s\S]*s1500/);
+    const few = sectionsOf(summaryMarkdown(resultsOf(many(300)))).get('Steps')!;
+    expect(few.match(/^\| <code>s[0-9]+<.*/gm)!.at(-1)).toContain('s299</code> | FAILED');
+  });
+
+  it('keeps the failed rows where GitHub has no room for all of long ones', () => {
+    const steps = Array.from({ length: 3000 }, (_, i): Told => {
+      const name = `s${i}_${'x'.repeat(280)}`;
+      const base = { name, step: 's', workspace: `${i}`, params: { N: 'y'.repeat(280) + String(i) } };
+      return i < 2980 ? { ...base, record: ran(1, { reason: 'z'.repeat(280) }) } : failed(name, base);
+    });
+    const text = summaryMarkdown(resultsOf(steps, { status: 'FAILURE' }));
+    expect(Buffer.byteLength(text)).toBeLessThan(1024 * 1024);
+    expect(
+      sectionsOf(text)
+        .get('Steps')!
+        .match(/ \| FAILED \| /g),
+    ).toHaveLength(20);
+    expect(sectionsOf(text).get('Parameters')!.match(/❌/g)).toHaveLength(20);
+  });
+
+  it('says where failures are left out that the stderr of so many only was read', () => {
+    const steps = Array.from({ length: 60 }, (_, i) => failed(`s${i}`));
+    const results = resultsOf(steps);
+    const read = {
+      ...results,
+      steps: results.steps.map((step, i) => (i < 50 ? step : { ...step, isTailLeftOut: true })),
+    };
+    expect(summaryMarkdown(read)).toMatch(/And 10 more: .*\. Only the stderr of the first 50 failed steps was read\./);
   });
 
   it('names the first steps only, where failures are of very many', () => {
@@ -187,7 +240,7 @@ describe('the table of parameters', () => {
   const tableOf = (steps: Told[]) => sectionsOf(summaryMarkdown(resultsOf(steps))).get('Parameters');
 
   it('has a row for each combination and a column for each step, for each set of parameters', () => {
-    const state = { FAILED: ran(1000, { state: 'FAILED' }), CANCELLED: { state: 'CANCELLED', ended: 1 } } as const;
+    const state = { FAILED: ran(1000, { state: 'FAILED' }), CANCELLED: ran(5, { state: 'CANCELLED' }) } as const;
     const step = (name: string, params: Told['params'], record: Told['record']): Told => ({
       ...{
         name: `${name}_${Object.values(params!).join('.')}`,
@@ -205,16 +258,18 @@ describe('the table of parameters', () => {
         step('post', { N: '2', SIZE: 'c' }, state.CANCELLED),
         step('plot', { N: '1' }, {}),
         step('plot', { N: '2' }, { state: 'RUNNING' }),
+        step('plot', { N: '3' }, { state: 'FAILED', reason: 'dependency make failed', ended: 1 }),
       ]),
     ).toBe(`| N | SIZE | run | post |
 | --- | --- | --- | --- |
 | <code>1</code> | <code>a&#124;b</code> | ✅ 1m 02s | ⚠️ FAILED 1.0s |
-| <code>2</code> | <code>c</code> | ❌ FAILED 1.0s | 🚫 CANCELLED |
+| <code>2</code> | <code>c</code> | ❌ FAILED 1.0s | 🚫 CANCELLED 0.0s |
 
 | N | plot |
 | --- | --- |
 | <code>1</code> | ⏸️ INITIALIZED |
-| <code>2</code> | ⏸️ RUNNING |`);
+| <code>2</code> | ⏸️ RUNNING |
+| <code>3</code> | ⏭️ SKIPPED |`);
   });
 
   it('is folded if it is long', () => {
@@ -226,6 +281,14 @@ describe('the table of parameters', () => {
   it('has twelve steps at most, and names the others', () => {
     const steps = Array.from({ length: 14 }, (_, i): Told => ({ name: `s${i}`, params: { N: '1' }, record: ran(1) }));
     expect(tableOf(steps)).toMatch(/\| s11 \|\n[\s\S]*\n\nThe steps s12, s13 are below\.$/);
+  });
+
+  it('keeps the columns of steps that failed if there are too many', () => {
+    const steps = Array.from(
+      { length: 14 },
+      (_, i): Told => ({ name: `s${i}`, params: { N: '1' }, record: ran(1, i === 13 ? { state: 'FAILED' } : {}) }),
+    );
+    expect(tableOf(steps)).toMatch(/\| s10 \| s13 \|\n[\s\S]*\n\nThe steps s11, s12 are below\.$/);
   });
 
   it('is not there without parameters', () => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { ReadableStream } from 'node:stream/web';
 import { createTarPacker } from 'modern-tar';
-import { changed, contentOf } from './contents.js';
-import type { Tree, TreeEntry } from './tree.js';
+import { type Changes, type HashedTree, type OpenedFile, openFile } from './contents.js';
+import type { TreeEntry } from './tree.js';
 
 export interface Archive {
-  /** The archive. It breaks if the tree is found to have changed: a tree that is not whole has no end. */
+  /** The archive. It breaks if the tree cannot be read: one that is not whole has no end. */
   readonly stream: ReadableStream<Uint8Array>;
   /** When it has been made. Rejects for what broke it. */
   readonly packed: Promise<void>;
@@ -14,42 +14,38 @@ export interface Archive {
 type Packer = ReturnType<typeof createTarPacker>['controller'];
 type Header = Parameters<Packer['add']>[0];
 
-/**
- * A tree as a tar archive, made as it is read.
- *
- * @param hashes of the contents: a file that has others by now breaks the archive
- * @param progress called with how many bytes of files have been packed
- */
-export function archiveOf(tree: Tree, hashes: ReadonlyMap<string, string>, progress: (bytes: number) => void): Archive {
+export interface Archiving {
+  /** Told what has other contents by now than when it was hashed: it is archived as it is. */
+  readonly changes: Changes;
+  /** Called with how many bytes of files have been packed. */
+  readonly progress: (bytes: number) => void;
+}
+
+/** A tree as a tar archive, made as it is read. */
+export function archiveOf(hashed: HashedTree, archiving: Archiving): Archive {
   const { readable, controller } = createTarPacker();
-  const packed = pack(controller, tree, hashes, progress);
+  const packed = pack(controller, hashed, archiving);
   packed.catch(() => {});
   return { stream: readable as ReadableStream<Uint8Array>, packed };
 }
 
-async function pack(
-  controller: Packer,
-  tree: Tree,
-  hashes: ReadonlyMap<string, string>,
-  progress: (bytes: number) => void,
-): Promise<void> {
+async function pack(controller: Packer, { tree, hashes }: HashedTree, { changes, progress }: Archiving): Promise<void> {
   let bytes = 0;
+  const count = (more: number) => {
+    bytes += more;
+    progress(bytes);
+  };
   try {
     for (const entry of tree.entries) {
-      const writer = controller.add(headerOf(entry)).getWriter();
-      // These reject too when the stream breaks; `write` and `close` tell of it.
-      for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
-      if (entry.kind === 'file') {
-        const hash = createHash('sha256');
-        for await (const chunk of contentOf(tree, entry)) {
-          hash.update(chunk);
-          await writer.write(chunk);
-          bytes += chunk.length;
-          progress(bytes);
-        }
-        if (hash.digest('hex') !== hashes.get(entry.path)) throw changed(tree, entry);
+      if (entry.kind !== 'file') {
+        await writerOf(controller, entry).close();
+        continue;
       }
-      await writer.close();
+      const opened = await openFile(tree, entry);
+      if (opened === undefined) changes.vanished.add(entry.path);
+      else if ((await packFile(controller, entry, opened, count)) !== hashes.get(entry.path)) {
+        changes.changed.add(entry.path);
+      }
     }
     controller.finalize();
   } catch (error) {
@@ -57,6 +53,36 @@ async function pack(
     controller.error(error);
     throw error;
   }
+}
+
+/** @returns the SHA-256 of what was packed; '' if the file was being written */
+async function packFile(
+  controller: Packer,
+  entry: TreeEntry,
+  opened: OpenedFile,
+  count: (bytes: number) => void,
+): Promise<string> {
+  try {
+    // The header has the size of the file that is open: so many bytes follow, whatever becomes of it.
+    const writer = writerOf(controller, { ...entry, size: opened.size } as TreeEntry);
+    const hash = createHash('sha256');
+    for await (const chunk of opened.content()) {
+      hash.update(chunk);
+      await writer.write(chunk);
+      count(chunk.length);
+    }
+    await writer.close();
+    return opened.isTorn ? '' : hash.digest('hex');
+  } finally {
+    await opened.close();
+  }
+}
+
+function writerOf(controller: Packer, entry: TreeEntry): WritableStreamDefaultWriter<Uint8Array> {
+  const writer = controller.add(headerOf(entry)).getWriter();
+  // These reject too when the stream breaks; `write` and `close` tell of it.
+  for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
+  return writer;
 }
 
 function headerOf(entry: TreeEntry): Header {

@@ -1,64 +1,182 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { HostError } from '../host.js';
-import type { Tree, TreeFile } from './tree.js';
+import { StagingStopped } from './stopped.js';
+import type { Tree, TreeEntry, TreeFile } from './tree.js';
 
 const chunkSize = 256 * 1024;
 
-/**
- * A file's bytes, neither more nor fewer than when the tree was read: an archive says a file's size before its bytes.
- *
- * @throws HostError that names the file if it is not the same any more, or cannot be read
- */
-export async function* contentOf(tree: Tree, file: TreeFile): AsyncGenerator<Buffer, void, undefined> {
-  // Whatever took the file's place meanwhile is not followed, nor waited for.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  let handle: Awaited<ReturnType<typeof open>> | undefined;
-  try {
-    handle = await open(`${tree.root}/${file.path}`, flags);
-    let left = file.size;
-    for (;;) {
-      // One byte more than there should be shows whether there is more. What is yielded may be kept: a new buffer each time.
-      const asked = Math.min(chunkSize, left + 1);
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(asked));
-      if (bytesRead > left || (bytesRead === 0 && left > 0)) throw changed(tree, file);
-      left -= bytesRead;
-      if (bytesRead > 0) yield buffer.subarray(0, bytesRead);
-      // Less than was asked for is the end.
-      if (left === 0 && bytesRead < asked) return;
-    }
-  } catch (error) {
-    if (error instanceof HostError || (error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new HostError(`cannot read ${file.path} of ${tree.root}: ${(error as Error).message}`);
-  } finally {
-    await handle?.close();
-  }
+/** What became of files of a tree after it was listed. Paths relative to its root. */
+export class Changes {
+  /** Written while they were read: what is staged of them may not be whole. */
+  readonly changed = new Set<string>();
+  /** Not there any more, or something else than files. */
+  readonly vanished = new Set<string>();
 }
 
-export function changed(tree: Tree, file: TreeFile): HostError {
+/** A file that is open, with the size that it had then: so many bytes are read of it, whatever becomes of it. */
+export interface OpenedFile {
+  readonly size: number;
+  /**
+   * Exactly `size` bytes: of one that shrank the rest is zeros, and what is added to one is left out.
+   *
+   * @param shared whether a piece may be overwritten by the next
+   */
+  content(shared?: boolean): AsyncGenerator<Buffer, void, undefined>;
+  /** Whether it had another size than that when `content` ended. */
+  readonly isTorn: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a file of a tree. What took its place meanwhile is neither followed nor waited for.
+ *
+ * @returns undefined if it is not there any more, or no file
+ * @throws HostError that names the file if it cannot be read
+ */
+export async function openFile(tree: Tree, file: TreeFile): Promise<OpenedFile | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(`${tree.root}/${file.path}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (goneCodes.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw cannotRead(tree, file, error);
+  }
+  try {
+    const stats = await handle.stat();
+    if (stats.isFile()) return new Opened(tree, file, handle, stats.size);
+  } catch (error) {
+    await handle.close();
+    throw cannotRead(tree, file, error);
+  }
+  await handle.close();
+  return undefined;
+}
+
+/** What the system says of a file that was removed, or replaced by a link, a directory or a socket. */
+const goneCodes: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'ESTALE']);
+
+function cannotRead(tree: Tree, file: TreeFile, error: unknown): HostError {
   return new HostError(
-    `${file.path} of ${tree.root} changed while it was read: stage it when nothing writes it, or leave it out with stage-exclude`,
+    `cannot read ${file.path} of ${tree.root}: ${(error as Error).message}; make it readable, or leave it out with stage-exclude`,
   );
+}
+
+class Opened implements OpenedFile {
+  readonly size: number;
+  isTorn = false;
+  readonly #tree: Tree;
+  readonly #file: TreeFile;
+  readonly #handle: FileHandle;
+
+  constructor(tree: Tree, file: TreeFile, handle: FileHandle, size: number) {
+    this.#tree = tree;
+    this.#file = file;
+    this.#handle = handle;
+    this.size = size;
+  }
+
+  async *content(shared = false): AsyncGenerator<Buffer, void, undefined> {
+    let left = this.size;
+    const room = shared ? Buffer.allocUnsafe(Math.min(chunkSize, left + 1)) : undefined;
+    for (;;) {
+      // One byte more than there should be shows whether there is more.
+      const asked = Math.min(chunkSize, left + 1);
+      const bytes = await this.#read(room?.subarray(0, asked) ?? Buffer.allocUnsafe(asked));
+      this.isTorn = bytes.length > left || (bytes.length === 0 && left > 0);
+      const wanted = bytes.subarray(0, left);
+      left -= wanted.length;
+      if (wanted.length > 0) yield wanted;
+      // Less than was asked for is the end.
+      if (this.isTorn || (left === 0 && bytes.length < asked)) break;
+    }
+    for (; left > 0; left -= Math.min(chunkSize, left)) yield Buffer.alloc(Math.min(chunkSize, left));
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  async #read(room: Buffer): Promise<Buffer> {
+    try {
+      const { bytesRead } = await this.#handle.read(room);
+      return room.subarray(0, bytesRead);
+    } catch (error) {
+      throw cannotRead(this.#tree, this.#file, error);
+    }
+  }
 }
 
 /** So many files are read at once: of small ones most of the time goes into opening them. */
 const atOnce = 8;
 
-/** The SHA-256 of every file's content, by its path. */
-export async function hashContents(tree: Tree): Promise<ReadonlyMap<string, string>> {
+/** A tree whose files have been read. */
+export interface HashedTree {
+  /** Without what had vanished, and with sizes as they were read. */
+  readonly tree: Tree;
+  /** The SHA-256 of every file's content, by its path. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
+
+export interface Hashing {
+  /** Told what changed since the tree was listed. */
+  readonly changes?: Changes;
+  /** Told how many bytes have been read, as it goes. */
+  readonly progress?: (bytes: number) => void;
+  /** Aborted when this is not wanted any more. */
+  readonly cancel?: AbortSignal | undefined;
+}
+
+/**
+ * Reads every file of a tree, in pieces.
+ *
+ * @throws HostError for what cannot be read; StagingStopped
+ */
+export async function hashContents(tree: Tree, hashing: Hashing = {}): Promise<HashedTree> {
+  const { changes = new Changes(), progress = () => {}, cancel } = hashing;
   const hashes = new Map<string, string>();
+  const sizes = new Map<string, number>();
   const files = filesOf(tree);
+  let bytes = 0;
   const hashSome = async () => {
     // All take from one iterator, each the next file when it is done with one; what fails ends it for all.
     for (const file of files) {
-      const hash = createHash('sha256');
-      for await (const chunk of contentOf(tree, file)) hash.update(chunk);
-      hashes.set(file.path, hash.digest('hex'));
+      const opened = await openFile(tree, file);
+      if (opened === undefined) {
+        changes.vanished.add(file.path);
+        continue;
+      }
+      try {
+        const hash = createHash('sha256');
+        for await (const chunk of opened.content(true)) {
+          if (cancel?.aborted) throw new StagingStopped();
+          hash.update(chunk);
+          bytes += chunk.length;
+          progress(bytes);
+        }
+        if (cancel?.aborted) throw new StagingStopped();
+        if (opened.isTorn || opened.size !== file.size) changes.changed.add(file.path);
+        hashes.set(file.path, hash.digest('hex'));
+        if (opened.size !== file.size) sizes.set(file.path, opened.size);
+      } finally {
+        await opened.close();
+      }
     }
   };
   await Promise.all(Array.from({ length: atOnce }, hashSome));
-  return hashes;
+  return { tree: asRead(tree, changes.vanished, sizes), hashes };
+}
+
+function asRead(tree: Tree, vanished: ReadonlySet<string>, sizes: ReadonlyMap<string, number>): Tree {
+  if (vanished.size === 0 && sizes.size === 0) return tree;
+  const entries = tree.entries.flatMap((entry): TreeEntry[] => {
+    if (vanished.has(entry.path)) return [];
+    const size = sizes.get(entry.path);
+    return [entry.kind === 'file' && size !== undefined ? { ...entry, size } : entry];
+  });
+  const bytes = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0);
+  return { ...tree, entries, bytes, files: entries.filter(({ kind }) => kind !== 'directory').length };
 }
 
 function* filesOf(tree: Tree): Generator<TreeFile, void, undefined> {
@@ -68,10 +186,8 @@ function* filesOf(tree: Tree): Generator<TreeFile, void, undefined> {
 /**
  * The same for the same tree, whenever and wherever it is: of paths, kinds, links' targets, executable bits and contents.
  * Times take no part: a checkout makes them new.
- *
- * @param hashes of the contents
  */
-export function digestOfContents(tree: Tree, hashes: ReadonlyMap<string, string>): string {
+export function digestOfContents({ tree, hashes }: HashedTree): string {
   const digest = createHash('sha256');
   for (const entry of tree.entries) {
     const matters =
@@ -87,5 +203,5 @@ export function digestOfContents(tree: Tree, hashes: ReadonlyMap<string, string>
 
 /** The digest of a tree: see `digestOfContents`. Reads every file, in pieces. */
 export async function digestOf(tree: Tree): Promise<string> {
-  return digestOfContents(tree, await hashContents(tree));
+  return digestOfContents(await hashContents(tree));
 }

@@ -5,15 +5,20 @@ import { quote } from '../../quote.js';
 import { again, collectText, mustRun } from '../commands.js';
 import { type Host, HostError, HostLostError } from '../host.js';
 import { archiveOf } from './archive.js';
-import { digestOfContents, hashContents } from './contents.js';
-import { type Staged, stagedText } from './texts.js';
+import { Changes, digestOfContents, type HashedTree, hashContents } from './contents.js';
+import { StagingStopped } from './stopped.js';
+import { changesTexts, type Staged, stagedText } from './texts.js';
 import type { Tree } from './tree.js';
 
 export interface Sending {
   /** Told what was done, in a sentence. */
   readonly tell?: (text: string) => void;
-  /** Told how many bytes of `tree.bytes` have been read for sending, as it goes. */
-  readonly progress?: (bytes: number) => void;
+  /** Told what a person has to know of the tree that is there, in a sentence. */
+  readonly warn?: (text: string) => void;
+  /** Told how many bytes of `tree.bytes` have been read to see whether the host has them, or for sending, as it goes. */
+  readonly progress?: (bytes: number, doing: 'looking' | 'sending') => void;
+  /** Aborted when the tree is not wanted there any more: nothing is waited for then. */
+  readonly cancel?: AbortSignal;
 }
 
 /**
@@ -23,18 +28,29 @@ export interface Sending {
  * Contents, links, executable bits and times are kept; all else is what the host's umask makes it.
  *
  * @param directory absolute, as `Host.spawn` starts at the file system's root
- * @throws HostError, also if a file changes meanwhile
+ * A file that is written meanwhile is sent as it is found, and told of; one that is removed is not sent.
+ *
+ * @throws HostError, StagingStopped
  */
 export async function sendTree(host: Host, tree: Tree, directory: string, sending: Sending = {}): Promise<Staged> {
   const tell = sending.tell ?? (() => {});
-  const hashes = await hashContents(tree);
-  const digest = digestOfContents(tree, hashes);
-  const { files, bytes } = tree;
+  const { cancel, progress = () => {} } = sending;
+  const early = new Changes();
+  const hashed = await hashContents(tree, {
+    changes: early,
+    progress: (bytes) => progress(bytes, 'looking'),
+    cancel,
+  });
+  const digest = digestOfContents(hashed);
+  const { files, bytes } = hashed.tree;
   let result: Staged = { files, bytes, sent: false, wire: 0 };
-  if ((await digestThere(host, directory)) !== digest) {
+  let late = new Changes();
+  const there = await unlessAborted(cancel, digestThere(host, directory));
+  if (there !== digest) {
     const wire = await again(async () => {
+      late = new Changes();
       try {
-        return await sendOnce(host, tree, hashes, directory, digest, sending.progress ?? (() => {}));
+        return await sendOnce(host, hashed, { directory, digest, changes: late, progress, cancel });
       } catch (error) {
         if (error instanceof HostLostError) tell(`${error.message}: staging begins again`);
         throw error;
@@ -42,8 +58,34 @@ export async function sendTree(host: Host, tree: Tree, directory: string, sendin
     });
     result = { ...result, sent: true, wire };
   }
+  // What is there is not what the digest is of.
+  if (late.changed.size + late.vanished.size > 0) await forget(host, directory);
+  for (const text of changesTexts(early, late)) sending.warn?.(text);
   tell(stagedText(result));
   return result;
+}
+
+/** The result of a task that is not waited for once `cancel` is aborted. @throws StagingStopped */
+async function unlessAborted<T>(cancel: AbortSignal | undefined, task: Promise<T>): Promise<T> {
+  if (cancel === undefined) return task;
+  let stop = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(new StagingStopped());
+  });
+  stopped.catch(() => {});
+  task.catch(() => {});
+  cancel.addEventListener('abort', stop, { once: true });
+  if (cancel.aborted) stop();
+  try {
+    return await Promise.race([stopped, task]);
+  } finally {
+    cancel.removeEventListener('abort', stop);
+  }
+}
+
+/** Makes the next run send its tree. */
+async function forget(host: Host, directory: string): Promise<void> {
+  await mustRun(host, `cannot remove ${directory}.digest`, `rm -f -- ${quote(`${directory}.digest`)}`);
 }
 
 /** Of the tree that is whole in the directory; '' if there is none. */
@@ -57,15 +99,18 @@ async function digestThere(host: Host, directory: string): Promise<string> {
   return there.toString('utf8').trim();
 }
 
+interface Shipment {
+  readonly directory: string;
+  readonly digest: string;
+  readonly changes: Changes;
+  readonly progress: NonNullable<Sending['progress']>;
+  readonly cancel: AbortSignal | undefined;
+}
+
 /** @returns bytes that travelled */
-async function sendOnce(
-  host: Host,
-  tree: Tree,
-  hashes: ReadonlyMap<string, string>,
-  directory: string,
-  digest: string,
-  progress: (bytes: number) => void,
-): Promise<number> {
+async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Promise<number> {
+  const { tree } = hashed;
+  const { directory, digest, changes, progress, cancel } = shipment;
   const purpose = `cannot stage ${tree.root} to ${directory} on ${host.name}`;
   const process = host.spawn(receiver(directory, digest));
   const errors = collectText(process.stderr, 4096);
@@ -76,7 +121,7 @@ async function sendOnce(
     ({ code }) => code !== 0 && stop.abort(),
     () => stop.abort(),
   );
-  const { stream, packed } = archiveOf(tree, hashes, progress);
+  const { stream, packed } = archiveOf(hashed, { changes, progress: (bytes) => progress(bytes, 'sending') });
   let wire = 0;
   async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
@@ -84,13 +129,19 @@ async function sendOnce(
       yield chunk;
     }
   }
-  const [made, sent, ended] = await Promise.allSettled([
+  const parts = Promise.allSettled([
     packed,
     pipeline(Readable.fromWeb(stream), createGzip({ level: 1 }), counted, process.stdin, { signal: stop.signal }),
     process.exit,
   ]);
+  const [made, sent, ended] = await unlessAborted(cancel, parts).catch((error) => {
+    // An archive that is cut off is unpacked nowhere: the receiver removes what it has, and nobody waits for that.
+    stop.abort();
+    process.leave();
+    throw error;
+  });
   if (ended.status === 'rejected') throw ended.reason;
-  // That a file changed is the cause of all else; that the stream broke is not.
+  // That a file cannot be read is the cause of all else; that the stream broke is not.
   if (made.status === 'rejected' && made.reason instanceof HostError) throw made.reason;
   // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
   if (ended.value.code !== 0) {

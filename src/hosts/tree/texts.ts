@@ -1,4 +1,5 @@
-import { sizeText } from './bytes.js';
+import { sizeText, someOf } from './bytes.js';
+import type { Changes } from './contents.js';
 import type { Tree } from './tree.js';
 
 /** What has become of sending a tree. */
@@ -16,6 +17,29 @@ export interface Staged {
 export function stagedText({ files, bytes, sent, wire }: Staged): string {
   const what = `${files} ${files === 1 ? 'file' : 'files'}, ${sizeText(bytes)}`;
   return sent ? `Staged ${what} (${sizeText(wire)} on the wire)` : `The staged tree is unchanged: ${what}`;
+}
+
+/** What a person is warned of: files that were written, or removed, between listing the tree and sending it. */
+export function changesTexts(...all: readonly Changes[]): string[] {
+  const vanished = new Set(all.flatMap((changes) => [...changes.vanished]));
+  const changed = new Set(all.flatMap((changes) => [...changes.changed]).filter((path) => !vanished.has(path)));
+  const texts: string[] = [];
+  if (changed.size > 0) {
+    texts.push(
+      `Changed while they were staged, so what is on the host may be neither old nor new: ${someOf([...changed])}. What is written meanwhile can be left out with stage-exclude`,
+    );
+  }
+  if (vanished.size > 0) texts.push(`Removed while the tree was staged, and not on the host: ${someOf([...vanished])}`);
+  return texts;
+}
+
+/** What earlier runs left in the directory, which is not staged; undefined if there is nothing. */
+export function leftOutText({ leftOut: { studies, reports } }: Tree): string | undefined {
+  const parts = [
+    ...(studies.length > 0 ? [`earlier studies (${someOf(studies)})`] : []),
+    ...(reports.length > 0 ? [`reports (${someOf(reports)})`] : []),
+  ];
+  return parts.length === 0 ? undefined : `Not staged, as earlier runs wrote them: ${parts.join(' and ')}`;
 }
 
 /** From so many bytes on a tree is more than a study usually needs. */

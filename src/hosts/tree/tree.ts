@@ -4,6 +4,8 @@ import path from 'node:path';
 import { HostError } from '../host.js';
 import { someOf } from './bytes.js';
 import { excludedBy, type PathMatcher } from './globs.js';
+import { type OwnFiles, ownOutputIn } from './own-output.js';
+import { StagingStopped } from './stopped.js';
 
 export interface TreeFile {
   readonly kind: 'file';
@@ -45,6 +47,16 @@ export interface Tree {
   readonly bytes: number;
   /** Sentences about what will not be on the host as it is here. */
   readonly warnings: readonly string[];
+  /** What earlier runs of this program wrote, and is not in the tree: earlier studies, and reports. Paths in it. */
+  readonly leftOut: { readonly studies: readonly string[]; readonly reports: readonly string[] };
+}
+
+/** How a tree is listed. */
+export interface Listing {
+  /** What is ours in it. */
+  readonly own?: OwnFiles;
+  /** Aborted when the tree is not wanted any more. */
+  readonly cancel?: AbortSignal;
 }
 
 /** So many files are looked at at once. */
@@ -53,12 +65,13 @@ const atOnce = 64;
 /**
  * Lists a directory of this machine. Left out are `.git` wherever it is (a submodule has one too), and what the globs match
  * with all that is below: a glob of one name matches at any depth, `dir/` directories only, a path is relative to the root.
+ * So is what this program wrote there: earlier studies, and reports.
  *
- * @throws HostError that names what cannot be read, or has a name that cannot be sent
+ * @throws HostError that names what cannot be read, or has a name that cannot be sent; StagingStopped
  */
-export async function readTree(root: string, exclude: readonly string[]): Promise<Tree> {
+export async function readTree(root: string, exclude: readonly string[], listing: Listing = {}): Promise<Tree> {
   const absolute = path.resolve(root);
-  const walk = new Walk(absolute, excludedBy(exclude));
+  const walk = new Walk(absolute, excludedBy(exclude), listing);
   await walk.directory('');
   const { entries, unreadable, misnamed, special } = walk;
   if (unreadable.length > 0) {
@@ -83,6 +96,7 @@ export async function readTree(root: string, exclude: readonly string[]): Promis
     files: entries.filter((entry) => entry.kind !== 'directory').length,
     bytes: entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0),
     warnings,
+    leftOut: { studies: walk.studies, reports: walk.reports },
   };
 }
 
@@ -96,16 +110,21 @@ class Walk {
   readonly unreadable: string[] = [];
   readonly misnamed: string[] = [];
   readonly special: string[] = [];
+  readonly studies: string[] = [];
+  readonly reports: string[] = [];
   readonly #root: string;
   readonly #excluded: PathMatcher;
+  readonly #listing: Listing;
 
-  constructor(root: string, excluded: PathMatcher) {
+  constructor(root: string, excluded: PathMatcher, listing: Listing) {
     this.#root = root;
     this.#excluded = excluded;
+    this.#listing = listing;
   }
 
   /** @param directory relative to the root, which is '' */
   async directory(directory: string): Promise<void> {
+    if (this.#listing.cancel?.aborted) throw new StagingStopped();
     const absolute = directory === '' ? this.#root : `${this.#root}/${directory}`;
     let names: Buffer[];
     try {
@@ -115,9 +134,18 @@ class Walk {
       if (directory === '') throw new HostError(`cannot read the directory to stage: ${(error as Error).message}`);
       return this.#cannotRead(directory, error);
     }
+    const own = await ownOutputIn(this.#root, directory, new Set(names.map(String)), this.#listing.own);
+    if (own.kind !== undefined) {
+      (own.kind === 'study' ? this.studies : this.reports).push(directory || '.');
+      if (own.names === undefined) {
+        // The directory itself is the last that was listed.
+        this.entries.pop();
+        return;
+      }
+    }
     const candidates = names
       .map((bytes) => ({ bytes, name: bytes.toString('utf8') }))
-      .filter(({ name }) => name !== '.git')
+      .filter(({ name }) => name !== '.git' && own.names?.has(name) !== true)
       // By code units: the same on every machine.
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map(({ bytes, name }) => ({

@@ -1,13 +1,14 @@
-import { lastJob, type StepState } from '../../conductor/state.js';
+import { lastJob, type ShownState, shownState } from '../../conductor/state.js';
+import { attentionRank } from '../attention.js';
 import { printable } from '../plain-text.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { isoTime } from '../time.js';
 import { toneOf } from './states.js';
 
 /** In this order states are sorted and offered: what wants looking at first. */
-const stateOrder: readonly StepState[] = [
+const stateOrder: readonly ShownState[] = [
   ...(['FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED', 'UNKNOWN', 'RUNNING', 'FINISHING', 'QUEUED'] as const),
-  ...(['PENDING', 'INITIALIZED', 'FINISHED', 'DRYRUN'] as const),
+  ...(['PENDING', 'INITIALIZED', 'SKIPPED', 'FINISHED', 'DRYRUN'] as const),
 ];
 
 /** Of what a step waits for so many are named. */
@@ -15,7 +16,7 @@ const mostDependencies = 20;
 
 /** What the page's script makes its table of. Texts are fit to be shown; times are milliseconds. Short keys: there are many rows. */
 export interface PageData {
-  readonly states: readonly { readonly name: StepState; readonly tone: string }[];
+  readonly states: readonly { readonly name: ShownState; readonly tone: string }[];
   /** Names of steps of the spec, and of parameters; rows have indexes and values in this order. */
   readonly steps: readonly string[];
   readonly params: readonly string[];
@@ -26,6 +27,8 @@ export interface PageRow {
   readonly name: string;
   readonly step: number;
   readonly state: number;
+  /** Rows with a lower one come first where not all rows are on the page. */
+  readonly rank: number;
   /** Null where the instance does not have the parameter. */
   readonly params: readonly (string | null)[];
   readonly waited: number | null;
@@ -44,7 +47,7 @@ export function pageData({ steps }: StudyResults, failures: ReadonlySet<StepResu
   const names = [...new Set(steps.map(({ step }) => step.step))];
   const stepIndex = new Map(names.map((name, i) => [name, i]));
   const params = [...new Set(steps.flatMap(({ step }) => Object.keys(step.params)))].sort();
-  const there = new Set(steps.map(({ record }) => record.state));
+  const there = new Set(steps.map(({ record }) => shownState(record)));
   const states = stateOrder.filter((state) => there.has(state));
   const rows = steps.map((result): PageRow => {
     const { step, record } = result;
@@ -52,7 +55,8 @@ export function pageData({ steps }: StudyResults, failures: ReadonlySet<StepResu
     return {
       name: printable(step.name),
       step: stepIndex.get(step.step)!,
-      state: states.indexOf(record.state),
+      state: states.indexOf(shownState(record)),
+      rank: attentionRank(record),
       params: params.map((name) => (Object.hasOwn(step.params, name) ? printable(step.params[name]!) : null)),
       waited: job?.started == null ? null : Math.max(0, job.started - job.submitted),
       ran: job?.started == null || job.ended === null ? null : Math.max(0, job.ended - job.started),

@@ -1,5 +1,5 @@
-import { isFailure, type StepState } from '../../conductor/state.js';
-import { countStates } from '../final-table.js';
+import { hasFailed, type StepRecord, shownState } from '../../conductor/state.js';
+import { countStates } from '../attention.js';
 import type { StepResult, StudyResults } from '../results.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type Layout, layered } from './layers.js';
@@ -81,7 +81,7 @@ ${layout.nodes.map(({ layer, y }, i) => nodeSvg(nodes[i]!, left(layer), 1 + y - 
 const fixed = (value: number) => Math.round(value * 10) / 10;
 
 function nodeSvg({ name, step, results }: Node, x: number, y: number): Html {
-  const counts = [...countStates(results.map(({ record }) => record.state))];
+  const counts = [...countStates(results.map(({ record }) => record))];
   const states = counts
     .map(([state, count]) => (results.length === 1 ? state : `${counted(count)} ${state}`))
     .join(', ');
@@ -104,12 +104,15 @@ function nodeSvg({ name, step, results }: Node, x: number, y: number): Html {
 function summed(results: readonly StepResult[]): string {
   const of = (count: number, what: string) =>
     count === results.length ? `${counted(count)} ${what}` : `${counted(count)} of ${counted(results.length)} ${what}`;
-  const count = (is: (state: StepState) => boolean) => results.filter(({ record }) => is(record.state)).length;
-  const [failed, cancelled] = [count(isFailure), count((state) => state === 'CANCELLED')];
+  const count = (is: (record: StepRecord) => boolean) => results.filter(({ record }) => is(record)).length;
+  const failed = count(hasFailed);
   if (failed > 0) return of(failed, 'failed');
-  if (cancelled > 0) return of(cancelled, 'cancelled');
+  for (const state of ['CANCELLED', 'SKIPPED'] as const) {
+    const found = count((record) => shownState(record) === state);
+    if (found > 0) return of(found, state.toLowerCase());
+  }
   return of(
-    count((state) => state === 'FINISHED'),
+    count(({ state }) => state === 'FINISHED'),
     'finished',
   );
 }

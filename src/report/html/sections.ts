@@ -1,7 +1,7 @@
-import { isFailure, isOver, type StudyStatus } from '../../conductor/state.js';
+import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../conductor/state.js';
+import { countStates, failuresOf } from '../attention.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
-import { countStates } from '../final-table.js';
-import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { isoTime, shortDuration } from '../time.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type Tone, toneOf } from './states.js';
@@ -23,7 +23,7 @@ const mostOpen = 3;
 /** The outcome, how many steps are in each state, and where the study is. */
 export function header(results: StudyResults, runUrl: string | undefined): Html {
   const { name, description, status, interruption, steps, started, ended } = results;
-  const counts = [...countStates(steps.map(({ record }) => record.state))];
+  const counts = [...countStates(steps.map(({ record }) => record))];
   return html`<header>
 <p class="kind">Study</p>
 <h1><bdi>${name}</bdi> <span class="outcome tone-${statusTones[status]}">${status}</span></h1>
@@ -70,20 +70,22 @@ function facts(results: StudyResults, runUrl: string | undefined): [string, Html
 
 /** The failures that the page shows with their last words: those that others only waited for are left out. */
 export function shownFailures({ steps }: StudyResults): StepResult[] {
-  return steps.filter(failedItself).slice(0, mostFailures);
+  return failuresOf(steps).slice(0, mostFailures);
 }
 
 export function failuresSection({ steps, spec }: StudyResults, shown: readonly StepResult[]): Html {
   if (shown.length === 0) return nothing;
-  const all = steps.filter(failedItself).length;
-  const notRun = steps.filter(({ record }) => isFailure(record.state)).length - all;
+  const all = failuresOf(steps).length;
+  const notRun = steps.filter(({ record }) => isSkipped(record) && isFailure(record.state)).length;
   return html`<section aria-labelledby="failures">
 <h2 id="failures">Failures <span class="number">${counted(all)}</span></h2>
 ${notRun === 0 ? nothing : html`<p class="note">${counted(notRun)} more did not run because of these.</p>`}
-${shown.map((result) => failure(result, spec, shown.length <= mostOpen))}
+${shown.map((result, i) => html`${result.isTailLeftOut && !shown[i - 1]?.isTailLeftOut ? unreadNote : nothing}${failure(result, spec, shown.length <= mostOpen)}`)}
 ${all === shown.length ? nothing : html`<p class="note">And ${counted(all - shown.length)} more: report.json has them all.</p>`}
 </section>`;
 }
+
+const unreadNote = html`<p class="note">Only the stderr of the first ${mostErrorTails} failed steps was read; that of the following was not.</p>`;
 
 function failure(result: StepResult, spec: string, isOpen: boolean): Html {
   const { step, record, outputs, errorTail } = result;
@@ -92,7 +94,7 @@ function failure(result: StepResult, spec: string, isOpen: boolean): Html {
     ? html`<pre tabindex="0" aria-label="The end of its stderr">${words}</pre>`
     : html`<p class="note">${words[0]!.toUpperCase() + words.slice(1)}.</p>`;
   return html`<details id="failure-${step.index}"${isOpen ? html` open` : nothing}>
-<summary><span class="dot fill-${toneOf(record.state)}"></span><bdi class="name">${step.name}</bdi> <span class="reason">${reasonOf(record) || record.state.toLowerCase()}</span></summary>
+<summary><span class="dot fill-${toneOf(shownState(record))}"></span><bdi class="name">${step.name}</bdi> <span class="reason">${reasonOf(record) || record.state.toLowerCase()}</span></summary>
 <p class="where"><code>${spec}:${step.at.line}</code>${outputs === null ? nothing : html` · <code>${outputs.stderr}</code>`}</p>
 ${said}
 </details>
@@ -110,9 +112,14 @@ export function comparisonSection(comparison: Comparison | undefined): Html {
   const slower = (found: Slower) => html`${growthText(found)}`;
   return html`<section aria-labelledby="comparison">
 <h2 id="comparison">Since the baseline</h2>
-<p class="note">The baseline${ended} ended ${baseline.status}.${other} Now: ${comparisonLine(comparison)}. ${counted(comparison.added, 'instance')} new, ${counted(comparison.gone)} gone.</p>
+<p class="note">The baseline${ended} ended ${baseline.status}.${other} Now: ${comparisonLine(comparison)}. ${counted(comparison.added, 'instance')} new, ${counted(comparison.gone.length)} gone.${comparison.newlySkipped === 0 ? '' : ` ${counted(comparison.newlySkipped)} did not run because of others, and did before.`}</p>
 ${[
   rows('Newly failing', comparison.newlyFailing, changed),
+  rows(
+    'Missing now',
+    comparison.gone.map((name) => ({ name })),
+    () => nothing,
+  ),
   rows('Still failing', comparison.stillFailing, changed),
   rows('Fixed', comparison.fixed, changed),
   rows(`Steps slower by more than ${slowerThan} %`, comparison.slowerSteps, slower),

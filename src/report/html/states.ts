@@ -1,15 +1,16 @@
-import type { JobRecord, StepState } from '../../conductor/state.js';
+import type { JobRecord, ShownState } from '../../conductor/state.js';
 import type { StepResult } from '../results.js';
 
 /** What the page shows alike, with one colour. */
-export type Tone = 'good' | 'bad' | 'late' | 'lost' | 'stopped' | 'open';
+export type Tone = 'good' | 'bad' | 'late' | 'lost' | 'stopped' | 'skipped' | 'open';
 
-const tones: Readonly<Record<StepState, Tone>> = {
+const tones: Readonly<Record<ShownState, Tone>> = {
   FINISHED: 'good',
   FAILED: 'bad',
   TIMEDOUT: 'late',
   HWFAILURE: 'lost',
   CANCELLED: 'stopped',
+  SKIPPED: 'skipped',
   INITIALIZED: 'open',
   PENDING: 'open',
   QUEUED: 'open',
@@ -19,7 +20,7 @@ const tones: Readonly<Record<StepState, Tone>> = {
   DRYRUN: 'open',
 };
 
-export function toneOf(state: StepState): Tone {
+export function toneOf(state: ShownState): Tone {
   return tones[state];
 }
 

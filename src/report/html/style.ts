@@ -3,13 +3,13 @@ export const pageStyle = `
 :root {
   color-scheme: light dark;
   --back: #ffffff; --panel: #f6f8fa; --text: #1f2328; --quiet: #59636e; --border: #d1d9e0; --link: #0969da;
-  --good: #1a7f37; --bad: #cf222e; --late: #9a6700; --lost: #8250df; --stopped: #6e7781; --open: #0969da;
+  --good: #1a7f37; --bad: #cf222e; --late: #9a6700; --lost: #8250df; --stopped: #424a53; --skipped: #8b949e; --open: #0969da;
   --area: #b6d3f2; --area-edge: #0969da; --waiting: #9a6700;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --back: #0f1318; --panel: #171c23; --text: #e3e8ed; --quiet: #99a2ac; --border: #363d46; --link: #6cb0ff;
-    --good: #46b35a; --bad: #ff7168; --late: #d6a02c; --lost: #b58bf9; --stopped: #8b949e; --open: #6cb0ff;
+    --good: #46b35a; --bad: #ff7168; --late: #d6a02c; --lost: #b58bf9; --stopped: #c4ccd4; --skipped: #768390; --open: #6cb0ff;
     --area: #1f4067; --area-edge: #6cb0ff; --waiting: #d6a02c;
   }
 }
@@ -46,10 +46,11 @@ nav ul { display: flex; flex-wrap: wrap; gap: 6px 22px; margin: 22px 0 0; paddin
 .note { margin: 4px 0 12px; color: var(--quiet); }
 .number { margin-left: 4px; color: var(--quiet); font-size: 14px; font-weight: 400; }
 .tone-good { color: var(--good); } .tone-bad { color: var(--bad); } .tone-late { color: var(--late); }
-.tone-lost { color: var(--lost); } .tone-stopped { color: var(--quiet); } .tone-open { color: var(--open); }
+.tone-lost { color: var(--lost); } .tone-stopped, .tone-skipped { color: var(--quiet); } .tone-open { color: var(--open); }
 .fill-good { fill: var(--good); background: var(--good); } .fill-bad { fill: var(--bad); background: var(--bad); }
 .fill-late { fill: var(--late); background: var(--late); } .fill-lost { fill: var(--lost); background: var(--lost); }
-.fill-stopped { fill: var(--stopped); background: var(--stopped); } .fill-open { fill: var(--open); background: var(--open); }
+.fill-stopped { fill: var(--stopped); background: var(--stopped); } .fill-skipped { fill: var(--skipped); background: var(--skipped); }
+.fill-open { fill: var(--open); background: var(--open); }
 
 details { border: 1px solid var(--border); border-bottom-width: 0; }
 details[open] { padding-bottom: 14px; }

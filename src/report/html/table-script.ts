@@ -91,7 +91,10 @@ const stateFilter = choice('State', data.states.map(({ name }) => name), (row) =
 const stepFilter = choice('Step', data.steps, (row) => row.step);
 const filters = [textFilter, stateFilter, stepFilter, ...data.params.map(parameterFilter)];
 
-/** What the table shows: the column that orders it, undefined for the study's own order; the page; which rows are opened. */
+/**
+ * What the table shows: the column that orders it, undefined for the study's own order, in which what wants attention comes
+ * first if there are more rows than on a page; the page; which rows are opened.
+ */
 const view = { column: undefined, isDescending: false, page: 0 };
 const opened = new Set();
 
@@ -103,7 +106,8 @@ const pages = document.getElementById('pages');
 function show(change) {
   Object.assign(view, change);
   const passing = data.rows.filter((row) => filters.every(({ passes }) => passes(row)));
-  const rows = view.column === undefined ? passing : sorted(passing, view.column, view.isDescending);
+  const byRank = () => (passing.length > rowsOnPage ? sorted(passing, { key: (row) => row.rank }, false) : passing);
+  const rows = view.column === undefined ? byRank() : sorted(passing, view.column, view.isDescending);
   const first = view.page * rowsOnPage;
   const last = Math.min(rows.length, first + rowsOnPage);
   body.replaceChildren(...rows.slice(first, last).flatMap(tableRow));

@@ -9,22 +9,21 @@ import { short, shortCode } from './outcome.js';
  * @param most of each kind so many are named, the others counted
  */
 export function comparisonMarkdown(comparison: Comparison, most = 20): string {
-  const { newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished } = comparison;
-  const newly = newlyFailing.filter(({ itself }) => itself);
-  const still = stillFailing.filter(({ itself }) => itself);
-  const consequences = newlyFailing.length - newly.length;
+  const { newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished, newlySkipped, gone } =
+    comparison;
   const failing = ({ name, reason, was }: ComparedInstance) =>
     `${shortCode(name)} ${short(reason)}${was === null ? ' (new)' : was === 'FINISHED' ? '' : ` (was ${was})`}`;
   const parts = [
     `### What is new\n\n${since(comparison)} ${inline(comparisonLine(comparison))}.`,
-    list('Newly failing', newly, failing, most),
-    consequences > 0 ? `${consequences} more did not run because of others, and did before.` : '',
+    list('Newly failing', newlyFailing, failing, most),
+    newlySkipped > 0 ? `${newlySkipped} more did not run because of others, and did before.` : '',
     list('Fixed', fixed, ({ name, was }) => `${shortCode(name)} was ${was}`, most),
-    list('Still failing', still, ({ name, reason }) => `${shortCode(name)} ${short(reason)}`, most),
+    list('Still failing', stillFailing, ({ name, reason }) => `${shortCode(name)} ${short(reason)}`, most),
     list(`Slower steps`, slowerSteps, (step) => `${growth(step)} (median of ${step.instances})`, most),
     list('Slower instances', slowerInstances, growth, most),
     unfinished > 0 ? `${unfinished} that had FINISHED did not come to their end this time.` : '',
     changes(comparison),
+    list('Missing now', gone, shortCode, most),
   ];
   return parts.filter((part) => part !== '').join('\n\n');
 }
@@ -47,7 +46,9 @@ function list<T>(title: string, things: readonly T[], line: (thing: T) => string
 function changes({ added, gone }: Comparison): string {
   const parts = [
     ...(added > 0 ? [`${added} instance${added === 1 ? ' is' : 's are'} new`] : []),
-    ...(gone > 0 ? [`${gone} of the baseline ${gone === 1 ? 'is' : 'are'} not there any more`] : []),
+    ...(gone.length > 0
+      ? [`${gone.length} of the baseline ${gone.length === 1 ? 'is' : 'are'} not there any more`]
+      : []),
   ];
   return parts.length === 0 ? '' : `${parts.join(', ')}.`;
 }

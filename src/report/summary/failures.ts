@@ -1,6 +1,7 @@
-import { isFailure } from '../../conductor/state.js';
+import { isFailure, isSkipped } from '../../conductor/state.js';
+import { failuresOf } from '../attention.js';
 import { clip, code, inline, preformatted } from '../markdown.js';
-import { failedItself, lastWords, reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { firstFitting, fittingLines } from './fit.js';
 import { byStep } from './groups.js';
 import { short } from './outcome.js';
@@ -17,9 +18,9 @@ type Tail = (typeof tails)[number];
 
 /** Each step that failed, with the reason and the end of its stderr in a block that opens. */
 export function failures({ steps }: StudyResults, bytes: number): string | undefined {
-  const failed = steps.filter(failedItself);
+  const failed = failuresOf(steps);
   if (failed.length === 0) return '';
-  const notRun = steps.filter(({ record }) => isFailure(record.state)).length - failed.length;
+  const notRun = steps.filter(({ record }) => isSkipped(record) && isFailure(record.state)).length;
   const begin = '### Failures\n\n';
   const end = notRun > 0 ? `\n\n${notRun} more did not run because of these.` : '';
   const more = (count: number) => moreFailures(failed.slice(failed.length - count));
@@ -46,7 +47,10 @@ function moreFailures(failed: readonly StepResult[]): string {
   const groups = [...byStep(failed)].sort(([, a], [, b]) => b.length - a.length);
   const named = groups.slice(0, 10).map(([name, group]) => `${group.length} of ${short(name)}`);
   const others = groups.length > named.length ? [`${groups.length - named.length} other steps`] : [];
-  return `And ${failed.length} more: ${[...named, ...others].join(', ')}.`;
+  const unread = failed.some(({ isTailLeftOut }) => isTailLeftOut)
+    ? ` Only the stderr of the first ${mostErrorTails} failed steps was read.`
+    : '';
+  return `And ${failed.length} more: ${[...named, ...others].join(', ')}.${unread}`;
 }
 
 function failure(result: StepResult, tail: Tail): string {

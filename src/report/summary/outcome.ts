@@ -1,6 +1,6 @@
 import type { StudyStatus } from '../../conductor/state.js';
 import { quote } from '../../quote.js';
-import { countStates } from '../final-table.js';
+import { countsText } from '../attention.js';
 import { clip, code, inline } from '../markdown.js';
 import { oneLine } from '../plain-text.js';
 import type { StudyResults } from '../results.js';
@@ -23,13 +23,10 @@ export const shortCode = (text: string) => code(clip(text, longestText));
 /** How the study ended, how many steps did how, and where it is. */
 export function outcome(results: StudyResults): string {
   const { name, status, interruption, steps, started, ended, path, host, spec, fluxUri } = results;
-  const counts = [...countStates(steps.map(({ record }) => record.state))].map(
-    ([state, count]) => `${count} ${state.toLowerCase()}`,
-  );
   return [
     `## ${marks[status]} ${short(name)}: ${status}`,
     '',
-    `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${counts.join(', ')}.`,
+    `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${countsText(steps)}.`,
     ...(interruption === '' ? [] : [`It stopped before its end: ${short(interruption)}.`]),
     // A path is of use as a whole only.
     `Spec ${code(spec)}, study directory ${code(path)} on ${short(host)}${fluxUri === null ? '' : `, Flux broker ${code(fluxUri)}`}.`,

@@ -1,4 +1,5 @@
-import { isFailure, lastJob, type StepRecord } from '../../conductor/state.js';
+import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../conductor/state.js';
+import { attentionRank, sortedBy } from '../attention.js';
 import { median } from '../comparison.js';
 import { runTime } from '../final-table.js';
 import { folded, markdownTable } from '../markdown.js';
@@ -38,14 +39,19 @@ const restElsewhere = '\n\nOther parameters are in report.json.';
 function parameterTable(group: readonly StepResult[], bytes: number): string | undefined {
   const keys = Object.keys(group[0]!.step.params);
   const all = [...byStep(group).keys()];
-  const columns = all.slice(0, mostColumns);
+  const steps = byStep(group);
+  const kept = new Set(sortedBy(all, (name) => rankOf(steps.get(name)!)).slice(0, mostColumns));
+  const columns = all.filter((name) => kept.has(name));
   const combinations = groupBy(group, ({ step }) => JSON.stringify(Object.values(step.params)));
-  const rows = [...combinations.values()].map((instances) => [
-    ...keys.map((key) => shortCode(instances[0]!.step.params[key]!)),
-    ...columns.map((name) => cell(instances.filter(({ step }) => step.step === name))),
-  ]);
-  const wide =
-    all.length > columns.length ? `The steps ${all.slice(mostColumns).map(short).join(', ')} are below.` : '';
+  const rows = [...combinations.values()].map((instances) => ({
+    rank: rankOf(instances),
+    cells: [
+      ...keys.map((key) => shortCode(instances[0]!.step.params[key]!)),
+      ...columns.map((name) => cell(instances.filter(({ step }) => step.step === name))),
+    ],
+  }));
+  const others = all.filter((name) => !kept.has(name));
+  const wide = others.length === 0 ? '' : `The steps ${others.map(short).join(', ')} are below.`;
   const table = tableText([...keys.map(short), ...columns.map(short)], rows, bytes - Buffer.byteLength(wide) - 100);
   if (table === undefined) return undefined;
   const whole = rows.length > mostOpen ? folded(`By ${keys.map(short).join(', ')}: ${rows.length} rows`, table) : table;
@@ -60,9 +66,11 @@ function cell(instances: readonly StepResult[]): string {
 }
 
 /** Whether it is FINISHED is seen by the mark. */
-const stateWord = ({ state }: StepRecord) => (state === 'FINISHED' ? '' : ` ${state}`);
+const stateWord = (record: StepRecord) => (record.state === 'FINISHED' ? '' : ` ${shownState(record)}`);
 
-function mark({ state, tolerated }: StepRecord): string {
+function mark(record: StepRecord): string {
+  const { state, tolerated } = record;
+  if (isSkipped(record)) return '⏭️';
   if (state === 'FINISHED') return '✅';
   if (isFailure(state)) return tolerated ? '⚠️' : '❌';
   return state === 'CANCELLED' ? '🚫' : '⏸️';
@@ -74,7 +82,9 @@ export function stepTables({ steps }: StudyResults, bytes: number): string | und
   const header = ['Step', 'State', 'Time', 'Restarts', 'Reason'];
   const rows = steps.map((result) => {
     const { step, record } = result;
-    return [shortCode(step.name), record.state, runTime(result), String(record.restarts), short(reasonOf(record))];
+    const state = shownState(record);
+    const cells = [shortCode(step.name), state, runTime(result), String(record.restarts), short(reasonOf(record))];
+    return { rank: attentionRank(record), cells };
   });
   if (steps.length <= mostOpen) return prefixed(begin, tableText(header, rows, bytes - begin.length));
   const overview = tableText(...overviewOf(steps), bytes - begin.length);
@@ -84,20 +94,23 @@ export function stepTables({ steps }: StudyResults, bytes: number): string | und
   return `${begin}${overview}${instances === undefined ? '' : `\n\n${folded(`${steps.length} instances`, instances)}`}`;
 }
 
-function overviewOf(steps: readonly StepResult[]): [header: string[], rows: string[][]] {
+function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[]] {
   return [
-    ['Step', 'Instances', 'Finished', 'Failed', 'Cancelled', 'Other', 'Median time'],
+    ['Step', 'Instances', 'Finished', 'Failed', 'Skipped', 'Cancelled', 'Other', 'Median time'],
     [...byStep(steps)].map(([name, group]) => {
       const count = (is: (record: StepRecord) => boolean) => group.filter(({ record }) => is(record)).length;
       const finished = count(({ state }) => state === 'FINISHED');
-      const failed = count(({ state }) => isFailure(state));
-      const cancelled = count(({ state }) => state === 'CANCELLED');
+      const failed = count(hasFailed);
+      const skipped = count(isSkipped);
+      const cancelled = count((record) => shownState(record) === 'CANCELLED');
+      const other = group.length - finished - failed - skipped - cancelled;
       const times = group.flatMap(timeOf);
-      return [
+      const cells = [
         shortCode(name),
-        ...[group.length, finished, failed, cancelled, group.length - finished - failed - cancelled].map(String),
+        ...[group.length, finished, failed, skipped, cancelled, other].map(String),
         times.length === 0 ? '' : shortDuration(median(times)),
       ];
+      return { rank: rankOf(group), cells };
     }),
   ];
 }
@@ -107,8 +120,23 @@ function timeOf({ record }: StepResult): number[] {
   return job?.started == null || job.ended === null ? [] : [job.ended - job.started];
 }
 
-function tableText(header: readonly string[], rows: readonly string[][], bytes: number): string | undefined {
-  const lines = markdownTable(header, rows).split('\n');
+/** A row of a table, and where it stands if not all rows fit: what wants attention is not to be cut off. */
+interface Row {
+  readonly rank: number;
+  readonly cells: readonly string[];
+}
+
+const rankOf = (results: readonly StepResult[]) => Math.min(...results.map(({ record }) => attentionRank(record)));
+
+function tableText(header: readonly string[], rows: readonly Row[], bytes: number): string | undefined {
+  const text = (shown: readonly Row[]) =>
+    markdownTable(
+      header,
+      shown.map(({ cells }) => cells),
+    );
+  const whole = text(rows);
+  if (rows.length <= mostRows && Buffer.byteLength(whole) <= bytes) return whole;
+  const lines = text(sortedBy(rows, ({ rank }) => rank)).split('\n');
   const head = lines.slice(0, 2).join('\n');
   const more = (count: number) => `\nAnd ${count} more; all are in report.json.`;
   return prefixed(`${head}\n`, fittingLines(bytes - Buffer.byteLength(head) - 1, lines.slice(2), mostRows, more));

@@ -1,0 +1,88 @@
+import { matchAny } from '../globs.js';
+import { someOf } from '../hosts/tree/bytes.js';
+import type { Inputs } from '../inputs.js';
+import { closest } from '../spec/closest.js';
+import type { Overlays } from '../spec/overlay.js';
+import { type Problem, warning } from '../spec/problem.js';
+import type { Spec } from '../spec/spec.js';
+import type { StepGraph } from '../study/graph.js';
+
+/** What is known of a study when its inputs are looked at. */
+export interface ExpandedStudy {
+  readonly spec: Pick<Spec, 'batch'>;
+  readonly graph: StepGraph;
+}
+
+/** Sentences about globs of `allow-failure` that mean no step: a failure that was to be allowed fails the study. */
+export function unmatchedGlobs({ 'allow-failure': globs }: Pick<Inputs, 'allow-failure'>, graph: StepGraph): string[] {
+  const names = new Set(graph.steps.flatMap(({ name, step }) => [step, name]));
+  const steps = new Set(graph.steps.map(({ step }) => step));
+  return globs.flatMap((glob) => {
+    const isMatch = matchAny([glob]);
+    for (const name of names) if (isMatch(name)) return [];
+    const guess = nearestName(glob, steps);
+    const hint = guess === undefined ? `the steps are ${someOf([...steps])}` : `did you mean '${guess}'?`;
+    return [`No step matches '${glob}' of allow-failure (${hint})`];
+  });
+}
+
+/** The name that a glob was probably meant for: one near to its text, or whose beginning is, as of `smoke` and `smi*`. */
+function nearestName(glob: string, names: Iterable<string>): string | undefined {
+  const word = glob.replace(/[*?]+/g, '');
+  const all = [...names];
+  const beginnings = new Map(all.map((name) => [name.slice(0, word.length), name]));
+  return closest(word, all) ?? beginnings.get(closest(word, beginnings.keys()) ?? '');
+}
+
+/** Sentences about inputs that were given and change nothing about a run of this study. */
+export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy): string[] {
+  const scheduled = graph.steps.filter((step) => step.scheduled);
+  const isFlux = spec.batch.type === 'flux' && scheduled.length > 0;
+  const ofNoUse = (name: keyof Inputs, why: string, isGiven: boolean) =>
+    isGiven ? [`${name} has no effect: ${why}`] : [];
+  const noJobs = scheduled.length === 0;
+  const noRestart = !scheduled.some(({ run }) => run.get('restart'));
+  return [
+    ...unmatchedGlobs(inputs, graph),
+    ...ofNoUse('throttle', 'the study has no scheduled step', noJobs && inputs.throttle !== 0),
+    ...ofNoUse('restart-limit', 'no scheduled step has a restart', noRestart && inputs['restart-limit'] !== 1),
+    ...ofNoUse(
+      'local-jobs',
+      'every step is a job',
+      scheduled.length === graph.steps.length && inputs['local-jobs'] !== 4,
+    ),
+    ...ofNoUse('flux', 'no step of the study is a job of Flux', !isFlux && inputs.flux !== 'auto'),
+    ...ofNoUse('allocate', 'no step of the study is a job of Flux', !isFlux && inputs.allocate !== ''),
+    ...ofNoUse('parameters', 'a generator (pgen) makes the parameters', inputs.pgen !== '' && inputs.parameters !== ''),
+    ...ofNoUse('slower-than', 'there is no baseline', inputs.baseline === '' && inputs['slower-than'] !== 25),
+    ...ofNoUse('collect', 'a dry run has no outputs', inputs['dry-run'] && inputs.collect.length > 0),
+    ...ofNoUse(
+      'check-name',
+      `there is no check run with annotations: ${inputs.annotations}`,
+      inputs.annotations !== 'checks' && inputs['check-name'] !== '',
+    ),
+  ];
+}
+
+/** Names in `$(NAME)` and `$(NAME.x)`. */
+const tokens = /\$\(([^()\s.]+)(?:\.[^()\s]*)?\)/g;
+
+/**
+ * Warnings about variables of the overlay that nothing of the study uses.
+ *
+ * @param text of the spec
+ */
+export function unusedVariables(spec: Spec, overlays: Overlays, text: string): Problem[] {
+  const { variables, parameters, batch } = overlays;
+  if (variables === undefined) return [];
+  const texts = [text, variables.text, parameters?.text ?? '', batch?.text ?? ''];
+  const used = new Set(texts.flatMap((each) => [...each.matchAll(tokens)].map(([, name]) => name!)));
+  const defined = spec.variables.filter(({ at }) => at.file !== variables.file).map(({ name }) => name);
+  return spec.variables
+    .filter(({ name, at }) => at.file === variables.file && name !== 'OUTPUT_PATH' && !used.has(name))
+    .map(({ name, at }) => {
+      const guess = name.length > 2 ? closest(name, [...defined, ...used]) : undefined;
+      const hint = guess === undefined ? `write $(${name}) where it is wanted` : `did you mean '${guess}'?`;
+      return warning(at, `variable '${name}' is not used by the study`, hint);
+    });
+}
