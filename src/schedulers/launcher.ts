@@ -82,10 +82,11 @@ _maestro_broker=
 _maestro_ended=
 _maestro_word=
 if [ "$1 $2 $_maestro_task" = 'flux broker 0' ]; then
-  # The broker takes its only argument for a line of shell, of whichever shell the user has.
+  # The broker takes its only argument for a line of shell, and that is what it is quoted for: of whichever shell the user has.
   _maestro_broker=1
   _maestro_from=\\'
   _maestro_to="'\\''"
+  eval "_maestro_script=\${!#}"
   set -- "\${@:1:$#-1}" ": > '\${_maestro_exit//$_maestro_from/$_maestro_to}' && exec \${!#}"
 fi
 
@@ -99,16 +100,15 @@ _maestro_over() {
     [ "$_maestro_status" != 0 ] || return
     _maestro_word=${neverBegan}
     echo 'maestro: the script was not run: no process could be started for it (are there too many, or is there no memory?)' >&4
-  else
-    case $_maestro_status in
-      126 | 127)
-        if ! _maestro_is_executable; then
-          _maestro_word=${notExecutable}
-          echo "maestro: the script cannot be executed: $_maestro_lack" >&4
-        fi
-        ;;
-    esac
   fi
+  case $_maestro_status$_maestro_word in
+    126 | 127)
+      if ! _maestro_is_executable; then
+        _maestro_word=${notExecutable}
+        echo "maestro: the script cannot be executed: $_maestro_lack" >&4
+      fi
+      ;;
+  esac
   if [ -n "$EPOCHREALTIME" ]; then
     _maestro_now=\${EPOCHREALTIME/,/.} # with a comma in some languages
   else

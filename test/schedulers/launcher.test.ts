@@ -326,6 +326,13 @@ describe('the launcher', () => {
       expect(claimed('run/1.0.exit')).toMatch(/^12[67] [0-9.]+ not-executable\n$/);
     });
 
+    it('says the same of a script in its broker', async () => {
+      script('run/run.sh', '', '/no/such/shell');
+      const { stderr } = await broker('exec /bin/sh -c "$2"');
+      expect(stderr).toContain('its shell /no/such/shell (batch.shell) is not there, or cannot be run');
+      expect(claimed('run/1.0.exit')).toMatch(/^12[67] [0-9.]+ not-executable\n$/);
+    });
+
     it.each([126, 127, 254])('takes %i for its own status if it ends with that by itself', async (status) => {
       script('run/run.sh', `exit ${status}`);
       const { stderr } = await run('run', 1, 'run/run.sh');
