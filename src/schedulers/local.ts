@@ -7,7 +7,7 @@ import { Watchdog } from '../util/watchdog.js';
 import { lastWords } from './claims/last-words.js';
 import { FarSteps, wordsOf } from './far-steps.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from './launcher.js';
-import { type EndReport, notStarted, outcomeOf, unfinished } from './local/outcomes.js';
+import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './local/outcomes.js';
 import {
   dropRecord,
   endRecord,
@@ -315,12 +315,7 @@ export class LocalScheduler implements Scheduler {
     if (report.type === 'dropped') return this.#onDropped(report.key, report.far);
     const running = this.#running.get(report.key);
     if (running === undefined) return;
-    if (report.type === 'stuck') {
-      const { name } = running.job.step;
-      return this.#tellPeople(
-        `${name}: its launcher was killed, and its process ${report.pid}, which cannot be ended, is waited for`,
-      );
-    }
+    if (report.type === 'stuck') return this.#tellPeople(wordsOfStuck(running.job.step.name, report.pid));
     if (report.type !== 'started') return this.#onEndOf(running, report);
     const { key, process } = report;
     if (process.host === '-' || process.host === shepherd.host) this.#far.delete(key);

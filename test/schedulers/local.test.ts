@@ -297,7 +297,9 @@ describe('a local step whose launcher is killed alone', () => {
   });
 
   it('while nobody drove the study is ended before the step is lost, to be run again', async () => {
-    const { step, id } = await started(survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'));
+    const { step, id } = await started(
+      survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'),
+    );
     writeFileSync(file('kill'), '');
     await until('its launcher is killed', () => !isAlive(Number(id)));
     const pid = await numberIn('run/pid');
@@ -309,7 +311,9 @@ describe('a local step whose launcher is killed alone', () => {
   });
 
   it('and is not wanted any more is ended', async () => {
-    const { id } = await started(survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'));
+    const { id } = await started(
+      survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'),
+    );
     writeFileSync(file('kill'), '');
     await until('its launcher is killed', () => !isAlive(Number(id)));
     await numberIn('run/pid');

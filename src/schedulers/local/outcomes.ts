@@ -33,6 +33,11 @@ function noteOf(how: EndReport['how'], words: string): string {
   return how === notExecutable ? words : '';
 }
 
+/** What people are told of a process of a step that outlives its launcher. */
+export function wordsOfStuck(step: string, pid: number): string {
+  return `${step}: its launcher was killed, and what it left (process ${pid}), which cannot be ended, is waited for`;
+}
+
 /** Of a step that could not be started; undefined if that is the step's own fault. */
 export function notStarted(reason: string, isCancelled: boolean): JobOutcome | undefined {
   const result = isOfDisk(reason) ? 'not-run' : isOfMachine(reason) ? 'node-failure' : undefined;
