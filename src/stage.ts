@@ -60,14 +60,14 @@ function* stagedFiles(
   }
 }
 
-/** The launcher of another version of this program is replaced at once: a job that starts finds the one or the other. */
+/** A launcher that is another version's, or damaged, or not executable any more, is replaced at once: a job that starts finds the one or the other. */
 async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   const launcher = quote(`${studyPath}/${launcherPath}`);
   await mustRun(
     host,
     `cannot write ${studyPath}/${launcherPath}`,
     `${replacingCommand(`${studyPath}/${launcherPath}`)}\nchmod +x -- "$new" || exit\n` +
-      `if [ "$(<"$new")" = "$(<${launcher})" ]; then rm -f -- "$new"; else mv -fT -- "$new" ${launcher}; fi`,
+      `if [ -x ${launcher} ] && [ "$(<"$new")" = "$(<${launcher})" ]; then rm -f -- "$new"; else mv -fT -- "$new" ${launcher}; fi`,
     launcherText,
   );
 }

@@ -8,21 +8,7 @@ import type { Overlays } from './spec/overlay.js';
 import { Source } from './spec/source.js';
 import { type GuardedPlace, guardedPath, UnsafePathError } from './util/guarded-path.js';
 
-/** The signals that tell this process to end. SIGALRM is what a job of Flux gets whose time has run out. */
-export const terminations = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGALRM'] as const;
-
-/** Why a study is cancelled if this process was told to end. */
-export class Signalled {
-  readonly signal: (typeof terminations)[number];
-
-  constructor(signal: Signalled['signal']) {
-    this.signal = signal;
-  }
-
-  toString(): string {
-    return `cancelled by ${this.signal}`;
-  }
-}
+export { Signalled } from './util/signalled.js';
 
 /** Why a study is left as it is if this process has an error that nothing caught: nobody knows what works still. */
 export class Fault {

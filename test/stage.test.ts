@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -174,6 +175,18 @@ describe('staging a study again that was staged before', () => {
     await staged(plan, having(plan, 'run_N.1', 'run_N.2', 'end'));
     expect([read('.conductor/run'), isExecutable('.conductor/run')]).toEqual([launcherText, true]);
     expect(read('as a job has it')).toBe('#!/bin/bash\necho old\n');
+    expect(readdirSync(file('.conductor')).sort()).toEqual(['claims', 'run']);
+  });
+
+  it.each([
+    ['may not be executed any more', () => chmodSync(file('.conductor/run'), 0o644)],
+    ['was cut short', () => truncateSync(file('.conductor/run'), 100)],
+    ['is empty', () => truncateSync(file('.conductor/run'))],
+  ])('repairs the launcher that %s', async (_, damage) => {
+    const plan = await begun();
+    damage();
+    await staged(plan, having(plan, 'run_N.1', 'run_N.2', 'end'));
+    expect([read('.conductor/run'), isExecutable('.conductor/run')]).toEqual([launcherText, true]);
     expect(readdirSync(file('.conductor')).sort()).toEqual(['claims', 'run']);
   });
 

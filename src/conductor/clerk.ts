@@ -2,6 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.js';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
+import { Watchdog } from '../util/watchdog.js';
 import {
   appendRequest,
   clerkText,
@@ -13,7 +14,6 @@ import {
 } from './clerk-text.js';
 import { confirmLease } from './confirm.js';
 import { LeaseLostError, parseLease } from './lease.js';
-import { Silence } from './silence.js';
 import { Trouble } from './trouble.js';
 
 /** Who is told what a clerk sees. */
@@ -102,7 +102,7 @@ export class Clerk {
   #shortLives = 0;
   #silentLives = 0;
   readonly #trouble: Trouble;
-  readonly #silence: Silence;
+  readonly #silence: Watchdog;
   /** How many commands were left since the last answer because they gave none. */
   #left = 0;
   /** The lock files that somebody is being told of. */
@@ -128,7 +128,7 @@ export class Clerk {
     this.#listener = listener;
     this.#patience = options.patience ?? usualPatience;
     this.#trouble = new Trouble(clock, (words) => listener.onTrouble(words));
-    this.#silence = new Silence(clock, (times) => this.#onSilence(times));
+    this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
   }
 
   /** @param fence the fencing number by which we drive the study */

@@ -1,14 +1,18 @@
 import { mustRun } from '../hosts/commands.js';
 import type { Host } from '../hosts/host.js';
 import { quote } from '../quote.js';
-import { claimsPath, ours } from './launcher.js';
+import { claimsPath, neverBegan, notExecutable, ours } from './launcher.js';
 
 /** Who has an attempt of a step, and what the launcher wrote down of it. */
 export interface Claim {
   /** The id of the job that has it, as the job itself knows it; null if we have: no job will ever run it. */
   readonly owner: string | null;
-  /** The exit status of each task that has ended, 128 + N if signal N ended it. */
+  /** The exit status of each task that ran and has ended, 128 + N if signal N ended it. */
   readonly exits: readonly number[];
+  /** Whether a task could not begin to run the script, through no fault of the script's. */
+  readonly hasNeverBegun?: boolean;
+  /** Whether a task found the script, or its interpreter, not to be executable. */
+  readonly isNotExecutable?: boolean;
   /** When the last of those was written down, in milliseconds since the epoch, as its machine has it. */
   readonly endedAt?: number;
 }
@@ -45,11 +49,15 @@ function eachExit(claim: string, action: string): string {
   return `for exit in ${claim}.*.exit; do ! read -r line 2>/dev/null <"$exit" || ${action}; done`;
 }
 
-function toClaim(owner: string, exits: readonly string[]): Claim {
-  const times = exits.map((line) => Number(line.split(' ')[1])).filter((seconds) => seconds > 0);
+function toClaim(owner: string, lines: readonly string[]): Claim {
+  const ends = lines.map((line) => line.split(' '));
+  const exits = ends.filter(([, , word]) => word !== neverBegan).map(([status = '']) => Number.parseInt(status, 10));
+  const times = ends.map(([, seconds]) => Number(seconds)).filter((seconds) => seconds > 0);
   return {
     owner: owner === ours ? null : owner,
-    exits: exits.map((line) => Number.parseInt(line, 10)),
+    exits,
+    ...(exits.length < ends.length ? { hasNeverBegun: true } : {}),
+    ...(ends.some(([, , word]) => word === notExecutable) ? { isNotExecutable: true } : {}),
     ...(times.length === 0 ? {} : { endedAt: Math.round(Math.max(...times) * 1000) }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { machineOf, type StepProcess } from './shepherd.js';
+import { machineOf, type StepProcess } from './local/supervisor-protocol.js';
 
 /** Of most such steps the end is written down already: people hear only of those that are not over after so many milliseconds. */
 const noticeTime = 1_000;

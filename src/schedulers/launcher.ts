@@ -7,6 +7,13 @@ export const couldNotClaim = 73;
 /** What stands in a claim of the conductor's, in place of a job's id: no job is to run the attempt. */
 export const ours = 'conductor';
 
+/**
+ * The word that an exit file may have after the status and the time: nothing of the script ran, for no process could be started for it
+ * or its Flux broker did not come up; or the script could not be executed, as without its interpreter.
+ */
+export const neverBegan = 'never-began';
+export const notExecutable = 'not-executable';
+
 /** What that means for a person. It is no failure of the step: once there is room again it runs. */
 export const notClaimed =
   'the script was not run: it could not be claimed; is the disk full, or the study directory read-only?';
@@ -27,8 +34,9 @@ export const claimsPath = '.conductor/claims';
  * quietly, as if all were well; they fail if the conductor has taken it from all of them. All tasks of the job that has it run the script: Maestro's plain Flux steps are as many tasks as `procs`.
  *
  * `.conductor/claims/STEP/ATTEMPT` holds the id of the job that has the attempt, and is made by `ln`, which is atomic on
- * NFS too. `ATTEMPT.TASK.exit` holds the command's exit status and when it ended, in seconds since the epoch: a whole line
- * once the command has ended, for it is one short write.
+ * NFS too. `ATTEMPT.TASK.exit` holds the command's exit status, when it ended, in seconds since the epoch, and perhaps a word
+ * about it: a whole line once the command has ended, for it is one short write. The initial program of a broker makes that file,
+ * empty, before it runs the script: a broker that did not come up is told from a script that failed by that.
  *
  * Every process that this starts is paid for by every job, so there is one: `ln`.
  */
@@ -64,13 +72,77 @@ fi
 
 # A signal to the whole job (Flux sends SIGALRM when its time has run out) must not keep its end from being written down. Handlers, unlike ignored signals, are not
 # inherited, so the script gets every signal as it would without us.
-trap : HUP INT QUIT ALRM TERM USR1 USR2 XCPU XFSZ VTALRM PROF IO PWR
+trap : HUP INT QUIT ABRT TRAP SYS PIPE ALRM TERM USR1 USR2 XCPU XFSZ VTALRM PROF IO PWR
 # Nor must what this shell says of a script that was killed come between the script's own last words.
 exec 4>&2 2> /dev/null
+
+_maestro_exit=$_maestro_claim.$_maestro_task.exit
+_maestro_script=$1
+_maestro_broker=
+_maestro_ended=
+_maestro_word=
+if [ "$1 $2 $_maestro_task" = 'flux broker 0' ]; then
+  # The broker takes its only argument for a line of shell, and that is what it is quoted for: of whichever shell the user has.
+  _maestro_broker=1
+  _maestro_from=\\'
+  _maestro_to="'\\''"
+  eval "_maestro_script=\${!#}"
+  set -- "\${@:1:$#-1}" ": > '\${_maestro_exit//$_maestro_from/$_maestro_to}' && exec \${!#}"
+fi
+
+# A shell that cannot fork ends at once, and comes here too.
+_maestro_over() {
+  _maestro_status=$?
+  if [ -n "$_maestro_broker" ]; then
+    [ -e "$_maestro_exit" ] || _maestro_word=${neverBegan}
+  elif [ -z "$_maestro_ended" ]; then
+    # By a signal: what was started lives.
+    [ "$_maestro_status" != 0 ] || return
+    _maestro_word=${neverBegan}
+    echo 'maestro: the script was not run: no process could be started for it (are there too many, or is there no memory?)' >&4
+  fi
+  case $_maestro_status$_maestro_word in
+    126 | 127)
+      if ! _maestro_is_executable; then
+        _maestro_word=${notExecutable}
+        echo "maestro: the script cannot be executed: $_maestro_lack" >&4
+      fi
+      ;;
+  esac
+  if [ -n "$EPOCHREALTIME" ]; then
+    _maestro_now=\${EPOCHREALTIME/,/.} # with a comma in some languages
+  else
+    printf -v _maestro_now '%(%s)T' -1
+  fi
+  echo "$_maestro_status $_maestro_now\${_maestro_word:+ $_maestro_word}" > "$_maestro_exit"
+  exit "$_maestro_status"
+}
+
+# A script may end with 126 or 127 by itself.
+_maestro_is_executable() {
+  if [ ! -f "$_maestro_script" ] || [ ! -x "$_maestro_script" ]; then
+    _maestro_lack='it is not there, or is not executable'
+    return 1
+  fi
+  read -r _maestro_interpreter _maestro_argument _maestro_rest < "$_maestro_script"
+  case $_maestro_interpreter in
+    '#!') _maestro_interpreter=$_maestro_argument _maestro_argument=\${_maestro_rest%%[[:blank:]]*} ;;
+    '#!'*) _maestro_interpreter=\${_maestro_interpreter#??} ;;
+    *) return 0 ;;
+  esac
+  _maestro_lack="its shell $_maestro_interpreter (batch.shell) is not there, or cannot be run"
+  [ -f "$_maestro_interpreter" ] && [ -x "$_maestro_interpreter" ] || return
+  _maestro_lack="its shell $_maestro_argument (batch.shell) is not on PATH"
+  case \${_maestro_interpreter##*/}$_maestro_argument in
+    env-* | env*=*) ;;
+    env*) type -P "$_maestro_argument" > /dev/null ;;
+  esac
+}
+
+trap _maestro_over EXIT
 "$@" 2>&4 4>&-
 _maestro_status=$?
-_maestro_now=\${EPOCHREALTIME:-$(date +%s)} # with a comma in some languages
-echo "$_maestro_status \${_maestro_now/,/.}" > "$_maestro_claim.$_maestro_task.exit"
+_maestro_ended=1
 exit "$_maestro_status"
 `;
 

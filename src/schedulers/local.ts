@@ -3,31 +3,24 @@ import type { Clock } from '../clock.js';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { StepInstance } from '../study/graph.js';
-import { isOfDisk } from './disk.js';
+import { Watchdog } from '../util/watchdog.js';
+import { lastWords } from './claims/last-words.js';
 import { FarSteps, wordsOf } from './far-steps.js';
-import { givenUp, notClaimed } from './launcher.js';
-import { outputsOf } from './outputs.js';
-import type {
-  ForeignJob,
-  Job,
-  JobEvent,
-  JobOutcome,
-  LeftJob,
-  Outputs,
-  Scheduler,
-  SchedulerListener,
-} from './scheduler.js';
+import { givenUp, neverBegan, notClaimed, notExecutable } from './launcher.js';
+import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './local/outcomes.js';
 import {
   dropRecord,
   endRecord,
   keyOf,
   parseReport,
+  retireRecord,
   runRecord,
   type ShepherdReport,
   type StepProcess,
-  shepherdText,
-} from './shepherd.js';
-import { signalOf } from './signals.js';
+} from './local/supervisor-protocol.js';
+import { outputsOf } from './outputs.js';
+import type { ForeignJob, Job, JobEvent, LeftJob, Outputs, Scheduler, SchedulerListener } from './scheduler.js';
+import { shepherdText } from './shepherd.js';
 
 /** After so many shepherds in a row that ended before they were ready it is held that there will be none. */
 const mostFailures = 5;
@@ -35,14 +28,25 @@ const mostFailures = 5;
 /** A shepherd that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
 const shortLife = 10_000;
 
+/**
+ * A supervisor that says nothing is replaced after so many long silences (a minute), for it may be stopped. More than so many in a row are
+ * not: then it is the machine, or its file system, and each would hang there too.
+ */
+const SILENCES_OF_ONE = 3;
+const MOST_REPLACED = 5;
+
+/** So many supervisors in a row that lived shortly are worth a word to people. */
+const WORTH_TELLING = 3;
+
 const firstPause = 250;
 const longestPause = 10_000;
 
 interface Shepherd {
   readonly process: HostProcess;
   readonly since: number;
-  /** Where it is, by its own word; undefined until it is ready. */
+  /** Where it is, and which process, by its own word; undefined until it is ready. */
   host: string | undefined;
+  self: string | undefined;
 }
 
 interface Running {
@@ -72,6 +76,7 @@ interface Unwanted {
  */
 export class LocalScheduler implements Scheduler {
   readonly #host: Host;
+  readonly #studyPath: string;
   readonly #shepherdText: string;
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
@@ -89,6 +94,12 @@ export class LocalScheduler implements Scheduler {
   #failures = 0;
   /** How many in a row had a short life. */
   #shortLives = 0;
+  readonly #silence: Watchdog;
+  /** Whether people were told that the supervisor does not answer. */
+  #hasToldOfSilence = false;
+  /** What the supervisors that did not answer call themselves, since one last did: the next one kills them. */
+  #replaced: string[] = [];
+  #isOver = false;
 
   /**
    * @param env what every step finds in its environment besides the host's
@@ -103,10 +114,12 @@ export class LocalScheduler implements Scheduler {
     tell: (line: string) => void = () => {},
   ) {
     this.#host = host;
+    this.#studyPath = studyPath;
     this.#shepherdText = shepherdText(studyPath, env);
     this.#clock = clock;
     this.#listener = listener;
     this.#tellPeople = tell;
+    this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
     this.#far = new FarSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
@@ -150,7 +163,9 @@ export class LocalScheduler implements Scheduler {
   /** Lets all that runs go on without us. Nothing is reported after that. */
   leave(): void {
     const shepherd = this.#shepherd;
+    this.#isOver = true;
     this.#shepherd = undefined;
+    this.#silence.end();
     this.#forgetAll();
     this.#unwanted.clear();
     this.#stopPause?.();
@@ -173,7 +188,7 @@ export class LocalScheduler implements Scheduler {
 
   #start(): void {
     const process = this.#host.spawn(this.#shepherdText);
-    const shepherd: Shepherd = { process, since: this.#clock.now(), host: undefined };
+    const shepherd: Shepherd = { process, since: this.#clock.now(), host: undefined, self: undefined };
     this.#shepherd = shepherd;
     // That it does not read any more is told by its end.
     process.stdin.on('error', () => {});
@@ -184,11 +199,13 @@ export class LocalScheduler implements Scheduler {
       const lines = (rest + decoder.write(data)).split('\n');
       rest = lines.pop()!;
       for (const line of lines) if (shepherd === this.#shepherd) this.#onLine(shepherd, line);
+      if (shepherd === this.#shepherd) this.#silence.begin();
     });
     // In one piece: that of a shepherd which starts is read sooner.
     const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
     const drops = [...this.#unwanted].map(([key, { job }]) => dropRecord(key, job));
-    process.stdin.write([...runs, ...drops].join(''));
+    process.stdin.write([...this.#replaced.map(retireRecord), ...runs, ...drops].join(''));
+    this.#silence.begin();
     process.exit.then(
       ({ code }) => this.#onEnd(shepherd, trouble() || `exit ${code}`),
       (error: unknown) => this.#onEnd(shepherd, error),
@@ -200,6 +217,7 @@ export class LocalScheduler implements Scheduler {
     if (shepherd !== this.#shepherd) return;
     if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
     this.#shepherd = undefined;
+    this.#silence.end();
     // Its keepers may hold its streams.
     shepherd.process.leave();
     const isLost = cause instanceof HostLostError;
@@ -210,11 +228,50 @@ export class LocalScheduler implements Scheduler {
     if (this.#running.size + this.#unwanted.size === 0) return;
     if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
     if (this.#failures >= mostFailures) return this.#giveUp(isLost ? cause.message : String(cause));
+    if (this.#shortLives === WORTH_TELLING) {
+      this.#tellPeople(
+        `${this.#command} ends again and again, and is started again: ${isLost ? cause.message : cause}`,
+      );
+    }
     if (this.#shortLives <= 1) return this.#start();
     this.#stopPause = this.#clock.after(Math.min(firstPause * 2 ** (this.#shortLives - 2), longestPause), () => {
       this.#stopPause = undefined;
       this.#start();
     });
+  }
+
+  get #command(): string {
+    return `the command that runs the local steps on ${this.#host.name}`;
+  }
+
+  #onSilence(times: number): void {
+    const shepherd = this.#shepherd;
+    if (shepherd === undefined || this.#running.size + this.#unwanted.size === 0) return;
+    const wasReady = shepherd.host !== undefined;
+    if (!this.#hasToldOfSilence) {
+      const words = wasReady
+        ? 'does not answer: is it stopped, or is its file system hanging? Steps go on; in a minute another one takes over'
+        : 'has not been started yet';
+      this.#tellPeople(`${this.#command} ${words}`);
+    }
+    this.#hasToldOfSilence = true;
+    // One that was not started yet waits for the way to the host, or for `setup`, where another would wait as well.
+    if (!wasReady || times < SILENCES_OF_ONE || this.#replaced.length >= MOST_REPLACED) return;
+    this.#shepherd = undefined;
+    this.#replaced.push(shepherd.self ?? '');
+    // What it does not read would keep this program from its end.
+    shepherd.process.stdin.destroy();
+    shepherd.process.leave();
+    for (const running of this.#running.values()) running.mayRun = true;
+    this.#start();
+  }
+
+  /** A supervisor has said something. */
+  #onAlive(): void {
+    this.#replaced = [];
+    if (!this.#hasToldOfSilence) return;
+    this.#hasToldOfSilence = false;
+    this.#tellPeople(`${this.#command} answers again`);
   }
 
   /**
@@ -251,11 +308,14 @@ export class LocalScheduler implements Scheduler {
     if (report === undefined) return;
     if (report.type === 'ready') {
       shepherd.host = report.host;
+      shepherd.self = report.process;
       return;
     }
+    if (report.type === 'alive') return this.#onAlive();
     if (report.type === 'dropped') return this.#onDropped(report.key, report.far);
     const running = this.#running.get(report.key);
     if (running === undefined) return;
+    if (report.type === 'stuck') return this.#tellPeople(wordsOfStuck(running.job.step.name, report.pid));
     if (report.type !== 'started') return this.#onEndOf(running, report);
     const { key, process } = report;
     if (process.host === '-' || process.host === shepherd.host) this.#far.delete(key);
@@ -274,25 +334,31 @@ export class LocalScheduler implements Scheduler {
     unwanted.done();
   }
 
-  #onEndOf(running: Running, report: Exclude<ShepherdReport, { type: 'ready' | 'started' | 'dropped' }>): void {
+  #onEndOf(running: Running, report: EndReport | Extract<ShepherdReport, { type: 'not-run' | 'failed' }>): void {
     const { job, isCancelled } = running;
     // Before its end is reported: that may be answered with the step's next attempt.
     this.#forget(report.key);
     switch (report.type) {
       case 'ended':
-        return this.#tell(job, { type: 'ended', outcome: outcomeOf(report.status, isCancelled) }, report.at);
+        if (report.how === neverBegan || report.how === notExecutable) return void this.#onNotRun(running, report);
+        return this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled) }, report.at);
       case 'not-run': {
         const note = report.why === 'unclaimed' ? notClaimed : givenUp;
         return this.#tell(job, { type: 'ended', outcome: unfinished('not-run', note, isCancelled) });
       }
       case 'failed': {
-        const reason = report.message;
-        const result = isOfDisk(reason) ? 'not-run' : isOfMachine(reason) ? 'node-failure' : undefined;
-        if (result === undefined) return this.#tell(job, { type: 'not-submitted', reason });
-        const outcome = unfinished(result, `it could not be started: ${reason}`, isCancelled);
+        const outcome = notStarted(report.message, isCancelled);
+        if (outcome === undefined) return this.#tell(job, { type: 'not-submitted', reason: report.message });
         return this.#tell(job, { type: 'ended', outcome });
       }
     }
+  }
+
+  /** Nothing of the script ran: why, is on the step's stderr. */
+  async #onNotRun({ job, id, isCancelled }: Running, report: EndReport): Promise<void> {
+    const { stderr } = this.outputs(job.step, id);
+    const words = id === '' ? '' : await lastWords(this.#host, `${this.#studyPath}/${stderr}`);
+    if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
   }
 
   /** Shepherds that come later say again what is known. */
@@ -313,7 +379,7 @@ export class LocalScheduler implements Scheduler {
     const running = this.#running.get(key);
     if (running === undefined) return;
     this.#forget(key);
-    this.#tell(running.job, { type: 'ended', outcome: { ...nothing, result: 'cancelled', note } });
+    this.#tell(running.job, { type: 'ended', outcome: { result: 'cancelled', exitCode: null, signal: null, note } });
   }
 
   #tell(job: Job, event: News, at = this.#clock.now()): void {
@@ -329,24 +395,3 @@ type News = Unbased<JobEvent>;
 type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;
 
 const baseOf = ({ step, attempt }: Job) => ({ step: step.index, attempt });
-
-function outcomeOf(status: number | null, isCancelled: boolean): JobOutcome {
-  // As by the end of its machine: a script that is killed alone is seen to be.
-  if (status === null) {
-    return unfinished('node-failure', 'its process is gone, and did not write down how it ended', isCancelled);
-  }
-  const result = status === 0 ? 'completed' : isCancelled ? 'cancelled' : 'failed';
-  return { result, exitCode: status, signal: signalOf(status), note: '' };
-}
-
-/** Of an attempt that did not run to its end, for no fault of the step's. */
-function unfinished(result: 'not-run' | 'node-failure', note: string, isCancelled: boolean): JobOutcome {
-  return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result, note };
-}
-
-const nothing = { exitCode: null, signal: null };
-
-/** Whether a step could not be started for lack of what a machine may have again later. */
-function isOfMachine(message: string): boolean {
-  return /Cannot allocate memory|Resource temporarily unavailable|Too many open files/i.test(message);
-}

@@ -1,118 +1,19 @@
 import { quote } from '../quote.js';
-import { claimsPath, couldNotClaim, launcherPath, ours } from './launcher.js';
-import { outputName } from './outputs.js';
-import type { ForeignJob, Job } from './scheduler.js';
-
-/** A step's process, which leads the step's process group, and where process ids like its own are. */
-export interface StepProcess {
-  /** `NAME@NAMESPACE`: the machine's name, and the pid namespace there. Without the latter if that is not known. */
-  readonly host: string;
-  readonly pid: number;
-}
-
-/** What the shepherd says, in a line each. `key` is that of the job. */
-export type ShepherdReport =
-  /** It has begun to read what it is told, and is there. */
-  | { readonly type: 'ready'; readonly host: string }
-  /** Again, with another process, if it turns out that another one has the attempt. The host is `-` for one that is gone. */
-  | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
-  /** `status` is null if the process is gone and nobody knows how it ended. */
-  | { readonly type: 'ended'; readonly key: string; readonly status: number | null; readonly at?: number }
-  /** Its launcher could not claim the attempt, or we had: nothing has run, nor will it. */
-  | { readonly type: 'not-run'; readonly key: string; readonly why: 'unclaimed' | 'given-up' }
-  /** It could not be started. An `ended` that follows says no more. */
-  | { readonly type: 'failed'; readonly key: string; readonly message: string }
-  /** An attempt is not wanted, and nothing has it any more; or it cannot be ended from here, being on another machine. */
-  | { readonly type: 'dropped'; readonly key: string; readonly far: StepProcess | undefined };
-
-/** The name of the machine that a process is on. */
-export function machineOf({ host }: Pick<StepProcess, 'host'>): string {
-  return host.replace(/@\d*$/, '');
-}
-
-/** What a job is called between us and the shepherd. */
-export function keyOf({ step, attempt }: Job): string {
-  return `${step.index}.${attempt}`;
-}
-
-/** Tells the shepherd to run a job, or to find it where it runs or has ended. */
-export function runRecord(job: Job): string {
-  const { step, attempt, script } = job;
-  return record(['run', keyOf(job), step.workspace, String(attempt), script, outputName(step)]);
-}
-
-/** Tells the shepherd to end steps. */
-export function endRecord(processes: readonly StepProcess[]): string {
-  return record(['end', ...processes.map(({ host, pid }) => `${host}:${pid}`), '']);
-}
-
-/**
- * Tells the shepherd to end whatever has an attempt, and to see to it that nothing has it later.
- *
- * @param key what `dropped` calls it
- */
-export function dropRecord(key: string, { workspace, attempt }: Pick<ForeignJob, 'workspace' | 'attempt'>): string {
-  return record(['drop', key, workspace, String(attempt)]);
-}
-
-/**
- * It begins with a field that says nothing: a `read` that is to wait for some time only may lose the byte that comes just when
- * that is over.
- */
-function record(fields: readonly string[]): string {
-  return ['', ...fields].map((field) => `${field}\0`).join('');
-}
-
-/** @returns undefined for a line that is none of the shepherd's */
-export function parseReport(line: string): ShepherdReport | undefined {
-  const [, type, key = '', rest = ''] = /^([\w-]+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
-  switch (type) {
-    case 'ready':
-      return { type, host: key };
-    case 'started': {
-      const process = parseProcess(rest);
-      return process === undefined ? undefined : { type, key, process };
-    }
-    case 'ended':
-      if (rest === lost) return { type, key, status: null };
-      return parseEnd(key, rest);
-    case 'not-run':
-      return rest === 'unclaimed' || rest === 'given-up' ? { type, key, why: rest } : undefined;
-    case 'failed':
-      return { type, key, message: rest };
-    case 'dropped':
-      return { type, key, far: parseProcess(rest) };
-    default:
-      return undefined;
-  }
-}
-
-/** An exit status, and when that was if somebody else than the keeper wrote it down, in seconds since the epoch. */
-function parseEnd(key: string, text: string): ShepherdReport | undefined {
-  const [, status, seconds] = /^(\d+)(?: (\d+(?:\.\d+)?))? *$/.exec(text) ?? [];
-  if (status === undefined) return undefined;
-  const at = seconds === undefined ? {} : { at: Math.round(Number(seconds) * 1000) };
-  return { type: 'ended', key, status: Number(status), ...at };
-}
-
-function parseProcess(text: string): StepProcess | undefined {
-  const [host = '', pid = ''] = text.split(' ');
-  return isNumber(pid) ? { host, pid: Number(pid) } : undefined;
-}
-
-const isNumber = (text: string) => /^\d+$/.test(text);
-
-/** What stands in place of an exit status that nobody knows. */
-const lost = 'lost';
-
-/** A step that was told to end has this long before it is killed, in seconds. */
-const endGrace = 2;
+import { claimsPath, couldNotClaim, launcherPath, neverBegan, ours } from './launcher.js';
+import { stepProcesses } from './local/step-processes.js';
+import { lost } from './local/supervisor-protocol.js';
 
 /** So long after its process is gone, in seconds, a step's exit status may still come. */
 const exitGrace = 2;
 
 /** Seconds from look to look at whether keepers are gone. */
 const pause = 3;
+
+/** One that was away for so many seconds was stopped. */
+const stopped = 30;
+
+/** With each so many looks it is looked for keepers that are stopped. */
+const looksForStopped = 3;
 
 /** TMOUT, which login shells of some sites have, would end a `read` that waits; this, in seconds, is as good as for ever. */
 const forEver = 999_999_999;
@@ -124,6 +25,7 @@ const forEver = 999_999_999;
  *     run KEY WORKSPACE ATTEMPT SCRIPT NAME
  *     end HOST:PID... (an empty field)
  *     drop KEY WORKSPACE ATTEMPT
+ *     retire HOST:PID:START
  *
  * and says on its stdout what `ShepherdReport` has. At the end of its input it ends, and steps go on.
  *
@@ -155,6 +57,9 @@ _maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) 
 _maestro_host=$(command readlink /proc/self/ns/pid 2> /dev/null)
 _maestro_host=\${_maestro_host//[^0-9]/}
 _maestro_host=$_maestro_machine\${_maestro_host:+@$_maestro_host}
+{ read -r _maestro_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || _maestro_boot=
+_maestro_boot=\${_maestro_boot%%-*}
+_maestro_boot=\${_maestro_boot:+$((16#$_maestro_boot))}
 exec 3>&1 > /dev/null
 # Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and not each undoes that for what is
 # started from there. Job control keeps a copy of stderr, which the keepers would hold.
@@ -186,18 +91,33 @@ _maestro_keep() {
   _maestro_claim=$_maestro_study/${claimsPath}/$_maestro_workspace/$_maestro_attempt
   if [ ! -f "$_maestro_claim" ]; then
     # This makes the job's id known here too, whatever process id it has.
-    _maestro_nonce=$BASHPID.$RANDOM
+    _maestro_nonce=$BASHPID.$RANDOM\${_maestro_boot:+.$_maestro_boot}
     # No leader of a group, so setsid becomes the launcher rather than to start it.
     (_maestro_step)
     _maestro_status=$?
     _maestro_owner=
     read -r _maestro_owner < "$_maestro_claim"
     case $_maestro_owner in
-      '' | "$_maestro_host":*:"$_maestro_nonce")
-        case $_maestro_owner$_maestro_status in
+      '')
+        case $_maestro_status in
           ${couldNotClaim}) echo "not-run $_maestro_key unclaimed" >&3 ;;
-          *) echo "ended $_maestro_key $_maestro_status" >&3 ;;
+          # Whatever it ended with: the launcher runs nothing before it has claimed the attempt.
+          *) echo "ended $_maestro_key $_maestro_status ${neverBegan}" >&3 ;;
         esac
+        exit 0
+        ;;
+      "$_maestro_host":*:"$_maestro_nonce")
+        _maestro_word=
+        if IFS=' ' read -r _maestro_rest _maestro_rest _maestro_word < "$_maestro_claim.0.exit"; then
+          :
+        elif ((_maestro_status > 128)); then
+          # The launcher was killed, and perhaps it alone.
+          _maestro_pid=\${_maestro_owner#*:}
+          _maestro_pid=\${_maestro_pid%%:*}
+          _maestro_same_boot=1
+          ! _maestro_sweep "$_maestro_pid" "$_maestro_directory/$_maestro_name.$_maestro_pid" 1 || _maestro_word=orphaned
+        fi
+        echo "ended $_maestro_key $_maestro_status $_maestro_word" >&3
         exit 0
         ;;
     esac
@@ -241,6 +161,8 @@ _maestro_attach() {
     kill -0 $$ || exit
     if [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_runs; then
       if ((_maestro_gone++ >= ${exitGrace} * 5)); then
+        _maestro_sweep_left "$_maestro_directory/$_maestro_name.$_maestro_pid"
+        ! _maestro_exited || break
         echo "ended $_maestro_key ${lost}" >&3
         exit 0
       fi
@@ -263,23 +185,22 @@ _maestro_runs() {
   return 1
 }
 
-_maestro_end() {
-  _maestro_early=()
-  for _maestro_pid; do
-    kill -TERM -- "-$_maestro_pid" && continue
-    # It does not lead its group yet, or is over.
-    kill -TERM "$_maestro_pid" && _maestro_early+=("-$_maestro_pid")
-  done
-  for ((_maestro_tenths = 0; _maestro_tenths < ${endGrace} * 10; _maestro_tenths++)); do
-    kill -0 -- "\${@/#/-}" || return
-    sleep 0.1
-    # If it began to lead one just then, only the launcher was told.
-    [ "\${#_maestro_early[@]}" = 0 ] || kill -TERM -- "\${_maestro_early[@]}"
-    _maestro_early=()
-  done
-  kill -KILL -- "\${@/#/-}"
+# What the launcher of the claim has left, which is gone. Another process may have its process id.
+_maestro_sweep_left() {
+  _maestro_same_boot=
+  case $_maestro_owner in
+    *:*:*.*.*)
+      [ "\${_maestro_owner##*.}" = "$_maestro_boot" ] || return
+      _maestro_same_boot=1
+      ;;
+  esac
+  _maestro_leader=$_maestro_pid
+  if _maestro_stat "$_maestro_pid"; then
+    case \${_maestro_stat[0]} in Z | X) ;; *) _maestro_leader= ;; esac
+  fi
+  _maestro_sweep "$_maestro_leader" "$1" ''
 }
-
+${stepProcesses}
 # Of a job that is not wanted any more. Says nothing if the attempt could not be taken.
 _maestro_drop() {
   _maestro_claim=$_maestro_study/${claimsPath}/$2/$3
@@ -298,6 +219,10 @@ _maestro_drop() {
       _maestro_far=" $_maestro_there $_maestro_pid"
     elif _maestro_runs; then
       _maestro_end "$_maestro_pid"
+    else
+      _maestro_key=$1
+      _maestro_directory=$_maestro_study/$2
+      _maestro_sweep_left ''
     fi
   fi
   echo "dropped $1$_maestro_far" >&3
@@ -318,9 +243,16 @@ _maestro_start() {
 
 # Forgets keepers that are gone, and replaces those that had more to say. Their status is there to be asked for, for they are
 # not disowned. Nothing here may have its own stdin or stderr: bash would keep copies, and new keepers would hold them.
+_maestro_looks=0
 _maestro_look() {
+  ((_maestro_looks++))
   for _maestro_pid in "\${!_maestro_keepers[@]}"; do
-    kill -0 "$_maestro_pid" 2> /dev/null && continue
+    if kill -0 "$_maestro_pid" 2> /dev/null; then
+      # One that is stopped says nothing of its step. That it is gone is seen the next time.
+      ((_maestro_looks % ${looksForStopped} == 0)) && _maestro_stat "$_maestro_pid" 2> /dev/null || continue
+      case \${_maestro_stat[0]} in T | t) kill -KILL "$_maestro_pid" 2> /dev/null ;; esac
+      continue
+    fi
     wait "$_maestro_pid" 2> /dev/null
     _maestro_status=$?
     ((_maestro_at = _maestro_pid * 5))
@@ -333,20 +265,33 @@ _maestro_look() {
   done
 }
 
+# Another supervisor does not answer: HOST:PID:START.
+_maestro_retire() {
+  local _maestro_pid=\${1#*:}
+  _maestro_pid=\${_maestro_pid%%:*}
+  [ "$1" = "$_maestro_host:$_maestro_pid:\${1##*:}" ] && _maestro_stat "$_maestro_pid" &&
+    [ "\${_maestro_stat[19]}" = "\${1##*:}" ] && kill -KILL "$_maestro_pid"
+}
+
 _maestro_read() {
   IFS= read -r -d '' -t ${forEver} "$1"
 }
 
-echo "ready $_maestro_host" >&3
+_maestro_stat $$
+echo "ready $_maestro_host $_maestro_host:$$:\${_maestro_stat[19]}" >&3
 _maestro_due=0
 while :; do
   if ((SECONDS >= _maestro_due)); then
     _maestro_look
+    echo alive >&3
     ((_maestro_due = SECONDS + ${pause}))
   fi
   _maestro_word=
+  _maestro_since=$SECONDS
   IFS= read -r -d '' -t ${pause} _maestro_word
   _maestro_status=$?
+  # It was stopped: another one may have its steps, and what it was told is old.
+  ((SECONDS - _maestro_since < ${stopped})) || break
   ((_maestro_status == 0 || _maestro_status > 128)) || break
   if ((_maestro_status > 128)) && [ -z "$_maestro_word" ]; then
     _maestro_due=0
@@ -377,6 +322,10 @@ while :; do
       _maestro_read _maestro_key && _maestro_read _maestro_workspace && _maestro_read _maestro_attempt || break
       _maestro_drop "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" < /dev/null 2> /dev/null &
       disown 2> /dev/null
+      ;;
+    retire)
+      _maestro_read _maestro_word || break
+      _maestro_retire "$_maestro_word" 2> /dev/null
       ;;
     # Something is lost. Another shepherd is told all again.
     *) break ;;

@@ -277,7 +277,88 @@ describe('the launcher', () => {
     expect((await run('deep/A.1.B.2', 1, 'deep/run.sh')).stdout).toBe('ran\n');
     expect(claims('deep/A.1.B.2')).toEqual(['1', '1.0.exit']);
   });
+
+  describe('of a script that does not come to run', () => {
+    it('says that it never began if no process can be started for it, and why', async () => {
+      script('run/run.sh', 'touch ran');
+      // Root is not limited, but another user that has nothing else to run is.
+      const isRoot = process.getuid?.() === 0;
+      const user = ['setpriv', '--reuid=61234', '--regid=61234', '--clear-groups'];
+      writeFileSync(
+        path.join(study, launcherPath),
+        launcherText.replace('trap _maestro_over EXIT', `$&\nulimit -u ${isRoot ? 0 : 1}`),
+      );
+      chmodSync(path.join(study, launcherPath), 0o755);
+      for (const directory of ['', '.conductor', 'run']) chmodSync(path.join(study, directory), 0o777);
+      const words = [...(isRoot ? user : []), ...launcherWords(study, 'run', 1), `${study}/run/run.sh`];
+      const options = { cwd: study, env: { ...plainEnvironment, FLUX_JOB_ID: 'a' } };
+      const { code, stderr } = await ended(spawn(words[0]!, words.slice(1), options));
+      expect(code).toBe(254);
+      expect(stderr).toContain('maestro: the script was not run: no process could be started for it');
+      expect(claimed('run/1.0.exit')).toMatch(/^254 [0-9.]+ never-began\n$/);
+      expect(existsSync(path.join(study, 'ran'))).toBe(false);
+    }, 60_000);
+
+    it('says that it never began if its broker does not come up', async () => {
+      script('run/run.sh', 'touch ran');
+      const { code } = await broker('echo no room >&2; exit 1');
+      expect([code, claimed('run/1.0.exit')]).toEqual([1, expect.stringMatching(/^1 [0-9.]+ never-began\n$/)]);
+    });
+
+    it('tells from that a script which fails in its broker, in a study of whatever name, and for a user of any shell', async () => {
+      study = path.join(study, "it's a $HOME");
+      mkdirSync(path.join(study, '.conductor'), { recursive: true });
+      writeFileSync(path.join(study, launcherPath), launcherText, { mode: 0o755 });
+      script('run/run.sh', 'touch ran; exit 1');
+      const { code } = await broker('exec /bin/sh -c "$2"');
+      expect([code, claimed('run/1.0.exit')]).toEqual([1, expect.stringMatching(/^1 [0-9.]+\n$/)]);
+      expect(existsSync(path.join(study, 'ran'))).toBe(true);
+    });
+
+    it.each([
+      ['#!/no/such/shell', 'its shell /no/such/shell (batch.shell) is not there, or cannot be run'],
+      ['#! /usr/bin/env nosuchshell', 'its shell nosuchshell (batch.shell) is not on PATH'],
+    ])('says what is wrong with %s', async (first, lack) => {
+      script('run/run.sh', '');
+      writeFileSync(path.join(study, 'run/run.sh'), `${first}\ntrue\n`);
+      const { stderr } = await run('run', 1, 'run/run.sh');
+      expect(stderr).toContain(`maestro: the script cannot be executed: ${lack}\n`);
+      expect(claimed('run/1.0.exit')).toMatch(/^12[67] [0-9.]+ not-executable\n$/);
+    });
+
+    it('says the same of a script in its broker', async () => {
+      script('run/run.sh', '', '/no/such/shell');
+      const { stderr } = await broker('exec /bin/sh -c "$2"');
+      expect(stderr).toContain('its shell /no/such/shell (batch.shell) is not there, or cannot be run');
+      expect(claimed('run/1.0.exit')).toMatch(/^12[67] [0-9.]+ not-executable\n$/);
+    });
+
+    it.each([126, 127, 254])('takes %i for its own status if it ends with that by itself', async (status) => {
+      script('run/run.sh', `exit ${status}`);
+      const { stderr } = await run('run', 1, 'run/run.sh');
+      expect([stderr, claimed('run/1.0.exit')]).toEqual([
+        '',
+        expect.stringMatching(new RegExp(`^${status} [0-9.]+\n$`)),
+      ]);
+    });
+
+    it('writes nothing of one that lives if it is ended itself', async () => {
+      script('run/run.sh', 'kill -SEGV $PPID; sleep 0.2; echo lived > lived');
+      await run('run', 1, 'run/run.sh');
+      expect(claims('run')).toEqual(['1']);
+      expect(existsSync(path.join(study, 'lived'))).toBe(true);
+    });
+  });
 });
+
+/** Runs the launcher for a job whose broker is a function. */
+function broker(body: string): Promise<Ended> {
+  const bin = temporaryDirectory();
+  writeFileSync(path.join(bin, 'flux'), `#!/bin/bash\n${body}\n`, { mode: 0o755 });
+  const words = [...launcherWords(study, 'run', 1), 'flux', 'broker', quoteAll([`${study}/run/run.sh`])];
+  const env = { ...plainEnvironment, PATH: `${bin}:${plainEnvironment.PATH}`, FLUX_JOB_ID: 'a' };
+  return ended(spawn(words[0]!, words.slice(1), { cwd: study, env, stdio: ['ignore', 'pipe', 'pipe'] }));
+}
 
 const signalNumbers = { HUP: 1, INT: 2, QUIT: 3, USR1: 10, USR2: 12, TERM: 15, XCPU: 24 };
 

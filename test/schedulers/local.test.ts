@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -241,6 +242,165 @@ const numberIn = (name: string) =>
     `${name} is written`,
     () => existsSync(file(name)) && Number(readFileSync(file(name), 'utf8').trim() || Number.NaN),
   );
+
+const left = (job: Job, id = ''): LeftJob => ({ ...job, id, place: '', isDoubtful: false });
+
+/** A step that another scheduler started, and left. */
+async function started(body: string): Promise<{ readonly step: Job; readonly id: string }> {
+  const reports = new Reports();
+  const step = job(body);
+  reports.scheduler.submit(step);
+  await until('it runs', () => existsSync(file('run/ran')));
+  const id = String(reports.group);
+  reports.scheduler.leave();
+  return { step, id };
+}
+
+const foreign = (step: string, pid?: number): ForeignJob => ({
+  step,
+  scheduled: false,
+  workspace: step,
+  attempt: 1,
+  id: pid === undefined ? '' : String(pid),
+  place: '',
+});
+
+describe('a local step whose launcher is killed alone', () => {
+  const survives = (kill: string) => `${kill}; echo $$ > pid; sleep 60 & echo $! > child; wait`;
+  const gone = (name: string) => until(`${name} is over`, async () => !isAlive(await numberIn(name)));
+
+  it('has failed only once what it had started is ended, and people are told', async () => {
+    const reports = new Reports();
+    const end = await reports.run(job(survives('kill -KILL $PPID')));
+    expect([isAlive(await numberIn('run/pid')), isAlive(await numberIn('run/child'))]).toEqual([false, false]);
+    expect(outcomeOf(end)).toEqual({
+      result: 'failed',
+      exitCode: 137,
+      signal: 'SIGKILL',
+      note: 'its launcher was killed, and what it left running was ended',
+    });
+  });
+
+  it('has its processes in other groups and sessions ended too, though they ignore SIGTERM', async () => {
+    const body = `trap '' TERM; set -m; (echo $BASHPID > ../group; sleep 60) & setsid bash -c 'echo $$ > ../session; sleep 60' &
+      until [ -s ../group ] && [ -s ../session ]; do sleep 0.02; done; kill -KILL $PPID; sleep 60`;
+    const reports = new Reports();
+    expect(outcomeOf(await reports.run(job(body)))).toMatchObject({ result: 'failed', signal: 'SIGKILL' });
+    expect([isAlive(await numberIn('group')), isAlive(await numberIn('session'))]).toEqual([false, false]);
+  });
+
+  it('is found by the output that it writes when what started it is gone as well', async () => {
+    const body = `(setsid bash -c 'echo $$ > ../daemon; sleep 60' &); until [ -s ../daemon ]; do sleep 0.02; done; kill -KILL $PPID $$`;
+    const reports = new Reports();
+    await reports.run(job(body));
+    expect(isAlive(await numberIn('daemon'))).toBe(false);
+  });
+
+  it('while nobody drove the study is ended before the step is lost, to be run again', async () => {
+    const { step, id } = await started(
+      survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'),
+    );
+    writeFileSync(file('kill'), '');
+    await until('its launcher is killed', () => !isAlive(Number(id)));
+    const pid = await numberIn('run/pid');
+    expect(isAlive(pid)).toBe(true);
+    const reports = new Reports();
+    reports.scheduler.attach([left(step, id)]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure' });
+    expect([isAlive(pid), isAlive(await numberIn('run/child'))]).toEqual([false, false]);
+  });
+
+  it('and is not wanted any more is ended', async () => {
+    const { id } = await started(
+      survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'),
+    );
+    writeFileSync(file('kill'), '');
+    await until('its launcher is killed', () => !isAlive(Number(id)));
+    await numberIn('run/pid');
+    await new Reports().scheduler.discard([foreign('run', Number(id))]);
+    await gone('run/pid');
+  });
+
+  it('leaves others alone that have its process id for their session, but show nothing of the step', async () => {
+    const other = spawn('setsid', ['bash', '-c', 'sleep 60 & echo $! > child; exec 1>&-; kill -KILL $$'], {
+      cwd: temporaryDirectory(),
+      env: plainEnvironment,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    onTestFinished(() => void spawnSync('pkill', ['-s', String(other.pid)]));
+    await new Promise((resolve) => other.on('exit', resolve));
+    const step = job('echo ran');
+    claim(`${here}:${other.pid}:1.1.1`);
+    const reports = new Reports();
+    reports.scheduler.attach([left(step, String(other.pid))]);
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure' });
+    expect(spawnSync('pgrep', ['-s', String(other.pid)]).status).toBe(0);
+  });
+});
+
+describe('a local step that never came to run', () => {
+  it('is lost to its machine if its launcher is empty, rather than finished', async () => {
+    writeFileSync(file(launcherPath), '');
+    expect(outcomeOf(await new Reports().run(job('touch ran')))).toMatchObject({
+      result: 'node-failure',
+      note: expect.stringMatching(/^the script was not run: /),
+    });
+  });
+
+  it('is lost to its machine if its launcher may not be executed, with the reason', async () => {
+    chmodSync(file(launcherPath), 0o644);
+    expect(outcomeOf(await new Reports().run(job('touch ran')))).toMatchObject({
+      result: 'node-failure',
+      note: expect.stringMatching(/^the script was not run: .*Permission denied/),
+    });
+  });
+
+  it('is lost to its machine if its launcher cannot start a process', async () => {
+    const text = launcherText.replace('"$@" 2>&4 4>&-', '(exit 254); exit 254');
+    writeFileSync(file(launcherPath), text);
+    expect(outcomeOf(await new Reports().run(job('touch ran')))).toMatchObject({
+      result: 'node-failure',
+      note: expect.stringMatching(/^the script was not run: .*no process could be started for it/),
+    });
+  });
+
+  it('has failed if its shell is not there, which the reason says', async () => {
+    expect(outcomeOf(await new Reports().run(job('#!/no/such/shell\ntrue\n')))).toMatchObject({
+      result: 'failed',
+      exitCode: 127,
+      note: 'the script cannot be executed: its shell /no/such/shell (batch.shell) is not there, or cannot be run',
+    });
+  });
+});
+
+describe('a supervisor of local steps that is stopped', () => {
+  it('is told of, and replaced by another one that watches its steps, each of which runs once', async () => {
+    const reports = new Reports(new FarHost(), {}, hurried(4));
+    const step = job(untilTold(3));
+    reports.scheduler.submit(step);
+    await until('it runs', () => existsSync(file('run/ran')));
+    const supervisor = parentOf(parentOf(reports.group));
+    process.kill(supervisor, 'SIGSTOP');
+    onTestFinished(() => void (isAlive(supervisor) && process.kill(supervisor, 'SIGKILL')));
+    await until('people are told', () => reports.told.length > 0, 20_000);
+    expect(reports.told[0]).toContain('does not answer: is it stopped');
+    await until('it is killed', () => !isAlive(supervisor), 60_000);
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ exitCode: 3 });
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+    await until('people are told', () => reports.told.some((line) => line.includes('answers again')), 20_000);
+  }, 120_000);
+
+  it('has a waiter that is stopped replaced', async () => {
+    const reports = new Reports();
+    reports.scheduler.submit(job(untilTold(3)));
+    await until('it runs', () => existsSync(file('run/ran')));
+    process.kill(parentOf(reports.group), 'SIGSTOP');
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end(1, 30_000))).toMatchObject({ exitCode: 3 });
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
+  }, 40_000);
+});
 
 describe('a local step', () => {
   it('is submitted, started and completed, its outputs in its workspace under its process id', async () => {
@@ -925,19 +1085,6 @@ describe('a step that another job has already', () => {
 });
 
 describe('a step that an earlier driver left', () => {
-  const left = (job: Job, id = ''): LeftJob => ({ ...job, id, place: '', isDoubtful: false });
-
-  /** A step that another scheduler started, and left. */
-  async function started(body: string): Promise<{ readonly step: Job; readonly id: string }> {
-    const reports = new Reports();
-    const step = job(body);
-    reports.scheduler.submit(step);
-    await until('it runs', () => existsSync(file('run/ran')));
-    const id = String(reports.group);
-    reports.scheduler.leave();
-    return { step, id };
-  }
-
   it('is waited for where it runs, and nothing is said of its submit', async () => {
     const { step, id } = await started(untilTold(3));
     const reports = new Reports();
@@ -1059,15 +1206,6 @@ describe('a step that an earlier driver left', () => {
 });
 
 describe('a step that is not part of the study any more', () => {
-  const foreign = (step: string, pid?: number): ForeignJob => ({
-    step,
-    scheduled: false,
-    workspace: step,
-    attempt: 1,
-    id: pid === undefined ? '' : String(pid),
-    place: '',
-  });
-
   it('is ended, and nothing is said of it', async () => {
     const first = new Reports();
     const step = job(untilTold());

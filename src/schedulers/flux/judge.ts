@@ -2,10 +2,13 @@ import type { Clock } from '../../clock.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
+import { lastWords } from '../claims/last-words.js';
 import { type Claim, readClaims, settleClaim } from '../claims.js';
 import { isOfDisk } from '../disk.js';
 import { couldNotClaim, givenUp, notClaimed } from '../launcher.js';
+import { outputsOf } from '../outputs.js';
 import type { JobOutcome } from '../scheduler.js';
+import { signalOf } from '../signals.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { isEarlyTimeout, outcomeOf } from './outcome.js';
 import { remainsOf } from './remains.js';
@@ -117,26 +120,37 @@ export class Judge {
     return otherOwner(await this.#settle(submission), submission);
   }
 
-  /** A failure that may be of the job and not of the script is called so; one of the file system is not the step's. */
-  async #withReason(outcome: JobOutcome, { job, view }: Submission): Promise<JobOutcome> {
-    const mayBeClaim = view.exception === null && outcome.exitCode === couldNotClaim;
-    if (outcome.result !== 'failed' || view.started === null || (view.exception === null && !mayBeClaim)) {
-      return outcome;
+  /**
+   * A job that failed before any of its script ran did so for the machine's fault: its launcher, its broker, the job shell or a prolog. A file system
+   * that is full is not the step's fault either. All else is, and the reason says what is known of it.
+   */
+  async #withReason(outcome: JobOutcome, submission: Submission): Promise<JobOutcome> {
+    const { job, view, id } = submission;
+    // Before it has resources it is what it asks for that is refused.
+    if (outcome.result !== 'failed' || view.allocated === null) return outcome;
+    const lostClaim = view.exception === null && outcome.exitCode === couldNotClaim;
+    let claim: Claim | undefined;
+    try {
+      [claim] = await readClaims(this.#host, this.#studyPath, [
+        { workspace: job.step.workspace, attempt: job.attempt },
+      ]);
+      if (claim === undefined && lostClaim) return notRun(notClaimed);
+      // Only who takes it knows that nobody has it, where a file server shows late what other machines have made.
+      claim ??= await settleClaim(this.#host, this.#studyPath, job.step.workspace, job.attempt);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      return isOfDisk(error.message) && claim === undefined && outcome.note !== '' ? notRun(outcome.note) : outcome;
     }
-    const { step, attempt } = job;
-    const attempts = [{ workspace: step.workspace, attempt }];
-    const claims = await readClaims(this.#host, this.#studyPath, attempts).catch(() => undefined);
-    const claim = claims?.[0];
-    // A script may end with that number too, and then the launcher has written it down.
-    if (mayBeClaim) {
-      if (claim === undefined) return notRun(notClaimed);
-      if (claim.owner === null) return notRun(givenUp);
-      // Of several tasks some ran it.
-      return claim.exits.includes(couldNotClaim) ? outcome : lost(notClaimed, outcome);
-    }
-    if (claims === undefined || claim !== undefined) return outcome;
-    const note = `the script was not run: ${outcome.note}`;
-    return isOfDisk(note) ? notRun(note) : { ...outcome, note };
+    if (claim.owner === null && lostClaim) return notRun(givenUp);
+    // Of several tasks some ran it.
+    if (lostClaim && !claim.exits.includes(couldNotClaim)) return lost(notClaimed, outcome);
+    const words = () => lastWords(this.#host, `${this.#studyPath}/${outputsOf(job.step, encodeJobId(id!)).stderr}`);
+    const kind = kindOfFailure(claim);
+    if (kind === 'script') return outcome;
+    if (kind === 'not-executable') return { ...outcome, note: outcome.note || (await words()) };
+    const why = outcome.note || (await words()) || `exit ${outcome.exitCode}`;
+    const note = `the script was not run: ${why}`;
+    return claim.owner === null && isOfDisk(outcome.note) ? notRun(note) : lost(note, outcome);
   }
 
   async #isItsOwn({ view, duration }: Submission, { signal }: JobOutcome): Promise<boolean> {
@@ -172,6 +186,20 @@ export class Judge {
 function asCancelled(outcome: JobOutcome, { view, duration }: Submission): JobOutcome {
   const isOurs = outcome.result === 'cancelled' || isEarlyTimeout(view, duration);
   return isOurs ? { ...outcome, result: 'cancelled', note: '' } : outcome;
+}
+
+/** What a job failed for, as its launchers wrote it down. */
+function kindOfFailure({
+  owner,
+  exits,
+  hasNeverBegun,
+  isNotExecutable,
+}: Claim): 'machine' | 'not-executable' | 'script' {
+  if (owner === null) return 'machine';
+  // If some tasks could not begin, others may have been killed for that; a status that one chose itself is its own.
+  const isOwn = exits.some((status) => status !== 0 && signalOf(status) === null);
+  if (hasNeverBegun === true && !isOwn) return 'machine';
+  return isNotExecutable === true ? 'not-executable' : 'script';
 }
 
 /** The job that has the attempt, if it is another than the one that we know of. */

@@ -33,7 +33,7 @@ export function remainsOf(claim: Claim | undefined, { tasks, isNested }: Tasks, 
     return { result: 'completed', exitCode, signal: null, note: '', ...when };
   }
   // A broker that dies takes with it those of nested jobs, and what else it can reach: their ends are not the scripts'.
-  const isScripts = exitCode > 0 && signalOf(exitCode) === null && !isNested;
+  const isScripts = exitCode > 0 && signalOf(exitCode) === null && !isNested && claim.hasNeverBegun !== true;
   if (isScripts) return { result: 'failed', exitCode, signal: null, note, ...when };
   return { result: 'node-failure', exitCode: null, signal: null, note };
 }

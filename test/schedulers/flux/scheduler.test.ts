@@ -71,13 +71,71 @@ describe('a job of Flux', () => {
     expect(study.said(job)).toEqual(['submitted', 'queued', 'ended']);
   });
 
-  it('whose command cannot be started fails with the reason', async () => {
+  it('whose launcher cannot be started is lost to its machine, and not failed, with the reason', async () => {
     const study = await FluxStudy.start(await startBroker());
     rmSync(study.file(launcherPath));
     expect(await study.run('run', 'true')).toMatchObject({
+      result: 'node-failure',
+      note: expect.stringMatching(/^the script was not run: .*No such file or directory/),
+    });
+  });
+
+  it('whose launcher ends before it has claimed the attempt is lost to its machine, with the last words of its stderr', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    const fails = 'echo fork: Resource temporarily unavailable >&2; exit 254';
+    writeFileSync(study.file(launcherPath), study.read(launcherPath).replace('shift 2', fails));
+    expect(await study.run('run', 'touch ran')).toMatchObject({
+      result: 'node-failure',
+      note: 'the script was not run: fork: Resource temporarily unavailable',
+    });
+    expect(study.exists('run/ran')).toBe(false);
+  });
+
+  it('whose launcher wrote down that the script never began is lost to its machine', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    const fails = `shift 2; trap 'echo "254 1.5 never-began" > "$_maestro_claim.0.exit"; echo no process >&4; exit 254' EXIT`;
+    const launcher = study.read(launcherPath).replace('shift 2', fails).replace('trap _maestro_over EXIT', 'exit 254');
+    writeFileSync(study.file(launcherPath), launcher);
+    expect(await study.run('run', 'touch ran')).toMatchObject({
+      result: 'node-failure',
+      note: 'the script was not run: no process',
+    });
+  });
+
+  it.each([['1'], ['126'], ['127'], ['254']])(
+    'whose script ends with %s by itself has failed with that',
+    async (status) => {
+      const study = await FluxStudy.start(await startBroker());
+      expect(await study.run('run', `exit ${status}`)).toEqual({
+        result: 'failed',
+        exitCode: Number(status),
+        signal: null,
+        note: '',
+      });
+    },
+  );
+
+  it('whose shell is not there has failed, and the reason says so', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    const job = study.step('run', 'true');
+    writeFileSync(study.file(job.script), '#!/no/such/shell\ntrue\n');
+    study.scheduler.submit(job);
+    expect(await study.outcome(job)).toMatchObject({
       result: 'failed',
-      exitCode: 127,
-      note: expect.stringContaining('No such file or directory'),
+      note: 'the script cannot be executed: its shell /no/such/shell (batch.shell) is not there, or cannot be run',
+    });
+  });
+
+  it('whose prolog fails is lost to its machine', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    rmSync(study.file('.conductor/claims/run/1'));
+    broker.raise(broker.jobs[0]!.id, 'prolog', 'prolog exited with code=1 on node1 (rank 0)');
+    expect(await study.outcome(job)).toMatchObject({
+      result: 'node-failure',
+      note: 'the script was not run: prolog exited with code=1 on node1 (rank 0)',
     });
   });
 

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 export const longSilence = 20_000;
 
 /** Counts how long somebody who owes an answer has said nothing. */
-export class Silence {
+export class Watchdog {
   readonly #clock: Clock;
   readonly #onLong: (times: number) => void;
   #stopTimer: () => void = () => {};
