@@ -12,6 +12,7 @@ import {
 } from './conductor/resumption.js';
 import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
+import type { AnswerStore } from './pgen/answer.js';
 import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
@@ -76,8 +77,8 @@ async function make(
   settle: Settle,
 ): Promise<Begun | undefined> {
   const { host, clock } = context;
-  const settled = async () => {
-    const { plan, warnings } = await planning.at(path);
+  const settled = async (answers?: AnswerStore) => {
+    const { plan, warnings } = await planning.at(path, answers);
     return { plan: await settle(plan, false), warnings };
   };
   const early = planning.needsDirectory ? undefined : await settled();
@@ -88,7 +89,7 @@ async function make(
       await hold.release(undefined);
       return undefined;
     }
-    const { plan, warnings } = early ?? (await settled());
+    const { plan, warnings } = early ?? (await settled(hold && answersIn(context, hold)));
     for (const warning of warnings) context.log.problem(warning);
     return { plan, digests: digestsOf(plan.graph, plan.scripts), hold, resumption: undefined, isDone: false };
   });
@@ -110,7 +111,7 @@ async function resume(
       if (wanted.resume === 'auto') throw otherStudy(path, state, key);
       journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
     }
-    const { plan: draft, warnings } = await planning.at(path);
+    const { plan: draft, warnings } = await planning.at(path, answersIn(context, hold!));
     const resumed = (plan: Plan) => {
       const digests = digestsOf(plan.graph, plan.scripts);
       return {
@@ -129,6 +130,18 @@ async function resume(
     for (const warning of warnings) context.log.problem(warning);
     return { ...after, hold, isDone };
   });
+}
+
+/** A generator that is not deterministic would give other parameters now: what it gave belongs to the study. */
+function answersIn({ onlyFinishes }: BeginContext, { state, journal }: Hold): AnswerStore {
+  return {
+    known: state.answers,
+    takesLast: onlyFinishes,
+    keep: (answer) => {
+      journal.write({ type: 'generated', ...answer });
+      return journal.durable();
+    },
+  };
 }
 
 /** Steps as they were left, if what was begun is only to be brought to its end. */

@@ -18,6 +18,14 @@ export interface Plan {
   readonly graph: StepGraph;
   /** By the index of the instance. */
   readonly scripts: readonly StepScripts[];
+  /** The parameter generator that made its parameters, of which the study keeps a copy; undefined if there is none. */
+  readonly generator?: GeneratorCopy | undefined;
+}
+
+/** A generator's file: its name, and what was in it when it was asked. */
+export interface GeneratorCopy {
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 /**

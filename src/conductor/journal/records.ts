@@ -1,4 +1,5 @@
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { LeaseHolder } from '../lease.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
@@ -48,9 +49,17 @@ export type Entry =
   | { readonly type: 'open'; readonly holder: LeaseHolder }
   /**
    * The steps from now on, by index, with all that is known of them: one record, so that a crash leaves the old plan or the
-   * new one. `flux` is the version that the scripts are for; '' if that does not matter.
+   * new one. `flux` is the version that the scripts are for; '' if that does not matter. `knowsAnswers` is absent from the plan
+   * of a version that does not know of answers, and asked the generator anew.
    */
-  | { readonly type: 'plan'; readonly flux: string; readonly steps: readonly PlannedStep[] }
+  | {
+      readonly type: 'plan';
+      readonly flux: string;
+      readonly steps: readonly PlannedStep[];
+      readonly knowsAnswers?: true;
+    }
+  /** What a parameter generator gave: it counts for the plans that follow. */
+  | ({ readonly type: 'generated' } & GeneratorAnswer)
   /** All files of the plan are there. */
   | { readonly type: 'staged' }
   /** What one event changed, by the index of the step. */
@@ -85,6 +94,8 @@ export interface JournalState {
   readonly unwanted: readonly ForeignJob[];
   /** Whether all files of this plan are there. */
   readonly isStaged: boolean;
+  /** What parameter generators gave, the latest last: one for each question. */
+  readonly answers: readonly KnownAnswer[];
   /** Why the study was cancelled, by the last driver; undefined if it was not. */
   readonly cancelReason: string | undefined;
   /** As changed since the last `open`. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../state.js';
 import { applyPatch } from './patch.js';
 import {
@@ -124,6 +125,17 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
           record: anything,
         }),
       ),
+      knowsAnswers: z.literal(true).optional(),
+    }),
+  ],
+  [
+    'generated',
+    z.object({
+      question: z.object({ file: z.string(), arguments: z.string(), environment: z.string() }),
+      files: z.array(z.object({ path: z.string(), hash: z.string(), isModule: z.boolean() })),
+      parameters: z.array(
+        z.object({ key: z.string(), name: z.string(), values: z.array(z.string()), labels: z.array(z.string()) }),
+      ),
     }),
   ],
   ['steps', z.object({ steps: anything })],
@@ -164,6 +176,7 @@ function emptyState(isTorn: boolean): Draft {
     former: new Map(),
     unwanted: [],
     isStaged: false,
+    answers: [],
     cancelReason: undefined,
     limits: {},
     allocation: undefined,
@@ -191,6 +204,10 @@ function apply(state: Draft, record: JournalRecord): void {
       planAnew(state, record);
       for (const { workspace } of record.steps) state.former.delete(workspace);
       state.isStaged = false;
+      if (!record.knowsAnswers) state.answers = [];
+      break;
+    case 'generated':
+      state.answers = withAnswer(state.answers, record);
       break;
     case 'staged':
       state.isStaged = true;
@@ -249,6 +266,17 @@ function planAnew(state: Draft, { flux, steps }: Extract<Entry, { type: 'plan' }
   state.unwanted = unwantedAfter(state.unwanted, before, after);
   state.plan = { flux, steps: steps.map(({ record: _, ...step }) => step) };
   state.records = records;
+}
+
+function withAnswer(
+  answers: readonly KnownAnswer[],
+  { question, files, parameters, at }: RecordBase & GeneratorAnswer,
+): KnownAnswer[] {
+  const isOther = ({ question: other }: KnownAnswer) =>
+    other.file !== question.file ||
+    other.arguments !== question.arguments ||
+    other.environment !== question.environment;
+  return [...answers.filter(isOther), { question, files, parameters, at }];
 }
 
 /** JSON has no undefined. */

@@ -53,6 +53,7 @@ describe('what a journal says', () => {
     isStaged: false,
     cancelReason: undefined,
     limits: {},
+    answers: [],
     allocation: undefined,
     allocations: 0,
     opened: undefined,
@@ -136,6 +137,27 @@ describe('what a journal says', () => {
   it('has no job that is over among those', () => {
     const over = patch(0, { state: 'FINISHED', ended: 3, jobs: [{ attempt: 1, ended: 3, result: 'completed' }] });
     expect(stateOf(plan('a'), patch(0, inFlight), over, plan('b')).unwanted).toEqual([]);
+  });
+
+  it('is what generators gave, the last of each question, until a version plans that does not know of them', () => {
+    const generated = (file: string, value: string): Entry => ({
+      type: 'generated',
+      question: { file, arguments: 'a', environment: 'e' },
+      files: [{ path: 'sizes.py', hash: 'h', isModule: true }],
+      parameters: [{ key: 'X', name: 'X', values: [value], labels: [`X.${value}`] }],
+    });
+    const valuesOf = (...entries: readonly Entry[]) =>
+      stateOf(...entries).answers.map(({ question, parameters }) => [question.file, parameters[0]!.values[0]]);
+    const current: Entry = { type: 'plan', flux: '', steps: [planned('a')], knowsAnswers: true };
+    const earlier: Entry = { type: 'plan', flux: '', steps: [planned('a')] };
+    const entries = [generated('f', '1'), current, generated('g', '2'), current, open, generated('f', '3')];
+    expect(valuesOf(...entries)).toEqual([
+      ['g', '2'],
+      ['f', '3'],
+    ]);
+    expect(valuesOf(...entries, earlier)).toEqual([]);
+    expect(valuesOf(...entries, earlier, generated('f', '4'))).toEqual([['f', '4']]);
+    expect(stateOf(generated('f', '1')).answers[0]!.at).toBeGreaterThan(0);
   });
 
   it('is that a study was cancelled, given other limits, and ended, until the next driver', () => {
