@@ -5,6 +5,7 @@ import { type HostDirectory, type HostFile, writeFiles } from './hosts/files.js'
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
+import type { Log } from './report/log.js';
 import { claimsPath, launcherPath, launcherText } from './schedulers/launcher.js';
 import { reserved } from './study/check.js';
 import { safeName } from './study/names.js';
@@ -85,7 +86,8 @@ export async function clone(
   host: Host,
   { spec, places, environment }: Plan,
   cancel: AbortSignal,
-  tell: (line: string) => void,
+  log: Pick<Log, 'info' | 'warning'>,
 ): Promise<void> {
-  await cloneRepositories(host, places.studyPath, environment.clones(spec, places), cancel, tell);
+  const { studyPath } = places;
+  await cloneRepositories({ host, studyPath, clones: environment.clones(spec, places), cancel, log });
 }

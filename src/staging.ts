@@ -32,7 +32,7 @@ export async function stageAll(
   stopIfLost();
   if (tree !== undefined) await sendTree(host, tree, `${studyPath}/${stagePath}`, { tell: (line) => log.info(line) });
   stopIfLost();
-  if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
+  if (!inputs['dry-run']) await clone(host, plan, cancel, log);
 }
 
 /**
