@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { LeaseHolder } from './conductor/lease.js';
+import { limitsOf } from './conductor/policy.js';
 import {
   digestsOf,
   isFinished,
@@ -164,7 +165,8 @@ async function holding<T>(
 ): Promise<T> {
   const { host, holder, clock, log, inputs, cancel } = context;
   if (inputs['dry-run']) return task(undefined);
-  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel, lastFence });
+  const limits = limitsOf(policyOf(inputs));
+  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
   try {
     return await task(hold);
   } catch (error) {

@@ -2,6 +2,7 @@ import type { DescribedAllocation } from '../../broker/allocation/allocation.js'
 import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { LeaseHolder } from '../lease.js';
+import type { ChangedLimits, Limits } from '../limits.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
@@ -65,7 +66,13 @@ export type Entry =
   /** What one event changed, by the index of the step. */
   | { readonly type: 'steps'; readonly steps: Readonly<Record<string, StepPatch>> }
   | { readonly type: 'cancel'; readonly reason: string }
-  | { readonly type: 'limits'; readonly throttle?: number; readonly restartLimit?: number }
+  /** Somebody changed limits while the inputs said `inputs`. */
+  | {
+      readonly type: 'limits';
+      readonly throttle?: number;
+      readonly restartLimit?: number;
+      readonly inputs?: Required<Limits>;
+    }
   /** The allocation that the study has; null before it is known which, and once it is given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
   /** These jobs of no step were told to end, and none of their attempts will begin any more. */
@@ -90,6 +97,8 @@ export interface JournalState {
   readonly records: readonly StepRecord[];
   /** The jobs of workspaces that only earlier plans had, by workspace. */
   readonly former: ReadonlyMap<string, readonly JobRecord[]>;
+  /** Workspaces that only earlier plans had. */
+  readonly formerWorkspaces: ReadonlySet<string>;
   /** Jobs that may run, and that no step has any more: nobody is known to have told them to end. */
   readonly unwanted: readonly ForeignJob[];
   /** Whether all files of this plan are there. */
@@ -98,8 +107,8 @@ export interface JournalState {
   readonly answers: readonly KnownAnswer[];
   /** Why the study was cancelled, by the last driver; undefined if it was not. */
   readonly cancelReason: string | undefined;
-  /** As changed since the last `open`. */
-  readonly limits: { readonly throttle?: number; readonly restartLimit?: number };
+  /** As changed by somebody, through all drivers. */
+  readonly limits: ChangedLimits;
   readonly allocation: DescribedAllocation | undefined;
   /** How many allocations the study has had. */
   readonly allocations: number;

@@ -140,7 +140,14 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
   ],
   ['steps', z.object({ steps: anything })],
   ['cancel', z.object({ reason: z.string() })],
-  ['limits', z.object({ throttle: z.int().min(0).optional(), restartLimit: z.int().min(0).optional() })],
+  [
+    'limits',
+    z.object({
+      throttle: z.int().min(0).optional(),
+      restartLimit: z.int().min(0).optional(),
+      inputs: z.object({ throttle: z.int(), restartLimit: z.int() }).optional(),
+    }),
+  ],
   ['allocation', z.object({ number: z.int(), allocation: anything.nullable() })],
   ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
   ['end', z.object({ status: outcome })],
@@ -162,6 +169,7 @@ function damaged(line: number, what: string): JournalError {
 type Draft = { -readonly [Key in keyof JournalState]: JournalState[Key] } & {
   records: StepRecord[];
   former: Map<string, readonly JobRecord[]>;
+  formerWorkspaces: Set<string>;
 };
 
 function emptyState(isTorn: boolean): Draft {
@@ -174,6 +182,7 @@ function emptyState(isTorn: boolean): Draft {
     plan: undefined,
     records: [],
     former: new Map(),
+    formerWorkspaces: new Set(),
     unwanted: [],
     isStaged: false,
     answers: [],
@@ -196,13 +205,16 @@ function apply(state: Draft, record: JournalRecord): void {
       rememberCancelled(state);
       state.opened = { holder: record.holder, at: record.at };
       state.cancelReason = undefined;
-      state.limits = {};
       state.ended = undefined;
       break;
     case 'plan':
       rememberJobs(state);
+      for (const { workspace } of state.plan?.steps ?? []) state.formerWorkspaces.add(workspace);
       planAnew(state, record);
-      for (const { workspace } of record.steps) state.former.delete(workspace);
+      for (const { workspace } of record.steps) {
+        state.former.delete(workspace);
+        state.formerWorkspaces.delete(workspace);
+      }
       state.isStaged = false;
       if (!record.knowsAnswers) state.answers = [];
       break;
@@ -219,11 +231,11 @@ function apply(state: Draft, record: JournalRecord): void {
       state.cancelReason = record.reason;
       break;
     case 'limits': {
-      const { throttle, restartLimit } = record;
+      const { throttle, restartLimit, inputs, at } = record;
       state.limits = {
         ...state.limits,
-        ...(throttle !== undefined && { throttle }),
-        ...(restartLimit !== undefined && { restartLimit }),
+        ...(throttle !== undefined && { throttle: { value: throttle, input: inputs?.throttle, at } }),
+        ...(restartLimit !== undefined && { restartLimit: { value: restartLimit, input: inputs?.restartLimit, at } }),
       };
       break;
     }
