@@ -20,6 +20,7 @@ import { type Remains, RenewingScheduler } from './schedulers/renewing.js';
 import type { BatchScheduler, Job, SchedulerListener } from './schedulers/scheduler.js';
 import { SpecError } from './spec/problem.js';
 import { Source } from './spec/source.js';
+import { anyAborted } from './util/abort.js';
 
 /**
  * The allocation that the inputs want, if they want one.
@@ -167,7 +168,7 @@ export class AllocatedInstance implements Instance, Batch {
 
   async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
     const { host, clock, log } = this.#context;
-    const cancel = AbortSignal.any([this.#context.cancel, this.#closing.signal]);
+    const cancel = anyAborted(this.#context.cancel, this.#closing.signal).signal;
     const common = {
       host,
       clock,

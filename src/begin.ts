@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { LeaseHolder } from './conductor/lease.js';
+import { limitsOf } from './conductor/policy.js';
 import {
   digestsOf,
   isFinished,
@@ -12,6 +13,7 @@ import {
 } from './conductor/resumption.js';
 import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
+import type { AnswerStore } from './pgen/answer.js';
 import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
@@ -76,8 +78,8 @@ async function make(
   settle: Settle,
 ): Promise<Begun | undefined> {
   const { host, clock } = context;
-  const settled = async () => {
-    const { plan, warnings } = await planning.at(path);
+  const settled = async (answers?: AnswerStore) => {
+    const { plan, warnings } = await planning.at(path, answers);
     return { plan: await settle(plan, false), warnings };
   };
   const early = planning.needsDirectory ? undefined : await settled();
@@ -88,7 +90,7 @@ async function make(
       await hold.release(undefined);
       return undefined;
     }
-    const { plan, warnings } = early ?? (await settled());
+    const { plan, warnings } = early ?? (await settled(hold && answersIn(context, hold)));
     for (const warning of warnings) context.log.problem(warning);
     return { plan, digests: digestsOf(plan.graph, plan.scripts), hold, resumption: undefined, isDone: false };
   });
@@ -110,7 +112,7 @@ async function resume(
       if (wanted.resume === 'auto') throw otherStudy(path, state, key);
       journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
     }
-    const { plan: draft, warnings } = await planning.at(path);
+    const { plan: draft, warnings } = await planning.at(path, answersIn(context, hold!));
     const resumed = (plan: Plan) => {
       const digests = digestsOf(plan.graph, plan.scripts);
       return {
@@ -129,6 +131,18 @@ async function resume(
     for (const warning of warnings) context.log.problem(warning);
     return { ...after, hold, isDone };
   });
+}
+
+/** A generator that is not deterministic would give other parameters now: what it gave belongs to the study. */
+function answersIn({ onlyFinishes }: BeginContext, { state, journal }: Hold): AnswerStore {
+  return {
+    known: state.answers,
+    takesLast: onlyFinishes,
+    keep: (answer) => {
+      journal.write({ type: 'generated', ...answer });
+      return journal.durable();
+    },
+  };
 }
 
 /** Steps as they were left, if what was begun is only to be brought to its end. */
@@ -151,7 +165,8 @@ async function holding<T>(
 ): Promise<T> {
   const { host, holder, clock, log, inputs, cancel } = context;
   if (inputs['dry-run']) return task(undefined);
-  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel, lastFence });
+  const limits = limitsOf(policyOf(inputs));
+  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
   try {
     return await task(hold);
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
+import type { Limits } from './conductor/limits.js';
 import { discardedJobs, type Resumption } from './conductor/resumption.js';
 import { type StepRecord, studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
@@ -30,6 +31,8 @@ export interface DriveContext {
   readonly hold: Hold;
   /** Who is told how the steps change. */
   readonly audience?: { changed(records: readonly StepRecord[]): void } | undefined;
+  /** Limits that are not those of the inputs: somebody changed them while an earlier run drove the study. */
+  readonly limits: Limits;
   /** Where the study stands: nothing has run yet, or it is resumed. */
   readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
 }
@@ -63,7 +66,7 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
     return conduct({
       graph,
       scripts,
-      policy: policyOf(inputs),
+      policy: { ...policyOf(inputs), ...context.limits },
       clock,
       cancel,
       interrupt,

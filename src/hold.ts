@@ -23,6 +23,8 @@ export interface HoldOptions {
   readonly cancel?: AbortSignal;
   /** The last fencing number that the journal has, if it was read before. */
   readonly lastFence?: number;
+  /** The limits as the inputs have them; undefined if there are no inputs. */
+  readonly limits?: Required<Limits> | undefined;
 }
 
 /**
@@ -62,19 +64,20 @@ export class Hold {
    *
    * @throws LeaseHeldError, HostError, JournalError
    */
-  static async take({ host, studyPath, holder, clock, log, cancel, lastFence = 0 }: HoldOptions): Promise<Hold> {
+  static async take(options: HoldOptions): Promise<Hold> {
+    const { host, studyPath, holder, clock, log, cancel, lastFence = 0, limits } = options;
     const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), {
       cancel,
       least: lastFence + 1,
     });
-    const remote = new RemoteControl(log);
+    const remote = new RemoteControl(log, limits);
     const clerk = Clerk.start(host, studyPath, fence, clock, remote);
     const lease = Lease.start(clerk, holder, fence, clock);
     try {
       const state = await readJournal(host, studyPath);
       const journal = new Journal((text) => clerk.append(text), { ...state, fence }, clock);
       journal.write({ type: 'open', holder });
-      remote.journal = journal;
+      remote.begin(journal);
       return new Hold(state, journal, clerk, lease, remote, clock);
     } catch (error) {
       await lease.end({ released: true });
@@ -136,14 +139,26 @@ export class Hold {
 class RemoteControl {
   readonly cancelled = new AbortController();
   readonly lost = new AbortController();
-  /** Once there is one. */
-  journal: Journal | undefined;
+  /** Lock files may be there before the journal has been read. */
+  readonly #journal: Promise<Journal>;
+  #begin: (journal: Journal) => void = () => {};
   readonly #log: HoldOptions['log'];
+  readonly #inputs: HoldOptions['limits'];
   readonly #untold: Limits[] = [];
   #listener: ((limits: Limits) => void) | undefined;
 
-  constructor(log: HoldOptions['log']) {
+  /** @param inputs the limits as the inputs have them */
+  constructor(log: HoldOptions['log'], inputs: HoldOptions['limits']) {
     this.#log = log;
+    this.#inputs = inputs;
+    this.#journal = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+  }
+
+  /** From now on there is a journal. */
+  begin(journal: Journal): void {
+    this.#begin(journal);
   }
 
   onLimits(listener: (limits: Limits) => void): void {
@@ -154,18 +169,26 @@ class RemoteControl {
   /** Resolves once it is written down what is wanted: only then may the wish be forgotten. */
   async onCancel(): Promise<void> {
     const reason = 'cancelled on the host (`maestro cancel`)';
+    const journal = await this.#journal;
     // Whatever the study has come to by now: what is cancelled stays cancelled.
-    this.journal?.write({ type: 'cancel', reason });
+    journal.write({ type: 'cancel', reason });
     this.cancelled.abort(reason);
-    await this.journal?.durable();
+    await journal.durable();
   }
 
+  /** The same. */
   async onUpdate(text: string): Promise<void> {
     const { limits, told } = readLimits(text);
+    const journal = await this.#journal;
     this.#log.info(told);
+    // The next run of the study has to know of it too, even if this one never comes to use it.
+    if (Object.keys(limits).length > 0) {
+      const inputs = this.#inputs === undefined ? {} : { inputs: this.#inputs };
+      journal.write({ type: 'limits', ...limits, ...inputs });
+    }
     if (this.#listener === undefined) this.#untold.push(limits);
     else this.#listener(limits);
-    await this.journal?.durable();
+    await journal.durable();
   }
 
   onLost({ message }: LeaseLostError): void {

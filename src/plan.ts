@@ -7,6 +7,7 @@ import type { Spec } from './spec/spec.js';
 import { checkStudy } from './study/check.js';
 import { Environment, type Places } from './study/environment.js';
 import { expand } from './study/expand.js';
+import { checkGitDependencies } from './study/git-dependencies.js';
 import type { StepGraph } from './study/graph.js';
 import type { Parameter } from './study/parameters.js';
 
@@ -18,6 +19,14 @@ export interface Plan {
   readonly graph: StepGraph;
   /** By the index of the instance. */
   readonly scripts: readonly StepScripts[];
+  /** The parameter generator that made its parameters, of which the study keeps a copy; undefined if there is none. */
+  readonly generator?: GeneratorCopy | undefined;
+}
+
+/** A generator's file: its name, and what was in it when it was asked. */
+export interface GeneratorCopy {
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -35,7 +44,8 @@ export function planStudy(
   if (graph === undefined) return { plan: undefined, problems };
   const rendered = renderScripts(graph, spec.batch);
   const resources = spec.batch.type === 'flux' ? checkAllResources(graph, spec.batch) : [];
-  const all = [...problems, ...rendered.problems, ...resources];
+  const repositories = checkGitDependencies(spec, environment, places);
+  const all = [...problems, ...repositories, ...rendered.problems, ...resources];
   if (all.some((problem) => problem.severity === 'error')) return { plan: undefined, problems: all };
   return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
 }

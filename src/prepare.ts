@@ -2,7 +2,9 @@ import path from 'node:path';
 import { checkPaths } from './conductor/dependencies.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
-import { type Pgen, runPgen } from './pgen/pgen.js';
+import type { AnswerStore } from './pgen/answer.js';
+import { type Asked, askGenerator } from './pgen/ask.js';
+import type { Pgen } from './pgen/pgen.js';
 import { checkDraft, type Plan, planStudy } from './plan.js';
 import type { Log } from './report/log.js';
 import { unusedVariables } from './run/ineffective-inputs.js';
@@ -81,16 +83,21 @@ export function planAt(
   return { plan, warnings: all };
 }
 
-/** Runs the parameter generator, if there is one. It may write to the study directory, as with Maestro. */
+/**
+ * What the parameter generator makes, if there is one. It may write to the study directory, as with Maestro.
+ *
+ * @param answers of earlier runs of the study; undefined if nothing is kept
+ */
 export async function generate(
   context: StudyContext,
   { spec }: ReadStudy,
   studyPath: string,
-): Promise<Parameter[] | undefined> {
-  const { pgen, here, cancel } = context;
+  answers?: AnswerStore,
+): Promise<Asked | undefined> {
+  const { pgen, here, cancel, log } = context;
   // It runs here, and looks at files here.
   const places = placesIn({ ...context, stageRoot: undefined }, studyPath);
-  return pgen && runPgen(here, pgen, spec, places, cancel);
+  return pgen && askGenerator({ host: here, pgen, spec, places, cancel, log, answers });
 }
 
 /** Where a study is planned only to find what is wrong with it. */
@@ -108,15 +115,15 @@ function placesIn({ specPath, workingDirectory, stageRoot }: SpecContext, studyP
 }
 
 /**
- * How a study is planned in a directory, once it is known which: `at` runs the parameter generator, if there is one, for which
- * the directory must be there. Warnings are those of the last plan.
+ * How a study is planned in a directory, once it is known which: `at` asks the parameter generator, if there is one and `answers`
+ * does not have what it gives, for which the directory must be there. Warnings are those of the last plan.
  */
 export interface Planner {
   readonly spec: Spec;
   /** Whether there must be a directory before anything can be planned. */
   readonly needsDirectory: boolean;
   /** @throws SpecError, PgenError, HostError */
-  at(studyPath: string): Promise<{ readonly plan: Plan; readonly warnings: readonly Problem[] }>;
+  at(studyPath: string, answers?: AnswerStore): Promise<{ readonly plan: Plan; readonly warnings: readonly Problem[] }>;
 }
 
 /**
@@ -130,14 +137,15 @@ export async function planner(context: StudyContext): Promise<Planner> {
   return {
     spec: read.spec,
     needsDirectory: context.pgen !== undefined,
-    at: async (studyPath) => {
+    at: async (studyPath, answers) => {
       const isMissing = missing.some(({ severity }) => severity === 'error');
       // A generator that needs a path which is not there would only fail in its own words.
       if (isMissing && context.pgen !== undefined) throw new SpecError([...read.warnings, ...missing]);
-      const parameters = await generate(context, read, studyPath);
-      const planned = planAt(context, { ...read, warnings: [...read.warnings, ...missing] }, studyPath, parameters);
-      if (isMissing) throw new SpecError(planned.warnings);
-      return planned;
+      const asked = await generate(context, read, studyPath, answers);
+      const known = { ...read, warnings: [...read.warnings, ...missing] };
+      const { plan, warnings } = planAt(context, known, studyPath, asked?.parameters);
+      if (isMissing) throw new SpecError(warnings);
+      return { plan: { ...plan, generator: asked?.copy }, warnings };
     },
   };
 }

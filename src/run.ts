@@ -4,22 +4,26 @@ import type { AllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import { type Clock, systemClock } from './clock.js';
 import type { LeaseHolder } from './conductor/lease.js';
-import { plannedSteps } from './conductor/resumption.js';
+import { type Limits, limitsGoingOn } from './conductor/limits.js';
+import { limitsOf } from './conductor/policy.js';
+import { leftWorkspaces, plannedSteps } from './conductor/resumption.js';
 import { newRecord, type StepRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { drive, type Ran } from './drive.js';
 import { RunEnding } from './ending.js';
 import { describeError } from './errors.js';
 import type { LeftBehind } from './github/state.js';
-import { appendFile, replaceFile } from './hosts/files.js';
+import type { Hold } from './hold.js';
+import { appendFile, areThere, replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Tree } from './hosts/tree/tree.js';
 import { type Instance, RunningInstance } from './instances.js';
 import type { Plan } from './plan.js';
+import { policyOf } from './policy-of.js';
 import type { StudyContext } from './prepare.js';
 import { KeptLog } from './report/kept-log.js';
 import { counted } from './report/plain-text.js';
-import { describeResumption } from './report/resumed.js';
+import { describeLeftWorkspaces, describeResumption } from './report/resumed.js';
 import { type ReportContext, type RunOutcome, report } from './reporting.js';
 import { ineffectiveInputs } from './run/ineffective-inputs.js';
 import { outputsOf } from './schedulers/outputs.js';
@@ -136,6 +140,7 @@ async function stageAndDrive(
   log.info(`Study directory ${plan.places.studyPath}`);
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
   else if (resumption) for (const line of describeResumption(resumption, isDone)) log.info(line);
+  if (resumption) await tellOfLeftWorkspaces(context, begun);
   if (isDone) return done(resumption!.records);
 
   const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
@@ -166,7 +171,33 @@ async function stageAndDrive(
   };
   const standing = { ...resumption, records };
   const { hangup, audience } = context;
-  return drive({ inputs, host, log, clock, ending, hangup, hold, standing, audience }, plan, await open());
+  const limits = limitsOfRun(context, hold);
+  return drive({ inputs, host, log, clock, ending, hangup, hold, limits, standing, audience }, plan, await open());
+}
+
+/** What is in the workspaces of steps that are gone is still read by whoever looks for it by a pattern. */
+async function tellOfLeftWorkspaces({ host, log }: Own, { plan, hold }: Begun): Promise<void> {
+  const left = hold === undefined ? [] : leftWorkspaces(hold.state, plan.graph);
+  const isThere = await areThere(
+    host,
+    left.map((workspace) => `${plan.places.studyPath}/${workspace}`),
+  );
+  const steps = new Set(plan.graph.steps.map(({ workspace }) => workspace.split('/')[0]!));
+  const { warning, info } = describeLeftWorkspaces(
+    left.filter((_, i) => isThere[i]),
+    steps,
+  );
+  if (warning !== undefined) log.warning(warning);
+  if (info !== undefined) log.info(info);
+}
+
+/** What `maestro update` changed while an earlier run drove the study. */
+function limitsOfRun({ inputs, log }: Own, { state, journal }: Hold): Limits {
+  const own = limitsOf(policyOf(inputs));
+  const { limits, overruled, told } = limitsGoingOn(state.limits, own);
+  for (const line of told) log.info(line);
+  if (Object.keys(overruled).length > 0) journal.write({ type: 'limits', ...overruled, inputs: own });
+  return limits;
 }
 
 /** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */

@@ -5,7 +5,9 @@ import { type HostDirectory, type HostFile, replacingCommand, writeFiles } from 
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
+import type { Log } from './report/log.js';
 import { claimsPath, launcherPath, launcherText } from './schedulers/launcher.js';
+import { reserved } from './study/check.js';
 import { safeName } from './study/names.js';
 
 /** The log of a study in its own directory, where Maestro has it. */
@@ -20,7 +22,7 @@ export interface StagedBefore {
 }
 
 /**
- * Writes everything that a study has before it runs, in one stream: its spec, its scripts, the launcher.
+ * Writes everything that a study has before it runs, in one stream: its spec, its generator, its scripts, the launcher.
  *
  * @param spec the spec's file name and text
  * @param before of a study that is continued: what is there is left alone, for its jobs may be reading it
@@ -37,11 +39,18 @@ export async function stage(
 }
 
 function* stagedFiles(
-  { spec: study, graph, scripts }: Plan,
+  { spec: study, graph, scripts, generator }: Plan,
   spec: { readonly name: string; readonly text: string },
   before: StagedBefore | undefined,
 ): Generator<HostFile | HostDirectory> {
-  yield { path: path.posix.basename(spec.name), text: spec.text };
+  const specName = path.posix.basename(spec.name);
+  yield { path: specName, text: spec.text };
+  if (generator !== undefined) {
+    // Where Maestro has it, but not over anything else of the study.
+    const taken = [specName, ...reserved, ...graph.steps.map(({ workspace }) => workspace.split('/')[0]!)];
+    const directory = taken.includes(generator.name) ? '.conductor/' : '';
+    yield { path: `${directory}${generator.name}`, text: generator.bytes };
+  }
   if (before === undefined) {
     yield { path: logPath(study.name), text: '' };
     yield { path: launcherPath, text: launcherText, executable: true };
@@ -77,7 +86,8 @@ export async function clone(
   host: Host,
   { spec, places, environment }: Plan,
   cancel: AbortSignal,
-  tell: (line: string) => void,
+  log: Pick<Log, 'info' | 'warning'>,
 ): Promise<void> {
-  await cloneRepositories(host, places.studyPath, environment.clones(spec, places), cancel, tell);
+  const { studyPath } = places;
+  await cloneRepositories({ host, studyPath, clones: environment.clones(spec, places), cancel, log });
 }

@@ -38,7 +38,7 @@ export async function stageAll(
   stopIfLost();
   if (tree !== undefined) await upload(context, tree, `${studyPath}/${stagePath}`);
   stopIfLost();
-  if (!inputs['dry-run']) await clone(host, plan, cancel, (line) => log.info(line));
+  if (!inputs['dry-run']) await clone(host, plan, cancel, log);
 }
 
 /**

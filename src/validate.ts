@@ -51,7 +51,7 @@ async function planOnly(context: StudyContext, read: ReadStudy): Promise<ReturnT
   if (pgen === undefined) return planAt(context, read, nowhere);
   const directory = (await mustRun(host, 'cannot make a temporary directory', 'mktemp -d')).toString().trim();
   try {
-    return planAt(context, read, directory, await generate(context, read, directory));
+    return planAt(context, read, directory, (await generate(context, read, directory))?.parameters);
   } finally {
     await mustRun(host, `cannot remove ${directory}`, `rm -rf -- ${quote(directory)}`);
   }

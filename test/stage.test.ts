@@ -240,7 +240,8 @@ describe('cloning what a study depends on', () => {
       steps: [{ name: 'run', cmd: 'ls $(CODE)' }],
     });
     const told: string[] = [];
-    const cloneIt = () => clone(plainHost(), plan, new AbortController().signal, (line) => told.push(line));
+    const log = { info: (line: string) => told.push(line), warning: (line: string) => told.push(line) };
+    const cloneIt = () => clone(plainHost(), plan, new AbortController().signal, log);
     await cloneIt();
     expect(read('CODE/file')).toBe('one');
     writeFileSync(file('CODE/file'), 'changed by a step');

@@ -34,7 +34,7 @@ export interface ConductorOptions {
   readonly interrupt?: AbortSignal;
   /** The same, for one who will be followed by another driver: the steps stay in the states that they are in. */
   readonly leave?: AbortSignal | undefined;
-  /** Is given, before the study begins, what changes its limits. To call that later than the study's end does nothing. */
+  /** Is given, before the study begins, what changes its limits; that they change is in the journal by then. To call that later than the study's end does nothing. */
   readonly onLimits?: ((change: (limits: Limits) => void) => void) | undefined;
   /** Called after each event that changed a step's state. */
   readonly onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
@@ -168,7 +168,6 @@ class Conductor {
     const { commands, changed, touched } = this.#machine.handle(event);
     if (journal !== undefined) {
       if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
-      if (event.type === 'limits') journal.write(limitsOf(event));
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
     this.#dispatcher.take(commands);
@@ -227,13 +226,4 @@ class Conductor {
 
 function split<J extends Job>(jobs: readonly J[]): [scheduled: J[], local: J[]] {
   return [jobs.filter(({ step }) => step.scheduled), jobs.filter(({ step }) => !step.scheduled)];
-}
-
-/** What the journal is told of changed limits. */
-function limitsOf({ throttle, restartLimit }: Limits): Limits & { readonly type: 'limits' } {
-  return {
-    type: 'limits',
-    ...(throttle === undefined ? {} : { throttle }),
-    ...(restartLimit === undefined ? {} : { restartLimit }),
-  };
 }

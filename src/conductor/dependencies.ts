@@ -1,12 +1,26 @@
 import path from 'node:path';
-import { again, mustRun, runLeashed } from '../hosts/commands.js';
+import type { Clock } from '../clock.js';
+import { again, type CommandResult, mustRun, runLeashed } from '../hosts/commands.js';
 import { areThere } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { quote } from '../quote.js';
+import type { Log } from '../report/log.js';
+import {
+  askCommand,
+  type CloneMark,
+  cloneCommand,
+  describeCheckout,
+  identityOf,
+  LEFT_STUDY,
+  markOf,
+  parseMark,
+  TAKEN,
+} from '../run/git-clone.js';
 import type { Problem } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
-import { shortHash } from '../study/directory.js';
 import { type Clone, locate, type Places } from '../study/environment.js';
+import { withoutPassword } from '../study/git-url.js';
+import { deadline } from '../util/abort.js';
 
 /**
  * Checks that every path of `env.dependencies.paths` is, or will be once all is staged, on the host.
@@ -62,56 +76,72 @@ async function existing(host: Host, paths: readonly string[]): Promise<boolean[]
     .map((status) => status === '0');
 }
 
-/** Exit status of the command below for a destination that has something else in it. */
-const taken = 17;
+/** A repository that has not answered after this is not asked any longer. */
+const ANSWER_SECONDS = 60;
+
+/** A clone that takes longer than this is given up. */
+const CLONE_MINUTES = 60;
+
+export interface CloneOptions {
+  readonly host: Host;
+  readonly studyPath: string;
+  readonly clones: readonly Clone[];
+  /** Ends a clone that is under way. */
+  readonly cancel: AbortSignal;
+  readonly log: Pick<Log, 'info' | 'warning'>;
+  readonly clock?: Pick<Clock, 'after'>;
+}
 
 /**
  * Clones the repositories of `env.dependencies.git` on the host, one after the other. A clone appears at once and whole, and
- * a mark in the study tells it from whatever else may be there: a study that is continued has its clones already.
+ * a mark in the study tells it from whatever else may be there: a study that is continued has its clones already, and they
+ * stay as they are, wherever their branch is by now.
  *
- * @param cancel ends a clone that is under way
  * @throws HostError with git's own words
  */
-export async function cloneRepositories(
-  host: Host,
-  studyPath: string,
-  clones: readonly Clone[],
-  cancel: AbortSignal,
-  tell: (line: string) => void,
-): Promise<void> {
+export async function cloneRepositories({ host, studyPath, clones, cancel, log, clock }: CloneOptions): Promise<void> {
   for (const clone of clones) {
     if (cancel.aborted) return;
-    const { name, url, destination } = clone;
-    const mark = `${studyPath}/.conductor/cloned/${shortHash(destination)}`;
-    const [isThere] = await areThere(host, [mark]);
-    if (!isThere) tell(`Cloning ${url} to ${destination}`);
-    const { code, stderr } = await again(() => runLeashed(host, cloneCommand(clone, studyPath, mark), cancel));
-    if (code === 0 || cancel.aborted) continue;
-    if (code === taken) {
+    const { name, destination } = clone;
+    const url = withoutPassword(clone.url);
+    const [isThere] = await areThere(host, [markOf(clone, studyPath)]);
+    const cannot = (why: string) =>
+      new HostError(`git dependency '${name}' cannot be cloned from ${url}: ${why.replaceAll(clone.url, url)}`);
+    const carryOut = async (command: string, seconds: number, tooLong: string): Promise<CommandResult> => {
+      const limit = deadline(seconds * 1000, { parent: cancel, ...(clock === undefined ? {} : { clock }) });
+      const result = await again(() => runLeashed(host, command, limit.signal)).finally(limit.release);
+      if (limit.hasPassed) throw cannot(tooLong);
+      return result;
+    };
+    if (!isThere) {
+      log.info(`Cloning ${url} to ${destination}`);
+      const asked = await carryOut(askCommand(clone), ANSWER_SECONDS, `it did not answer within ${ANSWER_SECONDS} s`);
+      if (cancel.aborted) return;
+      if (asked.code !== 0) throw cannot(asked.stderr || `exit ${asked.code}`);
+    }
+    const tooLong = `it took more than ${CLONE_MINUTES} minutes`;
+    const { code, stdout, stderr } = await carryOut(cloneCommand(clone, studyPath), CLONE_MINUTES * 60, tooLong);
+    if (cancel.aborted) return;
+    if (code === TAKEN) {
       throw new HostError(
         `git dependency '${name}': ${destination} exists and is not empty, so nothing can be cloned to it`,
       );
     }
-    throw new HostError(`git dependency '${name}' cannot be cloned from ${url}: ${stderr || `exit ${code}`}`);
+    if (code === LEFT_STUDY) {
+      throw new HostError(
+        `git dependency '${name}': a symbolic link leads from ${destination} out of the study directory`,
+      );
+    }
+    if (code !== 0) throw cannot(stderr || `exit ${code}`);
+    const mark = parseMark(stdout.toString());
+    if (mark !== undefined && mark.identity !== identityOf(clone)) log.warning(otherClone(clone, mark));
   }
 }
 
-/** Bash that clones, or finds that it has been done. Others may clone to the same place at the same time. */
-function cloneCommand({ url, destination, checkout }: Clone, studyPath: string, mark: string): string {
-  const what = checkout && (checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name);
-  return `to=${quote(destination)}
-mark=${quote(mark)}
-[ ! -L "$to" ] || to=$(readlink -f -- "$to") || exit
-partial=$to.${shortHash(studyPath)}.partial-clone
-if [ -e "$to" ] && { [ ! -d "$to" ] || [ -n "$(ls -A -- "$to")" ]; }; then [ -e "$mark" ]; exit $(($? == 0 ? 0 : ${taken})); fi
-# Without a terminal nobody can answer a question about a password.
-export GIT_TERMINAL_PROMPT=0
-rm -rf -- "$partial"
-git clone --quiet -- ${quote(url)} "$partial" || exit
-${what === undefined ? '' : `git -C "$partial" checkout --quiet ${quote(what)} -- || exit`}
-mkdir -p -- "\${mark%/*}" && : > "$mark" || exit
-# An empty directory is as good as none.
-if { [ ! -d "$to" ] || rmdir -- "$to"; } && mv -T -- "$partial" "$to"; then exit 0; fi
-rm -f -- "$mark"
-exit 1`;
+/** A clone that the spec does not want any more may be in use, and have been built in. */
+function otherClone(clone: Clone, { checkout, commit }: CloneMark): string {
+  return (
+    `git dependency '${clone.name}' is what was cloned before, ${checkout} at ${commit.slice(0, 12)}, though the spec now says ` +
+    `${describeCheckout(clone)} of ${withoutPassword(clone.url)}: to have that, remove ${clone.destination}, or start over with \`resume: never\``
+  );
 }

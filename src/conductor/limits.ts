@@ -9,6 +9,56 @@ export interface Limits {
   readonly restartLimit?: number;
 }
 
+/** A limit that somebody changed. */
+export interface ChangedLimit {
+  readonly value: number;
+  /** What the inputs said then; undefined if that is not known. */
+  readonly input: number | undefined;
+  /** When, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** The limits that somebody changed, the last change of each. */
+export type ChangedLimits = { readonly [Name in keyof Limits]?: ChangedLimit };
+
+const words: Readonly<Record<keyof Limits, string>> = { throttle: 'throttle', restartLimit: 'restart limit' };
+
+/**
+ * The limits of a study that goes on: as somebody changed them while it ran, unless the inputs have changed since, for that
+ * is the later word.
+ */
+export function limitsGoingOn(
+  changed: ChangedLimits,
+  inputs: Required<Limits>,
+): {
+  /** Where they are not those of the inputs. */
+  readonly limits: Limits;
+  /** Changes that count no more, for the journal: the inputs' own values. */
+  readonly overruled: Limits;
+  readonly told: readonly string[];
+} {
+  const limits: { -readonly [Name in keyof Limits]: Limits[Name] } = {};
+  const overruled: { -readonly [Name in keyof Limits]: Limits[Name] } = {};
+  const told: string[] = [];
+  for (const name of ['throttle', 'restartLimit'] as const) {
+    const change = changed[name];
+    if (change === undefined || change.value === inputs[name]) continue;
+    const when = `${new Date(change.at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+    if (change.input === undefined || change.input === inputs[name]) {
+      limits[name] = change.value;
+      told.push(
+        `The ${words[name]} is ${change.value}, as \`maestro update\` set it on ${when}; the input says ${inputs[name]}`,
+      );
+    } else {
+      overruled[name] = inputs[name];
+      told.push(
+        `The ${words[name]} is ${inputs[name]}, as the input says now: the ${change.value} that \`maestro update\` set on ${when} counts no more`,
+      );
+    }
+  }
+  return { limits, overruled, told };
+}
+
 /**
  * Reads what `maestro update` leaves in `.study.update.lock`: a YAML mapping of `throttle`, `rlimit` and `sleep` (Maestro
  * 1.1). `sleep` means nothing here: nothing is polled.

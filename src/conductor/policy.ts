@@ -1,3 +1,5 @@
+import type { Limits } from './limits.js';
+
 /** The user's choices about how a study is driven. */
 export interface Policy {
   /** Most scheduled jobs in flight; 0: no limit. */
@@ -10,6 +12,11 @@ export interface Policy {
   readonly restartLimit: number;
   /** Whether the failure of an instance leaves the study's status alone (`allow-failure`). */
   readonly allowsFailure: (step: { readonly name: string; readonly step: string }) => boolean;
+}
+
+/** What of it can be changed while the study runs. */
+export function limitsOf({ throttle, restartLimit }: Policy): Required<Limits> {
+  return { throttle, restartLimit };
 }
 
 /** Jobs lost to node failures are submitted again this often, apart from `submissionAttempts`. */

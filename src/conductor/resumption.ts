@@ -110,6 +110,19 @@ export function isOverAndSame(
   });
 }
 
+/** Workspaces that an earlier plan had and this one has not; none that others are in. */
+export function leftWorkspaces(
+  { plan, formerWorkspaces }: Pick<JournalState, 'plan' | 'formerWorkspaces'>,
+  { steps }: StepGraph,
+): string[] {
+  const earlier = new Set([...formerWorkspaces, ...(plan?.steps ?? []).map(({ workspace }) => workspace)]);
+  for (const { workspace } of steps) {
+    const parts = workspace.split('/');
+    for (let length = 1; length <= parts.length; length++) earlier.delete(parts.slice(0, length).join('/'));
+  }
+  return [...earlier];
+}
+
 /**
  * Decides what becomes of every step of a study that is resumed. What finished and is still the same, after what is still the
  * same, stays; jobs in flight are taken over; all else runs.

@@ -1,5 +1,6 @@
 import { HttpClient } from '@actions/http-client';
 import { fetch } from 'undici';
+import { deadline } from '../util/abort.js';
 import { version } from '../version.js';
 
 export interface HttpRequest {
@@ -25,11 +26,12 @@ export interface HttpAnswer {
  */
 export async function send({ method, url, headers, body }: HttpRequest, milliseconds: number): Promise<HttpAnswer> {
   const proxy = new HttpClient().getAgentDispatcher(url);
+  const limit = deadline(milliseconds);
   try {
     const response = await fetch(url, {
       method,
       headers: { 'user-agent': `maestro-on-flux/${version}`, ...headers },
-      signal: AbortSignal.timeout(milliseconds),
+      signal: limit.signal,
       ...(body === undefined ? {} : { body }),
       ...(proxy === undefined ? {} : { dispatcher: proxy }),
     });
@@ -39,6 +41,7 @@ export async function send({ method, url, headers, body }: HttpRequest, millisec
       body: await response.text(),
     };
   } finally {
+    limit.release();
     await proxy?.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { type Host, HostError, HostLostError } from './host.js';
+import { finished } from 'node:stream/promises';
+import { type Host, HostError, HostLostError, type HostProcess } from './host.js';
 
 export interface CommandResult {
   readonly code: number;
@@ -16,9 +16,36 @@ export interface CommandResult {
 export async function run(host: Host, command: string, input: Uint8Array | string = ''): Promise<CommandResult> {
   const process = host.spawn(command);
   process.stdin.end(input);
-  const stderr = collectText(process.stderr, 65_536);
-  const [stdout, { code }] = await Promise.all([buffer(process.stdout), process.exit]);
-  return { code, stdout, stderr: stderr() };
+  return resultOf(process);
+}
+
+/** Milliseconds without another byte, after a command's end, after which what a process that it left may still write is not waited for. */
+const STREAM_QUIET_MS = 300;
+
+/** What a command printed by its end. A process that it left behind may keep its streams open: nobody waits for that one. */
+async function resultOf({ stdout, stderr, exit }: HostProcess): Promise<CommandResult> {
+  const errors = collectText(stderr, 65_536);
+  const chunks: Buffer[] = [];
+  let quiet: NodeJS.Timeout | undefined;
+  const printed = new Promise<void>((resolve, reject) => {
+    stdout.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      quiet?.refresh();
+    });
+    finished(stdout).then(resolve, reject);
+    const wait = () => {
+      quiet = setTimeout(resolve, STREAM_QUIET_MS);
+    };
+    exit.then(wait, reject);
+  });
+  try {
+    const [{ code }] = await Promise.all([exit, printed]);
+    return { code, stdout: Buffer.concat(chunks), stderr: errors() };
+  } finally {
+    clearTimeout(quiet);
+    // An open end of a pipe would keep this program from its own.
+    for (const stream of [stdout, stderr]) stream.destroy();
+  }
 }
 
 /** A command that the way to the machine broke under is run again so often. */
@@ -73,19 +100,27 @@ const grace = 2;
 /**
  * Runs a long command that ends when `cancel` is aborted, or this program dies: the end of its input ends it.
  * The command has no input itself.
+ *
+ * @param endsGroup whether what the command leaves in its process group is ended with it
  */
-export async function runLeashed(host: Host, command: string, cancel: AbortSignal): Promise<CommandResult> {
+export async function runLeashed(
+  host: Host,
+  command: string,
+  cancel: AbortSignal,
+  { endsGroup = false }: { readonly endsGroup?: boolean } = {},
+): Promise<CommandResult> {
   const process = host.spawn(
     `exec 3<&0\n{\n${command}\n} </dev/null 3<&- &\ncommand=$!\n` +
-      `{ trap '' TERM; cat <&3; kill -0 $command && { kill -TERM -- -$$; sleep ${grace}; kill -KILL -- -$$; }; } >/dev/null 2>&1 &\n` +
+      `{ trap '' TERM; cat <&3; ${endsGroup ? '' : 'kill -0 $command && '}{ kill -TERM -- -$$; sleep ${grace}; kill -KILL -- -$$; }; } >/dev/null 2>&1 &\n` +
       `trap : TERM\nwait $command`,
   );
   const letGo = () => process.stdin.end();
   cancel.addEventListener('abort', letGo, { once: true });
   if (cancel.aborted) letGo();
-  const stderr = collectText(process.stderr, 65_536);
-  const [stdout, { code }] = await Promise.all([buffer(process.stdout), process.exit]);
-  cancel.removeEventListener('abort', letGo);
-  letGo();
-  return { code, stdout, stderr: stderr() };
+  try {
+    return await resultOf(process);
+  } finally {
+    cancel.removeEventListener('abort', letGo);
+    letGo();
+  }
 }

@@ -6,11 +6,11 @@ import { quote } from '../quote.js';
 import { again, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
 
-/** A text file to be written on a host. */
+/** A file to be written on a host. */
 export interface HostFile {
   /** Relative to the directory that it is written below. */
   readonly path: string;
-  readonly text: string;
+  readonly text: string | Uint8Array;
   readonly executable?: boolean;
 }
 
@@ -55,7 +55,7 @@ async function writeAll(host: Host, directory: string, all: readonly (HostFile |
   for (const part of [packed, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
 }
 
-async function add(packer: Packer, header: Parameters<Packer['add']>[0], body?: Buffer): Promise<void> {
+async function add(packer: Packer, header: Parameters<Packer['add']>[0], body?: Uint8Array): Promise<void> {
   const writer = packer.add(header).getWriter();
   // These reject too when the stream breaks; `write` and `close` tell of it.
   for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
@@ -79,7 +79,7 @@ async function pack(controller: Packer, files: readonly (HostFile | HostDirector
         continue;
       }
       const { path, text, executable } = entry;
-      const body = Buffer.from(text);
+      const body = typeof text === 'string' ? Buffer.from(text) : text;
       // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
       const mode = executable === true ? 0o766 : 0o666;
       await add(controller, { name: path, type: 'file', size: body.length, mode, mtime }, body);

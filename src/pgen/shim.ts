@@ -3,13 +3,20 @@
  * one argument, a JSON text of what follows, and prints the combinations as JSON.
  *
  *     {file, kwargs: {NAME: TEXT}, variables: [[NAME, REPR]...], paths: [[NAME, PATH]...], git: [[NAME, URL, PATH]...],
- *      output_path, specroot}
+ *      output_path, specroot, largest}
+ *
+ * With them come the files that it read: modules but those of Python and of installed packages, and, below the directories of
+ * the generator, of the spec and the current one, all other files that it did not write as well. Each is [PATH, HASH,
+ * IS_MODULE], PATH being relative to the generator's directory. One of more than `largest` bytes has its size for a hash.
  *
  * A generator is written against `maestrowf`. If that is installed it gets the real classes; if not, these, which have
  * what generators use. What it prints goes to stderr. A REPR is what Python's `repr()` gives of the value.
  */
 export const pgenShim = `
-import datetime, importlib.util, json, os, sys, traceback, types
+import sys
+if sys.path[:1] == ['']:
+    del sys.path[0]  # what lies in the current directory is not meant to be imported by its name
+import datetime, hashlib, importlib.util, json, os, sysconfig, traceback, types
 
 result = os.fdopen(os.dup(1), 'w', encoding='utf-8')
 os.dup2(2, 1)
@@ -114,11 +121,70 @@ except ImportError:
            Combination=Combination)
 
 
+start = os.getcwd()
+read, written = set(), set()
+is_watching = True
+
+
+def watch(event, args):
+    if event != 'open' or not is_watching:
+        return
+    try:
+        name, mode, flags = args
+        if isinstance(name, (str, bytes, os.PathLike)):
+            writes = flags & (os.O_WRONLY | os.O_RDWR) if isinstance(flags, int) else set(mode or '') & set('wax+')
+            (written if writes else read).add(os.path.abspath(os.fsdecode(name)))
+    except Exception:
+        pass  # or the file could not be opened
+
+
+def hash_of(path):
+    try:
+        if not os.path.isfile(path):
+            return None
+        if os.path.getsize(path) > request['largest']:
+            return 'size:{}'.format(os.path.getsize(path))
+        with open(path, 'rb') as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return None
+
+
+def is_below(path, directory):
+    return path.startswith(directory.rstrip('/') + '/')
+
+
+def files_read():
+    global is_watching
+    is_watching = False
+    home = os.path.dirname(os.path.abspath(pgen))
+    parts = ('site-packages', 'dist-packages', '__pycache__')
+    paths = sysconfig.get_paths()
+    installed = [os.path.abspath(paths[name]) for name in ('stdlib', 'platstdlib', 'purelib', 'platlib') if name in paths]
+
+    def is_own(path):
+        return not any(is_below(path, directory) for directory in installed) and not set(path.split('/')) & set(parts)
+
+    names = [getattr(module, '__file__', None) for module in list(sys.modules.values())]
+    modules = {os.path.abspath(name) for name in names if isinstance(name, str)} - {os.path.abspath(pgen)}
+    roots = [home, request['specroot'], start]
+    data = {path for path in read - written - modules if any(is_below(path, root) for root in roots)
+            and not is_below(path, request['output_path']) and not path.endswith(('.py', '.pyc', '.so'))}
+    found = []
+    for path in sorted(modules | set(sorted(data)[:1000])):
+        value = hash_of(path) if is_own(path) else None
+        if value is not None:
+            found.append([os.path.relpath(path, home), value, path in modules])
+    return found
+
+
 def value_of(text):
     return eval(text, {'__builtins__': {}, 'datetime': datetime, 'inf': float('inf'), 'nan': float('nan')})
 
 
 def run():
+    if hasattr(sys, 'addaudithook'):
+        sys.addaudithook(watch)
     spec = importlib.util.spec_from_file_location('pgen', pgen)
     code = importlib.util.module_from_spec(spec)
     sys.modules['pgen'] = code
@@ -147,7 +213,7 @@ def run():
             'values': [str(combination._params[token]) for combination in combinations],
             'labels': [str(combination._labels['$({}.label)'.format(key)]) for combination in combinations],
         })
-    json.dump(parameters, result)
+    json.dump({'parameters': parameters, 'files': files_read()}, result)
     result.close()
 
 

@@ -24,6 +24,37 @@ export function describeResumption({ counts, notes, removed }: Resumption, isDon
   ];
 }
 
+/**
+ * What somebody has to know of workspaces whose steps the study does not have any more.
+ *
+ * @param steps the directories of the steps that it has
+ */
+export function describeLeftWorkspaces(
+  workspaces: readonly string[],
+  steps: ReadonlySet<string>,
+): { readonly warning?: string; readonly info?: string } {
+  const isOfStep = (workspace: string) => steps.has(workspace.split('/')[0]!);
+  const [instances, others] = [workspaces.filter(isOfStep), workspaces.filter((workspace) => !isOfStep(workspace))];
+  return {
+    ...(instances.length > 0 && {
+      warning: oneLine(
+        `the study does not have the instances of ${named(instances)} any more, but their workspaces stay in the study directory, and what reads ` +
+          'the workspaces of all instances of a step (a funnel) reads theirs too: move them away, or start over with `resume: never`',
+      ),
+    }),
+    ...(others.length > 0 && {
+      info: oneLine(
+        `Workspaces of steps that the study does not have any more stay in its directory: ${named(others)}`,
+      ),
+    }),
+  };
+}
+
+function named(workspaces: readonly string[]): string {
+  const more = workspaces.length - mostNotes;
+  return `${workspaces.slice(0, mostNotes).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
 /** A step that is gone, or that has become one of another kind, local or a job. */
 function removal({ step, id }: ForeignJob): string {
   return oneLine(`  ${step} has no use any more for its job${id === '' ? '' : ` ${id}`}: it is cancelled`);

@@ -64,7 +64,15 @@ function textIn(run: ReadonlyMap<string, PyValue>, key: string): string {
 }
 
 /** Files and directories of the study itself. */
-const reserved = ['logs', 'meta', 'status.csv', '.conductor', '.status.lock', '.cancel.lock', '.study.update.lock'];
+export const reserved: readonly string[] = [
+  'logs',
+  'meta',
+  'status.csv',
+  '.conductor',
+  '.status.lock',
+  '.cancel.lock',
+  '.study.update.lock',
+];
 
 /** Names that would leave the study directory, or land on what is in it already. */
 function checkNames(spec: Spec, environment: Environment): Problem[] {

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type PyValue, pyStr } from '../spec/python.js';
 import type { Spec } from '../spec/spec.js';
+import { isPlainPath } from './git-url.js';
 import { replaceToken } from './replace.js';
 
 /** A directory of the machine that the study was started on, and its copy on the host. */
@@ -78,6 +79,11 @@ export class Environment {
     return [this.#labels, this.#dependencies, this.#variables].reduce(replaceAll, text);
   }
 
+  /** `text` with the variables alone replaced. */
+  applyVariables(text: string): string {
+    return replaceAll(text, this.#variables);
+  }
+
   /**
    * The git dependencies. Only variables are substituted in a URL and a path, no labels (Maestro 1.1,
    * `GitDependency.acquire`). Relative paths start where the study was started, not, as in scripts of Maestro's, in the
@@ -86,11 +92,16 @@ export class Environment {
   clones(spec: Spec, places: Places): Clone[] {
     return spec.git.map(({ name, url, path: base, checkout }) => ({
       name,
-      url: replaceAll(url, this.#variables),
-      destination: path.posix.join(clonePlace(places, replaceAll(base, this.#variables)), name),
+      url: repositoryOn(places, this.applyVariables(url)),
+      destination: path.posix.join(clonePlace(places, this.applyVariables(base)), name),
       checkout,
     }));
   }
+}
+
+/** A relative path starts where the study was started, as for Maestro. */
+function repositoryOn(places: Places, url: string): string {
+  return isPlainPath(url) && !path.posix.isAbsolute(url) ? (locate(places, url) ?? url) : url;
 }
 
 function clonePlace(places: Places, base: string): string {

@@ -116,6 +116,40 @@ describe.skipIf(maestroCommand === undefined)('a person on the cluster, with Mae
     expect(stdout).toMatch(/^Updated on the host \(`maestro update`\): throttle 2, restart limit 4$/m);
   });
 
+  it('changes it for the runs that follow too, until their input is another one', async () => {
+    const names = Array.from({ length: 5 }, (_, i) => `s${i}`);
+    const { reruns, broker } = await fluxReruns(
+      (own) => names.map((name) => ({ name, cmd: own.gate(name), ...oneTask })),
+      { throttle: '1' },
+    );
+    const first = await reruns.startUntilUp(reruns.job(), 's0');
+    await maestro(reruns.home, 'update', reruns.studyPath, '--throttle', '2');
+    await until('two run', () => broker.jobs.length === 2, promptly);
+    first.process.kill('SIGKILL');
+    await first.ended;
+
+    const second = await reruns.startUntilUp(reruns.job({ attempt: 2 }), 's0');
+    reruns.open('s0');
+    await until('another has taken its place', () => broker.jobs.length === 3, promptly);
+    await sleep(300);
+    expect(broker.jobs).toHaveLength(3);
+    second.process.kill('SIGKILL');
+    expect((await second.ended).stdout).toMatch(
+      /^The throttle is 2, as `maestro update` set it on \d{4}-.* UTC; the input says 1$/m,
+    );
+
+    const third = reruns.job({ attempt: 3, inputs: { throttle: '4' } });
+    const { ended } = third.start();
+    await until('all run', () => broker.jobs.length === 5, promptly);
+    for (const name of names) reruns.open(name);
+    const { code, stdout } = await ended;
+    expect([code, reruns.ran]).toEqual([0, names.map((name) => `${name} 1`)]);
+    expect(stdout).toMatch(
+      /^The throttle is 4, as the input says now: the 2 that `maestro update` set on .* counts no more$/m,
+    );
+    expect(reruns.read('.conductor/journal.jsonl')).toContain('"throttle":4,"inputs":{"throttle":4');
+  });
+
   it('sees how the study stands, at any moment', async () => {
     const names = Array.from({ length: 5 }, (_, i) => `s${i}`);
     const reruns = new Reruns((own) =>

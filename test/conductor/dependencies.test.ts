@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/clock.js';
 import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import type { Spec } from '../../src/spec/spec.js';
@@ -51,6 +53,7 @@ async function clone(
   given: Partial<Clone>,
   host: Host = plainHost(),
   cancel = new AbortController().signal,
+  clock?: Pick<Clock, 'after'>,
 ): Promise<string[]> {
   const told: string[] = [];
   const whole: Clone = {
@@ -60,9 +63,13 @@ async function clone(
     checkout: undefined,
     ...given,
   };
-  await cloneRepositories(host, study, [whole], cancel, (line) => told.push(line));
+  const log = { info: (line: string) => told.push(line), warning: (line: string) => told.push(`warning: ${line}`) };
+  const options = { host, studyPath: study, clones: [whole], cancel, log };
+  await cloneRepositories(clock === undefined ? options : { ...options, clock });
   return told;
 }
+
+const silent = { info() {}, warning() {} };
 
 const cloned = (name = 'repo') => readFileSync(path.join(directory, name, 'file'), 'utf8');
 
@@ -100,7 +107,8 @@ describe('the repositories of a study', () => {
     const clones = ['a', 'b'].map(
       (name): Clone => ({ name, url: url(), destination: path.join(directory, 'deps', name), checkout: undefined }),
     );
-    await cloneRepositories(plainHost(), study, clones, new AbortController().signal, () => {});
+    const cancel = new AbortController().signal;
+    await cloneRepositories({ host: plainHost(), studyPath: study, clones, cancel, log: silent });
     expect(readdirSync(path.join(directory, 'deps'))).toEqual(['a', 'b']);
   });
 
@@ -156,6 +164,81 @@ describe('the repositories of a study', () => {
     await expect(clone({}, host)).rejects.toThrow(/prompt 0$/);
   });
 
+  it('ask nothing in a window either, and have ssh ask nothing, whichever ssh somebody has chosen', async () => {
+    mkdirSync(path.join(directory, 'bin'));
+    const show = 'echo "${SSH_ASKPASS-unset} $GIT_SSH_COMMAND" >&2; exit 1';
+    writeFileSync(path.join(directory, 'bin/git'), `#!/bin/bash\n${show}\n`, { mode: 0o755 });
+    const PATH = `${directory}/bin:${plainEnvironment.PATH}`;
+    const options = '-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30';
+    const seen = (environment: Record<string, string>) =>
+      clone({}, plainHost('', { PATH, ...environment })).catch(({ message }) => message.replace(/^.*: /, ''));
+    expect(await seen({ SSH_ASKPASS: '/bin/window' })).toBe(`unset ssh ${options}`);
+    expect(await seen({ GIT_SSH_COMMAND: '/opt/bin/ssh -i key' })).toBe(`unset /opt/bin/ssh -i key ${options}`);
+    expect(await seen({ GIT_SSH_COMMAND: 'my-wrapper' })).toBe('unset my-wrapper');
+    expect(await seen({ GIT_SSH: '/opt/bin/plink' })).toBe('unset');
+  });
+
+  it("are not fetched by a program that git's own redirection or configuration names", async () => {
+    repository();
+    const trace = path.join(directory, 'ran');
+    const GIT_CONFIG = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'url.ext::sh -c "touch ' + trace + '" #.insteadOf' };
+    const host = plainHost('', { ...GIT_CONFIG, GIT_CONFIG_VALUE_0: 'https://example.invalid/' });
+    await expect(clone({ url: 'https://example.invalid/x' }, host)).rejects.toThrow(/transport 'ext' not allowed/);
+    expect(existsSync(trace)).toBe(false);
+  });
+
+  it('do not show the password of their URL, in whatever git says', async () => {
+    const given = 'http://octo:ghp_secret@127.0.0.1:9/x.git';
+    await expect(clone({ url: given })).rejects.toThrow(
+      /^git dependency 'repo' cannot be cloned from http:\/\/127\.0\.0\.1:9\/x\.git: /,
+    );
+    await expect(clone({ url: given })).rejects.not.toThrow(/ghp_secret/);
+  });
+
+  it.each(['git', 'http'])(
+    'of a server that takes connections and says nothing are given up after a minute (%s)',
+    async (scheme) => {
+      const server = createServer(() => {});
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const limits: number[] = [];
+      const clock = {
+        after(ms: number, call: () => void) {
+          limits.push(ms);
+          return systemClock.after(ms / 40, call);
+        },
+      };
+      const address = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/repo.git`;
+      try {
+        await expect(clone({ url: address }, plainHost(), undefined, clock)).rejects.toThrow(
+          new HostError(`git dependency 'repo' cannot be cloned from ${address}: it did not answer within 60 s`),
+        );
+      } finally {
+        server.close();
+      }
+      expect(limits).toEqual([60_000]);
+      expect(readdirSync(directory)).toEqual([]);
+    },
+  );
+
+  it('come from file:// URLs too', async () => {
+    repository();
+    await clone({ url: `file://${url()}` });
+    expect(cloned()).toBe('three');
+  });
+
+  it('that a link leads out of the study are not cloned', async () => {
+    repository();
+    symlinkSync(directory, path.join(study, 'out'));
+    await expect(clone({ destination: path.join(study, 'out/repo') })).rejects.toThrow(
+      new HostError(`git dependency 'repo': a symbolic link leads from ${study}/out/repo out of the study directory`),
+    );
+    symlinkSync(directory, path.join(study, 'repo'));
+    await expect(clone({ destination: path.join(study, 'repo') })).rejects.toThrow(/symbolic link/);
+    expect(readdirSync(directory)).toEqual(['origin']);
+    await clone({ destination: path.join(study, 'deps/repo') });
+    expect(readFileSync(path.join(study, 'deps/repo/file'), 'utf8')).toBe('three');
+  });
+
   it('are given up at once when the study is cancelled', async () => {
     const pidFile = path.join(directory, 'pid');
     const host = plainHost('', { GIT_SSH_COMMAND: `echo $$ > '${pidFile}'; exec sleep 60; :` });
@@ -185,10 +268,50 @@ describe('the repositories of a study that was begun before', () => {
     repository();
     await clone({});
     writeFileSync(path.join(directory, 'repo/file'), 'built');
-    expect(await clone({ checkout: { kind: 'tag', name: 'v1' } })).toEqual([]);
+    expect(await clone({})).toEqual([]);
     expect(cloned()).toBe('built');
     study = temporaryDirectory();
     await expect(clone({})).rejects.toThrow(HostError);
+  });
+
+  it('are left as they are though their branch has moved since', async () => {
+    const { three } = repository();
+    await clone({ checkout: { kind: 'branch', name: 'main' } });
+    writeFileSync(path.join(directory, 'origin/file'), 'four');
+    git('commit', '--quiet', '-a', '-m', 'four');
+    expect(await clone({ checkout: { kind: 'branch', name: 'main' } })).toEqual([]);
+    expect([cloned(), readFileSync(path.join(directory, 'repo/.git/HEAD'), 'utf8')]).toEqual([
+      'three',
+      expect.any(String),
+    ]);
+    expect(git('rev-parse', 'HEAD~1')).toBe(three);
+  });
+
+  it('are left as they are though the spec wants another version now, which is warned of with what is there', async () => {
+    const { one } = repository();
+    await clone({ checkout: { kind: 'tag', name: 'v1' } });
+    expect(await clone({ checkout: { kind: 'branch', name: 'main' } })).toEqual([
+      `warning: git dependency 'repo' is what was cloned before, tag v1 at ${one.slice(0, 12)}, though the spec now says ` +
+        `branch main of ${url()}: to have that, remove ${directory}/repo, or start over with \`resume: never\``,
+    ]);
+    expect(cloned()).toBe('one');
+  });
+
+  it('are cloned anew once somebody has removed them, as the spec wants them now', async () => {
+    repository();
+    await clone({ checkout: { kind: 'tag', name: 'v1' } });
+    rmSync(path.join(directory, 'repo'), { recursive: true });
+    await clone({ checkout: { kind: 'branch', name: 'feature/two' } });
+    expect(cloned()).toBe('two');
+    expect(await clone({ checkout: { kind: 'branch', name: 'feature/two' } })).toEqual([]);
+  });
+
+  it('of an earlier version, whose mark was empty, are left as they are', async () => {
+    repository();
+    await clone({});
+    const [mark] = readdirSync(path.join(study, '.conductor/cloned'));
+    writeFileSync(path.join(study, '.conductor/cloned', mark!), '');
+    expect(await clone({ checkout: { kind: 'tag', name: 'v1' } })).toEqual([]);
   });
 
   it('are not mistaken for what else is in their place, however often it is tried', async () => {
@@ -221,8 +344,11 @@ describe('the repositories of a study that was begun before', () => {
     repository();
     const studies = Array.from({ length: 4 }, () => temporaryDirectory());
     const whole: Clone = { name: 'repo', url: url(), destination: path.join(directory, 'repo'), checkout: undefined };
+    const cancel = new AbortController().signal;
     const done = await Promise.allSettled(
-      studies.map((each) => cloneRepositories(plainHost(), each, [whole], new AbortController().signal, () => {})),
+      studies.map((studyPath) =>
+        cloneRepositories({ host: plainHost(), studyPath, clones: [whole], cancel, log: silent }),
+      ),
     );
     expect(done.some(({ status }) => status === 'fulfilled')).toBe(true);
     expect(cloned()).toBe('three');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readLimits } from '../../src/conductor/limits.js';
+import { limitsGoingOn, readLimits } from '../../src/conductor/limits.js';
 
 const limitsOf = (text: string) => readLimits(text).limits;
 const told = (text: string) => readLimits(text).told.replace('Updated on the host (`maestro update`): ', '');
@@ -100,4 +100,38 @@ describe('what `maestro update` leaves', () => {
       { numRuns: 500 },
     );
   });
+});
+
+describe('limits that somebody changed while an earlier run drove the study', () => {
+  const at = Date.UTC(2026, 0, 31, 12);
+  const inputs = { throttle: 2, restartLimit: 1 };
+
+  it('hold for the next run, which says so', () =>
+    expect(limitsGoingOn({ throttle: { value: 5, input: 2, at } }, inputs)).toEqual({
+      limits: { throttle: 5 },
+      overruled: {},
+      told: ['The throttle is 5, as `maestro update` set it on 2026-01-31 12:00:00 UTC; the input says 2'],
+    }));
+
+  it('hold if it is not known what the inputs were', () =>
+    expect(limitsGoingOn({ restartLimit: { value: 0, input: undefined, at } }, inputs)).toMatchObject({
+      limits: { restartLimit: 0 },
+      overruled: {},
+    }));
+
+  it('hold no more once the input has changed, which is said, and for the journal', () =>
+    expect(limitsGoingOn({ throttle: { value: 5, input: 3, at } }, inputs)).toEqual({
+      limits: {},
+      overruled: { throttle: 2 },
+      told: [
+        'The throttle is 2, as the input says now: the 5 that `maestro update` set on 2026-01-31 12:00:00 UTC counts no more',
+      ],
+    }));
+
+  it('are not worth a word if the input says the same', () =>
+    expect(limitsGoingOn({ throttle: { value: 2, input: 7, at } }, inputs)).toEqual({
+      limits: {},
+      overruled: {},
+      told: [],
+    }));
 });

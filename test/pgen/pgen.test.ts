@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/clock.js';
 import { callersEnvironment } from '../../src/hosts/environment.js';
 import { HostError } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
-import { PgenError, runPgen } from '../../src/pgen/pgen.js';
+import { askGenerator } from '../../src/pgen/ask.js';
+import { PgenError, type PgenOptions } from '../../src/pgen/pgen.js';
 import { planStudy } from '../../src/plan.js';
 import type { Places } from '../../src/study/environment.js';
 import type { Parameter } from '../../src/study/parameters.js';
@@ -77,25 +79,37 @@ class Files {
 interface Choices {
   readonly kwargs?: Readonly<Record<string, string>>;
   readonly spec?: Brief;
-  readonly cancel?: AbortSignal;
+  readonly cancel?: AbortSignal | undefined;
+  readonly clock?: Pick<Clock, 'after'> | undefined;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
 const anySpec: Brief = { steps: [{ name: 'a' }] };
 
-function start(python: Python, files: Files, { kwargs = {}, spec = anySpec, cancel, environment }: Choices = {}) {
+function start(
+  python: Python,
+  files: Files,
+  { kwargs = {}, spec = anySpec, cancel, environment, clock }: Choices = {},
+) {
   const pgen = {
     file: path.join(files.directory, 'pgen.py'),
     shown: 'studies/pgen.py',
     kwargs: new Map(Object.entries(kwargs)),
   };
-  return runPgen(
-    files.host(python, environment),
-    pgen,
-    validSpec(spec),
-    files.places,
-    cancel ?? new AbortController().signal,
-  );
+  return parametersMade({ host: files.host(python, environment), pgen, spec, places: files.places, cancel, clock });
+}
+
+/** Asks a generator that has not been asked before. */
+async function parametersMade({
+  spec,
+  cancel = new AbortController().signal,
+  clock,
+  ...rest
+}: Pick<PgenOptions, 'host' | 'pgen' | 'places'> &
+  Pick<Choices, 'cancel' | 'clock'> & { readonly spec: Brief | string }): Promise<Parameter[]> {
+  const log = { info() {}, warning() {} };
+  const options = { ...rest, spec: validSpec(spec), cancel, log, answers: undefined };
+  return (await askGenerator(clock === undefined ? options : { ...options, clock })).parameters;
 }
 
 /** What a generator makes, by parameter: its name, labels and values. */
@@ -131,8 +145,6 @@ const single = (expression: string) => ({
 
 const valueMade = async (python: Python, expression: string, choices?: Choices) =>
   (await generate(python, single(expression), choices)).X!.values[0];
-
-afterEach(() => vi.restoreAllMocks());
 
 describe.each(pythons)('a parameter generator with $classes', (python) => {
   it('makes the product of lists', async () =>
@@ -445,13 +457,12 @@ describe.each(pythons)("a generator's environment with $classes", (python) => {
   ])('has labels that are no text: %s', async (yaml, expected) => {
     const text = `description: {name: d, description: d}\nenv: {labels: {L: ${yaml}}}\nstudy: [{name: a, description: d, run: {cmd: x}}]\n`;
     const files = new Files(single('env.find("L").value'));
-    const parameters = await runPgen(
-      files.host(python),
-      { file: path.join(files.directory, 'pgen.py'), shown: 'pgen.py', kwargs: new Map() },
-      validSpec(text),
-      files.places,
-      new AbortController().signal,
-    );
+    const parameters = await parametersMade({
+      host: files.host(python),
+      pgen: { file: path.join(files.directory, 'pgen.py'), shown: 'pgen.py', kwargs: new Map() },
+      spec: text,
+      places: files.places,
+    });
     expect(parameters[0]!.values).toEqual([expected]);
   });
 });
@@ -607,13 +618,16 @@ describe('a generator that does not end', () => {
     });
 
   it('is ended after a minute', async () => {
-    const realTimeout = AbortSignal.timeout;
-    const limit = vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => realTimeout(ms / 20));
+    const limits: number[] = [];
+    const after: Clock['after'] = (ms, call) => {
+      limits.push(ms);
+      return systemClock.after(ms / 20, call);
+    };
     const file = path.join(temporaryDirectory(), 'pid');
-    const message = refusal(python, endless(file));
+    const message = refusal(python, endless(file), { clock: { after } });
     const pid = await pidIn(file);
     expect(await message).toBe('studies/pgen.py: the parameter generator did not end within 60 s');
-    expect(limit.mock.calls).toEqual([[60_000]]);
+    expect(limits).toEqual([60_000]);
     await until('it is gone', () => !isAlive(pid));
   });
 
@@ -635,6 +649,35 @@ describe('a generator that does not end', () => {
       cancel: AbortSignal.abort('cancelled by SIGTERM'),
     }).catch((reason) => reason);
     expect(error.message).toBe('cancelled by SIGTERM');
+  });
+});
+
+describe('a generator that leaves a process behind', () => {
+  const [python] = pythons as readonly [Python];
+
+  it.each([
+    ['by fork, which has its answer open', 'pid = os.fork()\n          if pid == 0: time.sleep(60)'],
+    ['as a child, with its outputs open', 'pid = subprocess.Popen(["sleep", "60"]).pid'],
+    [
+      'that ignores being told to end',
+      'pid = subprocess.Popen(["bash", "-c", "trap : TERM; while :; do sleep 1; done"]).pid',
+    ],
+  ])('is not waited for, and the process is ended: one %s', async (_, lines) => {
+    const began = Date.now();
+    const { X } = await generate(python, {
+      'pgen.py': `
+        import os, subprocess, time
+        from maestrowf.datastructures.core import ParameterGenerator
+
+        def get_custom_generator(env, **kwargs):
+          ${lines}
+          p_gen = ParameterGenerator()
+          p_gen.add_parameter("X", [pid], "X.%%")
+          return p_gen
+      `,
+    });
+    expect(Date.now() - began).toBeLessThan(20_000);
+    await until('the process is gone', () => !isAlive(Number(X!.values[0])));
   });
 });
 
@@ -671,7 +714,7 @@ describe('a generator on the command line', () => {
     const host = new LocalHost({ ...plainEnvironment, PATH: bin });
     const files = new Files(single('1'));
     const pgen = { file: path.join(files.directory, 'pgen.py'), shown: 'pgen.py', kwargs: new Map<string, string>() };
-    await expect(runPgen(host, pgen, validSpec(anySpec), files.places, new AbortController().signal)).rejects.toThrow(
+    await expect(parametersMade({ host, pgen, spec: anySpec, places: files.places })).rejects.toThrow(
       /there is no python3/,
     );
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Resumption } from '../../src/conductor/resumption.js';
-import { describeResumption } from '../../src/report/resumed.js';
+import { describeLeftWorkspaces, describeResumption } from '../../src/report/resumed.js';
 import { hostileText } from '../support/hostile.js';
 
 const resumption = (changes: Partial<Resumption> = {}, counts: Partial<Resumption['counts']> = {}): Resumption => ({
@@ -85,5 +85,28 @@ describe('what is told of a study that is continued', () => {
     expect(describeResumption(resumption({}, { finished: 16 }), true)).toEqual([
       'There is nothing to do: this study ran to its end before, and is still the same',
     ]);
+  });
+});
+
+describe('workspaces whose steps a study does not have any more', () => {
+  const steps = new Set(['run', 'gather']);
+
+  it('are warned of by name if they are those of instances of a step that it has', () =>
+    expect(describeLeftWorkspaces(['run/N.3', 'run/N.4'], steps)).toEqual({
+      warning: expect.stringMatching(
+        /^the study does not have the instances of run\/N\.3, run\/N\.4 any more, .*funnel.*move them away/,
+      ),
+    }));
+
+  it('are named if the step is gone altogether', () =>
+    expect(describeLeftWorkspaces(['old', 'older/N.1'], steps)).toEqual({
+      info: 'Workspaces of steps that the study does not have any more stay in its directory: old, older/N.1',
+    }));
+
+  it('are not worth a word if there is none', () => expect(describeLeftWorkspaces([], steps)).toEqual({}));
+
+  it('are counted from the sixty-first on', () => {
+    const many = Array.from({ length: 62 }, (_, i) => `run/N.${i}`);
+    expect(describeLeftWorkspaces(many, steps).warning).toContain('run/N.59 and 2 more');
   });
 });

@@ -85,7 +85,7 @@ export class Journal implements StudyJournal {
 
   /** Notes the steps from now on, and all that is known of them. What `note` tells after that is compared with it. */
   writePlan(flux: string, steps: readonly PlannedStep[]): void {
-    this.write({ type: 'plan', flux, steps });
+    this.write({ type: 'plan', flux, steps, knowsAnswers: true });
   }
 
   durable(): Promise<void> {

@@ -1,6 +1,8 @@
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { LeaseHolder } from '../lease.js';
+import type { ChangedLimits, Limits } from '../limits.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
@@ -48,15 +50,29 @@ export type Entry =
   | { readonly type: 'open'; readonly holder: LeaseHolder }
   /**
    * The steps from now on, by index, with all that is known of them: one record, so that a crash leaves the old plan or the
-   * new one. `flux` is the version that the scripts are for; '' if that does not matter.
+   * new one. `flux` is the version that the scripts are for; '' if that does not matter. `knowsAnswers` is absent from the plan
+   * of a version that does not know of answers, and asked the generator anew.
    */
-  | { readonly type: 'plan'; readonly flux: string; readonly steps: readonly PlannedStep[] }
+  | {
+      readonly type: 'plan';
+      readonly flux: string;
+      readonly steps: readonly PlannedStep[];
+      readonly knowsAnswers?: true;
+    }
+  /** What a parameter generator gave: it counts for the plans that follow. */
+  | ({ readonly type: 'generated' } & GeneratorAnswer)
   /** All files of the plan are there. */
   | { readonly type: 'staged' }
   /** What one event changed, by the index of the step. */
   | { readonly type: 'steps'; readonly steps: Readonly<Record<string, StepPatch>> }
   | { readonly type: 'cancel'; readonly reason: string }
-  | { readonly type: 'limits'; readonly throttle?: number; readonly restartLimit?: number }
+  /** Somebody changed limits while the inputs said `inputs`. */
+  | {
+      readonly type: 'limits';
+      readonly throttle?: number;
+      readonly restartLimit?: number;
+      readonly inputs?: Required<Limits>;
+    }
   /** The allocation that the study has; null before it is known which, and once it is given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
   /** These jobs of no step were told to end, and none of their attempts will begin any more. */
@@ -81,14 +97,18 @@ export interface JournalState {
   readonly records: readonly StepRecord[];
   /** The jobs of workspaces that only earlier plans had, by workspace. */
   readonly former: ReadonlyMap<string, readonly JobRecord[]>;
+  /** Workspaces that only earlier plans had. */
+  readonly formerWorkspaces: ReadonlySet<string>;
   /** Jobs that may run, and that no step has any more: nobody is known to have told them to end. */
   readonly unwanted: readonly ForeignJob[];
   /** Whether all files of this plan are there. */
   readonly isStaged: boolean;
+  /** What parameter generators gave, the latest last: one for each question. */
+  readonly answers: readonly KnownAnswer[];
   /** Why the study was cancelled, by the last driver; undefined if it was not. */
   readonly cancelReason: string | undefined;
-  /** As changed since the last `open`. */
-  readonly limits: { readonly throttle?: number; readonly restartLimit?: number };
+  /** As changed by somebody, through all drivers. */
+  readonly limits: ChangedLimits;
   readonly allocation: DescribedAllocation | undefined;
   /** How many allocations the study has had. */
   readonly allocations: number;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../state.js';
 import { applyPatch } from './patch.js';
 import {
@@ -124,11 +125,29 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
           record: anything,
         }),
       ),
+      knowsAnswers: z.literal(true).optional(),
+    }),
+  ],
+  [
+    'generated',
+    z.object({
+      question: z.object({ file: z.string(), arguments: z.string(), environment: z.string() }),
+      files: z.array(z.object({ path: z.string(), hash: z.string(), isModule: z.boolean() })),
+      parameters: z.array(
+        z.object({ key: z.string(), name: z.string(), values: z.array(z.string()), labels: z.array(z.string()) }),
+      ),
     }),
   ],
   ['steps', z.object({ steps: anything })],
   ['cancel', z.object({ reason: z.string() })],
-  ['limits', z.object({ throttle: z.int().min(0).optional(), restartLimit: z.int().min(0).optional() })],
+  [
+    'limits',
+    z.object({
+      throttle: z.int().min(0).optional(),
+      restartLimit: z.int().min(0).optional(),
+      inputs: z.object({ throttle: z.int(), restartLimit: z.int() }).optional(),
+    }),
+  ],
   ['allocation', z.object({ number: z.int(), allocation: anything.nullable() })],
   ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
   ['end', z.object({ status: outcome })],
@@ -150,6 +169,7 @@ function damaged(line: number, what: string): JournalError {
 type Draft = { -readonly [Key in keyof JournalState]: JournalState[Key] } & {
   records: StepRecord[];
   former: Map<string, readonly JobRecord[]>;
+  formerWorkspaces: Set<string>;
 };
 
 function emptyState(isTorn: boolean): Draft {
@@ -162,8 +182,10 @@ function emptyState(isTorn: boolean): Draft {
     plan: undefined,
     records: [],
     former: new Map(),
+    formerWorkspaces: new Set(),
     unwanted: [],
     isStaged: false,
+    answers: [],
     cancelReason: undefined,
     limits: {},
     allocation: undefined,
@@ -183,14 +205,21 @@ function apply(state: Draft, record: JournalRecord): void {
       rememberCancelled(state);
       state.opened = { holder: record.holder, at: record.at };
       state.cancelReason = undefined;
-      state.limits = {};
       state.ended = undefined;
       break;
     case 'plan':
       rememberJobs(state);
+      for (const { workspace } of state.plan?.steps ?? []) state.formerWorkspaces.add(workspace);
       planAnew(state, record);
-      for (const { workspace } of record.steps) state.former.delete(workspace);
+      for (const { workspace } of record.steps) {
+        state.former.delete(workspace);
+        state.formerWorkspaces.delete(workspace);
+      }
       state.isStaged = false;
+      if (!record.knowsAnswers) state.answers = [];
+      break;
+    case 'generated':
+      state.answers = withAnswer(state.answers, record);
       break;
     case 'staged':
       state.isStaged = true;
@@ -202,11 +231,11 @@ function apply(state: Draft, record: JournalRecord): void {
       state.cancelReason = record.reason;
       break;
     case 'limits': {
-      const { throttle, restartLimit } = record;
+      const { throttle, restartLimit, inputs, at } = record;
       state.limits = {
         ...state.limits,
-        ...(throttle !== undefined && { throttle }),
-        ...(restartLimit !== undefined && { restartLimit }),
+        ...(throttle !== undefined && { throttle: { value: throttle, input: inputs?.throttle, at } }),
+        ...(restartLimit !== undefined && { restartLimit: { value: restartLimit, input: inputs?.restartLimit, at } }),
       };
       break;
     }
@@ -249,6 +278,17 @@ function planAnew(state: Draft, { flux, steps }: Extract<Entry, { type: 'plan' }
   state.unwanted = unwantedAfter(state.unwanted, before, after);
   state.plan = { flux, steps: steps.map(({ record: _, ...step }) => step) };
   state.records = records;
+}
+
+function withAnswer(
+  answers: readonly KnownAnswer[],
+  { question, files, parameters, at }: RecordBase & GeneratorAnswer,
+): KnownAnswer[] {
+  const isOther = ({ question: other }: KnownAnswer) =>
+    other.file !== question.file ||
+    other.arguments !== question.arguments ||
+    other.environment !== question.environment;
+  return [...answers.filter(isOther), { question, files, parameters, at }];
 }
 
 /** JSON has no undefined. */

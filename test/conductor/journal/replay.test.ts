@@ -53,6 +53,8 @@ describe('what a journal says', () => {
     isStaged: false,
     cancelReason: undefined,
     limits: {},
+    answers: [],
+    formerWorkspaces: new Set(),
     allocation: undefined,
     allocations: 0,
     opened: undefined,
@@ -138,25 +140,58 @@ describe('what a journal says', () => {
     expect(stateOf(plan('a'), patch(0, inFlight), over, plan('b')).unwanted).toEqual([]);
   });
 
-  it('is that a study was cancelled, given other limits, and ended, until the next driver', () => {
+  it('is which workspaces only earlier plans had, whether anything ran in them or not', () => {
+    const workspaces = (...entries: readonly Entry[]) =>
+      [...stateOf(...entries).formerWorkspaces].map((workspace) => workspace.replace('.d', ''));
+    expect(workspaces(plan('a', 'b'), plan('b'))).toEqual(['a']);
+    expect(workspaces(plan('a', 'b'), plan('b'), open, plan('c'))).toEqual(['a', 'b']);
+    expect(workspaces(plan('a', 'b'), plan('b'), plan('a'))).toEqual(['b']);
+  });
+
+  it('is what generators gave, the last of each question, until a version plans that does not know of them', () => {
+    const generated = (file: string, value: string): Entry => ({
+      type: 'generated',
+      question: { file, arguments: 'a', environment: 'e' },
+      files: [{ path: 'sizes.py', hash: 'h', isModule: true }],
+      parameters: [{ key: 'X', name: 'X', values: [value], labels: [`X.${value}`] }],
+    });
+    const valuesOf = (...entries: readonly Entry[]) =>
+      stateOf(...entries).answers.map(({ question, parameters }) => [question.file, parameters[0]!.values[0]]);
+    const current: Entry = { type: 'plan', flux: '', steps: [planned('a')], knowsAnswers: true };
+    const earlier: Entry = { type: 'plan', flux: '', steps: [planned('a')] };
+    const entries = [generated('f', '1'), current, generated('g', '2'), current, open, generated('f', '3')];
+    expect(valuesOf(...entries)).toEqual([
+      ['g', '2'],
+      ['f', '3'],
+    ]);
+    expect(valuesOf(...entries, earlier)).toEqual([]);
+    expect(valuesOf(...entries, earlier, generated('f', '4'))).toEqual([['f', '4']]);
+    expect(stateOf(generated('f', '1')).answers[0]!.at).toBeGreaterThan(0);
+  });
+
+  it('is that a study was cancelled, and ended, until the next driver, and that it was given other limits, for good', () => {
     const told: Entry[] = [
       open,
       { type: 'cancel', reason: 'enough' },
       { type: 'limits', throttle: 3 },
-      { type: 'limits', throttle: 4 },
+      { type: 'limits', throttle: 4, inputs: { throttle: 1, restartLimit: 0 } },
       { type: 'limits', restartLimit: 2 },
       { type: 'end', status: 'CANCELLED' },
     ];
+    const limits = {
+      throttle: { value: 4, input: 1, at: 5000 },
+      restartLimit: { value: 2, input: undefined, at: 6000 },
+    };
     expect(stateOf(...told)).toMatchObject({
       cancelReason: 'enough',
-      limits: { throttle: 4, restartLimit: 2 },
+      limits,
       opened: { holder, at: 2000 },
       ended: { status: 'CANCELLED', at: 7000 },
     });
     const next = { machine: 'login2', pid: 7, runUrl: 'https://example.org/1' };
     expect(stateOf(...told, { type: 'open', holder: next })).toMatchObject({
       cancelReason: undefined,
-      limits: {},
+      limits,
       opened: { holder: next, at: 8000 },
       ended: undefined,
     });
