@@ -123,6 +123,7 @@ export class AllocatedInstance implements Instance, Batch {
       {
         clock: this.#context.clock,
         settle: (jobs, reason, mayLive) => this.#settleJobs(plan, jobs, reason, mayLive),
+        canRenew: () => this.#ownCount <= this.#request.renew,
         renew: async (reason) => {
           if (this.#ownCount > this.#request.renew) return undefined;
           log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);

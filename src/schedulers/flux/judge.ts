@@ -6,6 +6,7 @@ import { type Claim, readClaims, settleClaim } from '../claims.js';
 import { isOfDisk } from '../disk.js';
 import { couldNotClaim, givenUp, notClaimed } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
+import { classifyRefusal } from './classify-refusal.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { isEarlyTimeout, outcomeOf } from './outcome.js';
 import { remainsOf } from './remains.js';
@@ -16,6 +17,8 @@ export type Verdict =
   | { readonly is: 'end'; readonly outcome: JobOutcome }
   /** Another job has the attempt: it is the one to be watched. */
   | { readonly is: 'other'; readonly id: JobId }
+  /** Nothing of it ran, nor can in this instance, as it is by now. */
+  | { readonly is: 'deferred'; readonly reason: string }
   /** Its instance may be ending, or cannot be asked: to be judged again once more is known. */
   | { readonly is: 'open' };
 
@@ -47,9 +50,18 @@ export class Judge {
   readonly #studyPath: string;
   readonly #clock: Clock;
   readonly #instance: InstanceWatch;
+  readonly #explainLoss: (submission: Submission) => Promise<string | undefined>;
   readonly #claims = new Pool(claimsAtOnce);
 
-  constructor(host: Host, studyPath: string, clock: Clock, instance: InstanceWatch) {
+  /** @param explainLoss says why the instance has no resources for a job any more; undefined if it never had, or has */
+  constructor(
+    host: Host,
+    studyPath: string,
+    clock: Clock,
+    instance: InstanceWatch,
+    explainLoss: (submission: Submission) => Promise<string | undefined>,
+  ) {
+    this.#explainLoss = explainLoss;
     this.#host = host;
     this.#studyPath = studyPath;
     this.#clock = clock;
@@ -81,6 +93,8 @@ export class Judge {
     }
     if (!(await this.#isItsOwn(submission, outcome))) return open;
     if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
+    const loss = await this.#lossOf(submission);
+    if (loss !== undefined) return { is: 'deferred', reason: `${loss} (${outcome.note})` };
     return end(await this.#withReason(outcome, submission));
   }
 
@@ -145,6 +159,14 @@ export class Judge {
     if (!isDoubtful && signal !== 'SIGTERM' && signal !== 'SIGKILL') return true;
     await this.#pause(isDoubtful ? settleTime : deathTime);
     return (await this.#instance.ask()) === 'run';
+  }
+
+  /** Why the scheduler gave a job no resources, if it would have before. */
+  async #lossOf(submission: Submission): Promise<string | undefined> {
+    const { exception, started } = submission.view;
+    if (exception?.type !== 'alloc' || started !== null) return undefined;
+    const isUnsatisfiable = classifyRefusal({ words: exception.note }) === 'unsatisfiable';
+    return isUnsatisfiable ? this.#explainLoss(submission) : undefined;
   }
 
   #settle({ job }: Submission): Promise<Claim> {
