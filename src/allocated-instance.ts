@@ -6,7 +6,7 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { LeaseLostError } from './conductor/lease.js';
-import { type Batch, FluxBatch, type Surrounding } from './flux-batch.js';
+import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
@@ -46,6 +46,8 @@ export class AllocatedInstance implements Instance, Batch {
   readonly #request: AllocationRequest;
   #facts: HostFacts | undefined;
   #version = '';
+  /** Whether a step does not run any more, as far as earlier drivers have told. */
+  #isOver: IsOver = () => false;
   #hold: Hold | undefined;
   #allocation: Allocation | undefined;
   #flux: FluxBatch | undefined;
@@ -68,7 +70,8 @@ export class AllocatedInstance implements Instance, Batch {
     this.#rememberer = rememberer;
   }
 
-  async settle(plan: Plan): Promise<Plan> {
+  async settle(plan: Plan, isOver: IsOver = () => false): Promise<Plan> {
+    this.#isOver = isOver;
     const { host } = this.#context;
     if (this.#facts === undefined) {
       const facts = await readHostFacts(host);
@@ -82,6 +85,7 @@ export class AllocatedInstance implements Instance, Batch {
       this.#version = /^commands:\s*(\S+)/m.exec(said.toString())?.[1] ?? '';
       this.#facts = facts;
     }
+    checkAllocation(plan, isOver, this.#request);
     return forFlux(plan, this.#version);
   }
 
@@ -216,7 +220,7 @@ export class AllocatedInstance implements Instance, Batch {
     this.#flux = flux;
     flux.introduce(log);
     log.info(flux.watchHint);
-    flux.check(plan);
+    flux.check(plan, this.#isOver, true);
     return flux;
   }
 

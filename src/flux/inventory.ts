@@ -77,10 +77,17 @@ export function fits(resources: readonly unknown[], nodes: readonly InstanceNode
   const slot = isNode ? first(property(top, 'with')) : top;
   const slots = count(slot);
   const parts = property(slot, 'with');
-  const perSlot = (type: string) => count((Array.isArray(parts) ? parts : []).find((part) => property(part, 'type') === type), 0);
+  const perSlot = (type: string) =>
+    count(
+      (Array.isArray(parts) ? parts : []).find((part) => property(part, 'type') === type),
+      0,
+    );
   const [cores, gpus] = [perSlot('core'), perSlot('gpu')];
   const room = (node: InstanceNode) =>
-    Math.min(cores === 0 ? slots : Math.floor(node.cores / cores), gpus === 0 ? Number.POSITIVE_INFINITY : Math.floor(node.gpus / gpus));
+    Math.min(
+      cores === 0 ? slots : Math.floor(node.cores / cores),
+      gpus === 0 ? Number.POSITIVE_INFINITY : Math.floor(node.gpus / gpus),
+    );
   if (isNode) return nodes.filter((node) => room(node) >= slots).length >= count(top);
   return nodes.reduce((sum, node) => sum + room(node), 0) >= slots;
 }

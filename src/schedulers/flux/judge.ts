@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.js';
+import { classifyRefusal } from '../../flux/classify-refusal.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
@@ -6,7 +7,6 @@ import { type Claim, readClaims, settleClaim } from '../claims.js';
 import { isOfDisk } from '../disk.js';
 import { couldNotClaim, givenUp, notClaimed } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
-import { classifyRefusal } from './classify-refusal.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { isEarlyTimeout, outcomeOf } from './outcome.js';
 import { remainsOf } from './remains.js';

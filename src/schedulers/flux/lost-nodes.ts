@@ -21,7 +21,8 @@ export async function lostNodes(handle: Handle, resources: readonly unknown[]): 
     ]);
     return explainLoss(resources, nodes, ranks);
   } catch (error) {
-    if ([FluxError, ConnectionError, RequestTimeout, AnswerError].some((kind) => error instanceof kind)) return undefined;
+    if ([FluxError, ConnectionError, RequestTimeout, AnswerError].some((kind) => error instanceof kind))
+      return undefined;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { BrokerLink, type LinkOptions } from '../../broker/link.js';
 import type { Clock } from '../../clock.js';
+import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
@@ -25,7 +26,6 @@ import {
   OvertakenError,
   type SchedulerListener,
 } from '../scheduler.js';
-import { classifyRefusal, type RefusalKind } from './classify-refusal.js';
 import { Discards } from './discards.js';
 import { InstanceWatch } from './instance-watch.js';
 import { Judge, type Verdict } from './judge.js';
@@ -130,7 +130,9 @@ export class FluxScheduler implements BatchScheduler {
       onEnding: () => this.#onEnding(),
       onTrouble: (reason) => this.#link.drop(reason),
     });
-    this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance, (submission) => this.#explainLoss(submission));
+    this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance, (submission) =>
+      this.#explainLoss(submission),
+    );
     this.#backoff = new SubmitBackoff(ownClock, options.tell, () => this.#pump());
     this.#discards = new Discards(host, study, options.tell, () => this.#mayEndJobs());
   }
@@ -445,7 +447,21 @@ export class FluxScheduler implements BatchScheduler {
         if (this.#isTroubledTooLong(submission)) return this.#giveUpSubmitting(submission, words);
     }
     this.#backoff.pause(kind, words);
+    if (submission.isDoubtful && (await this.#adoptOwner(submission))) return;
     this.#sendAgain(submission);
+  }
+
+  /** The job of an earlier submit may be what the limit counts. Returns whether there is nothing to be sent again. */
+  async #adoptOwner(submission: Submission): Promise<boolean> {
+    const [claim] = await this.#judge.claims([submission]).catch((error: unknown) => {
+      if (error instanceof HostError) return [];
+      throw error;
+    });
+    if (this.#isOver || !this.#isCurrent(submission)) return true;
+    const owner = decodeJobId(claim?.owner ?? '');
+    if (owner === undefined) return false;
+    this.#adopt(submission, owner);
+    return true;
   }
 
   #sendAgain(submission: Submission): void {

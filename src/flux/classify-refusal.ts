@@ -1,4 +1,4 @@
-import { errno } from '../../flux/errors.js';
+import { errno } from './errors.js';
 
 /**
  * What a broker's refusal of a job means for its step.
