@@ -29,7 +29,7 @@ export function classifyAllocationRefusal(allocator: Allocator, said: string, ex
     const kind = classifyRefusal({ words: said, ...(exitCode >= 126 ? { exitCode } : {}) });
     return kind === 'wait' ? kind : kind === 'retry' || kind === 'doubt' ? 'doubt' : 'never';
   }
-  // 126 and 127: there is no such command.
-  if (exitCode > 128) return 'doubt';
+  // A signal ended it, or bash could not fork (254). `bsub` ends with 255 whatever was wrong.
+  if ((exitCode > 128 && exitCode <= 192) || exitCode === 254) return 'doubt';
   return words.find(([pattern]) => pattern.test(said))?.[1] ?? 'never';
 }
