@@ -277,6 +277,7 @@ export class FluxBatch implements Batch {
         confirm,
         comesBack,
         isOwner: broker.isOwner,
+        expiration: broker.inventory?.expiration ?? broker.expiration,
         clock: this.#clock,
         tell: (line) => log.warning(line),
       },

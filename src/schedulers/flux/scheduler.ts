@@ -51,6 +51,8 @@ export interface FluxSchedulerOptions {
   readonly comesBack: boolean;
   /** Whether the instance is ours: then it tells us when it ends. */
   readonly isOwner: boolean;
+  /** Seconds since the epoch at which the instance ends; 0, or not given: never. */
+  readonly expiration?: number;
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
   readonly tell: (line: string) => void;
@@ -130,9 +132,14 @@ export class FluxScheduler implements BatchScheduler {
       onEnding: () => this.#onEnding(),
       onTrouble: (reason) => this.#link.drop(reason),
     });
-    this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance, (submission) =>
-      this.#explainLoss(submission),
-    );
+    this.#judge = new Judge({
+      host,
+      studyPath: study.studyPath,
+      clock: ownClock,
+      instance: this.#instance,
+      explainLoss: (submission) => this.#explainLoss(submission),
+      expiration: options.expiration ?? 0,
+    });
     this.#backoff = new SubmitBackoff(ownClock, options.tell, () => this.#pump());
     this.#discards = new Discards(host, study, options.tell, () => this.#mayEndJobs());
   }
