@@ -6,7 +6,7 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import type { Clock } from './clock.js';
 import { LeaseLostError } from './conductor/lease.js';
-import { type Batch, FluxBatch, type Surrounding } from './flux-batch.js';
+import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
@@ -47,6 +47,8 @@ export class AllocatedInstance implements Instance, Batch {
   readonly #request: AllocationRequest;
   #facts: HostFacts | undefined;
   #version = '';
+  /** Whether a step does not run any more, as far as earlier drivers have told. */
+  #isOver: IsOver = () => false;
   #hold: Hold | undefined;
   #allocation: Allocation | undefined;
   #flux: FluxBatch | undefined;
@@ -69,7 +71,8 @@ export class AllocatedInstance implements Instance, Batch {
     this.#rememberer = rememberer;
   }
 
-  async settle(plan: Plan): Promise<Plan> {
+  async settle(plan: Plan, isOver: IsOver = () => false): Promise<Plan> {
+    this.#isOver = isOver;
     const { host } = this.#context;
     if (this.#facts === undefined) {
       const facts = await readHostFacts(host);
@@ -83,6 +86,7 @@ export class AllocatedInstance implements Instance, Batch {
       this.#version = /^commands:\s*(\S+)/m.exec(said.toString())?.[1] ?? '';
       this.#facts = facts;
     }
+    checkAllocation(plan, isOver, this.#request);
     return forFlux(plan, this.#version);
   }
 
@@ -124,6 +128,7 @@ export class AllocatedInstance implements Instance, Batch {
       {
         clock: this.#context.clock,
         settle: (jobs, reason, mayLive) => this.#settleJobs(plan, jobs, reason, mayLive),
+        canRenew: () => this.#ownCount <= this.#request.renew,
         renew: async (reason) => {
           if (this.#ownCount > this.#request.renew) return undefined;
           log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
@@ -216,7 +221,7 @@ export class AllocatedInstance implements Instance, Batch {
     this.#flux = flux;
     flux.introduce(log);
     log.info(flux.watchHint);
-    flux.check(plan);
+    flux.check(plan, this.#isOver, true);
     return flux;
   }
 

@@ -11,6 +11,8 @@ import {
   restoreRecords,
   type StepDigests,
 } from './conductor/resumption.js';
+import { isOver } from './conductor/state.js';
+import type { IsOver } from './flux-batch.js';
 import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
 import type { AnswerStore } from './pgen/answer.js';
@@ -47,8 +49,9 @@ export interface Begun {
  * Makes the last changes to a plan, or says by throwing what is wrong with it besides.
  *
  * @param needsBatch whether there are jobs of a batch system to be ended, whatever the plan has
+ * @param isOver whether a step, by its index, does not run any more
  */
-export type Settle = (plan: Plan, needsBatch: boolean) => Promise<Plan>;
+export type Settle = (plan: Plan, needsBatch: boolean, isOver: IsOver) => Promise<Plan>;
 
 /**
  * Begins a study, or takes up one that was begun before. What can be found wrong before anything is made, is.
@@ -80,7 +83,7 @@ async function make(
   const { host, clock } = context;
   const settled = async (answers?: AnswerStore) => {
     const { plan, warnings } = await planning.at(path, answers);
-    return { plan: await settle(plan, false), warnings };
+    return { plan: await settle(plan, false, () => false), warnings };
   };
   const early = planning.needsDirectory ? undefined : await settled();
   if (!(await makePlace(host, path, { key, name: planning.spec.name, isShared }, clock))) return undefined;
@@ -127,7 +130,8 @@ async function resume(
     const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
     const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
     const needsBatch = before.resumption.removed.some(({ scheduled }) => scheduled);
-    const after = isDone ? done : resumed(await settle(draft, needsBatch));
+    const stands = (index: number) => isOver(before.resumption.records[index]!);
+    const after = isDone ? done : resumed(await settle(draft, needsBatch, stands));
     for (const warning of warnings) context.log.problem(warning);
     return { ...after, hold, isDone };
   });

@@ -2,7 +2,7 @@ import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Limits } from './conductor/limits.js';
 import { discardedJobs, type Resumption } from './conductor/resumption.js';
-import { type StepRecord, studyStatus } from './conductor/state.js';
+import { openJob, type StepRecord, studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
 import type { Batch } from './flux-batch.js';
 import type { Hold } from './hold.js';
@@ -98,8 +98,11 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
     records: machine.steps,
     status: studyStatus(machine.steps),
     interruption: machine.isOver && machine.remaining === 0 ? '' : (machine.interruption ?? ''),
-    // What is out of sight may run; only who wanted it cancelled wants the end of it.
-    areJobsLeft: machine.isLeft || ((!machine.isOver || machine.remaining > 0) && machine.cancellation === undefined),
+    // Jobs that are out of sight may be running, and their end is wanted only if the study was cancelled.
+    areJobsLeft:
+      machine.isLeft ||
+      ((!machine.isOver || machine.steps.some((record) => openJob(record) !== undefined)) &&
+        machine.cancellation === undefined),
     schedulerOf: (step) => (step.scheduled ? batch : local),
     fluxUri: flux?.uri ?? null,
   };

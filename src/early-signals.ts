@@ -3,8 +3,13 @@ import { Signalled, terminations } from './util/signalled.js';
 const cancelling = new AbortController();
 const hangingUp = new AbortController();
 
-/** Aborted, with a reason for people, when this process is told to end. */
+/** Aborted, with a reason for people, when this process is told to end, or cannot go on. */
 export const cancel = cancelling.signal;
+
+/** Tells what runs that it cannot go on. @param reason of no use if it was told to end before */
+export function abandon(reason: unknown): void {
+  cancelling.abort(reason);
+}
 
 /** Aborted when this process gets a SIGHUP, even after another signal. */
 export const hangup = hangingUp.signal;

@@ -1,4 +1,5 @@
 import { isAncestor } from './ancestors.js';
+import type { AllocationRequest } from './broker/allocation/request.js';
 import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from './broker/broker.js';
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
@@ -10,12 +11,14 @@ import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
 import type { Handle } from './flux/handle.js';
 import { jobspecOf, plainJob } from './flux/jobspec.js';
 import { toJson } from './flux/json.js';
+import { durationPolicy } from './flux/policy.js';
 import { cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
 import type { Answer } from './left-jobs.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
 import type { Log } from './report/log.js';
+import { checkLimits, type InstanceLimits, type TimeLimit } from './schedulers/flux/check-limits.js';
 import { defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './schedulers/flux/submitter.js';
@@ -176,9 +179,11 @@ export class FluxBatch implements Batch {
   /**
    * What keeps a study from being run here.
    *
+   * @param isOver whether a step does not run any more, so that it may ask for anything
+   * @param isOurs whether the instance is an allocation of ours, which another one may follow: then its rest is no limit
    * @throws SpecError, BrokerError
    */
-  check(plan: Plan): void {
+  check(plan: Plan, isOver: IsOver = () => false, isOurs = false): void {
     const { spec, graph } = plan;
     const { queues, isOwner } = this.broker;
     const queue = queueOf(spec.batch);
@@ -191,6 +196,7 @@ export class FluxBatch implements Batch {
         hint: `its queues are ${queues.join(', ')}`,
       });
     }
+    if (problems.length === 0) problems.push(...limitProblems(plan, isOver, this.#limits(queue, isOurs)));
     if (problems.length > 0) throw new SpecError(problems);
     const isNested = graph.steps.some((step) => step.scheduled && step.run.get('nested') !== false);
     if (this.#fluxDirectory === undefined && (isNested || !isOwner)) {
@@ -199,6 +205,20 @@ export class FluxBatch implements Batch {
         'add it with `setup` (`module load flux`)',
       );
     }
+  }
+
+  /** What it never takes. Brokers before 0.42 do not look at limits of queues. */
+  #limits(queue: string | undefined, isOurs: boolean): InstanceLimits {
+    const { config, inventory, queues, version } = this.broker;
+    const named = queues?.length === 0 ? undefined : queue;
+    const { limit, fallback } = isOlder(version, 42) ? { limit: 0, fallback: 0 } : durationPolicy(config, named);
+    const of = named === undefined ? 'the limit of the Flux instance' : `the limit of the queue '${named}'`;
+    const times: TimeLimit[] = [{ seconds: limit, isBegun: false, isDemanded: fallback === 0, of }];
+    if (!isOurs && inventory !== undefined && inventory.starttime > 0 && inventory.expiration > inventory.starttime) {
+      const seconds = inventory.expiration - inventory.starttime;
+      times.push({ seconds, isBegun: true, isDemanded: false, of: 'the whole time of the Flux instance' });
+    }
+    return { times, inventory, name: 'the Flux instance' };
   }
 
   /**
@@ -257,6 +277,7 @@ export class FluxBatch implements Batch {
         confirm,
         comesBack,
         isOwner: broker.isOwner,
+        expiration: broker.inventory?.expiration ?? broker.expiration,
         clock: this.#clock,
         tell: (line) => log.warning(line),
       },
@@ -333,4 +354,47 @@ export class FluxBatch implements Batch {
 
 function queueOf(batch: BatchBlock): string | undefined {
   return resource(batch.values, 'queue') || undefined;
+}
+
+/**
+ * What cannot fit into an allocation.
+ *
+ * @throws SpecError
+ */
+export function checkAllocation(plan: Plan, isOver: IsOver, request: AllocationRequest): void {
+  const { minutes, nodes, gpus, with: allocator } = request;
+  // Flux tells an instance when it ends, and others need not: there a walltime may be all the time that there is.
+  const isBegun = allocator === 'flux';
+  const of = '`time` of the input `allocate`';
+  const times = [{ seconds: (minutes ?? 0) * 60, isBegun, isDemanded: false, of }];
+  const unknown = Number.POSITIVE_INFINITY;
+  const node = { cores: unknown, gpus: gpus ?? unknown };
+  const inventory = {
+    nodes: Array.from({ length: nodes }, (_, rank) => ({ rank, ...node })),
+    starttime: 0,
+    expiration: 0,
+  };
+  const problems = limitProblems(plan, isOver, { times, inventory, name: 'the allocation' });
+  if (problems.length > 0) throw new SpecError(problems);
+}
+
+/** Whether a step, by its index in the plan, does not run any more. */
+export type IsOver = (step: number) => boolean;
+
+function limitProblems({ spec, graph }: Plan, isOver: IsOver, limits: InstanceLimits): Problem[] {
+  const steps = graph.steps.filter(({ scheduled, index }) => scheduled && !isOver(index));
+  return withoutRepetitions(checkLimits(steps, spec.batch, limits));
+}
+
+function isOlder(version: string, minor: number): boolean {
+  const [major = 0, own = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return major === 0 && own < minor;
+}
+
+/** Instances of a step have the same problem once. */
+function withoutRepetitions(problems: readonly Problem[]): Problem[] {
+  const byText = problems.map(
+    (problem) => [`${problem.at.line}:${problem.at.column} ${problem.message}`, problem] as const,
+  );
+  return [...new Map(byText).values()];
 }

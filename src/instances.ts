@@ -1,6 +1,6 @@
 import type { Patience } from './broker/target.js';
 import type { Clock } from './clock.js';
-import { type Batch, FluxBatch } from './flux-batch.js';
+import { type Batch, FluxBatch, type IsOver } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
@@ -13,9 +13,10 @@ export interface Instance {
   /**
    * The plan as it is for this instance. Nothing has been made yet.
    *
+   * @param isOver whether a step does not run any more, so that it may ask for anything
    * @throws SpecError, BrokerError with what keeps the study from being run there
    */
-  settle(plan: Plan): Promise<Plan>;
+  settle(plan: Plan, isOver?: IsOver): Promise<Plan>;
   /** Which Flux it is; '' before `settle`. */
   readonly version: string;
   /**
@@ -58,7 +59,7 @@ export class RunningInstance implements Instance {
     this.#context = context;
   }
 
-  async settle(plan: Plan): Promise<Plan> {
+  async settle(plan: Plan, isOver?: IsOver): Promise<Plan> {
     const { host, clock, inputs, log } = this.#context;
     if (this.#flux === undefined) {
       const { batch } = plan.spec;
@@ -67,7 +68,7 @@ export class RunningInstance implements Instance {
       this.#flux.introduce(log);
       log.info(this.#flux.watchHint);
     }
-    this.#flux.check(plan);
+    this.#flux.check(plan, isOver);
     return forFlux(plan, this.#flux.broker.version);
   }
 

@@ -3,7 +3,7 @@ import './early-signals.js';
 
 import { setFlagsFromString } from 'node:v8';
 import { commandLine } from './command-line.js';
-import { cancel, hangup } from './early-signals.js';
+import { abandon, cancel, hangup } from './early-signals.js';
 import { describeError } from './errors.js';
 import { inert } from './report/plain-text.js';
 import { Fault } from './surroundings.js';
@@ -57,7 +57,7 @@ process.on('uncaughtException', (error) => {
   if (isOver) process.exit();
   // Jobs, an allocation and the lease are let go of by who has them, and results that there are already are told.
   letGo ??= setTimeout(() => process.exit(1), LET_GO_MS);
-  cancel.abort(new Fault(describeError(error)));
+  abandon(new Fault(describeError(error)));
 });
 
 main().then(end, (error) => {

@@ -1,5 +1,5 @@
 import { AllocatedInstance } from './allocated-instance.js';
-import { type Begun, begin } from './begin.js';
+import { type Begun, begin, type Settle } from './begin.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import { type Clock, systemClock } from './clock.js';
@@ -77,13 +77,13 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 
   log.phase(`Read ${inputs.spec}`);
   let instance: Instance | undefined;
-  const settle = async (candidate: Plan, needsBatch: boolean) => {
+  const settle: Settle = async (candidate, needsBatch, isOver) => {
     if (inputs['dry-run']) return candidate;
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate) && !needsBatch) return candidate;
     instance ??= request ? new AllocatedInstance(own, request, context) : new RunningInstance(own);
     try {
-      return await instance.settle(candidate);
+      return await instance.settle(candidate, isOver);
     } catch (error) {
       // What does not need it is brought to its end all the same.
       if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../flux/errors.js';
 import { Handle } from '../flux/handle.js';
-import { AnswerError, getAttribute, getQueues, getResources } from '../flux/requests.js';
+import { getInventory, type Inventory } from '../flux/inventory.js';
+import { AnswerError, getAttribute, getConfig, getResources, queuesIn } from '../flux/requests.js';
 import type { Host } from '../hosts/host.js';
 import { BrokerError } from './errors.js';
 import type { HostFacts } from './host-facts.js';
@@ -18,6 +19,10 @@ export interface Broker {
   readonly isOwner: boolean;
   /** Empty: it has the anonymous queue only; undefined if it does not say. */
   readonly queues: readonly string[] | undefined;
+  /** Its configuration; undefined if it does not say. */
+  readonly config: unknown;
+  /** What it was started with; undefined if it does not say. */
+  readonly inventory: Inventory | undefined;
   /** Seconds since the epoch at which the instance's allocation ends; 0: never, or the broker does not say. */
   readonly expiration: number;
   /** Of the instance's first broker, on its own machine; undefined if it does not say. */
@@ -108,11 +113,12 @@ function hintFor(error: Error, { node }: BrokerAddress): string {
 }
 
 async function ask(handle: Handle, facts: HostFacts, address: BrokerAddress): Promise<Broker> {
-  const [version, size, owner, queues, expiration, pid] = await Promise.all([
+  const [version, size, owner, config, inventory, expiration, pid] = await Promise.all([
     getAttribute(handle, 'version'),
     getAttribute(handle, 'size'),
     getAttribute(handle, 'security.owner'),
-    unless([errno.ENOSYS, errno.EPERM], getQueues(handle), undefined),
+    unless([errno.ENOSYS, errno.EPERM], getConfig(handle), undefined),
+    unless([errno.ENOSYS, errno.EPERM], getInventory(handle, 10_000), undefined),
     unless(
       [errno.ENOSYS, errno.EPERM],
       getResources(handle, 10_000).then(({ expiration }) => expiration),
@@ -120,7 +126,9 @@ async function ask(handle: Handle, facts: HostFacts, address: BrokerAddress): Pr
     ),
     unless([errno.ENOENT], getAttribute(handle, 'broker.pid').then(Number), undefined),
   ]);
-  return { address, version, size: Number(size), isOwner: Number(owner) === facts.userid, queues, expiration, pid };
+  const queues = config === undefined ? undefined : queuesIn(config);
+  const isOwner = Number(owner) === facts.userid;
+  return { address, version, size: Number(size), isOwner, queues, config, inventory, expiration, pid };
 }
 
 /** What was asked for, or what there is in its place at a broker that has or gives no such thing. */

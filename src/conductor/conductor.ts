@@ -185,6 +185,9 @@ class Conductor {
         if (job === undefined || (job.step.scheduled && this.#machine.interruption !== undefined)) return;
         return (job.step.scheduled ? this.#schedulers.batch! : this.#schedulers.local).submit(job);
       }
+      case 'renew':
+        if (this.#machine.interruption === undefined) this.#schedulers.batch?.renew?.(command.reason);
+        return;
       case 'wait': {
         const stop = clock.after(backOff(command.failures, clock.random()), () => {
           this.#timers.delete(stop);

@@ -19,5 +19,7 @@ export type Command =
   | { readonly type: 'attach'; readonly steps: readonly number[] }
   | { readonly type: 'submit'; readonly step: number; readonly attempt: number; readonly script: 'main' | 'restart' }
   | { readonly type: 'cancel'; readonly step: number; readonly attempt: number }
+  /** What is submitted from now on runs in another place. */
+  | { readonly type: 'renew'; readonly reason: string }
   /** Report `wake` for the step after a back-off; `failures` counts from 1 and says how long. */
   | { readonly type: 'wait'; readonly step: number; readonly failures: number };

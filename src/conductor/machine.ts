@@ -1,6 +1,7 @@
 import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
 import type { StepGraph } from '../study/graph.js';
 import { Consequences } from './consequences.js';
+import { Deferrals } from './deferrals.js';
 import type { Command, StudyEvent } from './events.js';
 import { type EndState, Ledger } from './ledger.js';
 import type { Limits } from './limits.js';
@@ -49,6 +50,7 @@ export class StudyMachine {
   #restartLimit: number;
   /** Steps that wait for the end of a back-off. */
   readonly #backingOff = new Set<number>();
+  readonly #deferrals = new Deferrals();
   #hasBegun = false;
   #cancelReason: string | undefined;
   #interruption: string | undefined;
@@ -109,6 +111,7 @@ export class StudyMachine {
     if (!this.#isLeft) {
       this.#take(event);
       this.#submitReady(event.at);
+      if (this.#deferrals.size > 0) this.#goOnElsewhere(event.at);
     }
     const { changed, touched } = this.#ledger.takeChanges();
     return { commands: this.#commands, changed, touched };
@@ -184,6 +187,10 @@ export class StudyMachine {
         record.signal = null;
         if (this.#runsAnew(event.step, job, event.at)) return;
         return this.#retryOrFail(event.step, `could not be submitted: ${event.reason}`, event.at);
+      case 'deferred':
+        this.#endJob(event.step, job, 'not submitted', event.at);
+        if (this.#runsAnew(event.step, job, event.at)) return;
+        return this.#defer(event);
       case 'ended':
         this.#endJob(event.step, job, event.outcome.result, event.at);
         if (this.#runsAnew(event.step, job, event.at)) return;
@@ -234,6 +241,28 @@ export class StudyMachine {
         if (this.#isLocal(index)) return this.#retryOrFail(index, describeFailure(outcome), at);
         return this.#end(index, 'FAILED', describeFailure(outcome), at);
     }
+  }
+
+  /** It is no failure of the step: in another place it runs. */
+  #defer({ step, reason, mayRenew, at }: Extract<JobEvent, { type: 'deferred' }>): void {
+    if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
+    const when = mayRenew ? this.#when : 'later';
+    this.#ledger.setState(step, 'PENDING', runsAgain(reason, 'defer', when));
+    if (this.#interruption === undefined) this.#deferrals.add(step, { reason, mayRenew });
+  }
+
+  /** Once nothing more runs where jobs run now: in the next place, or not in our time. */
+  #goOnElsewhere(at: number): void {
+    const isUsed = (pool: Pool, isLocal: boolean) =>
+      pool.inFlight > 0 || [...this.#backingOff].some((index) => this.#isLocal(index) === isLocal);
+    const { local, scheduled } = this.#pools;
+    if (this.#interruption !== undefined || isUsed(scheduled, false)) return;
+    const reason = this.#deferrals.describe((index) => this.#graph.steps[index]!.name);
+    if (this.#deferrals.mayRenew) {
+      this.#commands.push({ type: 'renew', reason });
+      for (const index of this.#deferrals.take()) this.#enqueue(index);
+      this.#submitReady(at);
+    } else if (!isUsed(local, true)) this.#stop(reason);
   }
 
   /** Maestro 1.1: restarted while the limit allows, then FAILED; a step that cannot be restarted is TIMEDOUT. */
@@ -299,6 +328,7 @@ export class StudyMachine {
     if (this.#cancelReason !== undefined) return;
     this.#cancelReason = reason;
     this.#backingOff.clear();
+    this.#deferrals.clear();
     for (const { index } of this.#graph.steps) {
       if (this.#ledger.isIdle(index)) this.#ledger.settle(index, 'CANCELLED', reason, at, false);
       // What is not taken over yet cannot be told to end yet.
@@ -335,6 +365,7 @@ export class StudyMachine {
   #stop(reason: string): void {
     this.#interruption ??= reason;
     this.#backingOff.clear();
+    this.#deferrals.clear();
     this.#commands = [];
     this.steps.forEach((record, index) => {
       const later = this.#ledger.isIdle(index) ? putOff(record.reason) : record.reason;

@@ -14,6 +14,7 @@ const promises = {
   retry: { now: 'trying again', later: 'to be tried again' },
   restart: { now: 'restarting', later: 'to be restarted' },
   resubmit: { now: 'submitting again', later: 'to be submitted again' },
+  defer: { now: 'it runs in the next allocation', later: 'to be submitted again in another allocation' },
 } as const;
 
 /** Why a step is not over although something went wrong: `exit 3; trying again`. */

@@ -22,9 +22,19 @@ export async function getAttribute(handle: Handle, name: string): Promise<string
   return value;
 }
 
+/** The broker's configuration, as an object of its tables. */
+export function getConfig(handle: Handle): Promise<unknown> {
+  return handle.rpc('config.get');
+}
+
 /** The names of the broker's queues; none if it has only the anonymous one. */
 export async function getQueues(handle: Handle): Promise<string[]> {
-  const queues = property(await handle.rpc('config.get'), 'queues');
+  return queuesIn(await getConfig(handle));
+}
+
+/** The same, of its configuration. */
+export function queuesIn(config: unknown): string[] {
+  const queues = property(config, 'queues');
   return typeof queues === 'object' && queues !== null ? Object.keys(queues) : [];
 }
 

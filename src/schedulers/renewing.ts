@@ -36,6 +36,8 @@ export interface RenewingOptions {
   readonly settle: (jobs: readonly Job[], reason: string, mayLive: boolean) => Promise<readonly Remains[] | 'alive'>;
   /** Gets another place; undefined if there is to be none. */
   readonly renew: (reason: string) => Promise<JobPlace | undefined>;
+  /** Whether there may be another one; none unless given. */
+  readonly canRenew?: () => boolean;
   readonly clock: Clock;
 }
 
@@ -61,6 +63,11 @@ export class RenewingScheduler implements BatchScheduler {
   #scheduler: BatchScheduler | undefined;
   /** The present or the last one. */
   #last: BatchScheduler;
+  /** The steps that did not fit in the place before, by index. */
+  #deferred = new Set<number>();
+  #deferredBefore: ReadonlySet<number> = new Set();
+  /** Whether a job has begun in the present place. */
+  #hasBegun = false;
   #isOver = false;
 
   constructor(first: JobPlace, options: RenewingOptions, listener: SchedulerListener) {
@@ -104,6 +111,15 @@ export class RenewingScheduler implements BatchScheduler {
     return (await this.#scheduler?.isEnding()) ?? false;
   }
 
+  renew(reason: string): void {
+    const scheduler = this.#scheduler;
+    if (this.#isOver || scheduler === undefined) return;
+    this.#scheduler = undefined;
+    scheduler.close();
+    const event = { type: 'interrupt', at: this.#options.clock.now(), reason, isPlaceOver: true } as const;
+    this.#settle(event).catch((error: unknown) => this.#fail(reason, error));
+  }
+
   async interrupt(reason: string): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -120,6 +136,9 @@ export class RenewingScheduler implements BatchScheduler {
     const scheduler = place.start((event) => this.#hear(event));
     this.#scheduler = scheduler;
     this.#last = scheduler;
+    this.#deferredBefore = this.#deferred;
+    this.#deferred = new Set();
+    this.#hasBegun = false;
     return scheduler;
   }
 
@@ -137,12 +156,22 @@ export class RenewingScheduler implements BatchScheduler {
   /** Before it is passed on: an end may be answered with the step's next attempt. */
   #tell(event: JobEvent): void {
     const job = this.#inFlight.get(event.step);
-    if ((event.type === 'ended' || event.type === 'not-submitted') && job?.attempt === event.attempt) {
+    if (event.type === 'started') this.#hasBegun = true;
+    const isEnd = event.type === 'ended' || event.type === 'not-submitted' || event.type === 'deferred';
+    if (isEnd && job?.attempt === event.attempt) {
       this.#inFlight.delete(event.step);
       this.#cancelled.delete(job);
       this.#left.delete(job);
     }
-    this.#listener(event);
+    this.#listener(event.type === 'deferred' ? this.#defer(event) : event);
+  }
+
+  /** What does not fit in a new place that nothing has run in yet, fits in no other like it. */
+  #defer(event: Extract<JobEvent, { type: 'deferred' }>): JobEvent {
+    const { step } = event;
+    const isHopeless = this.#deferredBefore.has(step) && !this.#hasBegun;
+    this.#deferred.add(step);
+    return { ...event, mayRenew: !isHopeless && this.#options.canRenew?.() === true };
   }
 
   async #settle({ reason, alsoLocal, isPlaceOver }: InterruptEvent): Promise<void> {

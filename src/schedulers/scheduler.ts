@@ -47,6 +47,19 @@ export type JobEvent =
       readonly at: number;
       readonly reason: string;
     }
+  /**
+   * Nothing of it ran, nor can where jobs run now: the rest of an allocation is too short, or it has lost nodes. It may run in
+   * another one.
+   */
+  | {
+      readonly type: 'deferred';
+      readonly step: number;
+      readonly attempt: number;
+      readonly at: number;
+      readonly reason: string;
+      /** Whether `renew` gets another one. */
+      readonly mayRenew: boolean;
+    }
   | { readonly type: 'queued'; readonly step: number; readonly attempt: number; readonly at: number }
   | { readonly type: 'started'; readonly step: number; readonly attempt: number; readonly at: number }
   | { readonly type: 'finishing'; readonly step: number; readonly attempt: number; readonly at: number }
@@ -100,8 +113,8 @@ export interface Outputs {
 }
 
 /**
- * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted` or
- * `not-submitted`, and in the end, once it was submitted, `ended`; unless there is an interruption before. A job whose
+ * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted`,
+ * `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`; unless there is an interruption before. A job whose
  * `submitted` comes again has another id now. One that could not begin because of the machine, or that was left and is
  * gone, may have an `ended` without any `submitted`.
  */
@@ -118,6 +131,11 @@ export interface Scheduler {
   cancel(jobs: readonly Job[]): void;
   /** Where a job's stdout and stderr are. */
   outputs(step: StepInstance, id: string): Outputs;
+  /**
+   * Gives up where jobs run now, where none is in flight, for another place: all that is submitted from now on runs there. To
+   * be called after a `deferred` that says that this can be done.
+   */
+  renew?(reason: string): void;
 }
 
 /** Somebody else drives the study by now: its jobs are his. */

@@ -40,6 +40,8 @@ describe('a broker', () => {
       size: 1,
       isOwner: true,
       queues: [],
+      config: {},
+      inventory: { nodes: [{ rank: 0, cores: 2, gpus: 0 }], starttime: 0, expiration: 0 },
       expiration: 0,
       pid: 999_999_999,
     });
@@ -156,6 +158,8 @@ describe('what a person is told of a broker', () => {
     size: 1,
     isOwner: true,
     queues: [],
+    config: {},
+    inventory: undefined,
     expiration: 0,
     pid: undefined,
   };

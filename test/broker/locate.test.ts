@@ -13,6 +13,8 @@ const broker = (pid: number | undefined): Broker => ({
   size: 1,
   isOwner: true,
   queues: [],
+  config: {},
+  inventory: undefined,
   expiration: 0,
   pid,
 });

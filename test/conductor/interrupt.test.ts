@@ -26,6 +26,7 @@ class Study {
   tell(event: StudyEvent): string[] {
     const { commands } = this.machine.handle(event);
     return commands.map((command) => {
+      if (command.type === 'renew') return `renew ${command.reason}`;
       if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
       return `${command.type} ${this.#names[command.step]} ${command.type === 'wait' ? command.failures : command.attempt}`;
     });

@@ -71,6 +71,8 @@ class World {
   readonly #policy: Policy;
   readonly #jobs: Job[] = [];
   readonly #waiting = new Set<number>();
+  /** The steps that wait for another place. */
+  readonly #setAside = new Set<number>();
   readonly #attempts = new Map<number, number>();
   readonly #limits: { throttle: number; restartLimit: number };
   /** The highest that there was; 0: none. */
@@ -114,6 +116,7 @@ class World {
   /** The driver is gone, and another one goes on with what the journal says. What it has not heard is told again, or not. */
   resume(tellsAgain: boolean): void {
     this.#waiting.clear();
+    this.#setAside.clear();
     const records = this.#journaled.map(cloneRecord);
     const policy = { ...this.#policy, ...this.#limits };
     this.machine = new StudyMachine(this.#graph, policy, { records });
@@ -166,7 +169,8 @@ class World {
     this.transitions.push(transition);
     this.#journal(transition);
     for (const command of transition.commands) {
-      if (command.type === 'submit') this.#onSubmit(command.step, command.attempt, command.script);
+      if (command.type === 'renew') this.#checkRenewed();
+      else if (command.type === 'submit') this.#onSubmit(command.step, command.attempt, command.script);
       else if (command.type === 'wait') this.#waiting.add(command.step);
       else if (command.type === 'attach') this.#checkAttached(transition, command.steps);
       else expect(this.#jobs).toContainEqual(expect.objectContaining({ step: command.step, attempt: command.attempt }));
@@ -218,7 +222,12 @@ class World {
 
   #advance(job: Job, at: number, how: number): void {
     const base = { step: job.step, attempt: job.attempt, at };
-    if (job.stage === 'asked') {
+    const { scheduled } = this.#graph.steps[job.step]!;
+    if (job.stage !== 'started' && scheduled && how % 11 === 10) {
+      this.#jobs.splice(this.#jobs.indexOf(job), 1);
+      this.#setAside.add(job.step);
+      this.tell({ ...base, type: 'deferred', reason: 'no room', mayRenew: true });
+    } else if (job.stage === 'asked') {
       if (how % 4 === 3) {
         this.#jobs.splice(this.#jobs.indexOf(job), 1);
         this.tell({ ...base, type: 'not-submitted', reason: 'no' });
@@ -264,6 +273,13 @@ class World {
     expect(this.#inFlight(scheduled), 'there is room').toBeLessThanOrEqual(this.#limit(scheduled));
   }
 
+  /** Another place is wanted once nothing runs in the present one, for those that wait for it. */
+  #checkRenewed(): void {
+    expect(this.#inFlight(true)).toBe(0);
+    expect(this.#setAside.size).toBeGreaterThan(0);
+    this.#setAside.clear();
+  }
+
   /** What is to be taken over comes before all else, and is what there is. */
   #checkAttached({ commands }: Transition, steps: readonly number[]): void {
     expect(commands[0]).toEqual({ type: 'attach', steps });
@@ -302,7 +318,7 @@ class World {
   #checkNothingIsForgotten(): void {
     if (this.#cancelled || this.machine.isLeft) return;
     for (const { index, dependsOn, scheduled } of this.#graph.steps) {
-      if (isOver(this.machine.steps[index]!) || this.#waiting.has(index)) continue;
+      if (isOver(this.machine.steps[index]!) || this.#waiting.has(index) || this.#setAside.has(index)) continue;
       if (this.#jobs.some(({ step }) => step === index)) continue;
       if (dependsOn.some((dependency) => !this.#satisfies(dependency, index))) continue;
       const inFlight = this.#inFlight(scheduled);

@@ -80,6 +80,7 @@ class Study {
   tell(event: StudyEvent): string[] {
     this.last = this.machine.handle(event);
     return this.last.commands.map((command) => {
+      if (command.type === 'renew') return `renew ${command.reason}`;
       if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
       const what = command.type === 'wait' ? command.failures : command.attempt;
       const script = command.type === 'submit' ? ` ${command.script}` : '';

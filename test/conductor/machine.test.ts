@@ -53,6 +53,7 @@ class Study {
   /** The commands that answer an event: `submit run 1 main`, `cancel run 1`, `wait run 2`. */
   answer({ commands }: Transition): string[] {
     return commands.map((command) => {
+      if (command.type === 'renew') return `renew ${command.reason}`;
       if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
       const name = this.#names[command.step];
       if (command.type === 'submit') return `submit ${name} ${command.attempt} ${command.script}`;

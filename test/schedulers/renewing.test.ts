@@ -556,3 +556,47 @@ describe('jobs that an earlier driver left', () => {
     expect(setting.first.asked).toEqual(['discard x 1']);
   });
 });
+
+describe('a job that the rest of a place is too short for', () => {
+  const defer = (place: Place, job: Job) =>
+    place.listener({ type: 'deferred', ...base(job), reason: 'too short', mayRenew: false });
+
+  it('may run in another one, if there may be one, which is got when the study asks for it', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a');
+    defer(setting.first, a!);
+    expect(setting.events).toMatchObject([{ type: 'deferred', mayRenew: true }]);
+    expect(setting.reasons).toEqual([]);
+    setting.scheduler.renew('too short');
+    const again = setting.job('a', 2);
+    setting.scheduler.submit(again);
+    expect(setting.first.isClosed).toBe(true);
+    await setting.settling.give([]);
+    const place = new Place('next');
+    await setting.renewing.give(place);
+    expect(setting.mayLive).toEqual([false]);
+    expect(place.asked).toEqual(['submit a 2']);
+  });
+
+  it('cannot once there is none any more', () => {
+    const setting = new Setting();
+    setting.renewals = 0;
+    const [a] = setting.submit('a');
+    defer(setting.first, a!);
+    expect(setting.events).toMatchObject([{ type: 'deferred', mayRenew: false }]);
+  });
+
+  it('is not tried in one place after the other if it does not fit in a new one either', async () => {
+    const setting = new Setting();
+    const [a] = setting.submit('a');
+    defer(setting.first, a!);
+    setting.scheduler.renew('too short');
+    const again = setting.job('a', 2);
+    setting.scheduler.submit(again);
+    const place = new Place('next');
+    await setting.settling.give([]);
+    await setting.renewing.give(place);
+    defer(place, again);
+    expect(setting.events.at(-1)).toMatchObject({ type: 'deferred', mayRenew: false });
+  });
+});

@@ -149,11 +149,14 @@ export class Setting {
   /** Whether the place may live, as each settling was told. */
   readonly mayLive: boolean[] = [];
   readonly steps = graphOf(['a', 'b', 'c'].map((name) => ({ name, scheduled: true }))).steps;
+  /** How many more places there may be. */
+  renewals = Number.POSITIVE_INFINITY;
   onEvent: (event: JobEvent | InterruptEvent) => void = () => {};
   readonly scheduler = new RenewingScheduler(
     this.first,
     {
       clock: this.clock,
+      canRenew: () => this.reasons.length < this.renewals,
       settle: (jobs, reason, mayLive) => {
         this.losses.push(reason);
         this.mayLive.push(mayLive);

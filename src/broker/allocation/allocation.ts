@@ -5,6 +5,7 @@ import { readTails, writeFiles } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import { quote } from '../../quote.js';
 import { BrokerError } from '../errors.js';
+import { classifyAllocationRefusal } from './classify-refusal.js';
 import { allocationFiles, initialProgramPath, initialProgramText } from './initial-program.js';
 import { type JobState, parseJobState, type QueuedJob, queueFunctions } from './queue.js';
 import { releaseCommand } from './release.js';
@@ -273,32 +274,54 @@ async function release(host: Host, job: DescribedAllocation): Promise<void> {
   );
 }
 
-/** Submits. A submit whose answer was lost is not repeated before the queue has been looked at. */
+/** A queue that takes no jobs is asked again after so many milliseconds, from the first of these to the last. */
+const REFUSED_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
+
+/** A scheduler that cannot be asked is tried for so long. */
+const TROUBLE_LIMIT_MS = 300_000;
+
+/**
+ * Submits, as soon as the queue takes jobs. A submit whose answer was lost is not repeated before the queue has been looked at.
+ */
 async function submitOnce(
   plan: AllocationPlan,
-  { host, studyPath, number, request, cancel, clock }: AllocationOptions,
+  { host, studyPath, number, request, cancel, clock, tell }: AllocationOptions,
 ): Promise<{ readonly id: string; readonly cluster: string | undefined }> {
   const { uri, end, output } = allocationFiles(number);
   const { command, script } = submissionOf(plan);
   const submit = `cd ${quote(studyPath)} || exit\nrm -f -- ${uri} ${end} ${output}\nexec ${command}`;
-  for (let losses = 1; ; losses++) {
+  const told = new Set<string>();
+  let troubleSince: number | undefined;
+  for (let losses = 1, refusals = 0; ; ) {
     try {
       const { code, stdout, stderr } = await run(host, submit, script);
       const printed = stdout.toString().trim();
       const id = submittedId(request.with, printed);
       if (code === 0 && id !== undefined) return { id, cluster: /^[0-9]+;(\S+)$/m.exec(printed)?.[1] };
-      // A scheduler that was heard, and whose answer was not, has the job all the same.
-      if (/timed out|timeout|unable to contact/i.test(`${stderr}\n${printed}`)) {
+      const words = [stderr, printed].filter((text) => text !== '').join('\n') || `exit ${code}`;
+      const kind = classifyAllocationRefusal(request.with, words, code);
+      if (kind === 'doubt') {
+        // A scheduler that was heard, and whose answer was not, has the job all the same.
         const found = await findByName(host, plan);
         if (found !== undefined) return { id: found, cluster: undefined };
       }
-      throw new BrokerError(
-        `the allocation was refused by ${request.with}: ${[stderr, printed].filter((text) => text !== '').join('\n') || `exit ${code}`}`,
-        `look at the input \`allocate\`; it was asked for with: ${command}`,
-      );
+      troubleSince = kind === 'doubt' ? (troubleSince ?? clock.now()) : undefined;
+      if (kind === 'never' || (troubleSince !== undefined && clock.now() - troubleSince > TROUBLE_LIMIT_MS)) {
+        throw new BrokerError(
+          `the allocation was refused by ${request.with}: ${words}`,
+          `look at the input \`allocate\`; it was asked for with: ${command}`,
+        );
+      }
+      if (!told.has(words))
+        tell(`no allocation can be had from ${request.with} for now, and it is asked again: ${words}`);
+      told.add(words);
+      await pause(clock, REFUSED_MS[Math.min(refusals, REFUSED_MS.length - 1)]!, cancel);
+      refusals += 1;
+      throwIfCancelled(cancel);
     } catch (error) {
       if (!(error instanceof HostLostError) || losses === mostLosses) throw error;
       await pause(clock, Math.min(15_000, 250 * 2 ** losses), cancel);
+      losses += 1;
       const id = await findByName(host, plan);
       if (id !== undefined) return { id, cluster: undefined };
       throwIfCancelled(cancel);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.js';
+import { classifyRefusal } from '../../flux/classify-refusal.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { Pool } from '../../pool.js';
@@ -19,6 +20,8 @@ export type Verdict =
   | { readonly is: 'end'; readonly outcome: JobOutcome }
   /** Another job has the attempt: it is the one to be watched. */
   | { readonly is: 'other'; readonly id: JobId }
+  /** Nothing of it ran, nor can in this instance, as it is by now. */
+  | { readonly is: 'deferred'; readonly reason: string }
   /** Its instance may be ending, or cannot be asked: to be judged again once more is known. */
   | { readonly is: 'open' };
 
@@ -37,6 +40,20 @@ const claimDelays = [1000, 2000, 4000, 8000, 15_000];
 /** As many claims are settled at once: each takes a process on the host. */
 const claimsAtOnce = 4;
 
+export interface JudgeOptions {
+  readonly host: Host;
+  readonly studyPath: string;
+  readonly clock: Clock;
+  readonly instance: InstanceWatch;
+  /** Says why the instance has no resources for a job any more; undefined if it never had, or has. */
+  readonly explainLoss: (submission: Submission) => Promise<string | undefined>;
+  /** Seconds since the epoch at which the instance ends; 0: never, or not known. */
+  readonly expiration: number;
+}
+
+/** A job's time limit may be written down so many seconds before the end of the instance that it is cut short by. */
+const EXPIRATION_SLACK_S = 2;
+
 const open: Verdict = { is: 'open' };
 const end = (outcome: JobOutcome): Verdict => ({ is: 'end', outcome });
 
@@ -50,13 +67,17 @@ export class Judge {
   readonly #studyPath: string;
   readonly #clock: Clock;
   readonly #instance: InstanceWatch;
+  readonly #explainLoss: JudgeOptions['explainLoss'];
+  readonly #expiration: number;
   readonly #claims = new Pool(claimsAtOnce);
 
-  constructor(host: Host, studyPath: string, clock: Clock, instance: InstanceWatch) {
+  constructor({ host, studyPath, clock, instance, explainLoss, expiration }: JudgeOptions) {
     this.#host = host;
     this.#studyPath = studyPath;
     this.#clock = clock;
     this.#instance = instance;
+    this.#explainLoss = explainLoss;
+    this.#expiration = expiration;
   }
 
   /**
@@ -83,7 +104,10 @@ export class Judge {
       return end(result === 'not-run' ? notRun('', 'cancelled') : asCancelled(outcome, submission));
     }
     if (!(await this.#isItsOwn(submission, outcome))) return open;
+    if (this.#isCutShort(submission)) return end(lost('the time of its Flux instance was over', outcome));
     if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
+    const loss = await this.#lossOf(submission);
+    if (loss !== undefined) return { is: 'deferred', reason: `${loss} (${outcome.note})` };
     return end(await this.#withReason(outcome, submission));
   }
 
@@ -159,6 +183,21 @@ export class Judge {
     if (!isDoubtful && signal !== 'SIGTERM' && signal !== 'SIGKILL') return true;
     await this.#pause(isDoubtful ? settleTime : deathTime);
     return (await this.#instance.ask()) === 'run';
+  }
+
+  /** Whether a job's time ran out with that of its instance, and before its own. */
+  #isCutShort({ view, duration }: Submission): boolean {
+    const { exception } = view;
+    if (this.#expiration === 0 || exception === null || !isEarlyTimeout(view, duration)) return false;
+    return exception.timestamp >= this.#expiration - EXPIRATION_SLACK_S;
+  }
+
+  /** Why the scheduler gave a job no resources, if it would have before. */
+  async #lossOf(submission: Submission): Promise<string | undefined> {
+    const { exception, started } = submission.view;
+    if (exception?.type !== 'alloc' || started !== null) return undefined;
+    const isUnsatisfiable = classifyRefusal({ words: exception.note }) === 'unsatisfiable';
+    return isUnsatisfiable ? this.#explainLoss(submission) : undefined;
   }
 
   #settle({ job }: Submission): Promise<Claim> {

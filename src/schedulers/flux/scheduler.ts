@@ -1,5 +1,6 @@
 import { BrokerLink, type LinkOptions } from '../../broker/link.js';
 import type { Clock } from '../../clock.js';
+import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
@@ -29,9 +30,11 @@ import { Discards } from './discards.js';
 import { InstanceWatch } from './instance-watch.js';
 import { Judge, type Verdict } from './judge.js';
 import { type Found, findLeft } from './left.js';
+import { lostNodes } from './lost-nodes.js';
 import { remainsOf, tasksOfStep } from './remains.js';
 import { jobRequest, type StudyJobs, urgency } from './request.js';
 import { Submission } from './submission.js';
+import { SubmitBackoff, TROUBLE_LIMIT_MS } from './submit-backoff.js';
 import { SubmitError, type Submitter } from './submitter.js';
 
 export interface FluxSchedulerOptions {
@@ -48,6 +51,8 @@ export interface FluxSchedulerOptions {
   readonly comesBack: boolean;
   /** Whether the instance is ours: then it tells us when it ends. */
   readonly isOwner: boolean;
+  /** Seconds since the epoch at which the instance ends; 0, or not given: never. */
+  readonly expiration?: number;
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
   readonly tell: (line: string) => void;
@@ -65,8 +70,8 @@ const endingTime = 60_000;
 /** A job that the broker does not know is looked for so often. */
 const mostLookups = 5;
 
-/** A broker that takes no jobs for the moment is tried again after so many milliseconds. */
-const pauseTime = 10_000;
+/** Jobs that an earlier driver left, and that the broker did not tell of, are looked for again after so many milliseconds. */
+const findTime = 10_000;
 
 /** A job that begins, and may not be the one that runs the step, has the claim after so many milliseconds if it is. */
 const claimTime = 2_000;
@@ -90,6 +95,7 @@ export class FluxScheduler implements BatchScheduler {
   readonly #instance: InstanceWatch;
   readonly #judge: Judge;
   readonly #discards: Discards;
+  readonly #backoff: SubmitBackoff;
   /** By the index of the step: of each step one attempt at most. */
   readonly #submissions = new Map<number, Submission>();
   readonly #waiting = new Queue<Submission>();
@@ -103,8 +109,6 @@ export class FluxScheduler implements BatchScheduler {
   #wasDown = false;
   /** Whether jobs may be told to end by the present connection; undefined until that matters. */
   #mayEnd: Promise<boolean> | undefined;
-  #isPaused = false;
-  #hasToldOfPause = false;
   #isFinding = false;
   #isOver = false;
 
@@ -128,7 +132,15 @@ export class FluxScheduler implements BatchScheduler {
       onEnding: () => this.#onEnding(),
       onTrouble: (reason) => this.#link.drop(reason),
     });
-    this.#judge = new Judge(host, study.studyPath, ownClock, this.#instance);
+    this.#judge = new Judge({
+      host,
+      studyPath: study.studyPath,
+      clock: ownClock,
+      instance: this.#instance,
+      explainLoss: (submission) => this.#explainLoss(submission),
+      expiration: options.expiration ?? 0,
+    });
+    this.#backoff = new SubmitBackoff(ownClock, options.tell, () => this.#pump());
     this.#discards = new Discards(host, study, options.tell, () => this.#mayEndJobs());
   }
 
@@ -198,7 +210,9 @@ export class FluxScheduler implements BatchScheduler {
       submission.id = isHere ? decodeJobId(job.id) : undefined;
       submission.isDoubtful = job.isDoubtful || submission.id === undefined;
       submission.phase = submission.isDoubtful ? 'left' : 'watched';
-      submission.duration = durationOf(jobspecOf(jobRequest(job, study)));
+      const jobspec = jobspecOf(jobRequest(job, study));
+      submission.duration = durationOf(jobspec);
+      submission.resources = jobspec.resources;
       Object.assign(submission, tasksOfStep(job, study));
       this.#submissions.set(job.step.index, submission);
       if (!submission.isDoubtful) this.#watch(submission, submission.id!);
@@ -291,7 +305,7 @@ export class FluxScheduler implements BatchScheduler {
       const isUnknown = (submission: Submission) => this.#isCurrent(submission) && submission.phase === 'left';
       // With another connection, or later with this one: so also what came meanwhile.
       if (handle !== this.#handle || !left.some(isUnknown)) this.#findLeft();
-      else this.#after(pauseTime, () => this.#findLeft());
+      else this.#after(findTime, () => this.#findLeft());
     };
     this.#guard(find());
   }
@@ -343,7 +357,7 @@ export class FluxScheduler implements BatchScheduler {
   // From a step to a job.
 
   #pump(): void {
-    while (this.#handle !== undefined && this.#instance.state === 'run' && !this.#isPaused) {
+    while (this.#handle !== undefined && this.#instance.state === 'run' && !this.#backoff.isPaused) {
       if (this.#onTheWay >= this.#options.submitter.window) return;
       const submission = this.#waiting.shift();
       if (submission === undefined) return;
@@ -360,6 +374,7 @@ export class FluxScheduler implements BatchScheduler {
     const jobspec = jobspecOf(request);
     submission.phase = 'sent';
     submission.duration = durationOf(jobspec);
+    submission.resources = jobspec.resources;
     Object.assign(submission, tasksOfStep(submission.job, study));
     this.#onTheWay += 1;
     const [answer] = await Promise.allSettled([
@@ -367,9 +382,10 @@ export class FluxScheduler implements BatchScheduler {
     ]);
     this.#onTheWay -= 1;
     if (this.#isOver) return;
-    if (answer.status === 'fulfilled') this.#hasToldOfPause = false;
-    if (answer.status === 'fulfilled') this.#accept(submission, answer.value);
-    else await this.#handleNoJob(submission, handle, answer.reason);
+    if (answer.status === 'fulfilled') {
+      this.#backoff.succeed();
+      this.#accept(submission, answer.value);
+    } else await this.#handleNoJob(submission, handle, answer.reason);
     this.#pump();
   }
 
@@ -393,37 +409,97 @@ export class FluxScheduler implements BatchScheduler {
 
   /** A submit brought no job, as far as we know. */
   async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
-    if (error instanceof HostError && !(error instanceof HostLostError)) {
+    const isHosts = error instanceof HostError && !(error instanceof HostLostError);
+    if (isHosts && !isShortOfProcesses(error)) {
       if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
       // Nor can any other be: that says nothing about the step.
       return this.#interrupt({ reason: `no job can be submitted any more: ${error.message}`, alsoLocal: true });
     }
-    const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle);
-    if (isAnswer && (await this.#instance.ask()) === 'run') {
-      return isPause(error) ? this.#pause(submission, error.message) : this.#withdraw(submission, error.message);
-    }
+    const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle) || isHosts;
+    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#handleRefusal(submission, handle, error);
     if (this.#isOver) return;
     // It may have been heard, so it is sent again; if two jobs come of it, the launcher lets one run.
     if (!(error instanceof FluxError)) submission.isDoubtful = true;
     if (!isAnswer && !isNoAnswer(error) && !(error instanceof SubmitError)) throw error;
     if (error instanceof RequestTimeout || error instanceof AnswerError) this.#link.drop(error.message);
+    this.#sendAgain(submission);
+  }
+
+  async #handleRefusal(
+    submission: Submission,
+    handle: Handle,
+    error: FluxError | SubmitError | HostError,
+  ): Promise<void> {
+    if (this.#isOver || !this.#isCurrent(submission)) return;
+    const words = error.message;
+    const kind = kindOf(error);
+    switch (kind) {
+      case 'never':
+        return this.#withdraw(submission, words);
+      case 'instance-time':
+        return this.#defer(submission, words);
+      case 'unsatisfiable': {
+        const loss = await lostNodes(handle, submission.resources);
+        if (this.#isOver || !this.#isCurrent(submission)) return;
+        return loss === undefined ? this.#withdraw(submission, words) : this.#defer(submission, `${loss} (${words})`);
+      }
+      case 'wait':
+        submission.troubleSince = undefined;
+        break;
+      case 'doubt':
+        submission.isDoubtful = true;
+        if (this.#isTroubledTooLong(submission)) return this.#giveUpSubmitting(submission, words);
+        break;
+      case 'retry':
+        if (this.#isTroubledTooLong(submission)) return this.#giveUpSubmitting(submission, words);
+    }
+    this.#backoff.pause(kind, words);
+    if (submission.isDoubtful && (await this.#adoptOwner(submission))) return;
+    this.#sendAgain(submission);
+  }
+
+  /** The job of an earlier submit may be what the limit counts. Returns whether there is nothing to be sent again. */
+  async #adoptOwner(submission: Submission): Promise<boolean> {
+    const [claim] = await this.#judge.claims([submission]).catch((error: unknown) => {
+      if (error instanceof HostError) return [];
+      throw error;
+    });
+    if (this.#isOver || !this.#isCurrent(submission)) return true;
+    const owner = decodeJobId(claim?.owner ?? '');
+    if (owner === undefined) return false;
+    this.#adopt(submission, owner);
+    return true;
+  }
+
+  #sendAgain(submission: Submission): void {
     submission.phase = 'waiting';
     if (submission.isCancelled) this.#withdraw(submission, cancelledBefore);
     else this.#waiting.push(submission);
   }
 
-  /** The broker takes no jobs for the moment: somebody works on it. They wait, as they would in a queue that is stopped. */
-  #pause(submission: Submission, reason: string): void {
-    if (!this.#hasToldOfPause) this.#options.tell(`no job can be submitted for now, and all wait: ${reason}`);
-    this.#hasToldOfPause = true;
-    submission.phase = 'waiting';
+  #isTroubledTooLong(submission: Submission): boolean {
+    const now = this.#options.clock.now();
+    submission.troubleSince ??= now;
+    return now - submission.troubleSince > TROUBLE_LIMIT_MS;
+  }
+
+  /** If other jobs were accepted meanwhile, it is the job that cannot be. */
+  #giveUpSubmitting(submission: Submission, words: string): void {
+    if (this.#backoff.lastSuccess > submission.troubleSince!) return this.#withdraw(submission, words);
+    const minutes = TROUBLE_LIMIT_MS / 60_000;
+    void this.#interrupt({ reason: `no job can be submitted any more, for ${minutes} minutes now: ${words}` });
+  }
+
+  async #explainLoss({ resources }: Submission): Promise<string | undefined> {
+    return this.#handle === undefined ? undefined : lostNodes(this.#handle, resources);
+  }
+
+  /** Nothing of it ran, nor can here. */
+  #defer(submission: Submission, reason: string): void {
     if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
-    this.#waiting.push(submission);
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#after(pauseTime, () => {
-      this.#isPaused = false;
-      this.#pump();
+    this.#withdraw(submission, reason, () => {
+      if (!this.#forget(submission)) return;
+      this.#listener({ ...this.#base(submission), type: 'deferred', reason, mayRenew: false });
     });
   }
 
@@ -432,14 +508,18 @@ export class FluxScheduler implements BatchScheduler {
     this.#listener({ ...this.#base(submission), type: 'not-submitted', reason });
   }
 
-  /** Gives up an attempt that has no job that we know of: it is refused, unless there is a job all the same. */
-  #withdraw(submission: Submission, reason: string): void {
-    if (!submission.isDoubtful) return this.#refuse(submission, reason);
+  /**
+   * Gives up an attempt that has no job that we know of: it is refused, unless there is a job all the same.
+   *
+   * @param tell reports that, in place of a refusal
+   */
+  #withdraw(submission: Submission, reason: string, tell = () => this.#refuse(submission, reason)): void {
+    if (!submission.isDoubtful) return tell();
     submission.phase = 'judged';
     const withdraw = async () => {
       const owner = await this.#judge.fence(submission);
       if (this.#isOver || !this.#isCurrent(submission)) return;
-      if (owner === undefined) this.#refuse(submission, reason);
+      if (owner === undefined) tell();
       else this.#adopt(submission, owner);
     };
     this.#guard(withdraw());
@@ -583,6 +663,8 @@ export class FluxScheduler implements BatchScheduler {
         return this.#end(submission, verdict.outcome);
       case 'other':
         return this.#adopt(submission, verdict.id);
+      case 'deferred':
+        return this.#defer(submission, verdict.reason);
       case 'open':
         submission.endedWithInstance ||= this.#instance.state === 'ending';
         submission.phase = 'held';
@@ -597,6 +679,7 @@ export class FluxScheduler implements BatchScheduler {
     if (!this.#forget(submission)) return;
     const at = seconds === null ? (outcome.endedAt ?? base.at) : milliseconds(seconds);
     this.#listener({ ...base, type: 'ended', at, outcome });
+    this.#backoff.onRoom();
   }
 
   /** Before an end is reported, because that may be answered with the step's next attempt. Returns whether it was current. */
@@ -638,8 +721,14 @@ const isNoAnswer = (error: unknown) =>
   error instanceof RequestTimeout ||
   error instanceof AnswerError ||
   error instanceof HostLostError;
-/** Submission is switched off (`flux queue disable`), or its service is being loaded again. */
-const isPause = (error: FluxError | SubmitError) =>
-  /submission is disabled/.test(error.message) || (error instanceof FluxError && error.errno === errno.ENOSYS);
+/** This machine starts no process for the moment. */
+const isShortOfProcesses = ({ message }: HostError) => /\b(EAGAIN|ENOMEM|EMFILE|ENFILE|ETXTBSY)\b/.test(message);
+
+function kindOf(error: FluxError | SubmitError | HostError): RefusalKind {
+  const words = error.message;
+  if (error instanceof FluxError) return classifyRefusal({ words, errnum: error.errno });
+  if (error instanceof HostError) return 'retry';
+  return classifyRefusal({ words, ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }) });
+}
 const milliseconds = (seconds: number) => Math.round(seconds * 1000);
 const cancelledBefore = 'it was cancelled before';

@@ -41,6 +41,10 @@ export class Submission {
   isCancelled = false;
   /** It ended badly while its instance was ending: should that come back, it was not the job's own doing. */
   endedWithInstance = false;
+  /** Since when, in milliseconds since the epoch, its submits fail for reasons that pass by themselves. */
+  troubleSince: number | undefined;
+  /** What it asks for: `resources` of its jobspec. */
+  resources: readonly unknown[] = [];
   /** How often in a row its eventlog could not be watched. */
   failures = 0;
   #said: Stage = 'submitted';

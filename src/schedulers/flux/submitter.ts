@@ -17,11 +17,15 @@ export interface Submitter {
   submit(handle: Handle, jobspec: string, urgency: number): Promise<JobId>;
 }
 
-/** A job was refused, in the words of whoever refused it. */
+/** A job was refused, in the words of whoever refused it; or the command that submits ended without an answer. */
 export class SubmitError extends Error {
-  constructor(message: string) {
+  /** Of the command that submits; undefined if it ended well, or there is none. */
+  readonly exitCode: number | undefined;
+
+  constructor(message: string, exitCode?: number) {
     super(message);
     this.name = 'SubmitError';
+    this.exitCode = exitCode;
   }
 }
 
@@ -61,6 +65,7 @@ export class GuestSubmitter implements Submitter {
     const id = decodeJobId(stdout.toString().trim());
     if (code === 0 && id !== undefined) return id;
     const words = stderr.replaceAll(/^flux-job: /gm, '').trim();
-    throw new SubmitError(words || `flux job submit: ${code === 0 ? 'it printed no job id' : `exit ${code}`}`);
+    if (code === 0) throw new SubmitError(words || 'flux job submit: it printed no job id', code);
+    throw new SubmitError(words || `flux job submit: exit ${code}`, code);
   }
 }

@@ -74,4 +74,15 @@ describe.skipIf(installed === undefined)(`an allocation of Flux (${installed})`,
     const { allocation } = newAllocation({ args: ['--no-such-option'] });
     await expect(allocation).rejects.toThrow(/refused by flux: .*unrecognized arguments: --no-such-option/s);
   });
+
+  it('is asked for until its queue takes jobs, and that is said once', async () => {
+    broker.run('queue', 'disable', '--message=maintenance');
+    const { allocation, lines } = newAllocation();
+    await until('it is told', () => lines.length > 0, 20_000);
+    broker.run('queue', 'enable');
+    expect((await allocation).id).toMatch(/^ƒ/u);
+    expect(lines).toEqual([
+      expect.stringMatching(/^no allocation can be had from flux for now.*is disabled: maintenance$/),
+    ]);
+  }, 60_000);
 });

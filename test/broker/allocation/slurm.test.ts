@@ -9,6 +9,7 @@ import { run } from '../../../src/hosts/commands.js';
 import { HostLostError } from '../../../src/hosts/host.js';
 import { installedFlux } from '../../support/flux/real-broker.js';
 import { standInFlux } from '../../support/flux/stand-in-flux.js';
+import { hurried } from '../../support/flux/study-run.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../../support/hosts.js';
 import { installedSlurm, Slurm } from '../../support/slurm.js';
 import { until } from '../../support/wait.js';
@@ -137,6 +138,24 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     await expect(allocation).rejects.toBeInstanceOf(BrokerError);
     await expect(allocation).rejects.toThrow('invalid partition specified: nosuch');
   });
+
+  it('is asked for until its partition takes jobs, which is said once, or until it is not wanted any more', async () => {
+    const { host: at, flux } = host();
+    await slurm.command('scontrol', 'update', 'PartitionName=pbatch', 'State=DRAIN');
+    onTestFinished(async () => void (await slurm.command('scontrol', 'update', 'PartitionName=pbatch', 'State=UP')));
+    const [asked, unwanted] = [0, 1].map(() =>
+      ask(at, flux, newStudy(), requestOf('slurm', { queue: 'pbatch' }), { clock: hurried(10) }),
+    ) as [Asked, Asked];
+    withFlux(asked);
+    await until('it is told', () => asked.lines.length > 0 && unwanted.lines.length > 0);
+    unwanted.cancel.abort();
+    await expect(unwanted.allocation).rejects.toThrow('not wanted any more');
+    await sleep(2000);
+    await slurm.command('scontrol', 'update', 'PartitionName=pbatch', 'State=UP');
+    expect((await asked.allocation).id).toMatch(/^[0-9]+$/);
+    const words = 'sbatch: error: Batch job submission failed: Required partition not available (inactive or drain)';
+    expect(asked.lines).toEqual([`no allocation can be had from slurm for now, and it is asked again: ${words}`]);
+  }, 40_000);
 
   it('that is cancelled as it waits is given back', async () => {
     const { host: at, flux } = host();

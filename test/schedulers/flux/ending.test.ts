@@ -157,6 +157,18 @@ describe("the end of an instance's time", () => {
     expect(await study.outcome(job)).toMatchObject({ result: 'timeout', note: 'resource allocation expired' });
   });
 
+  it('is told from a timeout with the last second of its instance, which has the job lost and not timed out', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker, { clock: hurried(10), expiration: Date.now() / 1000 });
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    broker.raise(broker.jobs[0]!.id, 'timeout', 'resource allocation expired');
+    expect(await study.outcome(job)).toMatchObject({
+      result: 'node-failure',
+      note: 'the time of its Flux instance was over',
+    });
+  });
+
   it("is told from a step's own, which is one at once", async () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.submit('run', 'exec sleep 60', { walltime: '00:01' });

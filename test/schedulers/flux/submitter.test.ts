@@ -184,3 +184,114 @@ describe('a broker that takes no jobs for the moment', () => {
     expect(broker.jobs).toEqual([]);
   });
 });
+
+describe('a refusal that is not the end of a step', () => {
+  /** A study whose first submits are answered so; all others get to the broker. */
+  async function refusing(times: number, error: () => Error, speed = 100) {
+    const broker = await startBroker();
+    const owner = new OwnerSubmitter(process.getuid!());
+    const submit = (...job: Parameters<OwnerSubmitter['submit']>) =>
+      times-- > 0 ? Promise.reject(error()) : owner.submit(...job);
+    return {
+      broker,
+      study: await FluxStudy.start(broker, { submitter: { window: 8, submit }, clock: hurried(speed) }),
+    };
+  }
+
+  it.each([
+    ['a validator that was killed', () => new FluxError('x', errno.EPROTO, 'worker unexpectedly exited')],
+    ['munge that is away', () => new SubmitError('sign-munge-sign: Failed to access "/run/munge/munge.socket.2"', 1)],
+    ['a command that was killed', () => new SubmitError('flux job submit: exit 137', 137)],
+    ['a command that cannot fork', () => new SubmitError('bash: fork: Resource temporarily unavailable', 254)],
+    ['a command that was not let in', () => new SubmitError('flux_open: Connection refused', 1)],
+    ['a machine without processes to spare', () => new HostError('cannot run bash on this machine: spawn EAGAIN')],
+  ])('%s has the job submitted again, and that is said once', async (_, error) => {
+    const { broker, study } = await refusing(3, error);
+    expect(await study.run('run', 'echo ran >> ran')).toEqual(completed);
+    expect(study.read('run/ran')).toBe('ran\n');
+    expect(study.told).toEqual([`a job could not be submitted yet: ${error().message}; it is tried again`]);
+    expect(broker.jobs).toHaveLength(1);
+  });
+
+  it('a command that died after the broker had heard it does not have the step run twice', async () => {
+    const broker = await startBroker();
+    const owner = new OwnerSubmitter(process.getuid!());
+    let isFirst = true;
+    const submit = async (...job: Parameters<OwnerSubmitter['submit']>) => {
+      const id = await owner.submit(...job);
+      if (!isFirst) return id;
+      isFirst = false;
+      throw new SubmitError('flux job submit: exit 143', 143);
+    };
+    const study = await FluxStudy.start(broker, { submitter: { window: 8, submit }, clock: hurried(20) });
+    expect(await study.run('run', 'echo ran >> ran')).toEqual(completed);
+    expect(study.read('run/ran')).toBe('ran\n');
+  });
+
+  it('one that lasts for minutes interrupts the study, and fails no step', async () => {
+    const { study } = await refusing(1e6, () => new SubmitError('flux job submit: exit 254', 254), 2000);
+    const job = study.submit('run', 'true');
+    expect(await study.interruption()).toMatchObject({
+      reason: 'no job can be submitted any more, for 5 minutes now: flux job submit: exit 254',
+    });
+    expect(study.of(job)).toEqual([]);
+  });
+
+  it('a job that ends a validator each time fails alone, once others got through', async () => {
+    const broker = await startBroker();
+    const owner = new OwnerSubmitter(process.getuid!());
+    const submit = (...job: Parameters<OwnerSubmitter['submit']>) =>
+      job[1].includes('poison')
+        ? Promise.reject(new FluxError('x', errno.EPROTO, 'worker unexpectedly exited'))
+        : owner.submit(...job);
+    const study = await FluxStudy.start(broker, { submitter: { window: 8, submit }, clock: hurried(2000) });
+    const poison = study.submit('poison', 'true');
+    await until('it is told', () => study.told.length > 0);
+    expect(await study.run('good', 'true')).toEqual(completed);
+    expect(await study.has(poison, 'not-submitted')).toMatchObject({ reason: 'worker unexpectedly exited' });
+  });
+
+  it('a named queue that is disabled has its jobs wait, until it is enabled', async () => {
+    const broker = await startBroker({ queues: ['pdebug', 'pbatch'] });
+    broker.behaviour.disabled.set('pdebug', 'maintenance');
+    const study = await FluxStudy.start(broker, { queue: 'pdebug', clock: hurried(100) });
+    const job = study.submit('run', 'true');
+    await until('it is tried again', () => broker.asked('job-ingest.submit').length >= 3);
+    expect(study.of(job)).toEqual([]);
+    broker.behaviour.disabled.clear();
+    expect(await study.outcome(job)).toEqual(completed);
+    expect(study.told).toEqual([
+      'no job can be submitted for now, and all wait: job submission to pdebug is disabled: maintenance',
+    ]);
+  });
+
+  it('a limit of active jobs has the others wait, each for the end of one before, and is said once', async () => {
+    const broker = await startBroker({ cores: 4 });
+    broker.behaviour.mostActive = 2;
+    const study = await FluxStudy.start(broker);
+    const jobs = Array.from({ length: 6 }, (_, i) => study.submit(`s${i}`, 'true'));
+    for (const job of jobs) expect(await study.outcome(job)).toEqual(completed);
+    expect(study.told).toEqual(['no job can be submitted for now, and all wait: user has max active jobs']);
+  });
+
+  it('an instance whose rest is too short has the step told as deferred, not as refused', async () => {
+    const broker = await startBroker({ expiration: Date.now() / 1000 + 30 });
+    const study = await FluxStudy.start(broker);
+    const [long, short] = [
+      study.submit('long', 'true', { walltime: '00:45' }),
+      study.submit('short', 'true', { walltime: '00:10' }),
+    ];
+    expect(await study.outcome(short)).toEqual(completed);
+    expect(study.of(long)).toMatchObject([
+      { type: 'deferred', mayRenew: false, reason: expect.stringMatching(/^job duration \(45s\) exceeds remaining/) },
+    ]);
+  });
+
+  it('resources that the instance never had fail the step in the words of Flux', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    expect(await study.run('huge', 'true', { procs: 100_000 })).toMatchObject({
+      result: 'failed',
+      note: expect.stringMatching(/^unsatisfiable request/),
+    });
+  });
+});

@@ -1,4 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 
 /** The version of the `flux` on PATH; undefined if there is none. */
 export function installedFlux(): string | undefined {
@@ -8,6 +11,12 @@ export function installedFlux(): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+export interface RealBrokerOptions {
+  readonly size?: number;
+  readonly seconds?: number;
+  readonly config?: string;
 }
 
 /** A broker of the `flux` on PATH, all to oneself. */
@@ -24,14 +33,28 @@ export class RealBroker {
     this.#ended = ended;
   }
 
-  static start(): Promise<RealBroker> {
+  /**
+   * @param size how many brokers it has, each for a node of its own
+   * @param seconds how long the instance may live; for ever unless given
+   * @param config TOML
+   */
+  static start({ size = 1, seconds, config }: RealBrokerOptions = {}): Promise<RealBroker> {
     const program = 'echo "uri=$FLUX_URI pid=$(flux getattr broker.pid)"; exec sleep 1000';
-    const child = spawn('flux', ['start', '/bin/sh', '-c', program], {
+    const within = seconds === undefined ? [] : ['flux', 'alloc', '-n1', `-t${seconds}s`];
+    const directory = config === undefined ? undefined : mkdtempSync(path.join(tmpdir(), 'flux-config-'));
+    if (directory !== undefined) writeFileSync(path.join(directory, 'own.toml'), config!);
+    const options = [`-s${size}`, ...(directory === undefined ? [] : [`--config-path=${directory}`])];
+    const child = spawn('flux', ['start', ...options, ...within, '/bin/sh', '-c', program], {
       detached: true,
       stdio: ['ignore', 'pipe', 'ignore'],
       env: withoutFlux(process.env),
     });
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const ended = new Promise<void>((resolve) =>
+      child.once('exit', () => {
+        if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+        resolve();
+      }),
+    );
     return new Promise((resolve, reject) => {
       let said = '';
       child.stdout.on('data', (chunk) => {
@@ -44,6 +67,19 @@ export class RealBroker {
         reject(new Error(`flux start ended with ${code} before it said where its broker is`)),
       );
     });
+  }
+
+  /** What a command of Flux prints in the instance. */
+  run(...words: readonly string[]): string {
+    return execFileSync('flux', words, {
+      encoding: 'utf8',
+      env: { ...withoutFlux(process.env), FLUX_URI: this.uri },
+    }).trim();
+  }
+
+  /** One of its nodes dies. */
+  loseNode(rank: number): void {
+    process.kill(Number(this.run('exec', `-r${rank}`, 'flux', 'getattr', 'broker.pid')), 'SIGKILL');
   }
 
   /** As the system does it at the end of an allocation. */

@@ -8,10 +8,12 @@ import { Connection, type Request } from './connection.js';
 import { listed } from './job-list.js';
 import { type SimulatedJob, SimulatedJobs } from './jobs.js';
 import {
+  at,
   type QueueLimits,
   Refusal,
   readJobspec,
   readSubmission,
+  type Submission,
   type SubmissionRules,
   standardDuration,
 } from './submission.js';
@@ -33,6 +35,8 @@ export interface SimulatedBrokerOptions {
   readonly level?: number;
   /** Seconds since the epoch at which the instance ends, as its resources tell; 0: never. */
   readonly expiration?: number;
+  /** Seconds since the epoch at which it began, as its resources tell. */
+  readonly starttime?: number;
   /** Milliseconds from `submit` to `validate`, from `alloc` to `start`, from the tasks' end to `finish`. */
   readonly paces?: { readonly validate?: number; readonly start?: number; readonly finish?: number };
   /** Milliseconds from a job's cancel to SIGKILL. */
@@ -68,6 +72,10 @@ export interface Behaviour {
   readonly missing: Set<string>;
   /** Milliseconds until `job-list` knows of a job. */
   listDelay: number;
+  /** Why queues take no jobs, by name; '' is the anonymous one. */
+  readonly disabled: Map<string, string>;
+  /** Most jobs of the user that are not over, as a plugin for accounting limits them. */
+  mostActive: number;
 }
 
 /** Numbers of the broker's states; they differ between versions. */
@@ -89,6 +97,8 @@ export class SimulatedBroker {
     isStalled: false,
     missing: new Set(),
     listDelay: 0,
+    disabled: new Map(),
+    mostActive: Number.POSITIVE_INFINITY,
   };
   /** All that was asked, in order. */
   readonly requests: { readonly topic: string; readonly payload: unknown }[] = [];
@@ -354,6 +364,8 @@ export class SimulatedBroker {
     'config.get': (request) => request.respond(this.#config),
     'resource.sched-status': (request) => request.respond(this.#resources),
     'sched.resource-status': (request) => request.respond(this.#resources),
+    'resource.status': (request) =>
+      request.respond({ R: this.#resources.all, drain: {}, online: '0', offline: '', exclude: '', torpid: '' }),
     'state-machine.get': (request) =>
       request.respond({ state: this.#stateName, duration: (Date.now() - this.#startedAt) / 1000 }),
     'state-machine.monitor': (request) => {
@@ -369,8 +381,9 @@ export class SimulatedBroker {
     },
     'job-ingest.submit': (request) => {
       // Also while it ends: such a job is pending for as long as the broker lives.
-      const job = this.#jobs.submit(readSubmission(request.payload, this.#rules));
-      request.respond({ id: job.id });
+      const submission = readSubmission(request.payload, this.#rules);
+      this.#checkAccepted(submission);
+      request.respond({ id: this.#jobs.submit(submission).id });
     },
     'job-info.eventlog-watch': (request) => this.#watch(request),
     'job-info.eventlog-watch-cancel': (request) => request.cancelOther(Number(property(request.payload, 'matchtag'))),
@@ -399,6 +412,27 @@ export class SimulatedBroker {
       request.respond({ job: listed(job, property(request.payload, 'attrs')) });
     },
   };
+
+  /** What the job-manager and its plugins look at, in their order. */
+  #checkAccepted({ jobspec, duration }: Submission): void {
+    const queue = at(jobspec, 'attributes', 'system', 'queue');
+    const reason = this.behaviour.disabled.get(typeof queue === 'string' ? queue : '');
+    if (reason !== undefined) {
+      const where = typeof queue === 'string' ? ` to ${queue}` : '';
+      throw new Refusal(errno.EINVAL, `job submission${where} is disabled: ${reason}`);
+    }
+    const { expiration = 0 } = this.#options;
+    const rest = Math.floor(expiration - Date.now() / 1000);
+    if (expiration > 0 && duration > rest) {
+      const words = `job duration (${standardDuration(duration)}) exceeds remaining instance lifetime`;
+      throw new Refusal(
+        errno.EINVAL,
+        rest < 0 ? 'duration exceeds instance lifetime' : `${words} (${standardDuration(rest)})`,
+      );
+    }
+    const active = this.jobs.filter(({ state }) => state !== 'INACTIVE').length;
+    if (active >= this.behaviour.mostActive) throw new Refusal(errno.EINVAL, 'user has max active jobs');
+  }
 
   #watch(request: Request): void {
     const job = this.#jobs.all.get(BigInt(property(request.payload, 'id') as bigint | number));
@@ -456,11 +490,11 @@ export class SimulatedBroker {
     };
   }
 
-  get #resources(): object {
-    const { cores = 2, expiration = 0 } = this.#options;
+  get #resources(): Readonly<Record<'all' | 'down' | 'allocated', object>> {
+    const { cores = 2, expiration = 0, starttime = 0 } = this.#options;
     const set = (lite: unknown[], nodes: string) => ({
       version: 1,
-      execution: { R_lite: lite, starttime: 0, expiration, nodelist: [nodes] },
+      execution: { R_lite: lite, starttime, expiration, nodelist: [nodes] },
     });
     const all = [{ rank: '0', children: { core: cores === 1 ? '0' : `0-${cores - 1}` } }];
     return { all: set(all, 'node1'), down: set([], ''), allocated: set([], '') };

@@ -1,0 +1,42 @@
+/** Why a step waits for another place to run in. */
+interface Deferral {
+  readonly reason: string;
+  readonly mayRenew: boolean;
+}
+
+/** The steps that cannot run where jobs run now: an allocation whose rest is too short for them, or that has lost nodes. */
+export class Deferrals {
+  readonly #steps = new Map<number, Deferral>();
+
+  get size(): number {
+    return this.#steps.size;
+  }
+
+  /** Whether there may be another place for one of them. */
+  get mayRenew(): boolean {
+    return [...this.#steps.values()].some(({ mayRenew }) => mayRenew);
+  }
+
+  add(step: number, deferral: Deferral): void {
+    this.#steps.set(step, deferral);
+  }
+
+  clear(): void {
+    this.#steps.clear();
+  }
+
+  /** Removes all of them. */
+  take(): readonly number[] {
+    const steps = [...this.#steps.keys()];
+    this.#steps.clear();
+    return steps;
+  }
+
+  /** Why the study cannot go on here, by the first of them: `a (and 2 other steps) cannot run here any more: …`. */
+  describe(nameOf: (step: number) => string): string {
+    const [[step, { reason }]] = [...this.#steps] as [[number, Deferral]];
+    const others = this.#steps.size - 1;
+    const more = others === 0 ? '' : ` (and ${others} other step${others === 1 ? '' : 's'})`;
+    return `${nameOf(step)}${more} cannot run here any more: ${reason}`;
+  }
+}

@@ -1,0 +1,44 @@
+import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
+import type { Handle } from '../../flux/handle.js';
+import { fits, getInventory, getScheduledRanks, type InstanceNode } from '../../flux/inventory.js';
+import { AnswerError } from '../../flux/requests.js';
+
+/** A broker that does not say within so many milliseconds what it has, is taken to have all that it had. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Why an instance that could run a job cannot any more: it has lost nodes that its resources were made of. Their
+ * scheduler forgets them, and calls a request that needs them unsatisfiable.
+ *
+ * @param resources `resources` of the jobspec
+ * @returns undefined if it never could, or if that is not known
+ */
+export async function lostNodes(handle: Handle, resources: readonly unknown[]): Promise<string | undefined> {
+  try {
+    const [{ nodes }, ranks] = await Promise.all([
+      getInventory(handle, ANSWER_MS),
+      getScheduledRanks(handle, ANSWER_MS),
+    ]);
+    return explainLoss(resources, nodes, ranks);
+  } catch (error) {
+    if ([FluxError, ConnectionError, RequestTimeout, AnswerError].some((kind) => error instanceof kind))
+      return undefined;
+    throw error;
+  }
+}
+
+/**
+ * As `lostNodes`, of what is known.
+ *
+ * @param ranks of the nodes that the scheduler counts with
+ */
+export function explainLoss(
+  resources: readonly unknown[],
+  nodes: readonly InstanceNode[],
+  ranks: ReadonlySet<number>,
+): string | undefined {
+  const left = nodes.filter(({ rank }) => ranks.has(rank));
+  const count = nodes.length - left.length;
+  if (count === 0 || fits(resources, left) || !fits(resources, nodes)) return undefined;
+  return `${count} of the ${nodes.length} nodes of the Flux instance ${count === 1 ? 'is' : 'are'} lost`;
+}

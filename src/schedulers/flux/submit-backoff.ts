@@ -1,0 +1,80 @@
+import type { Clock } from '../../clock.js';
+import type { RefusalKind } from '../../flux/classify-refusal.js';
+
+/** Milliseconds between tries of a submission that is switched off, or at its limit: from the first of these to the last. */
+const WAIT_MS = [10_000, 20_000, 40_000, 60_000] as const;
+
+/** The same after a failure that passes by itself. */
+const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
+
+/** A failure that passes by itself is waited for so long, as a system broker that is away is. */
+export const TROUBLE_LIMIT_MS = 300_000;
+
+/** Why nothing is submitted for now. */
+export type PauseKind = Extract<RefusalKind, 'wait' | 'retry' | 'doubt'>;
+
+/**
+ * Holds back all submits while the broker takes none, for a time that grows with each failure in a row. Each reason is told
+ * once: after a success it is told again, unless it is a limit, which every job that ends lets another one through.
+ */
+export class SubmitBackoff {
+  readonly #clock: Clock;
+  readonly #tell: (line: string) => void;
+  readonly #onResume: () => void;
+  readonly #told = new Set<string>();
+  #failures = 0;
+  #kind: PauseKind = 'wait';
+  #stopTimer: (() => void) | undefined;
+  /** When a job was accepted last, in milliseconds since the epoch. */
+  lastSuccess = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, tell: (line: string) => void, onResume: () => void) {
+    this.#clock = clock;
+    this.#tell = tell;
+    this.#onResume = onResume;
+  }
+
+  get isPaused(): boolean {
+    return this.#stopTimer !== undefined;
+  }
+
+  /** Several submits that fail at once are one failure. */
+  pause(kind: PauseKind, words: string): void {
+    this.#say(kind, words);
+    if (this.isPaused) return;
+    const delays = kind === 'wait' ? WAIT_MS : RETRY_MS;
+    if (kind !== this.#kind) this.#failures = 0;
+    this.#kind = kind;
+    const delay = delays[Math.min(this.#failures, delays.length - 1)]!;
+    this.#failures += 1;
+    this.#stopTimer = this.#clock.after(delay, () => this.#resume());
+  }
+
+  /** A job was accepted. */
+  succeed(): void {
+    this.#failures = 0;
+    this.lastSuccess = this.#clock.now();
+    for (const words of this.#told) if (!isLimit(words)) this.#told.delete(words);
+  }
+
+  /** One of our jobs has ended: a limit of active jobs has room for another. */
+  onRoom(): void {
+    if (this.#kind !== 'wait' || this.#stopTimer === undefined) return;
+    this.#stopTimer();
+    this.#resume();
+  }
+
+  #resume(): void {
+    this.#stopTimer = undefined;
+    this.#onResume();
+  }
+
+  #say(kind: PauseKind, words: string): void {
+    if (this.#told.has(words)) return;
+    this.#told.add(words);
+    const what = kind === 'wait' ? 'no job can be submitted for now, and all wait' : 'a job could not be submitted yet';
+    this.#tell(`${what}: ${words}${kind === 'wait' ? '' : '; it is tried again'}`);
+  }
+}
+
+const isLimit = (words: string) => !/\bdisabled\b/.test(words);
