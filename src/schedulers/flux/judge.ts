@@ -7,7 +7,7 @@ import { isOfDisk } from '../disk.js';
 import { couldNotClaim, givenUp, notClaimed } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
 import type { InstanceWatch } from './instance-watch.js';
-import { isEarlyTimeout, outcomeOf } from './outcome.js';
+import { endedByRestart, isEarlyTimeout, mayBeOfRestart, outcomeOf } from './outcome.js';
 import { remainsOf } from './remains.js';
 import type { Submission } from './submission.js';
 
@@ -80,7 +80,9 @@ export class Judge {
       return end(result === 'not-run' ? notRun('', 'cancelled') : asCancelled(outcome, submission));
     }
     if (!(await this.#isItsOwn(submission, outcome))) return open;
-    if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
+    const isOfRestart = await this.#isOfRestart(submission);
+    if (isOfRestart === undefined) return open;
+    if (submission.endedWithInstance || isOfRestart) return end(lost('it was ended with its Flux instance', outcome));
     return end(await this.#withReason(outcome, submission));
   }
 
@@ -145,6 +147,13 @@ export class Judge {
     if (!isDoubtful && signal !== 'SIGTERM' && signal !== 'SIGKILL') return true;
     await this.#pause(isDoubtful ? settleTime : deathTime);
     return (await this.#instance.ask()) === 'run';
+  }
+
+  /** Undefined if it cannot be known now. */
+  async #isOfRestart({ view, duration }: Submission): Promise<boolean | undefined> {
+    if (!mayBeOfRestart(view, duration)) return false;
+    const identity = await this.#instance.identity();
+    return identity && endedByRestart(view, duration, identity);
   }
 
   #settle({ job }: Submission): Promise<Claim> {
