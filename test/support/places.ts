@@ -144,6 +144,8 @@ export class Setting {
   /** The jobs that each settling was asked of, and the reasons of renewals. */
   readonly settled: string[][] = [];
   readonly reasons: string[] = [];
+  /** Whether there may be another place. */
+  mayRenew = true;
   /** What each settling was told as the reason of the loss. */
   readonly losses: string[] = [];
   /** Whether the place may live, as each settling was told. */
@@ -160,6 +162,7 @@ export class Setting {
         this.settled.push(jobs.map(({ step, attempt }) => `${step.name} ${attempt}`));
         return this.settling.ask();
       },
+      mayRenew: () => this.mayRenew,
       renew: (reason) => {
         this.reasons.push(reason);
         return this.renewing.ask();

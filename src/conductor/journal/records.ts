@@ -1,4 +1,5 @@
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { QueuedJob } from '../../broker/allocation/queue.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { LeaseHolder } from '../lease.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
@@ -34,6 +35,20 @@ export interface PlannedStep {
   readonly record: StepPatch;
 }
 
+/** Where jobs are submitted to, and which instance that is: a path says little, for every system instance has the same. */
+export interface Endpoint {
+  /** As the records of jobs have it. */
+  readonly place: string;
+  /** The text of the instance's identity; '' if that is not known. */
+  readonly instance: string;
+  /** Of the broker there; the instance is not over with any but the first, 0. */
+  readonly rank: number;
+  /** What tells its machine from others of that name; '' if that is not known. */
+  readonly machine: string;
+  /** The job of another scheduler that the instance ends with, if it is known to be in one. */
+  readonly allocation?: QueuedJob;
+}
+
 /** What a record says besides. */
 export type Entry =
   /** Whose study this is; the first record, and again when the key changes. */
@@ -59,6 +74,8 @@ export type Entry =
   | { readonly type: 'limits'; readonly throttle?: number; readonly restartLimit?: number }
   /** The allocation that the study has; null before it is known which, and once it is given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
+  /** Jobs are submitted there from now on. */
+  | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
   /** These jobs of no step were told to end, and none of their attempts will begin any more. */
   | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }
   /** The driver stopped, the study being so. */
@@ -90,6 +107,8 @@ export interface JournalState {
   /** As changed since the last `open`. */
   readonly limits: { readonly throttle?: number; readonly restartLimit?: number };
   readonly allocation: DescribedAllocation | undefined;
+  /** Where jobs were submitted to, in order; none of those that versions before this one had. */
+  readonly endpoints: readonly Endpoint[];
   /** How many allocations the study has had. */
   readonly allocations: number;
   /** The last driver, and when it began; undefined if there was none. */

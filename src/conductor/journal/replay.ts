@@ -3,6 +3,7 @@ import type { DescribedAllocation } from '../../broker/allocation/allocation.js'
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../state.js';
 import { applyPatch } from './patch.js';
 import {
+  type Endpoint,
   type Entry,
   type JournalRecord,
   type JournalState,
@@ -130,6 +131,18 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
   ['cancel', z.object({ reason: z.string() })],
   ['limits', z.object({ throttle: z.int().min(0).optional(), restartLimit: z.int().min(0).optional() })],
   ['allocation', z.object({ number: z.int(), allocation: anything.nullable() })],
+  [
+    'endpoint',
+    z.object({
+      endpoint: z.object({
+        place: z.string(),
+        instance: z.string(),
+        rank: z.int(),
+        machine: z.string(),
+        allocation: anything.optional(),
+      }),
+    }),
+  ],
   ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
   ['end', z.object({ status: outcome })],
 ]);
@@ -150,6 +163,7 @@ function damaged(line: number, what: string): JournalError {
 type Draft = { -readonly [Key in keyof JournalState]: JournalState[Key] } & {
   records: StepRecord[];
   former: Map<string, readonly JobRecord[]>;
+  endpoints: Endpoint[];
 };
 
 function emptyState(isTorn: boolean): Draft {
@@ -167,6 +181,7 @@ function emptyState(isTorn: boolean): Draft {
     cancelReason: undefined,
     limits: {},
     allocation: undefined,
+    endpoints: [],
     allocations: 0,
     opened: undefined,
     ended: undefined,
@@ -213,6 +228,9 @@ function apply(state: Draft, record: JournalRecord): void {
     case 'allocation':
       state.allocation = record.allocation === null ? undefined : described(record.allocation);
       state.allocations = Math.max(state.allocations, record.number);
+      break;
+    case 'endpoint':
+      state.endpoints.push(record.endpoint);
       break;
     case 'discarded':
       state.unwanted = withoutDiscarded(state.unwanted, record.jobs);
