@@ -158,7 +158,8 @@ export class FluxBatch implements Batch {
     const { address } = this.broker;
     return this.#ask(async () => {
       const [{ text }, rank] = [await getIdentity(this.#handle), await getRank(this.#handle)];
-      const machine = await readMachineId(this.#host, address, this.#facts.environment);
+      // Its queue tells more than its machine.
+      const machine = allocation === undefined ? await readMachineId(this.#host, address, this.#facts.environment) : '';
       return { place: this.#place, instance: text, rank, machine, ...(allocation === undefined ? {} : { allocation }) };
     });
   }

@@ -126,21 +126,24 @@ async function look(endpoint: Endpoint, jobs: readonly OpenJob[], elsewhere: Els
 }
 
 function conclude(
-  { place, instance, rank }: Endpoint,
+  { place, instance, rank, machine }: Endpoint,
   jobs: readonly OpenJob[],
   probe: Probe,
   { own }: Elsewhere,
 ): Finding {
   if (probe.is === 'unknown') return probe;
-  const isFirst = rank === 0 && (instance !== '' || !place.endsWith(systemSocket));
+  // Names are of other machines in another cluster; older journals have nothing else.
+  const isThere = machine !== '' || (instance === '' && !place.endsWith(systemSocket));
+  const isFirst = isThere && rank === 0;
   if (probe.is === 'gone') {
     if (isFirst) return { is: 'over' };
-    return { is: 'unknown', why: 'no broker answers there, but others of its instance may run' };
+    const why = isThere ? 'others of its instance may run' : 'that may be another machine of the same name';
+    return { is: 'unknown', why: `no broker answers there, but ${why}` };
   }
   if (probe.active.some((isActive) => isActive)) return { is: 'running', why: '' };
   if (probe.instance === instance) return { is: 'over' };
   // It is another one there now, or another life of the same: which had only one first broker at a time.
-  const isSuccessor = instance !== '' && (isFirst || hostIn(probe.instance) === hostIn(instance));
+  const isSuccessor = instance !== '' && isThere && (isFirst || hostIn(probe.instance) === hostIn(instance));
   if (isSuccessor) return { is: 'over' };
   // One that has forgotten the jobs, or never had them.
   const isAsSaid = instance === '' && probe.instance !== own?.endpoint.instance;

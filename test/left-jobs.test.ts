@@ -269,7 +269,13 @@ describe('jobs of an earlier driver', () => {
     // A socket that is not seen from here proves nothing while the queue says that the allocation is there.
     const refused = await refusal(ask(state, [], here, { askQueue: async () => 'there' }).done);
     expect(refused.message).toContain('its allocation 7 has not ended');
-    await ask(state, [], here, { askQueue: async () => 'unknown' }).done;
+    const elsewhere = { askQueue: async () => 'unknown' as const };
+    await ask(state, [], here, elsewhere).done;
+    // Nor does a name, if the queue is another cluster's.
+    const unseen = { ...state, endpoints: [endpointAt(there, { allocation, machine: '' })] };
+    expect((await refusal(ask(unseen, [], here, elsewhere).done)).message).toContain(
+      'another machine of the same name',
+    );
   });
 
   it('are with another broker if its socket is another, on the same node too', async () => {

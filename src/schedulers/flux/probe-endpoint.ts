@@ -49,8 +49,8 @@ export async function probeEndpoint(
     const address = addressOf(place, facts, 'as the journal says', false);
     // The name may be that of another machine here.
     if (machine !== '' && machine !== (await readMachineId(host, address, facts.environment))) {
-      const name = address.node?.name ?? host.name;
-      return { is: 'unknown', why: `its machine cannot be reached, or is not the one that is called ${name} here` };
+      const name = address.node?.name ?? facts.names[1] ?? host.name;
+      return { is: 'unknown', why: `its machine cannot be reached, or another one is called ${name} here` };
     }
     handle = await connectTo(host, address, facts, clock, cancel);
     const { text } = await getIdentity(handle);
