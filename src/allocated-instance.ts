@@ -11,7 +11,7 @@ import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { InputName, Inputs } from './inputs.js';
-import { elsewhere, type Instance, type InstanceContext } from './instances.js';
+import { elsewhere, type Instance, type InstanceContext, noteEndpoint, ownBroker } from './instances.js';
 import { refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import { quote } from './quote.js';
@@ -98,7 +98,6 @@ export class AllocatedInstance implements Instance, Batch {
     this.#hold = hold;
     this.#count = hold.state.allocations;
     await this.#get(plan, hold.state.allocation);
-    await refuseJobsElsewhere(hold.state, elsewhere(this.#context, plan, this.uri));
     return this;
   }
 
@@ -128,7 +127,7 @@ export class AllocatedInstance implements Instance, Batch {
       {
         clock: this.#context.clock,
         settle: (jobs, reason, mayLive) => this.#settleJobs(plan, jobs, reason, mayLive),
-        canRenew: () => this.#ownCount <= this.#request.renew,
+        mayRenew: () => this.#ownCount <= this.#request.renew,
         renew: async (reason) => {
           if (this.#ownCount > this.#request.renew) return undefined;
           log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
@@ -185,6 +184,7 @@ export class AllocatedInstance implements Instance, Batch {
       studyName: plan.spec.name,
       tell: (line: string) => log.info(line),
       isKept: () => this.#isLeft || this.#context.ending.leave.aborted,
+      isForced: this.#context.inputs.resume === 'always',
     };
     const taken = left && (await Allocation.attach(common, left));
     if (taken !== undefined) {
@@ -202,6 +202,10 @@ export class AllocatedInstance implements Instance, Batch {
     }
     if (this.#context.onlyFinishes) {
       throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
+    }
+    // Before it is waited for, and perhaps for nothing.
+    if (this.#ownCount === 0) {
+      await refuseJobsElsewhere(this.#hold!.state, elsewhere(this.#context, plan, undefined));
     }
     return this.#use(await this.#submit(common), plan, cancel);
   }
@@ -222,6 +226,12 @@ export class AllocatedInstance implements Instance, Batch {
     flux.introduce(log);
     log.info(flux.watchHint);
     flux.check(plan, this.#isOver, true);
+    const endpoint = await flux.endpoint(allocation.describe());
+    if (this.#isTaken) {
+      const own = ownBroker(flux, endpoint, plan);
+      await refuseJobsElsewhere(this.#hold!.state, elsewhere(this.#context, plan, own));
+    }
+    await noteEndpoint(this.#hold!, flux, endpoint);
     return flux;
   }
 

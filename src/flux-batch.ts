@@ -1,24 +1,29 @@
 import { isAncestor } from './ancestors.js';
+import type { QueuedJob } from './broker/allocation/queue.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from './broker/broker.js';
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { fluxDirectory, withDirectory } from './broker/locate.js';
-import { addressOf, type BrokerAddress, findBroker, type Patience } from './broker/target.js';
+import { readMachineId } from './broker/machine-id.js';
+import { type BrokerAddress, findBroker, type Patience } from './broker/target.js';
 import type { Clock } from './clock.js';
-import { ConnectionError } from './flux/errors.js';
+import type { Endpoint } from './conductor/journal/records.js';
+import { ConnectionError, FluxError, RequestTimeout } from './flux/errors.js';
 import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
 import type { Handle } from './flux/handle.js';
+import { getIdentity, getRank } from './flux/identity.js';
 import { jobspecOf, plainJob } from './flux/jobspec.js';
 import { toJson } from './flux/json.js';
 import { durationPolicy } from './flux/policy.js';
-import { cancelJob, watchEventlog } from './flux/requests.js';
+import { AnswerError, cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
-import type { Answer } from './left-jobs.js';
 import type { Plan } from './plan.js';
 import { quote } from './quote.js';
 import type { Log } from './report/log.js';
 import { checkLimits, type InstanceLimits, type TimeLimit } from './schedulers/flux/check-limits.js';
+import { isJobOf } from './schedulers/flux/left.js';
+import { type Probe, probeEndpoint, type SoughtJob } from './schedulers/flux/probe-endpoint.js';
 import { defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/request.js';
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './schedulers/flux/submitter.js';
@@ -64,6 +69,8 @@ export class FluxBatch implements Batch {
   readonly #fluxDirectory: string | undefined;
   readonly #host: Host;
   readonly #clock: Clock;
+  /** Whether all that was left at its place is in its instance. */
+  #isFamiliar = true;
 
   private constructor(
     host: Host,
@@ -130,17 +137,60 @@ export class FluxBatch implements Batch {
     return FluxBatch.open(host, clock, find, env, patience.cancel);
   }
 
-  /** Whether a broker answers at an address. */
-  static async answers(host: Host, clock: Clock, uri: string, cancel: AbortSignal): Promise<Answer> {
+  /** Looks for jobs where an earlier driver submitted them. @throws HostError */
+  static async probe(
+    host: Host,
+    clock: Clock,
+    cancel: AbortSignal,
+    { spec, places }: Plan,
+    endpoint: Endpoint,
+    jobs: readonly SoughtJob[],
+  ): Promise<Probe> {
     const facts = await readHostFacts(host);
+    const study = { studyName: spec.name, studyPath: places.studyPath };
+    return probeEndpoint(endpoint, jobs, { host, clock, cancel, facts, study });
+  }
+
+  /**
+   * Where its jobs are, as a journal has it.
+   *
+   * @param allocation what the instance ends with, if that is known
+   * @throws BrokerError, HostError
+   */
+  endpoint(allocation?: QueuedJob): Promise<Endpoint> {
+    const { address } = this.broker;
+    return this.#ask(async () => {
+      const [{ text }, rank] = [await getIdentity(this.#handle), await getRank(this.#handle)];
+      // Its queue tells more than its machine.
+      const machine = allocation === undefined ? await readMachineId(this.#host, address, this.#facts.environment) : '';
+      return { place: this.#place, instance: text, rank, machine, ...(allocation === undefined ? {} : { allocation }) };
+    });
+  }
+
+  /** Whether it has, or had, a job of a study. @throws BrokerError */
+  knows({ spec, places }: Plan, job: SoughtJob): Promise<boolean> {
+    const study = { studyName: spec.name, studyPath: places.studyPath };
+    return this.#ask(async () => {
+      for (const id of job.ids) if (await isJobOf(this.#handle, id, study, job)) return true;
+      return false;
+    });
+  }
+
+  /** Takes it that jobs at its place are in its instance only if nothing else is known to have been there. */
+  recognise(endpoints: readonly Endpoint[], { instance }: Endpoint): void {
+    const own = endpoints.filter(({ place }) => place === this.#place);
+    this.#isFamiliar = instance !== '' && own.length > 0 && own.every((endpoint) => endpoint.instance === instance);
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
     try {
-      (await connectTo(host, addressOf(uri, facts, 'as the journal says', false), facts, clock, cancel)).close();
-      return 'yes';
+      return await question();
     } catch (error) {
-      if (error instanceof BrokerError) return 'unknown';
-      if (!(error instanceof ConnectionError)) throw error;
-      // Its machine was reached, and it is not there.
-      return error.code === 'ENOENT' || error.code === 'ECONNREFUSED' ? 'no' : 'unknown';
+      const isOfBroker = [ConnectionError, FluxError, RequestTimeout, AnswerError].some(
+        (kind) => error instanceof kind,
+      );
+      if (!isOfBroker) throw error;
+      throw new BrokerError(`the Flux broker ${this.uri} cannot be asked: ${(error as Error).message}`, 'try again');
     }
   }
 
@@ -274,6 +324,7 @@ export class FluxBatch implements Batch {
         },
         uri: address.uri,
         place: this.#place,
+        isFamiliar: this.#isFamiliar,
         confirm,
         comesBack,
         isOwner: broker.isOwner,

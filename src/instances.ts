@@ -1,12 +1,15 @@
+import { askQueue } from './broker/allocation/ask-queue.js';
 import type { Patience } from './broker/target.js';
 import type { Clock } from './clock.js';
+import type { Endpoint } from './conductor/journal/records.js';
 import { type Batch, FluxBatch, type IsOver } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
-import { type Elsewhere, refuseJobsElsewhere } from './left-jobs.js';
+import { type Elsewhere, type OwnBroker, refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import type { Log } from './report/log.js';
+import { tasksOfStep } from './schedulers/flux/remains.js';
 
 /** The Flux instance that a study's scheduled steps run in, from before the study is made until after its end. */
 export interface Instance {
@@ -76,9 +79,11 @@ export class RunningInstance implements Instance {
     return this.#flux?.broker.version ?? '';
   }
 
-  async open(plan: Plan, { state }: Hold): Promise<Batch> {
+  async open(plan: Plan, hold: Hold): Promise<Batch> {
     const flux = this.#flux!;
-    await refuseJobsElsewhere(state, elsewhere(this.#context, plan, flux.uri));
+    const endpoint = await flux.endpoint();
+    await refuseJobsElsewhere(hold.state, elsewhere(this.#context, plan, ownBroker(flux, endpoint, plan)));
+    await noteEndpoint(hold, flux, endpoint);
     return flux;
   }
 
@@ -92,12 +97,32 @@ export function patienceOf({ log, cancel }: Pick<InstanceContext, 'log' | 'cance
   return { cancel, tell: (line) => log.info(line) };
 }
 
-/** How it is asked about jobs in other instances than that of this run. */
+/** How it is asked about jobs in other instances than that of this run. @param own undefined while there is none */
 export function elsewhere(
   { host, clock, cancel, inputs }: InstanceContext,
-  { places: { studyPath } }: Plan,
-  uri: string,
+  plan: Plan,
+  own: OwnBroker | undefined,
 ): Elsewhere {
-  const answers = (place: string) => FluxBatch.answers(host, clock, place, cancel);
-  return { host, studyPath, uri, answers, isForced: inputs.resume === 'always' };
+  const { graph, spec, places } = plan;
+  const tasks = new Map(graph.steps.map((step) => [step.workspace, tasksOfStep({ step }, spec).tasks]));
+  return {
+    host,
+    studyPath: places.studyPath,
+    own,
+    probe: (endpoint, jobs) => FluxBatch.probe(host, clock, cancel, plan, endpoint, jobs),
+    askQueue: (allocation) => askQueue(host, allocation),
+    tasksOf: (workspace) => tasks.get(workspace) ?? 1,
+    isForced: inputs.resume === 'always',
+  };
+}
+
+export function ownBroker(flux: FluxBatch, endpoint: Endpoint, plan: Plan): OwnBroker {
+  return { uri: flux.uri, endpoint, knows: (job) => flux.knows(plan, job) };
+}
+
+/** Before anything is submitted there, so that whoever comes next knows where to look. */
+export async function noteEndpoint({ state, journal }: Hold, flux: FluxBatch, endpoint: Endpoint): Promise<void> {
+  flux.recognise(state.endpoints, endpoint);
+  journal.write({ type: 'endpoint', endpoint });
+  await journal.durable();
 }

@@ -34,10 +34,24 @@ export function relayPaths(
   flux: string,
   environment: Readonly<Record<string, string>>,
 ): RelayPath[] {
-  const relay = relayScript(address.socket, quote(flux));
-  if (address.node === undefined) return [{ name: 'flux relay', command: relay }];
-  const byStep = address.slurmJob === undefined ? [] : [step(address.node, address.slurmJob, relay)];
-  return [hop(address.node, address.socket, flux, environment), ...byStep];
+  const { node, socket, slurmJob } = address;
+  const relay = relayScript(socket, quote(flux));
+  if (node === undefined) return [{ name: 'flux relay', command: relay }];
+  // FLUX_SSH_RCMD is a command line already.
+  const relayThere = relayScript(socket, environment.FLUX_SSH_RCMD || quote(flux));
+  const byStep = slurmJob === undefined ? [] : [step(node, slurmJob, relay)];
+  return [hop(node, relayThere, environment), ...byStep];
+}
+
+/** Commands for the host that run a script on the broker's node, to be tried in this order. @param script for any POSIX shell */
+export function nodeCommands(
+  { node, slurmJob }: BrokerAddress,
+  script: string,
+  environment: Readonly<Record<string, string>>,
+): string[] {
+  if (node === undefined) return [script];
+  const byStep = slurmJob === undefined ? [] : [step(node, slurmJob, script)];
+  return [hop(node, script, environment), ...byStep].map(({ command }) => command);
 }
 
 /** Text for any POSIX shell. */
@@ -55,19 +69,16 @@ const ssh = ['ssh', '-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=20', '-o'
  */
 function hop(
   { user, name, port }: Destination,
-  socket: string,
-  flux: string,
-  { FLUX_SSH, FLUX_SSH_RCMD, LD_LIBRARY_PATH }: Readonly<Record<string, string>>,
+  script: string,
+  { FLUX_SSH, LD_LIBRARY_PATH }: Readonly<Record<string, string>>,
 ): RelayPath {
-  // FLUX_SSH_RCMD is a command line already.
-  const relay = relayScript(socket, FLUX_SSH_RCMD || quote(flux));
   const libraries = LD_LIBRARY_PATH ? `export LD_LIBRARY_PATH=${quote(LD_LIBRARY_PATH)}; ` : '';
   const words = [
     ...(FLUX_SSH ? [FLUX_SSH] : ssh),
     ...(port === undefined ? [] : ['-p', String(port)]),
     user === undefined ? name : `${user}@${name}`,
     // The login shell there may be any.
-    `exec sh -c ${quote(`${libraries}${relay}`)}`,
+    `exec sh -c ${quote(`${libraries}${script}`)}`,
   ];
   return { name: `ssh ${name}`, command: `exec ${quoteAll(words)}` };
 }
@@ -76,7 +87,7 @@ function hop(
  * As a step of the Slurm job that the broker is in, where ssh to compute nodes is not allowed. Slurm passes on whole lines
  * only unless it is told not to, and Flux's frames have none.
  */
-function step({ name }: Destination, job: string, relay: string): RelayPath {
+function step({ name }: Destination, job: string, script: string): RelayPath {
   const place = [
     '--overlap',
     `--jobid=${job}`,
@@ -86,7 +97,7 @@ function step({ name }: Destination, job: string, relay: string): RelayPath {
     '--unbuffered',
     '--quiet',
   ];
-  return { name: 'srun --overlap', command: `exec ${quoteAll(['srun', ...place, 'sh', '-c', relay])}` };
+  return { name: 'srun --overlap', command: `exec ${quoteAll(['srun', ...place, 'sh', '-c', script])}` };
 }
 
 /** The stream of a relay. Its end is an error that says why, with a code that says whether its instance is over. */

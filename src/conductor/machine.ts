@@ -131,6 +131,7 @@ export class StudyMachine {
       case 'interrupt':
         for (const ended of event.ended ?? []) this.#handleJob(ended);
         if (this.#isLeft) return;
+        for (const job of event.notBegun ?? []) this.#withdraw(job, event.reason, event.at);
         return this.#interrupt(event.reason, event.alsoLocal === true);
       case 'leave':
         return this.#leave(event.reason);
@@ -343,6 +344,17 @@ export class StudyMachine {
   #limit({ throttle, restartLimit }: Limits): void {
     if (throttle !== undefined) this.#pools.scheduled.limit = noneIfZero(throttle);
     if (restartLimit !== undefined) this.#restartLimit = restartLimit;
+  }
+
+  /** A job that never began is none, and nothing to be counted. */
+  #withdraw({ step, attempt }: { readonly step: number; readonly attempt: number }, reason: string, at: number): void {
+    const record = this.steps[step];
+    const job = record && openJob(record);
+    if (job?.attempt !== attempt) return;
+    this.#endJob(step, job, 'not-run', at);
+    if (this.#runsAnew(step, job, at)) return;
+    if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
+    this.#ledger.setState(step, 'PENDING', runsAgain(reason, 'resubmit', 'later'));
   }
 
   /** Steps whose jobs are out of sight are in no state that we know. What else is not over stays as it is. */

@@ -145,6 +145,15 @@ export async function cancelJob(handle: Handle, id: JobId, note: string): Promis
 /** A broker that does not say what a job is within so many milliseconds is not well. */
 const lookUpTime = 60_000;
 
+/** Whether a job may still run, as far as its eventlog says. @throws what `Handle.rpc` throws, EventlogError */
+export async function isJobActive(handle: Handle, id: JobId): Promise<boolean> {
+  const topic = 'job-info.lookup';
+  const answer = await handle.rpc(topic, { id, keys: ['eventlog'], flags: 0 }, { timeout: lookUpTime });
+  const text = property(answer, 'eventlog');
+  if (typeof text !== 'string') throw new AnswerError(topic, answer);
+  return !parseEvents(text).some(({ name }) => name === 'clean');
+}
+
 /**
  * What a job's submitter wrote into its jobspec for himself, `attributes.user` (RFC 14).
  *

@@ -34,10 +34,10 @@ export interface RenewingOptions {
    * @returns in the order of `jobs`; `alive` if it was not given up
    */
   readonly settle: (jobs: readonly Job[], reason: string, mayLive: boolean) => Promise<readonly Remains[] | 'alive'>;
+  /** Whether another place may be got. */
+  readonly mayRenew: () => boolean;
   /** Gets another place; undefined if there is to be none. */
   readonly renew: (reason: string) => Promise<JobPlace | undefined>;
-  /** Whether there may be another one; none unless given. */
-  readonly canRenew?: () => boolean;
   readonly clock: Clock;
 }
 
@@ -171,18 +171,27 @@ export class RenewingScheduler implements BatchScheduler {
     const { step } = event;
     const isHopeless = this.#deferredBefore.has(step) && !this.#hasBegun;
     this.#deferred.add(step);
-    return { ...event, mayRenew: !isHopeless && this.#options.canRenew?.() === true };
+    return { ...event, mayRenew: !isHopeless && this.#options.mayRenew() };
   }
 
   async #settle({ reason, alsoLocal, isPlaceOver }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
     const mayLive = isPlaceOver !== true && jobs.some((job) => !this.#cancelled.has(job));
     const remains = await this.#options.settle(jobs, reason, mayLive);
-    if (remains === 'alive') return this.#giveUp(reason, alsoLocal);
-    for (const [i, job] of jobs.entries()) {
+    if (remains === 'alive') return this.#giveUp(reason, { alsoLocal });
+    const outcomes = jobs.map((job, i) => {
       const outcome = remains[i];
-      const isSaid = outcome !== undefined && (outcome.result === 'completed' || !this.#cancelled.has(job));
-      if (isSaid) this.#tellEnd(job, outcome);
+      return this.#cancelled.has(job) && outcome?.result !== 'completed' ? cancelled : outcome;
+    });
+    // Nobody is to believe that what needs another place runs again now.
+    const isLast = !this.#options.mayRenew() && outcomes.some(needsPlace);
+    if (isLast && !this.#isOver) {
+      const ended = jobs.flatMap((job, i) => (outcomes[i] === undefined ? [] : [this.#endOf(job, outcomes[i])]));
+      for (const event of ended) this.#inFlight.delete(event.step);
+      return this.#giveUp(reason, { ended, isPlaceOver: true });
+    }
+    for (const [i, job] of jobs.entries()) {
+      if (outcomes[i] !== undefined) this.#tellEnd(job, outcomes[i]);
     }
     this.#loss = reason;
     this.#endCancelled();
@@ -197,13 +206,13 @@ export class RenewingScheduler implements BatchScheduler {
     const reason = this.#loss;
     if (reason === undefined || this.#isRenewing || this.#isOver || this.#inFlight.size === 0) return;
     this.#isRenewing = true;
-    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error));
+    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error, { isPlaceOver: true }));
   }
 
   async #renew(reason: string): Promise<void> {
     const place = await this.#options.renew(reason);
     if (this.#isOver) return;
-    if (place === undefined) return this.#giveUp(reason);
+    if (place === undefined) return this.#giveUp(reason, { isPlaceOver: true });
     this.#loss = undefined;
     this.#isRenewing = false;
     const scheduler = this.#begin(place);
@@ -219,22 +228,45 @@ export class RenewingScheduler implements BatchScheduler {
     }
   }
 
-  #tellEnd({ step, attempt }: Job, outcome: JobOutcome): void {
-    if (this.#isOver) return;
-    const at = outcome.endedAt ?? this.#options.clock.now();
-    this.#tell({ type: 'ended', step: step.index, attempt, at, outcome });
+  #tellEnd(job: Job, outcome: JobOutcome): void {
+    if (!this.#isOver) this.#tell(this.#endOf(job, outcome));
   }
 
-  #fail(reason: string, error: unknown): void {
-    this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`);
+  #endOf({ step, attempt }: Job, outcome: JobOutcome): Extract<JobEvent, { type: 'ended' }> {
+    return { type: 'ended', step: step.index, attempt, at: outcome.endedAt ?? this.#options.clock.now(), outcome };
   }
 
-  #giveUp(reason: string, alsoLocal = false): void {
+  #fail(reason: string, error: unknown, what: GivenUp = {}): void {
+    this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`, what);
+  }
+
+  #giveUp(reason: string, { ended, isPlaceOver = false, alsoLocal = false }: GivenUp = {}): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const event: InterruptEvent = { type: 'interrupt', at: this.#options.clock.now(), reason };
-    this.#listener(alsoLocal ? { ...event, alsoLocal } : event);
+    // What an earlier driver left may have begun elsewhere.
+    const waiting = [...this.#inFlight.values()].filter((job) => isPlaceOver && !this.#left.has(job));
+    const notBegun = waiting.map(({ step, attempt }) => ({ step: step.index, attempt }));
+    this.#listener({
+      type: 'interrupt',
+      at: this.#options.clock.now(),
+      reason,
+      ...(ended === undefined || ended.length === 0 ? {} : { ended }),
+      ...(notBegun.length === 0 ? {} : { notBegun }),
+      ...(alsoLocal ? { alsoLocal } : {}),
+    });
   }
 }
+
+/** What is known when there is no place any more. */
+interface GivenUp {
+  readonly ended?: InterruptEvent['ended'];
+  /** What has no end told there never began. */
+  readonly isPlaceOver?: boolean;
+  readonly alsoLocal?: boolean | undefined;
+}
+
+/** Whether a job has to run again, or yet. */
+const needsPlace = (outcome: Remains) =>
+  outcome === undefined || outcome.result === 'node-failure' || outcome.result === 'not-run';
 
 const cancelled: JobOutcome = { result: 'cancelled', exitCode: null, signal: null, note: '' };

@@ -81,6 +81,8 @@ export interface InterruptEvent {
   readonly reason: string;
   /** Jobs that are known all the same to have ended. */
   readonly ended?: readonly Extract<JobEvent, { type: 'ended' }>[];
+  /** Jobs that never began, and never will: what they were to run in is over. */
+  readonly notBegun?: readonly { readonly step: number; readonly attempt: number }[];
   /** Local steps are left too, rather than waited for. */
   readonly alsoLocal?: boolean;
   /** What ran the jobs is ending, or has ended, by its own word: they do not go on. */

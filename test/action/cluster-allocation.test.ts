@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type StepBrief, yamlOf } from '../support/plan.js';
 import { Checkout, isSitePossible, Site } from '../support/site.js';
+import { Slurm } from '../support/slurm.js';
 import { until } from '../support/wait.js';
 
 const wanted = '{with: slurm, nodes: 1, time: 10}';
@@ -159,8 +160,11 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
       const { id, ended } = await endEarly(wanted);
       const { code, stdout } = await ended;
       expect([code, checkout.report.status]).toEqual([4, 'INTERRUPTED']);
-      expect(checkout.states.slice(0, 2)).toEqual(['make FINISHED', 'first FINISHED']);
-      expect(checkout.states[3]).toBe('last INITIALIZED');
+      // It had begun, and did not come to its end: that is known, and what it means is said.
+      const states = ['make FINISHED', 'first FINISHED', 'long HWFAILURE', 'last INITIALIZED'];
+      expect(checkout.states).toEqual(states);
+      expect(checkout.report.steps[2].reason).toMatch(/; to be submitted again$/);
+      expect(stdout).not.toContain('submitting again');
       expect(runs()).toEqual([1, 1, 1, 0]);
       const { fluxUri } = checkout.report.study;
       expect(stdout).toMatch(
@@ -169,6 +173,43 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
       expect(stdout).toContain(`the Flux instance ${fluxUri} `);
       expect(await site.queue()).toEqual([]);
       expect(await site.slurm.command('scontrol', 'show', 'job', id)).toContain('JobState=CANCELLED');
+    }, 90_000);
+
+    it('is over for the next run as soon as Slurm says so: its broker is not asked, by ssh that is forbidden', async () => {
+      const setup = `${site.setup}\nexport FLUX_SSH=/bin/false\nuname() { echo login1; }\nhostname() { echo login1; }`;
+      checkout = new Checkout(site, { ...site.inputs(), setup }).write('study.yaml', studyOf(job('long', long)));
+      const same = { allocate: wanted, 'output-path': `${checkout.root}/one` };
+      const { process, ended } = checkout.start(['run', 'study.yaml'], same);
+      await until('the job runs', () => checkout.has('long/up'), 30_000);
+      process.kill('SIGKILL');
+      await ended;
+      const id = await held();
+      await site.slurm.command('scancel', id);
+      await site.isIdle();
+      writeFileSync(path.join(checkout.studyPath!, 'long/go'), '');
+      const { code, stdout } = await checkout.run(same);
+      expect([code, checkout.states]).toEqual([0, ['long FINISHED']]);
+      expect(checkout.read('long/runs')).toBe('ran\nran\n');
+      expect(stdout).toMatch(new RegExp(`^allocation (?!${id})\\d+ has its Flux instance`, 'm'));
+      expect(stdout).toMatch(/the Flux instance \S+ of its job \S+ is gone/);
+    }, 90_000);
+
+    it('is not looked for in another cluster whose Slurm does not know it: the study is not continued there', async () => {
+      checkout.write('study.yaml', studyOf(job('long', long)));
+      const same = { allocate: wanted, 'study-key': 'one', 'output-path': `${checkout.root}/one` };
+      const { process, ended } = checkout.start(['run', 'study.yaml'], same);
+      await until('the job runs', () => checkout.has('long/up'), 30_000);
+      process.kill('SIGKILL');
+      await ended;
+      const id = await held();
+      const other = await Slurm.forTest({ cluster: 'other' });
+      const setup = `${site.setup}\nexport SLURM_CONF=${other.environment.SLURM_CONF}`;
+      const { code, stderr } = await checkout.run({ ...same, setup });
+      expect([code, stderr]).toEqual([1, expect.stringContaining(`an allocation, ${id} (slurm), of the scheduler '`)]);
+      expect(stderr).toContain('continue the study on that cluster');
+      expect(await held()).toBe(id);
+      expect(checkout.read('long/runs')).toBe('ran\n');
+      await site.slurm.command('scancel', id);
     }, 90_000);
 
     it('is followed by another, in which what was in flight runs again, and nothing else', async () => {

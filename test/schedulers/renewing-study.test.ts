@@ -22,7 +22,18 @@ describe('a study in places that are lost', () => {
   function conducted(
     settle: (job: Job) => Remains,
     renewals: number,
-    { isLocal = () => false, cancel }: { isLocal?: (name: string) => boolean; cancel?: AbortSignal } = {},
+    {
+      isLocal = () => false,
+      cancel,
+      promises = renewals,
+      onChange,
+    }: {
+      isLocal?: (name: string) => boolean;
+      cancel?: AbortSignal;
+      /** How many more places it is said that there may be. */
+      promises?: number;
+      onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
+    } = {},
   ) {
     const graph = graphOf(shapes.map((shape) => ({ ...shape, scheduled: !isLocal(shape.name) })));
     const clock = new VirtualClock(1000);
@@ -45,6 +56,7 @@ describe('a study in places that are lost', () => {
       policy: policyOf(),
       clock,
       ...(cancel === undefined ? {} : { cancel }),
+      ...(onChange === undefined ? {} : { onChange }),
       schedulers: (listener) => ({
         local: new SimulatedScheduler(clock, listener),
         batch: new RenewingScheduler(
@@ -52,6 +64,7 @@ describe('a study in places that are lost', () => {
           {
             clock,
             settle: async (jobs) => jobs.map(settle),
+            mayRenew: () => places.length <= promises,
             renew: async () => (places.length <= renewals ? newPlace() : undefined),
           },
           listener,
@@ -101,11 +114,29 @@ describe('a study in places that are lost', () => {
     ]);
   });
 
-  it('ends interrupted when no place is left, with what is not known said to be so', async () => {
-    const { pump } = conducted(() => remains.waiting, 0);
+  it('ends interrupted when no place is left: what had begun is lost, what had not waits, and nothing is said to run again now', async () => {
+    const told: string[] = [];
+    const { pump, places } = conducted((job) => (job.step.name === 'make' ? remains.begun : remains.waiting), 0, {
+      onChange: ({ steps }, changed) => told.push(...changed.map((index) => steps[index]!.reason)),
+    });
     const machine = await pump();
     expect(machine.interruption).toBe('the allocation is over');
-    expect(states(machine)).toEqual(['UNKNOWN', 'INITIALIZED', 'UNKNOWN', 'INITIALIZED']);
+    expect(machine.steps.map(({ state, reason }) => `${state}: ${reason}`)).toEqual([
+      'HWFAILURE: it was lost (job 1.1); to be submitted again',
+      'INITIALIZED: ',
+      'PENDING: the allocation is over; to be submitted again',
+      'INITIALIZED: ',
+    ]);
+    expect(machine.steps.flatMap(({ jobs }) => jobs).every(({ ended }) => ended !== null)).toBe(true);
+    expect(told.filter((reason) => /submitting|trying/.test(reason))).toEqual([]);
+    expect(places).toHaveLength(1);
+  });
+
+  it('ends interrupted when the next place cannot be had, and nothing of it is unknown', async () => {
+    const { pump } = conducted(() => remains.waiting, 0, { promises: 1 });
+    const machine = await pump();
+    expect(machine.interruption).toBe('the allocation is over');
+    expect(states(machine)).toEqual(['PENDING', 'INITIALIZED', 'PENDING', 'INITIALIZED']);
   });
 
   it('needs no other place for what is left of it, if that is local', async () => {

@@ -381,6 +381,49 @@ describe('a place that is out of sight, and may live', () => {
 });
 
 describe('where there is to be no other place', () => {
+  it('the study is interrupted at once, with what became of each job: none is left unknown', async () => {
+    const setting = new Setting();
+    setting.mayRenew = false;
+    const [a, b, c] = setting.submit('a', 'b', 'c');
+    setting.scheduler.cancel([c!]);
+    setting.first.lose('the allocation is over');
+    await setting.settling.give([remains.begun, remains.waiting, remains.begun]);
+    expect(setting.events).toEqual([
+      {
+        type: 'interrupt',
+        at: 1000,
+        reason: 'the allocation is over',
+        ended: [
+          { ...endOf(a!, 'node-failure'), at: 1000, outcome: remains.begun },
+          { ...endOf(c!, 'cancelled'), at: 1000 },
+        ],
+        notBegun: [{ step: b!.step.index, attempt: 1 }],
+      },
+    ]);
+    expect(setting.reasons).toEqual([]);
+  });
+
+  it('the study goes on while nothing of it needs one', async () => {
+    const setting = new Setting();
+    setting.mayRenew = false;
+    setting.submit('a');
+    setting.first.lose('the allocation is over');
+    await setting.settling.give([remains.finished]);
+    expect(setting.said).toEqual(['a 1 completed']);
+    setting.submit('b');
+    await setting.renewing.give(undefined);
+    expect(setting.events.at(-1)).toMatchObject({ type: 'interrupt', notBegun: [{ attempt: 1 }] });
+  });
+
+  it('what an earlier driver left, and has not been looked for, is not said never to have begun', async () => {
+    const setting = new Setting();
+    setting.first.lose('the allocation is over');
+    await setting.settling.give([]);
+    setting.scheduler.attach([{ ...setting.job('a'), id: '1', place: 'x', isDoubtful: false }]);
+    await setting.renewing.give(undefined);
+    expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the allocation is over' }]);
+  });
+
   it('the study is interrupted, for the reason of the first loss', async () => {
     const setting = new Setting();
     setting.submit('a', 'b');
@@ -580,7 +623,7 @@ describe('a job that the rest of a place is too short for', () => {
 
   it('cannot once there is none any more', () => {
     const setting = new Setting();
-    setting.renewals = 0;
+    setting.mayRenew = false;
     const [a] = setting.submit('a');
     defer(setting.first, a!);
     expect(setting.events).toMatchObject([{ type: 'deferred', mayRenew: false }]);

@@ -144,25 +144,25 @@ export class Setting {
   /** The jobs that each settling was asked of, and the reasons of renewals. */
   readonly settled: string[][] = [];
   readonly reasons: string[] = [];
+  /** Whether there may be another place. */
+  mayRenew = true;
   /** What each settling was told as the reason of the loss. */
   readonly losses: string[] = [];
   /** Whether the place may live, as each settling was told. */
   readonly mayLive: boolean[] = [];
   readonly steps = graphOf(['a', 'b', 'c'].map((name) => ({ name, scheduled: true }))).steps;
-  /** How many more places there may be. */
-  renewals = Number.POSITIVE_INFINITY;
   onEvent: (event: JobEvent | InterruptEvent) => void = () => {};
   readonly scheduler = new RenewingScheduler(
     this.first,
     {
       clock: this.clock,
-      canRenew: () => this.reasons.length < this.renewals,
       settle: (jobs, reason, mayLive) => {
         this.losses.push(reason);
         this.mayLive.push(mayLive);
         this.settled.push(jobs.map(({ step, attempt }) => `${step.name} ${attempt}`));
         return this.settling.ask();
       },
+      mayRenew: () => this.mayRenew,
       renew: (reason) => {
         this.reasons.push(reason);
         return this.renewing.ask();

@@ -13,6 +13,8 @@ import { until } from './wait.js';
 export interface SlurmOptions {
   /** CPUs that its node says it has: this machine's, but two at least, unless told. */
   readonly cpus?: number;
+  /** What the cluster is called. */
+  readonly cluster?: string;
   /** Seconds that ended jobs are remembered, at least 2; 300 unless told. */
   readonly minJobAge?: number;
   /** Lines of slurm.conf besides its own, such as another partition. */
@@ -199,7 +201,7 @@ function configuration(directory: string, ports: readonly [number, number], opti
   const { cpus = Math.max(2, availableParallelism()), minJobAge = 300, config = [] } = options;
   const { username } = userInfo();
   return [
-    'ClusterName=testing',
+    `ClusterName=${options.cluster ?? 'testing'}`,
     `SlurmctldHost=${shortName()}(127.0.0.1)`,
     `SlurmctldPort=${ports[0]}`,
     `SlurmdPort=${ports[1]}`,

@@ -31,6 +31,8 @@ export interface AllocationOptions {
   readonly cancel: AbortSignal;
   /** Whether it is for somebody else, or for later: then it is not given back although nobody waits for it any more. */
   readonly isKept?: () => boolean;
+  /** Whether an allocation that cannot be asked about is taken for over (`resume: always`). */
+  readonly isForced?: boolean;
 }
 
 /** An allocation that there is to give back, as plain data: all that another process needs for it. */
@@ -44,6 +46,7 @@ const described = z.object({
   id: z.string().min(1),
   jobName: z.string().min(1),
   cluster: z.string().optional(),
+  scheduler: z.string().optional(),
   flux: z.string(),
   fluxVersion: z.string(),
   studyPath: z.string().startsWith('/'),
@@ -81,7 +84,9 @@ export class Allocation {
     await writeFiles(host, studyPath, [{ path: initialProgramPath, text: initialProgramText, executable: true }]);
     const { id, cluster } = await submitOnce(plan, options);
     const { jobName, flux, fluxVersion } = plan;
-    const job = { kind: request.with, id, jobName, cluster, flux, fluxVersion, studyPath, number };
+    const plain = { kind: request.with, id, jobName, cluster, flux, fluxVersion, studyPath, number };
+    const scheduler = await schedulerOf(host, plain);
+    const job = scheduler === '' ? plain : { ...plain, scheduler };
     const allocation = new Allocation(options, job);
     if (cancel.aborted && options.isKept?.() !== true) {
       await allocation.#releaseQuietly();
@@ -96,7 +101,7 @@ export class Allocation {
    *
    * @param job as its `describe` had it
    * @returns undefined if it is over, or was told to end
-   * @throws BrokerError if it was told to end and does not; HostError
+   * @throws BrokerError if it was told to end and does not, or if it is another scheduler's; HostError
    */
   static async attach(
     options: Omit<AllocationOptions, 'number'>,
@@ -106,7 +111,19 @@ export class Allocation {
     const { number } = parsed;
     // The directory may have another path by now.
     const allocation = new Allocation({ ...options, number }, { ...parsed, studyPath: options.studyPath });
-    if (await allocation.hasEnded()) return undefined;
+    const here = await schedulerOf(options.host, parsed);
+    if (parsed.scheduler !== undefined && here !== '' && here !== parsed.scheduler) {
+      if (options.isForced === true) return undefined;
+      throw new BrokerError(
+        `the study has an allocation, ${parsed.id} (${parsed.kind}), of the scheduler '${parsed.scheduler}', and commands on ${options.host.name} ask '${here}': its jobs may run still`,
+        'continue the study on that cluster, or, if you know that the allocation is over, with `resume: always`',
+      );
+    }
+    if (await allocation.hasEnded()) {
+      // Its processes may have a last moment.
+      await allocation.#releaseQuietly();
+      return undefined;
+    }
     const end = `${options.studyPath}/${allocationFiles(number).end}`;
     const { code } = await again(() => run(options.host, `[ -e ${quote(end)} ]`));
     if (code !== 0) return allocation;
@@ -263,6 +280,14 @@ export class Allocation {
       this.#options.tell((error as Error).message);
     }
   }
+}
+
+/** What the scheduler that commands on the host ask calls itself; '' if it does not say. @throws HostError */
+async function schedulerOf(host: Host, job: QueuedJob): Promise<string> {
+  // Clusters that are named in a submit are known to each other.
+  if (job.cluster !== undefined) return '';
+  const { stdout } = await again(() => run(host, `${queueFunctions({ ...job, scheduler: undefined })}\nscheduler`));
+  return stdout.toString().trim();
 }
 
 async function release(host: Host, job: DescribedAllocation): Promise<void> {

@@ -10,6 +10,8 @@ export interface QueuedJob {
   readonly jobName: string;
   /** Slurm's, if the job is not in the one that commands there talk to. */
   readonly cluster: string | undefined;
+  /** What its scheduler calls itself, as `scheduler` prints it; undefined if that is not known. */
+  readonly scheduler?: string | undefined;
   readonly flux: string;
   readonly fluxVersion: string;
 }
@@ -22,11 +24,27 @@ export interface QueuedJob {
  * - `list`: prints the ids of all jobs of this name that have not ended, a line each; fails likewise.
  * - `position QUEUE`: prints which of those that wait in the queue it is, or nothing.
  * - `end ID...`: ends jobs. That there are none is no failure.
+ * - `scheduler`: prints what this scheduler calls itself, or nothing. In another cluster the same ids are of other jobs, or of
+ *   none: if the job is known to be of another scheduler than this one all the others fail, and say so.
  *
  * They print the same whatever the scheduler, and do not read stdin.
  */
 export function queueFunctions(job: QueuedJob): string {
-  return `${functionsOf(job)}\n${common}`;
+  const { id, scheduler } = job;
+  const guard = scheduler === undefined ? '' : guardOf(id, scheduler);
+  return `${functionsOf(job)}\n${common}\n${guard}`;
+}
+
+function guardOf(id: string, scheduler: string): string {
+  const whose = quote(`job ${id} is of the scheduler '${scheduler}', and commands here ask '`);
+  return `scheduler=$(scheduler)
+if [ -n "$scheduler" ] && [ "$scheduler" != ${quote(scheduler)} ]; then
+  look() { printf '%s\\n' ${whose}"$scheduler'"; return 1; }
+  list() { look; }
+  position() { :; }
+  end() { look; }
+fi
+`;
 }
 
 /** `ask WORDS...` sets `said` to all that a command said, on either stream. */
@@ -63,7 +81,11 @@ position() {
   squeue --noheader --states=PENDING --partition="$1" --sort=-p,i --format=%j 2> /dev/null < /dev/null |
     awk -v name=${quote(jobName)} '$1 == name { print NR; exit }'
 }
-end() { scancel "$@" < /dev/null; }`;
+end() { scancel "$@" < /dev/null; }
+scheduler() {
+  scontrol show config 2> /dev/null < /dev/null | sed -n -e 's/^ClusterName *= *//p' -e 's/^ControlMachine *= */@/p' \\
+    -e 's/^SlurmctldHost[[]0[]] *= *\\([^( ]*\\).*/@\\1/p' | tr -d '\\n'
+}`;
 }
 
 /** The reason comes from `bjobs -p`, in lines that are indented; `-o` has it in some versions only. */
@@ -88,7 +110,8 @@ list() {
   return 1
 }
 position() { :; }
-end() { bkill "$@" < /dev/null; }`;
+end() { bkill "$@" < /dev/null; }
+scheduler() { lsid 2> /dev/null < /dev/null | sed -n 's/^My cluster name is //p'; }`;
 }
 
 /** Names of queues, and an order among those that wait in one, came to `flux jobs` after `flux mini` had gone. */
@@ -112,7 +135,9 @@ position() {
   ${command} jobs -n -A -c 0 -f pending -o ${quote(`${isNew ? '{queue}' : ''}|{name}`)} 2> /dev/null < /dev/null |
     awk -F '|' -v queue="$1" -v name=${quote(jobName)} '$1 == queue { n++; if ($2 == name) { print n; exit } }'
 }
-end() { ${command} ${isNew ? 'cancel' : 'job cancel'} "$@" < /dev/null; }`;
+end() { ${command} ${isNew ? 'cancel' : 'job cancel'} "$@" < /dev/null; }
+# The first host, whatever others there are by now.
+scheduler() { ${command} getattr hostlist 2> /dev/null < /dev/null | sed 's/[],].*//; s/[[]\\(.*\\)-.*/\\1/; s/[[]//'; }`;
 }
 
 /** A job as its scheduler has it. */

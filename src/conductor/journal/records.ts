@@ -1,4 +1,5 @@
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { QueuedJob } from '../../broker/allocation/queue.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { LeaseHolder } from '../lease.js';
@@ -34,6 +35,20 @@ export interface PlannedStep {
   readonly dependencies: string;
   /** What was known of it then, as a patch to a new record. */
   readonly record: StepPatch;
+}
+
+/** Where jobs are submitted to, and which instance that is: a path says little, for every system instance has the same. */
+export interface Endpoint {
+  /** As the records of jobs have it. */
+  readonly place: string;
+  /** The text of the instance's identity; '' if that is not known. */
+  readonly instance: string;
+  /** Of the broker there; the instance is not over with any but the first, 0. */
+  readonly rank: number;
+  /** What tells its machine from others of that name; '' if that is not known. */
+  readonly machine: string;
+  /** The job of another scheduler that the instance ends with, if it is known to be in one. */
+  readonly allocation?: QueuedJob;
 }
 
 /** What a record says besides. */
@@ -75,6 +90,8 @@ export type Entry =
     }
   /** The allocation that the study has; null before it is known which, and once it is given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
+  /** Jobs are submitted there from now on. */
+  | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
   /** These jobs of no step were told to end, and none of their attempts will begin any more. */
   | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }
   /** The driver stopped, the study being so. */
@@ -110,6 +127,8 @@ export interface JournalState {
   /** As changed by somebody, through all drivers. */
   readonly limits: ChangedLimits;
   readonly allocation: DescribedAllocation | undefined;
+  /** Where jobs were submitted to, in order; none of those that versions before this one had. */
+  readonly endpoints: readonly Endpoint[];
   /** How many allocations the study has had. */
   readonly allocations: number;
   /** The last driver, and when it began; undefined if there was none. */

@@ -4,6 +4,7 @@ import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../state.js';
 import { applyPatch } from './patch.js';
 import {
+  type Endpoint,
   type Entry,
   type JournalRecord,
   type JournalState,
@@ -149,6 +150,18 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
     }),
   ],
   ['allocation', z.object({ number: z.int(), allocation: anything.nullable() })],
+  [
+    'endpoint',
+    z.object({
+      endpoint: z.object({
+        place: z.string(),
+        instance: z.string(),
+        rank: z.int(),
+        machine: z.string(),
+        allocation: anything.optional(),
+      }),
+    }),
+  ],
   ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
   ['end', z.object({ status: outcome })],
 ]);
@@ -170,6 +183,7 @@ type Draft = { -readonly [Key in keyof JournalState]: JournalState[Key] } & {
   records: StepRecord[];
   former: Map<string, readonly JobRecord[]>;
   formerWorkspaces: Set<string>;
+  endpoints: Endpoint[];
 };
 
 function emptyState(isTorn: boolean): Draft {
@@ -189,6 +203,7 @@ function emptyState(isTorn: boolean): Draft {
     cancelReason: undefined,
     limits: {},
     allocation: undefined,
+    endpoints: [],
     allocations: 0,
     opened: undefined,
     ended: undefined,
@@ -242,6 +257,9 @@ function apply(state: Draft, record: JournalRecord): void {
     case 'allocation':
       state.allocation = record.allocation === null ? undefined : described(record.allocation);
       state.allocations = Math.max(state.allocations, record.number);
+      break;
+    case 'endpoint':
+      state.endpoints.push(record.endpoint);
       break;
     case 'discarded':
       state.unwanted = withoutDiscarded(state.unwanted, record.jobs);

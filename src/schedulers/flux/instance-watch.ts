@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js';
 import { FluxError, RequestTimeout } from '../../flux/errors.js';
 import type { Handle } from '../../flux/handle.js';
+import { getIdentity, type InstanceIdentity } from '../../flux/identity.js';
 import { AnswerError, getInstanceState, watchInstance } from '../../flux/requests.js';
 
 /** `unknown`: there is no answer, or the instance is only starting. */
@@ -39,6 +40,7 @@ export class InstanceWatch {
   readonly #clock: Clock;
   readonly #listener: InstanceListener;
   #handle: Handle | undefined;
+  #identity: Promise<InstanceIdentity | undefined> | undefined;
   #state: InstanceState = 'unknown';
   #stopTimer: () => void = () => {};
 
@@ -57,6 +59,7 @@ export class InstanceWatch {
   /** To be told of every new connection. An instance that was ending is taken to be ending until it is seen to run. */
   onUp(handle: Handle): void {
     this.#handle = handle;
+    this.#identity = undefined;
     if (this.#state === 'run') this.#state = 'unknown';
     const ask = () => void this.ask();
     // If it cannot be watched, it is asked when it matters.
@@ -67,6 +70,23 @@ export class InstanceWatch {
   onDown(): void {
     this.#handle = undefined;
     this.#stopTimer();
+  }
+
+  /** Which life of the instance the present connection leads to; undefined if that cannot be asked now. */
+  identity(): Promise<InstanceIdentity | undefined> {
+    if (this.#handle === undefined) return Promise.resolve(undefined);
+    this.#identity ??= this.#identify(this.#handle);
+    return this.#identity;
+  }
+
+  async #identify(handle: Handle): Promise<InstanceIdentity | undefined> {
+    try {
+      return await getIdentity(handle);
+    } catch (error) {
+      if (error instanceof RequestTimeout || error instanceof AnswerError) this.#listener.onTrouble(error.message);
+      // A broker that cannot say when it started has not been started again, as far as anybody can tell.
+      return error instanceof FluxError ? { host: '', startedAt: undefined, owner: undefined, text: '' } : undefined;
+    }
   }
 
   /** Asks the broker. */

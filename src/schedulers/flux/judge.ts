@@ -11,7 +11,7 @@ import { outputsOf } from '../outputs.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
 import type { InstanceWatch } from './instance-watch.js';
-import { isEarlyTimeout, outcomeOf } from './outcome.js';
+import { endedByRestart, isEarlyTimeout, mayBeOfRestart, outcomeOf } from './outcome.js';
 import { remainsOf } from './remains.js';
 import type { Submission } from './submission.js';
 
@@ -105,7 +105,9 @@ export class Judge {
     }
     if (!(await this.#isItsOwn(submission, outcome))) return open;
     if (this.#isCutShort(submission)) return end(lost('the time of its Flux instance was over', outcome));
-    if (submission.endedWithInstance) return end(lost('it was ended with its Flux instance', outcome));
+    const isOfRestart = await this.#isOfRestart(submission);
+    if (isOfRestart === undefined) return open;
+    if (submission.endedWithInstance || isOfRestart) return end(lost('it was ended with its Flux instance', outcome));
     const loss = await this.#lossOf(submission);
     if (loss !== undefined) return { is: 'deferred', reason: `${loss} (${outcome.note})` };
     return end(await this.#withReason(outcome, submission));
@@ -198,6 +200,13 @@ export class Judge {
     if (exception?.type !== 'alloc' || started !== null) return undefined;
     const isUnsatisfiable = classifyRefusal({ words: exception.note }) === 'unsatisfiable';
     return isUnsatisfiable ? this.#explainLoss(submission) : undefined;
+  }
+
+  /** Undefined if it cannot be known now. */
+  async #isOfRestart({ view, duration }: Submission): Promise<boolean | undefined> {
+    if (!mayBeOfRestart(view, duration)) return false;
+    const identity = await this.#instance.identity();
+    return identity && endedByRestart(view, duration, identity);
   }
 
   #settle({ job }: Submission): Promise<Claim> {

@@ -28,12 +28,12 @@ export interface Attempt {
  * Finds the job of an attempt. It is asked for by what its jobspec says, not by the name of the place that it was left in: an
  * instance has other names where it is seen from elsewhere, and in another instance the id may be another's.
  *
- * @param uri the broker that `handle` leads to
+ * @param place the broker that `handle` leads to, if all that was left there is in its instance
  * @throws what `Handle.rpc` throws
  */
 export async function findLeft(
   handle: Handle,
-  uri: string,
+  place: string | undefined,
   study: StudyJobs,
   left: LeftJob,
   tasks: Tasks,
@@ -42,7 +42,7 @@ export async function findLeft(
   const known = decodeJobId(left.id);
   const attempt = { step: left.step.name, attempt: left.attempt };
   const isHere = async (id: JobId) =>
-    (id === known && left.place === uri) || (await isJobOf(handle, id, study, attempt));
+    (id === known && left.place === place) || (await isJobOf(handle, id, study, attempt));
   if (claim === undefined) {
     if (known === undefined || !(await isHere(known))) return { is: 'nobody' };
     return { is: 'job', id: known, isDoubtful: left.isDoubtful };

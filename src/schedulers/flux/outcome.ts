@@ -1,4 +1,5 @@
 import { endOf, exitCodeOf, type JobView, signalOf as signalNumberOf } from '../../flux/eventlog.js';
+import type { InstanceIdentity } from '../../flux/identity.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalName, signalOf } from '../signals.js';
 
@@ -47,4 +48,27 @@ export function isEarlyTimeout({ exception, allocated }: JobView, duration: numb
   // The limit counts from a moment before the allocation is written down: half a second, or more of a broker that is slow.
   const slack = Math.max(0.5, duration / 100);
   return duration === 0 || (allocated !== null && exception.timestamp - allocated < duration - slack);
+}
+
+/** Whether an end may be that of the job's instance: then it is looked when the instance was started last. */
+export function mayBeOfRestart(job: JobView, duration: number): boolean {
+  return ['cancel', 'exec'].includes(job.exception?.type ?? '') || isEarlyTimeout(job, duration);
+}
+
+/**
+ * Whether a job ended with its instance, which has been started again since. An instance that is told to end cancels what
+ * runs, in its owner's name and without a word; a cancel of that kind by a person, before the last start, looks the same and
+ * is taken for it, as that loses no job. What ran when an instance crashed is given up by the next start of it.
+ */
+export function endedByRestart(
+  job: JobView,
+  duration: number,
+  { owner, startedAt }: Pick<InstanceIdentity, 'owner' | 'startedAt'>,
+): boolean {
+  const { exception, allocated } = job;
+  if (exception === null || allocated === null || startedAt === undefined || allocated >= startedAt) return false;
+  const { type, note, userid = owner, timestamp } = exception;
+  if (type === 'cancel') return timestamp < startedAt && note.trim() === '' && (userid === owner || (userid ?? -1) < 0);
+  if (isEarlyTimeout(job, duration)) return timestamp < startedAt;
+  return type === 'exec' && timestamp >= startedAt;
 }

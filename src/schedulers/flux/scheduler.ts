@@ -47,6 +47,8 @@ export interface FluxSchedulerOptions {
   readonly uri: string;
   /** What the journal calls where its jobs are, as it is seen from elsewhere too; the URI unless given. */
   readonly place?: string;
+  /** Whether a job that was left at `place` is in this instance; unless told it is. Otherwise it is looked for. */
+  readonly isFamiliar?: boolean;
   /** Whether it may come back after its end: the machine's own instance does, one in an allocation does not. */
   readonly comesBack: boolean;
   /** Whether the instance is ours: then it tells us when it ends. */
@@ -203,10 +205,10 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   attach(jobs: readonly LeftJob[]): void {
-    const { uri, place = uri, study } = this.#options;
+    const { uri, place = uri, isFamiliar = true, study } = this.#options;
     for (const job of jobs) {
       const submission = new Submission(job, job);
-      const isHere = job.place === place && job.id !== '';
+      const isHere = isFamiliar && job.place === place && job.id !== '';
       submission.id = isHere ? decodeJobId(job.id) : undefined;
       submission.isDoubtful = job.isDoubtful || submission.id === undefined;
       submission.phase = submission.isDoubtful ? 'left' : 'watched';
@@ -312,11 +314,11 @@ export class FluxScheduler implements BatchScheduler {
 
   /** It is still left afterwards if the broker did not say. */
   async #findOne(submission: Submission, claim: Claim | undefined, handle: Handle): Promise<void> {
-    const { uri, place = uri, study } = this.#options;
+    const { uri, place = uri, isFamiliar = true, study } = this.#options;
     const isOpen = () => !this.#isOver && this.#isCurrent(submission) && submission.phase === 'left';
     if (!isOpen()) return;
     try {
-      const found = await findLeft(handle, place, study, submission.left!, submission, claim);
+      const found = await findLeft(handle, isFamiliar ? place : undefined, study, submission.left!, submission, claim);
       if (isOpen()) this.#take(submission, found, claim);
     } catch (error) {
       if (!isNoAnswer(error) && !(error instanceof FluxError)) throw error;

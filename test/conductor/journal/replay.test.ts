@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diffRecord } from '../../../src/conductor/journal/patch.js';
-import type { Entry, JournalState, PlannedStep, StepPatch } from '../../../src/conductor/journal/records.js';
+import type { Endpoint, Entry, JournalState, PlannedStep, StepPatch } from '../../../src/conductor/journal/records.js';
 import { JournalError, replay, serialize } from '../../../src/conductor/journal/replay.js';
 import { newRecord } from '../../../src/conductor/state.js';
 import { stepRecords } from './arbitrary-records.js';
@@ -57,6 +57,7 @@ describe('what a journal says', () => {
     formerWorkspaces: new Set(),
     allocation: undefined,
     allocations: 0,
+    endpoints: [],
     opened: undefined,
     ended: undefined,
   };
@@ -208,6 +209,15 @@ describe('what a journal says', () => {
     );
     expect(records.map(({ rerun }) => rerun)).toEqual(['cancelled', null, 'changed']);
     expect(stateOf(plan('a'), patch(0, inFlight), open).records[0]!.rerun).toBe(null);
+  });
+
+  it('has where jobs were submitted to, in order, and of what there may be more to know later', () => {
+    const endpoint = { place: 'ssh://a/run/flux/local', instance: 'a 1.00 x', rank: 0, machine: 'm' };
+    const allocation = { kind: 'slurm', id: '7', jobName: 'x', cluster: 'c', flux: 'flux', fluxVersion: '' } as const;
+    const other = { ...endpoint, instance: 'b 2.00 y', allocation };
+    const entry = (which: Endpoint): Entry => ({ type: 'endpoint', endpoint: which });
+    expect(stateOf(entry(endpoint), entry(other)).endpoints).toEqual([endpoint, other]);
+    expect(() => stateOf({ type: 'endpoint', endpoint: { place: 'x' } } as unknown as Entry)).toThrow('(endpoint)');
   });
 
   it('has the allocation that was not given back, and how many there were', () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { encodeJobId } from '../../../src/flux/job-id.js';
+import { decodeJobId, encodeJobId } from '../../../src/flux/job-id.js';
 import { givenUp } from '../../../src/schedulers/launcher.js';
 import type { Job } from '../../../src/schedulers/scheduler.js';
 import { takeOverEverywhere } from '../../support/flux/cut-everywhere.js';
@@ -113,6 +113,39 @@ describe('a job that an earlier driver left', () => {
     second.go();
     for (const job of [known, unknown]) expect(await second.outcome(job)).toEqual(completed);
     expect(second.read('unknown/ran')).toBe('ran\n');
+  });
+
+  it('and that ended with its instance, which was restarted while nobody looked, was lost', async () => {
+    // Whoever owns the instance is told when it ends, and a guest has to ask.
+    for (const isOwner of [true, false]) {
+      const broker = await startBroker({ cores: 4 });
+      const first = await FluxStudy.start(broker);
+      const [running, meant] = [first.submit('running', waiting()), first.submit('meant', waiting())];
+      await closed(first, [running, meant]);
+      broker.cancel(decodeJobId(first.ids(meant)[0]!)!, 'not wanted');
+      await broker.shutDown();
+      // The time of the start has hundredths of a second.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await broker.comeBack();
+      const second = await first.takenOver(undefined, { isOwner });
+      expect(await second.outcome(running)).toMatchObject({
+        result: 'node-failure',
+        note: 'it was ended with its Flux instance',
+      });
+      expect(await second.outcome(meant)).toMatchObject({ result: 'cancelled' });
+    }
+  });
+
+  it('and that somebody cancelled while nobody looked is cancelled, whatever was said', async () => {
+    const broker = await startBroker({ cores: 4 });
+    const first = await FluxStudy.start(broker);
+    const jobs = [first.submit('quiet', waiting()), first.submit('told', waiting())];
+    await closed(first, jobs);
+    broker.cancel(decodeJobId(first.ids(jobs[0]!)[0]!)!);
+    broker.cancel(decodeJobId(first.ids(jobs[1]!)[0]!)!, 'not wanted');
+    await until('they are over', () => broker.jobs.every(({ state }) => state === 'INACTIVE'));
+    const second = await first.takenOver();
+    for (const job of jobs) expect(await second.outcome(job)).toMatchObject({ result: 'cancelled' });
   });
 
   it('of an instance that has another name here is found by what its jobspec says', async () => {

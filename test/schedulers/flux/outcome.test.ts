@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type JobView, newJob } from '../../../src/flux/eventlog.js';
-import { isEarlyTimeout, outcomeOf } from '../../../src/schedulers/flux/outcome.js';
+import { endedByRestart, isEarlyTimeout, outcomeOf } from '../../../src/schedulers/flux/outcome.js';
 
 /** A job that is over: it got its resources at 100 s. */
 function over(job: Partial<JobView> = {}): JobView {
@@ -89,5 +89,34 @@ describe('a timeout is early', () => {
   it('never if it is no timeout', () => {
     expect(isEarlyTimeout(over(), 60)).toBe(false);
     expect(isEarlyTimeout(over(exception('cancel')), 60)).toBe(false);
+  });
+});
+
+describe("the end of a job whose instance was started again at 200 s is the instance's", () => {
+  const byOwner = (note: string, timestamp = 160) => exception('cancel', note, timestamp);
+  const byOther = { exception: { type: 'cancel', note: '', userid: 1001, timestamp: 160 } };
+  it.each<[string, Partial<JobView>, boolean]>([
+    ['if its owner cancelled it before without a word, as an instance does that is told to end', byOwner(''), true],
+    ['if the log does not say who did', { exception: { ...byOther.exception, userid: -1 } }, true],
+    ['if it gave up at its start what had run before', exception('exec', 'failed to create guest ns', 201), true],
+    ['if its time ran out, and not that of the job', exception('timeout', 'resource allocation expired', 150), true],
+    ['not if somebody said why he cancelled it', byOwner('not wanted'), false],
+    ['not if another user cancelled it', byOther, false],
+    ['not if it was cancelled after the start', byOwner('', 230), false],
+    [
+      'not if it was cancelled while it waited: an instance that ends leaves such jobs alone',
+      { ...byOwner(''), allocated: null },
+      false,
+    ],
+    ['not if it began after the start', { ...exception('exec', 'no such file', 220), allocated: 210 }, false],
+    ['not if it could not be executed before', exception('exec', 'no such file', 110), false],
+    ['not if its own time ran out before', exception('timeout', 'resource allocation expired', 160.1), false],
+    ['not if there is nothing wrong with it', { waitStatus: 256 }, false],
+  ])('%s', (_, job, expected) => {
+    expect(endedByRestart(over(job), 60, { owner: 1000, startedAt: 200 })).toBe(expected);
+  });
+
+  it('never if the broker cannot say when it started', () => {
+    expect(endedByRestart(over(byOwner('')), 60, { owner: 1000, startedAt: undefined })).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,6 +32,8 @@ export interface SimulatedBrokerOptions {
   readonly firstId?: bigint;
   readonly cores?: number;
   readonly gpus?: number;
+  /** The hosts of its brokers, as `hostlist` has them. */
+  readonly hosts?: string;
   /** 0: it was not started in another instance. */
   readonly level?: number;
   /** Seconds since the epoch at which the instance ends, as its resources tell; 0: never. */
@@ -116,6 +119,7 @@ export class SimulatedBroker {
   #state: number;
   #stateName = 'run';
   #startedAt = Date.now();
+  #uuid = randomUUID();
   #isUnloaded = false;
 
   private constructor(options: SimulatedBrokerOptions) {
@@ -230,6 +234,7 @@ export class SimulatedBroker {
     this.#stateName = 'run';
     this.#isUnloaded = false;
     this.#startedAt = Date.now();
+    this.#uuid = randomUUID();
     await this.#listen();
   }
 
@@ -391,7 +396,9 @@ export class SimulatedBroker {
       const id = property(request.payload, 'id') as bigint | number;
       const job = this.#jobs.all.get(BigInt(id));
       if (job === undefined) throw new Refusal(errno.ENOENT);
-      request.respond({ id, jobspec: toJson(job.submission.jobspec) });
+      const texts = { jobspec: toJson(job.submission.jobspec), eventlog: job.lines.join('') };
+      const keys = property(request.payload, 'keys') as string[];
+      request.respond({ id, ...Object.fromEntries(Object.entries(texts).filter(([key]) => keys.includes(key))) });
     },
     'job-manager.raise': (request) => {
       const [id, type, severity, note] = ['id', 'type', 'severity', 'note'].map((key) =>
@@ -471,7 +478,10 @@ export class SimulatedBroker {
       ['instance-level', String(level)],
       // Nobody's: a test that signals it hits nothing.
       ['broker.pid', '999999999'],
-      ['hostlist', 'node1'],
+      ['hostlist', this.#options.hosts ?? 'node1'],
+      ['rank', '0'],
+      ['broker.starttime', (this.#startedAt / 1000).toFixed(2)],
+      ...(this.#rules.minor >= 88 ? ([['broker.uuid', this.#uuid]] as const) : []),
       ['rundir', this.#directory],
       ...(level > 0 ? ([['parent-uri', 'local:///nonexistent/parent']] as const) : []),
     ]);

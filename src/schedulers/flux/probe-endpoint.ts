@@ -1,0 +1,81 @@
+import { connectTo } from '../../broker/broker.js';
+import { BrokerError } from '../../broker/errors.js';
+import type { HostFacts } from '../../broker/host-facts.js';
+import { readMachineId } from '../../broker/machine-id.js';
+import { addressOf } from '../../broker/target.js';
+import type { Clock } from '../../clock.js';
+import type { Endpoint } from '../../conductor/journal/records.js';
+import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
+import { EventlogError } from '../../flux/eventlog.js';
+import type { Handle } from '../../flux/handle.js';
+import { getIdentity } from '../../flux/identity.js';
+import type { JobId } from '../../flux/job-id.js';
+import { AnswerError, isJobActive } from '../../flux/requests.js';
+import type { Host } from '../../hosts/host.js';
+import { type Attempt, isJobOf } from './left.js';
+import type { StudyJobs } from './request.js';
+
+/** What is at an endpoint that an earlier driver submitted jobs to. */
+export type Probe =
+  /** Its machine was reached, and there is no broker. */
+  | { readonly is: 'gone' }
+  | { readonly is: 'unknown'; readonly why: string }
+  /** The text of the instance's identity, and which of the jobs it has that are not over. */
+  | { readonly is: 'alive'; readonly instance: string; readonly active: readonly boolean[] };
+
+/** A job as it is looked for. */
+export interface SoughtJob extends Attempt {
+  /** The ids that it may have; if there is none it cannot be looked for. */
+  readonly ids: readonly JobId[];
+}
+
+export interface ProbeOptions {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly cancel: AbortSignal;
+  readonly facts: HostFacts;
+  readonly study: Pick<StudyJobs, 'studyName' | 'studyPath'>;
+}
+
+/** Looks at an endpoint, from the host. @throws HostError */
+export async function probeEndpoint(
+  { place, machine }: Endpoint,
+  jobs: readonly SoughtJob[],
+  options: ProbeOptions,
+): Promise<Probe> {
+  const { host, clock, cancel, facts } = options;
+  let handle: Handle | undefined;
+  try {
+    const address = addressOf(place, facts, 'as the journal says', false);
+    // The name may be that of another machine here.
+    if (machine !== '' && machine !== (await readMachineId(host, address, facts.environment))) {
+      const name = address.node?.name ?? facts.names[1] ?? host.name;
+      return { is: 'unknown', why: `its machine cannot be reached, or another one is called ${name} here` };
+    }
+    handle = await connectTo(host, address, facts, clock, cancel);
+    const { text } = await getIdentity(handle);
+    const active = [];
+    for (const job of jobs) active.push(await isActive(handle, job, options.study));
+    return { is: 'alive', instance: text, active };
+  } catch (error) {
+    if (!isOfBroker(error)) throw error;
+    const isNobody = error instanceof ConnectionError && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+    return isNobody ? { is: 'gone' } : { is: 'unknown', why: error.message };
+  } finally {
+    handle?.close();
+  }
+}
+
+/** Whether the broker has a job that is not over; one without an id may be there. */
+async function isActive(handle: Handle, job: SoughtJob, study: ProbeOptions['study']): Promise<boolean> {
+  for (const id of job.ids) {
+    if ((await isJobOf(handle, id, study, job)) && (await isJobActive(handle, id))) return true;
+  }
+  return job.ids.length === 0;
+}
+
+function isOfBroker(error: unknown): error is Error {
+  return [BrokerError, ConnectionError, FluxError, RequestTimeout, AnswerError, EventlogError].some(
+    (kind) => error instanceof kind,
+  );
+}
