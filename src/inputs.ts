@@ -93,7 +93,7 @@ export const inputsSchema = z.object({
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
     .describe(
-      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the path of the spec, the overlays, the generator, `setup`, `env`, host and target; on the command line the hash alone. Give one if `env` has something that changes with every attempt, such as a token.',
+      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the ids of the job and the step, the path of the spec, the overlays, the generator, `setup`, `env`, host and target; on the command line the hash without those ids. Legs of a matrix that differ in none of that need one each. Give one if `env` has something that changes with every attempt, such as a token.',
     ),
   resume: choice('auto', 'always', 'never')
     .prefault('auto')
@@ -181,7 +181,7 @@ export const inputsSchema = z.object({
   'check-name': text()
     .prefault('')
     .describe(
-      'What the check run is called. Default: `maestro: ` and the spec, with a hash of the overlays and the like if there are any, and `dry run` of one: two with one name hide each other.',
+      'What the check run is called. Default: `maestro: `, the spec and the job, with the id of the step if it has one, a hash of the overlays and the like if there are any, and `dry run` of one: two with one name hide each other.',
     ),
   'github-token': text()
     .prefault('')

@@ -4,14 +4,16 @@ import { exitCodes } from './conductor/state.js';
 import type { ActionsLog, Placing } from './github/actions-log.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
 import { saveLeftBehind } from './github/state.js';
-import { distinctions, type Inputs } from './inputs.js';
+import { type StudyKeys, withPlainPaths } from './inputs/study-key.js';
+import type { Inputs } from './inputs.js';
 import { isElsewhere, type Machines, stageRootOf } from './machines.js';
 import type { SpecContext } from './prepare.js';
 import type { Publication } from './publication.js';
 import { outcomeLine } from './report/final-table.js';
 import type { RunOutcome } from './reporting.js';
 import type { RunContext } from './run.js';
-import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
+import type { Spec } from './spec/spec.js';
+import { shortHash, studyDirectory } from './study/directory.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** What messages call an input on GitHub. */
@@ -24,8 +26,9 @@ export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
   none: 'lines',
 };
 
-/** The study as the inputs give it. */
-export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {
+/** The study as the inputs give it, with its paths in one spelling. */
+export function givenStudy(given: Inputs, runner: Runner): SpecContext {
+  const inputs = withPlainPaths(given, runner.workspace);
   const specPath = path.resolve(runner.workspace, inputs.spec);
   return {
     inputs,
@@ -37,16 +40,30 @@ export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {
   };
 }
 
+/** The runner, and what the study is known by there. */
+export interface OnRunner {
+  readonly runner: Runner;
+  readonly keys: StudyKeys;
+}
+
 /** What a run of the study takes on a runner, but for its allocation. */
 export function runContext(
   study: SpecContext,
-  runner: Runner,
+  { runner, keys }: OnRunner,
   { environment, cancel, hangup }: Surroundings,
   { host, here, home, isElsewhere }: Machines,
   log: ActionsLog,
 ): Omit<RunContext, 'request' | 'baseline'> {
   const { inputs } = study;
-  const key = keyOf(inputs, runner);
+  const { key, former } = keys;
+  const directory = (spec: Spec, suffix: string) =>
+    studyDirectory(spec, {
+      outputPath: inputs['output-path'],
+      // Not below the checkout, which the next run cleans.
+      root: path.posix.join(home, 'maestro-studies', runner.repository),
+      home,
+      suffix,
+    });
   return {
     ...study,
     log,
@@ -56,15 +73,10 @@ export function runContext(
     host,
     here,
     place: (spec) => ({
-      path: studyDirectory(spec, {
-        outputPath: inputs['output-path'],
-        // Not below the checkout, which the next run cleans.
-        root: path.posix.join(home, 'maestro-studies', runner.repository),
-        home,
-        suffix: key,
-      }),
+      path: directory(spec, key),
       key,
       resume: inputs.resume,
+      ...(former !== undefined && { former: { path: directory(spec, former), key: former } }),
     }),
     reportPath: (studyPath) =>
       inputs['report-path'] === ''
@@ -72,13 +84,10 @@ export function runContext(
         : path.resolve(runner.workspace, inputs['report-path']),
     // A runner in an allocation, whose steps have a login's environment.
     around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
-    holder: ourHolder(runner.runUrl),
+    holder: ourHolder(runner.runUrl, runner.attempt),
+    isKeyDerived: inputs['study-key'] === '',
     remember: saveLeftBehind,
   };
-}
-
-export function keyOf(inputs: Inputs, { runId }: Runner): string {
-  return inputs['study-key'] || defaultStudyKey(runId, inputs.spec, ...distinctions(inputs));
 }
 
 /** Outputs and summary first: GitHub's API may take longer than a runner waits that has been told to cancel. */

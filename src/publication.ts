@@ -54,7 +54,7 @@ export class Publication implements Audience {
       runner,
       event,
       token: inputs['github-token'],
-      name: nameOf(inputs),
+      name: checkName(inputs, runner),
       // Its success is not that of the study, and must not take the place of that.
       key: inputs['dry-run'] ? `${key}-dry-run` : key,
       spec: { path: pathInRepository(specPath, runner.workspace), shown: inputs.spec, text },
@@ -124,14 +124,25 @@ export class Publication implements Audience {
   }
 }
 
-function nameOf(inputs: Inputs): string {
+/** Jobs and steps with one spec have a name each: GitHub shows only the newest check run of a name. */
+function checkName(inputs: Inputs, { job, step }: Runner): string {
   if (inputs['check-name'] !== '') return inputs['check-name'];
   const others = distinctions(inputs).filter((text) => text !== '' && text !== '[]' && text !== 'auto');
   const notes = [
+    ...(job === undefined ? [] : [job]),
+    ...shownStep(step),
     ...(others.length === 0 ? [] : [shortHash(others.join('\0')).slice(0, 4)]),
     ...(inputs['dry-run'] ? ['dry run'] : []),
   ];
   return `maestro: ${inputs.spec}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
+}
+
+/** The id of a step, unless GitHub made it of the action's name for the only step of the job that uses it. */
+function shownStep(step: string | undefined): string[] {
+  if (step === undefined) return [];
+  const made = /^__(.*)$/.exec(step)?.[1];
+  if (made === undefined) return [step];
+  return /_\d+$/.test(made) ? [made] : [];
 }
 
 /** What takes longer. What newly fails has its annotation as a failure. */

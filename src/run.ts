@@ -3,6 +3,7 @@ import { type Begun, begin } from './begin.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import { type Clock, systemClock } from './clock.js';
+import { isSameAttempt } from './conductor/holder.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { plannedSteps } from './conductor/resumption.js';
 import { newRecord, type StepRecord, studyStatus } from './conductor/state.js';
@@ -11,6 +12,7 @@ import { drive, type Ran } from './drive.js';
 import { RunEnding } from './ending.js';
 import { describeError } from './errors.js';
 import type { LeftBehind } from './github/state.js';
+import type { Hold } from './hold.js';
 import { appendFile, replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Tree } from './hosts/tree/tree.js';
@@ -38,6 +40,8 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' |
   readonly around: string;
   /** Who drives the study. */
   readonly holder: LeaseHolder;
+  /** Whether nobody chose the study key, so that only a re-run is expected to find the study finished. */
+  readonly isKeyDerived?: boolean;
   /** Told of what another process has to look after, should this one be killed; of nothing, once it need not. */
   readonly remember: (left: Partial<LeftBehind>) => void;
   /** Who shows the study elsewhere than in the log. */
@@ -134,7 +138,10 @@ async function stageAndDrive(
   log.info(`Study directory ${plan.places.studyPath}`);
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
   else if (resumption) for (const line of describeResumption(resumption, isDone)) log.info(line);
-  if (isDone) return done(resumption!.records);
+  if (isDone) {
+    warnOfRepeat(context, hold);
+    return done(resumption!.records);
+  }
 
   const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
   if (hold === undefined) {
@@ -165,6 +172,16 @@ async function stageAndDrive(
   const standing = { ...resumption, records };
   const { hangup, audience } = context;
   return drive({ inputs, host, log, clock, ending, hangup, hold, standing, audience }, plan, await open());
+}
+
+/** Nothing was run, although this is no re-run: two steps, or two jobs, take each other's study for their own. */
+function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, hold: Hold | undefined): void {
+  const before = hold?.state.opened?.holder;
+  if (isKeyDerived !== true || finishes !== undefined || before === undefined || !isSameAttempt(before, holder)) return;
+  log.warning(
+    'nothing was run: another step or job of this attempt of the workflow run has finished the same study. ' +
+      "If that is not meant (legs of a matrix that differ in no other input, a composite action or a called workflow that is used twice), give each its own 'study-key'",
+  );
 }
 
 /** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */

@@ -8,6 +8,8 @@ export interface LeaseHolder {
   readonly pid: number;
   /** Where people see the run, on GitHub. */
   readonly runUrl?: string;
+  /** Which attempt of that run it is. */
+  readonly runAttempt?: string;
   /** What tells whether it is the same machine, where that can be known: of the boot, and of the process's namespace. */
   readonly bootId?: string;
   readonly pidNamespace?: string;
@@ -16,7 +18,7 @@ export interface LeaseHolder {
 }
 
 /** Who drives the study if we do. @param runUrl where people see the run; '' if nowhere */
-export function ourHolder(runUrl = ''): LeaseHolder {
+export function ourHolder(runUrl = '', runAttempt?: string): LeaseHolder {
   const bootId = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
   const pidNamespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
   const startTime = attempt(() => processOf(readFileSync('/proc/self/stat', 'utf8'))?.startTime);
@@ -24,6 +26,7 @@ export function ourHolder(runUrl = ''): LeaseHolder {
     machine: hostname(),
     pid: process.pid,
     ...(runUrl === '' ? {} : { runUrl }),
+    ...(runAttempt === undefined ? {} : { runAttempt }),
     ...(bootId === undefined ? {} : { bootId }),
     ...(pidNamespace === undefined ? {} : { pidNamespace }),
     ...(startTime === undefined ? {} : { startTime }),
@@ -41,6 +44,16 @@ export function isSameMachine(one: LeaseHolder, other: LeaseHolder): boolean {
     one.bootId === other.bootId &&
     one.pidNamespace !== undefined &&
     one.pidNamespace === other.pidNamespace
+  );
+}
+
+/** Whether both are of one attempt of a workflow run, as far as they say. */
+export function isSameAttempt(one: LeaseHolder, other: LeaseHolder): boolean {
+  return (
+    one.runUrl !== undefined &&
+    one.runUrl === other.runUrl &&
+    one.runAttempt === other.runAttempt &&
+    one.runAttempt !== undefined
   );
 }
 
