@@ -97,6 +97,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     const tree = await treeOf(own);
     begun = await begin(own, settle);
     log.info(describe(begun.plan));
+    warnOfUnused(own, begun);
     const stop = ending.listen(begun.hold);
     begun.hold?.lost.addEventListener('abort', () => context.audience?.lost(), { once: true });
     await context.audience?.begun();
@@ -203,6 +204,14 @@ function done(records: readonly StepRecord[]): Ran {
     schedulerOf: () => ({ outputs: outputsOf }),
     fluxUri: null,
   };
+}
+
+/** Who asks for a place to run jobs does not expect them to run where this program does. */
+function warnOfUnused({ inputs, host, log, finishes }: Own, { plan, isDone }: Begun): void {
+  if (inputs['dry-run'] || isDone || finishes !== undefined || isFluxStudy(plan)) return;
+  const unused = inputs.allocate !== '' ? 'allocate' : inputs.flux !== 'auto' ? 'flux' : undefined;
+  if (unused === undefined) return;
+  log.warning(`'${unused}' is not used: no step of this study is a job of Flux, so all of it runs on ${host.name}`);
 }
 
 function isFluxStudy({ spec, graph }: Plan): boolean {
