@@ -4,14 +4,14 @@ import { exitCodes } from './conductor/state.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
 import { type GitHubEvent, readEvent } from './github/event.js';
-import { lookUp, refusal } from './github/fork-guard.js';
+import { isUntrusted, lookUp, refusal } from './github/fork-guard.js';
 import { maskSecrets, readRunner, writeSummary } from './github/runner.js';
 import { isPost, saveLeftBehind, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { studyKeys } from './inputs/study-key.js';
 import { actionInputs, InputError, type Inputs } from './inputs.js';
 import { openMachines } from './machines.js';
-import { givenStudy, nameOf, type OnRunner, placings, report, runContext } from './on-github.js';
+import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './on-github.js';
 import { post } from './post.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { Publication } from './publication.js';
@@ -39,10 +39,12 @@ export async function action(surroundings: Surroundings): Promise<number> {
     cancel.addEventListener('abort', () => saveLeftBehind({ isCancelled: true }), { once: true });
     const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
     refuseForks(inputs, event);
+    const isForeign = isUntrusted(event, inputs['allow-fork-pr']);
+    if (isForeign) refuseForeignFiles(inputs, runner);
     const keys = studyKeys(inputs, runner);
     const study = givenStudy(inputs, runner);
     publication = new Publication({ study, runner, event, log, key: keys.key });
-    const outcome = await run(study, { runner, keys }, surroundings, log, publication);
+    const outcome = await run(study, { runner, keys, isUntrusted: isForeign }, surroundings, log, publication);
     await report(outcome, inputs, log, publication);
     return exitCodes[outcome.results.status];
   } catch (error) {
@@ -83,7 +85,11 @@ async function run(
   const request = requestOf(inputs, nameOf);
   const baseline = baselineOf(inputs, runner.workspace, (line) => log.warning(line));
   const environment = await loginEnvironment(surroundings.environment);
-  const machines = await openMachines(inputs, environment, surroundings, log, runner.temporary);
+  if (on.isUntrusted)
+    log.info("The study may be a fork's: it is staged in the runner's temporary directory, without `setup`");
+  // Its lines may name files of the checkout.
+  const opened = on.isUntrusted ? { ...inputs, setup: '' } : inputs;
+  const machines = await openMachines(opened, environment, surroundings, log, runner.temporary);
   try {
     const context = runContext(study, on, surroundings, machines, log);
     return await runStudy({ ...context, request, baseline, audience });

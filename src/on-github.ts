@@ -1,11 +1,13 @@
+import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
 import type { ActionsLog, Placing } from './github/actions-log.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
+import { isWithin } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
 import { type StudyKeys, withPlainPaths } from './inputs/study-key.js';
-import type { Inputs } from './inputs.js';
+import { InputError, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, stageRootOf } from './machines.js';
 import type { SpecContext } from './prepare.js';
 import type { Publication } from './publication.js';
@@ -14,6 +16,7 @@ import type { RunOutcome } from './reporting.js';
 import type { RunContext } from './run.js';
 import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory } from './study/directory.js';
+import { safeName } from './study/names.js';
 import { overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** What messages call an input on GitHub. */
@@ -40,30 +43,51 @@ export function givenStudy(given: Inputs, runner: Runner): SpecContext {
   };
 }
 
+/**
+ * Refuses files of a fork's that are links out of the checkout: what is wrong with them would be told in their own words, which
+ * may be secrets of the runner's.
+ *
+ * @throws InputError
+ */
+export function refuseForeignFiles(inputs: Inputs, { workspace }: Runner): void {
+  const root = realpathSync(workspace);
+  for (const name of ['spec', 'baseline'] as const) {
+    const file = path.resolve(workspace, inputs[name]);
+    if (inputs[name] === '' || !isWithin(file, workspace) || !existsSync(file)) continue;
+    if (isWithin(realpathSync(file), root)) continue;
+    throw new InputError([`${nameOf(name)}: ${inputs[name]} leads out of the checkout, which a fork's may not`]);
+  }
+}
+
 /** The runner, and what the study is known by there. */
 export interface OnRunner {
   readonly runner: Runner;
   readonly keys: StudyKeys;
+  /** Whether the study is only looked at, because it may be a fork's: it decides nothing about where files are written. */
+  readonly isUntrusted: boolean;
 }
 
 /** What a run of the study takes on a runner, but for its allocation. */
 export function runContext(
   study: SpecContext,
-  { runner, keys }: OnRunner,
+  { runner, keys, isUntrusted }: OnRunner,
   { environment, cancel, hangup }: Surroundings,
   { host, here, home, isElsewhere }: Machines,
   log: ActionsLog,
 ): Omit<RunContext, 'request' | 'baseline'> {
   const { inputs } = study;
   const { key, former } = keys;
-  const directory = (spec: Spec, suffix: string) =>
-    studyDirectory(spec, {
+  const directory = (spec: Spec, suffix: string) => {
+    // Neither OUTPUT_PATH nor an output-path with a link in it leads out of there.
+    if (isUntrusted) return path.join(runner.temporary, 'maestro-dry-run', safeName(`${spec.name}_${suffix}`));
+    return studyDirectory(spec, {
       outputPath: inputs['output-path'],
       // Not below the checkout, which the next run cleans.
       root: path.posix.join(home, 'maestro-studies', runner.repository),
       home,
       suffix,
     });
+  };
   return {
     ...study,
     log,
@@ -76,7 +100,7 @@ export function runContext(
       path: directory(spec, key),
       key,
       resume: inputs.resume,
-      ...(former !== undefined && { former: { path: directory(spec, former), key: former } }),
+      ...(former !== undefined && !isUntrusted && { former: { path: directory(spec, former), key: former } }),
     }),
     reportPath: (studyPath) =>
       inputs['report-path'] === ''

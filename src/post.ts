@@ -119,7 +119,7 @@ async function finish(studyPath: string, cleaning: Cleaning, machines: Machines)
   const study = givenStudy(inputs, runner);
   const audience = await cleaning.audience();
   const outcome = await runStudy({
-    ...runContext(study, { runner, keys: studyKeys(inputs, runner) }, surroundings, machines, log),
+    ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, surroundings, machines, log),
     audience,
     baseline: undefined,
     request: requestOf(inputs, nameOf),

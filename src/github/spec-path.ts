@@ -17,7 +17,8 @@ export function pathInRepository(file: string, workspace: string): string | unde
   return relative(workspace, file);
 }
 
-function isWithin(file: string, directory: string): boolean {
+/** Whether a file is in a directory, or is that, by their names alone. */
+export function isWithin(file: string, directory: string): boolean {
   const way = path.relative(directory, file);
   return way !== '..' && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
 }
