@@ -36,9 +36,15 @@ export class Publication implements Audience {
   #check: CheckRun | undefined;
   #isLost = false;
   #isOver = false;
+  /** The spec's path in the repository that annotations are of; undefined if it is not in that. */
+  readonly #specPath: string | undefined;
 
   constructor(context: PublicationContext) {
     this.#context = context;
+    const { study, runner, event, log } = context;
+    const fork = event.origin.kind === 'fork' ? [event.origin.repository] : [];
+    this.#specPath = pathInRepository(study.specPath, runner.workspace, [runner.repository, ...fork]);
+    log.placeSpec(study.inputs.spec, this.#specPath);
   }
 
   /** The page of the check run, as far as there is one by now. */
@@ -48,7 +54,7 @@ export class Publication implements Audience {
 
   async begun(): Promise<void> {
     const { study, runner, event, log, key } = this.#context;
-    const { inputs, specPath, text } = study;
+    const { inputs, text } = study;
     if (inputs.annotations !== 'checks' || this.#check !== undefined) return;
     this.#check = await CheckRun.start({
       runner,
@@ -57,7 +63,7 @@ export class Publication implements Audience {
       name: checkName(inputs, runner),
       // Its success is not that of the study, and must not take the place of that.
       key: inputs['dry-run'] ? `${key}-dry-run` : key,
-      spec: { path: pathInRepository(specPath, runner.workspace), shown: inputs.spec, text },
+      spec: { path: this.#specPath, shown: inputs.spec, text },
       log,
       clock: systemClock,
     });
