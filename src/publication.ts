@@ -56,7 +56,7 @@ export class Publication implements Audience {
     const { study, runner, event, log, key } = this.#context;
     const { inputs, text } = study;
     if (inputs.annotations !== 'checks' || this.#check !== undefined) return;
-    this.#check = await CheckRun.start({
+    this.#check = CheckRun.begin({
       runner,
       event,
       token: inputs['github-token'],
@@ -66,8 +66,10 @@ export class Publication implements Audience {
       spec: { path: this.#specPath, shown: inputs.spec, text },
       log,
       clock: systemClock,
+      onOpen: () => {
+        if (!this.#isLost && !this.#isOver) saveLeftBehind({ isShown: true });
+      },
     });
-    if (this.#check.url !== undefined) saveLeftBehind({ isShown: true });
   }
 
   changed(records: readonly StepRecord[]): void {
