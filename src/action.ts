@@ -4,13 +4,14 @@ import { exitCodes } from './conductor/state.js';
 import { describeError } from './errors.js';
 import { ActionsLog } from './github/actions-log.js';
 import { type GitHubEvent, readEvent } from './github/event.js';
-import { lookUp, refusal } from './github/fork-guard.js';
-import { maskSecrets, type Runner, readRunner, writeSummary } from './github/runner.js';
+import { isUntrusted, lookUp, refusal } from './github/fork-guard.js';
+import { maskSecrets, readRunner, writeSummary } from './github/runner.js';
 import { isPost, saveLeftBehind, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
+import { studyKeys } from './inputs/study-key.js';
 import { actionInputs, InputError, type Inputs } from './inputs.js';
 import { openMachines } from './machines.js';
-import { givenStudy, keyOf, nameOf, placings, report, runContext } from './on-github.js';
+import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './on-github.js';
 import { post } from './post.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { Publication } from './publication.js';
@@ -39,9 +40,12 @@ export async function action(surroundings: Surroundings): Promise<number> {
     cancel.addEventListener('abort', saveCancelled, { once: true });
     const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
     refuseForks(inputs, event);
+    const isForeign = isUntrusted(event, inputs['allow-fork-pr']);
+    if (isForeign) refuseForeignFiles(inputs, runner);
+    const keys = studyKeys(inputs, runner);
     const study = givenStudy(inputs, runner);
-    publication = new Publication({ study, runner, event, log, key: keyOf(inputs, runner) });
-    const outcome = await run(study, runner, surroundings, log, publication);
+    publication = new Publication({ study, runner, event, log, key: keys.key });
+    const outcome = await run(study, { runner, keys, isUntrusted: isForeign }, surroundings, log, publication);
     await report(outcome, inputs, log, publication);
     return exitCodes[outcome.results.status];
   } catch (error) {
@@ -70,21 +74,26 @@ function refuseForks(inputs: Inputs, event: GitHubEvent): void {
 
 async function run(
   study: SpecContext,
-  runner: Runner,
+  on: OnRunner,
   surroundings: Surroundings,
   log: ActionsLog,
   audience: Publication,
 ): Promise<RunOutcome> {
   const { inputs } = study;
+  const { runner } = on;
   // What is wrong with what was given is told before anything is connected to.
   readStudy(study);
   const request = requestOf(inputs, nameOf);
   const baseline = baselineOf(inputs, runner.workspace, (line) => log.warning(line));
   await refuseReportPath(givenReportPlace(study, runner.workspace), nameOf);
   const environment = await loginEnvironment(surroundings.environment);
-  const machines = await openMachines(inputs, environment, surroundings, log, runner.temporary);
+  if (on.isUntrusted)
+    log.info("The study may be a fork's: it is staged in the runner's temporary directory, without `setup`");
+  // Its lines may name files of the checkout.
+  const opened = on.isUntrusted ? { ...inputs, setup: '' } : inputs;
+  const machines = await openMachines(opened, environment, surroundings, log, runner.temporary);
   try {
-    const context = runContext(study, runner, surroundings, machines, log);
+    const context = runContext(study, on, surroundings, machines, log);
     return await runStudy({ ...context, request, baseline, audience });
   } finally {
     machines.close();

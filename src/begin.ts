@@ -20,7 +20,7 @@ import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 import type { Spec } from './spec/spec.js';
-import { findPlace, makePlace, otherStudy, type WantedPlace } from './study-place.js';
+import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './study-place.js';
 
 /** What beginning, or continuing, a study takes besides. */
 export interface BeginContext extends StudyContext {
@@ -112,7 +112,10 @@ async function resume(
     const { key } = wanted;
     if (state.key !== key && !context.onlyFinishes) {
       // Its key may have been changed since we looked.
-      if (wanted.resume === 'auto') throw otherStudy(path, state, key);
+      if (wanted.resume === 'auto' && !isOurs(state, wanted)) throw otherStudy(path, state, key);
+      if (state.key === wanted.former?.key) {
+        context.log.info(`This study has the key ${state.key}, of an earlier version; from now on its key is ${key}`);
+      }
       journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
     }
     const { plan: draft, warnings } = await planning.at(path, answersIn(context, hold!));

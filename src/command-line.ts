@@ -9,6 +9,7 @@ import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
+import { withPlainPaths } from './inputs/study-key.js';
 import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
@@ -83,6 +84,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
 
 async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
   const { workingDirectory } = surroundings;
+  const plain = withPlainPaths(inputs, workingDirectory);
   // What is wrong with what was given is told before anything is connected to.
   const study = givenStudy(inputs, surroundings);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
@@ -102,7 +104,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
       ...common(study, surroundings, log, machines),
       place: (spec) => ({
         path: directoryOf(spec, inputs, surroundings, machines),
-        key: inputs['study-key'] || shortHash([study.specPath, ...distinctions(inputs)].join('\0')),
+        key: inputs['study-key'] || shortHash([study.specPath, ...distinctions(plain)].join('\0')),
         // Without an output path every run has a directory of its own, by the time.
         resume: inputs['output-path'] === '' ? 'never' : inputs.resume,
       }),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { contradictions, requirements } from './inputs/requirements.js';
 import { closest } from './spec/closest.js';
 
 /**
@@ -98,7 +99,7 @@ export const inputsSchema = z.object({
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
     .describe(
-      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the path of the spec, the overlays, the generator, `setup`, `env`, host and target; on the command line the hash alone. Give one if `env` has something that changes with every attempt, such as a token.',
+      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the ids of the job and the step, the path of the spec, the overlays, the generator, `setup`, `env`, host and target; on the command line the hash without those ids. Legs of a matrix that differ in none of that need one each. Give one if `env` has something that changes with every attempt, such as a token.',
     ),
   resume: choice('auto', 'always', 'never')
     .prefault('auto')
@@ -122,6 +123,7 @@ export const inputsSchema = z.object({
     .prefault('false')
     .describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
   host: text()
+    .trim()
     .prefault('')
     .describe(
       'The machine to run on, by SSH: `[user@]name[:port]`, a login node. Empty: this machine. See [Reaching a cluster](#reaching-a-cluster).',
@@ -143,6 +145,7 @@ export const inputsSchema = z.object({
       "Lines of known_hosts: the host keys that are trusted. Required with `host`, unless this machine's own known_hosts has it.",
     ),
   'proxy-jump': text()
+    .trim()
     .prefault('')
     .describe('Machines to go through to the host, as `host` is written, with commas between them.'),
   setup: text().prefault('').describe('Shell lines before every command on the host (`module load flux`).'),
@@ -160,7 +163,7 @@ export const inputsSchema = z.object({
   stage: text()
     .prefault('')
     .describe(
-      "With `host`: the directory that is copied there, which the spec must be in. Default: the spec's own. `.git`, earlier studies and reports stay here.",
+      "The directory that is copied to the host, which the spec must be in. Default: the spec's own. `.git`, earlier studies and reports stay here.",
     ),
   'stage-exclude': list().prefault('').describe('Globs of what is not copied, relative to `stage`, one a line.'),
   'timeout-minutes': whole(0)
@@ -186,7 +189,7 @@ export const inputsSchema = z.object({
   'check-name': text()
     .prefault('')
     .describe(
-      'What the check run is called. Default: `maestro: ` and the spec, with a hash of the overlays and the like if there are any, and `dry run` of one: two with one name hide each other.',
+      'What the check run is called. Default: `maestro: `, the spec and the job, with the id of the step if it has one, a hash of the overlays and the like if there are any, and `dry run` of one: two with one name hide each other.',
     ),
   'github-token': text()
     .prefault('')
@@ -284,35 +287,18 @@ function tryInputs(
     });
     return { inputs: undefined, errors };
   }
-  const errors = contradictions(result.data).map((words) =>
+  const errors = contradictions(result.data, { texts: given, defaultOf }).map((words) =>
     words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
   );
   return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
 }
 
-/** What inputs say against each other; names of inputs stand in backquotes. */
-function contradictions(inputs: Inputs): string[] {
-  const errors: string[] = [];
-  if (inputs.pargs.size > 0 && inputs.pgen === '') errors.push('`pargs` is of no use without `pgen`');
-  if (inputs.allocate !== '' && inputs.flux !== 'auto') {
-    errors.push(
-      `\`allocate\` starts a Flux instance to run on, and \`flux\` names another, ${inputs.flux}: give one of them`,
-    );
-  }
-  if (inputs.host === '') {
-    for (const name of ['stage', 'stage-exclude', 'proxy-jump'] as const) {
-      if (inputs[name].length > 0) errors.push(`\`${name}\` is of no use without \`host\``);
-    }
-  }
-  return errors;
-}
-
 /** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
 export function actionInputs(environment: Readonly<Record<string, string | undefined>>): Inputs {
-  const given = inputNames.map((name): [string, string] => [
-    name,
-    (environment[`INPUT_${name.toUpperCase()}`] ?? '').trim(),
-  ]);
+  const given = inputNames.flatMap((name): [string, string][] => {
+    const text = environment[`INPUT_${name.toUpperCase()}`];
+    return text === undefined ? [] : [[name, text.trim()]];
+  });
   return parseInputs(new Map(given), (name) => `input '${name}'`);
 }
 
@@ -384,7 +370,9 @@ export function defaultOf(name: InputName): string | undefined {
 }
 
 export function descriptionOf(name: InputName): string {
-  return inputsSchema.shape[name].description ?? '';
+  const needed = requirements.filter(({ input, unless }) => input === name && unless === undefined);
+  const needs = needed.map(({ needs }) => ` Needs \`${needs}\`.`).join('');
+  return `${inputsSchema.shape[name].description ?? ''}${needs}`;
 }
 
 function isTruth(name: InputName): boolean {

@@ -1,17 +1,22 @@
+import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
 import type { ActionsLog, Placing } from './github/actions-log.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
+import { isWithin } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
-import { distinctions, type Inputs } from './inputs.js';
+import { type StudyKeys, withPlainPaths } from './inputs/study-key.js';
+import { InputError, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, stageRootOf } from './machines.js';
 import type { SpecContext } from './prepare.js';
 import type { Publication } from './publication.js';
 import { outcomeLine } from './report/final-table.js';
 import type { RunOutcome } from './reporting.js';
 import type { RunContext } from './run.js';
-import { defaultStudyKey, shortHash, studyDirectory } from './study/directory.js';
+import type { Spec } from './spec/spec.js';
+import { shortHash, studyDirectory } from './study/directory.js';
+import { safeName } from './study/names.js';
 import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 
 /** What messages call an input on GitHub. */
@@ -24,8 +29,9 @@ export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
   none: 'lines',
 };
 
-/** The study as the inputs give it. */
-export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {
+/** The study as the inputs give it, with its paths in one spelling. */
+export function givenStudy(given: Inputs, runner: Runner): SpecContext {
+  const inputs = withPlainPaths(given, runner.workspace);
   const specPath = path.resolve(runner.workspace, inputs.spec);
   return {
     inputs,
@@ -37,16 +43,51 @@ export function givenStudy(inputs: Inputs, runner: Runner): SpecContext {
   };
 }
 
+/**
+ * Refuses files of a fork's that are links out of the checkout: what is wrong with them would be told in their own words, which
+ * may be secrets of the runner's.
+ *
+ * @throws InputError
+ */
+export function refuseForeignFiles(inputs: Inputs, { workspace }: Runner): void {
+  const root = realpathSync(workspace);
+  for (const name of ['spec', 'baseline'] as const) {
+    const file = path.resolve(workspace, inputs[name]);
+    if (inputs[name] === '' || !isWithin(file, workspace) || !existsSync(file)) continue;
+    if (isWithin(realpathSync(file), root)) continue;
+    throw new InputError([`${nameOf(name)}: ${inputs[name]} leads out of the checkout, which a fork's may not`]);
+  }
+}
+
+/** The runner, and what the study is known by there. */
+export interface OnRunner {
+  readonly runner: Runner;
+  readonly keys: StudyKeys;
+  /** Whether the study is only looked at, because it may be a fork's: it decides nothing about where files are written. */
+  readonly isUntrusted: boolean;
+}
+
 /** What a run of the study takes on a runner, but for its allocation. */
 export function runContext(
   study: SpecContext,
-  runner: Runner,
+  { runner, keys, isUntrusted }: OnRunner,
   { environment, cancel, hangup }: Surroundings,
   { host, here, home, isElsewhere }: Machines,
   log: ActionsLog,
 ): Omit<RunContext, 'request' | 'baseline'> {
   const { inputs } = study;
-  const key = keyOf(inputs, runner);
+  const { key, former } = keys;
+  const directory = (spec: Spec, suffix: string) => {
+    // Neither OUTPUT_PATH nor an output-path with a link in it leads out of there.
+    if (isUntrusted) return path.join(runner.temporary, 'maestro-dry-run', safeName(`${spec.name}_${suffix}`));
+    return studyDirectory(spec, {
+      outputPath: inputs['output-path'],
+      // Not below the checkout, which the next run cleans.
+      root: path.posix.join(home, 'maestro-studies', runner.repository),
+      home,
+      suffix,
+    });
+  };
   return {
     ...study,
     log,
@@ -56,15 +97,10 @@ export function runContext(
     host,
     here,
     place: (spec) => ({
-      path: studyDirectory(spec, {
-        outputPath: inputs['output-path'],
-        // Not below the checkout, which the next run cleans.
-        root: path.posix.join(home, 'maestro-studies', runner.repository),
-        home,
-        suffix: key,
-      }),
+      path: directory(spec, key),
       key,
       resume: inputs.resume,
+      ...(former !== undefined && !isUntrusted && { former: { path: directory(spec, former), key: former } }),
     }),
     reportPlace: (studyPath) =>
       givenReportPlace(study, runner.workspace) ?? {
@@ -73,13 +109,10 @@ export function runContext(
       },
     // A runner in an allocation, whose steps have a login's environment.
     around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
-    holder: ourHolder(runner.runUrl),
+    holder: ourHolder(runner.runUrl, runner.attempt),
+    isKeyDerived: inputs['study-key'] === '',
     remember: saveLeftBehind,
   };
-}
-
-export function keyOf(inputs: Inputs, { runId }: Runner): string {
-  return inputs['study-key'] || defaultStudyKey(runId, inputs.spec, ...distinctions(inputs));
 }
 
 /** Outputs and summary first: GitHub's API may take longer than a runner waits that has been told to cancel. */

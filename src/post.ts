@@ -18,9 +18,10 @@ import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { directoryPrefix } from './hosts/ssh/openssh-leftovers.js';
+import { studyKeys } from './inputs/study-key.js';
 import { actionInputs, type Inputs } from './inputs.js';
 import { type Machines, openMachines } from './machines.js';
-import { givenStudy, keyOf, nameOf, placings, report, runContext } from './on-github.js';
+import { givenStudy, nameOf, placings, report, runContext } from './on-github.js';
 import { Publication } from './publication.js';
 import { runStudy } from './run.js';
 import type { Surroundings } from './surroundings.js';
@@ -74,7 +75,7 @@ async function cleanUp(surroundings: Surroundings): Promise<void> {
 async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<Publication> {
   const study = givenStudy(inputs, runner);
   const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
-  return new Publication({ study, runner, event, log, key: keyOf(inputs, runner) });
+  return new Publication({ study, runner, event, log, key: studyKeys(inputs, runner).key });
 }
 
 interface Cleaning {
@@ -118,7 +119,7 @@ async function finish(studyPath: string, cleaning: Cleaning, machines: Machines)
   const study = givenStudy(inputs, runner);
   const audience = await cleaning.audience();
   const outcome = await runStudy({
-    ...runContext(study, runner, surroundings, machines, log),
+    ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, surroundings, machines, log),
     audience,
     baseline: undefined,
     request: requestOf(inputs, nameOf),

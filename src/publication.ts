@@ -36,9 +36,15 @@ export class Publication implements Audience {
   #check: CheckRun | undefined;
   #isLost = false;
   #isOver = false;
+  /** The spec's path in the repository that annotations are of; undefined if it is not in that. */
+  readonly #specPath: string | undefined;
 
   constructor(context: PublicationContext) {
     this.#context = context;
+    const { study, runner, event, log } = context;
+    const fork = event.origin.kind === 'fork' ? [event.origin.repository] : [];
+    this.#specPath = pathInRepository(study.specPath, runner.workspace, [runner.repository, ...fork]);
+    log.placeSpec(study.inputs.spec, this.#specPath);
   }
 
   /** The page of the check run, as far as there is one by now. */
@@ -48,20 +54,22 @@ export class Publication implements Audience {
 
   async begun(): Promise<void> {
     const { study, runner, event, log, key } = this.#context;
-    const { inputs, specPath, text } = study;
+    const { inputs, text } = study;
     if (inputs.annotations !== 'checks' || this.#check !== undefined) return;
-    this.#check = await CheckRun.start({
+    this.#check = CheckRun.begin({
       runner,
       event,
       token: inputs['github-token'],
-      name: nameOf(inputs),
+      name: checkName(inputs, runner),
       // Its success is not that of the study, and must not take the place of that.
       key: inputs['dry-run'] ? `${key}-dry-run` : key,
-      spec: { path: pathInRepository(specPath, runner.workspace), shown: inputs.spec, text },
+      spec: { path: this.#specPath, shown: inputs.spec, text },
       log,
       clock: systemClock,
+      onOpen: () => {
+        if (!this.#isLost && !this.#isOver) saveLeftBehind({ isShown: true });
+      },
     });
-    if (this.#check.url !== undefined) saveLeftBehind({ isShown: true });
   }
 
   changed(records: readonly StepRecord[]): void {
@@ -124,14 +132,25 @@ export class Publication implements Audience {
   }
 }
 
-function nameOf(inputs: Inputs): string {
+/** Jobs and steps with one spec have a name each: GitHub shows only the newest check run of a name. */
+function checkName(inputs: Inputs, { job, step }: Runner): string {
   if (inputs['check-name'] !== '') return inputs['check-name'];
   const others = distinctions(inputs).filter((text) => text !== '' && text !== '[]' && text !== 'auto');
   const notes = [
+    ...(job === undefined ? [] : [job]),
+    ...shownStep(step),
     ...(others.length === 0 ? [] : [shortHash(others.join('\0')).slice(0, 4)]),
     ...(inputs['dry-run'] ? ['dry run'] : []),
   ];
   return `maestro: ${inputs.spec}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
+}
+
+/** The id of a step, unless GitHub made it of the action's name for the only step of the job that uses it. */
+function shownStep(step: string | undefined): string[] {
+  if (step === undefined) return [];
+  const made = /^__(.*)$/.exec(step)?.[1];
+  if (made === undefined) return [step];
+  return /_\d+$/.test(made) ? [made] : [];
 }
 
 /** What takes longer. What newly fails has its annotation as a failure. */

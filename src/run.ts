@@ -3,6 +3,7 @@ import { type Begun, begin, type Settle } from './begin.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
 import { type Clock, systemClock } from './clock.js';
+import { isSameAttempt } from './conductor/holder.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { type Limits, limitsGoingOn } from './conductor/limits.js';
 import { limitsOf } from './conductor/policy.js';
@@ -43,6 +44,8 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' |
   readonly around: string;
   /** Who drives the study. */
   readonly holder: LeaseHolder;
+  /** Whether nobody chose the study key, so that only a re-run is expected to find the study finished. */
+  readonly isKeyDerived?: boolean;
   /** Told of what another process has to look after, should this one be killed; of nothing, once it need not. */
   readonly remember: (left: Partial<LeftBehind>) => void;
   /** Who shows the study elsewhere than in the log. */
@@ -141,7 +144,10 @@ async function stageAndDrive(
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
   else if (resumption) for (const line of describeResumption(resumption, isDone)) log.info(line);
   if (resumption) await tellOfLeftWorkspaces(context, begun);
-  if (isDone) return done(resumption!.records);
+  if (isDone) {
+    warnOfRepeat(context, hold);
+    return done(resumption!.records);
+  }
 
   const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
   if (hold === undefined) {
@@ -198,6 +204,16 @@ function limitsOfRun({ inputs, log }: Own, { state, journal }: Hold): Limits {
   for (const line of told) log.info(line);
   if (Object.keys(overruled).length > 0) journal.write({ type: 'limits', ...overruled, inputs: own });
   return limits;
+}
+
+/** Nothing was run, although this is no re-run: two steps, or two jobs, take each other's study for their own. */
+function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, hold: Hold | undefined): void {
+  const before = hold?.state.opened?.holder;
+  if (isKeyDerived !== true || finishes !== undefined || before === undefined || !isSameAttempt(before, holder)) return;
+  log.warning(
+    'nothing was run: another step or job of this attempt of the workflow run has finished the same study. ' +
+      "If that is not meant (legs of a matrix that differ in no other input, a composite action or a called workflow that is used twice), give each its own 'study-key'",
+  );
 }
 
 /** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */

@@ -20,6 +20,8 @@ export interface WantedPlace {
   readonly resume: 'auto' | 'always' | 'never';
   /** Whether others of a group may write the directory, and are trusted. */
   readonly isShared?: boolean;
+  /** Where an earlier version of this program put the same study, and the key that it gave it. */
+  readonly former?: { readonly path: string; readonly key: string };
 }
 
 /** The directory of a study. */
@@ -36,11 +38,12 @@ export { journalPath };
  *
  * @throws HostError if it cannot go where it must; JournalError if what is there cannot be continued
  */
-export async function findPlace(host: Host, { path, key, resume, isShared = false }: WantedPlace): Promise<StudyPlace> {
+export async function findPlace(host: Host, wanted: WantedPlace): Promise<StudyPlace> {
+  const { path, resume, isShared = false } = wanted;
   for (let attempt = 1; ; attempt++) {
     const candidate = attempt === 1 ? path : `${path}.${attempt}`;
     const found = await lookAt(host, candidate, isShared);
-    if (found === 'free') return { path: candidate, state: undefined };
+    if (found === 'free') return (await formerPlace(host, wanted)) ?? { path: candidate, state: undefined };
     if (resume === 'never') continue;
     if (found === 'taken') {
       throw new HostError(
@@ -53,9 +56,24 @@ export async function findPlace(host: Host, { path, key, resume, isShared = fals
         `the journal of the study in ${candidate} is empty: move the directory away, or choose \`resume: never\` to have one beside it`,
       );
     }
-    if (resume === 'auto' && state.key !== key) throw otherStudy(candidate, state, key);
+    if (resume === 'auto' && !isOurs(state, wanted)) throw otherStudy(candidate, state, wanted.key);
     return { path: candidate, state };
   }
+}
+
+/** Whether a study is the wanted one, by its key or by the one that it had before. */
+export function isOurs({ key }: JournalState, wanted: Pick<WantedPlace, 'key' | 'former'>): boolean {
+  return key === wanted.key || key === wanted.former?.key;
+}
+
+/** The study where an earlier version of this program put it. What cannot be continued there is left alone. */
+async function formerPlace(host: Host, wanted: WantedPlace): Promise<StudyPlace | undefined> {
+  const { former, path, resume } = wanted;
+  if (former === undefined || former.path === path || resume === 'never') return undefined;
+  const found = await lookAt(host, former.path, wanted.isShared ?? false);
+  if (typeof found === 'string') return undefined;
+  const state = replay(found.journal);
+  return state.seq > 0 && isOurs(state, wanted) ? { path: former.path, state } : undefined;
 }
 
 /** A nightly run that took last night's results for its own would be green for nothing. */

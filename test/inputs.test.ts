@@ -178,14 +178,13 @@ describe('what is said of the connection', () => {
     expect(words.join()).not.toMatch(/hunter/);
   });
 
-  it('may be left by each leg of a matrix that needs none of it', () => {
-    const inputs = actionInputs({
-      INPUT_SPEC: 'a',
-      'INPUT_SSH-KEY': 'k',
-      'INPUT_SSH-KNOWN-HOSTS': 'l',
-      INPUT_HOST: '',
-    });
-    expect(inputs.host).toBe('');
+  it('is refused with an empty host: who gives a key does not expect the study to run on the runner', () => {
+    const inputs = { INPUT_SPEC: 'a', 'INPUT_SSH-KEY': 'k', 'INPUT_SSH-KNOWN-HOSTS': 'l', INPUT_HOST: '' };
+    const why = ', which is empty; is it taken from a variable that is not set?';
+    expect(complaints(() => actionInputs(inputs))).toEqual([
+      `input 'ssh-key' is of no use without input 'host'${why}`,
+      `input 'ssh-known-hosts' is of no use without input 'host'${why}`,
+    ]);
   });
 });
 

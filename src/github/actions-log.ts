@@ -20,6 +20,7 @@ export class ActionsLog implements Log {
   readonly #placing: Placing;
   readonly #kept: (() => void)[] = [];
   readonly #problems: Problem[] = [];
+  #spec: { readonly shown: string; readonly path: string | undefined } | undefined;
   #open = false;
   #shown = { error: 0, warning: 0 };
 
@@ -30,6 +31,15 @@ export class ActionsLog implements Log {
   /** What was said to be wrong with the spec. */
   get problems(): readonly Problem[] {
     return this.#problems;
+  }
+
+  /**
+   * Says where the spec is in the repository, from which GitHub takes the files of annotations: undefined for nowhere.
+   *
+   * @param shown as places and problems name it
+   */
+  placeSpec(shown: string, path: string | undefined): void {
+    this.#spec = { shown, path };
   }
 
   /** What was kept becomes annotations after all. */
@@ -89,7 +99,17 @@ export class ActionsLog implements Log {
 
   #annotate(kind: 'error' | 'warning', message: string, properties: core.AnnotationProperties): void {
     const command = kind === 'error' ? core.error : core.warning;
-    command(printable(message).slice(0, longestAnnotation), properties);
+    const { text, placed } = this.#placed(message, properties);
+    command(printable(text).slice(0, longestAnnotation), placed);
+  }
+
+  /** What has no place in the repository says in words where it is. */
+  #placed(message: string, properties: core.AnnotationProperties) {
+    const { file, startLine, startColumn: _, ...others } = properties;
+    if (file === undefined || file !== this.#spec?.shown) return { text: message, placed: properties };
+    const { path } = this.#spec;
+    if (path !== undefined) return { text: message, placed: { ...properties, file: path } };
+    return { text: `${file}:${startLine}: ${message}`, placed: others };
   }
 }
 

@@ -56,6 +56,9 @@ export interface RequestOptions {
   readonly isRepeatable?: boolean;
 }
 
+/** At the end nothing waits longer for GitHub than this since its last answer. */
+const SILENCE_MS = 5000;
+
 /** For a limit that GitHub does not tell the end of, it says to wait a minute at least. */
 const secondaryWait = 60_000;
 
@@ -64,6 +67,12 @@ export class GitHubApi {
   readonly #options: ApiOptions;
   #quota: Quota | undefined;
   #hasWorked = false;
+  /** Whether the last request had no answer at all. */
+  #isSilent = false;
+  /** Until when, once there is a hurry, an answer is waited for. */
+  #silentUntil = Number.POSITIVE_INFINITY;
+  #cut = new AbortController();
+  #endPause: (() => void) | undefined;
 
   constructor(options: ApiOptions) {
     this.#options = options;
@@ -77,6 +86,14 @@ export class GitHubApi {
   /** Whether GitHub has taken the token once. */
   get hasWorked(): boolean {
     return this.#hasWorked;
+  }
+
+  /** From now on a GitHub that does not answer is given up soon; one that answers is not. What is being waited for ends. */
+  hurry(): void {
+    const cut = this.#cut;
+    this.#silentUntil = this.#options.clock.now() + SILENCE_MS;
+    setTimeout(() => cut.abort(), SILENCE_MS).unref();
+    this.#endPause?.();
   }
 
   /**
@@ -106,9 +123,19 @@ export class GitHubApi {
   async pause(attempt: number, deadline: number, wait?: number): Promise<boolean> {
     const { clock } = this.#options;
     const milliseconds = wait ?? 1000 * 3 ** Math.min(attempt, 3) * (0.75 + clock.random() / 2);
-    if (clock.now() + milliseconds >= deadline) return false;
-    await new Promise<void>((resolve) => clock.after(milliseconds, resolve));
-    return true;
+    const last = this.#isSilent ? Math.min(deadline, this.#silentUntil) : deadline;
+    if (clock.now() + milliseconds >= last) return false;
+    return new Promise<boolean>((resolve) => {
+      const stop = clock.after(milliseconds, () => {
+        this.#endPause = undefined;
+        resolve(true);
+      });
+      this.#endPause = () => {
+        this.#endPause = undefined;
+        stop();
+        resolve(false);
+      };
+    });
   }
 
   #isWorthAgain({ trouble }: ApiError, { isRepeatable = true }: RequestOptions): boolean {
@@ -124,12 +151,19 @@ export class GitHubApi {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
     const request = { method, url: `${url}${path}`, headers, ...(body && { body: JSON.stringify(body) }) };
+    const isHurried = this.#silentUntil !== Number.POSITIVE_INFINITY;
+    // A pause that GitHub asked for is none of its silence.
+    if (isHurried && !this.#isSilent) this.#silentUntil = clock.now() + SILENCE_MS;
+    const last = Math.min(deadline, this.#silentUntil);
+    this.#cut = new AbortController();
     let answer: HttpAnswer;
     try {
-      answer = await send(request, Math.max(1, Math.min(patience, deadline - clock.now())));
+      answer = await send(request, Math.max(1, Math.min(patience, last - clock.now())), this.#cut.signal);
     } catch (error) {
+      this.#isSilent = true;
       throw new ApiError('unavailable', `GitHub's API cannot be reached: ${whyOf(error, token)}`);
     }
+    this.#isSilent = false;
     this.#note(answer);
     const json = parsed(answer.body);
     if (answer.status >= 200 && answer.status < 300 && json !== undefined) {

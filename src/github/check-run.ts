@@ -46,6 +46,8 @@ export interface CheckRunOptions {
   readonly clock: Clock;
   /** How long one request may take, in milliseconds. */
   readonly patience?: number;
+  /** Told that there is a check run. */
+  readonly onOpen?: () => void;
 }
 
 /** What is told in the end besides the results. */
@@ -64,7 +66,7 @@ export interface Delivery {
   readonly isDelivered: boolean;
 }
 
-/** How long the study's begin, an update and the study's end are held up at most, in milliseconds. */
+/** How long the check run is tried for at the beginning, with an update, and at the end, in milliseconds. */
 const times = { start: 20_000, update: 15_000, end: 60_000 } as const;
 
 /**
@@ -81,6 +83,8 @@ export class CheckRun {
   /** Whether GitHub has said that there will not be one, or not any more. */
   #isRefused = false;
   #isOver = false;
+  /** Whether the first request is under way. */
+  #isOpening = false;
   #counts: (() => Counts) | undefined;
   #sent = '';
   #stopTimer: (() => void) | undefined;
@@ -99,11 +103,25 @@ export class CheckRun {
    * GitHub cannot do now is tried again with the first update, and at the end.
    */
   static async start(options: CheckRunOptions): Promise<CheckRun> {
+    const check = CheckRun.begin(options);
+    await check.#sending;
+    return check;
+  }
+
+  /** The same without waiting for GitHub, which gates nothing. */
+  static begin(options: CheckRunOptions): CheckRun {
     const check = new CheckRun(options);
     const why =
       options.token === '' ? 'there is no token' : options.event.sha === '' ? 'the commit is not known' : undefined;
     if (why !== undefined) check.#refuse(why);
-    else await check.#attempt(() => check.#open(new Map(), times.start), 'for now');
+    else {
+      check.#isOpening = true;
+      check.#sending = check
+        .#attempt(() => check.#open(new Map(), times.start), 'for now')
+        .finally(() => {
+          check.#isOpening = false;
+        });
+    }
     return check;
   }
 
@@ -129,7 +147,10 @@ export class CheckRun {
     const now = clock.now();
     const wait = untilNextUpdate(now - this.#began, this.#api.quota, now);
     this.#stopTimer = clock.after(wait, () => {
-      this.#sending = this.#sendCounts().finally(() => {
+      const ask = this.#counts;
+      this.#counts = undefined;
+      const sent = this.#isOpening ? this.#sending.then(() => this.#sendCounts(ask)) : this.#sendCounts(ask);
+      this.#sending = sent.finally(() => {
         this.#stopTimer = undefined;
         // What changed meanwhile is sent the next time.
         if (this.#counts !== undefined) this.update(this.#counts);
@@ -195,6 +216,7 @@ export class CheckRun {
     const { clock } = this.#options;
     const deadline = clock.now() + times.end;
     this.leave();
+    this.#api.hurry();
     // Or it would overwrite what is said now.
     await this.#sending;
     let isDelivered = false;
@@ -250,10 +272,10 @@ export class CheckRun {
     });
   }
 
-  #sendCounts(): Promise<void> {
-    const ask = this.#counts;
-    this.#counts = undefined;
+  #sendCounts(ask: (() => Counts) | undefined): Promise<void> {
     return this.#attempt(async () => {
+      // What is said at the end waits for nothing else.
+      if (this.#isOver) return;
       const counts: Counts = ask?.() ?? new Map();
       const text = JSON.stringify([...counts]);
       if (text === this.#sent) return;
@@ -277,6 +299,7 @@ export class CheckRun {
       output: runningOutput(counts, runner.runUrl),
     } as const;
     this.#run = await this.#checks.open(event.sha, fields, milliseconds);
+    this.#options.onOpen?.();
   }
 
   #left(deadline: number): number {

@@ -30,8 +30,9 @@ export interface EventContext {
   readonly sha: string;
 }
 
-/** Events that are about a pull request, or about what one may have started: without saying whose, they are not trusted. */
-const mustSay = /^(pull_request|workflow_run$|issue_comment$)/;
+/** Events that are about a pull request, or about a commit that may be of one: without saying whose, they are not trusted. */
+const mustSay =
+  /^(pull_request|(workflow_run|issue_comment|check_suite|check_run|status|deployment|deployment_status)$)/;
 
 /** The event of this run. A file that cannot be read, or holds something else, says nothing. */
 export function readEvent({ eventName: name, eventPath, repository, sha }: Runner): GitHubEvent {
@@ -66,6 +67,9 @@ export function eventOf(payload: unknown, context: EventContext): GitHubEvent {
   if (name === 'issue_comment' && isObject(member(payload, 'issue'))) {
     return { name, sha: context.sha, origin: { kind: 'own' } };
   }
+  const foreign = foreignHead(payload, context.repository);
+  if (foreign !== undefined) return { name, sha: context.sha, origin: { kind: 'fork', repository: foreign } };
+  if (isOnOwnBranch(name, payload)) return { name, sha: context.sha, origin: { kind: 'own' } };
   if (mustSay.test(name)) return { name, sha: context.sha, origin: { kind: 'unknown' } };
   // Of an annotated tag `after` is the tag, not the commit.
   const pushed = name === 'push' ? shaOf(member(payload, 'head_commit', 'id')) : undefined;
@@ -85,10 +89,61 @@ export function pullRequestEvent(pull: unknown, { name, repository, sha }: Event
 
 /** The repository itself may be a fork: whether its `fork` is set says nothing. */
 function originOf(from: unknown, repository: string): Origin {
-  const name = member(from, 'full_name');
+  const name = member(from, 'full_name') ?? nameIn(member(from, 'url'));
   // A fork that was deleted is null.
   if (typeof name !== 'string') return { kind: 'fork', repository: '' };
   return name.toLowerCase() === repository.toLowerCase() ? { kind: 'own' } : { kind: 'fork', repository: name };
+}
+
+/** `owner/name` of the API's address of a repository, which is all that some payloads have of it. */
+function nameIn(url: unknown): string | undefined {
+  return typeof url === 'string' ? /\/repos\/([^/]+\/[^/]+)$/.exec(url)?.[1] : undefined;
+}
+
+/**
+ * Whether a commit that the event is about is on a branch of the repository itself. Of a fork's GitHub names no branch: the
+ * `head_branch` of a check suite is null then, the `branches` of a status are none, and a deployment has the commit for its ref.
+ */
+function isOnOwnBranch(name: string, payload: unknown): boolean {
+  const isNamed = (value: unknown) => typeof value === 'string' && value !== '';
+  switch (name) {
+    case 'check_suite':
+      return isNamed(member(payload, 'check_suite', 'head_branch'));
+    case 'check_run':
+      return isNamed(member(payload, 'check_run', 'check_suite', 'head_branch'));
+    case 'status': {
+      const branches = member(payload, 'branches');
+      return Array.isArray(branches) && branches.some((branch) => isNamed(member(branch, 'name')));
+    }
+    case 'deployment':
+    case 'deployment_status': {
+      const ref = member(payload, 'deployment', 'ref');
+      return (
+        typeof ref === 'string' && ref !== '' && !/^([0-9a-f]{7,64}$|(refs\/)?pull\/|\d+\/(merge|head)$)/i.test(ref)
+      );
+    }
+    default:
+      return false;
+  }
+}
+
+/**
+ * The repository of a head, of a pull request or of a run, that is not this one, wherever in the payload it is named; '' for one
+ * that was deleted. Undefined if there is none.
+ */
+function foreignHead(payload: unknown, repository: string): string | undefined {
+  const rest = [payload];
+  while (rest.length > 0) {
+    const at = rest.pop();
+    if (!isObject(at)) continue;
+    // One that was deleted is null.
+    for (const head of [member(at, 'head', 'repo'), member(at, 'head_repository')]) {
+      const origin = head === undefined ? undefined : originOf(head, repository);
+      if (origin?.kind === 'fork') return origin.repository;
+    }
+    rest.push(...Object.values(at));
+  }
+  return undefined;
 }
 
 /** A commit's id; undefined for anything else, and for the zeros that stand for none. */

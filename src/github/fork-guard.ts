@@ -12,6 +12,11 @@ export interface ForkPolicy {
   readonly hasPgen: boolean;
 }
 
+/** Whether the code that the run is about may be of somebody who may not write to the repository, and nobody has allowed it. */
+export function isUntrusted({ origin }: GitHubEvent, allowForkPr: boolean): boolean {
+  return !allowForkPr && origin.kind !== 'own';
+}
+
 /** How long to look a pull request up. */
 const lookUpTime = 20_000;
 
@@ -43,7 +48,7 @@ export async function lookUp(
  * A dry run without a parameter generator runs nothing, and is never refused.
  */
 export function refusal(event: GitHubEvent, { allowForkPr, isDryRun, hasPgen }: ForkPolicy): string | undefined {
-  if (allowForkPr || event.origin.kind === 'own' || (isDryRun && !hasPgen)) return undefined;
+  if (!isUntrusted(event, allowForkPr) || (isDryRun && !hasPgen)) return undefined;
   const runs = isDryRun
     ? 'its parameter generator would run Python on this runner'
     : `its steps would run shell commands on your machines${hasPgen ? ', and its parameter generator Python on this runner' : ''}`;

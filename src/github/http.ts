@@ -1,6 +1,5 @@
 import { HttpClient } from '@actions/http-client';
 import { fetch } from 'undici';
-import { deadline } from '../util/abort.js';
 import { version } from '../version.js';
 
 export interface HttpRequest {
@@ -22,16 +21,24 @@ export interface HttpAnswer {
  * toolkit decides which proxy that is; its own requests cannot be given up, and would hold the process up.
  *
  * @param milliseconds how long all of it may take
+ * @param cut gives it up before
  * @throws what the network says; a TimeoutError
  */
-export async function send({ method, url, headers, body }: HttpRequest, milliseconds: number): Promise<HttpAnswer> {
+export async function send(
+  { method, url, headers, body }: HttpRequest,
+  milliseconds: number,
+  cut?: AbortSignal,
+): Promise<HttpAnswer> {
+  const controller = new AbortController();
+  const abort = () => controller.abort(new DOMException('there was no answer in time', 'TimeoutError'));
+  const timer = setTimeout(abort, milliseconds);
+  cut?.addEventListener('abort', abort, { once: true });
   const proxy = new HttpClient().getAgentDispatcher(url);
-  const limit = deadline(milliseconds);
   try {
     const response = await fetch(url, {
       method,
       headers: { 'user-agent': `maestro-on-flux/${version}`, ...headers },
-      signal: limit.signal,
+      signal: controller.signal,
       ...(body === undefined ? {} : { body }),
       ...(proxy === undefined ? {} : { dispatcher: proxy }),
     });
@@ -41,7 +48,8 @@ export async function send({ method, url, headers, body }: HttpRequest, millisec
       body: await response.text(),
     };
   } finally {
-    limit.release();
+    clearTimeout(timer);
+    cut?.removeEventListener('abort', abort);
     await proxy?.destroy();
   }
 }

@@ -24,6 +24,11 @@ export interface Runner {
   readonly eventPath: string;
   /** A directory of the runner's that later steps of the job can read. */
   readonly temporary: string;
+  /** The id of the job in its workflow, and that of the step in the job, as a re-run keeps them. Undefined if not said. */
+  readonly job: string | undefined;
+  readonly step: string | undefined;
+  /** Which attempt of the run this is: a re-run counts it up. Undefined if not said. */
+  readonly attempt: string | undefined;
 }
 
 /** @throws InputError if a variable that every runner sets is missing */
@@ -46,6 +51,9 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
     eventName: environment.GITHUB_EVENT_NAME ?? '',
     eventPath: environment.GITHUB_EVENT_PATH ?? '',
     temporary: need('RUNNER_TEMP'),
+    job: environment.GITHUB_JOB || undefined,
+    step: environment.GITHUB_ACTION || undefined,
+    attempt: environment.GITHUB_RUN_ATTEMPT || undefined,
   };
 }
 

@@ -1,23 +1,77 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 /**
  * The path of a file in its repository, as annotations name it: from the checkout that it is in, which need not be the
- * workspace itself (`actions/checkout` with `path`). Undefined for a file outside the workspace.
+ * workspace itself (`actions/checkout` with `path`).
  *
  * @param file absolute
  * @param workspace absolute
+ * @param repositories `owner/name` of those that annotations can be of; any, if none is named
+ * @returns undefined for a file outside the workspace, and for one of another repository: a submodule's, for example
  */
-export function pathInRepository(file: string, workspace: string): string | undefined {
+export function pathInRepository(
+  file: string,
+  workspace: string,
+  repositories: readonly string[] = [],
+): string | undefined {
   if (!isWithin(file, workspace)) return undefined;
   for (let directory = path.dirname(file); isWithin(directory, workspace); directory = path.dirname(directory)) {
-    if (existsSync(path.join(directory, '.git'))) return relative(directory, file);
+    if (existsSync(path.join(directory, '.git'))) {
+      return isOneOf(directory, workspace, repositories) ? relative(directory, file) : undefined;
+    }
     if (path.dirname(directory) === directory) break;
   }
   return relative(workspace, file);
 }
 
-function isWithin(file: string, directory: string): boolean {
+/** Whether a checkout is of one of these repositories, as its remote says. */
+function isOneOf(checkout: string, workspace: string, repositories: readonly string[]): boolean {
+  const config = configOf(path.join(checkout, '.git'));
+  if (config === undefined || repositories.length === 0) return true;
+  const remotes = remotesIn(config);
+  // One that was made in place of a checkout.
+  if (remotes.size === 0) return checkout === workspace;
+  const urls = remotes.has('origin') ? [remotes.get('origin')!] : [...remotes.values()];
+  const wanted = repositories.map((name) => name.toLowerCase());
+  return urls.some((url) => wanted.includes(repositoryOf(url)?.toLowerCase() ?? ''));
+}
+
+/** The configuration of a repository; undefined if there is none to be read. A submodule's, or a worktree's, `.git` is a file. */
+function configOf(git: string): string | undefined {
+  try {
+    if (!statSync(git).isFile()) return readFileSync(path.join(git, 'config'), 'utf8');
+    const directory = /^gitdir: (.*)$/m.exec(readFileSync(git, 'utf8'))?.[1]?.trim();
+    if (directory === undefined) return undefined;
+    const own = path.resolve(path.dirname(git), directory);
+    const common = path.join(own, 'commondir');
+    const shared = existsSync(common) ? path.resolve(own, readFileSync(common, 'utf8').trim()) : own;
+    return readFileSync(path.join(shared, 'config'), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The remotes of a configuration of git, and the first address of each. */
+function remotesIn(config: string): Map<string, string> {
+  const remotes = new Map<string, string>();
+  let remote: string | undefined;
+  for (const line of config.split('\n')) {
+    const section = /^\s*\[\s*([^\]"\s]+)\s*(?:"((?:[^"\\]|\\.)*)")?\s*\]/.exec(line);
+    if (section !== null) remote = section[1]!.toLowerCase() === 'remote' ? section[2] : undefined;
+    const url = /^(?:\s*\[[^\]]*\])?\s*url\s*=\s*"?([^"#;]*)/i.exec(line)?.[1]?.trim();
+    if (remote !== undefined && url !== undefined && url !== '' && !remotes.has(remote)) remotes.set(remote, url);
+  }
+  return remotes;
+}
+
+/** `owner/name` at the end of an address: `https://github.com/owner/name.git`, `git@github.com:owner/name`. */
+function repositoryOf(url: string): string | undefined {
+  return /([^/:]+\/[^/:]+?)(\.git)?\/*$/.exec(url)?.[1];
+}
+
+/** Whether a file is in a directory, or is that, by their names alone. */
+export function isWithin(file: string, directory: string): boolean {
   const way = path.relative(directory, file);
   return way !== '..' && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -23,6 +23,12 @@ function workflowRun(from: string | null) {
   const payload = examplePayload('workflow_run');
   payload.workflow_run.head_sha = head;
   payload.workflow_run.head_repository = from === null ? null : { full_name: from };
+  return payload;
+}
+
+function checkSuite(from: string) {
+  const payload = examplePayload('check_suite');
+  payload.check_suite.pull_requests[0].head.repo.url = `https://api.github.com/repos/${from}`;
   return payload;
 }
 
@@ -62,6 +68,7 @@ const forks: readonly (readonly [what: string, name: string, payload: () => unkn
   ['a workflow_run', 'workflow_run', () => workflowRun(fork), fork],
   ['a workflow_run whose fork is gone', 'workflow_run', () => workflowRun(null), 'does not exist any more'],
   ['a comment', 'issue_comment', comment, fork],
+  ['a check suite', 'check_suite', () => checkSuite(fork), fork],
   ['an event that is not told', 'pull_request_target', () => ({}), 'does not say whose code'],
 ];
 
@@ -112,6 +119,55 @@ describe("a fork's study", () => {
     const { job: made, hasRun } = await job('pull_request', pullRequest(fork));
     expect(await made.with({ 'dry-run': 'true' }).run()).toMatchObject({ code: 0, stderr: '' });
     expect([made.outputs.status, hasRun()]).toEqual(['DRYRUN', false]);
+  });
+
+  for (const [what, name, payload] of [
+    ['a pull request', 'pull_request', () => pullRequest(fork)],
+    ['an event that is not told', 'check_suite', () => ({})],
+  ] as const) {
+    it(`(${what}) is staged in the temporary directory only, and \`setup\` is not run for it`, async () => {
+      const { job: made } = await job(name, payload());
+      const away = path.join(made.directory, 'away');
+      mkdirSync(away);
+      symlinkSync(away, path.join(made.workspace, 'link'));
+      const text = `env:\n  variables:\n    OUTPUT_PATH: ${away}/out\n${chain('echo hello')}`;
+      const setup = path.join(made.directory, 'setup');
+      for (const outputPath of ['', `${away}/given`, path.join(made.workspace, 'link')]) {
+        made.study(text).with({ 'dry-run': 'true', setup: `touch ${setup}`, 'output-path': outputPath });
+        const ended = await made.run();
+        expect(ended).toMatchObject({ code: 0, stderr: '' });
+        expect(ended.stdout).toContain("may be a fork's");
+        expect(made.outputs['study-path']!.startsWith(`${made.temporary}/`)).toBe(true);
+        expect(made.read('s1/s1.sh')).toContain('echo hello');
+        expect([readdirSync(away), existsSync(setup), readdirSync(made.home)]).toEqual([[], false, []]);
+      }
+    });
+  }
+
+  it('is staged where it says, with `setup`, if forks are allowed', async () => {
+    const { job: made } = await job('pull_request', pullRequest(fork));
+    const setup = path.join(made.directory, 'setup');
+    made.with({
+      'dry-run': 'true',
+      'allow-fork-pr': 'true',
+      setup: `touch ${setup}`,
+      'output-path': `${made.home}/here`,
+    });
+    expect(await made.run()).toMatchObject({ code: 0, stderr: '' });
+    expect([made.outputs['study-path'], existsSync(setup)]).toEqual([`${made.home}/here`, true]);
+  });
+
+  it.each(['spec', 'baseline'])('is not read through a link that leads out of the checkout: %s', async (input) => {
+    const { job: made } = await job('pull_request', pullRequest(fork));
+    const secret = path.join(made.home, 'secret');
+    writeFileSync(secret, 'hunter2: hunter2\n');
+    symlinkSync(secret, path.join(made.workspace, 'link.yaml'));
+    const ended = await made.with({ 'dry-run': 'true', [input]: 'link.yaml' }).run();
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    expect(messagesOf(ended, 'error')).toEqual([
+      `input '${input}': link.yaml leads out of the checkout, which a fork's may not`,
+    ]);
+    expect(`${ended.stdout}${made.summary}`).not.toContain('hunter2');
   });
 
   it('has no dry run with a parameter generator, which would run', async () => {

@@ -28,6 +28,39 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+describe('what is wrong on a line of the spec', () => {
+  const problem = { severity: 'error', at, message: 'wrong' } as const;
+
+  it('is an annotation of the file as it is in the repository, which need not be the workspace', () => {
+    const text = logged((log) => {
+      log.placeSpec(at.file, 'study.yaml');
+      log.problem(problem);
+      log.error('failed', { at, title: 'a' });
+      log.problem({ ...problem, at: { ...at, file: "input 'batch'" } });
+    });
+    expect(commandsIn(text).map(({ properties, message }) => [properties.file, properties.line, message])).toEqual([
+      ['study.yaml', '3', 'wrong'],
+      ['study.yaml', '3', 'failed'],
+      [undefined, undefined, "input 'batch', line 3, column 5: wrong"],
+    ]);
+  });
+
+  it('is an annotation of no file if the spec is not in the repository, and says where it is', () => {
+    for (const placing of ['commands', 'kept'] as const) {
+      const text = logged((log) => {
+        log.placeSpec(at.file, undefined);
+        log.problem(problem);
+        log.error('failed', { at, title: 'a' });
+        log.annotateKept();
+      }, placing);
+      expect(commandsIn(text)).toEqual([
+        { name: 'error', properties: {}, message: 'specs/study.yaml:3: wrong' },
+        { name: 'error', properties: { title: 'a' }, message: 'specs/study.yaml:3: failed' },
+      ]);
+    }
+  });
+});
+
 describe('the log of a job', () => {
   it('has a group for each phase, one at a time', () => {
     expect(

@@ -92,9 +92,135 @@ describe('the event of a run', () => {
     }
   });
 
+  const aboutCommits = ['check_suite', 'check_run', 'status', 'deployment', 'deployment_status'] as const;
+
+  it.each(aboutCommits)('is of its own repository if it is about a commit on a branch of that: %s', (name) => {
+    const payload = examplePayload(name);
+    expect(eventOf(payload, context(name, payload.repository.full_name)).origin).toEqual(own);
+  });
+
+  it.each(aboutCommits)('is not trusted if it is about a commit, and names no branch that has it: %s', (name) => {
+    const payload = examplePayload(name);
+    const { repository } = payload;
+    const suites = [payload.check_suite, payload.check_run?.check_suite].filter((suite) => suite !== undefined);
+    for (const suite of suites) Object.assign(suite, { head_branch: null, pull_requests: [] });
+    if (payload.check_run) payload.check_run.pull_requests = [];
+    if (name === 'status') payload.branches = [];
+    for (const ref of [sha, 'refs/pull/7/merge', 'refs/pull/7/head', '7/merge', '']) {
+      if (payload.deployment) payload.deployment.ref = ref;
+      expect(eventOf(payload, context(name, repository.full_name)).origin).toEqual({ kind: 'unknown' });
+    }
+    expect(eventOf({}, context(name)).origin).toEqual({ kind: 'unknown' });
+  });
+
+  /** A pull request as lists have them: of its repositories there are only addresses. */
+  const listed = (owner: string) => ({
+    number: 7,
+    head: {
+      ref: 'x',
+      sha,
+      repo: { id: 1, url: `https://api.github.com/repos/${owner}/Hello-World`, name: 'Hello-World' },
+    },
+    base: {
+      ref: 'main',
+      sha,
+      repo: { id: 2, url: 'https://api.github.com/repos/Codertocat/Hello-World', name: 'Hello-World' },
+    },
+  });
+
+  it.each<[string, string, (payload: ReturnType<typeof examplePayload>) => void]>([
+    [
+      'check_suite',
+      'its pull requests',
+      (payload) => Object.assign(payload.check_suite, { pull_requests: [listed('mallory')] }),
+    ],
+    [
+      'check_suite',
+      'its head',
+      (payload) => Object.assign(payload.check_suite, { head_repository: { full_name: 'mallory/Hello-World' } }),
+    ],
+    [
+      'check_run',
+      'its pull requests',
+      (payload) => Object.assign(payload.check_run, { pull_requests: [listed('mallory')] }),
+    ],
+    [
+      'check_run',
+      'those of its suite, and not first',
+      (payload) =>
+        Object.assign(payload.check_run.check_suite, { pull_requests: [listed('Codertocat'), listed('mallory')] }),
+    ],
+    ['status', 'a pull request', (payload) => Object.assign(payload, { pull_requests: [listed('mallory')] })],
+    [
+      'deployment_status',
+      'its run',
+      (payload) => Object.assign(payload, { workflow_run: { head_repository: { full_name: 'mallory/Hello-World' } } }),
+    ],
+    [
+      'deployment_status',
+      'its check run',
+      (payload) => Object.assign(payload, { check_run: { pull_requests: [listed('mallory')] } }),
+    ],
+    [
+      'deployment',
+      'its run',
+      (payload) => Object.assign(payload, { workflow_run: { head_repository: { full_name: 'mallory/Hello-World' } } }),
+    ],
+    [
+      'repository_dispatch',
+      'what was sent',
+      (payload) => Object.assign(payload, { client_payload: { pull_request: listed('mallory') } }),
+    ],
+  ])('is of a fork if that is named in %s: %s', (name, _, change) => {
+    const payload = examplePayload(name);
+    change(payload);
+    expect(eventOf(payload, context(name)).origin).toEqual({ kind: 'fork', repository: 'mallory/Hello-World' });
+  });
+
+  it('is of a fork that was deleted if a list has such a pull request', () => {
+    const payload = examplePayload('check_suite');
+    payload.check_suite.pull_requests = [{ ...listed('x'), head: { ref: 'x', sha, repo: null } }];
+    expect(eventOf(payload, context('check_suite')).origin).toEqual({ kind: 'fork', repository: '' });
+  });
+
+  it('is of its own repository in a merge queue, as whoever may write to it has put it there', () => {
+    expect(eventOf(examplePayload('merge_group'), context('merge_group')).origin).toEqual(own);
+  });
+
+  it.each([
+    'push',
+    'release',
+    'issues',
+    'discussion',
+    'create',
+    'label',
+    'watch',
+    'repository_dispatch',
+    'merge_group',
+  ])('is of its own repository as GitHub sends it: %s', (name) => {
+    const payload = examplePayload(name);
+    expect(eventOf(payload, context(name, payload.repository.full_name)).origin).toEqual(own);
+  });
+
   it('is read whatever the payload is', () => {
-    const names = fc.constantFrom('push', 'pull_request', 'workflow_run', 'issue_comment', 'schedule');
-    const keys = ['pull_request', 'head', 'repo', 'full_name', 'sha', 'workflow_run', 'issue', 'number', 'head_commit'];
+    const names = fc.constantFrom('push', 'pull_request', 'workflow_run', 'issue_comment', 'schedule', ...aboutCommits);
+    const keys = [
+      'check_suite',
+      'check_run',
+      'head_repository',
+      'branches',
+      'deployment',
+      'ref',
+      'pull_request',
+      'head',
+      'repo',
+      'full_name',
+      'sha',
+      'workflow_run',
+      'issue',
+      'number',
+      'head_commit',
+    ];
     const { payload } = fc.letrec((tie) => ({
       payload: fc.oneof({ maxDepth: 5 }, fc.jsonValue({ maxDepth: 1 }), tie('object')),
       object: fc.dictionary(fc.constantFrom(...keys), tie('payload')),

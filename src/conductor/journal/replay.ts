@@ -111,7 +111,17 @@ const outcome = z.enum(['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYR
 /** What the records of each type must be like. Those of types that are not here say nothing to this program. */
 const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>([
   ['study', z.object({ version: z.int(), key: z.string(), name: z.string() })],
-  ['open', z.object({ holder: z.object({ machine: z.string(), pid: z.int(), runUrl: z.string().optional() }) })],
+  [
+    'open',
+    z.object({
+      holder: z.object({
+        machine: z.string(),
+        pid: z.int(),
+        runUrl: z.string().optional(),
+        runAttempt: z.string().optional(),
+      }),
+    }),
+  ],
   [
     'plan',
     z.object({

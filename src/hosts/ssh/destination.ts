@@ -11,6 +11,9 @@ export interface Destination {
   readonly port: number | undefined;
 }
 
+/** A part of a destination is missing, as where the variable that it is taken from is not set. */
+export class IncompleteDestination extends HostError {}
+
 /**
  * Reads `[user@]name[:port]`, or the same as `ssh://[user@]name[:port]`.
  *
@@ -23,14 +26,20 @@ export interface Destination {
 export function parseDestination(text: string, input: string): Destination {
   const wrong = (what: string): HostError =>
     new HostError(`input '${input}': ${what}, in ${quoted(text)} (it is written [user@]name[:port])`);
+  const lacking = (what: string): HostError =>
+    new IncompleteDestination(wrong(`${what} (is it taken from a variable that is not set?)`).message);
   const trimmed = text.trim();
-  if (trimmed === '') throw new HostError(`input '${input}': a machine has no name (it is written [user@]name[:port])`);
+  if (trimmed === '') {
+    throw new IncompleteDestination(
+      `input '${input}': a machine has no name; is it taken from a variable that is not set? (it is written [user@]name[:port])`,
+    );
+  }
   const rest = trimmed.startsWith('ssh://') ? trimmed.slice('ssh://'.length).replace(/\/$/, '') : trimmed;
 
   const at = rest.indexOf('@');
   const user = at === -1 ? undefined : rest.slice(0, at);
   const place = rest.slice(at + 1);
-  if (user === '') throw wrong('there is no user before the @');
+  if (user === '') throw lacking('there is no user before the @');
   if (user?.startsWith('-')) throw wrong('the user begins with a -');
   if (user !== undefined && !/^[A-Za-z0-9_.+-]+$/.test(user)) {
     throw wrong('the user has something in it other than letters, digits and . _ + -');
@@ -38,7 +47,7 @@ export function parseDestination(text: string, input: string): Destination {
   if (place.includes('@')) throw wrong('there is more than one @');
 
   const { name, port, inBrackets } = split(place, wrong);
-  if (name === '') throw wrong('there is no name of a machine');
+  if (name === '') throw lacking('there is no name of a machine');
   if (name.startsWith('-')) throw wrong('the name of the machine begins with a -');
   if (!isAddress(name) && !/^[A-Za-z0-9_.-]+$/.test(name)) {
     if (name.includes(':')) {
@@ -47,6 +56,7 @@ export function parseDestination(text: string, input: string): Destination {
     throw wrong('the name of the machine has something in it other than letters, digits and . _ -');
   }
   if (port === undefined) return { user, name, port };
+  if (port === '') throw lacking('the port is no number from 1 to 65535');
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
     throw wrong('the port is no number from 1 to 65535');
   }

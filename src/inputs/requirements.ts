@@ -1,0 +1,84 @@
+import { HostError } from '../hosts/host.js';
+import { IncompleteDestination, parseDestination, parseJumps } from '../hosts/ssh/destination.js';
+import type { InputName, Inputs } from '../inputs.js';
+
+/** An input that means something only with another one. */
+export interface Requirement {
+  readonly input: InputName;
+  readonly needs: InputName;
+  /** Where it means something without. */
+  readonly unless?: (inputs: Inputs) => boolean;
+}
+
+const needing = (needs: InputName, ...inputs: readonly InputName[]): Requirement[] =>
+  inputs.map((input) => ({ input, needs }));
+
+/** Errors are made of these, and what the documentation says of them. */
+export const requirements: readonly Requirement[] = [
+  ...needing(
+    'host',
+    'ssh-client',
+    'ssh-key',
+    'ssh-passphrase',
+    'ssh-known-hosts',
+    'proxy-jump',
+    'stage',
+    'stage-exclude',
+  ),
+  // The client openssh also gives it for a key of its own configuration.
+  { input: 'ssh-passphrase', needs: 'ssh-key', unless: (inputs) => inputs['ssh-client'] === 'openssh' },
+  ...needing('pgen', 'pargs'),
+  ...needing('baseline', 'slower-than'),
+];
+
+/** Which texts were given: '' for one that is empty, as GitHub gives an input that comes from a variable that is not set. */
+export interface Given {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly defaultOf: (name: InputName) => string | undefined;
+}
+
+/** What inputs say against each other; names of inputs stand in backquotes. */
+export function contradictions(inputs: Inputs, given: Given): string[] {
+  const errors = requirements.filter((requirement) => isUnmet(requirement, inputs, given)).map(unmet(given));
+  if (inputs.allocate !== '' && inputs.flux !== 'auto') {
+    errors.push(
+      `\`allocate\` starts a Flux instance to run on, and \`flux\` names another, ${inputs.flux}: give one of them`,
+    );
+  }
+  const kind = /^([a-z]+:)(\/\/)?$/.exec(inputs.flux)?.[0];
+  if (kind !== undefined) errors.push(`\`flux\`: nothing follows ${kind}${unset}`);
+  return [...errors, ...wrongMachines(inputs)];
+}
+
+const unset = '; is it taken from a variable that is not set?';
+
+const isSet = (name: InputName, { texts, defaultOf }: Given) => {
+  const text = texts.get(name)?.trim() ?? '';
+  return text !== '' && text !== defaultOf(name);
+};
+
+function isUnmet({ input, needs, unless }: Requirement, inputs: Inputs, given: Given): boolean {
+  return isSet(input, given) && !isSet(needs, given) && unless?.(inputs) !== true;
+}
+
+function unmet({ texts }: Given): (requirement: Requirement) => string {
+  return ({ input, needs }) =>
+    `\`${input}\` is of no use without \`${needs}\`${texts.has(needs) ? `, which is empty${unset}` : ''}`;
+}
+
+/** Machines of whose names a part is missing, told where none is connected to as well. */
+function wrongMachines(inputs: Inputs): string[] {
+  const reads = [
+    () => inputs.host !== '' && parseDestination(inputs.host, 'host'),
+    () => parseJumps(inputs['proxy-jump'], 'proxy-jump'),
+  ];
+  return reads.flatMap((read) => {
+    try {
+      read();
+      return [];
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      return !(error instanceof IncompleteDestination) ? [] : [error.message.replace(/^input '([a-z-]+)'/, '`$1`')];
+    }
+  });
+}

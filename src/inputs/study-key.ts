@@ -1,0 +1,53 @@
+import { realpathSync } from 'node:fs';
+import path from 'node:path';
+import type { Runner } from '../github/runner.js';
+import { distinctions, type Inputs } from '../inputs.js';
+import { defaultStudyKey } from '../study/directory.js';
+
+/** What a study of a workflow run is known by. */
+export interface StudyKeys {
+  readonly key: string;
+  /** What an earlier version of this program called the same study; undefined if that is the same, or was chosen. */
+  readonly former: string | undefined;
+}
+
+/**
+ * The study key of a step of a workflow. Its job and its step are in it, both of which a re-run keeps: two steps with one spec
+ * are two studies.
+ *
+ * @param inputs as they were given, however their paths are spelled
+ */
+export function studyKeys(inputs: Inputs, { runId, workspace, job, step }: Runner): StudyKeys {
+  if (inputs['study-key'] !== '') return { key: inputs['study-key'], former: undefined };
+  const plain = withPlainPaths(inputs, workspace);
+  const origin = job === undefined && step === undefined ? [] : [job ?? '', step ?? ''];
+  const key = defaultStudyKey(runId, plain.spec, ...distinctions(plain), ...origin);
+  const former = defaultStudyKey(runId, inputs.spec, ...distinctions(inputs));
+  return { key, former: former === key ? undefined : former };
+}
+
+/** The inputs with each path that tells studies apart in one spelling: `./a/../study.yaml` is `study.yaml`. */
+export function withPlainPaths(inputs: Inputs, directory: string): Inputs {
+  return { ...inputs, spec: plainPath(inputs.spec, directory), pgen: plainPath(inputs.pgen, directory) };
+}
+
+/** A path from a directory, or an absolute one if it leads out of it; '' stays. */
+function plainPath(given: string, directory: string): string {
+  if (given === '') return '';
+  const file = path.resolve(directory, given);
+  return within(file, directory) ?? (path.isAbsolute(given) ? within(real(file), real(directory)) : undefined) ?? file;
+}
+
+function within(file: string, directory: string): string | undefined {
+  const way = path.relative(directory, file);
+  return way === '..' || way.startsWith('../') || path.isAbsolute(way) ? undefined : way || '.';
+}
+
+/** With links followed, of what is there. */
+function real(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
+}

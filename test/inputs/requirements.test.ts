@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { requirements } from '../../src/inputs/requirements.js';
+import {
+  actionInputs,
+  commandLineInputs,
+  defaultOf,
+  descriptionOf,
+  InputError,
+  type InputName,
+  inputNames,
+} from '../../src/inputs.js';
+
+/** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
+function onGitHub(given: Partial<Record<InputName, string>>) {
+  const environment = inputNames.map((name) => [`INPUT_${name.toUpperCase()}`, given[name] ?? defaultOf(name) ?? '']);
+  return actionInputs({ ...Object.fromEntries(environment), INPUT_SPEC: 'study.yaml' });
+}
+
+function complaints(read: () => unknown): string[] {
+  try {
+    read();
+    return [];
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return error.message.split('\n');
+  }
+}
+
+/** A value that is not the default. */
+const values: Partial<Record<InputName, string>> = {
+  host: 'login1',
+  'ssh-client': 'openssh',
+  'ssh-passphrase': 'secret words',
+  'proxy-jump': 'gate1',
+  pargs: 'A:1',
+  'slower-than': '10 %',
+};
+const given = (name: InputName) => values[name] ?? 'x';
+
+describe('an input that means something only with another', () => {
+  it('has all inputs of SSH and staging among it', () => {
+    const ofHost = requirements.filter(({ needs }) => needs === 'host').map(({ input }) => input);
+    expect(inputNames.filter((name) => /^(ssh|proxy|stage)/.test(name)).sort()).toEqual(ofHost.sort());
+  });
+
+  for (const { input, needs } of requirements) {
+    it(`(${input}) is an error on GitHub if ${needs} is empty, which says that a variable may not be set`, () => {
+      expect(complaints(() => onGitHub({ [input]: given(input) }))).toContain(
+        `input '${input}' is of no use without input '${needs}', which is empty; is it taken from a variable that is not set?`,
+      );
+    });
+
+    it(`(${input}) is an error on the command line without --${needs}, in its words`, () => {
+      const flag = `--${input}=${given(input)}`;
+      const errors = complaints(() => commandLineInputs(['study.yaml', flag], () => ''));
+      expect(errors).toContain(`--${input} is of no use without --${needs}`);
+      const empty = complaints(() => commandLineInputs(['study.yaml', flag, `--${needs}`, ' '], () => ''));
+      expect(empty).toContain(
+        `--${input} is of no use without --${needs}, which is empty; is it taken from a variable that is not set?`,
+      );
+    });
+
+    it(`(${input}) is none with ${needs}`, () => {
+      const all = Object.fromEntries(['host', 'ssh-key', needs, input].map((name) => [name, given(name as InputName)]));
+      expect(complaints(() => onGitHub(all))).toEqual([]);
+    });
+
+    it(`(${input}) is none as its default, which GitHub gives for what nobody gave`, () => {
+      expect(complaints(() => onGitHub({ [input]: defaultOf(input) ?? '' }))).toEqual([]);
+    });
+  }
+
+  it('says so in its description', () => {
+    expect(descriptionOf('ssh-key')).toMatch(/ Needs `host`\.$/);
+    expect(descriptionOf('slower-than')).toMatch(/ Needs `baseline`\.$/);
+    expect(descriptionOf('host')).not.toContain('Needs');
+  });
+
+  it('may be the passphrase of a key that the client openssh has from its own configuration', () => {
+    const given = { host: 'login1', 'ssh-client': 'openssh', 'ssh-passphrase': 'x' };
+    expect(complaints(() => onGitHub(given))).toEqual([]);
+    expect(complaints(() => onGitHub({ ...given, 'ssh-client': 'ssh2' }))).toHaveLength(1);
+  });
+
+  it('shows nothing of a secret', () => {
+    expect(complaints(() => onGitHub({ 'ssh-key': 'SECRET', 'ssh-passphrase': 'SECRET' })).join()).not.toContain(
+      'SECRET',
+    );
+  });
+});
+
+describe('what is left of a text of which a part is a variable that is not set', () => {
+  it.each<[Partial<Record<InputName, string>>, RegExp]>([
+    [{ host: '@login.example.org' }, /^input 'host': there is no user before the @ .*not set\?/],
+    [{ host: 'me@' }, /^input 'host': there is no name of a machine .*not set\?/],
+    [{ host: '@' }, /^input 'host': .*not set\?/],
+    [{ host: 'login1:' }, /^input 'host': the port .*not set\?/],
+    [{ host: 'login1', 'proxy-jump': 'me@gate,' }, /^input 'proxy-jump': a machine has no name.*not set\?/],
+    [{ host: 'login1', 'proxy-jump': '@gate' }, /^input 'proxy-jump': there is no user .*not set\?/],
+    [{ flux: 'slurm:' }, /^input 'flux': nothing follows slurm:; .*not set\?/],
+    [{ flux: 'file:' }, /^input 'flux': nothing follows file:; .*not set\?/],
+    [{ flux: 'ssh://' }, /^input 'flux': nothing follows ssh:\/\/; .*not set\?/],
+  ])('is an error that says so, in a dry run too: %j', (given, message) => {
+    for (const dry of ['true', 'false']) {
+      expect(complaints(() => onGitHub({ ...given, 'dry-run': dry }))).toEqual([expect.stringMatching(message)]);
+    }
+  });
+
+  it('is an error in the words of the command line there', () => {
+    expect(complaints(() => commandLineInputs(['a', '--host=me@'], () => ''))).toEqual([
+      expect.stringMatching(/^--host: there is no name of a machine/),
+    ]);
+  });
+});
