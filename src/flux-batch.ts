@@ -218,6 +218,12 @@ export class FluxBatch implements Batch {
     log.info(describeBroker(this.broker));
     const old = ageWarning(this.broker);
     if (old !== undefined) log.warning(old);
+    const { leftOut } = this.#facts;
+    if (leftOut.length > 0) {
+      log.warning(
+        `jobs do not get these variables of the environment, whose values are not UTF-8: ${leftOut.join(', ')}`,
+      );
+    }
   }
 
   /** How a person watches its jobs as they run. */
