@@ -106,7 +106,13 @@ export class FluxBatch implements Batch {
   ): Promise<FluxBatch> {
     const facts = await readHostFacts(host);
     const opened = await openBroker(host, facts, await find(facts), clock, cancel);
-    const directory = await fluxDirectory(host, facts, opened.broker);
+    let directory: string | undefined;
+    try {
+      directory = await fluxDirectory(host, facts, opened.broker);
+    } catch (error) {
+      opened.handle.close();
+      throw error;
+    }
     const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
     return new FluxBatch(host, clock, facts, opened, environment, directory);
   }

@@ -149,7 +149,11 @@ export const inputsSchema = z.object({
     .trim()
     .prefault('')
     .describe('Machines to go through to the host, as `host` is written, with commas between them.'),
-  setup: text().prefault('').describe('Shell lines before every command on the host (`module load flux`).'),
+  setup: text()
+    .prefault('')
+    .describe(
+      'Shell lines that are run once on the host, for the environment of all commands and steps (`module load flux`).',
+    ),
   env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
   flux: text()
     .prefault('auto')

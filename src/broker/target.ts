@@ -92,7 +92,7 @@ async function readAddress(
   if (code !== 0) tell(`Waiting until the address of a Flux broker is in ${file}`);
   // Of a file that is no address nothing is read but as much as an address may be.
   const command =
-    `until [ -s ${quoted} ]; do sleep 1; done\n` +
+    `until [ -s ${quoted} ]; do [ ! -e ${quoted} ] || [ -f ${quoted} ] || break; sleep 1; done\n` +
     `[ -f ${quoted} ] || { echo 'it is no regular file' >&2; exit 1; }\nhead -c ${LONGEST_ADDRESS_BYTES} -- ${quoted}`;
   const text = await ask(host, command, target, why, cancel);
   if (isAddress(text)) return text;

@@ -3,15 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../clock.js';
 import { AfterMark } from './after-mark.js';
 import { HostError } from './host.js';
-import {
-  isWhole,
-  type PreparedShell,
-  readReport,
-  reportedSign,
-  SetupError,
-  type SetupMarks,
-  setupTimeMs,
-} from './setup.js';
+import { isWhole, type PreparedShell, readReport, SetupError, type SetupMarks, setupTimeMs } from './setup.js';
 
 /** A shell that `setupCommand` became. */
 export interface SetupProcess {
@@ -76,9 +68,7 @@ export async function awaitReport(process: SetupProcess, options: SetupOptions):
       throw new SetupError(`setup did not come to its end within ${setupTimeMs / 1000} s: does it wait for something?`);
     }
     const [words = ''] = said().toString('utf8').split(endMark);
-    const shell = readReport(setup, report(), words, typeof end === 'number' ? end : 0);
-    process.stdin.write(reportedSign);
-    return shell;
+    return readReport(setup, report(), words, typeof end === 'number' ? end : 0);
   } finally {
     for (const stop of stops) stop();
     process.stdin.end();

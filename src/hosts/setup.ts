@@ -3,9 +3,6 @@ import { printMark } from './after-mark.js';
 import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';
 
-/** What a shell that runs `setup` is sent once its report is there. */
-export const reportedSign = '.';
-
 /** Milliseconds for the lines of `setup`: one that takes longer waits for something that does not come. */
 export const setupTimeMs = 300_000;
 
@@ -53,12 +50,12 @@ export function setupCommand(setup: string, marks: SetupMarks, isLogin: boolean)
   const text = `_maestro_setup=${quote(setup)}\n${variables(marks, isLogin)}${program}`;
   // The program comes by a descriptor of its own, since a profile may read stdin. `env`: what bash makes of these is not the user's.
   const shell = `bash ${isLogin ? '-l' : '--norc'} -c 'IFS= read -r -d "" -u 9 _maestro_text; exec 9<&-; eval "$_maestro_text"'`;
-  return `_maestro_text=${quote(text)}\n${leash}exec env -u SHELLOPTS -u BASHOPTS ${shell} 9< <(printf '%s\\0' "$_maestro_text") < /dev/null`;
+  return `_maestro_text=${quote(text)}\n${leash}exec env -u SHELLOPTS -u BASHOPTS _maestro_leash=$! ${shell} 9< <(printf '%s\\0' "$_maestro_text") < /dev/null`;
 }
 
-/** Whatever comes of `setup` is ended if the input ends before a sign has come: nobody waits for it any more. */
+/** Whatever comes of `setup` is ended if the input ends before the report is there: nobody waits for it any more. */
 const leash = `exec 8<&0
-{ IFS= read -r -n 1 -u 8 _maestro_sign || kill -KILL -- -$$; } < /dev/null > /dev/null 2>&1 &
+{ read -r _ <&8; kill -KILL -- -$$; } > /dev/null 2>&1 &
 exec 8<&-
 `;
 
@@ -116,6 +113,7 @@ _maestro_end() {
   )" >&"$_maestro_report"
   [ -z "$_maestro_posix" ] || builtin export POSIXLY_CORRECT="$_maestro_posix"
   builtin command env -0 >&"$_maestro_report"
+  builtin kill "$_maestro_leash"
   builtin printf %s "$_maestro_mark" >&"$_maestro_errors"
   builtin printf '\\0done\\0' >&"$_maestro_report"
   builtin exit 0

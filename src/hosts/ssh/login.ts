@@ -9,6 +9,9 @@ import { SshError, type Transport } from './transport.js';
 /** A login that takes longer than this, in milliseconds, waits for something that does not come. */
 const loginTime = 60_000;
 
+/** Milliseconds for the end of its session after that: what `setup` left running may hold it. */
+const endTime = 1_000;
+
 export interface LoginOptions {
   readonly marks: Marks;
   readonly setup: string;
@@ -33,12 +36,20 @@ export async function login(
           `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
         )
       : noBash(transport.name, code, noise);
+  let stop = () => {};
   try {
-    return await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: loginTime });
+    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: loginTime });
+    // The server has room for another session once it has seen the end of this one.
+    const tooLong = new Promise<void>((resolve) => {
+      stop = clock.after(endTime, resolve);
+    });
+    await Promise.race([session.exit.catch(() => {}), tooLong]);
+    return shell;
   } catch (error) {
     if (!(error instanceof HostLostError)) throw error;
     throw new SshError('connection', error.message);
   } finally {
+    stop();
     session.close();
   }
 }
