@@ -197,6 +197,8 @@ export class AllocatedInstance implements Instance, Batch {
         if (!(error instanceof BrokerError) || cancel.aborted || !(await taken.hasEnded())) throw error;
         this.#ownCount -= 1;
         log.warning(error.message);
+        this.#flux?.close();
+        this.#flux = undefined;
       }
       this.#isTaken = false;
     }

@@ -9,6 +9,7 @@ import { examine } from './doctor.js';
 import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
+import { SetupError } from './hosts/setup.js';
 import { withPlainPaths } from './inputs/study-key.js';
 import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
@@ -170,11 +171,14 @@ async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalL
   try {
     machines = await open(inputs, surroundings, log);
   } catch (error) {
-    log.info(`FAIL  connection: ${inOptions(describeError(error))}`);
+    const isOfSetup = error instanceof SetupError;
+    if (isOfSetup && isElsewhere(inputs)) log.info(`ok    connection: ${inputs.host} lets us in`);
+    log.info(`FAIL  ${isOfSetup ? 'setup' : 'connection'}: ${inOptions(describeError(error))}`);
     return 1;
   }
   if (machines.isElsewhere)
     log.info(`ok    connection: ${machines.host.name} lets us in, and its login shell runs bash`);
+  if (inputs.setup.trim() !== '') log.info('ok    setup: its lines succeed, and every command is found');
   try {
     const root =
       spec === undefined

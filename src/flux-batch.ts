@@ -106,7 +106,13 @@ export class FluxBatch implements Batch {
   ): Promise<FluxBatch> {
     const facts = await readHostFacts(host);
     const opened = await openBroker(host, facts, await find(facts), clock, cancel);
-    const directory = await fluxDirectory(host, facts, opened.broker);
+    let directory: string | undefined;
+    try {
+      directory = await fluxDirectory(host, facts, opened.broker);
+    } catch (error) {
+      opened.handle.close();
+      throw error;
+    }
     const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
     return new FluxBatch(host, clock, facts, opened, environment, directory);
   }
@@ -218,6 +224,12 @@ export class FluxBatch implements Batch {
     log.info(describeBroker(this.broker));
     const old = ageWarning(this.broker);
     if (old !== undefined) log.warning(old);
+    const { leftOut } = this.#facts;
+    if (leftOut.length > 0) {
+      log.warning(
+        `jobs do not get these variables of the environment, whose values are not UTF-8: ${leftOut.join(', ')}`,
+      );
+    }
   }
 
   /** How a person watches its jobs as they run. */

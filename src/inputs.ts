@@ -37,9 +37,10 @@ const list = () => z.string().transform((value) => linesOf(value).map((line) => 
 const pairs = () =>
   z.string().transform((value, context) => {
     const lines = linesOf(value);
-    const bad = lines.find((line) => !line.includes(':'));
-    if (bad !== undefined) {
-      context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but has '${bad.trim()}'` });
+    const bad = lines.findIndex((line) => !line.includes(':'));
+    if (bad !== -1) {
+      // It may be a secret, or of a file that holds something else.
+      context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but line ${bad + 1} has no colon` });
       return z.NEVER;
     }
     const split = (line: string): [string, string] => {
@@ -148,7 +149,11 @@ export const inputsSchema = z.object({
     .trim()
     .prefault('')
     .describe('Machines to go through to the host, as `host` is written, with commas between them.'),
-  setup: text().prefault('').describe('Shell lines before every command on the host (`module load flux`).'),
+  setup: text()
+    .prefault('')
+    .describe(
+      'Shell lines that are run once on the host, for the environment of all commands and steps (`module load flux`).',
+    ),
   env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
   flux: text()
     .prefault('auto')
@@ -271,10 +276,21 @@ export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: s
   return inputs;
 }
 
+interface ParseOptions {
+  readonly schema?: typeof inputsSchema;
+  /** The files that inputs are the texts of, by name of the input. */
+  readonly filesOf?: ReadonlyMap<string, string>;
+}
+
+/** A value that is a slip of the hand, and not a text that got here by mistake. */
+function shownValue(value: string): string {
+  return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
+}
+
 function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
-  schema: typeof inputsSchema = inputsSchema,
+  { schema = inputsSchema, filesOf = new Map() }: ParseOptions = {},
 ): { readonly inputs: Inputs | undefined; readonly errors: readonly string[] } {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
   const result = schema.safeParse({ spec: '', ...values });
@@ -283,7 +299,8 @@ function tryInputs(
       const name = String(issue.path[0]);
       const value = values[name];
       const isOurs = issue.code === 'custom' && issue.params?.showsValue !== true;
-      return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not '${value}'`}`;
+      const shown = filesOf.has(name) ? `what is in ${filesOf.get(name)}` : shownValue(value ?? '');
+      return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
     });
     return { inputs: undefined, errors };
   }
@@ -312,6 +329,7 @@ export function actionInputs(environment: Readonly<Record<string, string | undef
  */
 export function commandLineInputs(args: readonly string[], read: (file: string) => string, needsSpec = true): Inputs {
   const given = new Map<string, string>();
+  const filesOf = new Map<string, string>();
   const errors: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
@@ -344,12 +362,13 @@ export function commandLineInputs(args: readonly string[], read: (file: string) 
     if (value === undefined) errors.push(`--${name} needs a value`);
     else {
       const text = value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value;
+      if (value.startsWith('@')) filesOf.set(name, value.slice(1));
       const before = repeatable.has(name) ? given.get(name) : undefined;
       given.set(name, before === undefined ? text : `${before}\n${text}`);
     }
   }
   const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: text() });
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), schema);
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
   if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
   return parsed.inputs;
 }

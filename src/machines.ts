@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Host } from './hosts/host.js';
 import { LocalHost } from './hosts/local-host.js';
+import { openLocalHost } from './hosts/open-local-host.js';
 import { InputError, type Inputs } from './inputs.js';
 import type { Log } from './report/log.js';
 import type { Surroundings } from './surroundings.js';
@@ -29,7 +30,7 @@ export function isElsewhere(inputs: Inputs): boolean {
  *
  * @param environment what commands find in theirs on this machine
  * @param temporary a directory for what must be a file while we are connected
- * @throws InputError, HostError
+ * @throws InputError, SetupError, HostError
  */
 export async function openMachines(
   inputs: Inputs,
@@ -39,13 +40,22 @@ export async function openMachines(
   temporary: string,
 ): Promise<Machines> {
   if (!isElsewhere(inputs)) {
-    const host = new LocalHost(environment, inputs.setup);
+    const { host, said } = await openLocalHost(environment, inputs.setup, cancel);
+    tell(said, log);
     return { host, here: host, isElsewhere: false, home: environment.HOME ?? homedir(), close: () => {} };
   }
   // Loaded only where it is needed: it takes as long to load as half of the rest.
   const { connectBySsh } = await import(/* webpackMode: "eager" */ './connect.js');
   const host = await connectBySsh(inputs, { environment: own, cancel, temporary }, log);
+  tell(host.said, log);
   return { host, here: new LocalHost(environment), isElsewhere: true, home: host.home, close: () => host.close() };
+}
+
+/** Modules of some sites only print that there is no such module, and succeed. */
+function tell(said: string, log: Pick<Log, 'info' | 'warning'>): void {
+  if (said === '') return;
+  const isTrouble = /\berror\b|unable to locate/i.test(said);
+  log[isTrouble ? 'warning' : 'info'](`setup says: ${said}`);
 }
 
 /**

@@ -1,10 +1,12 @@
 // The first of all, so that no signal comes too early.
 import './early-signals.js';
 
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { commandLine } from './command-line.js';
 import { abandon, cancel, hangup } from './early-signals.js';
 import { describeError } from './errors.js';
+import { exactEnvironment } from './hosts/environment.js';
 import { inert } from './report/plain-text.js';
 import { Fault } from './surroundings.js';
 
@@ -21,7 +23,7 @@ async function main(): Promise<number> {
   // Whoever reads the log may go away; the study does not stop for that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const surroundings = {
-    environment: process.env,
+    environment: exactEnvironment(process.env, () => readFileSync('/proc/self/environ')),
     workingDirectory: process.cwd(),
     cancel,
     hangup,

@@ -8,6 +8,18 @@ export function quote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** Quotes for bash also what has lone surrogates for bytes that are not UTF-8. */
+export function quoteBytes(word: string): string {
+  const pieces = word.split(/(\p{Surrogate}+)/u);
+  if (pieces.length === 1) return quote(word);
+  return pieces.map((piece, i) => (i % 2 === 0 ? piece && quote(piece) : escaped(piece))).join('');
+}
+
+function escaped(surrogates: string): string {
+  const bytes = [...surrogates].map((character) => `\\x${(character.charCodeAt(0) - 0xdc00).toString(16)}`);
+  return `$'${bytes.join('')}'`;
+}
+
 /** A command line of words, each quoted. */
 export function quoteAll(words: readonly string[]): string {
   return words.map(quote).join(' ');

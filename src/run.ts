@@ -91,6 +91,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
       // What does not need it is brought to its end all the same.
       if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
       log.warning(error.message);
+      await instance.close(undefined);
       instance = undefined;
       return candidate;
     }

@@ -377,6 +377,24 @@ describe('the inputs of the command line', () => {
     ]);
   });
 
+  it('are refused without what is in a file that was given by mistake', () => {
+    const secret = () => 'ssh-key hunter2\nhunter2';
+    for (const name of ['throttle', 'slower-than', 'flux-x', 'pargs', 'env', 'resume', 'study-key', 'dry-run']) {
+      const words = complaints(() => commandLineInputs(['a', `--${name}=@id_rsa`], secret)).join('\n');
+      expect(words).not.toBe('');
+      expect(words).not.toContain('hunter2');
+    }
+    expect(complaints(() => commandLineInputs(['a', '--throttle=@id_rsa'], secret))).toEqual([
+      '--throttle must be a whole number from 0 up, not what is in id_rsa',
+    ]);
+  });
+
+  it('are shown when they are wrong, if they are short', () => {
+    expect(complaints(() => flags('a', `--throttle=${'x'.repeat(5000)}`))).toEqual([
+      '--throttle must be a whole number from 0 up, not a text of 5000 characters',
+    ]);
+  });
+
   it('are refused with a suggestion if there is no such option', () => {
     expect(complaints(() => flags('a', '--dryrun', '--Throttle=3', '--zzzzzz'))).toEqual([
       'there is no option --dryrun; did you mean --dry-run?',

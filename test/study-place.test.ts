@@ -14,7 +14,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../src/clock.js';
 import { type Entry, journalVersion } from '../src/conductor/journal/records.js';
 import { JournalError, serialize } from '../src/conductor/journal/replay.js';
-import { type Host, HostError, HostLostError, type HostProcess } from '../src/hosts/host.js';
+import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../src/hosts/host.js';
 import { quote } from '../src/quote.js';
 import {
   findPlace,
@@ -448,8 +448,8 @@ class LosingHost implements Host {
     this.#meanwhile = meanwhile;
   }
 
-  spawn(command: string): HostProcess {
-    if (this.losses >= this.#times) return this.#host.spawn(command);
+  spawn(command: string, options?: SpawnOptions): HostProcess {
+    if (this.losses >= this.#times) return this.#host.spawn(command, options);
     this.losses += 1;
     const process = this.#host.spawn(this.#when === 'before' ? 'cat > /dev/null' : command);
     const exit = process.exit.then(async () => {

@@ -90,7 +90,16 @@ async function readAddress(
   const quoted = quote(file);
   const { code } = await again(() => run(host, `[ -s ${quoted} ]`));
   if (code !== 0) tell(`Waiting until the address of a Flux broker is in ${file}`);
-  return ask(host, `until [ -s ${quoted} ]; do sleep 1; done; cat -- ${quoted}`, target, why, cancel);
+  // Of a file that is no address nothing is read but as much as an address may be.
+  const command =
+    `until [ -s ${quoted} ]; do [ ! -e ${quoted} ] || [ -f ${quoted} ] || break; sleep 1; done\n` +
+    `[ -f ${quoted} ] || { echo 'it is no regular file' >&2; exit 1; }\nhead -c ${LONGEST_ADDRESS_BYTES} -- ${quoted}`;
+  const text = await ask(host, command, target, why, cancel);
+  if (isAddress(text)) return text;
+  throw new BrokerError(
+    `there is no address of a Flux broker in the file ${file}, ${why}: it holds something else`,
+    'it has one line, such as local:///run/flux/local or ssh://node1/tmp/flux-AbCdEf/local-0',
+  );
 }
 
 /** `flux uri`; it waits for a job of Flux that has not begun, if it can: not all versions do. */
@@ -143,6 +152,19 @@ async function ask(host: Host, command: string, target: string, why: string, can
   );
 }
 
+/** More bytes than an address has. */
+const LONGEST_ADDRESS_BYTES = 4096;
+
+/** Characters of an address that is none, for messages. */
+const LONGEST_SHOWN = 200;
+
+const localForm = /^local:\/\/(\/.*)$/;
+const remoteForm = /^ssh:\/\/(?:([A-Za-z0-9_.+][A-Za-z0-9_.+-]*)@)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?::([0-9]+))?(\/.*)$/;
+
+function isAddress(text: string): boolean {
+  return text.length < LONGEST_ADDRESS_BYTES && (localForm.test(text) || remoteForm.test(text));
+}
+
 /**
  * Where the broker with this URI is.
  *
@@ -150,13 +172,12 @@ async function ask(host: Host, command: string, target: string, why: string, can
  * @throws BrokerError if it is no URI of one
  */
 export function addressOf(uri: string, facts: HostFacts, why: string, isSystem: boolean): BrokerAddress {
-  const local = /^local:\/\/(\/.*)$/.exec(uri)?.[1];
+  const local = localForm.exec(uri)?.[1];
   if (local !== undefined) return { uri, socket: local, why, isSystem };
-  const remote =
-    /^ssh:\/\/(?:([A-Za-z0-9_.+][A-Za-z0-9_.+-]*)@)?([A-Za-z0-9_][A-Za-z0-9_.-]*)(?::([0-9]+))?(\/.*)$/.exec(uri);
+  const remote = remoteForm.exec(uri);
   if (remote === null) {
     throw new BrokerError(
-      `'${uri}' is no URI of a Flux broker`,
+      `${/^(local|ssh):/.test(uri) ? `'${shortened(uri)}'` : 'what was found'} is no URI of a Flux broker, ${why}`,
       'it looks like local:///run/flux/local or ssh://node1/tmp/flux-AbCdEf/local-0',
     );
   }
@@ -164,6 +185,10 @@ export function addressOf(uri: string, facts: HostFacts, why: string, isSystem: 
   if (facts.names.includes(name!)) return { uri: `local://${socket}`, socket: socket!, why, isSystem };
   const node = { user, name: name!, port: port === undefined ? undefined : Number(port) };
   return { uri, socket: socket!, node, why, isSystem };
+}
+
+function shortened(text: string): string {
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}...`;
 }
 
 function oneLine(text: string): string {

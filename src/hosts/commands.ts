@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { type Host, HostError, HostLostError, type HostProcess } from './host.js';
+import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from './host.js';
 
 export interface CommandResult {
   readonly code: number;
@@ -13,8 +13,13 @@ export interface CommandResult {
  *
  * @throws HostError, HostLostError
  */
-export async function run(host: Host, command: string, input: Uint8Array | string = ''): Promise<CommandResult> {
-  const process = host.spawn(command);
+export async function run(
+  host: Host,
+  command: string,
+  input: Uint8Array | string = '',
+  options: SpawnOptions = {},
+): Promise<CommandResult> {
+  const process = host.spawn(command, options);
   process.stdin.end(input);
   return resultOf(process);
 }
@@ -107,12 +112,13 @@ export async function runLeashed(
   host: Host,
   command: string,
   cancel: AbortSignal,
-  { endsGroup = false }: { readonly endsGroup?: boolean } = {},
+  { endsGroup = false, ...options }: SpawnOptions & { readonly endsGroup?: boolean } = {},
 ): Promise<CommandResult> {
   const process = host.spawn(
     `exec 3<&0\n{\n${command}\n} </dev/null 3<&- &\ncommand=$!\n` +
       `{ trap '' TERM; cat <&3; ${endsGroup ? '' : 'kill -0 $command && '}{ kill -TERM -- -$$; sleep ${grace}; kill -KILL -- -$$; }; } >/dev/null 2>&1 &\n` +
       `trap : TERM\nwait $command`,
+    options,
   );
   const letGo = () => process.stdin.end();
   cancel.addEventListener('abort', letGo, { once: true });

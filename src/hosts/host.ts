@@ -8,17 +8,23 @@ export interface Host {
   /** What messages call it. */
   readonly name: string;
   /**
-   * Runs bash text after the user's `setup` lines, in the environment of a step, from the file system's root.
+   * Runs bash text from the file system's root, in what the user's `setup` makes of the environment, but for variables that
+   * change what commands print or do.
    *
-   * The command leads its own session and process group (its `$$` is the group's id) and so outlives this program. That
-   * nothing of its `setup` reaches stdout is part of the contract.
+   * The command leads its own session and process group and so outlives this program. Its `$$` is the group's id, but for a
+   * command that is for steps.
    */
-  spawn(command: string): HostProcess;
+  spawn(command: string, options?: SpawnOptions): HostProcess;
   /**
    * Connects to a Unix socket of the machine, where that takes no command: on this one. Failure is an `error` of the stream.
    * Elsewhere a command carries the bytes.
    */
   connect?(socket: string): Duplex;
+}
+
+export interface SpawnOptions {
+  /** Whether it runs what is the user's: in his environment as it is, with the limits that `setup` sets. */
+  readonly isForSteps?: boolean;
 }
 
 export interface HostProcess {

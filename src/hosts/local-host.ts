@@ -2,35 +2,50 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Duplex, PassThrough, Readable } from 'node:stream';
-import { type Exit, type Host, HostError, type HostProcess } from './host.js';
-import { setupLines } from './setup.js';
+import { quoteBytes } from '../quote.js';
+import { commandEnvironment } from './command-environment.js';
+import { type Environment, isText } from './environment.js';
+import { type Exit, type Host, HostError, type HostProcess, type SpawnOptions } from './host.js';
+import { preludeLines } from './setup.js';
+
+/** What is set up for the commands of a machine besides their environment, as bash lines. */
+export interface Prelude {
+  /** Before every command. */
+  readonly every: string;
+  /** Before those that run steps. */
+  readonly steps: string;
+}
 
 /** This machine. */
 export class LocalHost implements Host {
   readonly name = 'this machine';
-  readonly #environment: Readonly<Record<string, string>>;
-  readonly #prelude: string;
+  readonly #environment: Environment;
+  readonly #ownEnvironment: Environment;
+  readonly #prelude: Prelude;
 
   /**
-   * @param environment all that commands find in theirs
-   * @param setup bash lines that go before every command; what they print goes to stderr
+   * @param environment of steps; our own commands have what of it says where things are
+   * @param prelude what it prints goes to stderr; a text goes before every command
    */
-  constructor(environment: Readonly<Record<string, string>>, setup = '') {
+  constructor(environment: Environment, prelude: string | Prelude = '') {
     this.#environment = environment;
-    this.#prelude = setupLines(setup);
+    this.#ownEnvironment = commandEnvironment(environment);
+    this.#prelude = typeof prelude === 'string' ? { every: prelude, steps: '' } : prelude;
   }
 
   connect(socket: string): Duplex {
     return connect(socket);
   }
 
-  spawn(command: string): HostProcess {
+  spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
+    const environment = isForSteps ? this.#environment : this.#ownEnvironment;
     let child: ChildProcess;
     try {
       // `--norc`: a bash whose input is a socket, as a pipe of Node's is, takes itself for a remote shell and reads ~/.bashrc.
-      child = spawn('bash', ['--norc', '-c', readCommand], {
+      // `-p`: it takes neither BASH_ENV nor functions from the environment, and passes them on.
+      child = spawn('bash', ['--norc', '-p', '-c', readCommand], {
         cwd: '/',
-        env: this.#environment,
+        env: Object.fromEntries(Object.entries(environment).filter(([, value]) => isText(value))),
         // A session of its own: a terminal's ^C, and this program's end, are not the steps'.
         detached: true,
         stdio: 'pipe',
@@ -44,7 +59,8 @@ export class LocalHost implements Host {
     const { stdin, stdout, stderr } = child;
     // A command may end without reading what it is sent; its exit status tells whether that matters.
     stdin.on('error', () => {});
-    stdin.write(`${this.#prelude}${command}\0`);
+    const prelude = preludeLines(`${this.#prelude.every}${isForSteps ? this.#prelude.steps : ''}`);
+    stdin.write(`${bytesOf(environment)}${prelude}${command}\0`);
     const leave = () => {
       child.unref();
       for (const stream of [stdin, stdout, stderr]) (stream as unknown as Socket).unref();
@@ -58,6 +74,14 @@ export class LocalHost implements Host {
  * machine could read it, with the values of `env`, and they may have no more than 128 KiB.
  */
 const readCommand = `IFS= read -r -d '' maestro_command; eval "unset maestro_command\n$maestro_command"`;
+
+/** Bash text that sets the values that are not text, which Node cannot pass on. */
+function bytesOf(environment: Environment): string {
+  return Object.entries(environment)
+    .filter(([name, value]) => !isText(value) && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    .map(([name, value]) => `export ${name}=${quoteBytes(value)}\n`)
+    .join('');
+}
 
 /** After a command's end, milliseconds to wait for what is left in its streams: a background process of `setup` may hold one. */
 const streamGrace = 300;

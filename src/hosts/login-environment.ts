@@ -1,5 +1,6 @@
 import { getExecOutput } from '@actions/exec';
 import { quoteAll } from '../quote.js';
+import { environmentOf } from './environment.js';
 import { HostError } from './host.js';
 
 /** What a login starts from; everything else comes from the machine's and the user's profile. */
@@ -19,7 +20,9 @@ export async function loginEnvironment(
   const start: Record<string, string> = {};
   for (const name of loginStartsFrom) if (own[name] !== undefined) start[name] = own[name];
   const marker = '----environment----';
-  let result: { exitCode: number; stdout: string; stderr: string };
+  let result: { exitCode: number; stderr: string };
+  // As bytes: the text that is returned has lost what is not UTF-8.
+  const chunks: Buffer[] = [];
   try {
     // Without an input: a profile that asks something must not wait for an answer.
     const login = quoteAll(['bash', '-l', '-c', `printf '%s\\0' '${marker}'; exec env -0`]);
@@ -35,28 +38,22 @@ export async function loginEnvironment(
         cwd: '/',
         silent: true,
         ignoreReturnCode: true,
+        listeners: { stdout: (chunk) => chunks.push(chunk) },
       },
     );
   } catch (error) {
     throw new HostError(`cannot start a login shell on this machine: ${(error as Error).message}`);
   }
   // A profile may print anything before.
-  const [, output] = result.stdout.split(`${marker}\0`);
+  const output = Buffer.concat(chunks);
+  const at = output.indexOf(`${marker}\0`);
   if (result.exitCode === 137) {
     throw new HostError(
       `a login shell on this machine did not start within ${timeLimit} s: look at its ~/.bash_profile or ~/.profile`,
     );
   }
-  if (result.exitCode !== 0 || output === undefined) {
+  if (result.exitCode !== 0 || at === -1) {
     throw new HostError(`a login shell on this machine fails (exit ${result.exitCode}): ${result.stderr.trim()}`);
   }
-  return environmentOf(output);
-}
-
-/** An environment from the output of `env -0`. */
-export function environmentOf(output: string): Record<string, string> {
-  const entries = output.split('\0').filter((entry) => entry.includes('='));
-  return Object.fromEntries(
-    entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
-  );
+  return environmentOf(output.subarray(at + marker.length + 1));
 }

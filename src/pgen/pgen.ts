@@ -83,9 +83,10 @@ export async function runPgen(options: PgenOptions): Promise<Omit<GeneratorAnswe
     `cd -- ${quote(places.workingDirectory)} || exit\n` +
     `exec ${quoteAll(['python3', '-c', pgenShim, JSON.stringify(question)])}`;
   const limit = deadline(LIMIT_SECONDS * 1000, { parent: cancel, ...(clock === undefined ? {} : { clock }) });
-  const { code, stdout, stderr } = await runLeashed(host, command, limit.signal, { endsGroup: true }).finally(
-    limit.release,
-  );
+  const { code, stdout, stderr } = await runLeashed(host, command, limit.signal, {
+    endsGroup: true,
+    isForSteps: true,
+  }).finally(limit.release);
   if (limit.hasPassed) throw new PgenError(`${shown}: the parameter generator did not end within ${LIMIT_SECONDS} s`);
   if (cancel.aborted) throw new HostError(String(cancel.reason));
   if (code !== 0) throw new PgenError(`${shown}: the parameter generator failed:\n${lastLines(stderr)}`);

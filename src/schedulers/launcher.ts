@@ -40,8 +40,9 @@ export const claimsPath = '.conductor/claims';
  *
  * Every process that this starts is paid for by every job, so there is one: `ln`.
  */
-export const launcherText = `#!/bin/bash
+export const launcherText = `#!/bin/bash -p
 # Runs one attempt of a step, once. Usage: run STEP ATTEMPT COMMAND...
+# -p: BASH_ENV and functions of the step's environment are for the step alone.
 # Names of variables are long because those of the step's environment must get through unchanged.
 _maestro_claims=\${0%/*}/claims/$1
 _maestro_claim=$_maestro_claims/$2

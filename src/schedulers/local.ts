@@ -187,7 +187,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   #start(): void {
-    const process = this.#host.spawn(this.#shepherdText);
+    const process = this.#host.spawn(this.#shepherdText, { isForSteps: true });
     const shepherd: Shepherd = { process, since: this.#clock.now(), host: undefined, self: undefined };
     this.#shepherd = shepherd;
     // That it does not read any more is told by its end.

@@ -50,6 +50,7 @@ ${program}`;
 }
 
 const program = `# What \`setup\` may have set is not meant for this.
+_maestro_posix=\${POSIXLY_CORRECT-}
 set +aefuvxC +o posix
 _maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) on PATH' >&2; exit 1; }
 # HOSTNAME may have come from another machine, with the environment.
@@ -73,6 +74,8 @@ _maestro_step() {
   exec > "$_maestro_output.out" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.out"; } 2>&1)"
   exec 2> "$_maestro_output.err" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.err"; } 2>&1)"
   echo "started $_maestro_key $_maestro_host $BASHPID" >&3
+  # Bash has unset it with the mode that it stands for.
+  [ -z "$_maestro_posix" ] || export POSIXLY_CORRECT="$_maestro_posix"
   CONDUCTOR_JOB=$_maestro_host:$BASHPID:$_maestro_nonce exec "$_maestro_setsid" \\
     "$_maestro_study/${launcherPath}" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_study/$_maestro_script" 3>&-
 }

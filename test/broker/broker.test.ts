@@ -12,7 +12,7 @@ import { plainHost } from '../support/hosts.js';
 import { until } from '../support/wait.js';
 
 const own = process.getuid!();
-const facts: HostFacts = { environment: {}, userid: own, names: ['localhost'], flux: '' };
+const facts: HostFacts = { environment: {}, userid: own, leftOut: [], names: ['localhost'], flux: '' };
 const why = '`flux: here`';
 
 const addressOf = (uri: string): BrokerAddress => ({ uri, socket: uri.slice('local://'.length), why, isSystem: false });

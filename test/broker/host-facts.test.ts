@@ -55,8 +55,9 @@ describe('the environment of a host', () => {
   });
 
   it('is without values that are not UTF-8, which no jobspec can hold', async () => {
-    const { environment } = await readHostFacts(plainHost(`export LATIN=$'caf\\xe9' UTF8=$'caf\\xc3\\xa9'`));
+    const { environment, leftOut } = await readHostFacts(plainHost(`export LATIN=$'caf\\xe9' UTF8=$'caf\\xc3\\xa9'`));
     expect(environment).toEqual({ ...plainEnvironment, UTF8: 'café' });
+    expect(leftOut).toEqual(['LATIN']);
   });
 
   it('is as big as it is', async () => {

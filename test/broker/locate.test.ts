@@ -31,7 +31,7 @@ function installation(): string {
 const directory = (facts: { flux?: string; FLUX_EXEC_PATH?: string }, pid?: number) => {
   const { flux = '', FLUX_EXEC_PATH } = facts;
   const environment: Record<string, string> = FLUX_EXEC_PATH === undefined ? {} : { FLUX_EXEC_PATH };
-  return fluxDirectory(plainHost(), { environment, userid: 0, names: ['localhost'], flux }, broker(pid));
+  return fluxDirectory(plainHost(), { environment, userid: 0, leftOut: [], names: ['localhost'], flux }, broker(pid));
 };
 
 describe('the directory of flux', () => {

@@ -39,7 +39,7 @@ const socketOf = ({ uri }: { readonly uri: string }) => uri.slice('local://'.len
 const node17 = { user: undefined, name: 'node17', port: undefined };
 
 function factsOf(environment: Readonly<Record<string, string>>, flux = ''): HostFacts {
-  return { environment, userid: process.getuid!(), names: ['localhost'], flux };
+  return { environment, userid: process.getuid!(), leftOut: [], names: ['localhost'], flux };
 }
 
 /** Connects, for as long as the test runs. */

@@ -36,6 +36,7 @@ function find({
   const facts: HostFacts = {
     environment,
     userid: 1000,
+    leftOut: [],
     names: ['localhost', 'login1.example.org', 'login1.example.org', 'login1'],
     flux: stub === undefined ? '' : `${stub.directory}/flux`,
   };
@@ -245,8 +246,23 @@ describe('a broker whose address is in a file', () => {
     expect(Date.now() - began).toBeLessThan(4000);
   });
 
-  it('is refused if that is none', async () => {
-    expect(await failure({ wanted: `file:${file('hello')}` })).toContain("'hello' is no URI of a Flux broker");
+  it.each([
+    ['a word', 'hunter2'],
+    ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n'],
+    ['an address and more', 'local:///run/flux/local\nhunter2\n'],
+    ['bytes', '\0\u0001hunter2'],
+    ['megabytes', 'hunter2\n'.repeat(4_000_000)],
+    ['a line that begins like an address', `local:///${'hunter2'.repeat(1000)}`],
+  ])('is refused without a word of the file if that has %s', async (_, text) => {
+    const name = file(text);
+    const message = await failure({ wanted: `file:${name}` });
+    expect(message).toContain(`there is no address of a Flux broker in the file ${name}`);
+    expect(message).not.toMatch(/hunter2|BEGIN/);
+    expect(message.length).toBeLessThan(500);
+  });
+
+  it.each(['/proc', '/'])('is refused if it is no file: %s', async (name) => {
+    expect(await failure({ wanted: `file:${name}` })).toContain('it is no regular file');
   });
 });
 

@@ -344,8 +344,8 @@ describe('a clerk whose command ends', () => {
     let lose: ((error: Error) => void) | undefined;
     const host: Host = {
       name: 'far',
-      spawn(command) {
-        const process = inner.spawn(command);
+      spawn(command, options) {
+        const process = inner.spawn(command, options);
         const lost = new Promise<never>((_, reject) => {
           lose = reject;
         });
@@ -762,9 +762,9 @@ describe('whether the study is still ours', () => {
     let onReached = () => {};
     const host: Host = {
       name: 'far',
-      spawn(command) {
+      spawn(command, options) {
         spawned += 1;
-        if (spawned === 1) return inner.spawn(command);
+        if (spawned === 1) return inner.spawn(command, options);
         const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
         if (spawned === 2) {
           const exit = Promise.reject(new HostLostError('cut'));
@@ -775,7 +775,7 @@ describe('whether the study is still ours', () => {
           onReached = resolve;
         });
         const exit = reached.then(() => {
-          const process = inner.spawn(command);
+          const process = inner.spawn(command, options);
           streams.stdin.pipe(process.stdin);
           process.stdout.pipe(streams.stdout);
           return process.exit;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.js';
 import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
-import { type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
+import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../../src/hosts/host.js';
 import type { Spec } from '../../src/spec/spec.js';
 import { shortHash } from '../../src/study/directory.js';
 import type { Clone, Places } from '../../src/study/environment.js';
@@ -548,8 +548,11 @@ class OtherMachine extends WatchedHost {
     this.#there = there;
   }
 
-  override spawn(command: string): HostProcess {
-    return super.spawn(command.replaceAll(/-e \/(there)?/g, (_, is) => `-e ${is ? this.#there : '/nonexistent/'}`));
+  override spawn(command: string, options?: SpawnOptions): HostProcess {
+    return super.spawn(
+      command.replaceAll(/-e \/(there)?/g, (_, is) => `-e ${is ? this.#there : '/nonexistent/'}`),
+      options,
+    );
   }
 }
 
@@ -569,9 +572,9 @@ class LosingHost implements Host {
     this.#isMeant = isMeant;
   }
 
-  spawn(command: string): HostProcess {
+  spawn(command: string, options?: SpawnOptions): HostProcess {
     this.commands.push(command);
-    if (this.losses >= this.#times || !this.#isMeant(command)) return this.#host.spawn(command);
+    if (this.losses >= this.#times || !this.#isMeant(command)) return this.#host.spawn(command, options);
     this.losses += 1;
     const process = this.#host.spawn(this.#when === 'before' ? ':' : command);
     const exit = process.exit.then(() => {

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { run } from '../../src/hosts/commands.js';
-import type { Host } from '../../src/hosts/host.js';
+import type { Host, SpawnOptions } from '../../src/hosts/host.js';
+import { SetupError } from '../../src/hosts/setup.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { isAlive } from '../support/wait.js';
 
@@ -15,8 +16,8 @@ export interface ContractWish {
 }
 
 /** Runs a command to its end, with texts for its outputs. */
-export async function outputOf(host: Host, command: string) {
-  const { code, stdout, stderr } = await run(host, command);
+export async function outputOf(host: Host, command: string, options: SpawnOptions = {}) {
+  const { code, stdout, stderr } = await run(host, command, '', options);
   return { code, stdout: stdout.toString(), stderr };
 }
 
@@ -137,48 +138,140 @@ export function hostContract(open: (wish?: ContractWish) => Host | Promise<Host>
   });
 
   describe('setup lines', () => {
-    it('go before every command, and change its environment', async () => {
-      const host = await open({ setup: 'export A=1\nB=2\ngreet() { echo "hello $1"; }\numask 027' });
-      expect((await outputOf(host, 'echo "$A$B"; greet you; umask')).stdout).toBe('12\nhello you\n0027\n');
-      expect((await outputOf(host, 'echo "$A"')).stdout).toBe('1\n');
+    it('are run once, and what they leave is there for every command', async () => {
+      const count = path.join(temporaryDirectory(), 'count');
+      const host = await open({ setup: `echo x >> ${count}\nexport A=1\numask 027` });
+      for (const _ of [1, 2]) expect((await outputOf(host, 'echo "$A"; umask')).stdout).toBe('1\n0027\n');
+      expect(readFileSync(count, 'utf8')).toBe('x\n');
     });
 
-    it('print to stderr only', async () => {
-      expect(await output('echo mine', { setup: 'echo loading; echo careful >&2' })).toEqual({
+    it('set limits for steps, and none for commands of ours', async () => {
+      const host = await open({ setup: 'ulimit -n 77; ulimit -S -c 0' });
+      expect((await run(host, 'ulimit -H -n; ulimit -n', '', { isForSteps: true })).stdout.toString()).toBe('77\n77\n');
+      expect((await outputOf(host, 'ulimit -H -n')).stdout).not.toBe('77\n');
+    });
+
+    it('print nothing into what commands print', async () => {
+      const setup = 'echo loading; echo careful >&2; set -x; (sleep 1; echo late; echo late >&2) &';
+      expect(await output('sleep 1.2; echo mine; echo oops >&2', { setup })).toEqual({
         code: 0,
         stdout: 'mine\n',
-        stderr: 'loading\ncareful',
+        stderr: 'oops',
       });
     });
 
     it('may end in a comment, a blank line, or without a newline', async () => {
-      for (const setup of ['A=1 # comment', 'A=1\n\n', '\n  A=1', 'A=1;']) {
+      for (const setup of [
+        'export A=1 # comment',
+        'export A=1\n\n',
+        '\n  export A=1',
+        'export A=1;',
+        '# x\nexport A=1',
+      ]) {
         expect([setup, (await output('echo $A', { setup })).stdout]).toEqual([setup, '1\n']);
       }
       expect((await output('echo', { setup: '  \n ' })).stdout).toBe('\n');
-    });
-
-    it('that are nothing but a comment are none', async () => {
       expect(await output('echo mine', { setup: '# nothing' })).toEqual({ code: 0, stdout: 'mine\n', stderr: '' });
     });
 
-    it('cannot read what the command is sent', async () => {
-      const { stdout } = await run(await open({ setup: 'cat > /dev/null' }), 'cat', 'for the command');
-      expect(stdout.toString()).toBe('for the command');
-    });
-
-    it('that exit end the command with their status', async () => {
-      expect(await output('echo mine', { setup: 'echo no such module >&2; exit 4' })).toEqual({
-        code: 4,
-        stdout: '',
-        stderr: 'no such module',
+    it('may do to their own shell what they like', async () => {
+      const settings = 'set -euo pipefail; set -f; shopt -s nullglob; cd /tmp; exec > /dev/null; trap "echo bye" EXIT';
+      const noise = 'printf() { echo no; }; env() { echo no; }; alias cat=no; readonly R=1; set -a; B=2';
+      const host = await open({ setup: `${settings}\n${noise}\nexport A=1\nreturn 0\nnever` });
+      expect(await outputOf(host, 'echo "$A$B" *; printf x; compgen -v | grep -i maestro')).toMatchObject({
+        stdout: expect.stringMatching(/^12 .*\betc\b.*\nx$/),
+        stderr: '',
       });
     });
 
-    it('that make no sense are said so', async () => {
-      const { code, stdout, stderr } = await output('echo mine', { setup: 'if true' });
-      expect({ code: code === 0, stdout }).toEqual({ code: false, stdout: '' });
-      expect(stderr).toContain('syntax error');
+    it('get an end of file where they read', async () => {
+      const { stdout } = await run(await open({ setup: 'cat > /dev/null; read x || true' }), 'cat', 'for the command');
+      expect(stdout.toString()).toBe('for the command');
+    });
+
+    it('may export functions, which steps have and commands of ours have not', async () => {
+      const host = await open({ setup: 'cat() { echo mine; }; export -f cat' });
+      const command = 'echo text | cat; bash -c "cat < /dev/null"';
+      expect((await run(host, command, '', { isForSteps: true })).stdout.toString()).toBe('text\nmine\n');
+      expect((await outputOf(host, command)).stdout).toBe('text\n');
+    });
+
+    it('that leave a process running are not waited for', async () => {
+      const pid = path.join(temporaryDirectory(), 'pid');
+      const began = Date.now();
+      const host = await open({ setup: `sleep 100 & echo $! > ${pid}; export A=1` });
+      onTestFinished(() => void process.kill(Number(readFileSync(pid, 'utf8'))));
+      expect((await outputOf(host, 'echo $A')).stdout).toBe('1\n');
+      expect(Date.now() - began).toBeLessThan(15_000);
+      expect(isAlive(Number(readFileSync(pid, 'utf8')))).toBe(true);
+    });
+
+    it('may look for what is not there', async () => {
+      const looks =
+        'nosuch || A=1\nA=$(nosuch 2>/dev/null)\n if nosuch; then :; fi; ! nosuch; command -v nosuch || true';
+      expect((await output('echo $B', { setup: `${looks}\nexport B=1` })).stdout).toBe('1\n');
+    });
+
+    it.each([
+      ['moduel load x', /^line 1 of setup, `moduel load x`, fails: there is no command `moduel`/],
+      ['export A=1\n  moduel load x\necho on', /^line 2 of setup, `moduel load x`, fails: there is no command/],
+      ['eval "$(moduel sh)"\ntrue', /^line 1 of setup, .* there is no command `moduel`/],
+      ['nosuch a && nosuch b\ntrue', /^line 1 of setup, .* there is no command `nosuch`/],
+      ['true\nnosuch | cat\ntrue', /^line 2 of setup, .* there is no command `nosuch`/],
+      ['f() {\n  nosuch\n}\nf\ntrue', /^line 2 of setup, `nosuch`, fails: there is no command `nosuch`/],
+      [
+        'true\n/no/such/file\ntrue',
+        /^line 2 of setup, .* cannot be run, exit 127 .*: line 2: \/no\/such\/file: No such file/,
+      ],
+      ['true\n[ -e /no/such/file ]\n\n# end', /^line 2 of setup, `\[ -e \/no\/such\/file \]`, fails: exit 1/],
+      ['echo no such module >&2; exit 4', /^line 1 of setup, .*exit 4.*: no such module$/],
+      ['export A=1\nexit', /^line 2 of setup, `exit`, ends the shell .*exit 0/],
+      ['set -e\nfalse\ntrue', /^line 2 of setup, `false`, fails: exit 1$/],
+      ['true\nset -u; echo $NO_SUCH\ntrue', /^line 2 of setup, .*: line 2: NO_SUCH: unbound variable$/],
+      ['if true', /^line 1 of setup, `if true`, fails: .* syntax error/],
+      ['exec true', /^setup did not come to its end: something in it replaced its shell/],
+      ['kill -KILL $$', /^setup did not come to its end: .*\(exit \d+\)$/],
+      ['export PATH=/nonexistent', /^setup leaves a PATH on which not even `env` is found/],
+    ])('that fail are an error with the line: %j', async (setup, message) => {
+      const error = await Promise.resolve(open({ setup })).then(
+        () => undefined,
+        (error: unknown) => error as Error,
+      );
+      expect(error).toBeInstanceOf(SetupError);
+      expect(error!.message).toMatch(message);
+    });
+  });
+
+  describe('variables that change what commands mean', () => {
+    const profile = [
+      'export TAR_OPTIONS=--nosuch QUOTING_STYLE=c LS_COLORS=x GREP_OPTIONS=-v POSIXLY_CORRECT=1 GIT_DIR=/nonexistent',
+      'export CDPATH=/tmp GLOBIGNORE="*" BASH_ENV=~/noise LC_ALL=C.UTF-8 TMOUT=1 OF_MINE=1',
+      'cat() { echo mine; }; export -f cat',
+    ].join('\n');
+    const names = 'TAR_OPTIONS QUOTING_STYLE LS_COLORS GREP_OPTIONS POSIXLY_CORRECT GIT_DIR CDPATH BASH_ENV LC_ALL';
+
+    it('are there for steps, which have them unchanged, and not for commands of ours', async () => {
+      const home = temporaryDirectory();
+      writeFileSync(path.join(home, 'noise'), 'echo noise; echo noise >&2\n');
+      const host = await open({ home, setup: profile });
+      const list = `for name in ${names}; do [ -z "\${!name+x}" ] || printf '%s ' "$name"; done; echo "$OF_MINE"`;
+      expect(await outputOf(host, `${list}; echo a | cat; cd /; echo etc*`)).toEqual({
+        code: 0,
+        stdout: '1\na\netc\n',
+        stderr: '',
+      });
+      const { stdout, stderr } = await run(host, `${list}; echo a | cat; env | grep -c '^BASH_FUNC_cat'`, '', {
+        isForSteps: true,
+      });
+      expect([stdout.toString(), stderr]).toEqual([`${names} 1\na\n1\n`, '']);
+    });
+
+    it('may have values that are not UTF-8, which steps have as they are', async () => {
+      const host = await open({ setup: `export LATIN=$'caf\\xe9' MIXED=$'\\xff\\'é$x'` });
+      for (const options of [{}, { isForSteps: true }]) {
+        const { stdout } = await run(host, 'printf "%s " "$LATIN" "$MIXED"', '', options);
+        expect(stdout.toString('hex')).toBe(Buffer.from("caf\xe9 \xff'\xc3\xa9$x ", 'latin1').toString('hex'));
+      }
     });
   });
 

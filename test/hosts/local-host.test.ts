@@ -2,15 +2,16 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { run } from '../../src/hosts/commands.js';
 import { HostError } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
-import { plainEnvironment, plainHost } from '../support/hosts.js';
+import { plainEnvironment, plainHost, preparedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { until } from '../support/wait.js';
 import { hostContract, outputOf } from './host-contract.js';
 
 describe('this machine', () => {
-  hostContract(({ setup, home } = {}) => plainHost(setup, home === undefined ? {} : { HOME: home }));
+  hostContract(({ setup = '', home } = {}) => preparedHost(setup, home === undefined ? {} : { HOME: home }));
 });
 
 describe('a command on this machine', () => {
@@ -20,10 +21,13 @@ describe('a command on this machine', () => {
     expect(codes).toEqual([129, 137, 143]);
   });
 
-  it('finds the environment that was given and nothing else', async () => {
+  it('for steps finds the environment that was given and nothing else', async () => {
     const host = new LocalHost({ ...plainEnvironment, TEXT: `it's "two"\nlines é`, EMPTY: '', SHLVL: '5' });
-    const { stdout } = await outputOf(host, 'env -0');
-    const entries = stdout.split('\0').filter((entry) => entry !== '' && !/^(_|PWD|OLDPWD|SHLVL)=/.test(entry));
+    const { stdout } = await run(host, 'env -0', '', { isForSteps: true });
+    const entries = stdout
+      .toString()
+      .split('\0')
+      .filter((entry) => entry !== '' && !/^(_|PWD|OLDPWD|SHLVL)=/.test(entry));
     expect(entries.sort()).toEqual(
       [...Object.entries(plainEnvironment), ['TEXT', `it's "two"\nlines é`], ['EMPTY', '']]
         .map(([name, value]) => `${name}=${value}`)

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { Transform } from 'node:stream';
-import { type Exit, type Host, HostLostError, type HostProcess } from '../../src/hosts/host.js';
+import { type Exit, type Host, HostLostError, type HostProcess, type SpawnOptions } from '../../src/hosts/host.js';
 import { plainHost } from '../support/hosts.js';
 
 /** A directory as an object: a text or bytes are a file, an object a directory, `link` a symbolic link, `run` an executable. */
@@ -90,10 +90,10 @@ export class CutHost implements Host {
     this.#host = host;
   }
 
-  spawn(command: string): HostProcess {
+  spawn(command: string, options?: SpawnOptions): HostProcess {
     const cut = this.#cutOf(command, this.commands.length);
     this.commands.push(command);
-    const process = this.#host.spawn(command);
+    const process = this.#host.spawn(command, options);
     if (cut === undefined) return process;
     const lost = new HostLostError('the connection to the cluster was lost');
     let fail: (error: Error) => void;

@@ -16,7 +16,14 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.js';
-import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
+import {
+  type Exit,
+  type Host,
+  HostError,
+  HostLostError,
+  type HostProcess,
+  type SpawnOptions,
+} from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
@@ -136,11 +143,11 @@ class FarHost implements Host {
   gone: HostError | undefined;
   spawned = 0;
 
-  spawn(command: string): HostProcess {
+  spawn(command: string, options?: SpawnOptions): HostProcess {
     this.spawned += 1;
     this.isMute = false;
     if (this.gone !== undefined) return { ...silentProcess(), exit: rejected(this.gone) };
-    const real = this.#host.spawn(command);
+    const real = this.#host.spawn(command, options);
     const stdout = new PassThrough();
     real.stdout.on('data', (data) => this.isMute || stdout.write(data));
     const exit = new Promise<Exit>((resolve, reject) => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { Host, HostProcess } from '../../src/hosts/host.js';
+import type { Host, HostProcess, SpawnOptions } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
+import { openLocalHost } from '../../src/hosts/open-local-host.js';
 
 /** What a command needs to run at all, and nothing of what the tests themselves were started with. */
 export const plainEnvironment: Readonly<Record<string, string>> = {
@@ -10,8 +11,18 @@ export const plainEnvironment: Readonly<Record<string, string>> = {
   LC_ALL: 'C.UTF-8',
 };
 
-export function plainHost(setup = '', environment: Readonly<Record<string, string>> = {}): LocalHost {
-  return new LocalHost({ ...plainEnvironment, ...environment }, setup);
+/** @param prelude bash lines that go before every command */
+export function plainHost(prelude = '', environment: Readonly<Record<string, string>> = {}): LocalHost {
+  return new LocalHost({ ...plainEnvironment, ...environment }, prelude);
+}
+
+/** This machine, after the lines of `setup`. */
+export async function preparedHost(
+  setup: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<LocalHost> {
+  const never = new AbortController().signal;
+  return (await openLocalHost({ ...plainEnvironment, ...environment }, setup, never)).host;
 }
 
 /** This machine, and a record of what was run on it. */
@@ -30,10 +41,10 @@ export class WatchedHost implements Host {
     return this.#host.connect!(socket);
   }
 
-  spawn(command: string): HostProcess {
+  spawn(command: string, options?: SpawnOptions): HostProcess {
     this.commands.push(command);
     this.running += 1;
-    const process = this.#host.spawn(command);
+    const process = this.#host.spawn(command, options);
     const ended = () => {
       this.running -= 1;
     };

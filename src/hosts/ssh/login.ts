@@ -1,53 +1,55 @@
-import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../../clock.js';
-import { AfterMark } from '../after-mark.js';
+import type { AfterMark } from '../after-mark.js';
 import { HostError, HostLostError } from '../host.js';
-import { environmentOf } from '../login-environment.js';
-import { loginLine, type Marks } from './shell.js';
+import { awaitReport } from '../run-setup.js';
+import { type PreparedShell, setupCommand } from '../setup.js';
+import { type Marks, readerLine } from './shell.js';
 import { SshError, type Transport } from './transport.js';
 
 /** A login that takes longer than this, in milliseconds, waits for something that does not come. */
 const loginTime = 60_000;
 
+/** Milliseconds for the end of its session after that: what `setup` left running may hold it. */
+const endTime = 1_000;
+
+export interface LoginOptions {
+  readonly marks: Marks;
+  readonly setup: string;
+  readonly clock: Clock;
+}
+
 /**
- * The environment of a login, as the user's files there make it.
+ * Logs in, and runs `setup` in the shell that the user's files there make.
  *
- * @throws HostError, SshError
+ * @throws SetupError, HostError, SshError
  */
-export async function loginEnvironment(
+export async function login(
   transport: Pick<Transport, 'name' | 'open'>,
-  marks: Marks,
-  clock: Clock,
-): Promise<Record<string, string>> {
-  const session = await transport.open(loginLine(marks));
-  const begin = { stdout: new AfterMark(marks.begin), stderr: new AfterMark(marks.begin) };
-  const chunks: Buffer[] = [];
-  begin.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  begin.stderr.resume();
-  const streams = [pipeline(session.stdout, begin.stdout), pipeline(session.stderr, begin.stderr)];
-  for (const stream of streams) stream.catch(() => {});
+  { marks, setup, clock }: LoginOptions,
+): Promise<PreparedShell> {
+  const session = await transport.open(readerLine);
   session.stdin.on('error', () => {});
-  session.stdin.end();
-  const stop = { timer: () => {} };
+  session.stdin.write(`${setupCommand(setup, marks, true)}\0`);
+  const notBegun = (code: number | undefined, noise: string) =>
+    code === undefined
+      ? new HostError(
+          `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
+        )
+      : noBash(transport.name, code, noise);
+  let stop = () => {};
   try {
-    const code = await Promise.race([
-      session.exit,
-      new Promise<undefined>((resolve) => {
-        stop.timer = clock.after(loginTime, () => resolve(undefined));
-      }),
-    ]);
-    if (code === undefined) {
-      throw new HostError(
-        `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
-      );
-    }
-    if (code !== 0 || !begin.stdout.hasBegun) throw noShell(transport.name, code, begin);
-    return environmentOf(Buffer.concat(chunks).toString());
+    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: loginTime });
+    // The server has room for another session once it has seen the end of this one.
+    const tooLong = new Promise<void>((resolve) => {
+      stop = clock.after(endTime, resolve);
+    });
+    await Promise.race([session.exit.catch(() => {}), tooLong]);
+    return shell;
   } catch (error) {
     if (!(error instanceof HostLostError)) throw error;
     throw new SshError('connection', error.message);
   } finally {
-    stop.timer();
+    stop();
     session.close();
   }
 }
@@ -58,7 +60,10 @@ export function noShell(
   code: number,
   { stdout, stderr }: { readonly stdout: AfterMark; readonly stderr: AfterMark },
 ): HostError {
-  const said = [stderr.noise, stdout.noise].filter((text) => text !== '').join('\n');
+  return noBash(name, code, [stderr.noise, stdout.noise].filter((text) => text !== '').join('\n'));
+}
+
+function noBash(name: string, code: number, said: string): HostError {
   return new HostError(
     `${name} lets us in, but a login there does not run bash (exit ${code})${said === '' ? '' : `; it says: ${said}`}`,
   );

@@ -1,6 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { quote } from '../../quote.js';
+import { quote, quoteBytes } from '../../quote.js';
 import { printMark } from '../after-mark.js';
+import type { Environment } from '../environment.js';
 
 /**
  * What runs on the other side of an SSH session.
@@ -38,28 +39,38 @@ export function shellLine({ begin, end }: Marks): string {
   return `exec env -i PATH="$PATH" bash --norc -c ${quote(program)}`;
 }
 
-/** The command line that prints the environment of a login shell, its entries ended by NULs, after the mark. */
-export function loginLine({ begin }: Marks): string {
-  return `exec bash -l -c ${quote(`${printMark(begin)}; ${printMark(begin)} >&2; exec env -0`)} < /dev/null`;
-}
+/** The command line of a bash that runs what comes as its input until a NUL, and nothing else that the user's files say. */
+export const readerLine = `exec bash --norc -p -c ${quote('IFS= read -r -d "" maestro_command; eval "unset maestro_command; $maestro_command"')}`;
 
 /** Variables that are bash's own, read-only or about one shell. */
-const bashsOwn = /^(BASHOPTS|SHELLOPTS|BASH_VERSINFO|BASH_EXECUTION_STRING|UID|EUID|PPID|PWD|OLDPWD|SHLVL|_|SSH_\w+)$/;
+const bashsOwn = /^(BASHOPTS|SHELLOPTS|BASH_VERSINFO|BASH_EXECUTION_STRING|UID|EUID|PPID|PWD|OLDPWD|SHLVL|_)$/;
 
 /** Bash that sets an environment, exported functions (`BASH_FUNC_module%%`) included. */
-export function exportsOf(environment: Readonly<Record<string, string>>): string {
-  return Object.entries(environment)
+export function exportsOf(environment: Environment): string {
+  const entries = Object.entries(environment);
+  // What is evaluated after this is in another mode, in which bash takes fewer names for functions.
+  const last = entries.filter(([name]) => name === 'POSIXLY_CORRECT');
+  return [...entries.filter(([name]) => name !== 'POSIXLY_CORRECT'), ...last]
     .map(([name, value]) => {
       const functionName = /^BASH_FUNC_(.+?)(?:%%|\(\))$/.exec(name)?.[1];
       if (functionName !== undefined) {
         // One that this bash cannot read is passed over, as bash itself does.
         const text = `${functionName} ${value}\nexport -f ${quote(functionName)}`;
-        return value.startsWith('() {') ? `eval ${quote(text)} 2>/dev/null || :\n` : '';
+        return value.startsWith('() {') ? `eval ${quoteBytes(text)} 2>/dev/null || :\n` : '';
       }
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || bashsOwn.test(name)) return '';
-      return `export ${name}=${quote(value)}\n`;
+      return `export ${name}=${quoteBytes(value)}\n`;
     })
     .join('');
+}
+
+/**
+ * Bash that sets the environment of steps and becomes another bash, which passes it on and takes nothing of it for itself; the
+ * command comes as its input.
+ */
+export function becomeStepsShell(environment: Environment): string {
+  const program = 'IFS= read -r -d "" maestro_command; eval "unset maestro_command; $maestro_command"';
+  return `${exportsOf(environment)}exec "$BASH" --norc -p -c ${quote(program)}\0`;
 }
 
 /** Passes on what comes before the mark of the end; what follows is of processes that were left behind. */

@@ -3,15 +3,16 @@ import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../clock.js';
 import { Pool } from '../../pool.js';
 import { AfterMark } from '../after-mark.js';
-import { type Exit, type Host, HostError, HostLostError, type HostProcess } from '../host.js';
-import { setupLines } from '../setup.js';
+import { commandEnvironment } from '../command-environment.js';
+import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
+import { type PreparedShell, preludeLines } from '../setup.js';
 import { Connections } from './connections.js';
-import { loginEnvironment, noShell } from './login.js';
-import { BeforeEnd, exportsOf, type Marks, marksOf, shellLine } from './shell.js';
+import { login, noShell } from './login.js';
+import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './shell.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
-  /** Bash lines that go before every command. */
+  /** Bash lines that make the environment. */
   readonly setup: string;
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
@@ -52,7 +53,10 @@ export class SshHost implements Host {
   readonly #connections: Connections;
   readonly #options: SshHostOptions;
   readonly #marks: Marks;
-  readonly #prelude: string;
+  /** What `setup` printed to stderr. */
+  readonly said: string;
+  /** What is sent before a command of ours, and before one that is for steps. */
+  readonly #prelude: { readonly own: string; readonly steps: string };
   readonly #pool = new Pool(mostSessions);
   #sessions = 0;
   /** One attempt to get the connection back at a time. */
@@ -68,34 +72,34 @@ export class SshHost implements Host {
   /** Why nothing is run any more. */
   #over: HostError | undefined;
 
-  private constructor(
-    connections: Connections,
-    marks: Marks,
-    environment: Record<string, string>,
-    options: SshHostOptions,
-  ) {
+  private constructor(connections: Connections, marks: Marks, shell: PreparedShell, options: SshHostOptions) {
     this.#connections = connections;
     this.#options = options;
     this.#marks = marks;
     this.name = connections.name;
-    this.home = environment.HOME ?? '/';
-    this.#prelude = `${exportsOf(environment)}${setupLines(options.setup)}`;
+    this.home = shell.home || '/';
+    this.said = shell.said;
+    this.#prelude = {
+      own: `${exportsOf(commandEnvironment(shell.environment))}${shell.umask}`,
+      steps: `${shell.umask}${becomeStepsShell(shell.environment)}${preludeLines(shell.limits)}`,
+    };
     options.cancel?.addEventListener('abort', this.#onCancel);
   }
 
   /**
-   * Connects, and looks at the environment of a login.
+   * Connects, and looks at the environment of a login, in which `setup` is run.
    *
-   * @throws HostError, SshError
+   * @throws SetupError, HostError, SshError
    */
   static async open(transport: Transport, options: SshHostOptions): Promise<SshHost> {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
     const connections = new Connections(transport, mostSessions, options.clock, options.tell);
-    return new SshHost(connections, marks, await loginEnvironment(connections, marks, options.clock), options);
+    return new SshHost(connections, marks, await login(connections, { ...options, marks }), options);
   }
 
-  spawn(command: string): HostProcess {
+  spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
+    const text = `${isForSteps ? this.#prelude.steps : this.#prelude.own}${command}\0`;
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
     // A command may end without reading what it is sent; its exit status tells whether that matters.
     stdin.on('error', () => {});
@@ -104,7 +108,7 @@ export class SshHost implements Host {
     this.#running.add(leaving);
     const streams = { stdin, stdout, stderr };
     const exit = this.#pool.run(() =>
-      Promise.race([this.#run(command, streams, leaving.signal), left(leaving.signal, this.name)]),
+      Promise.race([this.#run(text, streams, leaving.signal), left(leaving.signal, this.name)]),
     );
     const forget = () => this.#running.delete(leaving);
     exit.then(forget, () => {
@@ -126,7 +130,7 @@ export class SshHost implements Host {
     this.#connections.close();
   }
 
-  async #run(command: string, streams: Streams, leaving: AbortSignal): Promise<Exit> {
+  async #run(text: string, streams: Streams, leaving: AbortSignal): Promise<Exit> {
     for (let refusals = 0; ; ) {
       let failure: SshError;
       if (leaving.aborted) return left(leaving, this.name);
@@ -137,7 +141,7 @@ export class SshHost implements Host {
           session.close();
           return await left(leaving, this.name);
         }
-        return await this.#runIn(session, command, streams, leaving);
+        return await this.#runIn(session, text, streams, leaving);
       } catch (error) {
         if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
         // Only a session that did not come about says these.
@@ -155,7 +159,7 @@ export class SshHost implements Host {
 
   async #runIn(
     session: Session,
-    command: string,
+    text: string,
     { stdin, stdout, stderr }: Streams,
     leaving: AbortSignal,
   ): Promise<Exit> {
@@ -178,7 +182,7 @@ export class SshHost implements Host {
     begin.stdout.pipe(stdout, { end: false });
     end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
-    session.stdin.write(`${this.#prelude}${command}\0`);
+    session.stdin.write(text);
     // Not before: of a session that does not come about nothing must be lost of what the command is sent.
     begin.stdout.once('begun', () => stdin.pipe(session.stdin));
     session.stdout.on('data', () => this.#heard());

@@ -6,7 +6,7 @@ import { Allocation } from '../../../src/broker/allocation/allocation.js';
 import { rehearsalOf } from '../../../src/broker/allocation/submission.js';
 import { BrokerError } from '../../../src/broker/errors.js';
 import { run } from '../../../src/hosts/commands.js';
-import { HostLostError } from '../../../src/hosts/host.js';
+import { HostLostError, type SpawnOptions } from '../../../src/hosts/host.js';
 import { installedFlux } from '../../support/flux/real-broker.js';
 import { standInFlux } from '../../support/flux/stand-in-flux.js';
 import { hurried } from '../../support/flux/study-run.js';
@@ -191,8 +191,8 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     const watched = new WatchedHost(at);
     const losing = {
       name: at.name,
-      spawn(command: string) {
-        const process = watched.spawn(command);
+      spawn(command: string, options?: SpawnOptions) {
+        const process = watched.spawn(command, options);
         if (!command.includes('sbatch') || losses > 0) return process;
         losses += 1;
         const exit = process.exit.then(() => Promise.reject(new HostLostError('the connection broke')));

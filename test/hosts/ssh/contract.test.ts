@@ -23,7 +23,7 @@ forClients('a machine reached by SSH', (client) => {
   });
 
   hostContract(async ({ setup, home } = {}) => {
-    if (home !== undefined) return (await Account.forTest({ home })).open(client);
+    if (home !== undefined) return (await Account.forTest({ home })).open(client, { setup: setup ?? '' });
     return setup === undefined ? plain : account.open(client, { setup });
   });
 
@@ -33,7 +33,7 @@ forClients('a machine reached by SSH', (client) => {
   });
 });
 
-forClients('the environment of a command', (client) => {
+forClients('the environment of steps', (client) => {
   const profile = `
 echo "welcome to the cluster"; echo "careful" >&2
 export QUOTED="it's \\"two\\"
@@ -64,10 +64,12 @@ export -f module
     );
 
     const host = await account.open(client);
-    const all = await outputOf(host, 'exec env -0');
+    const all = await outputOf(host, 'exec env -0', { isForSteps: true });
     expect(entriesOf(all.stdout)).toEqual(wanted);
     expect(all.stderr).toBe('');
-    expect(await outputOf(host, 'module load; printf %s "$QUOTED$NOT_EXPORTED"')).toEqual({
+    expect(
+      await outputOf(host, `bash -c 'module load; printf %s "$QUOTED$NOT_EXPORTED"'`, { isForSteps: true }),
+    ).toEqual({
       code: 0,
       stdout: `module load\nit's\nit's "two"\nlines é $HOME`,
       stderr: '',
@@ -88,7 +90,8 @@ export -f module
     onTestFinished(() => {
       vi.unstubAllEnvs();
     });
-    const { stdout } = await outputOf(await account.open(client, { environment: secrets }), 'env');
+    const host = await account.open(client, { environment: secrets });
+    const { stdout } = await outputOf(host, 'env', { isForSteps: true });
     expect(stdout).toContain(`HOME=${account.server.home}\n`);
     expect(stdout).not.toMatch(/hunter2|^LANG|^LC_|^TMPDIR/m);
   });

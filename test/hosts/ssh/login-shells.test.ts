@@ -25,7 +25,7 @@ if (!installed.some((shell) => shell.endsWith('tcsh'))) {
 forClients('a login shell', (client) => {
   it.each(installed)('may be %s', async (shell) => {
     const home = homeWith({ '.bash_profile': `export GREETING="it's me"\n` });
-    const host = await (await Account.forTest({ home, shell })).open(client, { setup: 'echo loading; A=1' });
+    const host = await (await Account.forTest({ home, shell })).open(client, { setup: 'echo loading; export A=1' });
     const { code, stdout } = await run(host, 'cat; echo "$GREETING $A"; exit 5', 'input\n');
     expect([code, stdout.toString()]).toEqual([5, "input\nit's me 1\n"]);
     const value = `x'"$!\`\\\n`.repeat(10_000);
@@ -90,7 +90,7 @@ forClients('a login shell', (client) => {
       () => ({
         shell: path.join(homeWith({ 'parrot shell': '#!/bin/sh\necho "refused: $2"\nexit 2\n' }), 'parrot shell'),
       }),
-      /exit 2\); it says: refused: exec bash -l/,
+      /exit 2\); it says: refused: exec bash --norc -p/,
     ],
     [
       'finds no bash',

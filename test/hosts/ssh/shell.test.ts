@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { environmentOf } from '../../../src/hosts/login-environment.js';
-import { BeforeEnd, exportsOf, loginLine, marksOf, shellLine } from '../../../src/hosts/ssh/shell.js';
+import { environmentOf } from '../../../src/hosts/environment.js';
+import { BeforeEnd, exportsOf, marksOf, readerLine, shellLine } from '../../../src/hosts/ssh/shell.js';
 import { plainEnvironment } from '../../support/hosts.js';
 
 const marks = marksOf('0a1b2c3d');
@@ -88,12 +88,11 @@ describe('the command line of a session', () => {
   });
 });
 
-describe('the command line that looks at a login', () => {
-  it('prints the environment of a login shell after the mark', () => {
-    const { status, stdout } = inShell(loginLine(marks), 'not for it', { ...plainEnvironment, TEXT: 'two\nlines' });
-    expect(status).toBe(0);
-    expect(stdout.startsWith(begin)).toBe(true);
-    expect(environmentOf(stdout.slice(begin.length))).toMatchObject({ TEXT: 'two\nlines' });
+describe('the command line of a bash that runs its input', () => {
+  it('reads no more than that, and nothing that the environment names', () => {
+    const environment = { ...plainEnvironment, BASH_ENV: '/dev/stdin', 'BASH_FUNC_read%%': '() { echo mine; }' };
+    const { status, stdout } = inShell(readerLine, 'echo "read $(type -t read)"; cat\0rest', environment);
+    expect([status, stdout]).toEqual([0, 'read builtin\nrest']);
   });
 });
 
@@ -105,10 +104,9 @@ describe('an environment as bash text', () => {
       ['-i', plainEnvironment.PATH === undefined ? '' : `PATH=${plainEnvironment.PATH}`, 'bash', '--norc'],
       {
         input: `${text}\nexec env -0\n`,
-        encoding: 'utf8',
       },
     );
-    expect(stderr).toBe('');
+    expect(stderr.toString()).toBe('');
     return environmentOf(stdout);
   };
 
@@ -147,21 +145,8 @@ describe('an environment as bash text', () => {
     expect(exportsOf({ 'BASH_FUNC_x%%': 'echo hunted' })).toBe('');
   });
 
-  it('leaves out what is of bash itself, of one session, or cannot be set', () => {
-    const own = [
-      'BASHOPTS',
-      'SHELLOPTS',
-      'UID',
-      'PPID',
-      'PWD',
-      'OLDPWD',
-      'SHLVL',
-      '_',
-      'SSH_CLIENT',
-      'SSH_AUTH_SOCK',
-      'a-b',
-      '1',
-    ];
+  it('leaves out what is of bash itself, or cannot be set', () => {
+    const own = ['BASHOPTS', 'SHELLOPTS', 'UID', 'PPID', 'PWD', 'OLDPWD', 'SHLVL', '_', 'a-b', '1'];
     expect(exportsOf(Object.fromEntries(own.map((name) => [name, '1'])))).toBe('');
   });
 
