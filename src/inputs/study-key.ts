@@ -31,11 +31,12 @@ export function withPlainPaths(inputs: Inputs, directory: string): Inputs {
   return { ...inputs, spec: plainPath(inputs.spec, directory), pgen: plainPath(inputs.pgen, directory) };
 }
 
-/** A path from a directory, or an absolute one if it leads out of it; '' stays. */
+/** A path from a directory. One that leads out of it stays absolute if it was given so; '' stays. */
 function plainPath(given: string, directory: string): string {
   if (given === '') return '';
   const file = path.resolve(directory, given);
-  return within(file, directory) ?? (path.isAbsolute(given) ? within(real(file), real(directory)) : undefined) ?? file;
+  if (!path.isAbsolute(given)) return path.relative(directory, file) || '.';
+  return within(file, directory) ?? within(real(file), real(directory)) ?? file;
 }
 
 function within(file: string, directory: string): string | undefined {

@@ -70,11 +70,12 @@ describe('the study key of a step of a workflow', () => {
 describe('the path of a spec', () => {
   const plain = (spec: string, directory = workspace) => withPlainPaths(inputs({ spec }), directory).spec;
 
-  it('has one spelling in the workspace, and is absolute outside of it', () => {
+  it('has one spelling in the workspace; outside of it, it is relative or absolute as it was given', () => {
     expect(['./a.yaml', 'x/../a.yaml', `${workspace}/a.yaml`].map((spec) => plain(spec))).toEqual(
       Array(3).fill('a.yaml'),
     );
-    expect(plain('../b.yaml')).toBe('/home/runner/work/b.yaml');
+    expect(plain('x/../../b.yaml')).toBe('../b.yaml');
+    expect(plain('/home/runner/work/./b.yaml')).toBe('/home/runner/work/b.yaml');
     expect(plain('..a.yaml')).toBe('..a.yaml');
   });
 
