@@ -92,7 +92,8 @@ export class GitHubApi {
   hurry(): void {
     const cut = this.#cut;
     this.#silentUntil = this.#options.clock.now() + SILENCE_MS;
-    setTimeout(() => cut.abort(), SILENCE_MS).unref();
+    const why = new DOMException(`not answered within ${SILENCE_MS / 1000} s`, 'TimeoutError');
+    setTimeout(() => cut.abort(why), SILENCE_MS).unref();
     this.#endPause?.();
   }
 

@@ -1,5 +1,6 @@
 import { HttpClient } from '@actions/http-client';
 import { fetch } from 'undici';
+import { deadline } from '../util/abort.js';
 import { version } from '../version.js';
 
 export interface HttpRequest {
@@ -29,16 +30,13 @@ export async function send(
   milliseconds: number,
   cut?: AbortSignal,
 ): Promise<HttpAnswer> {
-  const controller = new AbortController();
-  const abort = () => controller.abort(new DOMException('there was no answer in time', 'TimeoutError'));
-  const timer = setTimeout(abort, milliseconds);
-  cut?.addEventListener('abort', abort, { once: true });
   const proxy = new HttpClient().getAgentDispatcher(url);
+  const limit = deadline(milliseconds, cut === undefined ? {} : { parent: cut });
   try {
     const response = await fetch(url, {
       method,
       headers: { 'user-agent': `maestro-on-flux/${version}`, ...headers },
-      signal: controller.signal,
+      signal: limit.signal,
       ...(body === undefined ? {} : { body }),
       ...(proxy === undefined ? {} : { dispatcher: proxy }),
     });
@@ -48,8 +46,7 @@ export async function send(
       body: await response.text(),
     };
   } finally {
-    clearTimeout(timer);
-    cut?.removeEventListener('abort', abort);
+    limit.release();
     await proxy?.destroy();
   }
 }
