@@ -43,7 +43,10 @@ export class RealBroker {
     const within = seconds === undefined ? [] : ['flux', 'alloc', '-n1', `-t${seconds}s`];
     const directory = config === undefined ? undefined : mkdtempSync(path.join(tmpdir(), 'flux-config-'));
     if (directory !== undefined) writeFileSync(path.join(directory, 'own.toml'), config!);
-    const options = [`-s${size}`, ...(directory === undefined ? [] : [`--config-path=${directory}`])];
+    const options = [
+      ...(size === 1 ? [] : [`-s${size}`]),
+      ...(directory === undefined ? [] : [`--config-path=${directory}`]),
+    ];
     const child = spawn('flux', ['start', ...options, ...within, '/bin/sh', '-c', program], {
       detached: true,
       stdio: ['ignore', 'pipe', 'ignore'],
