@@ -218,6 +218,9 @@ export const inputsSchema = z.object({
     .describe(
       "Globs of the study's files to bring to `report-path`, relative to the study, one a line: `post/*/plots`. The logs of failed steps come with them.",
     ),
+  'job-status': text()
+    .prefault('')
+    .describe('How the job goes. Not to be set: by it the post step knows that the job was cancelled.'),
 });
 
 export type Inputs = z.output<typeof inputsSchema>;
@@ -240,7 +243,11 @@ const repeatable: ReadonlySet<string> = new Set<InputName>([
 export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase', 'github-token'];
 
 /** What the action is given where nothing else is said, if that is not what the program takes then. */
-export const actionDefaults: Partial<Record<InputName, string>> = { 'github-token': '${{ github.token }}' };
+export const actionDefaults: Partial<Record<InputName, string>> = {
+  'github-token': '${{ github.token }}',
+  // Evaluated for the post step again: a main step that was killed at once has told it nothing.
+  'job-status': '${{ job.status }}',
+};
 
 /** The action's outputs, with what action.yml says of them. */
 export const outputs = {

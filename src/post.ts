@@ -103,9 +103,16 @@ async function lookAfter(cleaning: Cleaning): Promise<void> {
   }
 }
 
-/** Whether what runs is to end. */
+/**
+ * Whether what runs is to end. Some runners kill the main step of a cancelled job at once: then only the job's status says
+ * that it was cancelled.
+ */
 function isCancelled(left: LeftBehind, inputs: Inputs): boolean {
-  return left.isCancelled && inputs['on-cancel'] !== 'leave';
+  return wasCancelled(left, inputs) && inputs['on-cancel'] !== 'leave';
+}
+
+function wasCancelled(left: LeftBehind, inputs: Inputs): boolean {
+  return left.isCancelled || inputs['job-status'] === 'cancelled';
 }
 
 /** A study that was cancelled, but not to its end: its jobs are ended now, and how they ended is written down. */
@@ -130,8 +137,8 @@ async function finish(studyPath: string, cleaning: Cleaning, machines: Machines)
 }
 
 /** Whether there is an allocation that nobody came to give back, unless it is to be left, for jobs that are resumed. */
-function isGivenBack({ allocation, isCancelled }: LeftBehind, inputs: Inputs): boolean {
-  return allocation !== undefined && !(isCancelled && inputs['on-cancel'] === 'leave');
+function isGivenBack(left: LeftBehind, inputs: Inputs): boolean {
+  return left.allocation !== undefined && !(wasCancelled(left, inputs) && inputs['on-cancel'] === 'leave');
 }
 
 /** Only who drives the study may do that: another run may have taken over the study, and its allocation, by now. */

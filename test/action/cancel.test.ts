@@ -127,6 +127,37 @@ describe('a cancelled workflow', () => {
     expect(reruns.ran).toEqual(['here 1', 'good 1', 'after 0']);
   });
 
+  it('has its steps ended by the post step of a runner that kills the main step at once: the status of the job tells', async () => {
+    const { reruns, broker } = await fluxReruns({ cores: 1 }, (own) => [
+      { name: 'job', cmd: own.gate(), ...oneTask },
+      { name: 'here', cmd: `echo $$ > pid; ${own.gate()}` },
+      counted('after', { depends: ['here'] }),
+    ]);
+    const job = reruns.job();
+    const { process, ended } = await reruns.startUntilUp(job, 'job', 'here');
+    process.kill('SIGKILL');
+    await ended;
+    expect(job.state.maestro_cancelled ?? '').toBe('');
+    const pid = Number(reruns.read('here/pid'));
+    job.with({ 'job-status': 'cancelled' });
+    expect(await job.post()).toMatchObject({ code: 0, stderr: '' });
+    await until('it is gone', () => !isAlive(pid));
+    expectCancelled(job, reruns, ['job CANCELLED', 'here CANCELLED', 'after CANCELLED']);
+    expect(broker.jobs.map(({ state }) => state)).toEqual(['INACTIVE']);
+  });
+
+  it('has its steps left running by the post step if the main step was killed, and the job was not cancelled', async () => {
+    const reruns = new Reruns((own) => [{ name: 'here', cmd: `echo $$ > pid; ${own.gate()}` }]);
+    const job = reruns.job();
+    const { process, ended } = await reruns.startUntilUp(job, 'here');
+    process.kill('SIGKILL');
+    await ended;
+    job.with({ 'job-status': 'failure' });
+    expect((await job.post()).stdout).toContain('its jobs go on, and a run of the same study continues it');
+    expect(isAlive(Number(reruns.read('here/pid')))).toBe(true);
+    reruns.open();
+  });
+
   it('has its jobs ended although the main step was killed before it could tell any of them', async () => {
     const { reruns, broker } = await fluxReruns({ cores: 1 }, (own) => [
       { name: 'job', cmd: own.gate(), ...oneTask },
