@@ -125,7 +125,7 @@ async function bareJobs(count) {
   const { Handle } = await import('../build/flux/handle.js');
   const { submitJob, watchEventlog } = await import('../build/flux/requests.js');
   const { signNone } = await import('../build/flux/sign.js');
-  const { systemClock } = await import('../build/clock.js');
+  const { systemClock } = await import('../build/util/clock.js');
   const handle = await Handle.connect(connect(process.env.FLUX_URI.replace('local://', '')), systemClock);
   const slot = { type: 'slot', count: 1, with: [{ type: 'core', count: 1 }], label: 'task' };
   const jobspec = {

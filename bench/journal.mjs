@@ -3,7 +3,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { systemClock } from '../build/clock.js';
 import { conduct } from '../build/conductor/conductor.js';
 import { ourHolder } from '../build/conductor/holder.js';
 import { digestsOf, plannedSteps } from '../build/conductor/resumption.js';
@@ -18,6 +17,7 @@ import { Source } from '../build/spec/source.js';
 import { stage } from '../build/stage.js';
 import { toParameter } from '../build/study/parameters.js';
 import { makePlace } from '../build/study-place.js';
+import { systemClock } from '../build/util/clock.js';
 import { mean } from './studies.mjs';
 
 const count = 1000;

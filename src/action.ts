@@ -1,8 +1,5 @@
 import { requestOf } from './allocated-instance.js';
-import { systemClock } from './clock.js';
 import { exitCodes } from './conductor/state.js';
-import { describeError } from './errors.js';
-import { ActionsLog } from './github/actions-log.js';
 import { type GitHubEvent, readEvent } from './github/event.js';
 import { isUntrusted, lookUp, refusal } from './github/fork-guard.js';
 import { maskSecrets, readRunner, writeSummary } from './github/runner.js';
@@ -20,6 +17,9 @@ import type { RunOutcome } from './reporting.js';
 import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { baselineOf, givenReportPlace, isCancelled, refuseReportPath, type Surroundings } from './surroundings.js';
+import { systemClock } from './util/clock.js';
+import { describeError } from './util/errors.js';
+import { ActionsLog } from './util/log/actions-log.js';
 
 export { isPost, post };
 

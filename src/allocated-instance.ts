@@ -4,7 +4,6 @@ import { type AllocationRequest, readAllocationRequest } from './broker/allocati
 import { BrokerError } from './broker/errors.js';
 import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
-import type { Clock } from './clock.js';
 import { LeaseLostError } from './conductor/lease.js';
 import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
@@ -14,13 +13,14 @@ import type { InputName, Inputs } from './inputs.js';
 import { elsewhere, type Instance, type InstanceContext, noteEndpoint, ownBroker } from './instances.js';
 import { refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
-import { quote } from './quote.js';
 import { readRemains } from './schedulers/flux/remains.js';
 import { type Remains, RenewingScheduler } from './schedulers/renewing.js';
 import type { BatchScheduler, Job, SchedulerListener } from './schedulers/scheduler.js';
 import { SpecError } from './spec/problem.js';
 import { Source } from './spec/source.js';
 import { anyAborted } from './util/abort.js';
+import type { Clock } from './util/clock.js';
+import { quote } from './util/shell-quote.js';
 
 /**
  * The allocation that the inputs want, if they want one.

@@ -1,4 +1,3 @@
-import type { Clock } from './clock.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { limitsOf } from './conductor/policy.js';
@@ -21,6 +20,7 @@ import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 import type { Spec } from './spec/spec.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './study-place.js';
+import type { Clock } from './util/clock.js';
 
 /** What beginning, or continuing, a study takes besides. */
 export interface BeginContext extends StudyContext {

@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requestOf } from './allocated-instance.js';
-import { systemClock } from './clock.js';
 import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
 import { examine } from './doctor.js';
-import { describeError } from './errors.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
 import { SetupError } from './hosts/setup.js';
@@ -14,9 +12,6 @@ import { withPlainPaths } from './inputs/study-key.js';
 import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
-import { quote } from './quote.js';
-import { counted, inert } from './report/plain-text.js';
-import { TerminalLog } from './report/terminal-log.js';
 import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
@@ -32,8 +27,13 @@ import {
   refuseReportPath,
   type Surroundings,
 } from './surroundings.js';
+import { systemClock } from './util/clock.js';
+import { describeError } from './util/errors.js';
+import { counted, inert } from './util/log/plain-text.js';
+import { TerminalLog } from './util/log/terminal-log.js';
+import { quote } from './util/shell-quote.js';
+import { version } from './util/version.js';
 import { checkWhole, validateStudy } from './validate.js';
-import { version } from './version.js';
 
 /** The command line. Returns the exit status. */
 export async function commandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { type Clock, systemClock } from './clock.js';
 import { HostError } from './hosts/host.js';
 import { parseDestination, parseJumps } from './hosts/ssh/destination.js';
 import { persistently } from './hosts/ssh/first-connection.js';
@@ -12,7 +11,8 @@ import { SshHost } from './hosts/ssh/ssh-host.js';
 import { Ssh2Transport } from './hosts/ssh/ssh2-transport.js';
 import type { Transport } from './hosts/ssh/transport.js';
 import { InputError, type Inputs } from './inputs.js';
-import type { Log } from './report/log.js';
+import { type Clock, systemClock } from './util/clock.js';
+import type { Log } from './util/log/log.js';
 
 /** What connecting needs of the machine that this program runs on. */
 export interface Surrounding {

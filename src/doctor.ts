@@ -1,16 +1,16 @@
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { rehearsalOf } from './broker/allocation/submission.js';
 import { BrokerError } from './broker/errors.js';
-import type { Clock } from './clock.js';
-import { describeError } from './errors.js';
 import { FluxBatch } from './flux-batch.js';
 import { mustRun, run } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import { patienceOf } from './instances.js';
-import { quote } from './quote.js';
-import type { Log } from './report/log.js';
 import type { Spec } from './spec/spec.js';
+import type { Clock } from './util/clock.js';
+import { describeError } from './util/errors.js';
+import type { Log } from './util/log/log.js';
+import { quote } from './util/shell-quote.js';
 
 export interface DoctorContext {
   readonly inputs: Inputs;

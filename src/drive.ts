@@ -1,4 +1,3 @@
-import type { Clock } from './clock.js';
 import { conduct } from './conductor/conductor.js';
 import type { Limits } from './conductor/limits.js';
 import { discardedJobs, type Resumption } from './conductor/resumption.js';
@@ -11,12 +10,13 @@ import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import type { Ending } from './report/collect.js';
-import type { Log } from './report/log.js';
 import { Progress } from './report/progress.js';
 import { AbsentScheduler } from './schedulers/absent.js';
 import { LocalScheduler } from './schedulers/local.js';
 import type { BatchScheduler, ForeignJob, SchedulerListener } from './schedulers/scheduler.js';
 import { Signalled } from './surroundings.js';
+import type { Clock } from './util/clock.js';
+import type { Log } from './util/log/log.js';
 
 /** What driving a study to its end needs from outside. */
 export interface DriveContext {

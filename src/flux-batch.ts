@@ -7,7 +7,6 @@ import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { fluxDirectory, withDirectory } from './broker/locate.js';
 import { readMachineId } from './broker/machine-id.js';
 import { type BrokerAddress, findBroker, type Patience } from './broker/target.js';
-import type { Clock } from './clock.js';
 import type { Endpoint } from './conductor/journal/records.js';
 import { ConnectionError, FluxError, RequestTimeout } from './flux/errors.js';
 import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
@@ -19,8 +18,6 @@ import { durationPolicy } from './flux/policy.js';
 import { AnswerError, cancelJob, watchEventlog } from './flux/requests.js';
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
-import { quote } from './quote.js';
-import type { Log } from './report/log.js';
 import { checkLimits, type InstanceLimits, type TimeLimit } from './schedulers/flux/check-limits.js';
 import { isJobOf } from './schedulers/flux/left.js';
 import { type Probe, probeEndpoint, type SoughtJob } from './schedulers/flux/probe-endpoint.js';
@@ -31,6 +28,9 @@ import type { BatchScheduler, SchedulerListener } from './schedulers/scheduler.j
 import { resource } from './scripts/script.js';
 import { type Problem, SpecError } from './spec/problem.js';
 import type { Batch as BatchBlock } from './spec/spec.js';
+import type { Clock } from './util/clock.js';
+import type { Log } from './util/log/log.js';
+import { quote } from './util/shell-quote.js';
 
 /**
  * How long a broker may be away, in milliseconds: the machine's own is started again, one in an allocation ends with it. Of

@@ -1,4 +1,3 @@
-import type { Clock } from './clock.js';
 import { Clerk } from './conductor/clerk.js';
 import { Journal } from './conductor/journal/journal.js';
 import type { JournalState } from './conductor/journal/records.js';
@@ -6,8 +5,9 @@ import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './co
 import { type Limits, readLimits } from './conductor/limits.js';
 import type { StudyStatus } from './conductor/state.js';
 import { type Host, HostError } from './hosts/host.js';
-import type { Log } from './report/log.js';
 import { readJournal } from './study-place.js';
+import type { Clock } from './util/clock.js';
+import type { Log } from './util/log/log.js';
 
 /** When a run is to end, a journal that cannot be written within so many milliseconds is given up. */
 const longestHang = 10_000;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { contradictions, requirements } from './inputs/requirements.js';
-import { closest } from './spec/closest.js';
+import { closest } from './util/closest.js';
 
 /**
  * Every input of the action and flag of the command line: the only definition. `action.yml` and the README's table are

@@ -1,6 +1,5 @@
 import { askQueue } from './broker/allocation/ask-queue.js';
 import type { Patience } from './broker/target.js';
-import type { Clock } from './clock.js';
 import type { Endpoint } from './conductor/journal/records.js';
 import { type Batch, FluxBatch, type IsOver } from './flux-batch.js';
 import type { Hold } from './hold.js';
@@ -8,8 +7,9 @@ import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import { type Elsewhere, type OwnBroker, refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
-import type { Log } from './report/log.js';
 import { tasksOfStep } from './schedulers/flux/remains.js';
+import type { Clock } from './util/clock.js';
+import type { Log } from './util/log/log.js';
 
 /** The Flux instance that a study's scheduled steps run in, from before the study is made until after its end. */
 export interface Instance {

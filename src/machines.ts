@@ -5,8 +5,8 @@ import type { Host } from './hosts/host.js';
 import { LocalHost } from './hosts/local-host.js';
 import { openLocalHost } from './hosts/open-local-host.js';
 import { InputError, type Inputs } from './inputs.js';
-import type { Log } from './report/log.js';
 import type { Surroundings } from './surroundings.js';
+import type { Log } from './util/log/log.js';
 
 /** The machines of a study: where it runs, and where this program does. They may be one. */
 export interface Machines {

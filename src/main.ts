@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { commandLine } from './command-line.js';
 import { abandon, cancel, hangup } from './early-signals.js';
-import { describeError } from './errors.js';
 import { exactEnvironment } from './hosts/environment.js';
-import { inert } from './report/plain-text.js';
 import { Fault } from './surroundings.js';
+import { describeError } from './util/errors.js';
+import { inert } from './util/log/plain-text.js';
 
 // Node lets its nursery for new objects grow to tens of megabytes, several times over, before it looks through it. A study
 // of 10,000 steps takes 160 MB instead of 270 without that, and no longer.

@@ -2,7 +2,6 @@ import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { ourHolder } from './conductor/holder.js';
 import { exitCodes } from './conductor/state.js';
-import type { ActionsLog, Placing } from './github/actions-log.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
 import { isWithin } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
@@ -18,6 +17,7 @@ import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory } from './study/directory.js';
 import { safeName } from './study/names.js';
 import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
+import type { ActionsLog, Placing } from './util/log/actions-log.js';
 
 /** What messages call an input on GitHub. */
 export const nameOf = (name: string) => `input '${name}'`;

@@ -3,13 +3,10 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { requestOf } from './allocated-instance.js';
 import { Allocation } from './broker/allocation/allocation.js';
-import { systemClock } from './clock.js';
 import { ourHolder } from './conductor/holder.js';
 import type { JournalState } from './conductor/journal/records.js';
 import { JournalError } from './conductor/journal/replay.js';
 import { LeaseHeldError } from './conductor/lease.js';
-import { describeError } from './errors.js';
-import { ActionsLog } from './github/actions-log.js';
 import { readEvent } from './github/event.js';
 import { lookUp } from './github/fork-guard.js';
 import { maskSecrets, type Runner, readRunner } from './github/runner.js';
@@ -25,6 +22,9 @@ import { givenStudy, nameOf, placings, report, runContext } from './on-github.js
 import { Publication } from './publication.js';
 import { runStudy } from './run.js';
 import type { Surroundings } from './surroundings.js';
+import { systemClock } from './util/clock.js';
+import { describeError } from './util/errors.js';
+import { ActionsLog } from './util/log/actions-log.js';
 
 /**
  * The action's post step: does what the main step was killed before it could do. It never fails a job: what it cannot do,

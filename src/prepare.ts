@@ -6,7 +6,6 @@ import type { AnswerStore } from './pgen/answer.js';
 import { type Asked, askGenerator } from './pgen/ask.js';
 import type { Pgen } from './pgen/pgen.js';
 import { checkDraft, type Plan, planStudy } from './plan.js';
-import type { Log } from './report/log.js';
 import { unusedVariables } from './run/ineffective-inputs.js';
 import type { Overlays } from './spec/overlay.js';
 import { type Problem, SpecError, sortProblems } from './spec/problem.js';
@@ -15,6 +14,7 @@ import { Source } from './spec/source.js';
 import type { Spec } from './spec/spec.js';
 import type { Places } from './study/environment.js';
 import { type Parameter, toParameter } from './study/parameters.js';
+import type { Log } from './util/log/log.js';
 
 /** What a study is made from. */
 export interface StudyContext {

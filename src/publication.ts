@@ -1,7 +1,5 @@
-import { systemClock } from './clock.js';
 import { LeaseHeldError } from './conductor/lease.js';
 import type { StepRecord } from './conductor/state.js';
-import type { ActionsLog } from './github/actions-log.js';
 import type { Annotation } from './github/annotations.js';
 import { CheckRun, type Delivery } from './github/check-run.js';
 import type { GitHubEvent } from './github/event.js';
@@ -17,6 +15,8 @@ import { comparisonMarkdown } from './report/summary/comparison.js';
 import type { Audience } from './run.js';
 import type { Problem } from './spec/problem.js';
 import { shortHash } from './study/directory.js';
+import { systemClock } from './util/clock.js';
+import type { ActionsLog } from './util/log/actions-log.js';
 
 export interface PublicationContext {
   readonly study: SpecContext;

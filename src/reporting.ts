@@ -1,6 +1,5 @@
 import type { Begun } from './begin.js';
 import type { LeaseHolder } from './conductor/lease.js';
-import { describeError } from './errors.js';
 import type { Host } from './hosts/host.js';
 import { someOf } from './hosts/tree/bytes.js';
 import type { Inputs } from './inputs.js';
@@ -19,13 +18,14 @@ import { bringLogs } from './report/failed-logs.js';
 import { finalTable } from './report/final-table.js';
 import { reportHtml } from './report/html/report-html.js';
 import { junitXml } from './report/junit.js';
-import type { Log } from './report/log.js';
-import { oneLine } from './report/plain-text.js';
 import { reportJson } from './report/report-json.js';
 import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
+import { describeError } from './util/errors.js';
 import { GuardedDirectory } from './util/guarded-directory.js';
 import type { GuardedPlace } from './util/guarded-path.js';
+import type { Log } from './util/log/log.js';
+import { oneLine } from './util/log/plain-text.js';
 
 /** What reports are made with. */
 export interface ReportContext {

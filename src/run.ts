@@ -2,7 +2,6 @@ import { AllocatedInstance } from './allocated-instance.js';
 import { type Begun, begin, type Settle } from './begin.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
-import { type Clock, systemClock } from './clock.js';
 import { isSameAttempt } from './conductor/holder.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { type Limits, limitsGoingOn } from './conductor/limits.js';
@@ -12,7 +11,6 @@ import { newRecord, type StepRecord, studyStatus } from './conductor/state.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { drive, type Ran } from './drive.js';
 import { RunEnding } from './ending.js';
-import { describeError } from './errors.js';
 import type { LeftBehind } from './github/state.js';
 import type { Hold } from './hold.js';
 import { appendFile, areThere, replaceFile } from './hosts/files.js';
@@ -22,8 +20,6 @@ import { type Instance, RunningInstance } from './instances.js';
 import type { Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import type { StudyContext } from './prepare.js';
-import { KeptLog } from './report/kept-log.js';
-import { counted } from './report/plain-text.js';
 import { describeLeftWorkspaces, describeResumption } from './report/resumed.js';
 import { type ReportContext, type RunOutcome, report } from './reporting.js';
 import { ineffectiveInputs } from './run/ineffective-inputs.js';
@@ -33,6 +29,10 @@ import type { Spec } from './spec/spec.js';
 import { logPath } from './stage.js';
 import { stageAll, treeOf } from './staging.js';
 import type { WantedPlace } from './study-place.js';
+import { type Clock, systemClock } from './util/clock.js';
+import { describeError } from './util/errors.js';
+import { KeptLog } from './util/log/kept-log.js';
+import { counted } from './util/log/plain-text.js';
 
 /** Everything that a run needs from outside. */
 export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' | 'host' | 'log'> {

@@ -4,11 +4,11 @@ import { mustRun } from './hosts/commands.js';
 import { type HostDirectory, type HostFile, replacingCommand, writeFiles } from './hosts/files.js';
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
-import { quote } from './quote.js';
-import type { Log } from './report/log.js';
 import { claimsPath, launcherPath, launcherText } from './schedulers/launcher.js';
 import { reserved } from './study/check.js';
 import { safeName } from './study/names.js';
+import type { Log } from './util/log/log.js';
+import { quote } from './util/shell-quote.js';
 
 /** The log of a study in its own directory, where Maestro has it. */
 export function logPath(studyName: string): string {

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { Begun } from './begin.js';
-import type { Clock } from './clock.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { StepDigests } from './conductor/resumption.js';
 import { openJob, type StepRecord } from './conductor/state.js';
@@ -11,9 +10,10 @@ import { largeTreeWarning, leftOutText } from './hosts/tree/texts.js';
 import { readTree, type Tree } from './hosts/tree/tree.js';
 import type { Plan } from './plan.js';
 import { type StudyContext, stagePath } from './prepare.js';
-import { counted } from './report/plain-text.js';
 import { UploadProgress } from './run/upload-progress.js';
 import { clone, type StagedBefore, stage } from './stage.js';
+import type { Clock } from './util/clock.js';
+import { counted } from './util/log/plain-text.js';
 
 interface StagingContext extends Pick<StudyContext, 'inputs' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
   readonly clock: Clock;

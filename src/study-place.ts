@@ -1,12 +1,12 @@
-import type { Clock } from './clock.js';
 import { journalPath } from './conductor/clerk-text.js';
 import { type JournalState, journalVersion } from './conductor/journal/records.js';
 import { replay, serialize } from './conductor/journal/replay.js';
 import { mustRun } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
-import { quote } from './quote.js';
 import { distrust } from './store/ownership.js';
 import { ownershipCommand, parseOwnership } from './store/ownership-text.js';
+import type { Clock } from './util/clock.js';
+import { quote } from './util/shell-quote.js';
 
 /** Where a study is to go, and whose it is. */
 export interface WantedPlace {

@@ -1,10 +1,10 @@
 import { mustRun } from './hosts/commands.js';
 import { generate, missingPaths, nowhere, planAt, type ReadStudy, readStudy, type StudyContext } from './prepare.js';
-import { quote } from './quote.js';
-import { counted } from './report/plain-text.js';
 import { unmatchedGlobs } from './run/ineffective-inputs.js';
 import { type Problem, SpecError } from './spec/problem.js';
 import type { StepGraph } from './study/graph.js';
+import { counted } from './util/log/plain-text.js';
+import { quote } from './util/shell-quote.js';
 
 /**
  * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.

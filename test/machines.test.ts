@@ -6,7 +6,7 @@ import { mustRun } from '../src/hosts/commands.js';
 import type { Host } from '../src/hosts/host.js';
 import { InputError, type Inputs, parseInputs } from '../src/inputs.js';
 import { type Machines, openMachines, stageRootOf } from '../src/machines.js';
-import type { Log } from '../src/report/log.js';
+import type { Log } from '../src/util/log/log.js';
 import { plainEnvironment } from './support/hosts.js';
 import { installedSshd, SshServer } from './support/ssh-server.js';
 import { temporaryDirectory } from './support/temporary.js';

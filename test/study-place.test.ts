@@ -11,11 +11,9 @@ import {
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../src/clock.js';
 import { type Entry, journalVersion } from '../src/conductor/journal/records.js';
 import { JournalError, serialize } from '../src/conductor/journal/replay.js';
 import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../src/hosts/host.js';
-import { quote } from '../src/quote.js';
 import {
   findPlace,
   journalPath,
@@ -24,6 +22,8 @@ import {
   type StudyPlace,
   type WantedPlace,
 } from '../src/study-place.js';
+import { systemClock } from '../src/util/clock.js';
+import { quote } from '../src/util/shell-quote.js';
 import { plainHost, WatchedHost } from './support/hosts.js';
 import { temporaryDirectory } from './support/temporary.js';
 import { VirtualClock } from './support/virtual-clock.js';

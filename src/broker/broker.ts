@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../flux/errors.js';
 import { Handle } from '../flux/handle.js';
 import { getInventory, type Inventory } from '../flux/inventory.js';
 import { AnswerError, getAttribute, getConfig, getResources, queuesIn } from '../flux/requests.js';
 import type { Host } from '../hosts/host.js';
+import type { Clock } from '../util/clock.js';
 import { BrokerError } from './errors.js';
 import type { HostFacts } from './host-facts.js';
 import { relayPaths, relayStream } from './relay.js';

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
 import { ConnectionError } from '../flux/errors.js';
 import type { Handle } from '../flux/handle.js';
+import type { Clock } from '../util/clock.js';
 
 export interface LinkListener {
   /** There is a connection, the first or another. */

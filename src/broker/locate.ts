@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { run } from '../hosts/commands.js';
 import type { Host } from '../hosts/host.js';
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 import type { Broker } from './broker.js';
 import type { HostFacts } from './host-facts.js';
 

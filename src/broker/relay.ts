@@ -4,7 +4,7 @@ import { AfterMark, printMark } from '../hosts/after-mark.js';
 import { collectText } from '../hosts/commands.js';
 import type { Host, HostProcess } from '../hosts/host.js';
 import type { Destination } from '../hosts/ssh/destination.js';
-import { quote, quoteAll } from '../quote.js';
+import { quote, quoteAll } from '../util/shell-quote.js';
 import type { BrokerAddress } from './target.js';
 
 /**

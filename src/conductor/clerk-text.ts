@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 
 /** The files that a clerk replaces, relative to the study directory. */
 export type ReplacedFile = 'status.csv' | '.conductor/lease';

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
-import type { Clock } from '../clock.js';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
+import type { Clock } from '../util/clock.js';
 import { Watchdog } from '../util/watchdog.js';
 import {
   appendRequest,

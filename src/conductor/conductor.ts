@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.js';
-import { Queue } from '../queue.js';
 import type { Job, LeftJob, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph } from '../study/graph.js';
+import type { Clock } from '../util/clock.js';
+import { Queue } from '../util/fifo.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Command, StudyEvent } from './events.js';
 import type { StudyJournal } from './journal/study-journal.js';

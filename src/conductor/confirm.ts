@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
 import { again, collectText } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
+import type { Clock } from '../util/clock.js';
 import { LeaseLostError, parseLease } from './lease.js';
 import { confirmCommand, type LeaseSight, parseConfirmation } from './lease-text.js';
 

@@ -1,10 +1,7 @@
 import path from 'node:path';
-import type { Clock } from '../clock.js';
 import { again, type CommandResult, mustRun, runLeashed } from '../hosts/commands.js';
 import { areThere } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
-import { quote } from '../quote.js';
-import type { Log } from '../report/log.js';
 import {
   askCommand,
   type CloneMark,
@@ -21,6 +18,9 @@ import type { Spec } from '../spec/spec.js';
 import { type Clone, locate, type Places } from '../study/environment.js';
 import { withoutPassword } from '../study/git-url.js';
 import { deadline } from '../util/abort.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
+import { quote } from '../util/shell-quote.js';
 
 /**
  * Checks that every path of `env.dependencies.paths` is, or will be once all is staged, on the host.

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
-import { Queue } from '../queue.js';
+import type { Clock } from '../util/clock.js';
+import { Queue } from '../util/fifo.js';
 import type { Command } from './events.js';
 import type { StudyJournal } from './journal/study-journal.js';
 import { LeaseLostError } from './lease.js';

@@ -1,4 +1,4 @@
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 
 /** What the host says of who drives a study. */
 export interface LeaseSight {

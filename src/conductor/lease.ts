@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.js';
 import { mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { OvertakenError } from '../schedulers/scheduler.js';
+import type { Clock } from '../util/clock.js';
 import { isSameMachine, type LeaseHolder, lifeOf } from './holder.js';
 import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-text.js';
 

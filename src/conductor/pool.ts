@@ -1,4 +1,4 @@
-import { Queue } from '../queue.js';
+import { Queue } from '../util/fifo.js';
 
 /** The steps of one kind that are ready to run, first come first served, and how many of that kind are in flight. */
 export class Pool {

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
 import type { StepGraph } from '../study/graph.js';
+import type { Clock } from '../util/clock.js';
 import type { StepRecord } from './state.js';
 import { statusCsv, statusOrder } from './status-csv.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../util/clock.js';
 
 /** What is wrong with a file that cannot be written: that is said, or nothing is said. */
 type Kind = 'failure' | 'silence';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../util/clock.js';
 import { ConnectionError, errno, errnoName, FluxError, RequestTimeout } from './errors.js';
 import { encodeMessage, FrameDecoder, FrameError, type Message, messageFlags, messageTypes } from './frames.js';
 import { parseJson, toJson } from './json.js';

@@ -1,7 +1,7 @@
 import { failuresOf } from '../report/attention.js';
-import { printable } from '../report/plain-text.js';
 import { reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import type { Problem } from '../spec/problem.js';
+import { printable } from '../util/log/plain-text.js';
 import { lookCloser } from './look-closer.js';
 
 /** Something to say about a line of the spec. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../util/clock.js';
 import { firstBytes } from './bytes.js';
 import { member } from './event.js';
 import { type HttpAnswer, type HttpRequest, send } from './http.js';

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.js';
-import type { Log } from '../report/log.js';
-import { oneLine } from '../report/plain-text.js';
 import type { StudyResults } from '../report/results.js';
 import { isoTime } from '../report/time.js';
 import type { Problem } from '../spec/problem.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
+import { oneLine } from '../util/log/plain-text.js';
 import { type Annotation, type Annotations, annotationsOf, annotationsOfProblems } from './annotations.js';
 import { ApiError, GitHubApi } from './api.js';
 import { firstBytes } from './bytes.js';

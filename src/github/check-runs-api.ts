@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../util/clock.js';
 import type { GitHubApi } from './api.js';
 import { ApiError, repositoryPath } from './api.js';
 import type { CheckOutput, Conclusion } from './check-run-text.js';

@@ -1,4 +1,4 @@
-import { oneLine } from '../report/plain-text.js';
+import { oneLine } from '../util/log/plain-text.js';
 import type { Annotation } from './annotations.js';
 import { firstBytes, firstLines, lastLines } from './bytes.js';
 import type { PlacedLine } from './spec-lines.js';

@@ -1,4 +1,4 @@
-import { oneLine } from '../report/plain-text.js';
+import { oneLine } from '../util/log/plain-text.js';
 import { ApiError } from './api.js';
 
 /** What was known when a check run was given up. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
-import { oneLine } from '../report/plain-text.js';
+import type { Clock } from '../util/clock.js';
+import { oneLine } from '../util/log/plain-text.js';
 import { GitHubApi, repositoryPath } from './api.js';
 import { type GitHubEvent, pullRequestEvent } from './event.js';
 import type { Runner } from './runner.js';

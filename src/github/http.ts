@@ -1,7 +1,7 @@
 import { HttpClient } from '@actions/http-client';
 import { fetch } from 'undici';
 import { deadline } from '../util/abort.js';
-import { version } from '../version.js';
+import { version } from '../util/version.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PATCH';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { createTarPacker } from 'modern-tar';
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 import { again, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
 

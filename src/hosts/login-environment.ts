@@ -1,5 +1,5 @@
 import { getExecOutput } from '@actions/exec';
-import { quoteAll } from '../quote.js';
+import { quoteAll } from '../util/shell-quote.js';
 import { environmentOf } from './environment.js';
 import { HostError } from './host.js';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../util/clock.js';
 import type { Environment } from './environment.js';
 import { HostError } from './host.js';
 import { LocalHost } from './local-host.js';

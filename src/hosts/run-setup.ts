@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../util/clock.js';
 import { AfterMark } from './after-mark.js';
 import { HostError } from './host.js';
 import { isWhole, type PreparedShell, readReport, SetupError, type SetupMarks, setupTimeMs } from './setup.js';

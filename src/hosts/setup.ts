@@ -1,4 +1,4 @@
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 import { printMark } from './after-mark.js';
 import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';

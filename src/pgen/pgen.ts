@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import type { Clock } from '../clock.js';
 import { runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
-import { quote, quoteAll } from '../quote.js';
 import { pyRepr } from '../spec/python.js';
 import type { Spec } from '../spec/spec.js';
 import type { Places } from '../study/environment.js';
 import { deadline } from '../util/abort.js';
+import type { Clock } from '../util/clock.js';
+import { quote, quoteAll } from '../util/shell-quote.js';
 import type { GeneratorAnswer, Request } from './answer.js';
 import { LARGEST_HASHED_BYTES } from './files.js';
 import { pgenShim } from './shim.js';

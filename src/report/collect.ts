@@ -5,8 +5,8 @@ import type { Plan } from '../plan.js';
 import { outputsOf } from '../schedulers/outputs.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { StepInstance } from '../study/graph.js';
+import { tailText } from '../util/log/plain-text.js';
 import { failuresOf } from './attention.js';
-import { tailText } from './plain-text.js';
 import { mostErrorTails, type StepResult, type StudyResults } from './results.js';
 
 /** How a study ended, as far as the conductor tells. */

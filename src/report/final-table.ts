@@ -1,6 +1,6 @@
 import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../conductor/state.js';
+import { oneLine, table } from '../util/log/plain-text.js';
 import { countsText, failuresOf } from './attention.js';
-import { oneLine, table } from './plain-text.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { shortDuration } from './time.js';
 

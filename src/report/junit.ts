@@ -1,5 +1,5 @@
 import { isFailure, isOver, isSkipped, lastJob } from '../conductor/state.js';
-import { oneLine, printable } from './plain-text.js';
+import { oneLine, printable } from '../util/log/plain-text.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** What a reader of JUnit's format makes of an instance. */

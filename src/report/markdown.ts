@@ -1,4 +1,4 @@
-import { oneLine, printable } from './plain-text.js';
+import { oneLine, printable } from '../util/log/plain-text.js';
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 

@@ -1,7 +1,7 @@
 import { shownState } from '../conductor/state.js';
+import { oneLine } from '../util/log/plain-text.js';
 import { countStates, type Look, lookOf, looks } from './attention.js';
 import { clip } from './markdown.js';
-import { oneLine } from './plain-text.js';
 import type { StepResult, StudyResults } from './results.js';
 import { byStep } from './summary/groups.js';
 

@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.js';
 import type { StudyMachine } from '../conductor/machine.js';
 import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../conductor/state.js';
 import type { StepGraph } from '../study/graph.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
+import { oneLine } from '../util/log/plain-text.js';
 import { countStates } from './attention.js';
-import type { Log } from './log.js';
-import { oneLine } from './plain-text.js';
 import { reasonOf } from './results.js';
 import { shortDuration } from './time.js';
 

@@ -3,8 +3,8 @@ import type { ReadableStream, ReadableWritablePair, WritableStreamDefaultWriter 
 import { createTarDecoder, type ParsedTarEntry } from 'modern-tar';
 import { collectText } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
-import { quote } from '../quote.js';
 import type { GuardedDirectory } from '../util/guarded-directory.js';
+import { quote } from '../util/shell-quote.js';
 import { textOf } from './storable-names.js';
 import type { StudyEntry } from './study-files.js';
 

@@ -1,6 +1,6 @@
 import type { Resumption } from '../conductor/resumption.js';
 import type { ForeignJob } from '../schedulers/scheduler.js';
-import { oneLine } from './plain-text.js';
+import { oneLine } from '../util/log/plain-text.js';
 
 /** So many steps are named; the journal has the others. */
 const mostNotes = 60;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { quote } from '../quote.js';
 import { shortHash } from '../study/directory.js';
 import type { Clone } from '../study/environment.js';
 import { withoutPassword } from '../study/git-url.js';
+import { quote } from '../util/shell-quote.js';
 
 /** Exit status of `cloneCommand` for a destination that has something else in it. */
 export const TAKEN = 17;

@@ -1,11 +1,11 @@
-import { matchAny } from '../globs.js';
 import { someOf } from '../hosts/tree/bytes.js';
 import type { Inputs } from '../inputs.js';
-import { closest } from '../spec/closest.js';
 import type { Overlays } from '../spec/overlay.js';
 import { type Problem, warning } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import type { StepGraph } from '../study/graph.js';
+import { closest } from '../util/closest.js';
+import { matchAny } from '../util/globs.js';
 
 /** What is known of a study when its inputs are looked at. */
 export interface ExpandedStudy {

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js';
 import { sizeText } from '../hosts/tree/bytes.js';
-import type { Log } from '../report/log.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
 
 /** An upload that takes longer than the first is told of, and from then on every so often. */
 const FIRST_MS = 5_000;

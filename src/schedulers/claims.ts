@@ -1,6 +1,6 @@
 import { mustRun } from '../hosts/commands.js';
 import type { Host } from '../hosts/host.js';
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 import { claimsPath, neverBegan, notExecutable, ours } from './launcher.js';
 
 /** Who has an attempt of a step, and what the launcher wrote down of it. */

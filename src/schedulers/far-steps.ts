@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../util/clock.js';
 import { machineOf, type StepProcess } from './local/supervisor-protocol.js';
 
 /** Of most such steps the end is written down already: people hear only of those that are not over after so many milliseconds. */

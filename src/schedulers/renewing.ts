@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js';
 import type { StepInstance } from '../study/graph.js';
+import type { Clock } from '../util/clock.js';
 import type {
   BatchScheduler,
   ForeignJob,

@@ -1,4 +1,4 @@
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 import { claimsPath, couldNotClaim, launcherPath, neverBegan, ours } from './launcher.js';
 import { stepProcesses } from './local/step-processes.js';
 import { lost } from './local/supervisor-protocol.js';

@@ -1,8 +1,8 @@
-import { quote } from '../quote.js';
 import { type Problem, problemOf, warning } from '../spec/problem.js';
 import { type PyValue, pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
+import { quote } from '../util/shell-quote.js';
 import { fluxOptions, splitAllocationArgs, takeExclusive } from './flux-options.js';
 import { fluxResources, usualNodes } from './flux-resources.js';
 import { shellLine } from './local.js';

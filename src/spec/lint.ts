@@ -1,4 +1,4 @@
-import { closest } from './closest.js';
+import { closest } from '../util/closest.js';
 import { type Problem, problemOf, warning } from './problem.js';
 import { itemsOf, mappingOf } from './yaml/access.js';
 import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml.js';

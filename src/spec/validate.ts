@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { closest } from './closest.js';
+import { closest } from '../util/closest.js';
 import type { Problem } from './problem.js';
 import { PyBytes, PyDate, PySet, pyRepr, pyTypeName } from './python.js';
 import { environmentSchema, keysOf, runSchema, stepSchema, studySchema } from './schema.js';

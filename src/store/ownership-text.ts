@@ -1,5 +1,5 @@
 import { journalPath } from '../conductor/clerk-text.js';
-import { quote } from '../quote.js';
+import { quote } from '../util/shell-quote.js';
 import type { Entry, Ownership, Role } from './ownership.js';
 
 /** As many symbolic links as Linux follows in one path, and the path itself. */

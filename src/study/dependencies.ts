@@ -1,6 +1,6 @@
-import { closest } from '../spec/closest.js';
 import type { Problem } from '../spec/problem.js';
 import type { Step } from '../spec/spec.js';
+import { closest } from '../util/closest.js';
 
 /** What a step waits for and refers to, by the steps' names. */
 export interface StepLinks {

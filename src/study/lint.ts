@@ -1,7 +1,7 @@
-import { closest } from '../spec/closest.js';
 import { type Problem, warning } from '../spec/problem.js';
 import type { Position } from '../spec/source.js';
 import type { Spec, Step } from '../spec/spec.js';
+import { closest } from '../util/closest.js';
 import type { AppliedStep } from './check.js';
 import type { StepInstance } from './graph.js';
 import { type Parameter, textsOf } from './parameters.js';

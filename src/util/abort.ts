@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, systemClock } from './clock.js';
 
 /** A signal that others abort, until it is released. */
 export interface LinkedSignal {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from './clock.js';
 
 /** Milliseconds without an answer after which that is worth a word, and again after as many. */
 export const longSilence = 20_000;

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { quote, quoteAll } from '../../src/quote.js';
+import { quote, quoteAll } from '../../src/util/shell-quote.js';
 import { yamlOf } from '../support/plan.js';
 import { Checkout, isSitePossible, Site } from '../support/site.js';
 import { SshServer } from '../support/ssh-server.js';

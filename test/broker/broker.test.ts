@@ -3,8 +3,8 @@ import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from '
 import { BrokerError } from '../../src/broker/errors.js';
 import type { HostFacts } from '../../src/broker/host-facts.js';
 import type { BrokerAddress } from '../../src/broker/target.js';
-import { type Clock, systemClock } from '../../src/clock.js';
 import { errno } from '../../src/flux/errors.js';
+import { type Clock, systemClock } from '../../src/util/clock.js';
 import type { Spoiling } from '../support/flux/simulated-broker.js';
 import { hurried, startBroker } from '../support/flux/study-run.js';
 import { Tap } from '../support/flux/study-tap.js';

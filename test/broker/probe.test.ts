@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BrokerError } from '../../src/broker/errors.js';
-import { systemClock } from '../../src/clock.js';
 import { FluxBatch } from '../../src/flux-batch.js';
 import type { PyValue } from '../../src/spec/python.js';
+import { systemClock } from '../../src/util/clock.js';
 import type { SimulatedBroker } from '../support/flux/simulated-broker.js';
 import { startBroker } from '../support/flux/study-run.js';
 import { at } from '../support/flux/submission.js';

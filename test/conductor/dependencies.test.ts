@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Clock, systemClock } from '../../src/clock.js';
 import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
 import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../../src/hosts/host.js';
 import type { Spec } from '../../src/spec/spec.js';
 import { shortHash } from '../../src/study/directory.js';
 import type { Clone, Places } from '../../src/study/environment.js';
+import { type Clock, systemClock } from '../../src/util/clock.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { isAlive, until } from '../support/wait.js';

@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, w
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Clock, systemClock } from '../../src/clock.js';
 import { Clerk, type ClerkListener } from '../../src/conductor/clerk.js';
 import { ourHolder, processOf } from '../../src/conductor/holder.js';
 import {
@@ -18,6 +17,7 @@ import {
   parseLease,
 } from '../../src/conductor/lease.js';
 import { HostError } from '../../src/hosts/host.js';
+import { type Clock, systemClock } from '../../src/util/clock.js';
 import { ownNode } from '../support/bundle.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';

@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.js';
 import { conduct } from '../../src/conductor/conductor.js';
 import { checkPaths } from '../../src/conductor/dependencies.js';
 import { StudyMachine } from '../../src/conductor/machine.js';
@@ -15,6 +14,7 @@ import { stage } from '../../src/stage.js';
 import { studyDirectory } from '../../src/study/directory.js';
 import { makeParameter, toParameter } from '../../src/study/parameters.js';
 import { findPlace, makePlace } from '../../src/study-place.js';
+import { systemClock } from '../../src/util/clock.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';
 import {

@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../src/clock.js';
 import { Handle } from '../../src/flux/handle.js';
 import { parseIdset } from '../../src/flux/idset.js';
 import { fits, getInventory } from '../../src/flux/inventory.js';
 import { durationPolicy, standardDuration } from '../../src/flux/policy.js';
 import { explainLoss } from '../../src/schedulers/flux/lost-nodes.js';
+import { systemClock } from '../../src/util/clock.js';
 import { startBroker } from '../support/flux/study-run.js';
 
 const nodes = (count: number, cores = 2, gpus = 0) =>

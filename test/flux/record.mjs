@@ -13,7 +13,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const { systemClock } = await import('../../src/clock.ts');
+const { systemClock } = await import('../../src/util/clock.ts');
 const { encodeMessage, FrameDecoder } = await import('../../src/flux/frames.ts');
 const { Handle } = await import('../../src/flux/handle.ts');
 const { jobspecOf, plainJob } = await import('../../src/flux/jobspec.ts');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clip, code, fenced, folded, inline, markdownTable, preformatted } from '../../src/report/markdown.js';
-import { oneLine, printable } from '../../src/report/plain-text.js';
+import { oneLine, printable } from '../../src/util/log/plain-text.js';
 import { hostileText } from '../support/hostile.js';
 
 /** What a browser shows for text with entities. */

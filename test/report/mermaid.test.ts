@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import mermaid from 'mermaid';
 import { describe, expect, it } from 'vitest';
 import { jobTimeline, mermaidLimits, mermaidText, stepGraph } from '../../src/report/mermaid.js';
-import { oneLine } from '../../src/report/plain-text.js';
 import type { StudyResults } from '../../src/report/results.js';
+import { oneLine } from '../../src/util/log/plain-text.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, start, type Told } from '../support/results.js';
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import { StudyMachine } from '../../src/conductor/machine.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import type { Log } from '../../src/report/log.js';
 import { Progress } from '../../src/report/progress.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
+import type { Log } from '../../src/util/log/log.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import path from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { quoteAll } from '../../src/quote.js';
 import { launcherPath, launcherText, launcherWords } from '../../src/schedulers/launcher.js';
+import { quoteAll } from '../../src/util/shell-quote.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { until } from '../support/wait.js';

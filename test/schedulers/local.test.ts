@@ -15,7 +15,6 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../src/clock.js';
 import {
   type Exit,
   type Host,
@@ -28,6 +27,7 @@ import { LocalHost } from '../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../src/schedulers/launcher.js';
 import { LocalScheduler } from '../../src/schedulers/local.js';
 import type { ForeignJob, InterruptEvent, Job, JobEvent, LeftJob } from '../../src/schedulers/scheduler.js';
+import { type Clock, systemClock } from '../../src/util/clock.js';
 import { hurried } from '../support/flux/study-run.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { closest } from '../../src/spec/closest.js';
 import { formatProblem, SpecError } from '../../src/spec/problem.js';
 import { readSpec } from '../../src/spec/read.js';
 import { Source } from '../../src/spec/source.js';
+import { closest } from '../../src/util/closest.js';
 import { dedent, specText, validSpec } from '../support/plan.js';
 
 const found = (text: string, severity: string) =>

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.js';
 import { distrust, type Entry } from '../../src/store/ownership.js';
 import { ownershipCommand, parseOwnership } from '../../src/store/ownership-text.js';
 import { findPlace, makePlace } from '../../src/study-place.js';
+import { systemClock } from '../../src/util/clock.js';
 import { plainHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

@@ -1,4 +1,3 @@
-import type { Clock } from '../../src/clock.js';
 import type {
   ForeignJob,
   Job,
@@ -11,6 +10,7 @@ import type {
   Scheduler,
 } from '../../src/schedulers/scheduler.js';
 import type { StepInstance } from '../../src/study/graph.js';
+import type { Clock } from '../../src/util/clock.js';
 
 /** How a simulated job goes. */
 export interface Course {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { it, onTestFinished } from 'vitest';
-import { quote, quoteAll } from '../../src/quote.js';
+import { quote, quoteAll } from '../../src/util/shell-quote.js';
 import { type Ended, ownNode, type Started, startBundle } from './bundle.js';
 import { installedFlux } from './flux/real-broker.js';
 import { plainEnvironment } from './hosts.js';

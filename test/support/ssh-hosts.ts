@@ -1,5 +1,3 @@
-import type { Clock } from '../../src/clock.js';
-import { systemClock } from '../../src/clock.js';
 import { parseDestination, parseJumps } from '../../src/hosts/ssh/destination.js';
 import { KnownHosts } from '../../src/hosts/ssh/known-hosts.js';
 import { OpensshTransport } from '../../src/hosts/ssh/openssh-transport.js';
@@ -7,6 +5,8 @@ import { readPrivateKey } from '../../src/hosts/ssh/private-key.js';
 import { SshHost } from '../../src/hosts/ssh/ssh-host.js';
 import { Ssh2Transport } from '../../src/hosts/ssh/ssh2-transport.js';
 import type { Transport } from '../../src/hosts/ssh/transport.js';
+import type { Clock } from '../../src/util/clock.js';
+import { systemClock } from '../../src/util/clock.js';
 import { plainEnvironment } from './hosts.js';
 import { temporaryDirectory } from './temporary.js';
 

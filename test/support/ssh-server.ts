@@ -15,7 +15,7 @@ import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
-import { quote } from '../../src/quote.js';
+import { quote } from '../../src/util/shell-quote.js';
 import { plainEnvironment } from './hosts.js';
 import { LeashedDaemon } from './leash.js';
 

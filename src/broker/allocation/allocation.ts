@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import type { Clock } from '../../clock.js';
 import { again, collectText, run } from '../../hosts/commands.js';
 import { readTails, writeFiles } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
-import { quote } from '../../quote.js';
+import type { Clock } from '../../util/clock.js';
+import { quote } from '../../util/shell-quote.js';
 import { BrokerError } from '../errors.js';
 import { classifyAllocationRefusal } from './classify-refusal.js';
 import { allocationFiles, initialProgramPath, initialProgramText } from './initial-program.js';

@@ -1,4 +1,4 @@
-import { quote } from '../../quote.js';
+import { quote } from '../../util/shell-quote.js';
 import type { Allocator } from './request.js';
 import { isNewFlux } from './submission.js';
 

@@ -1,4 +1,4 @@
-import { quote } from '../../quote.js';
+import { quote } from '../../util/shell-quote.js';
 import { allocationFiles } from './initial-program.js';
 import { type QueuedJob, queueFunctions } from './queue.js';
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { walltimeSeconds } from '../../scripts/walltime.js';
-import { closest } from '../../spec/closest.js';
 import { type Problem, problemOf, sortProblems } from '../../spec/problem.js';
 import { pyRepr } from '../../spec/python.js';
 import type { Position, Source } from '../../spec/source.js';
 import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml.js';
+import { closest } from '../../util/closest.js';
 
 /** Who gives allocations. */
 export const allocators = ['slurm', 'lsf', 'flux'] as const;

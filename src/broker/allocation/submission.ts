@@ -1,4 +1,4 @@
-import { quoteAll } from '../../quote.js';
+import { quoteAll } from '../../util/shell-quote.js';
 import { allocationFiles, initialProgramWords } from './initial-program.js';
 import type { AllocationRequest, Allocator } from './request.js';
 

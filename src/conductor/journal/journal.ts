@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../util/clock.js';
 import { newRecord, type StepRecord } from '../state.js';
 import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from './patch.js';
 import type { Entry, JournalState, PlannedStep, StepPatch } from './records.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../util/clock.js';
 import { HostLostError } from '../host.js';
 import { type Session, SshError, type Transport } from './transport.js';
 

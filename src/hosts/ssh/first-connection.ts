@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../util/clock.js';
 import { SshError } from './transport.js';
 
 /** How often it is tried. */

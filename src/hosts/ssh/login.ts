@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../util/clock.js';
 import type { AfterMark } from '../after-mark.js';
 import { HostError, HostLostError } from '../host.js';
 import { awaitReport } from '../run-setup.js';

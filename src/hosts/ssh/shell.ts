@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { quote, quoteBytes } from '../../quote.js';
+import { quote, quoteBytes } from '../../util/shell-quote.js';
 import { printMark } from '../after-mark.js';
 import type { Environment } from '../environment.js';
 

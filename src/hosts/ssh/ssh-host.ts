@@ -1,7 +1,7 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
-import type { Clock } from '../../clock.js';
-import { Pool } from '../../pool.js';
+import type { Clock } from '../../util/clock.js';
+import { Pool } from '../../util/semaphore.js';
 import { AfterMark } from '../after-mark.js';
 import { commandEnvironment } from '../command-environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';

@@ -1,6 +1,6 @@
 import { lastJob, type ShownState, shownState } from '../../conductor/state.js';
+import { printable } from '../../util/log/plain-text.js';
 import { attentionRank } from '../attention.js';
-import { printable } from '../plain-text.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { isoTime } from '../time.js';
 import { toneOf } from './states.js';

@@ -1,4 +1,4 @@
-import { printable } from '../plain-text.js';
+import { printable } from '../../util/log/plain-text.js';
 
 /** A piece of a page: markup, in which all that came from elsewhere is escaped. Made by `html` only. */
 export class Html {

@@ -1,8 +1,8 @@
 import type { StudyStatus } from '../../conductor/state.js';
-import { quote } from '../../quote.js';
+import { oneLine } from '../../util/log/plain-text.js';
+import { quote } from '../../util/shell-quote.js';
 import { countsText } from '../attention.js';
 import { clip, code, inline } from '../markdown.js';
-import { oneLine } from '../plain-text.js';
 import type { StudyResults } from '../results.js';
 import { shortDuration } from '../time.js';
 

@@ -3,7 +3,7 @@ import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { cancelJob } from '../../flux/requests.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import { Pool } from '../../pool.js';
+import { Pool } from '../../util/semaphore.js';
 import { settleClaim } from '../claims.js';
 import type { ForeignJob } from '../scheduler.js';
 import { isJobOf } from './left.js';

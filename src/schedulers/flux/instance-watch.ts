@@ -1,8 +1,8 @@
-import type { Clock } from '../../clock.js';
 import { FluxError, RequestTimeout } from '../../flux/errors.js';
 import type { Handle } from '../../flux/handle.js';
 import { getIdentity, type InstanceIdentity } from '../../flux/identity.js';
 import { AnswerError, getInstanceState, watchInstance } from '../../flux/requests.js';
+import type { Clock } from '../../util/clock.js';
 
 /** `unknown`: there is no answer, or the instance is only starting. */
 export type InstanceState = 'run' | 'ending' | 'unknown';

@@ -1,8 +1,8 @@
-import type { Clock } from '../../clock.js';
 import { classifyRefusal } from '../../flux/classify-refusal.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import { Pool } from '../../pool.js';
+import type { Clock } from '../../util/clock.js';
+import { Pool } from '../../util/semaphore.js';
 import { lastWords } from '../claims/last-words.js';
 import { type Claim, readClaims, settleClaim } from '../claims.js';
 import { isOfDisk } from '../disk.js';

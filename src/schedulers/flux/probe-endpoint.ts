@@ -3,7 +3,6 @@ import { BrokerError } from '../../broker/errors.js';
 import type { HostFacts } from '../../broker/host-facts.js';
 import { readMachineId } from '../../broker/machine-id.js';
 import { addressOf } from '../../broker/target.js';
-import type { Clock } from '../../clock.js';
 import type { Endpoint } from '../../conductor/journal/records.js';
 import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { EventlogError } from '../../flux/eventlog.js';
@@ -12,6 +11,7 @@ import { getIdentity } from '../../flux/identity.js';
 import type { JobId } from '../../flux/job-id.js';
 import { AnswerError, isJobActive } from '../../flux/requests.js';
 import type { Host } from '../../hosts/host.js';
+import type { Clock } from '../../util/clock.js';
 import { type Attempt, isJobOf } from './left.js';
 import type { StudyJobs } from './request.js';
 

@@ -1,6 +1,5 @@
 import type { Assignment, JobRequest } from '../../flux/jobspec.js';
 import { leavesOf, merge, replace, type Tree } from '../../flux/tree.js';
-import { quote } from '../../quote.js';
 import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
 import { fluxResources } from '../../scripts/flux-resources.js';
 import { resource } from '../../scripts/script.js';
@@ -8,6 +7,7 @@ import { walltimeSeconds } from '../../scripts/walltime.js';
 import { type PyValue, pyStr } from '../../spec/python.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
+import { quote } from '../../util/shell-quote.js';
 import { launcherWords } from '../launcher.js';
 import { outputNames } from '../outputs.js';
 import type { Job } from '../scheduler.js';

@@ -1,5 +1,4 @@
 import { BrokerLink, type LinkOptions } from '../../broker/link.js';
-import type { Clock } from '../../clock.js';
 import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
@@ -9,9 +8,10 @@ import { durationOf, jobspecOf } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
 import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
-import { Pool } from '../../pool.js';
-import { Queue } from '../../queue.js';
 import type { StepInstance } from '../../study/graph.js';
+import type { Clock } from '../../util/clock.js';
+import { Queue } from '../../util/fifo.js';
+import { Pool } from '../../util/semaphore.js';
 import { type Claim, readClaims } from '../claims.js';
 import { outputsOf } from '../outputs.js';
 import {

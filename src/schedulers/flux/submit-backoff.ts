@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.js';
 import type { RefusalKind } from '../../flux/classify-refusal.js';
+import type { Clock } from '../../util/clock.js';
 
 /** Milliseconds between tries of a submission that is switched off, or at its limit: from the first of these to the last. */
 const WAIT_MS = [10_000, 20_000, 40_000, 60_000] as const;

@@ -4,7 +4,7 @@ import { submitJob } from '../../flux/requests.js';
 import { signNone } from '../../flux/sign.js';
 import { run } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
-import { quote } from '../../quote.js';
+import { quote } from '../../util/shell-quote.js';
 
 /** How jobs get to a broker. */
 export interface Submitter {

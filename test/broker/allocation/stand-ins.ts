@@ -6,8 +6,8 @@ import {
   type DescribedAllocation,
 } from '../../../src/broker/allocation/allocation.js';
 import type { AllocationRequest, Allocator } from '../../../src/broker/allocation/request.js';
-import { systemClock } from '../../../src/clock.js';
 import type { Host } from '../../../src/hosts/host.js';
+import { systemClock } from '../../../src/util/clock.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
 /** A study directory, as it is when an allocation is wanted for it. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Clock } from '../../../src/clock.js';
 import { Journal } from '../../../src/conductor/journal/journal.js';
 import { cloneRecord, diffRecord } from '../../../src/conductor/journal/patch.js';
 import type { Entry, PlannedStep } from '../../../src/conductor/journal/records.js';
 import { replay, serialize } from '../../../src/conductor/journal/replay.js';
 import { newRecord, type StepRecord } from '../../../src/conductor/state.js';
+import type { Clock } from '../../../src/util/clock.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 import { stepRecords } from './arbitrary-records.js';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, it, onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../../src/clock.js';
 import type { SshHost } from '../../../src/hosts/ssh/ssh-host.js';
+import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { type Client, clients, openHost, type Wanted } from '../../support/ssh-hosts.js';
 import { installedSshd, SshServer, type SshServerOptions, type UserKey } from '../../support/ssh-server.js';
 

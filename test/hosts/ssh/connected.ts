@@ -1,5 +1,4 @@
 import { json } from 'node:stream/consumers';
-import { systemClock } from '../../../src/clock.js';
 import { run } from '../../../src/hosts/commands.js';
 import { parseDestination } from '../../../src/hosts/ssh/destination.js';
 import { KnownHosts } from '../../../src/hosts/ssh/known-hosts.js';
@@ -7,6 +6,7 @@ import { OpensshTransport } from '../../../src/hosts/ssh/openssh-transport.js';
 import { readPrivateKey } from '../../../src/hosts/ssh/private-key.js';
 import { SshHost } from '../../../src/hosts/ssh/ssh-host.js';
 import { Ssh2Transport } from '../../../src/hosts/ssh/ssh2-transport.js';
+import { systemClock } from '../../../src/util/clock.js';
 
 /**
  * A program that connects, to see how it ends: `close` does all that it has to and closes the connection, `stay` has a

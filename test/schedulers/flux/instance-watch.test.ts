@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../../src/clock.js';
 import { Handle } from '../../../src/flux/handle.js';
 import { InstanceWatch } from '../../../src/schedulers/flux/instance-watch.js';
+import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { hurried, startBroker } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';
 import { until } from '../../support/wait.js';

@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../../src/clock.js';
 import { errno, FluxError } from '../../../src/flux/errors.js';
 import { Handle } from '../../../src/flux/handle.js';
 import { encodeJobId } from '../../../src/flux/job-id.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { GuestSubmitter, OwnerSubmitter, SubmitError } from '../../../src/schedulers/flux/submitter.js';
+import { systemClock } from '../../../src/util/clock.js';
 import type { SimulatedBroker } from '../../support/flux/simulated-broker.js';
 import { type Answer, SubmitStub, stubFlux } from '../../support/flux/study-flux.js';
 import { completed, FluxStudy, hurried, startBroker } from '../../support/flux/study-run.js';

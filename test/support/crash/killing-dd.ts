@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { quote } from '../../../src/quote.js';
+import { quote } from '../../../src/util/shell-quote.js';
 
 /**
  * When the conductor is killed: as a record of the journal comes to be written, half way, or once it is on the disk; or, late,

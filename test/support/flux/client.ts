@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../../src/clock.js';
 import { applyEvent, type FluxEvent, type JobView, newJob } from '../../../src/flux/eventlog.js';
 import { Handle } from '../../../src/flux/handle.js';
 import type { JobId } from '../../../src/flux/job-id.js';
 import { type JobRequest, jobspecOf, plainJob } from '../../../src/flux/jobspec.js';
 import { submitJob, watchEventlog } from '../../../src/flux/requests.js';
 import { signNone } from '../../../src/flux/sign.js';
+import { systemClock } from '../../../src/util/clock.js';
 import { until } from '../wait.js';
 
 /** The smallest of jobs, changed. */

@@ -1,8 +1,8 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../../src/clock.js';
 import { encodeMessage, FrameDecoder, type Message, messageFlags, messageTypes } from '../../../src/flux/frames.js';
 import { Handle } from '../../../src/flux/handle.js';
+import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { until } from '../wait.js';
 
 /** A broker's end of a connection that does only what a test tells it to. */

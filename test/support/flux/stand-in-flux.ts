@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { quoteAll } from '../../../src/quote.js';
+import { quoteAll } from '../../../src/util/shell-quote.js';
 import { ownNode } from '../bundle.js';
 import { plainEnvironment } from '../hosts.js';
 import { temporaryDirectory } from '../temporary.js';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
-import { systemClock } from '../../../../src/clock.js';
 import { ConnectionError } from '../../../../src/flux/errors.js';
 import { Handle } from '../../../../src/flux/handle.js';
+import { systemClock } from '../../../../src/util/clock.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ActionsLog, type Placing } from '../../src/github/actions-log.js';
-import { inert } from '../../src/report/plain-text.js';
-import { commandsIn } from '../support/bundle.js';
-import { hostileText } from '../support/hostile.js';
+import { ActionsLog, type Placing } from '../../../src/util/log/actions-log.js';
+import { inert } from '../../../src/util/log/plain-text.js';
+import { commandsIn } from '../../support/bundle.js';
+import { hostileText } from '../../support/hostile.js';
 
 const at = { file: 'specs/study.yaml', line: 3, column: 5 };
 

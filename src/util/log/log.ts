@@ -1,5 +1,5 @@
-import type { Problem } from '../spec/problem.js';
-import type { Position } from '../spec/source.js';
+import type { Problem } from '../../spec/problem.js';
+import type { Position } from '../../spec/source.js';
 
 /** Where a run is told as it goes: a terminal, or the log of an Actions job. Texts may hold anything; none is obeyed. */
 export interface Log {

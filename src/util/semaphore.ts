@@ -1,4 +1,4 @@
-import { Queue } from './queue.js';
+import { Queue } from './fifo.js';
 
 /** Lets so many tasks run at once, and the others wait their turn. */
 export class Pool {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Queue } from '../src/queue.js';
+import { Queue } from '../../src/util/fifo.js';
 
 describe('a queue', () => {
   it('gives back what it got, in that order, then nothing', () => {

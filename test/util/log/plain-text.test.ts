@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { oneLine, printable, table, tailText } from '../../src/report/plain-text.js';
-import { hostileText } from '../support/hostile.js';
+import { oneLine, printable, table, tailText } from '../../../src/util/log/plain-text.js';
+import { hostileText } from '../../support/hostile.js';
 
 describe('printable text', () => {
   it('is text as it was, tabs and newlines included', () => {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quote, quoteAll } from '../src/quote.js';
+import { quote, quoteAll } from '../../src/util/shell-quote.js';
 
 /** The words that bash makes of a command line's arguments. */
 function wordsOf(line: string): string[] {

@@ -1,7 +1,7 @@
 import * as core from '@actions/core';
-import type { Log, Place } from '../report/log.js';
-import { inert, oneLine, printable } from '../report/plain-text.js';
-import type { Problem } from '../spec/problem.js';
+import type { Problem } from '../../spec/problem.js';
+import type { Log, Place } from './log.js';
+import { inert, oneLine, printable } from './plain-text.js';
 
 /** GitHub shows ten annotations of a kind for a step, and drops the others: the last is kept for the outcome. */
 const mostAnnotations = 9;

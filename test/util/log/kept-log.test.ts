@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { KeptLog } from '../../src/report/kept-log.js';
-import { TerminalLog } from '../../src/report/terminal-log.js';
+import { KeptLog } from '../../../src/util/log/kept-log.js';
+import { TerminalLog } from '../../../src/util/log/terminal-log.js';
 
 const at = { file: 'study.yaml', line: 3, column: 5 };
 

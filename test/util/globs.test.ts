@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matchAny } from '../src/globs.js';
+import { matchAny } from '../../src/util/globs.js';
 
 describe('globs', () => {
   it.each([

@@ -1,12 +1,12 @@
-import { BrokerError } from './broker/errors.js';
-import { JournalError } from './conductor/journal/replay.js';
-import { LeaseHeldError, LeaseLostError } from './conductor/lease.js';
-import { HostError } from './hosts/host.js';
-import { InputError } from './inputs.js';
-import { PgenError } from './pgen/pgen.js';
-import { BaselineError } from './report/comparison.js';
-import { SpecError } from './spec/problem.js';
-import { UnsafePathError } from './util/guarded-path.js';
+import { BrokerError } from '../broker/errors.js';
+import { JournalError } from '../conductor/journal/replay.js';
+import { LeaseHeldError, LeaseLostError } from '../conductor/lease.js';
+import { HostError } from '../hosts/host.js';
+import { InputError } from '../inputs.js';
+import { PgenError } from '../pgen/pgen.js';
+import { BaselineError } from '../report/comparison.js';
+import { SpecError } from '../spec/problem.js';
+import { UnsafePathError } from './guarded-path.js';
 
 const forPeople = [
   SpecError,

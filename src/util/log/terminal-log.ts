@@ -1,4 +1,4 @@
-import { formatProblem, type Problem } from '../spec/problem.js';
+import { formatProblem, type Problem } from '../../spec/problem.js';
 import type { Log, Place } from './log.js';
 import { inert, oneLine } from './plain-text.js';
 

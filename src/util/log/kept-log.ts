@@ -1,5 +1,5 @@
-import type { Problem } from '../spec/problem.js';
-import { formatProblem } from '../spec/problem.js';
+import type { Problem } from '../../spec/problem.js';
+import { formatProblem } from '../../spec/problem.js';
 import type { Log, Place } from './log.js';
 import { printable } from './plain-text.js';
 

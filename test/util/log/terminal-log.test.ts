@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TerminalLog, type TextStream } from '../../src/report/terminal-log.js';
-import { hostileText } from '../support/hostile.js';
+import { TerminalLog, type TextStream } from '../../../src/util/log/terminal-log.js';
+import { hostileText } from '../../support/hostile.js';
 
 class Captured implements TextStream {
   text = '';
