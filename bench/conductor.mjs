@@ -3,7 +3,7 @@
 // what writing down costs, and waiting for it.
 import { conduct } from '../build/conductor/conductor.js';
 import { Journal } from '../build/conductor/journal/journal.js';
-import { newRecord } from '../build/conductor/state.js';
+import { newRecord } from '../build/study/state.js';
 
 const sizes = [100, 1_000, 10_000, 100_000];
 const eventsPerStep = 3;

@@ -1,5 +1,4 @@
 import { requestOf } from './allocated-instance.js';
-import { exitCodes } from './conductor/state.js';
 import { type GitHubEvent, readEvent } from './github/event.js';
 import { isUntrusted, lookUp, refusal } from './github/fork-guard.js';
 import { maskSecrets, readRunner, writeSummary } from './github/runner.js';
@@ -16,6 +15,7 @@ import { inline } from './report/markdown.js';
 import type { RunOutcome } from './reporting.js';
 import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
+import { exitCodes } from './study/state.js';
 import { baselineOf, givenReportPlace, isCancelled, refuseReportPath, type Surroundings } from './surroundings.js';
 import { systemClock } from './util/clock.js';
 import { describeError } from './util/errors.js';

@@ -10,15 +10,15 @@ import {
   restoreRecords,
   type StepDigests,
 } from './conductor/resumption.js';
-import { isOver } from './conductor/state.js';
 import type { IsOver } from './flux-batch.js';
 import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
-import type { AnswerStore } from './pgen/answer.js';
 import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 import type { Spec } from './spec/spec.js';
+import type { AnswerStore } from './study/pgen/answer.js';
+import { isOver } from './study/state.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './study-place.js';
 import type { Clock } from './util/clock.js';
 

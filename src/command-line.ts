@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requestOf } from './allocated-instance.js';
 import { ourHolder } from './conductor/holder.js';
-import { exitCodes } from './conductor/state.js';
 import { examine } from './doctor.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
@@ -16,6 +15,7 @@ import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
+import { exitCodes } from './study/state.js';
 import {
   baselineOf,
   givenReportPlace,

@@ -1,7 +1,6 @@
 import { conduct } from './conductor/conductor.js';
 import type { Limits } from './conductor/limits.js';
 import { discardedJobs, type Resumption } from './conductor/resumption.js';
-import { openJob, type StepRecord, studyStatus } from './conductor/state.js';
 import { StatusFile } from './conductor/status-file.js';
 import type { Batch } from './flux-batch.js';
 import type { Hold } from './hold.js';
@@ -14,6 +13,7 @@ import { Progress } from './report/progress.js';
 import { AbsentScheduler } from './schedulers/absent.js';
 import { LocalScheduler } from './schedulers/local.js';
 import type { BatchScheduler, ForeignJob, SchedulerListener } from './schedulers/scheduler.js';
+import { openJob, type StepRecord, studyStatus } from './study/state.js';
 import { Signalled } from './surroundings.js';
 import type { Clock } from './util/clock.js';
 import type { Log } from './util/log/log.js';

@@ -25,7 +25,7 @@ import { defaultUrgency, guestsUrgency, urgency } from './schedulers/flux/reques
 import { FluxScheduler } from './schedulers/flux/scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './schedulers/flux/submitter.js';
 import type { BatchScheduler, SchedulerListener } from './schedulers/scheduler.js';
-import { resource } from './scripts/script.js';
+import { resource } from './scripts/dialect.js';
 import { type Problem, SpecError } from './spec/problem.js';
 import type { Batch as BatchBlock } from './spec/spec.js';
 import type { Clock } from './util/clock.js';

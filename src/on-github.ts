@@ -1,7 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { ourHolder } from './conductor/holder.js';
-import { exitCodes } from './conductor/state.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
 import { isWithin } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
@@ -16,6 +15,7 @@ import type { RunContext } from './run.js';
 import type { Spec } from './spec/spec.js';
 import { shortHash, studyDirectory } from './study/directory.js';
 import { safeName } from './study/names.js';
+import { exitCodes } from './study/state.js';
 import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 import type { ActionsLog, Placing } from './util/log/actions-log.js';
 

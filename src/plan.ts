@@ -1,7 +1,7 @@
 import { checkAllResources } from './schedulers/flux/check-resources.js';
+import { resource } from './scripts/dialect.js';
 import { lacksFluxRun } from './scripts/flux.js';
 import { renderScripts, type StepScripts } from './scripts/render.js';
-import { resource } from './scripts/script.js';
 import type { Problem } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { checkStudy } from './study/check.js';

@@ -1,5 +1,4 @@
 import { LeaseHeldError } from './conductor/lease.js';
-import type { StepRecord } from './conductor/state.js';
 import type { Annotation } from './github/annotations.js';
 import { CheckRun, type Delivery } from './github/check-run.js';
 import type { GitHubEvent } from './github/event.js';
@@ -15,6 +14,7 @@ import { comparisonMarkdown } from './report/summary/comparison.js';
 import type { Audience } from './run.js';
 import type { Problem } from './spec/problem.js';
 import { shortHash } from './study/directory.js';
+import type { StepRecord } from './study/state.js';
 import { systemClock } from './util/clock.js';
 import type { ActionsLog } from './util/log/actions-log.js';
 

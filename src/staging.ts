@@ -2,7 +2,6 @@ import path from 'node:path';
 import type { Begun } from './begin.js';
 import type { JournalState } from './conductor/journal/records.js';
 import type { StepDigests } from './conductor/resumption.js';
-import { openJob, type StepRecord } from './conductor/state.js';
 import { HostError } from './hosts/host.js';
 import { sendTree } from './hosts/tree/send.js';
 import { StagingStopped } from './hosts/tree/stopped.js';
@@ -12,6 +11,7 @@ import type { Plan } from './plan.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { UploadProgress } from './run/upload-progress.js';
 import { clone, type StagedBefore, stage } from './stage.js';
+import { openJob, type StepRecord } from './study/state.js';
 import type { Clock } from './util/clock.js';
 import { counted } from './util/log/plain-text.js';
 

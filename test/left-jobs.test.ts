@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../src/broker/errors.js';
 import type { Endpoint, JournalState } from '../src/conductor/journal/records.js';
 import { replay } from '../src/conductor/journal/replay.js';
-import { type JobRecord, newRecord } from '../src/conductor/state.js';
 import { decodeJobId } from '../src/flux/job-id.js';
 import { type Elsewhere, refuseJobsElsewhere } from '../src/left-jobs.js';
 import type { Probe, SoughtJob } from '../src/schedulers/flux/probe-endpoint.js';
+import { type JobRecord, newRecord } from '../src/study/state.js';
 import { plainHost } from './support/hosts.js';
 import { temporaryDirectory } from './support/temporary.js';
 

@@ -1,4 +1,4 @@
-import { isOver, newRecord, openJob, type StepRecord, type StepState } from './state.js';
+import { isOver, newRecord, openJob, type StepRecord, type StepState } from '../study/state.js';
 
 /** The states in which a step can be over. */
 export type EndState = 'FINISHED' | 'FAILED' | 'TIMEDOUT' | 'HWFAILURE' | 'CANCELLED';

@@ -1,5 +1,5 @@
 import { Source } from '../spec/source.js';
-import { entry, readYaml } from '../spec/yaml.js';
+import { entry, readYaml } from '../spec/yaml/read-yaml.js';
 
 /** Limits that can be changed while a study runs: those that are given. */
 export interface Limits {

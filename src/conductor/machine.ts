@@ -1,5 +1,6 @@
 import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
 import type { StepGraph } from '../study/graph.js';
+import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from '../study/state.js';
 import { Consequences } from './consequences.js';
 import { Deferrals } from './deferrals.js';
 import type { Command, StudyEvent } from './events.js';
@@ -8,7 +9,6 @@ import type { Limits } from './limits.js';
 import { nodeFailureLimit, notRunLimit, type Policy } from './policy.js';
 import { Pool } from './pool.js';
 import { describeFailure, ofJob, putOff, runsAgain } from './reasons.js';
-import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from './state.js';
 
 export interface Transition {
   /** What to do about the event, in this order. */

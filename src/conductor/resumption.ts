@@ -2,11 +2,20 @@ import { createHash } from 'node:crypto';
 import type { ForeignJob } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
+import {
+  hasRun,
+  isFailure,
+  isOver,
+  type JobRecord,
+  newRecord,
+  openJob,
+  type Rerun,
+  type StepRecord,
+} from '../study/state.js';
 import { cloneRecord, diffRecord } from './journal/patch.js';
 import type { Entry, JournalState, PlannedStep } from './journal/records.js';
 import { unwantedAfter } from './journal/unwanted.js';
 import type { Policy } from './policy.js';
-import { hasRun, isFailure, isOver, type JobRecord, newRecord, openJob, type Rerun, type StepRecord } from './state.js';
 
 /** What tells whether a step is still what it was. */
 export interface StepDigests {

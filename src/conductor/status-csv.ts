@@ -1,5 +1,5 @@
 import { dependentsOf, type StepGraph, type StepInstance } from '../study/graph.js';
-import { lastJob, type StepRecord } from './state.js';
+import { lastJob, type StepRecord } from '../study/state.js';
 
 const columns = [
   'Step Name',

@@ -1,6 +1,6 @@
 import type { StepGraph } from '../study/graph.js';
+import type { StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
-import type { StepRecord } from './state.js';
 import { statusCsv, statusOrder } from './status-csv.js';
 
 /**

@@ -1,9 +1,9 @@
-import { isFailure, type ShownState, type StudyStatus, shownState } from '../conductor/state.js';
 import { countsText, failuresOf } from '../report/attention.js';
 import { outcomeLine, runTime } from '../report/final-table.js';
 import { code, inline, markdownTable, preformatted } from '../report/markdown.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import { shortDuration } from '../report/time.js';
+import { isFailure, type ShownState, type StudyStatus, shownState } from '../study/state.js';
 import { oneLine } from '../util/log/plain-text.js';
 import { firstBytes, firstLines } from './bytes.js';
 import { limits } from './chunks.js';

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import * as core from '@actions/core';
-import { hasFailed, isSkipped, type StepRecord } from '../conductor/state.js';
 import { InputError, type Inputs, type outputs, secrets } from '../inputs.js';
 import type { StudyResults } from '../report/results.js';
+import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
 
 /** What the runner says of the job, from the environment that it sets. */
 export interface Runner {

@@ -6,7 +6,7 @@ import {
   type ShownState,
   type StepRecord,
   shownState,
-} from '../conductor/state.js';
+} from '../study/state.js';
 import type { StepResult } from './results.js';
 
 /** Kinds of outcome, what a person looks for first before the others: a picture of a group shows the first that is in it. */

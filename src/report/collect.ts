@@ -1,10 +1,10 @@
-import { lastJob, type StepRecord, type StudyStatus } from '../conductor/state.js';
 import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../plan.js';
 import { outputsOf } from '../schedulers/outputs.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { StepInstance } from '../study/graph.js';
+import { lastJob, type StepRecord, type StudyStatus } from '../study/state.js';
 import { tailText } from '../util/log/plain-text.js';
 import { failuresOf } from './attention.js';
 import { mostErrorTails, type StepResult, type StudyResults } from './results.js';

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Position } from '../spec/source.js';
 import {
   hasFailed,
   isFailure,
@@ -7,8 +8,7 @@ import {
   type ShownState,
   type StepState,
   type StudyStatus,
-} from '../conductor/state.js';
-import type { Position } from '../spec/source.js';
+} from '../study/state.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { groupBy } from './summary/groups.js';
 import { shortDuration } from './time.js';

@@ -1,4 +1,4 @@
-import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../conductor/state.js';
+import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../study/state.js';
 import { oneLine, table } from '../util/log/plain-text.js';
 import { countsText, failuresOf } from './attention.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';

@@ -1,4 +1,4 @@
-import { isFailure, isOver, isSkipped, lastJob } from '../conductor/state.js';
+import { isFailure, isOver, isSkipped, lastJob } from '../study/state.js';
 import { oneLine, printable } from '../util/log/plain-text.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
 

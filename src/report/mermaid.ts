@@ -1,4 +1,4 @@
-import { shownState } from '../conductor/state.js';
+import { shownState } from '../study/state.js';
 import { oneLine } from '../util/log/plain-text.js';
 import { countStates, type Look, lookOf, looks } from './attention.js';
 import { clip } from './markdown.js';

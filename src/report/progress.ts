@@ -1,6 +1,6 @@
 import type { StudyMachine } from '../conductor/machine.js';
-import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../conductor/state.js';
 import type { StepGraph } from '../study/graph.js';
+import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';

@@ -1,4 +1,4 @@
-import { isSkipped } from '../conductor/state.js';
+import { isSkipped } from '../study/state.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { isoTime } from './time.js';
 

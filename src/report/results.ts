@@ -1,7 +1,7 @@
-import { hasFailed, type StepRecord, type StudyStatus } from '../conductor/state.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
+import { hasFailed, type StepRecord, type StudyStatus } from '../study/state.js';
 
 /** A study that has ended, as the reports see it. Times are milliseconds since the epoch. */
 export interface StudyResults {

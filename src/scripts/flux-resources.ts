@@ -1,6 +1,6 @@
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
-import { firstOf, resource } from './script.js';
+import { firstOf, resource } from './dialect.js';
 
 /**
  * What a step asks of Flux, as text that need not be a number yet. Its jobspec, its `#flux:` directives and its launcher are

@@ -3,10 +3,10 @@ import { type PyValue, pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { quote } from '../util/shell-quote.js';
+import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './dialect.js';
 import { fluxOptions, splitAllocationArgs, takeExclusive } from './flux-options.js';
 import { fluxResources, usualNodes } from './flux-resources.js';
 import { shellLine } from './local.js';
-import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './script.js';
 import { walltimeSeconds } from './walltime.js';
 
 /**

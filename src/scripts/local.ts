@@ -1,5 +1,5 @@
 import type { Batch } from '../spec/spec.js';
-import { type Dialect, firstOf, resource } from './script.js';
+import { type Dialect, firstOf, resource } from './dialect.js';
 
 /** `batch.shell`, for the first line of every script but LSF's. */
 export function shellLine(batch: Batch): string {

@@ -2,7 +2,7 @@ import type { Problem } from '../spec/problem.js';
 import { pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
-import { type Dialect, firstOf, LaunchError, noWalltime, resource } from './script.js';
+import { type Dialect, firstOf, LaunchError, noWalltime, resource } from './dialect.js';
 
 /** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which does not look at `batch.shell`. */
 export function lsfDialect(batch: Batch): Dialect {

@@ -2,11 +2,11 @@ import type { Problem } from '../spec/problem.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
 import { safeName } from '../study/names.js';
+import { type Dialect, LaunchError, type Script } from './dialect.js';
 import { fluxDialect } from './flux.js';
-import { substituteLauncher } from './launcher.js';
+import { substituteLauncher } from './launcher-token.js';
 import { localDialect } from './local.js';
 import { lsfDialect } from './lsf.js';
-import { type Dialect, LaunchError, type Script } from './script.js';
 import { slurmDialect } from './slurm.js';
 
 /** The scripts of one instance. */

@@ -1,8 +1,8 @@
 import type { Problem } from '../spec/problem.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
+import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './dialect.js';
 import { shellLine } from './local.js';
-import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './script.js';
 import { isSlurmTime } from './walltime.js';
 
 /** Slurm's scripts, to the byte as Maestro 1.1 writes them (`SlurmScriptAdapter`). */

@@ -4,7 +4,7 @@ import { pyStr } from './python.js';
 import type { Position } from './source.js';
 import { type Spec, schedulerTypes } from './spec.js';
 import { entriesOf, itemsOf, mappingOf, textOf } from './yaml/access.js';
-import { entry, type MappingNode, scalarsIn } from './yaml.js';
+import { entry, type MappingNode, scalarsIn } from './yaml/read-yaml.js';
 
 /** What a schema cannot say, and Maestro's code rejects: names that clash, lengths that differ, keys that a batch type needs. */
 

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.js';
 import type { Source } from './source.js';
-import { type Entry, entry, type MappingNode, type Node, readYaml } from './yaml.js';
+import { type Entry, entry, type MappingNode, type Node, readYaml } from './yaml/read-yaml.js';
 
 /** YAML mappings that are laid over blocks of a spec, so that one spec serves several machines. Their names are the inputs'. */
 export interface Overlays {

@@ -8,7 +8,7 @@ import type { Position, Source } from './source.js';
 import type { Batch, Condition, Named, ParameterSpec, SchedulerType, Spec, Step } from './spec.js';
 import { validate } from './validate.js';
 import { entriesOf, itemsOf, mappingOf, textOf } from './yaml/access.js';
-import { type Entry, entry, type MappingNode, type Node, readYaml, toPyValue } from './yaml.js';
+import { type Entry, entry, type MappingNode, type Node, readYaml, toPyValue } from './yaml/read-yaml.js';
 
 /** The keys that Maestro's `StudyStep` always has: empty text, not absent, when the spec says nothing. */
 const runDefaults = [

@@ -4,7 +4,7 @@ import type { Problem } from './problem.js';
 import { PyBytes, PyDate, PySet, pyRepr, pyTypeName } from './python.js';
 import { environmentSchema, keysOf, runSchema, stepSchema, studySchema } from './schema.js';
 import type { Position } from './source.js';
-import { entry, type Node, toPyValue } from './yaml.js';
+import { entry, type Node, toPyValue } from './yaml/read-yaml.js';
 
 /** Checks a document against the schema. Returns every problem it has, each at the key or value it is about. */
 export function validate(root: Node): Problem[] {

@@ -3,9 +3,9 @@ import { JournalError } from '../conductor/journal/replay.js';
 import { LeaseHeldError, LeaseLostError } from '../conductor/lease.js';
 import { HostError } from '../hosts/host.js';
 import { InputError } from '../inputs.js';
-import { PgenError } from '../pgen/pgen.js';
 import { BaselineError } from '../report/comparison.js';
 import { SpecError } from '../spec/problem.js';
+import { PgenError } from '../study/pgen/pgen.js';
 import { UnsafePathError } from './guarded-path.js';
 
 const forPeople = [

@@ -6,9 +6,9 @@ import type { StudyJournal } from '../../src/conductor/journal/study-journal.js'
 import { LeaseLostError } from '../../src/conductor/lease.js';
 import type { Limits } from '../../src/conductor/limits.js';
 import type { StudyMachine } from '../../src/conductor/machine.js';
-import { newRecord, type StepRecord } from '../../src/conductor/state.js';
 import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
+import { newRecord, type StepRecord } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
 import type { StudyMachine } from '../../src/conductor/machine.js';
-import { studyStatus } from '../../src/conductor/state.js';
 import type { Job, JobListener, Scheduler } from '../../src/schedulers/scheduler.js';
+import { studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';

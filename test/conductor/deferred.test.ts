@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StudyMachine } from '../../src/conductor/machine.js';
-import { studyStatus } from '../../src/conductor/state.js';
+import { studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 /** A machine whose jobs are told of by the names of their steps. */

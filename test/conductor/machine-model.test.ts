@@ -5,9 +5,9 @@ import { applyPatch, cloneRecord, diffRecord } from '../../src/conductor/journal
 import type { Limits } from '../../src/conductor/limits.js';
 import { StudyMachine, type Transition } from '../../src/conductor/machine.js';
 import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
-import { isFailure, isOver, newRecord, type StepRecord, type StepState } from '../../src/conductor/state.js';
 import type { JobResult } from '../../src/schedulers/scheduler.js';
 import type { StepGraph } from '../../src/study/graph.js';
+import { isFailure, isOver, newRecord, type StepRecord, type StepState } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 const finalStates: readonly StepState[] = ['FINISHED', 'FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED'];

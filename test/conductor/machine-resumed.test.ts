@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import { StudyMachine, type Transition } from '../../src/conductor/machine.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { type JobRecord, newRecord, type Rerun, type StepRecord, studyStatus } from '../../src/conductor/state.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
+import { type JobRecord, newRecord, type Rerun, type StepRecord, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 /** What is known of a step, as the test says it: the rest as of a step that never ran. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import { StudyMachine, type Transition } from '../../src/conductor/machine.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { isOver, studyStatus } from '../../src/conductor/state.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
+import { isOver, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 /** A machine that is spoken to, and answers, in the names of the steps. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { replay, serialize } from '../../src/conductor/journal/replay.js';
 import { digestsOf, isOverAndSame, plannedSteps } from '../../src/conductor/resumption.js';
-import { newRecord, type StepRecord, type StudyStatus } from '../../src/conductor/state.js';
+import { newRecord, type StepRecord, type StudyStatus } from '../../src/study/state.js';
 import { graphOf, scriptsOf } from '../support/graphs.js';
 
 const graph = graphOf([{ name: 'may-fail' }, { name: 'after', after: ['may-fail'] }, { name: 'other' }]);

@@ -12,8 +12,8 @@ import {
   restoreRecords,
   type StepDigests,
 } from '../../src/conductor/resumption.js';
-import { type JobRecord, newRecord, openJob, type StepRecord } from '../../src/conductor/state.js';
 import type { StepGraph } from '../../src/study/graph.js';
+import { type JobRecord, newRecord, openJob, type StepRecord } from '../../src/study/state.js';
 import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';
 
 /** A step as it is in the spec: its script too. */

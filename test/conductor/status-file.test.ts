@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { newRecord, type StepState } from '../../src/conductor/state.js';
 import { StatusFile } from '../../src/conductor/status-file.js';
 import { replaceFile } from '../../src/hosts/files.js';
+import { newRecord, type StepState } from '../../src/study/state.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { StepState } from '../../src/conductor/state.js';
+import type { StepState } from '../../src/study/state.js';
 import { Checked, merged, resultsWith, specText } from '../support/check-runs.js';
 import type { Fault, SeenRequest } from '../support/github-api.js';
 import { until } from '../support/wait.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StudyStatus } from '../../src/conductor/state.js';
 import { cannotRunOutput, conclusions, finalOutput, runningOutput } from '../../src/github/check-run-text.js';
+import type { StudyStatus } from '../../src/study/state.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, type Told } from '../support/results.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StepState } from '../../src/conductor/state.js';
+import type { StepState } from '../../src/study/state.js';
 import { Checked, failed, merged, resultsWith, sha, specText } from '../support/check-runs.js';
 import { hostileText } from '../support/hostile.js';
 import { resultsOf } from '../support/results.js';

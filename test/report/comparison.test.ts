@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StepState } from '../../src/conductor/state.js';
 import {
   BaselineError,
   compare,
@@ -12,6 +11,7 @@ import {
 } from '../../src/report/comparison.js';
 import { reportJson } from '../../src/report/report-json.js';
 import { comparisonMarkdown } from '../../src/report/summary/comparison.js';
+import type { StepState } from '../../src/study/state.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, start, type Told } from '../support/results.js';
 

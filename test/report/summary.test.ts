@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StudyStatus } from '../../src/conductor/state.js';
 import { compare, parseBaseline } from '../../src/report/comparison.js';
 import { reportJson } from '../../src/report/report-json.js';
 import { largestSummary, summaryMarkdown } from '../../src/report/summary.js';
+import type { StudyStatus } from '../../src/study/state.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, type Told } from '../support/results.js';
 

@@ -4,7 +4,7 @@ import { jobspecOf } from '../../src/flux/jobspec.js';
 import { parseJson, toJson } from '../../src/flux/json.js';
 import { checkResources } from '../../src/schedulers/flux/check-resources.js';
 import { jobRequest, type StudyJobs, urgency } from '../../src/schedulers/flux/request.js';
-import { resource } from '../../src/scripts/script.js';
+import { resource } from '../../src/scripts/dialect.js';
 import { messagesOf, planOf } from '../support/plan.js';
 
 /**

@@ -1,5 +1,5 @@
-import { newRecord, type StepRecord, type StudyStatus } from '../../src/conductor/state.js';
 import type { StepResult, StudyResults } from '../../src/report/results.js';
+import { newRecord, type StepRecord, type StudyStatus } from '../../src/study/state.js';
 import { graphOf, type Shape, scriptsOf } from './graphs.js';
 
 /** What a test says of a step of its results; all else is as before anything happened. */

@@ -3,7 +3,7 @@ import { walltimeSeconds } from '../../scripts/walltime.js';
 import { type Problem, problemOf, sortProblems } from '../../spec/problem.js';
 import { pyRepr } from '../../spec/python.js';
 import type { Position, Source } from '../../spec/source.js';
-import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml.js';
+import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml/read-yaml.js';
 import { closest } from '../../util/closest.js';
 
 /** Who gives allocations. */

@@ -1,5 +1,5 @@
+import { newRecord, type StepRecord } from '../../study/state.js';
 import type { Clock } from '../../util/clock.js';
-import { newRecord, type StepRecord } from '../state.js';
 import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from './patch.js';
 import type { Entry, JournalState, PlannedStep, StepPatch } from './records.js';
 import { serialize } from './replay.js';

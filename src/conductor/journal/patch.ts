@@ -1,4 +1,4 @@
-import { type JobRecord, newRecord, type StepRecord } from '../state.js';
+import { type JobRecord, newRecord, type StepRecord } from '../../study/state.js';
 import type { StepPatch } from './records.js';
 
 type JobPatch = NonNullable<StepPatch['jobs']>[number];

@@ -1,10 +1,10 @@
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
 import type { QueuedJob } from '../../broker/allocation/queue.js';
-import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
+import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
 import type { ChangedLimits, Limits } from '../limits.js';
-import type { JobRecord, StepRecord, StudyStatus } from '../state.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
 export const journalVersion = 1;

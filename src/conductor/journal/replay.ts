@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
-import type { GeneratorAnswer, KnownAnswer } from '../../pgen/answer.js';
-import { type JobRecord, newRecord, openJob, type StepRecord } from '../state.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
+import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
 import { applyPatch } from './patch.js';
 import {
   type Endpoint,

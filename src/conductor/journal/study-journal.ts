@@ -1,4 +1,4 @@
-import type { StepRecord } from '../state.js';
+import type { StepRecord } from '../../study/state.js';
 import type { Entry } from './records.js';
 
 /** Where the conductor writes down what it knows before it acts on it. */

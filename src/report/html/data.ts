@@ -1,4 +1,4 @@
-import { lastJob, type ShownState, shownState } from '../../conductor/state.js';
+import { lastJob, type ShownState, shownState } from '../../study/state.js';
 import { printable } from '../../util/log/plain-text.js';
 import { attentionRank } from '../attention.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';

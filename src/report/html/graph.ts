@@ -1,4 +1,4 @@
-import { hasFailed, type StepRecord, shownState } from '../../conductor/state.js';
+import { hasFailed, type StepRecord, shownState } from '../../study/state.js';
 import { countStates } from '../attention.js';
 import type { StepResult, StudyResults } from '../results.js';
 import { counted, type Html, html, nothing } from './html.js';

@@ -1,4 +1,4 @@
-import type { JobRecord } from '../../conductor/state.js';
+import type { JobRecord } from '../../study/state.js';
 import type { StepResult, StudyResults } from '../results.js';
 import { groupsOf } from './states.js';
 

@@ -1,4 +1,4 @@
-import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../conductor/state.js';
+import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../study/state.js';
 import { countStates, failuresOf } from '../attention.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
 import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';

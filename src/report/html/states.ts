@@ -1,4 +1,4 @@
-import type { JobRecord, ShownState } from '../../conductor/state.js';
+import type { JobRecord, ShownState } from '../../study/state.js';
 import type { StepResult } from '../results.js';
 
 /** What the page shows alike, with one colour. */

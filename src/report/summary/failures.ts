@@ -1,4 +1,4 @@
-import { isFailure, isSkipped } from '../../conductor/state.js';
+import { isFailure, isSkipped } from '../../study/state.js';
 import { failuresOf } from '../attention.js';
 import { clip, code, inline, preformatted } from '../markdown.js';
 import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';

@@ -1,4 +1,4 @@
-import type { StudyStatus } from '../../conductor/state.js';
+import type { StudyStatus } from '../../study/state.js';
 import { oneLine } from '../../util/log/plain-text.js';
 import { quote } from '../../util/shell-quote.js';
 import { countsText } from '../attention.js';

@@ -1,4 +1,4 @@
-import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../conductor/state.js';
+import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../study/state.js';
 import { attentionRank, sortedBy } from '../attention.js';
 import { median } from '../comparison.js';
 import { runTime } from '../final-table.js';

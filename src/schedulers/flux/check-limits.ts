@@ -1,6 +1,6 @@
 import { fits, type Inventory } from '../../flux/inventory.js';
 import { durationOf, type Jobspec, jobspecOf } from '../../flux/jobspec.js';
-import { resource } from '../../scripts/script.js';
+import { resource } from '../../scripts/dialect.js';
 import type { Problem } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';

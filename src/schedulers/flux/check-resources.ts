@@ -1,8 +1,8 @@
 import { jobspecOf } from '../../flux/jobspec.js';
 import { PathError } from '../../flux/tree.js';
+import { resource } from '../../scripts/dialect.js';
 import { argsOf } from '../../scripts/flux.js';
 import { fluxResources } from '../../scripts/flux-resources.js';
-import { resource } from '../../scripts/script.js';
 import { type Problem, problemOf } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepGraph, StepInstance } from '../../study/graph.js';

@@ -1,8 +1,8 @@
 import type { Assignment, JobRequest } from '../../flux/jobspec.js';
 import { leavesOf, merge, replace, type Tree } from '../../flux/tree.js';
+import { resource } from '../../scripts/dialect.js';
 import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
 import { fluxResources } from '../../scripts/flux-resources.js';
-import { resource } from '../../scripts/script.js';
 import { walltimeSeconds } from '../../scripts/walltime.js';
 import { type PyValue, pyStr } from '../../spec/python.js';
 import type { Batch } from '../../spec/spec.js';

@@ -9,11 +9,11 @@ import {
 } from 'js-yaml';
 import { type Problem, problemOf } from '../problem.js';
 import { keyIdentity, PySet, type PyValue, pyRepr, pyStr } from '../python.js';
-import { type Decoded, decodeScalar, PyYamlError, plainTag, resolvePlain, resolveTagged } from '../pyyaml.js';
 import type { Position } from '../source.js';
 import { clip, Fatal } from './fatal.js';
 import { MAX_DEPTH } from './mending.js';
 import type { Entry, Node } from './nodes.js';
+import { type Decoded, decodeScalar, PyYamlError, plainTag, resolvePlain, resolveTagged } from './pyyaml-scalars.js';
 import { Scalar } from './scalar.js';
 import type { Syntax } from './syntax.js';
 

@@ -1,7 +1,7 @@
 import type { PyValue } from '../python.js';
-import type { Decoded } from '../pyyaml.js';
 import type { Position } from '../source.js';
 import type { ScalarNode } from './nodes.js';
+import type { Decoded } from './pyyaml-scalars.js';
 
 /** A scalar that knows where each of its characters stands. */
 export class Scalar implements ScalarNode {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { JobRecord, StepRecord } from '../../../src/conductor/state.js';
+import type { JobRecord, StepRecord } from '../../../src/study/state.js';
 
 const time = fc.nat();
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null });

@@ -4,7 +4,7 @@ import { Journal } from '../../../src/conductor/journal/journal.js';
 import { cloneRecord, diffRecord } from '../../../src/conductor/journal/patch.js';
 import type { Entry, PlannedStep } from '../../../src/conductor/journal/records.js';
 import { replay, serialize } from '../../../src/conductor/journal/replay.js';
-import { newRecord, type StepRecord } from '../../../src/conductor/state.js';
+import { newRecord, type StepRecord } from '../../../src/study/state.js';
 import type { Clock } from '../../../src/util/clock.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 import { stepRecords } from './arbitrary-records.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from '../../../src/conductor/journal/patch.js';
-import { type JobRecord, newRecord } from '../../../src/conductor/state.js';
+import { type JobRecord, newRecord } from '../../../src/study/state.js';
 import { stepRecords, successions } from './arbitrary-records.js';
 
 const job = (attempt: number, fields: Partial<JobRecord> = {}): JobRecord => ({

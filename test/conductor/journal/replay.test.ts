@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { diffRecord } from '../../../src/conductor/journal/patch.js';
 import type { Endpoint, Entry, JournalState, PlannedStep, StepPatch } from '../../../src/conductor/journal/records.js';
 import { JournalError, replay, serialize } from '../../../src/conductor/journal/replay.js';
-import { newRecord } from '../../../src/conductor/state.js';
+import { newRecord } from '../../../src/study/state.js';
 import { stepRecords } from './arbitrary-records.js';
 
 const study: Entry = { type: 'study', version: 1, key: 'k', name: 'demo' };

@@ -1,5 +1,5 @@
 import type { StepInstance } from '../study/graph.js';
-import { type Dialect, LaunchError, resource } from './script.js';
+import { type Dialect, LaunchError, resource } from './dialect.js';
 
 /** `$(LAUNCHER)[2n, 4p]` and its like; not greedy, so that several stand on a line. */
 const bracketed = /\$\(LAUNCHER\)\[([^\n]*?)\]/g;

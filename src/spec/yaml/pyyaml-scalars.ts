@@ -1,5 +1,5 @@
 import { CHOMPING_MODE, SCALAR_STYLE, type ScalarEvent } from 'js-yaml';
-import { PyBytes, PyDate, type PyValue } from './python.js';
+import { PyBytes, PyDate, type PyValue } from '../python.js';
 
 /** A scalar that PyYAML refuses: where it raises ValueError, KeyError, ConstructorError or the like. */
 export class PyYamlError extends Error {

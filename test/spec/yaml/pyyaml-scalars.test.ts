@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PyValue, pyRepr, pyStr } from '../../src/spec/python.js';
-import { PyYamlError, resolvePlain, resolveTagged } from '../../src/spec/pyyaml.js';
+import { type PyValue, pyRepr, pyStr } from '../../../src/spec/python.js';
+import { PyYamlError, resolvePlain, resolveTagged } from '../../../src/spec/yaml/pyyaml-scalars.js';
 
 const text = (...texts: string[]): [string, string][] => texts.map((each) => [each, each]);
 

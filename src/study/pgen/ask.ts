@@ -1,7 +1,7 @@
 import path from 'node:path';
-import type { Spec } from '../spec/spec.js';
-import type { Parameter } from '../study/parameters.js';
-import type { Log } from '../util/log/log.js';
+import type { Spec } from '../../spec/spec.js';
+import type { Log } from '../../util/log/log.js';
+import type { Parameter } from '../parameters.js';
 import {
   type AnswerStore,
   changedData,

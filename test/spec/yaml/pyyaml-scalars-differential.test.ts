@@ -1,11 +1,11 @@
 /** The YAML reader against the real PyYAML, on text made up from a fixed seed: the same text in every run. */
 import { spawnSync } from 'node:child_process';
 import { expect, it, type TestContext } from 'vitest';
-import { formatProblem } from '../../src/spec/problem.js';
-import { type PyValue, pyRepr, pyStr, pyTypeName, truthy } from '../../src/spec/python.js';
-import { PyYamlError, resolvePlain, resolveTagged } from '../../src/spec/pyyaml.js';
-import { Source } from '../../src/spec/source.js';
-import { readYaml, toPyValue } from '../../src/spec/yaml.js';
+import { formatProblem } from '../../../src/spec/problem.js';
+import { type PyValue, pyRepr, pyStr, pyTypeName, truthy } from '../../../src/spec/python.js';
+import { Source } from '../../../src/spec/source.js';
+import { PyYamlError, resolvePlain, resolveTagged } from '../../../src/spec/yaml/pyyaml-scalars.js';
+import { readYaml, toPyValue } from '../../../src/spec/yaml/read-yaml.js';
 
 /** A number from 0 to `below` - 1. */
 type Random = (below: number) => number;

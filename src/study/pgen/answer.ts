@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { makeParameter, type Parameter } from '../study/parameters.js';
+import { makeParameter, type Parameter } from '../parameters.js';
 
 /** A parameter as a generator gives it. */
 export interface GivenParameter {

@@ -12,12 +12,12 @@
  * longer than the indentation of a comment that follows.
  * Read differently: `{?a: b}` has the key `?a` here and `a` in PyYAML; a document that is a block with an indentation indicator (`--- |2`) is indented by one less here.
  */
-import type { Problem } from './problem.js';
-import type { Source } from './source.js';
-import { Composer } from './yaml/composer.js';
-import { Fatal } from './yaml/fatal.js';
-import type { Node } from './yaml/nodes.js';
-import { parse } from './yaml/syntax.js';
+import type { Problem } from '../problem.js';
+import type { Source } from '../source.js';
+import { Composer } from './composer.js';
+import { Fatal } from './fatal.js';
+import type { Node } from './nodes.js';
+import { parse } from './syntax.js';
 
 export {
   type Entry,
@@ -28,7 +28,7 @@ export {
   type SequenceNode,
   scalarsIn,
   toPyValue,
-} from './yaml/nodes.js';
+} from './nodes.js';
 
 /**
  * Reads the one document of a text. Never throws, whatever the text.

@@ -1,9 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatProblem } from '../../src/spec/problem.js';
-import { type PyValue, pyRepr } from '../../src/spec/python.js';
-import { type Position, Source } from '../../src/spec/source.js';
-import { entry, type MappingNode, type Node, readYaml, type ScalarNode, toPyValue } from '../../src/spec/yaml.js';
+import { formatProblem } from '../../../src/spec/problem.js';
+import { type PyValue, pyRepr } from '../../../src/spec/python.js';
+import { type Position, Source } from '../../../src/spec/source.js';
+import {
+  entry,
+  type MappingNode,
+  type Node,
+  readYaml,
+  type ScalarNode,
+  toPyValue,
+} from '../../../src/spec/yaml/read-yaml.js';
 
 const read = (text: string) => readYaml(new Source('study.yaml', text));
 const lines = (...each: string[]) => each.map((line) => `${line}\n`).join('');

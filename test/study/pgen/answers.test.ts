@@ -1,11 +1,11 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { GeneratorAnswer, KnownAnswer } from '../../src/pgen/answer.js';
-import { askGenerator } from '../../src/pgen/ask.js';
-import { plainHost } from '../support/hosts.js';
-import { type Brief, dedent, validSpec } from '../support/plan.js';
-import { temporaryDirectory } from '../support/temporary.js';
+import type { GeneratorAnswer, KnownAnswer } from '../../../src/study/pgen/answer.js';
+import { askGenerator } from '../../../src/study/pgen/ask.js';
+import { plainHost } from '../../support/hosts.js';
+import { type Brief, dedent, validSpec } from '../../support/plan.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
 /** A checkout with a generator in it that is not deterministic, and what a study remembers of its answers. */
 class Checkout {
