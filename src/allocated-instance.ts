@@ -2,12 +2,12 @@ import { Allocation, type AllocationOptions, type DescribedAllocation } from './
 import { allocationFiles } from './broker/allocation/initial-program.js';
 import { type AllocationRequest, readAllocationRequest } from './broker/allocation/request.js';
 import { BrokerError } from './broker/errors.js';
-import { type HostFacts, readHostFacts } from './broker/host-facts.js';
 import { addressOf } from './broker/target.js';
 import { LeaseLostError } from './conductor/lease.js';
 import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';
+import { type HostFacts, readHostFacts } from './hosts/facts.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { InputName, Inputs } from './inputs.js';
 import { elsewhere, type Instance, type InstanceContext, noteEndpoint, ownBroker } from './instances.js';

@@ -45,7 +45,7 @@ export async function openMachines(
     return { host, here: host, isElsewhere: false, home: environment.HOME ?? homedir(), close: () => {} };
   }
   // Loaded only where it is needed: it takes as long to load as half of the rest.
-  const { connectBySsh } = await import(/* webpackMode: "eager" */ './connect.js');
+  const { connectBySsh } = await import(/* webpackMode: "eager" */ './hosts/ssh/connect.js');
   const host = await connectBySsh(inputs, { environment: own, cancel, temporary }, log);
   tell(host.said, log);
   return { host, here: new LocalHost(environment), isElsewhere: true, home: host.home, close: () => host.close() };

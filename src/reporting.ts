@@ -1,7 +1,7 @@
 import type { Begun } from './begin.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import type { Host } from './hosts/host.js';
-import { someOf } from './hosts/tree/bytes.js';
+import { someOf } from './hosts/upload/bytes.js';
 import type { Inputs } from './inputs.js';
 import { failuresOf } from './report/attention.js';
 import { collectResults, type Ending } from './report/collect.js';

@@ -14,7 +14,7 @@ import type { LeftBehind } from './github/state.js';
 import type { Hold } from './hold.js';
 import { appendFile, areThere, replaceFile } from './hosts/files.js';
 import { type Host, HostError } from './hosts/host.js';
-import type { Tree } from './hosts/tree/tree.js';
+import type { Tree } from './hosts/upload/tree.js';
 import { type Instance, RunningInstance } from './instances.js';
 import type { Plan } from './plan.js';
 import { policyOf } from './policy-of.js';

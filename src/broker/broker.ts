@@ -2,10 +2,10 @@ import { ConnectionError, errno, FluxError, RequestTimeout } from '../flux/error
 import { Handle } from '../flux/handle.js';
 import { getInventory, type Inventory } from '../flux/inventory.js';
 import { AnswerError, getAttribute, getConfig, getResources, queuesIn } from '../flux/requests.js';
+import type { HostFacts } from '../hosts/facts.js';
 import type { Host } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
 import { BrokerError } from './errors.js';
-import type { HostFacts } from './host-facts.js';
 import { relayPaths, relayStream } from './relay.js';
 import type { BrokerAddress } from './target.js';
 

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { run } from '../hosts/commands.js';
+import type { HostFacts } from '../hosts/facts.js';
 import type { Host } from '../hosts/host.js';
 import { quote } from '../util/shell-quote.js';
 import type { Broker } from './broker.js';
-import type { HostFacts } from './host-facts.js';
 
 /**
  * The directory of the `flux` that a nested job can use: PATH's own, else that of the broker's, or of the usual places.

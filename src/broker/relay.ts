@@ -1,8 +1,8 @@
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { ConnectionError } from '../flux/errors.js';
-import { AfterMark, printMark } from '../hosts/after-mark.js';
 import { collectText } from '../hosts/commands.js';
 import type { Host, HostProcess } from '../hosts/host.js';
+import { AfterMark, printMark } from '../hosts/marker-stream.js';
 import type { Destination } from '../hosts/ssh/destination.js';
 import { quote, quoteAll } from '../util/shell-quote.js';
 import type { BrokerAddress } from './target.js';

@@ -1,8 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../util/clock.js';
-import { AfterMark } from './after-mark.js';
 import { HostError } from './host.js';
+import { AfterMark } from './marker-stream.js';
 import { isWhole, type PreparedShell, readReport, SetupError, type SetupMarks, setupTimeMs } from './setup.js';
 
 /** A shell that `setupCommand` became. */

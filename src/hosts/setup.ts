@@ -1,7 +1,7 @@
 import { quote } from '../util/shell-quote.js';
-import { printMark } from './after-mark.js';
 import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';
+import { printMark } from './marker-stream.js';
 
 /** Milliseconds for the lines of `setup`: one that takes longer waits for something that does not come. */
 export const setupTimeMs = 300_000;

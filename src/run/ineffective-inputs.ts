@@ -1,4 +1,4 @@
-import { someOf } from '../hosts/tree/bytes.js';
+import { someOf } from '../hosts/upload/bytes.js';
 import type { Inputs } from '../inputs.js';
 import type { Overlays } from '../spec/overlay.js';
 import { type Problem, warning } from '../spec/problem.js';

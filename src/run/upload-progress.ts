@@ -1,4 +1,4 @@
-import { sizeText } from '../hosts/tree/bytes.js';
+import { sizeText } from '../hosts/upload/bytes.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from '../../src/broker/broker.js';
 import { BrokerError } from '../../src/broker/errors.js';
-import type { HostFacts } from '../../src/broker/host-facts.js';
 import type { BrokerAddress } from '../../src/broker/target.js';
 import { errno } from '../../src/flux/errors.js';
+import type { HostFacts } from '../../src/hosts/facts.js';
 import { type Clock, systemClock } from '../../src/util/clock.js';
 import type { Spoiling } from '../support/flux/simulated-broker.js';
 import { hurried, startBroker } from '../support/flux/study-run.js';

@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isAncestor } from '../../src/ancestors.js';
 import type { Broker } from '../../src/broker/broker.js';
 import { fluxDirectory, withDirectory } from '../../src/broker/locate.js';
+import { isAncestor } from '../../src/hosts/ancestors.js';
 import { plainHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

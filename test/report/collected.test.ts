@@ -14,12 +14,12 @@ import {
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError, HostLostError } from '../../src/hosts/host.js';
-import { sendTree } from '../../src/hosts/tree/send.js';
-import { readTree } from '../../src/hosts/tree/tree.js';
+import { sendTree } from '../../src/hosts/upload/send.js';
+import { readTree } from '../../src/hosts/upload/tree.js';
 import { collect, collectedText, collectedWarnings } from '../../src/report/collected.js';
 import { bringLogs } from '../../src/report/failed-logs.js';
 import { fitting, storableFileName, storableName, storablePaths } from '../../src/report/storable-names.js';
-import { CutHost, look, type Made, make, mkfifo } from '../hosts/tree-support.js';
+import { CutHost, look, type Made, make, mkfifo } from '../hosts/upload/tree-support.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

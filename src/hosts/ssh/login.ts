@@ -1,9 +1,9 @@
 import type { Clock } from '../../util/clock.js';
-import type { AfterMark } from '../after-mark.js';
 import { HostError, HostLostError } from '../host.js';
+import type { AfterMark } from '../marker-stream.js';
 import { awaitReport } from '../run-setup.js';
 import { type PreparedShell, setupCommand } from '../setup.js';
-import { type Marks, readerLine } from './shell.js';
+import { type Marks, readerLine } from './remote-shell.js';
 import { SshError, type Transport } from './transport.js';
 
 /** A login that takes longer than this, in milliseconds, waits for something that does not come. */

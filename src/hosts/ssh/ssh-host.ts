@@ -2,13 +2,13 @@ import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../util/clock.js';
 import { Pool } from '../../util/semaphore.js';
-import { AfterMark } from '../after-mark.js';
 import { commandEnvironment } from '../command-environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
+import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';
-import { Connections } from './connections.js';
+import { Connections } from './connection-pool.js';
 import { login, noShell } from './login.js';
-import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './shell.js';
+import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './remote-shell.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {

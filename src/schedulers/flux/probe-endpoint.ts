@@ -1,7 +1,5 @@
 import { connectTo } from '../../broker/broker.js';
 import { BrokerError } from '../../broker/errors.js';
-import type { HostFacts } from '../../broker/host-facts.js';
-import { readMachineId } from '../../broker/machine-id.js';
 import { addressOf } from '../../broker/target.js';
 import type { Endpoint } from '../../conductor/journal/records.js';
 import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
@@ -10,7 +8,9 @@ import type { Handle } from '../../flux/handle.js';
 import { getIdentity } from '../../flux/identity.js';
 import type { JobId } from '../../flux/job-id.js';
 import { AnswerError, isJobActive } from '../../flux/requests.js';
+import type { HostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
+import { readMachineId } from '../../hosts/machine-id.js';
 import type { Clock } from '../../util/clock.js';
 import { type Attempt, isJobOf } from './left.js';
 import type { StudyJobs } from './request.js';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AfterMark, printMark } from '../../src/hosts/after-mark.js';
+import { AfterMark, printMark } from '../../src/hosts/marker-stream.js';
 
 const mark = ['begin-', '0a1b='] as const;
 const whole = mark.join('');

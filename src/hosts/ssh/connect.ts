@@ -1,18 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { HostError } from './hosts/host.js';
-import { parseDestination, parseJumps } from './hosts/ssh/destination.js';
-import { persistently } from './hosts/ssh/first-connection.js';
-import { KnownHosts } from './hosts/ssh/known-hosts.js';
-import { OpensshTransport } from './hosts/ssh/openssh-transport.js';
-import { type PrivateKey, readPrivateKey } from './hosts/ssh/private-key.js';
-import { SshHost } from './hosts/ssh/ssh-host.js';
-import { Ssh2Transport } from './hosts/ssh/ssh2-transport.js';
-import type { Transport } from './hosts/ssh/transport.js';
-import { InputError, type Inputs } from './inputs.js';
-import { type Clock, systemClock } from './util/clock.js';
-import type { Log } from './util/log/log.js';
+import { InputError, type Inputs } from '../../inputs.js';
+import { type Clock, systemClock } from '../../util/clock.js';
+import type { Log } from '../../util/log/log.js';
+import { HostError } from '../host.js';
+import { parseDestination, parseJumps } from './destination.js';
+import { KnownHosts } from './known-hosts.js';
+import { OpensshTransport } from './openssh-transport.js';
+import { type PrivateKey, readPrivateKey } from './private-key.js';
+import { persistently } from './retry.js';
+import { SshHost } from './ssh-host.js';
+import { Ssh2Transport } from './ssh2-transport.js';
+import type { Transport } from './transport.js';
 
 /** What connecting needs of the machine that this program runs on. */
 export interface Surrounding {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { readHostFacts } from '../../src/broker/host-facts.js';
+import { readHostFacts } from '../../src/hosts/facts.js';
 import { HostError } from '../../src/hosts/host.js';
 import { stubFlux } from '../support/flux/study-flux.js';
 import { plainEnvironment, plainHost } from '../support/hosts.js';

@@ -1,7 +1,7 @@
-import { run } from '../hosts/commands.js';
-import type { Host } from '../hosts/host.js';
-import { nodeCommands } from './relay.js';
-import type { BrokerAddress } from './target.js';
+import { nodeCommands } from '../broker/relay.js';
+import type { BrokerAddress } from '../broker/target.js';
+import { run } from './commands.js';
+import type { Host } from './host.js';
 
 /** Text for any POSIX shell. A machine's first process namespace has the same number everywhere. */
 const script = `id=

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HostLostError } from '../../../src/hosts/host.js';
-import { Connections } from '../../../src/hosts/ssh/connections.js';
+import { Connections } from '../../../src/hosts/ssh/connection-pool.js';
 import { type Session, SshError, type Transport } from '../../../src/hosts/ssh/transport.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 

@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { quote, quoteBytes } from '../../util/shell-quote.js';
-import { printMark } from '../after-mark.js';
 import type { Environment } from '../environment.js';
+import { printMark } from '../marker-stream.js';
 
 /**
  * What runs on the other side of an SSH session.

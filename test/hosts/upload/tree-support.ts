@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { Transform } from 'node:stream';
-import { type Exit, type Host, HostLostError, type HostProcess, type SpawnOptions } from '../../src/hosts/host.js';
-import { plainHost } from '../support/hosts.js';
+import { type Exit, type Host, HostLostError, type HostProcess, type SpawnOptions } from '../../../src/hosts/host.js';
+import { plainHost } from '../../support/hosts.js';
 
 /** A directory as an object: a text or bytes are a file, an object a directory, `link` a symbolic link, `run` an executable. */
 export type Made = { readonly [name: string]: Made | string | Buffer | Link | Executable };

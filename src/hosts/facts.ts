@@ -1,6 +1,6 @@
-import { again, run } from '../hosts/commands.js';
-import { environmentOf, isText } from '../hosts/environment.js';
-import { type Host, HostError } from '../hosts/host.js';
+import { again, run } from './commands.js';
+import { environmentOf, isText } from './environment.js';
+import { type Host, HostError } from './host.js';
 
 /** What a broker's clients have to know of the machine that they are on. */
 export interface HostFacts {

@@ -12,14 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HostError, HostLostError } from '../../src/hosts/host.js';
-import { digestOf } from '../../src/hosts/tree/contents.js';
-import { sendTree } from '../../src/hosts/tree/send.js';
-import { StagingStopped } from '../../src/hosts/tree/stopped.js';
-import { readTree } from '../../src/hosts/tree/tree.js';
-import { plainHost, WatchedHost } from '../support/hosts.js';
-import { temporaryDirectory } from '../support/temporary.js';
-import { until } from '../support/wait.js';
+import { HostError, HostLostError } from '../../../src/hosts/host.js';
+import { digestOf } from '../../../src/hosts/upload/contents.js';
+import { sendTree } from '../../../src/hosts/upload/send.js';
+import { StagingStopped } from '../../../src/hosts/upload/stopped.js';
+import { readTree } from '../../../src/hosts/upload/tree.js';
+import { plainHost, WatchedHost } from '../../support/hosts.js';
+import { temporaryDirectory } from '../../support/temporary.js';
+import { until } from '../../support/wait.js';
 import { CutHost, look, make, setTimes } from './tree-support.js';
 
 let here: string;

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { environmentOf } from '../../../src/hosts/environment.js';
-import { BeforeEnd, exportsOf, marksOf, readerLine, shellLine } from '../../../src/hosts/ssh/shell.js';
+import { BeforeEnd, exportsOf, marksOf, readerLine, shellLine } from '../../../src/hosts/ssh/remote-shell.js';
 import { plainEnvironment } from '../../support/hosts.js';
 
 const marks = marksOf('0a1b2c3d');

@@ -1,13 +1,13 @@
 import { chmodSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HostError } from '../../src/hosts/host.js';
-import { sizeText, someOf } from '../../src/hosts/tree/bytes.js';
-import { Changes, digestOf, hashContents } from '../../src/hosts/tree/contents.js';
-import { excludedBy, pathGlob } from '../../src/hosts/tree/globs.js';
-import { StagingStopped } from '../../src/hosts/tree/stopped.js';
-import { largestParts, largeTreeWarning, leftOutText, stagedText } from '../../src/hosts/tree/texts.js';
-import { readTree, type Tree } from '../../src/hosts/tree/tree.js';
-import { temporaryDirectory } from '../support/temporary.js';
+import { HostError } from '../../../src/hosts/host.js';
+import { sizeText, someOf } from '../../../src/hosts/upload/bytes.js';
+import { Changes, digestOf, hashContents } from '../../../src/hosts/upload/contents.js';
+import { excludedBy, pathGlob } from '../../../src/hosts/upload/globs.js';
+import { StagingStopped } from '../../../src/hosts/upload/stopped.js';
+import { largestParts, largeTreeWarning, leftOutText, stagedText } from '../../../src/hosts/upload/texts.js';
+import { readTree, type Tree } from '../../../src/hosts/upload/tree.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 import { type Made, make, mkfifo, setTimes } from './tree-support.js';
 
 let root: string;
