@@ -1,9 +1,9 @@
 import { Allocation, type AllocationOptions, type DescribedAllocation } from './broker/allocation/allocation.js';
 import { allocationFiles } from './broker/allocation/initial-program.js';
 import { type AllocationRequest, readAllocationRequest } from './broker/allocation/request.js';
-import { BrokerError } from './broker/errors.js';
-import { addressOf } from './broker/target.js';
 import { LeaseLostError } from './conductor/lease.js';
+import { BrokerError } from './flux/connect/errors.js';
+import { addressOf } from './flux/connect/resolve.js';
 import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import { mustRun } from './hosts/commands.js';

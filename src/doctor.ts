@@ -1,6 +1,6 @@
 import type { AllocationRequest } from './broker/allocation/request.js';
 import { rehearsalOf } from './broker/allocation/submission.js';
-import { BrokerError } from './broker/errors.js';
+import { BrokerError } from './flux/connect/errors.js';
 import { FluxBatch } from './flux-batch.js';
 import { mustRun, run } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';

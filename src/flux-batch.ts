@@ -1,10 +1,10 @@
 import type { QueuedJob } from './broker/allocation/queue.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
-import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from './broker/broker.js';
-import { BrokerError } from './broker/errors.js';
-import { fluxDirectory, withDirectory } from './broker/locate.js';
-import { type BrokerAddress, findBroker, type Patience } from './broker/target.js';
 import type { Endpoint } from './conductor/journal/records.js';
+import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from './flux/connect/broker.js';
+import { BrokerError } from './flux/connect/errors.js';
+import { fluxDirectory, withDirectory } from './flux/connect/flux-command.js';
+import { type BrokerAddress, findBroker, type Patience } from './flux/connect/resolve.js';
 import { ConnectionError, FluxError, RequestTimeout } from './flux/errors.js';
 import { applyEvent, type JobView, newJob } from './flux/eventlog.js';
 import type { Handle } from './flux/handle.js';

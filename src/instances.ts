@@ -1,6 +1,6 @@
 import { askQueue } from './broker/allocation/ask-queue.js';
-import type { Patience } from './broker/target.js';
 import type { Endpoint } from './conductor/journal/records.js';
+import type { Patience } from './flux/connect/resolve.js';
 import { type Batch, FluxBatch, type IsOver } from './flux-batch.js';
 import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';

@@ -1,5 +1,5 @@
-import { BrokerError } from './broker/errors.js';
 import type { Endpoint, JournalState } from './conductor/journal/records.js';
+import { BrokerError } from './flux/connect/errors.js';
 import { hostIn } from './flux/identity.js';
 import { decodeJobId } from './flux/job-id.js';
 import type { Host } from './hosts/host.js';

@@ -1,7 +1,6 @@
 import { AllocatedInstance } from './allocated-instance.js';
 import { type Begun, begin, type Settle } from './begin.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
-import { BrokerError } from './broker/errors.js';
 import { isSameAttempt } from './conductor/holder.js';
 import type { LeaseHolder } from './conductor/lease.js';
 import { type Limits, limitsGoingOn } from './conductor/limits.js';
@@ -10,6 +9,7 @@ import { leftWorkspaces, plannedSteps } from './conductor/resumption.js';
 import { statusCsv, statusOrder } from './conductor/status-csv.js';
 import { drive, type Ran } from './drive.js';
 import { RunEnding } from './ending.js';
+import { BrokerError } from './flux/connect/errors.js';
 import type { LeftBehind } from './github/state.js';
 import type { Hold } from './hold.js';
 import { appendFile, areThere, replaceFile } from './hosts/files.js';

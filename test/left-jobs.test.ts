@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BrokerError } from '../src/broker/errors.js';
 import type { Endpoint, JournalState } from '../src/conductor/journal/records.js';
 import { replay } from '../src/conductor/journal/replay.js';
+import { BrokerError } from '../src/flux/connect/errors.js';
 import { decodeJobId } from '../src/flux/job-id.js';
 import { type Elsewhere, refuseJobsElsewhere } from '../src/left-jobs.js';
 import type { Probe, SoughtJob } from '../src/schedulers/flux/probe-endpoint.js';

@@ -1,5 +1,5 @@
-import { nodeCommands } from '../broker/relay.js';
-import type { BrokerAddress } from '../broker/target.js';
+import { nodeCommands } from '../flux/connect/relay.js';
+import type { BrokerAddress } from '../flux/connect/resolve.js';
 import { run } from './commands.js';
 import type { Host } from './host.js';
 

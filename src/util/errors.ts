@@ -1,6 +1,6 @@
-import { BrokerError } from '../broker/errors.js';
 import { JournalError } from '../conductor/journal/replay.js';
 import { LeaseHeldError, LeaseLostError } from '../conductor/lease.js';
+import { BrokerError } from '../flux/connect/errors.js';
 import { HostError } from '../hosts/host.js';
 import { InputError } from '../inputs.js';
 import { BaselineError } from '../report/comparison.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BrokerError } from '../../src/broker/errors.js';
+import { BrokerError } from '../../src/flux/connect/errors.js';
 import { FluxBatch } from '../../src/flux-batch.js';
 import type { PyValue } from '../../src/spec/python.js';
 import { systemClock } from '../../src/util/clock.js';

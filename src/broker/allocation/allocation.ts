@@ -1,10 +1,10 @@
 import * as z from 'zod';
+import { BrokerError } from '../../flux/connect/errors.js';
 import { again, collectText, run } from '../../hosts/commands.js';
 import { readTails, writeFiles } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import type { Clock } from '../../util/clock.js';
 import { quote } from '../../util/shell-quote.js';
-import { BrokerError } from '../errors.js';
 import { classifyAllocationRefusal } from './classify-refusal.js';
 import { allocationFiles, initialProgramPath, initialProgramText } from './initial-program.js';
 import { type JobState, parseJobState, type QueuedJob, queueFunctions } from './queue.js';

@@ -1,7 +1,7 @@
-import { connectTo } from '../../broker/broker.js';
-import { BrokerError } from '../../broker/errors.js';
-import { addressOf } from '../../broker/target.js';
 import type { Endpoint } from '../../conductor/journal/records.js';
+import { connectTo } from '../../flux/connect/broker.js';
+import { BrokerError } from '../../flux/connect/errors.js';
+import { addressOf } from '../../flux/connect/resolve.js';
 import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { EventlogError } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';

@@ -1,5 +1,5 @@
-import { BrokerLink, type LinkOptions } from '../../broker/link.js';
 import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.js';
+import { BrokerLink, type LinkOptions } from '../../flux/connect/reconnecting.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type FluxEvent, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Allocation } from '../../../src/broker/allocation/allocation.js';
 import { rehearsalOf } from '../../../src/broker/allocation/submission.js';
-import { BrokerError } from '../../../src/broker/errors.js';
+import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { run } from '../../../src/hosts/commands.js';
 import { HostLostError, type SpawnOptions } from '../../../src/hosts/host.js';
 import { installedFlux } from '../../support/flux/real-broker.js';

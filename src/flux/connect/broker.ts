@@ -1,13 +1,13 @@
-import { ConnectionError, errno, FluxError, RequestTimeout } from '../flux/errors.js';
-import { Handle } from '../flux/handle.js';
-import { getInventory, type Inventory } from '../flux/inventory.js';
-import { AnswerError, getAttribute, getConfig, getResources, queuesIn } from '../flux/requests.js';
-import type { HostFacts } from '../hosts/facts.js';
-import type { Host } from '../hosts/host.js';
-import type { Clock } from '../util/clock.js';
+import type { HostFacts } from '../../hosts/facts.js';
+import type { Host } from '../../hosts/host.js';
+import type { Clock } from '../../util/clock.js';
+import { ConnectionError, errno, FluxError, RequestTimeout } from '../errors.js';
+import { Handle } from '../handle.js';
+import { getInventory, type Inventory } from '../inventory.js';
+import { AnswerError, getAttribute, getConfig, getResources, queuesIn } from '../requests.js';
 import { BrokerError } from './errors.js';
 import { relayPaths, relayStream } from './relay.js';
-import type { BrokerAddress } from './target.js';
+import type { BrokerAddress } from './resolve.js';
 
 /** A broker that answers. */
 export interface Broker {

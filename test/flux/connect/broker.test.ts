@@ -1,15 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from '../../src/broker/broker.js';
-import { BrokerError } from '../../src/broker/errors.js';
-import type { BrokerAddress } from '../../src/broker/target.js';
-import { errno } from '../../src/flux/errors.js';
-import type { HostFacts } from '../../src/hosts/facts.js';
-import { type Clock, systemClock } from '../../src/util/clock.js';
-import type { Spoiling } from '../support/flux/simulated-broker.js';
-import { hurried, startBroker } from '../support/flux/study-run.js';
-import { Tap } from '../support/flux/study-tap.js';
-import { plainHost } from '../support/hosts.js';
-import { until } from '../support/wait.js';
+import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from '../../../src/flux/connect/broker.js';
+import { BrokerError } from '../../../src/flux/connect/errors.js';
+import type { BrokerAddress } from '../../../src/flux/connect/resolve.js';
+import { errno } from '../../../src/flux/errors.js';
+import type { HostFacts } from '../../../src/hosts/facts.js';
+import { type Clock, systemClock } from '../../../src/util/clock.js';
+import type { Spoiling } from '../../support/flux/simulated-broker.js';
+import { hurried, startBroker } from '../../support/flux/study-run.js';
+import { Tap } from '../../support/flux/study-tap.js';
+import { plainHost } from '../../support/hosts.js';
+import { until } from '../../support/wait.js';
 
 const own = process.getuid!();
 const facts: HostFacts = { environment: {}, userid: own, leftOut: [], names: ['localhost'], flux: '' };

@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { run } from '../hosts/commands.js';
-import type { HostFacts } from '../hosts/facts.js';
-import type { Host } from '../hosts/host.js';
-import { quote } from '../util/shell-quote.js';
+import { run } from '../../hosts/commands.js';
+import type { HostFacts } from '../../hosts/facts.js';
+import type { Host } from '../../hosts/host.js';
+import { quote } from '../../util/shell-quote.js';
 import type { Broker } from './broker.js';
 
 /**

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { again, run, runLeashed } from '../hosts/commands.js';
-import type { HostFacts } from '../hosts/facts.js';
-import { type Host, HostError } from '../hosts/host.js';
-import type { Destination } from '../hosts/ssh/destination.js';
-import { quote } from '../util/shell-quote.js';
+import { again, run, runLeashed } from '../../hosts/commands.js';
+import type { HostFacts } from '../../hosts/facts.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import type { Destination } from '../../hosts/ssh/destination.js';
+import { quote } from '../../util/shell-quote.js';
 import { BrokerError } from './errors.js';
 
 /** Where a broker is, and why that one. */

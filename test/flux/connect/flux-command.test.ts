@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Broker } from '../../src/broker/broker.js';
-import { fluxDirectory, withDirectory } from '../../src/broker/locate.js';
-import { isAncestor } from '../../src/hosts/ancestors.js';
-import { plainHost } from '../support/hosts.js';
-import { temporaryDirectory } from '../support/temporary.js';
+import type { Broker } from '../../../src/flux/connect/broker.js';
+import { fluxDirectory, withDirectory } from '../../../src/flux/connect/flux-command.js';
+import { isAncestor } from '../../../src/hosts/ancestors.js';
+import { plainHost } from '../../support/hosts.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
 const broker = (pid: number | undefined): Broker => ({
   address: { uri: 'local:///x', socket: '/x', why: '', isSystem: false },

@@ -4,10 +4,10 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { relayStream } from '../../src/broker/relay.js';
-import type { HostProcess } from '../../src/hosts/host.js';
-import { temporaryDirectory } from '../support/temporary.js';
-import { isAlive, until } from '../support/wait.js';
+import { relayStream } from '../../../src/flux/connect/relay.js';
+import type { HostProcess } from '../../../src/hosts/host.js';
+import { temporaryDirectory } from '../../support/temporary.js';
+import { isAlive, until } from '../../support/wait.js';
 import { FarHost } from './far-host.js';
 
 /** The command of a relay path that runs `command` once the mark is printed. */

@@ -1,4 +1,4 @@
-import { plainHost, WatchedHost } from '../support/hosts.js';
+import { plainHost, WatchedHost } from '../../support/hosts.js';
 
 /** This machine, as if it were another: nothing connects to its sockets but by a command. */
 export class FarHost extends WatchedHost {

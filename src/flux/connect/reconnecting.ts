@@ -1,6 +1,6 @@
-import { ConnectionError } from '../flux/errors.js';
-import type { Handle } from '../flux/handle.js';
-import type { Clock } from '../util/clock.js';
+import type { Clock } from '../../util/clock.js';
+import { ConnectionError } from '../errors.js';
+import type { Handle } from '../handle.js';
 
 export interface LinkListener {
   /** There is a connection, the first or another. */

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BrokerError } from '../../src/broker/errors.js';
-import { type BrokerAddress, findBroker, type Patience } from '../../src/broker/target.js';
-import type { HostFacts } from '../../src/hosts/facts.js';
-import { HostError } from '../../src/hosts/host.js';
-import { stubFlux } from '../support/flux/study-flux.js';
-import { plainEnvironment, plainHost } from '../support/hosts.js';
-import { temporaryDirectory } from '../support/temporary.js';
-import { isAlive, until } from '../support/wait.js';
+import { BrokerError } from '../../../src/flux/connect/errors.js';
+import { type BrokerAddress, findBroker, type Patience } from '../../../src/flux/connect/resolve.js';
+import type { HostFacts } from '../../../src/hosts/facts.js';
+import { HostError } from '../../../src/hosts/host.js';
+import { stubFlux } from '../../support/flux/study-flux.js';
+import { plainEnvironment, plainHost } from '../../support/hosts.js';
+import { temporaryDirectory } from '../../support/temporary.js';
+import { isAlive, until } from '../../support/wait.js';
 
 interface Setting {
   readonly wanted?: string;

@@ -1,11 +1,11 @@
 import { Duplex, type Readable, type Writable } from 'node:stream';
-import { ConnectionError } from '../flux/errors.js';
-import { collectText } from '../hosts/commands.js';
-import type { Host, HostProcess } from '../hosts/host.js';
-import { AfterMark, printMark } from '../hosts/marker-stream.js';
-import type { Destination } from '../hosts/ssh/destination.js';
-import { quote, quoteAll } from '../util/shell-quote.js';
-import type { BrokerAddress } from './target.js';
+import { collectText } from '../../hosts/commands.js';
+import type { Host, HostProcess } from '../../hosts/host.js';
+import { AfterMark, printMark } from '../../hosts/marker-stream.js';
+import type { Destination } from '../../hosts/ssh/destination.js';
+import { quote, quoteAll } from '../../util/shell-quote.js';
+import { ConnectionError } from '../errors.js';
+import type { BrokerAddress } from './resolve.js';
 
 /**
  * A way to a broker by a command that carries its bytes: `flux relay` on the broker's machine, whose streams speak as its

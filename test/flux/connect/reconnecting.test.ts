@@ -1,10 +1,10 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BrokerLink } from '../../src/broker/link.js';
-import { ConnectionError } from '../../src/flux/errors.js';
-import { Handle } from '../../src/flux/handle.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import { BrokerLink } from '../../../src/flux/connect/reconnecting.js';
+import { ConnectionError } from '../../../src/flux/errors.js';
+import { Handle } from '../../../src/flux/handle.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
 
 /** What a try to connect comes to: a connection, or the system's word for why there is none. */
 type Fate = 'up' | 'ECONNREFUSED' | 'ENOENT' | 'EPERM';
