@@ -2,7 +2,7 @@
 // started and ended at once. The cost must not grow with the study. Then the same with a journal whose disk takes no time:
 // what writing down costs, and waiting for it.
 import { conduct } from '../build/conductor/conductor.js';
-import { Journal } from '../build/conductor/journal/journal.js';
+import { Journal } from '../build/store/journal/journal.js';
 import { newRecord } from '../build/study/state.js';
 
 const sizes = [100, 1_000, 10_000, 100_000];

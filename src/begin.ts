@@ -1,5 +1,3 @@
-import type { JournalState } from './conductor/journal/records.js';
-import type { LeaseHolder } from './conductor/lease.js';
 import { limitsOf } from './conductor/policy.js';
 import {
   digestsOf,
@@ -11,15 +9,17 @@ import {
   type StepDigests,
 } from './conductor/resumption.js';
 import type { IsOver } from './flux-batch.js';
-import { Hold } from './hold.js';
 import { HostError } from './hosts/host.js';
 import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 import type { Spec } from './spec/spec.js';
+import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './store/directory.js';
+import type { JournalState } from './store/journal/records.js';
+import type { LeaseHolder } from './store/lease.js';
+import { Hold } from './store/session.js';
 import type { AnswerStore } from './study/pgen/answer.js';
 import { isOver } from './study/state.js';
-import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './study-place.js';
 import type { Clock } from './util/clock.js';
 
 /** What beginning, or continuing, a study takes besides. */

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requestOf } from './allocated-instance.js';
-import { ourHolder } from './conductor/holder.js';
 import { examine } from './doctor.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
@@ -14,6 +13,7 @@ import { readStudy, type SpecContext } from './prepare.js';
 import { runStudy } from './run.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
+import { ourHolder } from './store/lease-owner.js';
 import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
 import { exitCodes } from './study/state.js';
 import {

@@ -1,6 +1,5 @@
 import type { QueuedJob } from './broker/allocation/queue.js';
 import type { AllocationRequest } from './broker/allocation/request.js';
-import type { Endpoint } from './conductor/journal/records.js';
 import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from './flux/connect/broker.js';
 import { BrokerError } from './flux/connect/errors.js';
 import { fluxDirectory, withDirectory } from './flux/connect/flux-command.js';
@@ -28,6 +27,7 @@ import type { BatchScheduler, SchedulerListener } from './schedulers/scheduler.j
 import { resource } from './scripts/dialect.js';
 import { type Problem, SpecError } from './spec/problem.js';
 import type { Batch as BatchBlock } from './spec/spec.js';
+import type { Endpoint } from './store/journal/records.js';
 import type { Clock } from './util/clock.js';
 import type { Log } from './util/log/log.js';
 import { quote } from './util/shell-quote.js';

@@ -1,13 +1,13 @@
 import { askQueue } from './broker/allocation/ask-queue.js';
-import type { Endpoint } from './conductor/journal/records.js';
 import type { Patience } from './flux/connect/resolve.js';
 import { type Batch, FluxBatch, type IsOver } from './flux-batch.js';
-import type { Hold } from './hold.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import { type Elsewhere, type OwnBroker, refuseJobsElsewhere } from './left-jobs.js';
 import { forFlux, type Plan } from './plan.js';
 import { tasksOfStep } from './schedulers/flux/remains.js';
+import type { Endpoint } from './store/journal/records.js';
+import type { Hold } from './store/session.js';
 import type { Clock } from './util/clock.js';
 import type { Log } from './util/log/log.js';
 

@@ -1,10 +1,10 @@
-import type { Endpoint, JournalState } from './conductor/journal/records.js';
 import { BrokerError } from './flux/connect/errors.js';
 import { hostIn } from './flux/identity.js';
 import { decodeJobId } from './flux/job-id.js';
 import type { Host } from './hosts/host.js';
 import { readClaims } from './schedulers/claims.js';
 import type { Probe, SoughtJob } from './schedulers/flux/probe-endpoint.js';
+import type { Endpoint, JournalState } from './store/journal/records.js';
 import { openJob } from './study/state.js';
 
 /** The broker of this run. */

@@ -1,6 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { ourHolder } from './conductor/holder.js';
 import { type Runner, setOutputs, writeSummary } from './github/runner.js';
 import { isWithin } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
@@ -13,6 +12,7 @@ import { outcomeLine } from './report/final-table.js';
 import type { RunOutcome } from './reporting.js';
 import type { RunContext } from './run.js';
 import type { Spec } from './spec/spec.js';
+import { ourHolder } from './store/lease-owner.js';
 import { shortHash, studyDirectory } from './study/directory.js';
 import { safeName } from './study/names.js';
 import { exitCodes } from './study/state.js';

@@ -1,4 +1,3 @@
-import { LeaseHeldError } from './conductor/lease.js';
 import type { Annotation } from './github/annotations.js';
 import { CheckRun, type Delivery } from './github/check-run.js';
 import type { GitHubEvent } from './github/event.js';
@@ -13,6 +12,7 @@ import type { StudyResults } from './report/results.js';
 import { comparisonMarkdown } from './report/summary/comparison.js';
 import type { Audience } from './run.js';
 import type { Problem } from './spec/problem.js';
+import { LeaseHeldError } from './store/lease.js';
 import { shortHash } from './study/directory.js';
 import type { StepRecord } from './study/state.js';
 import { systemClock } from './util/clock.js';

@@ -1,5 +1,4 @@
 import type { Begun } from './begin.js';
-import type { LeaseHolder } from './conductor/lease.js';
 import type { Host } from './hosts/host.js';
 import { someOf } from './hosts/upload/bytes.js';
 import type { Inputs } from './inputs.js';
@@ -21,6 +20,7 @@ import { junitXml } from './report/junit.js';
 import { reportJson } from './report/report-json.js';
 import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from './report/results.js';
 import { summaryMarkdown } from './report/summary.js';
+import type { LeaseHolder } from './store/lease.js';
 import { describeError } from './util/errors.js';
 import { GuardedDirectory } from './util/guarded-directory.js';
 import type { GuardedPlace } from './util/guarded-path.js';

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { Begun } from './begin.js';
-import type { JournalState } from './conductor/journal/records.js';
 import type { StepDigests } from './conductor/resumption.js';
 import { HostError } from './hosts/host.js';
 import { sendTree } from './hosts/upload/send.js';
@@ -11,6 +10,7 @@ import type { Plan } from './plan.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { UploadProgress } from './run/upload-progress.js';
 import { clone, type StagedBefore, stage } from './stage.js';
+import type { JournalState } from './store/journal/records.js';
 import { openJob, type StepRecord } from './study/state.js';
 import type { Clock } from './util/clock.js';
 import { counted } from './util/log/plain-text.js';

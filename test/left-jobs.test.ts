@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Endpoint, JournalState } from '../src/conductor/journal/records.js';
-import { replay } from '../src/conductor/journal/replay.js';
 import { BrokerError } from '../src/flux/connect/errors.js';
 import { decodeJobId } from '../src/flux/job-id.js';
 import { type Elsewhere, refuseJobsElsewhere } from '../src/left-jobs.js';
 import type { Probe, SoughtJob } from '../src/schedulers/flux/probe-endpoint.js';
+import type { Endpoint, JournalState } from '../src/store/journal/records.js';
+import { replay } from '../src/store/journal/replay.js';
 import { type JobRecord, newRecord } from '../src/study/state.js';
 import { plainHost } from './support/hosts.js';
 import { temporaryDirectory } from './support/temporary.js';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { action } from '../src/action.js';
 import { post } from '../src/post.js';
-import { readJournal } from '../src/study-place.js';
+import { readJournal } from '../src/store/directory.js';
 import { Signalled, type Surroundings } from '../src/surroundings.js';
 import { commands, newStudy } from './broker/allocation/stand-ins.js';
 import { commandsIn } from './support/bundle.js';

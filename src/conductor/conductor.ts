@@ -1,13 +1,13 @@
 import type { Job, LeftJob, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
+import type { StudyJournal } from '../store/journal/study-journal.js';
+import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { openJob } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { Queue } from '../util/fifo.js';
 import { Dispatcher } from './dispatcher.js';
 import type { Command, StudyEvent } from './events.js';
-import type { StudyJournal } from './journal/study-journal.js';
-import type { Limits } from './limits.js';
 import { type Resumed, StudyMachine } from './machine.js';
 import { backOff, type Policy } from './policy.js';
 

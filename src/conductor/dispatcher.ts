@@ -1,8 +1,8 @@
+import type { StudyJournal } from '../store/journal/study-journal.js';
+import { LeaseLostError } from '../store/lease.js';
 import type { Clock } from '../util/clock.js';
 import { Queue } from '../util/fifo.js';
 import type { Command } from './events.js';
-import type { StudyJournal } from './journal/study-journal.js';
-import { LeaseLostError } from './lease.js';
 
 /** So many milliseconds the disk has before jobs are told to end that are not yet noted to be. */
 const cancelPatience = 1000;

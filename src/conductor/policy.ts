@@ -1,4 +1,4 @@
-import type { Limits } from './limits.js';
+import type { Limits } from '../store/update-lock.js';
 
 /** The user's choices about how a study is driven. */
 export interface Policy {

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ForeignJob } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
+import { cloneRecord, diffRecord } from '../store/journal/patch.js';
+import type { Entry, JournalState, PlannedStep } from '../store/journal/records.js';
+import { unwantedAfter } from '../store/journal/unwanted.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
 import {
   hasRun,
@@ -12,9 +15,6 @@ import {
   type Rerun,
   type StepRecord,
 } from '../study/state.js';
-import { cloneRecord, diffRecord } from './journal/patch.js';
-import type { Entry, JournalState, PlannedStep } from './journal/records.js';
-import { unwantedAfter } from './journal/unwanted.js';
 import type { Policy } from './policy.js';
 
 /** What tells whether a step is still what it was. */

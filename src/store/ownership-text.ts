@@ -1,6 +1,6 @@
-import { journalPath } from '../conductor/clerk-text.js';
 import { quote } from '../util/shell-quote.js';
 import type { Entry, Ownership, Role } from './ownership.js';
+import { journalPath } from './remote-writer-protocol.js';
 
 /** As many symbolic links as Linux follows in one path, and the path itself. */
 const MOST_PATHS = 41;

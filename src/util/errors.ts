@@ -1,10 +1,10 @@
-import { JournalError } from '../conductor/journal/replay.js';
-import { LeaseHeldError, LeaseLostError } from '../conductor/lease.js';
 import { BrokerError } from '../flux/connect/errors.js';
 import { HostError } from '../hosts/host.js';
 import { InputError } from '../inputs.js';
 import { BaselineError } from '../report/comparison.js';
 import { SpecError } from '../spec/problem.js';
+import { JournalError } from '../store/journal/replay.js';
+import { LeaseHeldError, LeaseLostError } from '../store/lease.js';
 import { PgenError } from '../study/pgen/pgen.js';
 import { UnsafePathError } from './guarded-path.js';
 

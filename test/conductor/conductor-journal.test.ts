@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
-import { applyPatch } from '../../src/conductor/journal/patch.js';
-import type { Entry } from '../../src/conductor/journal/records.js';
-import type { StudyJournal } from '../../src/conductor/journal/study-journal.js';
-import { LeaseLostError } from '../../src/conductor/lease.js';
-import type { Limits } from '../../src/conductor/limits.js';
 import type { StudyMachine } from '../../src/conductor/machine.js';
 import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
+import { applyPatch } from '../../src/store/journal/patch.js';
+import type { Entry } from '../../src/store/journal/records.js';
+import type { StudyJournal } from '../../src/store/journal/study-journal.js';
+import { LeaseLostError } from '../../src/store/lease.js';
+import type { Limits } from '../../src/store/update-lock.js';
 import { newRecord, type StepRecord } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../src/conductor/conductor.js';
-import { Journal } from '../../src/conductor/journal/journal.js';
-import { replay, serialize } from '../../src/conductor/journal/replay.js';
-import type { Limits } from '../../src/conductor/limits.js';
 import type { StudyMachine } from '../../src/conductor/machine.js';
 import type { Policy } from '../../src/conductor/policy.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
+import { Journal } from '../../src/store/journal/journal.js';
+import { replay, serialize } from '../../src/store/journal/replay.js';
+import type { Limits } from '../../src/store/update-lock.js';
 import type { StepGraph } from '../../src/study/graph.js';
 import { isOver } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
-import { applyPatch, cloneRecord, diffRecord } from '../../src/conductor/journal/patch.js';
-import type { Limits } from '../../src/conductor/limits.js';
 import { StudyMachine, type Transition } from '../../src/conductor/machine.js';
 import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
 import type { JobResult } from '../../src/schedulers/scheduler.js';
+import { applyPatch, cloneRecord, diffRecord } from '../../src/store/journal/patch.js';
+import type { Limits } from '../../src/store/update-lock.js';
 import type { StepGraph } from '../../src/study/graph.js';
 import { isFailure, isOver, newRecord, type StepRecord, type StepState } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';

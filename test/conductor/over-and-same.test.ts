@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { replay, serialize } from '../../src/conductor/journal/replay.js';
 import { digestsOf, isOverAndSame, plannedSteps } from '../../src/conductor/resumption.js';
+import { replay, serialize } from '../../src/store/journal/replay.js';
 import { newRecord, type StepRecord, type StudyStatus } from '../../src/study/state.js';
 import { graphOf, scriptsOf } from '../support/graphs.js';
 

@@ -1,7 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Entry, JournalState } from '../../src/conductor/journal/records.js';
-import { replay, serialize } from '../../src/conductor/journal/replay.js';
 import {
   digestsOf,
   discardedJobs,
@@ -12,6 +10,8 @@ import {
   restoreRecords,
   type StepDigests,
 } from '../../src/conductor/resumption.js';
+import type { Entry, JournalState } from '../../src/store/journal/records.js';
+import { replay, serialize } from '../../src/store/journal/replay.js';
 import type { StepGraph } from '../../src/study/graph.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../../src/study/state.js';
 import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';

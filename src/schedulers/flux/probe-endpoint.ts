@@ -1,4 +1,3 @@
-import type { Endpoint } from '../../conductor/journal/records.js';
 import { connectTo } from '../../flux/connect/broker.js';
 import { BrokerError } from '../../flux/connect/errors.js';
 import { addressOf } from '../../flux/connect/resolve.js';
@@ -11,6 +10,7 @@ import { AnswerError, isJobActive } from '../../flux/requests.js';
 import type { HostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import { readMachineId } from '../../hosts/machine-id.js';
+import type { Endpoint } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import { type Attempt, isJobOf } from './left.js';
 import type { StudyJobs } from './request.js';

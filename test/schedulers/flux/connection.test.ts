@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { LeaseLostError } from '../../../src/conductor/lease.js';
 import { errno } from '../../../src/flux/errors.js';
 import { HostError } from '../../../src/hosts/host.js';
+import { LeaseLostError } from '../../../src/store/lease.js';
 import { cutEverywhere, expectOneStory } from '../../support/flux/cut-everywhere.js';
 import type { Spoiling } from '../../support/flux/simulated-broker.js';
 import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';

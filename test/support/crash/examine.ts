@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { replay } from '../../../src/conductor/journal/replay.js';
+import { replay } from '../../../src/store/journal/replay.js';
 import type { CrashedStudy } from './crashed-study.js';
 
 /** What is wrong with a study that is over. */

@@ -3,8 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, w
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Clerk, type ClerkListener } from '../../src/conductor/clerk.js';
-import { ourHolder, processOf } from '../../src/conductor/holder.js';
+import { HostError } from '../../src/hosts/host.js';
 import {
   type AcquireOptions,
   acquireLease,
@@ -15,8 +14,9 @@ import {
   type LeaseLine,
   LeaseLostError,
   parseLease,
-} from '../../src/conductor/lease.js';
-import { HostError } from '../../src/hosts/host.js';
+} from '../../src/store/lease.js';
+import { ourHolder, processOf } from '../../src/store/lease-owner.js';
+import { Clerk, type ClerkListener } from '../../src/store/remote-writer.js';
 import { type Clock, systemClock } from '../../src/util/clock.js';
 import { ownNode } from '../support/bundle.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';

@@ -1,13 +1,13 @@
-import { Clerk } from './conductor/clerk.js';
-import { Journal } from './conductor/journal/journal.js';
-import type { JournalState } from './conductor/journal/records.js';
-import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './conductor/lease.js';
-import { type Limits, readLimits } from './conductor/limits.js';
-import { type Host, HostError } from './hosts/host.js';
-import type { StudyStatus } from './study/state.js';
-import { readJournal } from './study-place.js';
-import type { Clock } from './util/clock.js';
-import type { Log } from './util/log/log.js';
+import { type Host, HostError } from '../hosts/host.js';
+import type { StudyStatus } from '../study/state.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
+import { readJournal } from './directory.js';
+import { Journal } from './journal/journal.js';
+import type { JournalState } from './journal/records.js';
+import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './lease.js';
+import { Clerk } from './remote-writer.js';
+import { type Limits, readLimits } from './update-lock.js';
 
 /** When a run is to end, a journal that cannot be written within so many milliseconds is given up. */
 const longestHang = 10_000;

@@ -2,8 +2,8 @@ import { mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { OvertakenError } from '../schedulers/scheduler.js';
 import type { Clock } from '../util/clock.js';
-import { isSameMachine, type LeaseHolder, lifeOf } from './holder.js';
-import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-text.js';
+import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-commands.js';
+import { isSameMachine, type LeaseHolder, lifeOf } from './lease-owner.js';
 
 export type { LeaseHolder };
 

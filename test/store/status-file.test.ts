@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { StatusFile } from '../../src/conductor/status-file.js';
 import { replaceFile } from '../../src/hosts/files.js';
+import { StatusFile } from '../../src/store/status-file.js';
 import { newRecord, type StepState } from '../../src/study/state.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';

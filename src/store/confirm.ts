@@ -2,7 +2,7 @@ import { again, collectText } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
 import { LeaseLostError, parseLease } from './lease.js';
-import { confirmCommand, type LeaseSight, parseConfirmation } from './lease-text.js';
+import { confirmCommand, type LeaseSight, parseConfirmation } from './lease-commands.js';
 
 /** Milliseconds that a host may take to be reached: it is tried for five minutes. */
 const reach = 330_000;

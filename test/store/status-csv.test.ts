@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StudyMachine } from '../../src/conductor/machine.js';
-import { statusCsv, statusOrder } from '../../src/conductor/status-csv.js';
+import { statusCsv, statusOrder } from '../../src/store/status-csv.js';
 import { newRecord, type StepRecord } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 

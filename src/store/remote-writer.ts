@@ -3,6 +3,9 @@ import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
 import { Watchdog } from '../util/watchdog.js';
+import { confirmLease } from './confirm.js';
+import { LeaseLostError, parseLease } from './lease.js';
+import { Trouble } from './outage.js';
 import {
   appendRequest,
   clerkText,
@@ -11,10 +14,7 @@ import {
   parseClerkReport,
   type ReplacedFile,
   replaceRequest,
-} from './clerk-text.js';
-import { confirmLease } from './confirm.js';
-import { LeaseLostError, parseLease } from './lease.js';
-import { Trouble } from './trouble.js';
+} from './remote-writer-protocol.js';
 
 /** Who is told what a clerk sees. */
 export interface ClerkListener {

@@ -1,12 +1,12 @@
-import { journalPath } from './conductor/clerk-text.js';
-import { type JournalState, journalVersion } from './conductor/journal/records.js';
-import { replay, serialize } from './conductor/journal/replay.js';
-import { mustRun } from './hosts/commands.js';
-import { type Host, HostError } from './hosts/host.js';
-import { distrust } from './store/ownership.js';
-import { ownershipCommand, parseOwnership } from './store/ownership-text.js';
-import type { Clock } from './util/clock.js';
-import { quote } from './util/shell-quote.js';
+import { mustRun } from '../hosts/commands.js';
+import { type Host, HostError } from '../hosts/host.js';
+import type { Clock } from '../util/clock.js';
+import { quote } from '../util/shell-quote.js';
+import { type JournalState, journalVersion } from './journal/records.js';
+import { replay, serialize } from './journal/replay.js';
+import { distrust } from './ownership.js';
+import { ownershipCommand, parseOwnership } from './ownership-text.js';
+import { journalPath } from './remote-writer-protocol.js';
 
 /** Where a study is to go, and whose it is. */
 export interface WantedPlace {

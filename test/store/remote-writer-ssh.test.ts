@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Clerk } from '../../src/conductor/clerk.js';
+import { Clerk } from '../../src/store/remote-writer.js';
 import { systemClock } from '../../src/util/clock.js';
 import { Account, forClients } from '../hosts/ssh/account.js';
 import { CutProxy } from '../support/cut-proxy.js';

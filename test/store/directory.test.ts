@@ -11,9 +11,7 @@ import {
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Entry, journalVersion } from '../src/conductor/journal/records.js';
-import { JournalError, serialize } from '../src/conductor/journal/replay.js';
-import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../src/hosts/host.js';
+import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../../src/hosts/host.js';
 import {
   findPlace,
   journalPath,
@@ -21,12 +19,14 @@ import {
   readJournal,
   type StudyPlace,
   type WantedPlace,
-} from '../src/study-place.js';
-import { systemClock } from '../src/util/clock.js';
-import { quote } from '../src/util/shell-quote.js';
-import { plainHost, WatchedHost } from './support/hosts.js';
-import { temporaryDirectory } from './support/temporary.js';
-import { VirtualClock } from './support/virtual-clock.js';
+} from '../../src/store/directory.js';
+import { type Entry, journalVersion } from '../../src/store/journal/records.js';
+import { JournalError, serialize } from '../../src/store/journal/replay.js';
+import { systemClock } from '../../src/util/clock.js';
+import { quote } from '../../src/util/shell-quote.js';
+import { plainHost, WatchedHost } from '../support/hosts.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
 let directory: string;
 

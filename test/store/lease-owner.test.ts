@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isSameMachine, lifeOf, ourHolder, processOf } from '../../src/conductor/holder.js';
+import { isSameMachine, lifeOf, ourHolder, processOf } from '../../src/store/lease-owner.js';
 import { until } from '../support/wait.js';
 
 /** A process of this machine, and the holder that it would be. */

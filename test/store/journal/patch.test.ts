@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from '../../../src/conductor/journal/patch.js';
+import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from '../../../src/store/journal/patch.js';
 import { type JobRecord, newRecord } from '../../../src/study/state.js';
 import { stepRecords, successions } from './arbitrary-records.js';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Journal } from '../../../src/conductor/journal/journal.js';
-import { cloneRecord, diffRecord } from '../../../src/conductor/journal/patch.js';
-import type { Entry, PlannedStep } from '../../../src/conductor/journal/records.js';
-import { replay, serialize } from '../../../src/conductor/journal/replay.js';
+import { Journal } from '../../../src/store/journal/journal.js';
+import { cloneRecord, diffRecord } from '../../../src/store/journal/patch.js';
+import type { Entry, PlannedStep } from '../../../src/store/journal/records.js';
+import { replay, serialize } from '../../../src/store/journal/replay.js';
 import { newRecord, type StepRecord } from '../../../src/study/state.js';
 import type { Clock } from '../../../src/util/clock.js';
 import { VirtualClock } from '../../support/virtual-clock.js';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { diffRecord } from '../../../src/conductor/journal/patch.js';
-import type { Endpoint, Entry, JournalState, PlannedStep, StepPatch } from '../../../src/conductor/journal/records.js';
-import { JournalError, replay, serialize } from '../../../src/conductor/journal/replay.js';
+import { diffRecord } from '../../../src/store/journal/patch.js';
+import type { Endpoint, Entry, JournalState, PlannedStep, StepPatch } from '../../../src/store/journal/records.js';
+import { JournalError, replay, serialize } from '../../../src/store/journal/replay.js';
 import { newRecord } from '../../../src/study/state.js';
 import { stepRecords } from './arbitrary-records.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { limitsGoingOn, readLimits } from '../../src/conductor/limits.js';
+import { limitsGoingOn, readLimits } from '../../src/store/update-lock.js';
 
 const limitsOf = (text: string) => readLimits(text).limits;
 const told = (text: string) => readLimits(text).told.replace('Updated on the host (`maestro update`): ', '');

@@ -2,14 +2,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ourHolder } from '../src/conductor/holder.js';
-import { Hold } from '../src/hold.js';
-import type { Host, HostProcess } from '../src/hosts/host.js';
-import { makePlace } from '../src/study-place.js';
-import { systemClock } from '../src/util/clock.js';
-import { plainHost, WatchedHost } from './support/hosts.js';
-import { temporaryDirectory } from './support/temporary.js';
-import { until } from './support/wait.js';
+import type { Host, HostProcess } from '../../src/hosts/host.js';
+import { makePlace } from '../../src/store/directory.js';
+import { ourHolder } from '../../src/store/lease-owner.js';
+import { Hold } from '../../src/store/session.js';
+import { systemClock } from '../../src/util/clock.js';
+import { plainHost, WatchedHost } from '../support/hosts.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { until } from '../support/wait.js';
 
 /** A host on which a study's journal is read only once the test lets it be. */
 class SlowReader implements Host {

@@ -4,7 +4,7 @@ import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
-import type { ChangedLimits, Limits } from '../limits.js';
+import type { ChangedLimits, Limits } from '../update-lock.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
 export const journalVersion = 1;
