@@ -1,4 +1,3 @@
-import { requestOf } from './allocated-instance.js';
 import { type GitHubEvent, readEvent } from './github/event.js';
 import { isUntrusted, lookUp, refusal } from './github/fork-guard.js';
 import { maskSecrets, readRunner, writeSummary } from './github/runner.js';
@@ -14,6 +13,7 @@ import { Publication } from './publication.js';
 import { inline } from './report/markdown.js';
 import type { RunOutcome } from './reporting.js';
 import { runStudy } from './run.js';
+import { requestOf } from './schedulers/allocation/allocated-backend.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { exitCodes } from './study/state.js';
 import { baselineOf, givenReportPlace, isCancelled, refuseReportPath, type Surroundings } from './surroundings.js';

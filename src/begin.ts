@@ -8,11 +8,11 @@ import {
   restoreRecords,
   type StepDigests,
 } from './conductor/resumption.js';
-import type { IsOver } from './flux-batch.js';
 import { HostError } from './hosts/host.js';
 import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
+import type { IsOver } from './schedulers/flux/backend.js';
 import type { Spec } from './spec/spec.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './store/directory.js';
 import type { JournalState } from './store/journal/records.js';

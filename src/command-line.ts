@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { requestOf } from './allocated-instance.js';
 import { examine } from './doctor.js';
 import { helpText } from './help.js';
 import { callersEnvironment } from './hosts/environment.js';
@@ -11,6 +10,7 @@ import { commandLineInputs, distinctions, InputError, type InputName, type Input
 import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
 import { readStudy, type SpecContext } from './prepare.js';
 import { runStudy } from './run.js';
+import { requestOf } from './schedulers/allocation/allocated-backend.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import type { Spec } from './spec/spec.js';
 import { ourHolder } from './store/lease-owner.js';

@@ -1,11 +1,11 @@
-import type { AllocationRequest } from './broker/allocation/request.js';
-import { rehearsalOf } from './broker/allocation/submission.js';
 import { BrokerError } from './flux/connect/errors.js';
-import { FluxBatch } from './flux-batch.js';
 import { mustRun, run } from './hosts/commands.js';
 import { type Host, HostError } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
-import { patienceOf } from './instances.js';
+import type { AllocationRequest } from './schedulers/allocation/request.js';
+import { patienceOf } from './schedulers/backend.js';
+import { rehearsalOf } from './schedulers/batch/submission.js';
+import { FluxBatch } from './schedulers/flux/backend.js';
 import type { Spec } from './spec/spec.js';
 import type { Clock } from './util/clock.js';
 import { describeError } from './util/errors.js';

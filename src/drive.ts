@@ -1,15 +1,15 @@
 import { conduct } from './conductor/conductor.js';
 import { discardedJobs, type Resumption } from './conductor/resumption.js';
-import type { Batch } from './flux-batch.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
 import type { Ending } from './report/collect.js';
 import { Progress } from './report/progress.js';
-import { AbsentScheduler } from './schedulers/absent.js';
-import { LocalScheduler } from './schedulers/local.js';
+import type { Batch } from './schedulers/flux/backend.js';
+import { LocalScheduler } from './schedulers/local/scheduler.js';
 import type { BatchScheduler, ForeignJob, SchedulerListener } from './schedulers/scheduler.js';
+import { AbsentScheduler } from './schedulers/unavailable.js';
 import type { Hold } from './store/session.js';
 import { StatusFile } from './store/status-file.js';
 import type { Limits } from './store/update-lock.js';

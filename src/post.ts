@@ -1,8 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { requestOf } from './allocated-instance.js';
-import { Allocation } from './broker/allocation/allocation.js';
 import { readEvent } from './github/event.js';
 import { lookUp } from './github/fork-guard.js';
 import { maskSecrets, type Runner, readRunner } from './github/runner.js';
@@ -16,6 +14,8 @@ import { type Machines, openMachines } from './machines.js';
 import { givenStudy, nameOf, placings, report, runContext } from './on-github.js';
 import { Publication } from './publication.js';
 import { runStudy } from './run.js';
+import { requestOf } from './schedulers/allocation/allocated-backend.js';
+import { Allocation } from './schedulers/allocation/allocation.js';
 import type { JournalState } from './store/journal/records.js';
 import { JournalError } from './store/journal/replay.js';
 import { LeaseHeldError } from './store/lease.js';

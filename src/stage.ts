@@ -4,7 +4,7 @@ import { mustRun } from './hosts/commands.js';
 import { type HostDirectory, type HostFile, replacingCommand, writeFiles } from './hosts/files.js';
 import type { Host } from './hosts/host.js';
 import type { Plan } from './plan.js';
-import { claimsPath, launcherPath, launcherText } from './schedulers/launcher.js';
+import { claimsPath, launcherPath, launcherText } from './schedulers/claims/launcher.js';
 import { reserved } from './study/check.js';
 import { safeName } from './study/names.js';
 import type { Log } from './util/log/log.js';

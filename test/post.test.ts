@@ -5,7 +5,7 @@ import { action } from '../src/action.js';
 import { post } from '../src/post.js';
 import { readJournal } from '../src/store/directory.js';
 import { Signalled, type Surroundings } from '../src/surroundings.js';
-import { commands, newStudy } from './broker/allocation/stand-ins.js';
+import { commands, newStudy } from './schedulers/allocation/stand-ins.js';
 import { commandsIn } from './support/bundle.js';
 import { plainEnvironment, plainHost } from './support/hosts.js';
 import { temporaryDirectory } from './support/temporary.js';

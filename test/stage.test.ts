@@ -15,7 +15,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Host, HostError } from '../src/hosts/host.js';
 import { type Plan, planStudy } from '../src/plan.js';
-import { launcherText } from '../src/schedulers/launcher.js';
+import { launcherText } from '../src/schedulers/claims/launcher.js';
 import { clone, logPath, type StagedBefore, stage } from '../src/stage.js';
 import { toParameter } from '../src/study/parameters.js';
 import { plainEnvironment, plainHost, WatchedHost } from './support/hosts.js';

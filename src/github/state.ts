@@ -1,5 +1,5 @@
 import * as core from '@actions/core';
-import type { DescribedAllocation } from '../broker/allocation/allocation.js';
+import type { DescribedAllocation } from '../schedulers/allocation/allocation.js';
 
 /**
  * What the main step leaves for the post step, in the runner's own keeping (GITHUB_STATE; the post step finds it as

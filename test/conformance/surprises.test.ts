@@ -6,7 +6,7 @@ import { checkPaths } from '../../src/conductor/dependencies.js';
 import { StudyMachine } from '../../src/conductor/machine.js';
 import { nodeFailureLimit } from '../../src/conductor/policy.js';
 import { planStudy } from '../../src/plan.js';
-import { LocalScheduler } from '../../src/schedulers/local.js';
+import { LocalScheduler } from '../../src/schedulers/local/scheduler.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { stage } from '../../src/stage.js';
 import { findPlace, makePlace } from '../../src/store/directory.js';

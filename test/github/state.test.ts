@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DescribedAllocation } from '../../src/broker/allocation/allocation.js';
 import { isPost, type LeftBehind, savedLeftBehind, saveLeftBehind, savePost } from '../../src/github/state.js';
+import type { DescribedAllocation } from '../../src/schedulers/allocation/allocation.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 let file: string;

@@ -1,4 +1,4 @@
-import { type JobPlace, type Remains, RenewingScheduler } from '../../src/schedulers/renewing.js';
+import { type JobPlace, type Remains, RenewingScheduler } from '../../src/schedulers/allocation/renewing-scheduler.js';
 import type {
   BatchScheduler,
   ForeignJob,

@@ -4,7 +4,7 @@ import { resource } from '../../scripts/dialect.js';
 import type { Problem } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
-import { jobRequest } from './request.js';
+import { jobRequest } from './job-request.js';
 
 /** A time that the job of a step must end within. */
 export interface TimeLimit {

@@ -6,7 +6,7 @@ import { fluxResources } from '../../scripts/flux-resources.js';
 import { type Problem, problemOf } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepGraph, StepInstance } from '../../study/graph.js';
-import { jobRequest, layoutOf } from './request.js';
+import { jobRequest, layoutOf } from './job-request.js';
 
 /** What is wrong with the resources of a study's jobs, once a step and not once an instance. */
 export function checkAllResources({ steps }: StepGraph, batch: Batch): Problem[] {

@@ -2,11 +2,11 @@ import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, type JobId } from '../../flux/job-id.js';
 import { property } from '../../flux/json.js';
 import { lookUpUserAttribute } from '../../flux/requests.js';
-import type { Claim } from '../claims.js';
-import { givenUp } from '../launcher.js';
+import type { Claim } from '../claims/claims.js';
+import { givenUp } from '../claims/launcher.js';
+import { remainsOf, type Tasks } from '../claims/outcome.js';
 import type { JobOutcome, LeftJob } from '../scheduler.js';
-import { remainsOf, type Tasks } from './remains.js';
-import { maestroAttribute, type StudyJobs } from './request.js';
+import { maestroAttribute, type StudyJobs } from './job-request.js';
 
 /** What became of an attempt that an earlier driver left. */
 export type Found =

@@ -12,8 +12,8 @@ import type { Host } from '../../hosts/host.js';
 import { readMachineId } from '../../hosts/machine-id.js';
 import type { Endpoint } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import type { StudyJobs } from './job-request.js';
 import { type Attempt, isJobOf } from './left.js';
-import type { StudyJobs } from './request.js';
 
 /** What is at an endpoint that an earlier driver submitted jobs to. */
 export type Probe =

@@ -12,7 +12,8 @@ import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { Queue } from '../../util/fifo.js';
 import { Pool } from '../../util/semaphore.js';
-import { type Claim, readClaims } from '../claims.js';
+import { type Claim, readClaims } from '../claims/claims.js';
+import { remainsOf, tasksOfStep } from '../claims/outcome.js';
 import { outputsOf } from '../outputs.js';
 import {
   type BatchScheduler,
@@ -26,16 +27,15 @@ import {
   OvertakenError,
   type SchedulerListener,
 } from '../scheduler.js';
-import { Discards } from './discards.js';
-import { InstanceWatch } from './instance-watch.js';
-import { Judge, type Verdict } from './judge.js';
+import { Judge, type Verdict } from './classify-end.js';
+import { InstanceWatch } from './instance-monitor.js';
+import { jobRequest, type StudyJobs, urgency } from './job-request.js';
 import { type Found, findLeft } from './left.js';
 import { lostNodes } from './lost-nodes.js';
-import { remainsOf, tasksOfStep } from './remains.js';
-import { jobRequest, type StudyJobs, urgency } from './request.js';
-import { Submission } from './submission.js';
+import { Discards } from './obsolete-jobs.js';
 import { SubmitBackoff, TROUBLE_LIMIT_MS } from './submit-backoff.js';
 import { SubmitError, type Submitter } from './submitter.js';
+import { Submission } from './tracked-job.js';
 
 export interface FluxSchedulerOptions {
   /** Where the study is. */

@@ -1,5 +1,5 @@
+import { neverBegan, notExecutable } from '../claims/launcher.js';
 import { isOfDisk } from '../disk.js';
-import { neverBegan, notExecutable } from '../launcher.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
 import type { ShepherdReport } from './supervisor-protocol.js';

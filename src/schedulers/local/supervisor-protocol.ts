@@ -1,4 +1,4 @@
-import { neverBegan, notExecutable } from '../launcher.js';
+import { neverBegan, notExecutable } from '../claims/launcher.js';
 import { outputName } from '../outputs.js';
 import type { ForeignJob, Job } from '../scheduler.js';
 

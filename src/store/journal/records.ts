@@ -1,5 +1,5 @@
-import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
-import type { QueuedJob } from '../../broker/allocation/queue.js';
+import type { DescribedAllocation } from '../../schedulers/allocation/allocation.js';
+import type { QueuedJob } from '../../schedulers/batch/queue.js';
 import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';

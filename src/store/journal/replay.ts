@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { DescribedAllocation } from '../../broker/allocation/allocation.js';
+import type { DescribedAllocation } from '../../schedulers/allocation/allocation.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
 import { applyPatch } from './patch.js';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeJobId, encodeJobId } from '../../../src/flux/job-id.js';
-import { givenUp } from '../../../src/schedulers/launcher.js';
+import { givenUp } from '../../../src/schedulers/claims/launcher.js';
 import type { Job } from '../../../src/schedulers/scheduler.js';
 import { takeOverEverywhere } from '../../support/flux/cut-everywhere.js';
 import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';

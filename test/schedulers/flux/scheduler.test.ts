@@ -2,7 +2,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeJobId } from '../../../src/flux/job-id.js';
-import { launcherPath } from '../../../src/schedulers/launcher.js';
+import { launcherPath } from '../../../src/schedulers/claims/launcher.js';
 import { stubFlux } from '../../support/flux/study-flux.js';
 import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';

@@ -1,0 +1,310 @@
+import { BrokerError } from '../../flux/connect/errors.js';
+import { addressOf } from '../../flux/connect/resolve.js';
+import { mustRun } from '../../hosts/commands.js';
+import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import type { InputName, Inputs } from '../../inputs.js';
+import { forFlux, type Plan } from '../../plan.js';
+import { SpecError } from '../../spec/problem.js';
+import { Source } from '../../spec/source.js';
+import { LeaseLostError } from '../../store/lease.js';
+import type { Hold } from '../../store/session.js';
+import { anyAborted } from '../../util/abort.js';
+import type { Clock } from '../../util/clock.js';
+import { quote } from '../../util/shell-quote.js';
+import { elsewhere, type Instance, type InstanceContext, noteEndpoint, ownBroker } from '../backend.js';
+import { readRemains } from '../claims/outcome.js';
+import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from '../flux/backend.js';
+import { refuseJobsElsewhere } from '../flux/check-endpoints.js';
+import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
+import { Allocation, type AllocationOptions, type DescribedAllocation } from './allocation.js';
+import { allocationFiles } from './idle-guard.js';
+import { type Remains, RenewingScheduler } from './renewing-scheduler.js';
+import { type AllocationRequest, readAllocationRequest } from './request.js';
+
+/**
+ * The allocation that the inputs want, if they want one.
+ *
+ * @param nameOf what messages call an input
+ * @throws SpecError
+ */
+export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string): AllocationRequest | undefined {
+  if (inputs.allocate === '') return undefined;
+  const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
+  if (request === undefined) throw new SpecError(problems);
+  return request;
+}
+
+/** Told of the allocation that there is to give back, should this program not come to that; of none, once it is given back. */
+export interface Rememberer {
+  readonly remember: (left: { readonly allocation: DescribedAllocation | undefined }) => void;
+}
+
+/** A Flux instance of our own, in an allocation that we get for the study, and give back after it. */
+export class AllocatedInstance implements Instance, Batch {
+  readonly #context: InstanceContext;
+  readonly #rememberer: Rememberer;
+  readonly #request: AllocationRequest;
+  #facts: HostFacts | undefined;
+  #version = '';
+  /** Whether a step does not run any more, as far as earlier drivers have told. */
+  #isOver: IsOver = () => false;
+  #hold: Hold | undefined;
+  #allocation: Allocation | undefined;
+  #flux: FluxBatch | undefined;
+  readonly #closing = new AbortController();
+  /** The one that is being got. */
+  #getting: Promise<FluxBatch> | undefined;
+  /** How many there have been, with earlier drivers, and with this one. */
+  #count = 0;
+  #ownCount = 0;
+  /** Whether the present one was got by an earlier driver. */
+  #isTaken = false;
+  /** Whether jobs came to run in it. */
+  #isUsed = false;
+  /** Whether it is not ours to give back any more. */
+  #isLeft = false;
+
+  constructor(context: InstanceContext, request: AllocationRequest, rememberer: Rememberer) {
+    this.#context = context;
+    this.#request = request;
+    this.#rememberer = rememberer;
+  }
+
+  async settle(plan: Plan, isOver: IsOver = () => false): Promise<Plan> {
+    this.#isOver = isOver;
+    const { host } = this.#context;
+    if (this.#facts === undefined) {
+      const facts = await readHostFacts(host);
+      if (facts.flux === '') {
+        throw new BrokerError(
+          `there is no \`flux\` on PATH on ${host.name}, and \`allocate\` starts it in the allocation`,
+          'add it with `setup` (`module load flux`)',
+        );
+      }
+      const said = await mustRun(host, `cannot ask which version of Flux is on ${host.name}`, 'flux version');
+      this.#version = /^commands:\s*(\S+)/m.exec(said.toString())?.[1] ?? '';
+      this.#facts = facts;
+    }
+    checkAllocation(plan, isOver, this.#request);
+    return forFlux(plan, this.#version);
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  async open(plan: Plan, hold: Hold): Promise<Batch> {
+    this.#hold = hold;
+    this.#count = hold.state.allocations;
+    await this.#get(plan, hold.state.allocation);
+    return this;
+  }
+
+  get environment(): Readonly<Record<string, string>> {
+    return this.#flux!.environment;
+  }
+
+  get uri(): string {
+    return this.#flux!.uri;
+  }
+
+  /** We are outside of what we made. */
+  isAround(): boolean {
+    return false;
+  }
+
+  scheduler(plan: Plan, surroundings: Surrounding, listener: SchedulerListener): BatchScheduler {
+    const { log } = surroundings;
+    this.#isUsed = true;
+    const placeIn = (flux: FluxBatch) => {
+      const allocation = this.#allocation;
+      const hasEnded = async () => (await allocation?.hasEnded()) ?? true;
+      return { start: (own: SchedulerListener) => flux.scheduler(plan, surroundings, own, hasEnded) };
+    };
+    return new RenewingScheduler(
+      placeIn(this.#flux!),
+      {
+        clock: this.#context.clock,
+        settle: (jobs, reason, mayLive) => this.#settleJobs(plan, jobs, reason, mayLive),
+        mayRenew: () => this.#ownCount <= this.#request.renew,
+        renew: async (reason) => {
+          if (this.#ownCount > this.#request.renew) return undefined;
+          log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
+          return placeIn(await this.#get(plan, undefined));
+        },
+      },
+      listener,
+    );
+  }
+
+  async close(areJobsLeft: boolean | undefined): Promise<void> {
+    const { log } = this.#context;
+    // A start that failed must not take with it what an earlier driver left.
+    this.#isLeft = areJobsLeft ?? (this.#isTaken || this.#isUsed || this.#context.ending.leave.aborted);
+    this.#closing.abort('the study is over');
+    // One that is being got is given back as well.
+    await this.#getting?.catch(() => {});
+    this.#flux?.close();
+    if (!this.#request.keep && !this.#isLeft) return this.#tryRelease();
+    if (this.#allocation === undefined) return;
+    if (this.#isLeft) this.#rememberer.remember({ allocation: undefined });
+    const why = this.#isLeft ? 'is left as it is' : 'is kept';
+    log.info(`The allocation ${this.#allocation.id} ${why}: it ends by itself once nobody uses it`);
+  }
+
+  /** How the study ended does not depend on it. */
+  async #tryRelease(): Promise<void> {
+    try {
+      if (this.#allocation !== undefined) await this.#hold?.confirm();
+      await this.#release();
+    } catch (error) {
+      if (!(error instanceof BrokerError || error instanceof HostError || error instanceof LeaseLostError)) throw error;
+      this.#context.log.warning(error.message);
+    }
+  }
+
+  /** @param left the allocation of an earlier driver */
+  #get(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
+    this.#getting = this.#getOne(plan, left);
+    return this.#getting;
+  }
+
+  async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
+    const { host, clock, log } = this.#context;
+    const cancel = anyAborted(this.#context.cancel, this.#closing.signal).signal;
+    const common = {
+      host,
+      clock,
+      cancel,
+      studyPath: plan.places.studyPath,
+      request: this.#request,
+      flux: this.#facts!.flux,
+      fluxVersion: this.#version,
+      studyName: plan.spec.name,
+      tell: (line: string) => log.info(line),
+      isKept: () => this.#isLeft || this.#context.ending.leave.aborted,
+      isForced: this.#context.inputs.resume === 'always',
+    };
+    const taken = left && (await Allocation.attach(common, left));
+    if (taken !== undefined) {
+      log.info(`Taking over the allocation ${taken.id} of the run before`);
+      this.#isTaken = true;
+      try {
+        return await this.#use(taken, plan, cancel);
+      } catch (error) {
+        // It may have been about to end; one that lives, and is not reached, is not replaced.
+        if (!(error instanceof BrokerError) || cancel.aborted || !(await taken.hasEnded())) throw error;
+        this.#ownCount -= 1;
+        log.warning(error.message);
+        this.#flux?.close();
+        this.#flux = undefined;
+      }
+      this.#isTaken = false;
+    }
+    if (this.#context.onlyFinishes) {
+      throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
+    }
+    // Before it is waited for, and perhaps for nothing.
+    if (this.#ownCount === 0) {
+      await refuseJobsElsewhere(this.#hold!.state, elsewhere(this.#context, plan, undefined));
+    }
+    return this.#use(await this.#submit(common), plan, cancel);
+  }
+
+  /** Connects to the Flux instance of an allocation, once it has one. */
+  async #use(allocation: Allocation, plan: Plan, cancel: AbortSignal): Promise<FluxBatch> {
+    const { host, clock, inputs, log } = this.#context;
+    this.#ownCount += 1;
+    this.#allocation = allocation;
+    this.#rememberer.remember({ allocation: this.#request.keep ? undefined : allocation.describe() });
+    const uri = await allocation.uri();
+    const find = async (facts: HostFacts) => {
+      const address = addressOf(uri, facts, `in allocation ${allocation.id}`, false);
+      return allocation.kind === 'slurm' ? { ...address, slurmJob: allocation.id } : address;
+    };
+    const flux = await FluxBatch.open(host, clock, find, inputs.env, cancel);
+    this.#flux = flux;
+    flux.introduce(log);
+    log.info(flux.watchHint);
+    flux.check(plan, this.#isOver, true);
+    const endpoint = await flux.endpoint(allocation.describe());
+    if (this.#isTaken) {
+      const own = ownBroker(flux, endpoint, plan);
+      await refuseJobsElsewhere(this.#hold!.state, elsewhere(this.#context, plan, own));
+    }
+    await noteEndpoint(this.#hold!, flux, endpoint);
+    return flux;
+  }
+
+  async #submit(common: Omit<AllocationOptions, 'number'>): Promise<Allocation> {
+    const { journal } = this.#hold!;
+    this.#count += 1;
+    // Its number is spent, whatever becomes of it: should we be killed before we know its id, the next driver ends it by that.
+    journal.write({ type: 'allocation', number: this.#count, allocation: null });
+    await journal.durable();
+    if (this.#ownCount <= 1 && this.#count > 1) await endForgotten(common.host, common.studyPath, this.#count - 1);
+    const allocation = await Allocation.submit({ ...common, number: this.#count });
+    journal.write({ type: 'allocation', number: this.#count, allocation: allocation.describe() });
+    await journal.durable();
+    return allocation;
+  }
+
+  /**
+   * What became of jobs in an allocation that is over, made sure of by giving it back.
+   *
+   * @param mayLive whether it is left alone unless the queue says that it has ended
+   */
+  async #settleJobs(
+    plan: Plan,
+    jobs: readonly Job[],
+    reason: string,
+    mayLive: boolean,
+  ): Promise<readonly Remains[] | 'alive'> {
+    const allocation = this.#allocation;
+    if (mayLive && allocation !== undefined && !(await endsSoon(allocation, this.#context.clock))) return 'alive';
+    await this.#hold?.confirm();
+    try {
+      await this.#release();
+    } catch (error) {
+      // One whose nodes are slow to be cleaned up is over all the same.
+      if (!(error instanceof BrokerError) || !(await allocation!.hasEnded())) throw error;
+      this.#context.log.warning(error.message);
+      this.#allocation = undefined;
+    }
+    const study = { studyPath: plan.places.studyPath, batch: plan.spec.batch };
+    return readRemains(this.#context.host, study, jobs, reason);
+  }
+
+  async #release(): Promise<void> {
+    const allocation = this.#allocation;
+    if (allocation === undefined) return;
+    await allocation.release();
+    this.#allocation = undefined;
+    this.#hold?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
+    this.#rememberer.remember({ allocation: undefined });
+  }
+}
+
+/** Queues take their time to notice that what they run has ended: one is asked so often, with so many milliseconds between. */
+const looks = { most: 6, pause: 5_000 };
+
+/** Whether an allocation has ended, or does so in no time. One that cannot be asked about has not. */
+async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> {
+  for (let look = 1; ; look++) {
+    try {
+      if (await allocation.hasEnded()) return true;
+    } catch (error) {
+      if (error instanceof HostError) return false;
+      throw error;
+    }
+    if (look === looks.most) return false;
+    await new Promise<void>((resolve) => clock.after(looks.pause, resolve));
+  }
+}
+
+/** Ends allocations of earlier drivers, by their numbers: whoever was killed as it got one may not have come to know its id. */
+async function endForgotten(host: Host, studyPath: string, last: number): Promise<void> {
+  const files = Array.from({ length: last }, (_, i) => quote(`${studyPath}/${allocationFiles(i + 1).end}`));
+  await mustRun(host, 'cannot end earlier allocations', `for file in ${files.join(' ')}; do : > "$file" || exit; done`);
+}

@@ -1,0 +1,387 @@
+import * as z from 'zod';
+import { BrokerError } from '../../flux/connect/errors.js';
+import { again, collectText, run } from '../../hosts/commands.js';
+import { readTails, writeFiles } from '../../hosts/files.js';
+import { type Host, HostError, HostLostError } from '../../hosts/host.js';
+import type { Clock } from '../../util/clock.js';
+import { quote } from '../../util/shell-quote.js';
+import { type JobState, parseJobState, type QueuedJob, queueFunctions } from '../batch/queue.js';
+import { type AllocationPlan, jobNameOf, submissionOf, submittedId } from '../batch/submission.js';
+import { classifyAllocationRefusal } from './classify-refusal.js';
+import { allocationFiles, initialProgramPath, initialProgramText } from './idle-guard.js';
+import { releaseCommand } from './release.js';
+import { type AllocationRequest, type Allocator, allocators } from './request.js';
+import { describeProgress, doubtOf, parseWaitingLine, type WaitingLine, waitingCommand } from './wait-for-start.js';
+
+export interface AllocationOptions {
+  readonly host: Host;
+  /** The path of `flux` there. */
+  readonly flux: string;
+  readonly fluxVersion: string;
+  readonly request: AllocationRequest;
+  /** Absolute, there, and on a file system that nodes share. */
+  readonly studyPath: string;
+  readonly studyName: string;
+  /** Which one of the study's, counted from 1. */
+  readonly number: number;
+  readonly clock: Clock;
+  /** Takes lines for people. */
+  readonly tell: (line: string) => void;
+  /** Ends the waiting, and gives the allocation back, unless it is to be kept. */
+  readonly cancel: AbortSignal;
+  /** Whether it is for somebody else, or for later: then it is not given back although nobody waits for it any more. */
+  readonly isKept?: () => boolean;
+  /** Whether an allocation that cannot be asked about is taken for over (`resume: always`). */
+  readonly isForced?: boolean;
+}
+
+/** An allocation that there is to give back, as plain data: all that another process needs for it. */
+export interface DescribedAllocation extends QueuedJob {
+  readonly studyPath: string;
+  readonly number: number;
+}
+
+const described = z.object({
+  kind: z.enum(allocators),
+  id: z.string().min(1),
+  jobName: z.string().min(1),
+  cluster: z.string().optional(),
+  scheduler: z.string().optional(),
+  flux: z.string(),
+  fluxVersion: z.string(),
+  studyPath: z.string().startsWith('/'),
+  number: z.int(),
+});
+
+/** A submit, or a wait, whose way to the host broke is begun again so often without anything heard in between. */
+const mostLosses = 10;
+
+/** An allocation: a job whose nodes run a Flux instance for the study. */
+export class Allocation {
+  readonly #options: AllocationOptions;
+  readonly #job: DescribedAllocation;
+  /** What was last heard of it. */
+  #heard = 'nothing was heard of it';
+  /** Why it may never start, as far as that was told. */
+  readonly #doubts = new Set<string>();
+
+  private constructor(options: AllocationOptions, job: DescribedAllocation) {
+    this.#options = options;
+    this.#job = job;
+  }
+
+  /**
+   * Asks the scheduler for an allocation.
+   *
+   * @throws BrokerError if it is refused, in the scheduler's words, or cancelled meanwhile
+   * @throws HostError
+   */
+  static async submit(options: AllocationOptions): Promise<Allocation> {
+    const { host, request, studyPath, studyName, number, clock, cancel } = options;
+    throwIfCancelled(cancel);
+    const token = `${clock.now().toString(36)}${Math.floor(clock.random() * 36 ** 4).toString(36)}`;
+    const plan: AllocationPlan = { ...options, jobName: jobNameOf(studyName, number, token) };
+    await writeFiles(host, studyPath, [{ path: initialProgramPath, text: initialProgramText, executable: true }]);
+    const { id, cluster } = await submitOnce(plan, options);
+    const { jobName, flux, fluxVersion } = plan;
+    const plain = { kind: request.with, id, jobName, cluster, flux, fluxVersion, studyPath, number };
+    const scheduler = await schedulerOf(host, plain);
+    const job = scheduler === '' ? plain : { ...plain, scheduler };
+    const allocation = new Allocation(options, job);
+    if (cancel.aborted && options.isKept?.() !== true) {
+      await allocation.#releaseQuietly();
+      throwIfCancelled(cancel);
+    }
+    return allocation;
+  }
+
+  /**
+   * Takes over an allocation that an earlier driver of the study got. If it has begun, its Flux instance may be about to end
+   * all the same: then `uri` throws a BrokerError.
+   *
+   * @param job as its `describe` had it
+   * @returns undefined if it is over, or was told to end
+   * @throws BrokerError if it was told to end and does not, or if it is another scheduler's; HostError
+   */
+  static async attach(
+    options: Omit<AllocationOptions, 'number'>,
+    job: DescribedAllocation,
+  ): Promise<Allocation | undefined> {
+    const parsed = { cluster: undefined, ...described.parse(job) } as DescribedAllocation;
+    const { number } = parsed;
+    // The directory may have another path by now.
+    const allocation = new Allocation({ ...options, number }, { ...parsed, studyPath: options.studyPath });
+    const here = await schedulerOf(options.host, parsed);
+    if (parsed.scheduler !== undefined && here !== '' && here !== parsed.scheduler) {
+      if (options.isForced === true) return undefined;
+      throw new BrokerError(
+        `the study has an allocation, ${parsed.id} (${parsed.kind}), of the scheduler '${parsed.scheduler}', and commands on ${options.host.name} ask '${here}': its jobs may run still`,
+        'continue the study on that cluster, or, if you know that the allocation is over, with `resume: always`',
+      );
+    }
+    if (await allocation.hasEnded()) {
+      // Its processes may have a last moment.
+      await allocation.#releaseQuietly();
+      return undefined;
+    }
+    const end = `${options.studyPath}/${allocationFiles(number).end}`;
+    const { code } = await again(() => run(options.host, `[ -e ${quote(end)} ]`));
+    if (code !== 0) return allocation;
+    // Whoever told it may not have come to see it done.
+    await allocation.release();
+    return undefined;
+  }
+
+  /** Gives back what `describe` described. @throws BrokerError, HostError */
+  static async releaseDescribed(host: Host, data: unknown): Promise<void> {
+    await release(host, { cluster: undefined, ...described.parse(data) } as DescribedAllocation);
+  }
+
+  get id(): string {
+    return this.#job.id;
+  }
+
+  get kind(): Allocator {
+    return this.#job.kind;
+  }
+
+  describe(): DescribedAllocation {
+    return this.#job;
+  }
+
+  /**
+   * The address of its Flux instance, once it has one, however long it waits in its queue until then.
+   *
+   * @throws BrokerError if it ends before, with all that is known of why, or is cancelled; it is given back then
+   * @throws HostError
+   */
+  async uri(): Promise<string> {
+    const { clock, cancel } = this.#options;
+    for (let losses = 0; ; ) {
+      throwIfCancelled(cancel);
+      const before = this.#heard;
+      try {
+        return await this.#wait();
+      } catch (error) {
+        if (cancel.aborted) {
+          if (this.#options.isKept?.() !== true) await this.#releaseQuietly();
+          throwIfCancelled(cancel);
+        }
+        if (!(error instanceof HostLostError)) throw error;
+        losses = this.#heard === before ? losses + 1 : 1;
+        if (losses >= mostLosses) throw error;
+        await pause(clock, Math.min(15_000, 500 * 2 ** losses), cancel);
+      }
+    }
+  }
+
+  /** Whether it is over, by the scheduler's word. A scheduler that cannot be asked has not said so. @throws HostError */
+  async hasEnded(): Promise<boolean> {
+    const { host } = this.#options;
+    const { code, stdout } = await again(() => run(host, `${queueFunctions(this.#job)}\nlook`));
+    const line = stdout.toString().trim();
+    return code === 0 && (line === '' || parseJobState(line).phase === 'ended');
+  }
+
+  /** Gives it back, and waits until it is gone from the queue. May be called again. @throws BrokerError, HostError */
+  async release(): Promise<void> {
+    await release(this.#options.host, this.#job);
+  }
+
+  /** Runs the command that waits, once. */
+  async #wait(): Promise<string> {
+    const { host, studyPath, number, cancel } = this.#options;
+    const process = host.spawn(waitingCommand(this.#job, studyPath, number));
+    const errors = collectText(process.stderr, 4096);
+    let stopListening = () => {};
+    const letGo = () => process.stdin.end();
+    // A scheduler that takes its time to answer must not delay a cancellation.
+    const cancelled = new Promise<never>((_, reject) => {
+      const give = () => {
+        letGo();
+        process.leave();
+        reject(new HostError('cancelled'));
+      };
+      stopListening = () => cancel.removeEventListener('abort', give);
+      cancel.addEventListener('abort', give, { once: true });
+      if (cancel.aborted) give();
+    });
+    let uri: string | undefined;
+    let hasEnded = false;
+    let rest = '';
+    process.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) {
+        const parsed = parseWaitingLine(line);
+        if (parsed === undefined || uri !== undefined || hasEnded) continue;
+        if (parsed.type === 'uri') uri = parsed.uri;
+        else hasEnded = this.#hear(parsed);
+        if (uri !== undefined || hasEnded) letGo();
+      }
+    });
+    try {
+      const { code } = await Promise.race([process.exit, cancelled]);
+      if (uri !== undefined) {
+        this.#options.tell(`allocation ${this.id} has its Flux instance at ${uri}`);
+        return uri;
+      }
+      if (hasEnded) throw await this.#endedEarly();
+      throw new HostError(`cannot wait for allocation ${this.id} on ${host.name}: ${errors() || `exit ${code}`}`);
+    } catch (error) {
+      // What was heard before the way broke counts.
+      if (error instanceof HostLostError && uri !== undefined) return uri;
+      if (error instanceof HostLostError && hasEnded) throw await this.#endedEarly();
+      throw error;
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** @returns whether that was the end of it */
+  #hear(line: Exclude<WaitingLine, { type: 'uri' }>): boolean {
+    if (line.type === 'gone') {
+      this.#heard = `it is gone from the queue; last, ${this.#heard}`;
+      return true;
+    }
+    const said = line.type === 'mute' ? `cannot be asked about: ${line.words}` : describeProgress(line);
+    const isEnd = line.type === 'state' && line.state.phase === 'ended';
+    if (!isEnd && `it ${said}` !== this.#heard) this.#options.tell(`allocation ${this.id} ${said}`);
+    this.#heard = `it ${said}`;
+    if (line.type === 'state') this.#doubt(line.state);
+    return isEnd;
+  }
+
+  /** Tells once of each reason why it may wait for ever. */
+  #doubt(state: JobState): void {
+    const doubt = doubtOf(state);
+    if (doubt === undefined || this.#doubts.has(doubt.reason)) return;
+    this.#doubts.add(doubt.reason);
+    this.#options.tell(`allocation ${this.id} may never start (${doubt.reason}): ${doubt.hint}`);
+  }
+
+  async #endedEarly(): Promise<BrokerError> {
+    const { host, studyPath, number } = this.#options;
+    const output = `${studyPath}/${allocationFiles(number).output}`;
+    const [tail] = await readTails(host, [output], 4096).catch(() => [null]);
+    const lines = (tail?.toString('utf8') ?? '').trim().split('\n').slice(-20).join('\n');
+    const printed = lines === '' ? `it printed nothing to ${output}` : `the end of ${output}:\n${lines}\n`;
+    return new BrokerError(
+      `allocation ${this.id} (${this.kind}) ended before Flux ran in it: ${this.#heard}; ${printed}`,
+      'try the input `allocate` with fewer nodes or another queue; the file has all that its job said',
+    );
+  }
+
+  async #releaseQuietly(): Promise<void> {
+    try {
+      await this.release();
+    } catch (error) {
+      if (!(error instanceof BrokerError || error instanceof HostError)) throw error;
+      this.#options.tell((error as Error).message);
+    }
+  }
+}
+
+/** What the scheduler that commands on the host ask calls itself; '' if it does not say. @throws HostError */
+async function schedulerOf(host: Host, job: QueuedJob): Promise<string> {
+  // Clusters that are named in a submit are known to each other.
+  if (job.cluster !== undefined) return '';
+  const { stdout } = await again(() => run(host, `${queueFunctions({ ...job, scheduler: undefined })}\nscheduler`));
+  return stdout.toString().trim();
+}
+
+async function release(host: Host, job: DescribedAllocation): Promise<void> {
+  const { code, stdout, stderr } = await again(() => run(host, releaseCommand(job, job.studyPath, job.number)));
+  if (code === 0) return;
+  throw new BrokerError(
+    `cannot give allocation ${job.id} (${job.kind}) back: ${stdout.toString().trim() || stderr || `exit ${code}`}`,
+    'look whether it is still there, and end it by hand',
+  );
+}
+
+/** A queue that takes no jobs is asked again after so many milliseconds, from the first of these to the last. */
+const REFUSED_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
+
+/** A scheduler that cannot be asked is tried for so long. */
+const TROUBLE_LIMIT_MS = 300_000;
+
+/**
+ * Submits, as soon as the queue takes jobs. A submit whose answer was lost is not repeated before the queue has been looked at.
+ */
+async function submitOnce(
+  plan: AllocationPlan,
+  { host, studyPath, number, request, cancel, clock, tell }: AllocationOptions,
+): Promise<{ readonly id: string; readonly cluster: string | undefined }> {
+  const { uri, end, output } = allocationFiles(number);
+  const { command, script } = submissionOf(plan);
+  const submit = `cd ${quote(studyPath)} || exit\nrm -f -- ${uri} ${end} ${output}\nexec ${command}`;
+  const told = new Set<string>();
+  let troubleSince: number | undefined;
+  for (let losses = 1, refusals = 0; ; ) {
+    try {
+      const { code, stdout, stderr } = await run(host, submit, script);
+      const printed = stdout.toString().trim();
+      const id = submittedId(request.with, printed);
+      if (code === 0 && id !== undefined) return { id, cluster: /^[0-9]+;(\S+)$/m.exec(printed)?.[1] };
+      const words = [stderr, printed].filter((text) => text !== '').join('\n') || `exit ${code}`;
+      const kind = classifyAllocationRefusal(request.with, words, code);
+      if (kind === 'doubt') {
+        // A scheduler that was heard, and whose answer was not, has the job all the same.
+        const found = await findByName(host, plan);
+        if (found !== undefined) return { id: found, cluster: undefined };
+      }
+      troubleSince = kind === 'doubt' ? (troubleSince ?? clock.now()) : undefined;
+      if (kind === 'never' || (troubleSince !== undefined && clock.now() - troubleSince > TROUBLE_LIMIT_MS)) {
+        throw new BrokerError(
+          `the allocation was refused by ${request.with}: ${words}`,
+          `look at the input \`allocate\`; it was asked for with: ${command}`,
+        );
+      }
+      if (!told.has(words))
+        tell(`no allocation can be had from ${request.with} for now, and it is asked again: ${words}`);
+      told.add(words);
+      await pause(clock, REFUSED_MS[Math.min(refusals, REFUSED_MS.length - 1)]!, cancel);
+      refusals += 1;
+      throwIfCancelled(cancel);
+    } catch (error) {
+      if (!(error instanceof HostLostError) || losses === mostLosses) throw error;
+      await pause(clock, Math.min(15_000, 250 * 2 ** losses), cancel);
+      losses += 1;
+      const id = await findByName(host, plan);
+      if (id !== undefined) return { id, cluster: undefined };
+      throwIfCancelled(cancel);
+    }
+  }
+}
+
+/** Looks for a moment, not once: the command whose answer was lost may run still, and Flux lists what is new late. */
+async function findByName(host: Host, plan: AllocationPlan): Promise<string | undefined> {
+  const { jobName, flux, fluxVersion } = plan;
+  const job: QueuedJob = { kind: plan.request.with, id: '0', jobName, cluster: undefined, flux, fluxVersion };
+  const look =
+    `${queueFunctions(job)}\n` +
+    `for try in 1 2 3 4; do ids=$(list) || { printf '%s\\n' "$ids" >&2; exit 1; }; [ -z "$ids" ] || break; sleep 1; done\n` +
+    `printf '%s' "$ids"`;
+  const { code, stdout, stderr } = await again(() => run(host, look));
+  if (code === 0) return stdout.toString().split('\n')[0] || undefined;
+  throw new BrokerError(
+    `the way to ${host.name} broke as the allocation was asked for, and ${plan.request.with} cannot be asked whether it was: ${stderr}`,
+    `look for a job called ${jobName}, and end it by hand`,
+  );
+}
+
+function throwIfCancelled(cancel: AbortSignal): void {
+  if (cancel.aborted) throw new BrokerError('the allocation is not wanted any more', 'the run was cancelled');
+}
+
+function pause(clock: Clock, milliseconds: number, cancel: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = clock.after(milliseconds, resolve);
+    const now = () => {
+      stop();
+      resolve();
+    };
+    cancel.addEventListener('abort', now, { once: true });
+    if (cancel.aborted) now();
+  });
+}

@@ -1,0 +1,177 @@
+import { quote } from '../../util/shell-quote.js';
+import { type JobState, parseJobState, type QueuedJob, queueFunctions } from '../batch/queue.js';
+import { allocationFiles } from './idle-guard.js';
+
+/** What the command that waits tells, a line each. */
+export type WaitingLine =
+  | { readonly type: 'state'; readonly state: JobState; readonly position: number; readonly today: string }
+  /** The scheduler cannot be asked at present. */
+  | { readonly type: 'mute'; readonly words: string }
+  | { readonly type: 'gone' }
+  | { readonly type: 'uri'; readonly uri: string };
+
+/**
+ * A command that waits until a job's Flux instance has said where it is, and tells whatever changes meanwhile: one command
+ * for all the hours that it may take. It ends with its input, so with us.
+ *
+ * It asks the scheduler every 2 s at first and less often later, and counts those before it in the queue (a question about
+ * everybody's jobs) once a minute at most. The file with the address, which costs nobody anything, it looks for each second.
+ */
+export function waitingCommand(job: QueuedJob, studyPath: string, number: number): string {
+  const { uri } = allocationFiles(number);
+  return `cd ${quote(studyPath)} || exit
+${queueFunctions(job)}
+# Tells what the scheduler says now, if that is new. Fails if there is nothing to wait for any more.
+tell() {
+  local line code now queue
+  line=$(look)
+  code=$?
+  # A job that is new may not be listed yet.
+  if [ $code -eq 0 ] && [ -z "$line" ]; then
+    sleep 2
+    line=$(look)
+    code=$?
+  fi
+  if [ $code -ne 0 ]; then
+    now="mute $line"
+  elif [ -z "$line" ]; then
+    echo gone
+    return 1
+  else
+    case \${line%%|*} in
+      PENDING | PEND | SCHED)
+        if [ $((SECONDS - counted)) -ge 60 ]; then
+          queue=\${line#*|}
+          place=$(position "\${queue%%|*}")
+          counted=$SECONDS
+        fi ;;
+      *) place= ;;
+    esac
+    printf -v now 'state %(%F)T|%s|%s' -1 "$place" "$line"
+  fi
+  [ "$now" = "$last" ] || printf '%s\\n' "\${now//$'\\n'/ / }"
+  last=$now
+}
+last=
+delay=2
+place=
+counted=-60
+while tell; do
+  next=$((SECONDS + delay))
+  while [ $SECONDS -lt $next ]; do
+    # A directory that was read is up to date on NFS too.
+    ls .conductor > /dev/null 2>&1
+    uri=
+    { read -r uri < ${uri}; } 2> /dev/null
+    if [ -n "$uri" ]; then
+      # An instance that is over, or runs since we last asked.
+      tell && echo "uri $uri"
+      exit
+    fi
+    read -r -t 1 _
+    [ $? -gt 128 ] || exit 0
+  done
+  [ $delay -ge 15 ] || delay=$((delay + 1))
+done`;
+}
+
+/** Reads a line of it; undefined if it is none. */
+export function parseWaitingLine(line: string): WaitingLine | undefined {
+  const [, type, rest = ''] = /^(\S+)(?: (.*))?$/.exec(line) ?? [];
+  switch (type) {
+    case 'state': {
+      const [today = '', position = '', ...state] = rest.split('|');
+      return { type, today, position: Number(position), state: parseJobState(state.join('|')) };
+    }
+    case 'mute':
+      return { type, words: rest };
+    case 'gone':
+      return { type };
+    case 'uri':
+      return { type, uri: rest };
+    default:
+      return undefined;
+  }
+}
+
+/** What a person wants to know of a job that has not come to its end: `waits in pdebug: Priority (3rd in the queue)`. */
+export function describeProgress(line: Extract<WaitingLine, { type: 'state' }>): string {
+  const { state, position, today } = line;
+  const { phase, word, queue, nodes, start, reason } = state;
+  if (phase === 'running') {
+    const isUsual = ['RUNNING', 'RUN'].includes(word);
+    return `${isUsual ? 'runs' : `is ${word}`}${nodes === '' ? '' : ` on ${nodes}`}`;
+  }
+  if (phase === 'ended') return `has ended: ${word}${reason === '' ? '' : ` (${reason})`}`;
+  const place = position > 0 ? `${ordinal(position)} in the queue` : '';
+  const why = reason === '' ? place : `${reason}${place === '' ? '' : ` (${place})`}`;
+  return `waits${queue === '' ? '' : ` in ${queue}`}${why === '' ? '' : `: ${why}`}${startsAbout(start, today)}`;
+}
+
+/** Why a job that waits may wait for ever, and what to do about it. */
+export interface Doubt {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** The scheduler's words for what does not change by waiting, and what would change it. */
+const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
+  // Slurm.
+  [
+    /^(PartitionTimeLimit|.*MaxWall\w*|TimeLimit)$/,
+    'it asks for more time than it may have there: `time` in the input `allocate`, or another `queue`',
+  ],
+  [
+    /^(PartitionNodeLimit|PartitionConfig|.*Max(Node|Cpu|CPU|TRES|GRES|BB|License|Mem|Jobs?)\w*PerJob\w*|MaxMemPerLimit)$/i,
+    'it asks for more than one job may have there: `nodes`, `tasks` or `gpus` in the input `allocate`, or another `queue`',
+  ],
+  [/^BadConstraints$/, 'no node has what it asks for: `nodes`, `tasks`, `gpus` or `args` in the input `allocate`'],
+  [
+    /^(Assoc|QOS)\w*(Grp|Max)\w*(Min|Minutes|RunMin)\w*$/i,
+    'the hours of the account may be used up: another `bank` in the input `allocate`, or whoever gives them out',
+  ],
+  [
+    /^(Assoc|QOS)\w*(Grp|Max|Min)\w*$/,
+    'it waits until others of the account or the user have ended, and for ever if it alone asks for more than the limit: see the limits of `bank` and `queue`',
+  ],
+  [
+    /^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$/,
+    'see `bank`, `queue` and `args` in the input `allocate`',
+  ],
+  [/^(JobHeld\w*|Held.*)$/, 'somebody holds it: it must be released (`scontrol release`)'],
+  [
+    /^(PartitionDown|PartitionInactive|ReservationDeleted|DependencyNeverSatisfied|JobArrayTaskLimit)$/,
+    'another `queue` in the input `allocate` may be open',
+  ],
+  [
+    /^ReqNodeNotAvail/,
+    'nodes that it needs are down, drained or reserved, perhaps for maintenance that comes before it could end: less `time` in the input `allocate` may let it start',
+  ],
+  // LSF.
+  [/suspended (by|while)/i, 'somebody holds it: it must be resumed (`bresume`)'],
+  [
+    /inactivated|queue is closed|not (an )?(eligible|enough) hosts?/i,
+    'another `queue`, or fewer `nodes`, in the input `allocate`',
+  ],
+  // Flux.
+  [/unsatisfiable/i, 'no node has what it asks for: `nodes`, `tasks` or `gpus` in the input `allocate`'],
+];
+
+/** Whether a job may never start; undefined if it just has to wait for its turn. */
+export function doubtOf({ phase, reason }: JobState): Doubt | undefined {
+  if (phase !== 'waiting') return undefined;
+  const hint = doubts.find(([words]) => words.test(reason))?.[1];
+  return hint === undefined ? undefined : { reason, hint };
+}
+
+/** The hour alone if it is today's. */
+function startsAbout(start: string, today: string): string {
+  const [day, time = ''] = start.split('T');
+  if (start === '') return '';
+  return `, starts about ${day === today ? '' : `${day} `}${time.slice(0, 5)}`;
+}
+
+function ordinal(number: number): string {
+  const isTeen = number % 100 >= 11 && number % 100 <= 13;
+  return `${number}${(isTeen ? undefined : ['st', 'nd', 'rd'][(number % 10) - 1]) ?? 'th'}`;
+}

@@ -1,0 +1,176 @@
+import { BrokerError } from '../../flux/connect/errors.js';
+import { hostIn } from '../../flux/identity.js';
+import { decodeJobId } from '../../flux/job-id.js';
+import type { Host } from '../../hosts/host.js';
+import type { Endpoint, JournalState } from '../../store/journal/records.js';
+import { openJob } from '../../study/state.js';
+import { readClaims } from '../claims/claims.js';
+import type { Probe, SoughtJob } from './probe-endpoint.js';
+
+/** The broker of this run. */
+export interface OwnBroker {
+  readonly uri: string;
+  readonly endpoint: Endpoint;
+  /** Whether it has, or had, such a job. */
+  readonly knows: (job: SoughtJob) => Promise<boolean>;
+}
+
+/** What is asked about jobs that an earlier driver submitted to another broker. */
+export interface Elsewhere {
+  readonly host: Host;
+  readonly studyPath: string;
+  /** Undefined while there is none. */
+  readonly own: OwnBroker | undefined;
+  readonly probe: (endpoint: Endpoint, jobs: readonly SoughtJob[]) => Promise<Probe>;
+  /** What the scheduler of an instance's allocation says of that. */
+  readonly askQueue: (allocation: NonNullable<Endpoint['allocation']>) => Promise<'ended' | 'there' | 'unknown'>;
+  /** How many tasks of a step write down that they ended. */
+  readonly tasksOf: (workspace: string) => number;
+  /** Whether the user says that what cannot be reached is over (`resume: always`). */
+  readonly isForced: boolean;
+}
+
+/** A job that may run. */
+interface OpenJob extends SoughtJob {
+  readonly workspace: string;
+  /** What messages call it. */
+  readonly id: string;
+  readonly place: string;
+  readonly isClaimed: boolean;
+}
+
+/** What is known of the jobs at an endpoint. */
+type Finding = { readonly is: 'over' } | { readonly is: 'running' | 'unknown'; readonly why: string };
+
+const systemSocket = '/run/flux/local';
+
+/**
+ * Makes sure that jobs which an earlier driver submitted to another broker cannot run any more: their steps would run twice.
+ * Another broker is one of another instance, whatever path it has; a job that this run's knows is no matter.
+ *
+ * @throws BrokerError if one of theirs still runs, or may
+ */
+export async function refuseJobsElsewhere(state: JournalState, elsewhere: Elsewhere): Promise<void> {
+  const jobs = await openJobs(state, elsewhere);
+  const groups = new Map<string, { endpoint: Endpoint; jobs: OpenJob[] }>();
+  for (const job of jobs) {
+    const endpoints = endpointsOf(job, state);
+    if (endpoints.length > 0 && endpoints.every((endpoint) => isOwn(endpoint, elsewhere))) continue;
+    if (await elsewhere.own?.knows(job)) continue;
+    for (const endpoint of endpoints.length > 0 ? endpoints : [unknownEndpoint('')]) {
+      if (isOwn(endpoint, elsewhere)) continue;
+      const key = `${endpoint.place} ${endpoint.instance}`;
+      const group = groups.get(key) ?? { endpoint, jobs: [] };
+      groups.set(key, { endpoint, jobs: [...group.jobs, job] });
+    }
+  }
+  for (const { endpoint, jobs } of groups.values()) {
+    const finding = await look(endpoint, jobs, elsewhere);
+    if (finding.is === 'running' || (finding.is === 'unknown' && !elsewhere.isForced)) {
+      throw refusal(endpoint, jobs, finding, elsewhere);
+    }
+  }
+}
+
+/** Jobs of which the launcher has not written down how they ended, and that a batch system may have. */
+async function openJobs({ plan, records, unwanted }: JournalState, elsewhere: Elsewhere): Promise<OpenJob[]> {
+  const taken = records.flatMap((record, index) => {
+    const job = openJob(record);
+    const { name, workspace, scheduled } = plan?.steps[index] ?? { name: '', workspace: '', scheduled: false };
+    return job === undefined || !scheduled ? [] : [{ ...job, step: name, workspace }];
+  });
+  const jobs = [...taken, ...unwanted.filter(({ scheduled }) => scheduled)];
+  const claims = await readClaims(elsewhere.host, elsewhere.studyPath, jobs);
+  return jobs.flatMap(({ step, workspace, attempt, id, place }, i): OpenJob[] => {
+    const claim = claims[i];
+    if (claim !== undefined && claim.exits.length >= elsewhere.tasksOf(workspace)) return [];
+    const owner = decodeJobId(claim?.owner ?? '');
+    const known = decodeJobId(id);
+    // Nothing was told of it, so it is not known to have been submitted; nor has any job begun it.
+    if (place === '' && owner === undefined) return [];
+    const ids = [...new Set([known, owner])].filter((found) => found !== undefined);
+    return [{ step, workspace, attempt, id: claim?.owner ?? id, place, ids, isClaimed: owner !== undefined }];
+  });
+}
+
+/** The instances that a job may be in: a place may have had several, and of a job without a place all are asked. */
+function endpointsOf({ place }: OpenJob, { endpoints, records }: JournalState): readonly Endpoint[] {
+  if (place !== '') {
+    const known = endpoints.filter((endpoint) => endpoint.place === place);
+    return known.length > 0 ? known : [unknownEndpoint(place)];
+  }
+  if (endpoints.length > 0) return endpoints;
+  const places = new Set(records.flatMap(({ jobs }) => jobs.map((job) => job.place)));
+  places.delete('');
+  return [...places].map(unknownEndpoint);
+}
+
+/** Of a journal that does not say which instance it was. */
+const unknownEndpoint = (place: string): Endpoint => ({ place, instance: '', rank: 0, machine: '' });
+
+function isOwn({ instance }: Endpoint, { own }: Elsewhere): boolean {
+  return instance !== '' && instance === own?.endpoint.instance;
+}
+
+async function look(endpoint: Endpoint, jobs: readonly OpenJob[], elsewhere: Elsewhere): Promise<Finding> {
+  const { place, allocation } = endpoint;
+  if (place === '') return { is: 'unknown', why: 'the journal does not say which' };
+  const queue = allocation === undefined ? 'unknown' : await elsewhere.askQueue(allocation);
+  if (queue === 'ended') return { is: 'over' };
+  const probe = await elsewhere.probe(endpoint, jobs);
+  // A socket may be in a directory that is another one here.
+  if (probe.is === 'gone' && queue === 'there') {
+    return { is: 'unknown', why: `its allocation ${allocation!.id} has not ended` };
+  }
+  return conclude(endpoint, jobs, probe, elsewhere);
+}
+
+function conclude(
+  { place, instance, rank, machine }: Endpoint,
+  jobs: readonly OpenJob[],
+  probe: Probe,
+  { own }: Elsewhere,
+): Finding {
+  if (probe.is === 'unknown') return probe;
+  // Names are of other machines in another cluster; older journals have nothing else.
+  const isThere = machine !== '' || (instance === '' && !place.endsWith(systemSocket));
+  const isFirst = isThere && rank === 0;
+  if (probe.is === 'gone') {
+    if (isFirst) return { is: 'over' };
+    const why = isThere ? 'others of its instance may run' : 'that may be another machine of the same name';
+    return { is: 'unknown', why: `no broker answers there, but ${why}` };
+  }
+  if (probe.active.some((isActive) => isActive)) return { is: 'running', why: '' };
+  if (probe.instance === instance) return { is: 'over' };
+  // It is another one there now, or another life of the same: which had only one first broker at a time.
+  const isSuccessor = instance !== '' && isThere && (isFirst || hostIn(probe.instance) === hostIn(instance));
+  if (isSuccessor) return { is: 'over' };
+  // One that has forgotten the jobs, or never had them.
+  const isAsSaid = instance === '' && probe.instance !== own?.endpoint.instance;
+  if (isAsSaid || jobs.every(({ isClaimed }) => !isClaimed)) return { is: 'over' };
+  return { is: 'unknown', why: 'another instance answers there, which does not know them' };
+}
+
+function refusal(
+  { place, instance }: Endpoint,
+  jobs: readonly OpenJob[],
+  { is, why }: Exclude<Finding, { is: 'over' }>,
+  { own, host }: Elsewhere,
+): BrokerError {
+  const names = jobs.map(({ id, step }) => `${id} of ${step}`);
+  const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
+  const first = hostIn(instance);
+  const which = `another Flux broker${place === '' ? '' : `, ${place}`}${first === '' ? '' : ` (of the instance of ${first})`}`;
+  const of = own === undefined ? '' : `; this run is for ${own.uri}`;
+  if (is === 'running') {
+    return new BrokerError(
+      `jobs of this study are in the hands of ${which}, which still runs (${shown})${of}`,
+      `continue the study there (\`flux: ${place}\`), or cancel those jobs and wait until they are over`,
+    );
+  }
+  const where = first === '' ? 'where it can be reached' : `on ${first}, or where it can be reached`;
+  return new BrokerError(
+    `jobs of this study are in the hands of ${which}, which cannot be asked from ${host.name}, so that they may run still (${shown}): ${why}`,
+    `continue the study ${where}, or, if you know that they are over, with \`resume: always\``,
+  );
+}

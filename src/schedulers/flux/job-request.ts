@@ -1,0 +1,147 @@
+import type { Assignment, JobRequest } from '../../flux/jobspec.js';
+import { leavesOf, merge, replace, type Tree } from '../../flux/tree.js';
+import { resource } from '../../scripts/dialect.js';
+import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
+import { fluxResources } from '../../scripts/flux-resources.js';
+import { walltimeSeconds } from '../../scripts/walltime.js';
+import { type PyValue, pyStr } from '../../spec/python.js';
+import type { Batch } from '../../spec/spec.js';
+import type { StepInstance } from '../../study/graph.js';
+import { quote } from '../../util/shell-quote.js';
+import { launcherWords } from '../claims/launcher.js';
+import { outputNames } from '../outputs.js';
+import type { Job } from '../scheduler.js';
+
+/** What every job of a study has in common. */
+export interface StudyJobs {
+  readonly studyPath: string;
+  readonly studyName: string;
+  readonly batch: Batch;
+  /** Undefined: the broker's default one. */
+  readonly queue: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The highest urgency that the broker takes from us. */
+  readonly mostUrgent: number;
+}
+
+/**
+ * A step's job as Maestro's adapter asks for it (Maestro 1.2, `flux0_49_0.py`): all but the launcher in front and
+ * `attributes.user`. Of a step that `checkResources` finds nothing wrong with.
+ */
+export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): JobRequest {
+  const { batch, studyPath } = study;
+  const layout = layoutOf(step, batch);
+  const command = `${studyPath}/${script}`;
+  const options = argsOf(batch, 'allocation_args');
+  return {
+    // Of a single word a broker makes a shell's command line.
+    command: [layout.nested ? quote(command) : command],
+    prefix: launcherWords(studyPath, step.workspace, attempt),
+    ...layout,
+    duration: walltimeSeconds(resource(step.run, 'walltime')) ?? 0,
+    name: step.jobName,
+    cwd: `${studyPath}/${step.workspace}`,
+    environment: study.environment,
+    queue: study.queue,
+    bank: resource(batch.values, 'bank') || undefined,
+    ...outputNames(step, '{{id}}'),
+    user: { [maestroAttribute]: { study: study.studyName, path: studyPath, step: step.name, attempt } },
+    attributes: assignments(options, ['S', 'setattr']),
+    shellOptions: assignments(options, ['o', 'setopt']),
+    conf: layout.nested ? confOf(options.get('conf')) : undefined,
+  };
+}
+
+/** Where a jobspec says which attempt of which step of which study it is: in `attributes.user`. */
+export const maestroAttribute = 'maestro';
+
+/** What a step asks for, in the terms of a jobspec. */
+export type Layout = Pick<JobRequest, 'nested' | 'procs' | 'coresPerTask' | 'gpusPerTask' | 'exclusive'> & {
+  readonly nodes: number;
+};
+
+export function layoutOf(step: StepInstance, batch: Batch): Layout {
+  const nested = step.run.get('nested') !== false;
+  const exclusive = isExclusive(step, batch, 'allocation');
+  const wanted = fluxResources(step, batch);
+  const nodes = count(wanted.nodes);
+  const base = { nested, exclusive, nodes };
+  // Whole nodes have one slot each, with all that is in them.
+  if (exclusive) return { ...base, procs: nodes, coresPerTask: 1, gpusPerTask: 0 };
+  return {
+    ...base,
+    procs: count(wanted.procs),
+    coresPerTask: count(wanted.coresPerTask),
+    // Maestro takes `gpus` for that of a task of a plain step; of a nested one it divides them by the nodes first.
+    gpusPerTask: Number(nested ? gpusPerSlot(wanted.gpus, wanted.nodes) : wanted.gpus),
+  };
+}
+
+/** Of a job that nobody hurries (RFC 30). */
+export const defaultUrgency = 16;
+
+/** A guest may make his jobs less urgent, but no more. */
+export const guestsUrgency = defaultUrgency;
+
+const urgencies: Readonly<Record<string, number>> = {
+  held: 0,
+  minimal: 1,
+  low: 9,
+  medium: defaultUrgency,
+  high: 24,
+  expedite: 31,
+  expedited: 31,
+};
+
+/** How many tasks of a job run its command: of a nested one a broker on each node. */
+export function tasksOf({ nested, nodes, procs }: Layout): number {
+  return nested ? nodes : procs;
+}
+
+/** Flux's urgency, 0 to 31, of a step's `priority`: a word, or a part of 1 (Maestro 1.1). */
+export function urgency(step: StepInstance): number {
+  const priority = step.run.get('priority');
+  if (typeof priority === 'string' && priority !== '') return urgencies[priority.toLowerCase()] ?? defaultUrgency;
+  if (typeof priority === 'number' || typeof priority === 'bigint') return Math.ceil(Number(priority) * 31);
+  return defaultUrgency;
+}
+
+/** A number of nodes, tasks or cores; one if the text is none. */
+function count(text: string): number {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && number > 0 ? number : 1;
+}
+
+/** The options with one of these names, long and short, in the order of the file: of two the later one counts. */
+function assignments(options: ReadonlyMap<PyValue, PyValue>, names: readonly string[]): Assignment[] {
+  const all: Tree = {};
+  for (const [name, values] of options) if (names.includes(pyStr(name))) merge(all, undotted(values));
+  return leavesOf(all).map(([path, value]) => [path.join('.'), value]);
+}
+
+/** A configuration; undefined if there is none. */
+function confOf(value: PyValue | undefined): unknown {
+  return value instanceof Map && value.size > 0 ? undotted(value) : undefined;
+}
+
+/** A mapping as JSON has it, the dotted keys of its first level as nested mappings (Maestro 1.2, `unflatten_dotpath_dict`). */
+function undotted(value: PyValue): Tree {
+  const tree: Tree = {};
+  if (value instanceof Map) {
+    for (const [path, inner] of value) replace(tree, pyStr(path).split('.'), plain(inner, 1));
+  }
+  return tree;
+}
+
+/** A Python value as JSON has it. `nothing` stands for None: an option without a value is a flag, and a flag is 1. */
+function plain(value: PyValue, nothing: unknown): unknown {
+  if (value === null) return nothing;
+  if (Array.isArray(value)) return value.map((item) => plain(item, null));
+  if (value instanceof Map) {
+    // As own keys, whatever they are called.
+    return Object.fromEntries([...value].map(([key, item]) => [pyStr(key), plain(item, nothing)]));
+  }
+  const isJson =
+    typeof value === 'number' ? Number.isFinite(value) : ['string', 'bigint', 'boolean'].includes(typeof value);
+  return isJson ? value : pyStr(value as PyValue);
+}

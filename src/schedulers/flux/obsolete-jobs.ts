@@ -1,0 +1,109 @@
+import { ConnectionError, FluxError } from '../../flux/errors.js';
+import type { Handle } from '../../flux/handle.js';
+import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
+import { cancelJob } from '../../flux/requests.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import { Pool } from '../../util/semaphore.js';
+import { settleClaim } from '../claims/claims.js';
+import type { ForeignJob } from '../scheduler.js';
+import type { StudyJobs } from './job-request.js';
+import { isJobOf } from './left.js';
+
+/** As many at once: each takes a process on the host. */
+const atOnce = 4;
+
+interface Discard {
+  readonly job: ForeignJob;
+  /** The jobs that may be of it. */
+  readonly ids: readonly JobId[];
+  /** Called when there is nothing more to be done about it. */
+  readonly done: () => void;
+}
+
+/**
+ * Ends jobs that nobody wants any more: takes their attempts, so that none that is found late runs, and cancels those that
+ * are here. All of it as well as it can be done while there is a connection.
+ */
+export class Discards {
+  readonly #host: Host;
+  readonly #study: StudyJobs;
+  readonly #tell: (line: string) => void;
+  readonly #mayEndJobs: () => Promise<boolean>;
+  readonly #pool = new Pool(atOnce);
+  /** Their attempts are taken, and they are to be cancelled. */
+  readonly #waiting = new Set<Discard>();
+  #handle: Handle | undefined;
+  #isOver = false;
+
+  /**
+   * @param tell takes lines for people about what could not be done
+   * @param mayEndJobs whether jobs may be told to end by the present connection
+   */
+  constructor(host: Host, study: StudyJobs, tell: (line: string) => void, mayEndJobs: () => Promise<boolean>) {
+    this.#host = host;
+    this.#study = study;
+    this.#tell = tell;
+    this.#mayEndJobs = mayEndJobs;
+  }
+
+  /** Resolves when all of them are cancelled, or cannot be, or this is closed. */
+  async add(jobs: readonly ForeignJob[]): Promise<void> {
+    const add = (job: ForeignJob) => new Promise<void>((done) => void this.#pool.run(() => this.#add(job, done)));
+    await Promise.all(jobs.map(add));
+  }
+
+  onUp(handle: Handle): void {
+    this.#handle = handle;
+    for (const discard of this.#waiting) void this.#pool.run(() => this.#cancel(discard, handle));
+  }
+
+  onDown(): void {
+    this.#handle = undefined;
+  }
+
+  close(): void {
+    this.#isOver = true;
+    for (const { done } of this.#waiting) done();
+  }
+
+  async #add(job: ForeignJob, done: () => void): Promise<void> {
+    if (this.#isOver) return done();
+    const ids = new Set([decodeJobId(job.id)]);
+    try {
+      const { owner } = await settleClaim(this.#host, this.#study.studyPath, job.workspace, job.attempt);
+      ids.add(decodeJobId(owner ?? ''));
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      this.#complain(job, error.message);
+    }
+    const discard = { job, ids: [...ids].filter((id) => id !== undefined), done };
+    if (this.#isOver) return done();
+    this.#waiting.add(discard);
+    if (this.#handle !== undefined) await this.#cancel(discard, this.#handle);
+  }
+
+  async #cancel(discard: Discard, handle: Handle): Promise<void> {
+    const { job, ids } = discard;
+    const mayEnd = await this.#mayEndJobs();
+    if (this.#isOver || !mayEnd || !this.#waiting.has(discard)) return;
+    try {
+      for (const id of ids) {
+        if (!(await isJobOf(handle, id, this.#study, job))) continue;
+        await cancelJob(handle, id, 'its step is no longer part of the study');
+        this.#tell(`cancelled job ${encodeJobId(id)} of ${job.step}, which is no longer part of the study`);
+      }
+    } catch (error) {
+      // With the next connection again.
+      if (error instanceof ConnectionError) return;
+      this.#complain(job, (error as Error).message);
+      if (!(error instanceof FluxError)) return;
+    }
+    this.#waiting.delete(discard);
+    discard.done();
+  }
+
+  #complain({ step, id }: ForeignJob, reason: string): void {
+    if (this.#isOver) return;
+    this.#tell(`cannot end job ${id || 'without an id'} of ${step}, which is no longer part of the study: ${reason}`);
+  }
+}

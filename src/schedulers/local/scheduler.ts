@@ -1,0 +1,397 @@
+import { StringDecoder } from 'node:string_decoder';
+import { collectText } from '../../hosts/commands.js';
+import { type Host, HostError, HostLostError, type HostProcess } from '../../hosts/host.js';
+import type { StepInstance } from '../../study/graph.js';
+import type { Clock } from '../../util/clock.js';
+import { Watchdog } from '../../util/watchdog.js';
+import { lastWords } from '../claims/last-words.js';
+import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
+import { outputsOf } from '../outputs.js';
+import type { ForeignJob, Job, JobEvent, LeftJob, Outputs, Scheduler, SchedulerListener } from '../scheduler.js';
+import { FarSteps, wordsOf } from './off-host-steps.js';
+import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
+import { shepherdText } from './supervisor.js';
+import {
+  dropRecord,
+  endRecord,
+  keyOf,
+  parseReport,
+  retireRecord,
+  runRecord,
+  type ShepherdReport,
+  type StepProcess,
+} from './supervisor-protocol.js';
+
+/** After so many shepherds in a row that ended before they were ready it is held that there will be none. */
+const mostFailures = 5;
+
+/** A shepherd that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
+const shortLife = 10_000;
+
+/**
+ * A supervisor that says nothing is replaced after so many long silences (a minute), for it may be stopped. More than so many in a row are
+ * not: then it is the machine, or its file system, and each would hang there too.
+ */
+const SILENCES_OF_ONE = 3;
+const MOST_REPLACED = 5;
+
+/** So many supervisors in a row that lived shortly are worth a word to people. */
+const WORTH_TELLING = 3;
+
+const firstPause = 250;
+const longestPause = 10_000;
+
+interface Shepherd {
+  readonly process: HostProcess;
+  readonly since: number;
+  /** Where it is, and which process, by its own word; undefined until it is ready. */
+  host: string | undefined;
+  self: string | undefined;
+}
+
+interface Running {
+  readonly job: Job;
+  /** What was told to be its id; '' until then. */
+  id: string;
+  /** Undefined until the shepherd has said which. */
+  process: StepProcess | undefined;
+  /** Whether it may run although nobody said so: a shepherd that is gone was told to run it, of ours or of another driver. */
+  mayRun: boolean;
+  isCancelled: boolean;
+}
+
+interface Unwanted {
+  readonly job: ForeignJob;
+  /** Called when the shepherd has ended it, or cannot. */
+  readonly done: () => void;
+}
+
+/**
+ * Runs steps that no batch system runs, as processes on the host that the conductor uses. As in Maestro: in the workspace,
+ * with no input, stdout and stderr in `<name>.<pid>.out` and `.err`; but written as they come, whatever bytes they are.
+ * How many run at once is the conductor's business.
+ *
+ * However many there are, and however long they run, they take one command of the host: the shepherd. If that is lost,
+ * another is told the same, and finds what runs or has ended.
+ */
+export class LocalScheduler implements Scheduler {
+  readonly #host: Host;
+  readonly #studyPath: string;
+  readonly #shepherdText: string;
+  readonly #clock: Clock;
+  readonly #listener: SchedulerListener;
+  readonly #tellPeople: (line: string) => void;
+  readonly #far: FarSteps;
+  /** By the key of the job. While there is a shepherd it has been told of each. */
+  readonly #running = new Map<string, Running>();
+  /** By what the shepherd calls it. While there is a shepherd it has been told of each. */
+  readonly #unwanted = new Map<string, Unwanted>();
+  #nextUnwanted = 0;
+  #shepherd: Shepherd | undefined;
+  /** Takes back the start of the next shepherd; undefined if none is waited for. */
+  #stopPause: (() => void) | undefined;
+  /** How many shepherds in a row ended before they were ready. */
+  #failures = 0;
+  /** How many in a row had a short life. */
+  #shortLives = 0;
+  readonly #silence: Watchdog;
+  /** Whether people were told that the supervisor does not answer. */
+  #hasToldOfSilence = false;
+  /** What the supervisors that did not answer call themselves, since one last did: the next one kills them. */
+  #replaced: string[] = [];
+  #isOver = false;
+
+  /**
+   * @param env what every step finds in its environment besides the host's
+   * @param tell takes warnings for people
+   */
+  constructor(
+    host: Host,
+    studyPath: string,
+    env: ReadonlyMap<string, string>,
+    clock: Clock,
+    listener: SchedulerListener,
+    tell: (line: string) => void = () => {},
+  ) {
+    this.#host = host;
+    this.#studyPath = studyPath;
+    this.#shepherdText = shepherdText(studyPath, env);
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#tellPeople = tell;
+    this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
+    this.#far = new FarSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
+  }
+
+  submit(job: Job): void {
+    this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
+    this.#ask([runRecord(job)]);
+  }
+
+  /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
+  attach(jobs: readonly LeftJob[]): void {
+    for (const job of jobs) {
+      this.#running.set(keyOf(job), { job, id: job.id, process: undefined, mayRun: true, isCancelled: false });
+    }
+    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
+  }
+
+  /**
+   * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no shepherd to
+   * see to it, nor after `leave`: they may run.
+   */
+  async discard(jobs: readonly ForeignJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const keys = jobs.map(() => String(this.#nextUnwanted++));
+    const done = jobs.map((job, i) => new Promise<void>((done) => void this.#unwanted.set(keys[i]!, { job, done })));
+    this.#ask(jobs.map((job, i) => dropRecord(keys[i]!, job)));
+    await Promise.all(done);
+  }
+
+  cancel(jobs: readonly Job[]): void {
+    const processes: StepProcess[] = [];
+    for (const job of jobs) {
+      const running = this.#running.get(keyOf(job));
+      if (running === undefined) continue;
+      running.isCancelled = true;
+      if (running.process !== undefined) processes.push(running.process);
+      this.#far.end(keyOf(job));
+    }
+    this.#end(processes);
+  }
+
+  /** Lets all that runs go on without us. Nothing is reported after that. */
+  leave(): void {
+    const shepherd = this.#shepherd;
+    this.#isOver = true;
+    this.#shepherd = undefined;
+    this.#silence.end();
+    this.#forgetAll();
+    this.#unwanted.clear();
+    this.#stopPause?.();
+    this.#stopPause = undefined;
+    shepherd?.process.stdin.end();
+    shepherd?.process.leave();
+  }
+
+  outputs(step: StepInstance, id: string): Outputs {
+    return outputsOf(step, id);
+  }
+
+  // The shepherd.
+
+  /** Tells the shepherd that there is, or has another, which is told all. */
+  #ask(records: readonly string[]): void {
+    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(records.join(''));
+    else if (this.#stopPause === undefined) this.#start();
+  }
+
+  #start(): void {
+    const process = this.#host.spawn(this.#shepherdText, { isForSteps: true });
+    const shepherd: Shepherd = { process, since: this.#clock.now(), host: undefined, self: undefined };
+    this.#shepherd = shepherd;
+    // That it does not read any more is told by its end.
+    process.stdin.on('error', () => {});
+    const trouble = collectText(process.stderr, 4096);
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    process.stdout.on('data', (data: Buffer) => {
+      const lines = (rest + decoder.write(data)).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) if (shepherd === this.#shepherd) this.#onLine(shepherd, line);
+      if (shepherd === this.#shepherd) this.#silence.begin();
+    });
+    // In one piece: that of a shepherd which starts is read sooner.
+    const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
+    const drops = [...this.#unwanted].map(([key, { job }]) => dropRecord(key, job));
+    process.stdin.write([...this.#replaced.map(retireRecord), ...runs, ...drops].join(''));
+    this.#silence.begin();
+    process.exit.then(
+      ({ code }) => this.#onEnd(shepherd, trouble() || `exit ${code}`),
+      (error: unknown) => this.#onEnd(shepherd, error),
+    );
+  }
+
+  /** @param cause the error, or the last words of one that ended by itself */
+  #onEnd(shepherd: Shepherd, cause: unknown): void {
+    if (shepherd !== this.#shepherd) return;
+    if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
+    this.#shepherd = undefined;
+    this.#silence.end();
+    // Its keepers may hold its streams.
+    shepherd.process.leave();
+    const isLost = cause instanceof HostLostError;
+    const wasReady = shepherd.host !== undefined;
+    if (isLost || wasReady) for (const running of this.#running.values()) running.mayRun = true;
+    this.#failures = wasReady ? 0 : this.#failures + 1;
+    this.#shortLives = this.#clock.now() - shepherd.since < shortLife ? this.#shortLives + 1 : 0;
+    if (this.#running.size + this.#unwanted.size === 0) return;
+    if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
+    if (this.#failures >= mostFailures) return this.#giveUp(isLost ? cause.message : String(cause));
+    if (this.#shortLives === WORTH_TELLING) {
+      this.#tellPeople(
+        `${this.#command} ends again and again, and is started again: ${isLost ? cause.message : cause}`,
+      );
+    }
+    if (this.#shortLives <= 1) return this.#start();
+    this.#stopPause = this.#clock.after(Math.min(firstPause * 2 ** (this.#shortLives - 2), longestPause), () => {
+      this.#stopPause = undefined;
+      this.#start();
+    });
+  }
+
+  get #command(): string {
+    return `the command that runs the local steps on ${this.#host.name}`;
+  }
+
+  #onSilence(times: number): void {
+    const shepherd = this.#shepherd;
+    if (shepherd === undefined || this.#running.size + this.#unwanted.size === 0) return;
+    const wasReady = shepherd.host !== undefined;
+    if (!this.#hasToldOfSilence) {
+      const words = wasReady
+        ? 'does not answer: is it stopped, or is its file system hanging? Steps go on; in a minute another one takes over'
+        : 'has not been started yet';
+      this.#tellPeople(`${this.#command} ${words}`);
+    }
+    this.#hasToldOfSilence = true;
+    // One that was not started yet waits for the way to the host, or for `setup`, where another would wait as well.
+    if (!wasReady || times < SILENCES_OF_ONE || this.#replaced.length >= MOST_REPLACED) return;
+    this.#shepherd = undefined;
+    this.#replaced.push(shepherd.self ?? '');
+    // What it does not read would keep this program from its end.
+    shepherd.process.stdin.destroy();
+    shepherd.process.leave();
+    for (const running of this.#running.values()) running.mayRun = true;
+    this.#start();
+  }
+
+  /** A supervisor has said something. */
+  #onAlive(): void {
+    this.#replaced = [];
+    if (!this.#hasToldOfSilence) return;
+    this.#hasToldOfSilence = false;
+    this.#tellPeople(`${this.#command} answers again`);
+  }
+
+  /**
+   * There will be no shepherd. Even if nothing was started, for sure, because no step was told to one that may have heard it:
+   * that is a fault of the host, or of its `setup`, and of no step.
+   */
+  #giveUp(reason: string): void {
+    const all = [...this.#running.values()];
+    this.#forgetAll();
+    for (const { job } of all.filter(isNeverToRun)) this.#tell(job, { type: 'not-submitted', reason: cancelledBefore });
+    if (all.every(isNeverToRun)) return;
+    const mayRun = all.some((running) => running.mayRun);
+    const what = mayRun ? 'what becomes of the local steps is out of sight' : 'no local step can be started';
+    this.#listener({ type: 'interrupt', at: this.#clock.now(), reason: `${what}: ${reason}`, alsoLocal: true });
+  }
+
+  #forget(key: string): void {
+    this.#far.delete(key);
+    this.#running.delete(key);
+  }
+
+  #forgetAll(): void {
+    for (const key of [...this.#running.keys()]) this.#forget(key);
+  }
+
+  #end(processes: readonly StepProcess[]): void {
+    if (processes.length > 0) this.#shepherd?.process.stdin.write(endRecord(processes));
+  }
+
+  // What it says.
+
+  #onLine(shepherd: Shepherd, line: string): void {
+    const report = parseReport(line);
+    if (report === undefined) return;
+    if (report.type === 'ready') {
+      shepherd.host = report.host;
+      shepherd.self = report.process;
+      return;
+    }
+    if (report.type === 'alive') return this.#onAlive();
+    if (report.type === 'dropped') return this.#onDropped(report.key, report.far);
+    const running = this.#running.get(report.key);
+    if (running === undefined) return;
+    if (report.type === 'stuck') return this.#tellPeople(wordsOfStuck(running.job.step.name, report.pid));
+    if (report.type !== 'started') return this.#onEndOf(running, report);
+    const { key, process } = report;
+    if (process.host === '-' || process.host === shepherd.host) this.#far.delete(key);
+    else this.#far.add(key, running.job.step.name, process, shepherd.host);
+    this.#onStarted(running, process);
+  }
+
+  #onDropped(key: string, far: StepProcess | undefined): void {
+    const unwanted = this.#unwanted.get(key);
+    if (unwanted === undefined) return;
+    this.#unwanted.delete(key);
+    const { step } = unwanted.job;
+    if (far !== undefined) {
+      this.#tellPeople(`${step}, which is no longer part of the study, may still run on ${wordsOf(far)}`);
+    }
+    unwanted.done();
+  }
+
+  #onEndOf(running: Running, report: EndReport | Extract<ShepherdReport, { type: 'not-run' | 'failed' }>): void {
+    const { job, isCancelled } = running;
+    // Before its end is reported: that may be answered with the step's next attempt.
+    this.#forget(report.key);
+    switch (report.type) {
+      case 'ended':
+        if (report.how === neverBegan || report.how === notExecutable) return void this.#onNotRun(running, report);
+        return this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled) }, report.at);
+      case 'not-run': {
+        const note = report.why === 'unclaimed' ? notClaimed : givenUp;
+        return this.#tell(job, { type: 'ended', outcome: unfinished('not-run', note, isCancelled) });
+      }
+      case 'failed': {
+        const outcome = notStarted(report.message, isCancelled);
+        if (outcome === undefined) return this.#tell(job, { type: 'not-submitted', reason: report.message });
+        return this.#tell(job, { type: 'ended', outcome });
+      }
+    }
+  }
+
+  /** Nothing of the script ran: why, is on the step's stderr. */
+  async #onNotRun({ job, id, isCancelled }: Running, report: EndReport): Promise<void> {
+    const { stderr } = this.outputs(job.step, id);
+    const words = id === '' ? '' : await lastWords(this.#host, `${this.#studyPath}/${stderr}`);
+    if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
+  }
+
+  /** Shepherds that come later say again what is known. */
+  #onStarted(running: Running, process: StepProcess): void {
+    const { job, isCancelled, process: known } = running;
+    running.process = process;
+    if (isCancelled) {
+      this.#end([process]);
+      this.#far.end(keyOf(job));
+    }
+    const id = String(process.pid);
+    if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
+    running.id = id;
+    if (known === undefined) this.#tell(job, { type: 'started' });
+  }
+
+  #onGivenUp(key: string, note: string): void {
+    const running = this.#running.get(key);
+    if (running === undefined) return;
+    this.#forget(key);
+    this.#tell(running.job, { type: 'ended', outcome: { result: 'cancelled', exitCode: null, signal: null, note } });
+  }
+
+  #tell(job: Job, event: News, at = this.#clock.now()): void {
+    this.#listener({ ...baseOf(job), at, ...event });
+  }
+}
+
+const isNeverToRun = ({ isCancelled, mayRun }: Running) => isCancelled && !mayRun;
+const cancelledBefore = 'it was cancelled before';
+
+/** What is new about a job. */
+type News = Unbased<JobEvent>;
+type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;
+
+const baseOf = ({ step, attempt }: Job) => ({ step: step.index, attempt });

@@ -1,0 +1,338 @@
+import { quote } from '../../util/shell-quote.js';
+import { claimsPath, couldNotClaim, launcherPath, neverBegan, ours } from '../claims/launcher.js';
+import { stepProcesses } from './step-processes.js';
+import { lost } from './supervisor-protocol.js';
+
+/** So long after its process is gone, in seconds, a step's exit status may still come. */
+const exitGrace = 2;
+
+/** Seconds from look to look at whether keepers are gone. */
+const pause = 3;
+
+/** One that was away for so many seconds was stopped. */
+const stopped = 30;
+
+/** With each so many looks it is looked for keepers that are stopped. */
+const looksForStopped = 3;
+
+/** TMOUT, which login shells of some sites have, would end a `read` that waits; this, in seconds, is as good as for ever. */
+const forEver = 999_999_999;
+
+/**
+ * The shepherd: one command on the host, in bash (4.2 or later), that runs all local steps. It reads records of fields that
+ * NULs end, with an empty one before each,
+ *
+ *     run KEY WORKSPACE ATTEMPT SCRIPT NAME
+ *     end HOST:PID... (an empty field)
+ *     drop KEY WORKSPACE ATTEMPT
+ *     retire HOST:PID:START
+ *
+ * and says on its stdout what `ShepherdReport` has. At the end of its input it ends, and steps go on.
+ *
+ * Below it each step has a keeper, a subshell that waits for the step's launcher. A step leads a session of its own, so that what
+ * ends the step's processes does not end its keeper. The claim of the attempt decides what a keeper does: if there is one
+ * already, because another shepherd was told the same, the keeper starts nothing, and waits for the exit status that the
+ * launcher of the claim's owner will have written down. One that is gone before it has said how its step ended, being
+ * killed alone, is replaced.
+ *
+ * A claim's owner is `HOST:PID:NONCE`. Containers may have the name of their machine, but process ids of their own, so that
+ * a host is a name and a pid namespace, `NAME@NAMESPACE`. In old claims it is the name alone.
+ *
+ * Names of variables are long because those of the steps' environment must get through unchanged.
+ */
+export function shepherdText(studyPath: string, env: ReadonlyMap<string, string>): string {
+  const exports = [...env].map(([name, value]) => `  export ${name}=${quote(value)}\n`).join('');
+  return `_maestro_study=${quote(studyPath)}
+_maestro_exports() {
+  :
+${exports}}
+${program}`;
+}
+
+const program = `# What \`setup\` may have set is not meant for this.
+_maestro_posix=\${POSIXLY_CORRECT-}
+set +aefuvxC +o posix
+_maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) on PATH' >&2; exit 1; }
+# HOSTNAME may have come from another machine, with the environment.
+{ read -r _maestro_machine < /proc/sys/kernel/hostname; } 2> /dev/null || _maestro_machine=$HOSTNAME
+_maestro_host=$(command readlink /proc/self/ns/pid 2> /dev/null)
+_maestro_host=\${_maestro_host//[^0-9]/}
+_maestro_host=$_maestro_machine\${_maestro_host:+@$_maestro_host}
+{ read -r _maestro_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || _maestro_boot=
+_maestro_boot=\${_maestro_boot%%-*}
+_maestro_boot=\${_maestro_boot:+$((16#$_maestro_boot))}
+exec 3>&1 > /dev/null
+# Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and not each undoes that for what is
+# started from there. Job control keeps a copy of stderr, which the keepers would hold.
+{ set -m; } 2> /dev/null
+
+# In the process that becomes the launcher.
+_maestro_step() {
+  cd -- "$_maestro_directory" || _maestro_failed "$(LC_ALL=C; cd -- "$_maestro_directory" 2>&1)"
+  _maestro_exports
+  _maestro_output=$_maestro_name.$BASHPID
+  exec > "$_maestro_output.out" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.out"; } 2>&1)"
+  exec 2> "$_maestro_output.err" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.err"; } 2>&1)"
+  echo "started $_maestro_key $_maestro_host $BASHPID" >&3
+  # Bash has unset it with the mode that it stands for.
+  [ -z "$_maestro_posix" ] || export POSIXLY_CORRECT="$_maestro_posix"
+  CONDUCTOR_JOB=$_maestro_host:$BASHPID:$_maestro_nonce exec "$_maestro_setsid" \\
+    "$_maestro_study/${launcherPath}" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_study/$_maestro_script" 3>&-
+}
+
+_maestro_failed() {
+  _maestro_message=\${1#*: line *: }
+  _maestro_message=\${_maestro_message//$'\\n'/; }
+  printf 'failed %s %s\\n' "$_maestro_key" "\${_maestro_message:0:500}" >&3
+  exit "\${2:-1}"
+}
+
+# Its status is 0 if there is nothing more to say of the step, and never else.
+_maestro_keep() {
+  _maestro_key=$1 _maestro_workspace=$2 _maestro_attempt=$3 _maestro_script=$4 _maestro_name=$5
+  _maestro_directory=$_maestro_study/$_maestro_workspace
+  _maestro_claim=$_maestro_study/${claimsPath}/$_maestro_workspace/$_maestro_attempt
+  if [ ! -f "$_maestro_claim" ]; then
+    # This makes the job's id known here too, whatever process id it has.
+    _maestro_nonce=$BASHPID.$RANDOM\${_maestro_boot:+.$_maestro_boot}
+    # No leader of a group, so setsid becomes the launcher rather than to start it.
+    (_maestro_step)
+    _maestro_status=$?
+    _maestro_owner=
+    read -r _maestro_owner < "$_maestro_claim"
+    case $_maestro_owner in
+      '')
+        case $_maestro_status in
+          ${couldNotClaim}) echo "not-run $_maestro_key unclaimed" >&3 ;;
+          # Whatever it ended with: the launcher runs nothing before it has claimed the attempt.
+          *) echo "ended $_maestro_key $_maestro_status ${neverBegan}" >&3 ;;
+        esac
+        exit 0
+        ;;
+      "$_maestro_host":*:"$_maestro_nonce")
+        _maestro_word=
+        if IFS=' ' read -r _maestro_rest _maestro_rest _maestro_word < "$_maestro_claim.0.exit"; then
+          :
+        elif ((_maestro_status > 128)); then
+          # The launcher was killed, and perhaps it alone.
+          _maestro_pid=\${_maestro_owner#*:}
+          _maestro_pid=\${_maestro_pid%%:*}
+          _maestro_same_boot=1
+          ! _maestro_sweep "$_maestro_pid" "$_maestro_directory/$_maestro_name.$_maestro_pid" 1 || _maestro_word=orphaned
+        fi
+        echo "ended $_maestro_key $_maestro_status $_maestro_word" >&3
+        exit 0
+        ;;
+    esac
+  fi
+  _maestro_attach
+}
+
+# Whether its end is written down: that is a whole line.
+_maestro_exited() {
+  IFS=' ' read -r _maestro_status _maestro_rest < "$_maestro_claim.0.exit"
+}
+
+# Of the job that has the attempt. Fails if that is not a process of a machine.
+_maestro_find() {
+  _maestro_owner=
+  read -r _maestro_owner < "$_maestro_claim"
+  case $_maestro_owner in
+    *:*:*) ;;
+    *) return 1 ;;
+  esac
+  _maestro_there=\${_maestro_owner%%:*}
+  [ "$_maestro_there" != "$_maestro_machine" ] || _maestro_there=$_maestro_host
+  _maestro_pid=\${_maestro_owner#*:}
+  _maestro_pid=\${_maestro_pid%%:*}
+}
+
+# Another job has the attempt.
+_maestro_attach() {
+  if ! _maestro_find; then
+    [ "$_maestro_owner" != ${ours} ] || { echo "not-run $_maestro_key given-up" >&3; exit 0; }
+    _maestro_failed "the attempt belongs to another job: $_maestro_owner" 0
+  fi
+  # The process id of one that is gone may be somebody else's, who must not be told to end.
+  _maestro_where=$_maestro_there
+  [ "$_maestro_there" != "$_maestro_host" ] || _maestro_runs || _maestro_where=-
+  echo "started $_maestro_key $_maestro_where $_maestro_pid" >&3
+  _maestro_tenths=2
+  _maestro_gone=0
+  until _maestro_exited; do
+    # Nobody would hear of it.
+    kill -0 $$ || exit
+    if [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_runs; then
+      if ((_maestro_gone++ >= ${exitGrace} * 5)); then
+        _maestro_sweep_left "$_maestro_directory/$_maestro_name.$_maestro_pid"
+        ! _maestro_exited || break
+        echo "ended $_maestro_key ${lost}" >&3
+        exit 0
+      fi
+      _maestro_tenths=2
+    fi
+    sleep "$((_maestro_tenths / 10)).$((_maestro_tenths % 10))"
+    ((_maestro_tenths = _maestro_tenths < 14 ? _maestro_tenths * 3 / 2 : 20))
+  done
+  echo "ended $_maestro_key $_maestro_status $_maestro_rest" >&3
+  exit 0
+}
+
+# The environment that a launcher was started with says which job it is: its process id may be somebody else's by now.
+_maestro_runs() {
+  kill -0 "$_maestro_pid" || return
+  [ -d "/proc/$$" ] || return 0
+  while IFS= read -r -d '' _maestro_word; do
+    [ "$_maestro_word" != "CONDUCTOR_JOB=$_maestro_owner" ] || return 0
+  done < "/proc/$_maestro_pid/environ"
+  return 1
+}
+
+# What the launcher of the claim has left, which is gone. Another process may have its process id.
+_maestro_sweep_left() {
+  _maestro_same_boot=
+  case $_maestro_owner in
+    *:*:*.*.*)
+      [ "\${_maestro_owner##*.}" = "$_maestro_boot" ] || return
+      _maestro_same_boot=1
+      ;;
+  esac
+  _maestro_leader=$_maestro_pid
+  if _maestro_stat "$_maestro_pid"; then
+    case \${_maestro_stat[0]} in Z | X) ;; *) _maestro_leader= ;; esac
+  fi
+  _maestro_sweep "$_maestro_leader" "$1" ''
+}
+${stepProcesses}
+# Of a job that is not wanted any more. Says nothing if the attempt could not be taken.
+_maestro_drop() {
+  _maestro_claim=$_maestro_study/${claimsPath}/$2/$3
+  if [ ! -f "$_maestro_claim" ]; then
+    _maestro_mine=$_maestro_claim.${ours}.$BASHPID
+    mkdir -p -- "\${_maestro_claim%/*}"
+    echo ${ours} > "$_maestro_mine"
+    ln -- "$_maestro_mine" "$_maestro_claim"
+    rm -f -- "$_maestro_mine"
+  fi
+  _maestro_far=
+  if ! _maestro_find; then
+    [ -n "$_maestro_owner" ] || return
+  elif ! _maestro_exited; then
+    if [ "$_maestro_there" != "$_maestro_host" ]; then
+      _maestro_far=" $_maestro_there $_maestro_pid"
+    elif _maestro_runs; then
+      _maestro_end "$_maestro_pid"
+    else
+      _maestro_key=$1
+      _maestro_directory=$_maestro_study/$2
+      _maestro_sweep_left ''
+    fi
+  fi
+  echo "dropped $1$_maestro_far" >&3
+}
+
+# The keepers that there are, by process id, and five fields of each: its arguments.
+_maestro_keepers=()
+_maestro_fields=()
+
+_maestro_start() {
+  _maestro_keep "$@" < /dev/null 2> /dev/null &
+  _maestro_keepers[$!]=1
+  _maestro_at=$(($! * 5))
+  for _maestro_word; do
+    _maestro_fields[_maestro_at++]=$_maestro_word
+  done
+}
+
+# Forgets keepers that are gone, and replaces those that had more to say. Their status is there to be asked for, for they are
+# not disowned. Nothing here may have its own stdin or stderr: bash would keep copies, and new keepers would hold them.
+_maestro_looks=0
+_maestro_look() {
+  ((_maestro_looks++))
+  for _maestro_pid in "\${!_maestro_keepers[@]}"; do
+    if kill -0 "$_maestro_pid" 2> /dev/null; then
+      # One that is stopped says nothing of its step. That it is gone is seen the next time.
+      ((_maestro_looks % ${looksForStopped} == 0)) && _maestro_stat "$_maestro_pid" 2> /dev/null || continue
+      case \${_maestro_stat[0]} in T | t) kill -KILL "$_maestro_pid" 2> /dev/null ;; esac
+      continue
+    fi
+    wait "$_maestro_pid" 2> /dev/null
+    _maestro_status=$?
+    ((_maestro_at = _maestro_pid * 5))
+    _maestro_arguments=("\${_maestro_fields[@]:_maestro_at:5}")
+    unset -v "_maestro_keepers[$_maestro_pid]"
+    for _maestro_word in 0 1 2 3 4; do
+      unset -v "_maestro_fields[_maestro_at + _maestro_word]"
+    done
+    [ "$_maestro_status" = 0 ] || _maestro_start "\${_maestro_arguments[@]}"
+  done
+}
+
+# Another supervisor does not answer: HOST:PID:START.
+_maestro_retire() {
+  local _maestro_pid=\${1#*:}
+  _maestro_pid=\${_maestro_pid%%:*}
+  [ "$1" = "$_maestro_host:$_maestro_pid:\${1##*:}" ] && _maestro_stat "$_maestro_pid" &&
+    [ "\${_maestro_stat[19]}" = "\${1##*:}" ] && kill -KILL "$_maestro_pid"
+}
+
+_maestro_read() {
+  IFS= read -r -d '' -t ${forEver} "$1"
+}
+
+_maestro_stat $$
+echo "ready $_maestro_host $_maestro_host:$$:\${_maestro_stat[19]}" >&3
+_maestro_due=0
+while :; do
+  if ((SECONDS >= _maestro_due)); then
+    _maestro_look
+    echo alive >&3
+    ((_maestro_due = SECONDS + ${pause}))
+  fi
+  _maestro_word=
+  _maestro_since=$SECONDS
+  IFS= read -r -d '' -t ${pause} _maestro_word
+  _maestro_status=$?
+  # It was stopped: another one may have its steps, and what it was told is old.
+  ((SECONDS - _maestro_since < ${stopped})) || break
+  ((_maestro_status == 0 || _maestro_status > 128)) || break
+  if ((_maestro_status > 128)) && [ -z "$_maestro_word" ]; then
+    _maestro_due=0
+    continue
+  fi
+  # What is before each record, or what came in part after one where that was lost.
+  if ((_maestro_status > 128)) || [ -z "$_maestro_word" ]; then
+    _maestro_read _maestro_rest || break
+    _maestro_word+=$_maestro_rest
+  fi
+  case $_maestro_word in
+    run)
+      _maestro_read _maestro_key && _maestro_read _maestro_workspace && _maestro_read _maestro_attempt &&
+        _maestro_read _maestro_script && _maestro_read _maestro_name || break
+      _maestro_start "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_script" "$_maestro_name"
+      ;;
+    end)
+      _maestro_pids=()
+      while _maestro_read _maestro_word && [ -n "$_maestro_word" ]; do
+        # The process ids of other machines mean nothing here.
+        [ "\${_maestro_word%:*}" != "$_maestro_host" ] || _maestro_pids+=("\${_maestro_word##*:}")
+      done
+      [ "\${#_maestro_pids[@]}" != 0 ] || continue
+      _maestro_end "\${_maestro_pids[@]}" < /dev/null 2> /dev/null 3>&- &
+      disown 2> /dev/null
+      ;;
+    drop)
+      _maestro_read _maestro_key && _maestro_read _maestro_workspace && _maestro_read _maestro_attempt || break
+      _maestro_drop "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" < /dev/null 2> /dev/null &
+      disown 2> /dev/null
+      ;;
+    retire)
+      _maestro_read _maestro_word || break
+      _maestro_retire "$_maestro_word" 2> /dev/null
+      ;;
+    # Something is lost. Another shepherd is told all again.
+    *) break ;;
+  esac
+done
+exit 0
+`;
