@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { conduct } from '../build/conductor/conductor.js';
-import { digestsOf, plannedSteps } from '../build/conductor/resumption.js';
+import { digestsOf, plannedSteps } from '../build/conductor/resume.js';
 import { LocalHost } from '../build/hosts/local-host.js';
 import { planStudy } from '../build/plan.js';
 import { FluxBatch } from '../build/schedulers/flux/backend.js';

@@ -7,7 +7,7 @@ import {
   type Resumption,
   restoreRecords,
   type StepDigests,
-} from './conductor/resumption.js';
+} from './conductor/resume.js';
 import { HostError } from './hosts/host.js';
 import { forFlux, type Plan } from './plan.js';
 import { policyOf } from './policy-of.js';

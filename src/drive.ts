@@ -1,5 +1,5 @@
 import { conduct } from './conductor/conductor.js';
-import { discardedJobs, type Resumption } from './conductor/resumption.js';
+import { discardedJobs, type Resumption } from './conductor/resume.js';
 import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';

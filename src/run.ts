@@ -1,6 +1,6 @@
 import { type Begun, begin, type Settle } from './begin.js';
 import { limitsOf } from './conductor/policy.js';
-import { leftWorkspaces, plannedSteps } from './conductor/resumption.js';
+import { leftWorkspaces, plannedSteps } from './conductor/resume.js';
 import { drive, type Ran } from './drive.js';
 import { RunEnding } from './ending.js';
 import { BrokerError } from './flux/connect/errors.js';

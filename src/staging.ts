@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Begun } from './begin.js';
-import type { StepDigests } from './conductor/resumption.js';
+import type { StepDigests } from './conductor/resume.js';
 import { HostError } from './hosts/host.js';
 import { sendTree } from './hosts/upload/send.js';
 import { StagingStopped } from './hosts/upload/stopped.js';

@@ -6,10 +6,10 @@ import type { StepGraph } from '../study/graph.js';
 import { openJob } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { Queue } from '../util/fifo.js';
-import { Dispatcher } from './dispatcher.js';
 import type { Command, StudyEvent } from './events.js';
-import { type Resumed, StudyMachine } from './machine.js';
 import { backOff, type Policy } from './policy.js';
+import { type Resumed, StudyMachine } from './state-machine.js';
+import { Dispatcher } from './write-ahead.js';
 
 export interface ConductorOptions {
   readonly graph: StepGraph;

@@ -1,4 +1,4 @@
-import type { StudyMachine } from '../conductor/machine.js';
+import type { StudyMachine } from '../conductor/state-machine.js';
 import type { StepGraph } from '../study/graph.js';
 import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../study/state.js';
 import type { Clock } from '../util/clock.js';

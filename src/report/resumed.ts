@@ -1,4 +1,4 @@
-import type { Resumption } from '../conductor/resumption.js';
+import type { Resumption } from '../conductor/resume.js';
 import type { ForeignJob } from '../schedulers/scheduler.js';
 import { oneLine } from '../util/log/plain-text.js';
 

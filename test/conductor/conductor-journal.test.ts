@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../src/conductor/machine.js';
+import type { StudyMachine } from '../../src/conductor/state-machine.js';
 import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { applyPatch } from '../../src/store/journal/patch.js';

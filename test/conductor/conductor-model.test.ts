@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../src/conductor/machine.js';
 import type { Policy } from '../../src/conductor/policy.js';
+import type { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { Journal } from '../../src/store/journal/journal.js';
 import { replay, serialize } from '../../src/store/journal/replay.js';

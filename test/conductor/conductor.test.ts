@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../src/conductor/machine.js';
+import type { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { Job, JobListener, Scheduler } from '../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';

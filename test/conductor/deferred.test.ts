@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StudyMachine } from '../../src/conductor/machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 

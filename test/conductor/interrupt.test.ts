@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../src/conductor/conductor.js';
 import type { StudyEvent } from '../../src/conductor/events.js';
-import { StudyMachine } from '../../src/conductor/machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { JobOutcome, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';

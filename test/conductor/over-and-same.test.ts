@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { digestsOf, isOverAndSame, plannedSteps } from '../../src/conductor/resumption.js';
+import { digestsOf, isOverAndSame, plannedSteps } from '../../src/conductor/resume.js';
 import { replay, serialize } from '../../src/store/journal/replay.js';
 import { newRecord, type StepRecord, type StudyStatus } from '../../src/study/state.js';
 import { graphOf, scriptsOf } from '../support/graphs.js';

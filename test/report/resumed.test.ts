@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Resumption } from '../../src/conductor/resumption.js';
+import type { Resumption } from '../../src/conductor/resume.js';
 import { describeLeftWorkspaces, describeResumption } from '../../src/report/resumed.js';
 import { hostileText } from '../support/hostile.js';
 

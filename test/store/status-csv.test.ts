@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { StudyMachine } from '../../src/conductor/machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { statusCsv, statusOrder } from '../../src/store/status-csv.js';
 import { newRecord, type StepRecord } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../../src/conductor/machine.js';
+import type { StudyMachine } from '../../../src/conductor/state-machine.js';
 import { type Remains, RenewingScheduler } from '../../../src/schedulers/allocation/renewing-scheduler.js';
 import type { Job } from '../../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../../src/study/state.js';

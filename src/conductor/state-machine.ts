@@ -2,13 +2,13 @@ import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from '../study/state.js';
-import { Consequences } from './consequences.js';
 import { Deferrals } from './deferrals.js';
+import { Consequences } from './dependency-tracker.js';
 import type { Command, StudyEvent } from './events.js';
-import { type EndState, Ledger } from './ledger.js';
+import { describeFailure, ofJob, putOff, runsAgain } from './messages.js';
 import { nodeFailureLimit, notRunLimit, type Policy } from './policy.js';
-import { Pool } from './pool.js';
-import { describeFailure, ofJob, putOff, runsAgain } from './reasons.js';
+import { Pool } from './ready-queue.js';
+import { type EndState, Ledger } from './step-table.js';
 
 export interface Transition {
   /** What to do about the event, in this order. */

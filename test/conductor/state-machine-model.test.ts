@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
-import { StudyMachine, type Transition } from '../../src/conductor/machine.js';
 import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
+import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
 import type { JobResult } from '../../src/schedulers/scheduler.js';
 import { applyPatch, cloneRecord, diffRecord } from '../../src/store/journal/patch.js';
 import type { Limits } from '../../src/store/update-lock.js';

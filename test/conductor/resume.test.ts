@@ -9,7 +9,7 @@ import {
   type Resumption,
   restoreRecords,
   type StepDigests,
-} from '../../src/conductor/resumption.js';
+} from '../../src/conductor/resume.js';
 import type { Entry, JournalState } from '../../src/store/journal/records.js';
 import { replay, serialize } from '../../src/store/journal/replay.js';
 import type { StepGraph } from '../../src/study/graph.js';

@@ -1,7 +1,7 @@
 import { dependentsOf, type StepGraph } from '../study/graph.js';
 import { hasRun, isFailure, isOver, openJob } from '../study/state.js';
-import type { EndState, Ledger } from './ledger.js';
 import type { Policy } from './policy.js';
+import type { EndState, Ledger } from './step-table.js';
 
 /**
  * What the end of a step means for those that wait for it. The work is proportional to the edges of the graph that it
