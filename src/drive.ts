@@ -4,7 +4,7 @@ import type { Host } from './hosts/host.js';
 import type { Inputs } from './inputs.js';
 import type { Plan } from './plan.js';
 import { policyOf } from './policy-of.js';
-import type { Ending } from './report/collect.js';
+import type { Ending } from './report/build-results.js';
 import { Progress } from './report/progress.js';
 import type { Batch } from './schedulers/flux/backend.js';
 import { LocalScheduler } from './schedulers/local/scheduler.js';

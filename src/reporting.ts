@@ -2,9 +2,10 @@ import type { Begun } from './begin.js';
 import type { Host } from './hosts/host.js';
 import { someOf } from './hosts/upload/bytes.js';
 import type { Inputs } from './inputs.js';
+import { collect, collectedText, collectedWarnings } from './report/artifacts/collected.js';
+import { bringLogs } from './report/artifacts/failed-logs.js';
 import { failuresOf } from './report/attention.js';
-import { collectResults, type Ending } from './report/collect.js';
-import { collect, collectedText, collectedWarnings } from './report/collected.js';
+import { collectResults, type Ending } from './report/build-results.js';
 import {
   type BaselineReport,
   type Comparison,
@@ -13,7 +14,6 @@ import {
   findings,
   hasNothingInCommon,
 } from './report/comparison.js';
-import { bringLogs } from './report/failed-logs.js';
 import { finalTable } from './report/final-table.js';
 import { reportHtml } from './report/html/report-html.js';
 import { junitXml } from './report/junit.js';

@@ -1,8 +1,8 @@
 import { failuresOf } from '../report/attention.js';
 import { reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { lookCloser } from '../report/tail-command.js';
 import type { Problem } from '../spec/problem.js';
 import { printable } from '../util/log/plain-text.js';
-import { lookCloser } from './look-closer.js';
 
 /** Something to say about a line of the spec. */
 export interface Annotation {

@@ -20,8 +20,8 @@ import {
 } from './check-run-text.js';
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
 import { type ApiAnnotation, chunksOf, limits, toApi } from './chunks.js';
-import { explain } from './degraded.js';
 import type { GitHubEvent } from './event.js';
+import { explain } from './explain-failure.js';
 import type { Runner } from './runner.js';
 import { linesAt } from './spec-lines.js';
 

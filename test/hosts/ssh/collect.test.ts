@@ -1,7 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { collect } from '../../../src/report/collected.js';
+import { collect } from '../../../src/report/artifacts/collected.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { Account, forClients } from './account.js';
 

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { ReadableStream, ReadableWritablePair, WritableStreamDefaultWriter } from 'node:stream/web';
 import { createTarDecoder, type ParsedTarEntry } from 'modern-tar';
-import { collectText } from '../hosts/commands.js';
-import { type Host, HostError } from '../hosts/host.js';
-import type { GuardedDirectory } from '../util/guarded-directory.js';
-import { quote } from '../util/shell-quote.js';
+import { collectText } from '../../hosts/commands.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import type { GuardedDirectory } from '../../util/guarded-directory.js';
+import { quote } from '../../util/shell-quote.js';
 import { textOf } from './storable-names.js';
 import type { StudyEntry } from './study-files.js';
 

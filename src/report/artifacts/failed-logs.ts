@@ -1,6 +1,6 @@
-import { readTails } from '../hosts/files.js';
-import type { Host } from '../hosts/host.js';
-import { GuardedDirectory } from '../util/guarded-directory.js';
+import { readTails } from '../../hosts/files.js';
+import type { Host } from '../../hosts/host.js';
+import { GuardedDirectory } from '../../util/guarded-directory.js';
 import { fitting, storableFileName } from './storable-names.js';
 
 /** What a step wrote. */

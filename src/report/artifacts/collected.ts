@@ -1,9 +1,9 @@
-import { again, run } from '../hosts/commands.js';
-import { type Host, HostError } from '../hosts/host.js';
-import { sizeText, someOf } from '../hosts/upload/bytes.js';
-import { closest } from '../util/closest.js';
-import { GuardedDirectory } from '../util/guarded-directory.js';
-import { quote } from '../util/shell-quote.js';
+import { again, run } from '../../hosts/commands.js';
+import { type Host, HostError } from '../../hosts/host.js';
+import { sizeText, someOf } from '../../hosts/upload/bytes.js';
+import { closest } from '../../util/closest.js';
+import { GuardedDirectory } from '../../util/guarded-directory.js';
+import { quote } from '../../util/shell-quote.js';
 import { receiveFiles } from './received.js';
 import { storablePaths, textOf } from './storable-names.js';
 import { chooseFiles, listCommand, parseListing, type StudyFiles } from './study-files.js';

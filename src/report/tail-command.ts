@@ -1,6 +1,6 @@
 import { parseDestination } from '../hosts/ssh/destination.js';
-import type { StepResult, StudyResults } from '../report/results.js';
 import { quoteAll } from '../util/shell-quote.js';
+import type { StepResult, StudyResults } from './results.js';
 
 /**
  * The command by which a person sees the end of what a step said, wherever that person is: over SSH if the study is on

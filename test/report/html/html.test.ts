@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Comparison } from '../../src/report/comparison.js';
-import { html, jsonInHtml } from '../../src/report/html/html.js';
-import { jobTimes, lanesOf, mostAtOnce } from '../../src/report/html/jobs.js';
-import { layered } from '../../src/report/html/layers.js';
-import { reportHtml } from '../../src/report/html/report-html.js';
-import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf, start, type Told } from '../support/results.js';
+import type { Comparison } from '../../../src/report/comparison.js';
+import { html, jsonInHtml } from '../../../src/report/html/html.js';
+import { jobTimes, lanesOf, mostAtOnce } from '../../../src/report/html/jobs.js';
+import { layered } from '../../../src/report/html/layers.js';
+import { reportHtml } from '../../../src/report/html/report-html.js';
+import { hostileText } from '../../support/hostile.js';
+import { ran, resultsOf, start, type Told } from '../../support/results.js';
 
 const failed = (name: string, told: Partial<Told> = {}): Told => ({
   name,

@@ -6,12 +6,12 @@ import type { AxeResults } from 'axe-core';
 import fc from 'fast-check';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { reportHtml } from '../../src/report/html/report-html.js';
-import type { StudyResults } from '../../src/report/results.js';
-import { chromiumPath, startBrowser } from '../support/browser.js';
-import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf, type Told } from '../support/results.js';
-import { temporaryDirectory } from '../support/temporary.js';
+import { reportHtml } from '../../../src/report/html/report-html.js';
+import type { StudyResults } from '../../../src/report/results.js';
+import { chromiumPath, startBrowser } from '../../support/browser.js';
+import { hostileText } from '../../support/hostile.js';
+import { ran, resultsOf, type Told } from '../../support/results.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
 if (chromiumPath === undefined) console.warn('There is no Chromium here: report.html is NOT tried in a browser');
 

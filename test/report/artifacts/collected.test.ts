@@ -13,15 +13,20 @@ import {
 } from 'node:fs';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HostError, HostLostError } from '../../src/hosts/host.js';
-import { sendTree } from '../../src/hosts/upload/send.js';
-import { readTree } from '../../src/hosts/upload/tree.js';
-import { collect, collectedText, collectedWarnings } from '../../src/report/collected.js';
-import { bringLogs } from '../../src/report/failed-logs.js';
-import { fitting, storableFileName, storableName, storablePaths } from '../../src/report/storable-names.js';
-import { CutHost, look, type Made, make, mkfifo } from '../hosts/upload/tree-support.js';
-import { plainHost, WatchedHost } from '../support/hosts.js';
-import { temporaryDirectory } from '../support/temporary.js';
+import { HostError, HostLostError } from '../../../src/hosts/host.js';
+import { sendTree } from '../../../src/hosts/upload/send.js';
+import { readTree } from '../../../src/hosts/upload/tree.js';
+import { collect, collectedText, collectedWarnings } from '../../../src/report/artifacts/collected.js';
+import { bringLogs } from '../../../src/report/artifacts/failed-logs.js';
+import {
+  fitting,
+  storableFileName,
+  storableName,
+  storablePaths,
+} from '../../../src/report/artifacts/storable-names.js';
+import { CutHost, look, type Made, make, mkfifo } from '../../hosts/upload/tree-support.js';
+import { plainHost, WatchedHost } from '../../support/hosts.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
 let here: string;
 let study: string;
