@@ -60,11 +60,11 @@ async function firstJob(directory, server, key) {
 
 /** The scripts of 2,000 steps, as a run stages them. */
 async function staging(server, key) {
-  const { planStudy } = await import('../build/plan.js');
+  const { planStudy } = await import('../build/run/plan.js');
   const { readSpec } = await import('../build/spec/read.js');
   const { Source } = await import('../build/spec/source.js');
   const { toParameter } = await import('../build/study/parameters.js');
-  const { stage } = await import('../build/stage.js');
+  const { stage } = await import('../build/run/stage.js');
   const { openHost } = await import('../test/support/ssh-hosts.ts');
   const values = Array.from({ length: 2000 }, (_, i) => i);
   const text = JSON.stringify({

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { planStudy } from '../build/plan.js';
+import { planStudy } from '../build/run/plan.js';
 import { readSpec } from '../build/spec/read.js';
 import { Source } from '../build/spec/source.js';
 import { toParameter } from '../build/study/parameters.js';

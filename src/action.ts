@@ -5,18 +5,24 @@ import { isPost, saveLeftBehind, savePost } from './github/state.js';
 import { loginEnvironment } from './hosts/login-environment.js';
 import { studyKeys } from './inputs/study-key.js';
 import { actionInputs, InputError, type Inputs } from './inputs.js';
-import { openMachines } from './machines.js';
 import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './on-github.js';
 import { post } from './post.js';
-import { readStudy, type SpecContext } from './prepare.js';
 import { Publication } from './publication.js';
 import { inline } from './report/markdown.js';
-import type { RunOutcome } from './reporting.js';
-import { runStudy } from './run.js';
+import { openMachines } from './run/open-hosts.js';
+import { readStudy, type SpecContext } from './run/prepare.js';
+import {
+  baselineOf,
+  givenReportPlace,
+  isCancelled,
+  refuseReportPath,
+  type Surroundings,
+} from './run/process-context.js';
+import type { RunOutcome } from './run/report.js';
+import { runStudy } from './run/run-study.js';
 import { requestOf } from './schedulers/allocation/allocated-backend.js';
 import { formatProblem, SpecError } from './spec/problem.js';
 import { exitCodes } from './study/state.js';
-import { baselineOf, givenReportPlace, isCancelled, refuseReportPath, type Surroundings } from './surroundings.js';
 import { systemClock } from './util/clock.js';
 import { describeError } from './util/errors.js';
 import { ActionsLog } from './util/log/actions-log.js';

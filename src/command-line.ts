@@ -7,15 +7,8 @@ import { callersEnvironment } from './hosts/environment.js';
 import { SetupError } from './hosts/setup.js';
 import { withPlainPaths } from './inputs/study-key.js';
 import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
-import { isElsewhere, type Machines, openMachines, stageRootOf } from './machines.js';
-import { readStudy, type SpecContext } from './prepare.js';
-import { runStudy } from './run.js';
-import { requestOf } from './schedulers/allocation/allocated-backend.js';
-import { formatProblem, SpecError } from './spec/problem.js';
-import type { Spec } from './spec/spec.js';
-import { ourHolder } from './store/lease-owner.js';
-import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
-import { exitCodes } from './study/state.js';
+import { isElsewhere, type Machines, openMachines, stageRootOf } from './run/open-hosts.js';
+import { readStudy, type SpecContext } from './run/prepare.js';
 import {
   baselineOf,
   givenReportPlace,
@@ -26,7 +19,14 @@ import {
   readSpecText,
   refuseReportPath,
   type Surroundings,
-} from './surroundings.js';
+} from './run/process-context.js';
+import { runStudy } from './run/run-study.js';
+import { requestOf } from './schedulers/allocation/allocated-backend.js';
+import { formatProblem, SpecError } from './spec/problem.js';
+import type { Spec } from './spec/spec.js';
+import { ourHolder } from './store/lease-owner.js';
+import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
+import { exitCodes } from './study/state.js';
 import { systemClock } from './util/clock.js';
 import { describeError } from './util/errors.js';
 import { counted, inert } from './util/log/plain-text.js';

@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { commandLine } from './command-line.js';
 import { abandon, cancel, hangup } from './early-signals.js';
 import { exactEnvironment } from './hosts/environment.js';
-import { Fault } from './surroundings.js';
+import { Fault } from './run/process-context.js';
 import { describeError } from './util/errors.js';
 import { inert } from './util/log/plain-text.js';
 

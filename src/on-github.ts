@@ -5,18 +5,18 @@ import { isWithin } from './github/spec-path.js';
 import { saveLeftBehind } from './github/state.js';
 import { type StudyKeys, withPlainPaths } from './inputs/study-key.js';
 import { InputError, type Inputs } from './inputs.js';
-import { isElsewhere, type Machines, stageRootOf } from './machines.js';
-import type { SpecContext } from './prepare.js';
 import type { Publication } from './publication.js';
 import { outcomeLine } from './report/final-table.js';
-import type { RunOutcome } from './reporting.js';
-import type { RunContext } from './run.js';
+import { isElsewhere, type Machines, stageRootOf } from './run/open-hosts.js';
+import type { SpecContext } from './run/prepare.js';
+import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from './run/process-context.js';
+import type { RunOutcome } from './run/report.js';
+import type { RunContext } from './run/run-study.js';
 import type { Spec } from './spec/spec.js';
 import { ourHolder } from './store/lease-owner.js';
 import { shortHash, studyDirectory } from './study/directory.js';
 import { safeName } from './study/names.js';
 import { exitCodes } from './study/state.js';
-import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from './surroundings.js';
 import type { ActionsLog, Placing } from './util/log/actions-log.js';
 
 /** What messages call an input on GitHub. */

@@ -1,6 +1,14 @@
 import { mustRun } from './hosts/commands.js';
-import { generate, missingPaths, nowhere, planAt, type ReadStudy, readStudy, type StudyContext } from './prepare.js';
 import { unmatchedGlobs } from './run/ineffective-inputs.js';
+import {
+  generate,
+  missingPaths,
+  nowhere,
+  planAt,
+  type ReadStudy,
+  readStudy,
+  type StudyContext,
+} from './run/prepare.js';
 import { type Problem, SpecError } from './spec/problem.js';
 import type { StepGraph } from './study/graph.js';
 import { counted } from './util/log/plain-text.js';

@@ -1,6 +1,6 @@
 import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
-import type { Plan } from '../plan.js';
+import type { Plan } from '../run/plan.js';
 import { outputsOf } from '../schedulers/outputs.js';
 import type { Scheduler } from '../schedulers/scheduler.js';
 import type { StepInstance } from '../study/graph.js';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkDraft, planStudy } from '../../src/plan.js';
+import { checkDraft, planStudy } from '../../src/run/plan.js';
 import { formatProblem, type Problem } from '../../src/spec/problem.js';
 import { readSpec } from '../../src/spec/read.js';
 import { Source } from '../../src/spec/source.js';

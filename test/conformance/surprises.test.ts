@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../src/conductor/conductor.js';
-import { checkPaths } from '../../src/conductor/dependencies.js';
 import { nodeFailureLimit } from '../../src/conductor/policy.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
-import { planStudy } from '../../src/plan.js';
+import { checkPaths } from '../../src/run/dependencies.js';
+import { planStudy } from '../../src/run/plan.js';
+import { stage } from '../../src/run/stage.js';
 import { LocalScheduler } from '../../src/schedulers/local/scheduler.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
-import { stage } from '../../src/stage.js';
 import { findPlace, makePlace } from '../../src/store/directory.js';
 import { statusCsv, statusOrder } from '../../src/store/status-csv.js';
 import { studyDirectory } from '../../src/study/directory.js';

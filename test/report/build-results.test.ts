@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../src/plan.js';
 import { collectResults } from '../../src/report/build-results.js';
 import { lastWords } from '../../src/report/results.js';
+import type { Plan } from '../../src/run/plan.js';
 import type { Scheduler } from '../../src/schedulers/scheduler.js';
 import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planStudy } from '../../src/plan.js';
+import { planStudy } from '../../src/run/plan.js';
 import { formatProblem } from '../../src/spec/problem.js';
 import { Environment } from '../../src/study/environment.js';
 import { withoutPassword } from '../../src/study/git-url.js';

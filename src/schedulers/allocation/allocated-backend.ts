@@ -4,7 +4,7 @@ import { mustRun } from '../../hosts/commands.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import type { InputName, Inputs } from '../../inputs.js';
-import { forFlux, type Plan } from '../../plan.js';
+import { forFlux, type Plan } from '../../run/plan.js';
 import { SpecError } from '../../spec/problem.js';
 import { Source } from '../../spec/source.js';
 import { LeaseLostError } from '../../store/lease.js';

@@ -14,7 +14,7 @@ import { isAncestor } from '../../hosts/ancestors.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import { readMachineId } from '../../hosts/machine-id.js';
-import type { Plan } from '../../plan.js';
+import type { Plan } from '../../run/plan.js';
 import { resource } from '../../scripts/dialect.js';
 import { type Problem, SpecError } from '../../spec/problem.js';
 import type { Batch as BatchBlock } from '../../spec/spec.js';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { callersEnvironment } from '../../../src/hosts/environment.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { LocalHost } from '../../../src/hosts/local-host.js';
-import { planStudy } from '../../../src/plan.js';
+import { planStudy } from '../../../src/run/plan.js';
 import type { Places } from '../../../src/study/environment.js';
 import type { Parameter } from '../../../src/study/parameters.js';
 import { askGenerator } from '../../../src/study/pgen/ask.js';

@@ -2,6 +2,14 @@ import path from 'node:path';
 import { again, type CommandResult, mustRun, runLeashed } from '../hosts/commands.js';
 import { areThere } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
+import type { Problem } from '../spec/problem.js';
+import type { Spec } from '../spec/spec.js';
+import { type Clone, locate, type Places } from '../study/environment.js';
+import { withoutPassword } from '../study/git-url.js';
+import { deadline } from '../util/abort.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
+import { quote } from '../util/shell-quote.js';
 import {
   askCommand,
   type CloneMark,
@@ -12,15 +20,7 @@ import {
   markOf,
   parseMark,
   TAKEN,
-} from '../run/git-clone.js';
-import type { Problem } from '../spec/problem.js';
-import type { Spec } from '../spec/spec.js';
-import { type Clone, locate, type Places } from '../study/environment.js';
-import { withoutPassword } from '../study/git-url.js';
-import { deadline } from '../util/abort.js';
-import type { Clock } from '../util/clock.js';
-import type { Log } from '../util/log/log.js';
-import { quote } from '../util/shell-quote.js';
+} from './git-clone.js';
 
 /**
  * Checks that every path of `env.dependencies.paths` is, or will be once all is staged, on the host.

@@ -1,11 +1,10 @@
-import type { Begun } from './begin.js';
-import type { Host } from './hosts/host.js';
-import { someOf } from './hosts/upload/bytes.js';
-import type { Inputs } from './inputs.js';
-import { collect, collectedText, collectedWarnings } from './report/artifacts/collected.js';
-import { bringLogs } from './report/artifacts/failed-logs.js';
-import { failuresOf } from './report/attention.js';
-import { collectResults, type Ending } from './report/build-results.js';
+import type { Host } from '../hosts/host.js';
+import { someOf } from '../hosts/upload/bytes.js';
+import type { Inputs } from '../inputs.js';
+import { collect, collectedText, collectedWarnings } from '../report/artifacts/collected.js';
+import { bringLogs } from '../report/artifacts/failed-logs.js';
+import { failuresOf } from '../report/attention.js';
+import { collectResults, type Ending } from '../report/build-results.js';
 import {
   type BaselineReport,
   type Comparison,
@@ -13,19 +12,20 @@ import {
   comparisonLine,
   findings,
   hasNothingInCommon,
-} from './report/comparison.js';
-import { finalTable } from './report/final-table.js';
-import { reportHtml } from './report/html/report-html.js';
-import { junitXml } from './report/junit.js';
-import { reportJson } from './report/report-json.js';
-import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from './report/results.js';
-import { summaryMarkdown } from './report/summary.js';
-import type { LeaseHolder } from './store/lease.js';
-import { describeError } from './util/errors.js';
-import { GuardedDirectory } from './util/guarded-directory.js';
-import type { GuardedPlace } from './util/guarded-path.js';
-import type { Log } from './util/log/log.js';
-import { oneLine } from './util/log/plain-text.js';
+} from '../report/comparison.js';
+import { finalTable } from '../report/final-table.js';
+import { reportHtml } from '../report/html/report-html.js';
+import { junitXml } from '../report/junit.js';
+import { reportJson } from '../report/report-json.js';
+import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { summaryMarkdown } from '../report/summary.js';
+import type { LeaseHolder } from '../store/lease.js';
+import { describeError } from '../util/errors.js';
+import { GuardedDirectory } from '../util/guarded-directory.js';
+import type { GuardedPlace } from '../util/guarded-path.js';
+import type { Log } from '../util/log/log.js';
+import { oneLine } from '../util/log/plain-text.js';
+import type { Begun } from './open-study.js';
 
 /** What reports are made with. */
 export interface ReportContext {

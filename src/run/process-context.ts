@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { InputError, type Inputs } from './inputs.js';
-import { type BaselineReport, parseBaseline } from './report/comparison.js';
-import type { Overlays } from './spec/overlay.js';
-import { Source } from './spec/source.js';
-import type { Pgen } from './study/pgen/pgen.js';
-import { type GuardedPlace, guardedPath, UnsafePathError } from './util/guarded-path.js';
+import { InputError, type Inputs } from '../inputs.js';
+import { type BaselineReport, parseBaseline } from '../report/comparison.js';
+import type { Overlays } from '../spec/overlay.js';
+import { Source } from '../spec/source.js';
+import type { Pgen } from '../study/pgen/pgen.js';
+import { type GuardedPlace, guardedPath, UnsafePathError } from '../util/guarded-path.js';
 
-export { Signalled } from './util/signalled.js';
+export { Signalled } from '../util/signalled.js';
 
 /** Why a study is left as it is if this process has an error that nothing caught: nobody knows what works still. */
 export class Fault {

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import type { Host } from './hosts/host.js';
-import { LocalHost } from './hosts/local-host.js';
-import { openLocalHost } from './hosts/open-local-host.js';
-import { InputError, type Inputs } from './inputs.js';
-import type { Surroundings } from './surroundings.js';
-import type { Log } from './util/log/log.js';
+import type { Host } from '../hosts/host.js';
+import { LocalHost } from '../hosts/local-host.js';
+import { openLocalHost } from '../hosts/open-local-host.js';
+import { InputError, type Inputs } from '../inputs.js';
+import type { Log } from '../util/log/log.js';
+import type { Surroundings } from './process-context.js';
 
 /** The machines of a study: where it runs, and where this program does. They may be one. */
 export interface Machines {
@@ -45,7 +45,7 @@ export async function openMachines(
     return { host, here: host, isElsewhere: false, home: environment.HOME ?? homedir(), close: () => {} };
   }
   // Loaded only where it is needed: it takes as long to load as half of the rest.
-  const { connectBySsh } = await import(/* webpackMode: "eager" */ './hosts/ssh/connect.js');
+  const { connectBySsh } = await import(/* webpackMode: "eager" */ '../hosts/ssh/connect.js');
   const host = await connectBySsh(inputs, { environment: own, cancel, temporary }, log);
   tell(host.said, log);
   return { host, here: new LocalHost(environment), isElsewhere: true, home: host.home, close: () => host.close() };

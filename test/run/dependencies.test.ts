@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { checkPaths, cloneRepositories } from '../../src/conductor/dependencies.js';
 import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../../src/hosts/host.js';
+import { checkPaths, cloneRepositories } from '../../src/run/dependencies.js';
 import type { Spec } from '../../src/spec/spec.js';
 import { shortHash } from '../../src/study/directory.js';
 import type { Clone, Places } from '../../src/study/environment.js';

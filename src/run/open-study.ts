@@ -1,4 +1,4 @@
-import { limitsOf } from './conductor/policy.js';
+import { limitsOf } from '../conductor/policy.js';
 import {
   digestsOf,
   isFinished,
@@ -7,20 +7,20 @@ import {
   type Resumption,
   restoreRecords,
   type StepDigests,
-} from './conductor/resume.js';
-import { HostError } from './hosts/host.js';
+} from '../conductor/resume.js';
+import { HostError } from '../hosts/host.js';
+import { policyOf } from '../policy-of.js';
+import type { IsOver } from '../schedulers/flux/backend.js';
+import type { Spec } from '../spec/spec.js';
+import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';
+import type { JournalState } from '../store/journal/records.js';
+import type { LeaseHolder } from '../store/lease.js';
+import { Hold } from '../store/session.js';
+import type { AnswerStore } from '../study/pgen/answer.js';
+import { isOver } from '../study/state.js';
+import type { Clock } from '../util/clock.js';
 import { forFlux, type Plan } from './plan.js';
-import { policyOf } from './policy-of.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
-import type { IsOver } from './schedulers/flux/backend.js';
-import type { Spec } from './spec/spec.js';
-import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from './store/directory.js';
-import type { JournalState } from './store/journal/records.js';
-import type { LeaseHolder } from './store/lease.js';
-import { Hold } from './store/session.js';
-import type { AnswerStore } from './study/pgen/answer.js';
-import { isOver } from './study/state.js';
-import type { Clock } from './util/clock.js';
 
 /** What beginning, or continuing, a study takes besides. */
 export interface BeginContext extends StudyContext {

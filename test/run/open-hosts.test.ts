@@ -2,15 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { mustRun } from '../src/hosts/commands.js';
-import type { Host } from '../src/hosts/host.js';
-import { InputError, type Inputs, parseInputs } from '../src/inputs.js';
-import { type Machines, openMachines, stageRootOf } from '../src/machines.js';
-import type { Log } from '../src/util/log/log.js';
-import { plainEnvironment } from './support/hosts.js';
-import { installedSshd, SshServer } from './support/ssh-server.js';
-import { temporaryDirectory } from './support/temporary.js';
-import { until } from './support/wait.js';
+import { mustRun } from '../../src/hosts/commands.js';
+import type { Host } from '../../src/hosts/host.js';
+import { InputError, type Inputs, parseInputs } from '../../src/inputs.js';
+import { type Machines, openMachines, stageRootOf } from '../../src/run/open-hosts.js';
+import type { Log } from '../../src/util/log/log.js';
+import { plainEnvironment } from '../support/hosts.js';
+import { installedSshd, SshServer } from '../support/ssh-server.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { until } from '../support/wait.js';
 
 const inputsOf = (given: Readonly<Record<string, string>>): Inputs =>
   parseInputs(new Map(Object.entries({ spec: 'study.yaml', ...given })), (name) => `input '${name}'`);

@@ -1,15 +1,15 @@
-import { checkAllResources } from './schedulers/flux/check-resources.js';
-import { resource } from './scripts/dialect.js';
-import { lacksFluxRun } from './scripts/flux.js';
-import { renderScripts, type StepScripts } from './scripts/render.js';
-import type { Problem } from './spec/problem.js';
-import type { Spec } from './spec/spec.js';
-import { checkStudy } from './study/check.js';
-import { Environment, type Places } from './study/environment.js';
-import { expand } from './study/expand.js';
-import { checkGitDependencies } from './study/git-dependencies.js';
-import type { StepGraph } from './study/graph.js';
-import type { Parameter } from './study/parameters.js';
+import { checkAllResources } from '../schedulers/flux/check-resources.js';
+import { resource } from '../scripts/dialect.js';
+import { lacksFluxRun } from '../scripts/flux.js';
+import { renderScripts, type StepScripts } from '../scripts/render.js';
+import type { Problem } from '../spec/problem.js';
+import type { Spec } from '../spec/spec.js';
+import { checkStudy } from '../study/check.js';
+import { Environment, type Places } from '../study/environment.js';
+import { expand } from '../study/expand.js';
+import { checkGitDependencies } from '../study/git-dependencies.js';
+import type { StepGraph } from '../study/graph.js';
+import type { Parameter } from '../study/parameters.js';
 
 /** A study as it will be staged: all that is known before anything is written or run. */
 export interface Plan {

@@ -1,6 +1,6 @@
-import type { Inputs } from './inputs.js';
-import { Fault } from './surroundings.js';
-import type { Clock } from './util/clock.js';
+import type { Inputs } from '../inputs.js';
+import type { Clock } from '../util/clock.js';
+import { Fault } from './process-context.js';
 
 /** What may end a run before its study is over. */
 export interface EndingOptions {

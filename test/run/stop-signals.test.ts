@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EndingOptions, RunEnding } from '../src/ending.js';
-import { Signalled } from '../src/surroundings.js';
-import { VirtualClock } from './support/virtual-clock.js';
+import { Signalled } from '../../src/run/process-context.js';
+import { type EndingOptions, RunEnding } from '../../src/run/stop-signals.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
 interface Given {
   readonly onCancel?: 'cancel' | 'leave';

@@ -1,12 +1,12 @@
 import type { StudyMachine } from '../conductor/state-machine.js';
+import { countStates } from '../report/attention.js';
+import { reasonOf } from '../report/results.js';
+import { shortDuration } from '../report/time.js';
 import type { StepGraph } from '../study/graph.js';
 import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
-import { countStates } from './attention.js';
-import { reasonOf } from './results.js';
-import { shortDuration } from './time.js';
 
 /** A small study is told line by line; of a big one so many lines at once, then so many a second. */
 const burst = 60;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Resumption } from '../../src/conductor/resume.js';
-import { describeLeftWorkspaces, describeResumption } from '../../src/report/resumed.js';
+import { describeLeftWorkspaces, describeResumption } from '../../src/run/describe-resume.js';
 import { hostileText } from '../support/hostile.js';
 
 const resumption = (changes: Partial<Resumption> = {}, counts: Partial<Resumption['counts']> = {}): Resumption => ({

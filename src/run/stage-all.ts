@@ -1,19 +1,19 @@
 import path from 'node:path';
-import type { Begun } from './begin.js';
-import type { StepDigests } from './conductor/resume.js';
-import { HostError } from './hosts/host.js';
-import { sendTree } from './hosts/upload/send.js';
-import { StagingStopped } from './hosts/upload/stopped.js';
-import { largeTreeWarning, leftOutText } from './hosts/upload/texts.js';
-import { readTree, type Tree } from './hosts/upload/tree.js';
+import type { StepDigests } from '../conductor/resume.js';
+import { HostError } from '../hosts/host.js';
+import { sendTree } from '../hosts/upload/send.js';
+import { StagingStopped } from '../hosts/upload/stopped.js';
+import { largeTreeWarning, leftOutText } from '../hosts/upload/texts.js';
+import { readTree, type Tree } from '../hosts/upload/tree.js';
+import type { JournalState } from '../store/journal/records.js';
+import { openJob, type StepRecord } from '../study/state.js';
+import type { Clock } from '../util/clock.js';
+import { counted } from '../util/log/plain-text.js';
+import type { Begun } from './open-study.js';
 import type { Plan } from './plan.js';
 import { type StudyContext, stagePath } from './prepare.js';
-import { UploadProgress } from './run/upload-progress.js';
 import { clone, type StagedBefore, stage } from './stage.js';
-import type { JournalState } from './store/journal/records.js';
-import { openJob, type StepRecord } from './study/state.js';
-import type { Clock } from './util/clock.js';
-import { counted } from './util/log/plain-text.js';
+import { UploadProgress } from './upload-progress.js';
 
 interface StagingContext extends Pick<StudyContext, 'inputs' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
   readonly clock: Clock;

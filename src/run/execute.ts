@@ -1,22 +1,22 @@
-import { conduct } from './conductor/conductor.js';
-import { discardedJobs, type Resumption } from './conductor/resume.js';
-import type { Host } from './hosts/host.js';
-import type { Inputs } from './inputs.js';
+import { conduct } from '../conductor/conductor.js';
+import { discardedJobs, type Resumption } from '../conductor/resume.js';
+import type { Host } from '../hosts/host.js';
+import type { Inputs } from '../inputs.js';
+import { policyOf } from '../policy-of.js';
+import type { Ending } from '../report/build-results.js';
+import type { Batch } from '../schedulers/flux/backend.js';
+import { LocalScheduler } from '../schedulers/local/scheduler.js';
+import type { BatchScheduler, ForeignJob, SchedulerListener } from '../schedulers/scheduler.js';
+import { AbsentScheduler } from '../schedulers/unavailable.js';
+import type { Hold } from '../store/session.js';
+import { StatusFile } from '../store/status-file.js';
+import type { Limits } from '../store/update-lock.js';
+import { openJob, type StepRecord, studyStatus } from '../study/state.js';
+import type { Clock } from '../util/clock.js';
+import type { Log } from '../util/log/log.js';
 import type { Plan } from './plan.js';
-import { policyOf } from './policy-of.js';
-import type { Ending } from './report/build-results.js';
-import { Progress } from './report/progress.js';
-import type { Batch } from './schedulers/flux/backend.js';
-import { LocalScheduler } from './schedulers/local/scheduler.js';
-import type { BatchScheduler, ForeignJob, SchedulerListener } from './schedulers/scheduler.js';
-import { AbsentScheduler } from './schedulers/unavailable.js';
-import type { Hold } from './store/session.js';
-import { StatusFile } from './store/status-file.js';
-import type { Limits } from './store/update-lock.js';
-import { openJob, type StepRecord, studyStatus } from './study/state.js';
-import { Signalled } from './surroundings.js';
-import type { Clock } from './util/clock.js';
-import type { Log } from './util/log/log.js';
+import { Signalled } from './process-context.js';
+import { Progress } from './progress.js';
 
 /** What driving a study to its end needs from outside. */
 export interface DriveContext {

@@ -1,15 +1,15 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseInputs } from '../src/inputs.js';
-import type { Plan } from '../src/plan.js';
-import { planAt, planner, readStudy, type StudyContext, stagePath } from '../src/prepare.js';
-import { type Problem, SpecError } from '../src/spec/problem.js';
-import { PgenError } from '../src/study/pgen/pgen.js';
-import type { Log } from '../src/util/log/log.js';
-import { WatchedHost } from './support/hosts.js';
-import { type Brief, yamlOf } from './support/plan.js';
-import { temporaryDirectory } from './support/temporary.js';
+import { parseInputs } from '../../src/inputs.js';
+import type { Plan } from '../../src/run/plan.js';
+import { planAt, planner, readStudy, type StudyContext, stagePath } from '../../src/run/prepare.js';
+import { type Problem, SpecError } from '../../src/spec/problem.js';
+import { PgenError } from '../../src/study/pgen/pgen.js';
+import type { Log } from '../../src/util/log/log.js';
+import { WatchedHost } from '../support/hosts.js';
+import { type Brief, yamlOf } from '../support/plan.js';
+import { temporaryDirectory } from '../support/temporary.js';
 
 /** A checkout whose `studies/a/study.yaml` is the study, and a directory for it on the host. */
 class Setting {

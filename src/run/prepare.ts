@@ -1,20 +1,20 @@
 import path from 'node:path';
-import { checkPaths } from './conductor/dependencies.js';
-import type { Host } from './hosts/host.js';
-import type { Inputs } from './inputs.js';
+import type { Host } from '../hosts/host.js';
+import type { Inputs } from '../inputs.js';
+import type { Overlays } from '../spec/overlay.js';
+import { type Problem, SpecError, sortProblems } from '../spec/problem.js';
+import { readSpec } from '../spec/read.js';
+import { Source } from '../spec/source.js';
+import type { Spec } from '../spec/spec.js';
+import type { Places } from '../study/environment.js';
+import { type Parameter, toParameter } from '../study/parameters.js';
+import type { AnswerStore } from '../study/pgen/answer.js';
+import { type Asked, askGenerator } from '../study/pgen/ask.js';
+import type { Pgen } from '../study/pgen/pgen.js';
+import type { Log } from '../util/log/log.js';
+import { checkPaths } from './dependencies.js';
+import { unusedVariables } from './ineffective-inputs.js';
 import { checkDraft, type Plan, planStudy } from './plan.js';
-import { unusedVariables } from './run/ineffective-inputs.js';
-import type { Overlays } from './spec/overlay.js';
-import { type Problem, SpecError, sortProblems } from './spec/problem.js';
-import { readSpec } from './spec/read.js';
-import { Source } from './spec/source.js';
-import type { Spec } from './spec/spec.js';
-import type { Places } from './study/environment.js';
-import { type Parameter, toParameter } from './study/parameters.js';
-import type { AnswerStore } from './study/pgen/answer.js';
-import { type Asked, askGenerator } from './study/pgen/ask.js';
-import type { Pgen } from './study/pgen/pgen.js';
-import type { Log } from './util/log/log.js';
 
 /** What a study is made from. */
 export interface StudyContext {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
-import { Progress } from '../../src/report/progress.js';
+import { Progress } from '../../src/run/progress.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import type { Log } from '../../src/util/log/log.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
