@@ -1,10 +1,10 @@
 // The first of all, so that no signal comes too early.
-import './early-signals.js';
+import './cli/early-signals.js';
 
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { commandLine } from './command-line.js';
-import { abandon, cancel, hangup } from './early-signals.js';
+import { abandon, cancel, hangup } from './cli/early-signals.js';
+import { commandLine } from './cli/main.js';
 import { exactEnvironment } from './hosts/environment.js';
 import { Fault } from './run/process-context.js';
 import { describeError } from './util/errors.js';
@@ -30,7 +30,7 @@ async function main(): Promise<number> {
   };
   if (args.length > 0 || process.env.GITHUB_ACTIONS !== 'true') return commandLine(args, surroundings);
   // Loaded only where it is needed: GitHub's toolkit takes as long to load as all the rest.
-  const { action, isPost, post } = await import(/* webpackMode: "eager" */ './action.js');
+  const { action, isPost, post } = await import(/* webpackMode: "eager" */ './action/main.js');
   return isPost(process.env) ? post(surroundings) : action(surroundings);
 }
 

@@ -1,6 +1,6 @@
 import { HostError } from '../hosts/host.js';
 import { IncompleteDestination, parseDestination, parseJumps } from '../hosts/ssh/destination.js';
-import type { InputName, Inputs } from '../inputs.js';
+import type { InputName, Inputs } from './schema.js';
 
 /** An input that means something only with another one. */
 export interface Requirement {

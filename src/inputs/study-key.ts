@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import type { Runner } from '../github/runner.js';
-import { distinctions, type Inputs } from '../inputs.js';
+import type { Runner } from '../action/runner.js';
 import { defaultStudyKey } from '../study/directory.js';
+import { distinctions, type Inputs } from './schema.js';
 
 /** What a study of a workflow run is known by. */
 export interface StudyKeys {

@@ -1,8 +1,8 @@
 import { conduct } from '../conductor/conductor.js';
 import { discardedJobs, type Resumption } from '../conductor/resume.js';
 import type { Host } from '../hosts/host.js';
-import type { Inputs } from '../inputs.js';
-import { policyOf } from '../policy-of.js';
+import { policyOf } from '../inputs/derive.js';
+import type { Inputs } from '../inputs/schema.js';
 import type { Ending } from '../report/build-results.js';
 import type { Batch } from '../schedulers/flux/backend.js';
 import { LocalScheduler } from '../schedulers/local/scheduler.js';

@@ -1,5 +1,5 @@
 import { someOf } from '../hosts/upload/bytes.js';
-import type { Inputs } from '../inputs.js';
+import type { Inputs } from '../inputs/schema.js';
 import type { Overlays } from '../spec/overlay.js';
 import { type Problem, warning } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';

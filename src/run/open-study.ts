@@ -9,7 +9,7 @@ import {
   type StepDigests,
 } from '../conductor/resume.js';
 import { HostError } from '../hosts/host.js';
-import { policyOf } from '../policy-of.js';
+import { policyOf } from '../inputs/derive.js';
 import type { IsOver } from '../schedulers/flux/backend.js';
 import type { Spec } from '../spec/spec.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';

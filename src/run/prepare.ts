@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Host } from '../hosts/host.js';
-import type { Inputs } from '../inputs.js';
+import type { Inputs } from '../inputs/schema.js';
 import type { Overlays } from '../spec/overlay.js';
 import { type Problem, SpecError, sortProblems } from '../spec/problem.js';
 import { readSpec } from '../spec/read.js';

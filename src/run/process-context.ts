@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { InputError, type Inputs } from '../inputs.js';
+import { InputError, type Inputs } from '../inputs/schema.js';
 import { type BaselineReport, parseBaseline } from '../report/comparison.js';
 import type { Overlays } from '../spec/overlay.js';
 import { Source } from '../spec/source.js';

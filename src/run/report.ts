@@ -1,6 +1,6 @@
 import type { Host } from '../hosts/host.js';
 import { someOf } from '../hosts/upload/bytes.js';
-import type { Inputs } from '../inputs.js';
+import type { Inputs } from '../inputs/schema.js';
 import { collect, collectedText, collectedWarnings } from '../report/artifacts/collected.js';
 import { bringLogs } from '../report/artifacts/failed-logs.js';
 import { failuresOf } from '../report/attention.js';

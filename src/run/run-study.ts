@@ -1,11 +1,11 @@
+import type { LeftBehind } from '../action/state.js';
 import { limitsOf } from '../conductor/policy.js';
 import { leftWorkspaces, plannedSteps } from '../conductor/resume.js';
 import { BrokerError } from '../flux/connect/errors.js';
-import type { LeftBehind } from '../github/state.js';
 import { appendFile, areThere, replaceFile } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Tree } from '../hosts/upload/tree.js';
-import { policyOf } from '../policy-of.js';
+import { policyOf } from '../inputs/derive.js';
 import { AllocatedInstance } from '../schedulers/allocation/allocated-backend.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
 import { type Instance, RunningInstance } from '../schedulers/backend.js';

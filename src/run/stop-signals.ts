@@ -1,4 +1,4 @@
-import type { Inputs } from '../inputs.js';
+import type { Inputs } from '../inputs/schema.js';
 import type { Clock } from '../util/clock.js';
 import { Fault } from './process-context.js';
 

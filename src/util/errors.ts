@@ -1,6 +1,6 @@
 import { BrokerError } from '../flux/connect/errors.js';
 import { HostError } from '../hosts/host.js';
-import { InputError } from '../inputs.js';
+import { InputError } from '../inputs/schema.js';
 import { BaselineError } from '../report/comparison.js';
 import { SpecError } from '../spec/problem.js';
 import { JournalError } from '../store/journal/replay.js';

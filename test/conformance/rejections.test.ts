@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../src/inputs.js';
+import { InputError } from '../../src/inputs/schema.js';
 import { readSpecText } from '../../src/run/process-context.js';
 import { dedent, planOf, specText, validPlan } from '../support/plan.js';
 import { temporaryDirectory } from '../support/temporary.js';

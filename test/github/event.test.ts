@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readRunner } from '../../src/action/runner.js';
 import { eventOf, readEvent } from '../../src/github/event.js';
-import { readRunner } from '../../src/github/runner.js';
 import { examplePayload } from '../support/events.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

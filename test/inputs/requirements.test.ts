@@ -8,7 +8,7 @@ import {
   InputError,
   type InputName,
   inputNames,
-} from '../../src/inputs.js';
+} from '../../src/inputs/schema.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
 function onGitHub(given: Partial<Record<InputName, string>>) {

@@ -1,9 +1,9 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readRunner } from '../../src/github/runner.js';
+import { readRunner } from '../../src/action/runner.js';
+import { actionInputs } from '../../src/inputs/schema.js';
 import { studyKeys, withPlainPaths } from '../../src/inputs/study-key.js';
-import { actionInputs } from '../../src/inputs.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const workspace = '/home/runner/work/repository';

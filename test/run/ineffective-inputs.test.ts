@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Inputs, parseInputs } from '../../src/inputs.js';
+import { type Inputs, parseInputs } from '../../src/inputs/schema.js';
 import { ineffectiveInputs, unmatchedGlobs, unusedVariables } from '../../src/run/ineffective-inputs.js';
 import { formatProblem } from '../../src/spec/problem.js';
 import { readSpec } from '../../src/spec/read.js';

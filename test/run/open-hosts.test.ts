@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { mustRun } from '../../src/hosts/commands.js';
 import type { Host } from '../../src/hosts/host.js';
-import { InputError, type Inputs, parseInputs } from '../../src/inputs.js';
+import { InputError, type Inputs, parseInputs } from '../../src/inputs/schema.js';
 import { type Machines, openMachines, stageRootOf } from '../../src/run/open-hosts.js';
 import type { Log } from '../../src/util/log/log.js';
 import { plainEnvironment } from '../support/hosts.js';

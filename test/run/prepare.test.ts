@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseInputs } from '../../src/inputs.js';
+import { parseInputs } from '../../src/inputs/schema.js';
 import type { Plan } from '../../src/run/plan.js';
 import { planAt, planner, readStudy, type StudyContext, stagePath } from '../../src/run/prepare.js';
 import { type Problem, SpecError } from '../../src/spec/problem.js';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { InputError, type Inputs } from '../../inputs.js';
+import { InputError, type Inputs } from '../../inputs/schema.js';
 import { type Clock, systemClock } from '../../util/clock.js';
 import type { Log } from '../../util/log/log.js';
 import { HostError } from '../host.js';

@@ -3,7 +3,7 @@ import { addressOf } from '../../flux/connect/resolve.js';
 import { mustRun } from '../../hosts/commands.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import type { InputName, Inputs } from '../../inputs.js';
+import type { InputName, Inputs } from '../../inputs/schema.js';
 import { forFlux, type Plan } from '../../run/plan.js';
 import { SpecError } from '../../spec/problem.js';
 import { Source } from '../../spec/source.js';

@@ -7,7 +7,7 @@ import { mustRun } from '../../../src/hosts/commands.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { connectBySsh } from '../../../src/hosts/ssh/connect.js';
 import type { SshHost } from '../../../src/hosts/ssh/ssh-host.js';
-import { InputError, parseInputs } from '../../../src/inputs.js';
+import { InputError, parseInputs } from '../../../src/inputs/schema.js';
 import { systemClock } from '../../../src/util/clock.js';
 import { CutProxy } from '../../support/cut-proxy.js';
 import { plainEnvironment } from '../../support/hosts.js';

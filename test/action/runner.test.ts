@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { readRunner, setOutputs, writeSummary } from '../../src/github/runner.js';
+import { readRunner, setOutputs, writeSummary } from '../../src/action/runner.js';
 import { ran, resultsOf } from '../support/results.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

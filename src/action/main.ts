@@ -1,31 +1,31 @@
-import { type GitHubEvent, readEvent } from './github/event.js';
-import { isUntrusted, lookUp, refusal } from './github/fork-guard.js';
-import { maskSecrets, readRunner, writeSummary } from './github/runner.js';
-import { isPost, saveLeftBehind, savePost } from './github/state.js';
-import { loginEnvironment } from './hosts/login-environment.js';
-import { studyKeys } from './inputs/study-key.js';
-import { actionInputs, InputError, type Inputs } from './inputs.js';
-import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './on-github.js';
-import { post } from './post.js';
-import { Publication } from './publication.js';
-import { inline } from './report/markdown.js';
-import { openMachines } from './run/open-hosts.js';
-import { readStudy, type SpecContext } from './run/prepare.js';
+import { type GitHubEvent, readEvent } from '../github/event.js';
+import { loginEnvironment } from '../hosts/login-environment.js';
+import { actionInputs, InputError, type Inputs } from '../inputs/schema.js';
+import { studyKeys } from '../inputs/study-key.js';
+import { inline } from '../report/markdown.js';
+import { openMachines } from '../run/open-hosts.js';
+import { readStudy, type SpecContext } from '../run/prepare.js';
 import {
   baselineOf,
   givenReportPlace,
   isCancelled,
   refuseReportPath,
   type Surroundings,
-} from './run/process-context.js';
-import type { RunOutcome } from './run/report.js';
-import { runStudy } from './run/run-study.js';
-import { requestOf } from './schedulers/allocation/allocated-backend.js';
-import { formatProblem, SpecError } from './spec/problem.js';
-import { exitCodes } from './study/state.js';
-import { systemClock } from './util/clock.js';
-import { describeError } from './util/errors.js';
-import { ActionsLog } from './util/log/actions-log.js';
+} from '../run/process-context.js';
+import type { RunOutcome } from '../run/report.js';
+import { runStudy } from '../run/run-study.js';
+import { requestOf } from '../schedulers/allocation/allocated-backend.js';
+import { formatProblem, SpecError } from '../spec/problem.js';
+import { exitCodes } from '../study/state.js';
+import { systemClock } from '../util/clock.js';
+import { describeError } from '../util/errors.js';
+import { ActionsLog } from '../util/log/actions-log.js';
+import { Publication } from './check-run-observer.js';
+import { isUntrusted, lookUp, refusal } from './fork-guard.js';
+import { post } from './post.js';
+import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './run-options.js';
+import { maskSecrets, readRunner, writeSummary } from './runner.js';
+import { isPost, saveLeftBehind, savePost } from './state.js';
 
 export { isPost, post };
 

@@ -1,6 +1,6 @@
-import type { Policy } from './conductor/policy.js';
-import type { Inputs } from './inputs.js';
-import { matchAny } from './util/globs.js';
+import type { Policy } from '../conductor/policy.js';
+import { matchAny } from '../util/globs.js';
+import type { Inputs } from './schema.js';
 
 /** How the inputs want a study to be driven. */
 export function policyOf(inputs: Inputs): Policy {

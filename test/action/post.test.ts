@@ -1,15 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { action } from '../src/action.js';
-import { post } from '../src/post.js';
-import { Signalled, type Surroundings } from '../src/run/process-context.js';
-import { readJournal } from '../src/store/directory.js';
-import { commands, newStudy } from './schedulers/allocation/stand-ins.js';
-import { commandsIn } from './support/bundle.js';
-import { plainEnvironment, plainHost } from './support/hosts.js';
-import { temporaryDirectory } from './support/temporary.js';
-import { isAlive, until } from './support/wait.js';
+import { action } from '../../src/action/main.js';
+import { post } from '../../src/action/post.js';
+import { Signalled, type Surroundings } from '../../src/run/process-context.js';
+import { readJournal } from '../../src/store/directory.js';
+import { commands, newStudy } from '../schedulers/allocation/stand-ins.js';
+import { commandsIn } from '../support/bundle.js';
+import { plainEnvironment, plainHost } from '../support/hosts.js';
+import { temporaryDirectory } from '../support/temporary.js';
+import { isAlive, until } from '../support/wait.js';
 
 let written = '';
 let temporary: string;

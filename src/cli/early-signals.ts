@@ -1,4 +1,4 @@
-import { Signalled, terminations } from './util/signalled.js';
+import { Signalled, terminations } from '../util/signalled.js';
 
 const cancelling = new AbortController();
 const hangingUp = new AbortController();

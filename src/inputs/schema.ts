@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { contradictions, requirements } from './inputs/requirements.js';
-import { closest } from './util/closest.js';
+import { closest } from '../util/closest.js';
+import { contradictions, requirements } from './requirements.js';
 
 /**
  * Every input of the action and flag of the command line: the only definition. `action.yml` and the README's table are

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import * as core from '@actions/core';
-import { InputError, type Inputs, type outputs, secrets } from '../inputs.js';
+import { InputError, type Inputs, type outputs, secrets } from '../inputs/schema.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
 

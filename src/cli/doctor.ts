@@ -1,16 +1,16 @@
-import { BrokerError } from './flux/connect/errors.js';
-import { mustRun, run } from './hosts/commands.js';
-import { type Host, HostError } from './hosts/host.js';
-import type { Inputs } from './inputs.js';
-import type { AllocationRequest } from './schedulers/allocation/request.js';
-import { patienceOf } from './schedulers/backend.js';
-import { rehearsalOf } from './schedulers/batch/submission.js';
-import { FluxBatch } from './schedulers/flux/backend.js';
-import type { Spec } from './spec/spec.js';
-import type { Clock } from './util/clock.js';
-import { describeError } from './util/errors.js';
-import type { Log } from './util/log/log.js';
-import { quote } from './util/shell-quote.js';
+import { BrokerError } from '../flux/connect/errors.js';
+import { mustRun, run } from '../hosts/commands.js';
+import { type Host, HostError } from '../hosts/host.js';
+import type { Inputs } from '../inputs/schema.js';
+import type { AllocationRequest } from '../schedulers/allocation/request.js';
+import { patienceOf } from '../schedulers/backend.js';
+import { rehearsalOf } from '../schedulers/batch/submission.js';
+import { FluxBatch } from '../schedulers/flux/backend.js';
+import type { Spec } from '../spec/spec.js';
+import type { Clock } from '../util/clock.js';
+import { describeError } from '../util/errors.js';
+import type { Log } from '../util/log/log.js';
+import { quote } from '../util/shell-quote.js';
 
 export interface DoctorContext {
   readonly inputs: Inputs;

@@ -1,7 +1,7 @@
+import { GitHubApi, repositoryPath } from '../github/api.js';
+import { type GitHubEvent, pullRequestEvent } from '../github/event.js';
 import type { Clock } from '../util/clock.js';
 import { oneLine } from '../util/log/plain-text.js';
-import { GitHubApi, repositoryPath } from './api.js';
-import { type GitHubEvent, pullRequestEvent } from './event.js';
 import type { Runner } from './runner.js';
 
 /** What is wanted of a run that may be a fork's. */

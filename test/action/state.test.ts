@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isPost, type LeftBehind, savedLeftBehind, saveLeftBehind, savePost } from '../../src/github/state.js';
+import { isPost, type LeftBehind, savedLeftBehind, saveLeftBehind, savePost } from '../../src/action/state.js';
 import type { DescribedAllocation } from '../../src/schedulers/allocation/allocation.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

@@ -10,7 +10,7 @@ import {
   inputNames,
   parseInputs,
   secrets,
-} from '../src/inputs.js';
+} from '../../src/inputs/schema.js';
 
 const noFiles = (file: string): string => {
   throw new Error(`ENOENT: no such file or directory, open '${file}'`);

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { examine } from './doctor.js';
-import { helpText } from './help.js';
-import { callersEnvironment } from './hosts/environment.js';
-import { SetupError } from './hosts/setup.js';
-import { withPlainPaths } from './inputs/study-key.js';
-import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from './inputs.js';
-import { isElsewhere, type Machines, openMachines, stageRootOf } from './run/open-hosts.js';
-import { readStudy, type SpecContext } from './run/prepare.js';
+import { callersEnvironment } from '../hosts/environment.js';
+import { SetupError } from '../hosts/setup.js';
+import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from '../inputs/schema.js';
+import { withPlainPaths } from '../inputs/study-key.js';
+import { isElsewhere, type Machines, openMachines, stageRootOf } from '../run/open-hosts.js';
+import { readStudy, type SpecContext } from '../run/prepare.js';
 import {
   baselineOf,
   givenReportPlace,
@@ -19,20 +17,22 @@ import {
   readSpecText,
   refuseReportPath,
   type Surroundings,
-} from './run/process-context.js';
-import { runStudy } from './run/run-study.js';
-import { requestOf } from './schedulers/allocation/allocated-backend.js';
-import { formatProblem, SpecError } from './spec/problem.js';
-import type { Spec } from './spec/spec.js';
-import { ourHolder } from './store/lease-owner.js';
-import { shortHash, studyDirectory, timeStamp } from './study/directory.js';
-import { exitCodes } from './study/state.js';
-import { systemClock } from './util/clock.js';
-import { describeError } from './util/errors.js';
-import { counted, inert } from './util/log/plain-text.js';
-import { TerminalLog } from './util/log/terminal-log.js';
-import { quote } from './util/shell-quote.js';
-import { version } from './util/version.js';
+} from '../run/process-context.js';
+import { runStudy } from '../run/run-study.js';
+import { requestOf } from '../schedulers/allocation/allocated-backend.js';
+import { formatProblem, SpecError } from '../spec/problem.js';
+import type { Spec } from '../spec/spec.js';
+import { ourHolder } from '../store/lease-owner.js';
+import { shortHash, studyDirectory, timeStamp } from '../study/directory.js';
+import { exitCodes } from '../study/state.js';
+import { systemClock } from '../util/clock.js';
+import { describeError } from '../util/errors.js';
+import { counted, inert } from '../util/log/plain-text.js';
+import { TerminalLog } from '../util/log/terminal-log.js';
+import { quote } from '../util/shell-quote.js';
+import { version } from '../util/version.js';
+import { examine } from './doctor.js';
+import { helpText } from './help.js';
 import { checkWhole, validateStudy } from './validate.js';
 
 /** The command line. Returns the exit status. */

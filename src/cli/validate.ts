@@ -1,5 +1,5 @@
-import { mustRun } from './hosts/commands.js';
-import { unmatchedGlobs } from './run/ineffective-inputs.js';
+import { mustRun } from '../hosts/commands.js';
+import { unmatchedGlobs } from '../run/ineffective-inputs.js';
 import {
   generate,
   missingPaths,
@@ -8,11 +8,11 @@ import {
   type ReadStudy,
   readStudy,
   type StudyContext,
-} from './run/prepare.js';
-import { type Problem, SpecError } from './spec/problem.js';
-import type { StepGraph } from './study/graph.js';
-import { counted } from './util/log/plain-text.js';
-import { quote } from './util/shell-quote.js';
+} from '../run/prepare.js';
+import { type Problem, SpecError } from '../spec/problem.js';
+import type { StepGraph } from '../study/graph.js';
+import { counted } from '../util/log/plain-text.js';
+import { quote } from '../util/shell-quote.js';
 
 /**
  * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.

@@ -1,4 +1,4 @@
-import { defaultOf, descriptionOf, inputNames } from './inputs.js';
+import { defaultOf, descriptionOf, inputNames } from '../inputs/schema.js';
 
 /** The text of --help: every option from its one definition. */
 export function helpText(): string {

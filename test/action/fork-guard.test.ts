@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { lookUp, refusal } from '../../src/action/fork-guard.js';
 import type { GitHubEvent } from '../../src/github/event.js';
-import { lookUp, refusal } from '../../src/github/fork-guard.js';
 import { finish } from '../support/finish.js';
 import { GitHubServer } from '../support/github-api.js';
 import { VirtualClock } from '../support/virtual-clock.js';
