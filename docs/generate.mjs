@@ -1,4 +1,4 @@
-// Writes what is derived from the sources: action.yml and the tables of inputs and outputs in README.md (src/inputs.ts), and the
+// Writes what is derived from the sources: action.yml and the tables of inputs and outputs in README.md (src/inputs/schema.ts), and the
 // JSON Schema of a study for editors (src/spec/schema.ts).
 //   node docs/generate.mjs           write them
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
@@ -14,7 +14,7 @@ const repository = 'README.md';
 /** A link into the README is one from anywhere once it names the file. */
 const yamlText = (text) => JSON.stringify(text.replace(/\[([^\]]*)\]\(#[^)]*\)/g, `$1 (${repository})`));
 
-const actionYml = `# Generated from src/inputs.ts by docs/generate.mjs; edit that.
+const actionYml = `# Generated from src/inputs/schema.ts by docs/generate.mjs; edit that.
 name: Maestro on Flux
 description: Runs a Maestro study (parameterised, dependent steps) and reports every step on the commit
 author: The Maestro-on-Flux authors

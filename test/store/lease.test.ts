@@ -327,10 +327,10 @@ describe('drivers that are programs of their own', () => {
   const root = path.resolve(import.meta.dirname, '../..');
   /** Takes the lease, says whether it did, and is there until its input ends. */
   const program = `
-    const { acquireLease } = await import(process.argv[1] + '/src/conductor/lease.ts');
-    const { ourHolder } = await import(process.argv[1] + '/src/conductor/holder.ts');
+    const { acquireLease } = await import(process.argv[1] + '/src/store/lease.ts');
+    const { ourHolder } = await import(process.argv[1] + '/src/store/lease-owner.ts');
     const { LocalHost } = await import(process.argv[1] + '/src/hosts/local-host.ts');
-    const { systemClock } = await import(process.argv[1] + '/src/clock.ts');
+    const { systemClock } = await import(process.argv[1] + '/src/util/clock.ts');
     console.log('ready');
     process.stdin.once('data', async () => {
       const say = ({ fence }) => console.log('won', fence);

@@ -637,9 +637,9 @@ describe('a program whose clerk hangs', () => {
   const root = path.resolve(import.meta.dirname, '../..');
   /** Stops its clerk, asks it for more than goes into a pipe, and gives up. */
   const program = `
-    const { Clerk } = await import(process.argv[1] + '/src/conductor/clerk.ts');
+    const { Clerk } = await import(process.argv[1] + '/src/store/remote-writer.ts');
     const { LocalHost } = await import(process.argv[1] + '/src/hosts/local-host.ts');
-    const { systemClock } = await import(process.argv[1] + '/src/clock.ts');
+    const { systemClock } = await import(process.argv[1] + '/src/util/clock.ts');
     const { readFileSync } = await import('node:fs');
     const [, , study, pids] = process.argv;
     const nobody = { onCancel() {}, onUpdate() {}, onLost() {}, onTrouble() {} };
