@@ -4,7 +4,8 @@
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
 import fs from 'node:fs';
 import * as z from 'zod';
-import { actionDefaults, defaultOf, descriptionOf, inputNames, outputs } from '../build/inputs/schema.js';
+import { defaultOf, descriptionOf } from '../build/inputs/parse.js';
+import { actionDefaults, inputNames, outputs } from '../build/inputs/schema.js';
 import { studySchema } from '../build/spec/schema.js';
 
 const root = new URL('..', import.meta.url);

@@ -1,8 +1,10 @@
 import type { Annotation } from '../github/annotations.js';
 import { CheckRun, type Delivery } from '../github/check-run.js';
 import type { GitHubEvent } from '../github/event.js';
+import type { Runner } from '../github/runner-facts.js';
 import { pathInRepository } from '../github/spec-path.js';
-import { distinctions, type Inputs } from '../inputs/schema.js';
+import { distinctions } from '../inputs/parse.js';
+import type { Inputs } from '../inputs/schema.js';
 import { countStates } from '../report/attention.js';
 import { type Comparison, findings } from '../report/comparison.js';
 import type { StudyResults } from '../report/results.js';
@@ -15,7 +17,6 @@ import { shortHash } from '../study/directory.js';
 import type { StepRecord } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
-import type { Runner } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
 export interface PublicationContext {

@@ -1,8 +1,8 @@
 import { GitHubApi, repositoryPath } from '../github/api.js';
 import { type GitHubEvent, pullRequestEvent } from '../github/event.js';
+import type { Runner } from '../github/runner-facts.js';
 import type { Clock } from '../util/clock.js';
 import { oneLine } from '../util/log/plain-text.js';
-import type { Runner } from './runner.js';
 
 /** What is wanted of a run that may be a fork's. */
 export interface ForkPolicy {

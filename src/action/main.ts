@@ -1,6 +1,8 @@
 import { type GitHubEvent, readEvent } from '../github/event.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
-import { actionInputs, InputError, type Inputs } from '../inputs/schema.js';
+import { requestOf } from '../inputs/derive.js';
+import { actionInputs } from '../inputs/parse.js';
+import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { inline } from '../report/markdown.js';
 import { openMachines } from '../run/open-hosts.js';
@@ -14,11 +16,11 @@ import {
 } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import { runStudy } from '../run/run-study.js';
-import { requestOf } from '../schedulers/allocation/allocated-backend.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
+import { InputError } from '../util/input-error.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { Publication } from './check-run-observer.js';
 import { isUntrusted, lookUp, refusal } from './fork-guard.js';

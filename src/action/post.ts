@@ -2,15 +2,18 @@ import { readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { readEvent } from '../github/event.js';
+import type { Runner } from '../github/runner-facts.js';
 import { HostError } from '../hosts/host.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { directoryPrefix } from '../hosts/ssh/openssh-leftovers.js';
-import { actionInputs, type Inputs } from '../inputs/schema.js';
+import { requestOf } from '../inputs/derive.js';
+import { actionInputs } from '../inputs/parse.js';
+import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
+import type { LeftBehind } from '../run/left-behind.js';
 import { type Machines, openMachines } from '../run/open-hosts.js';
 import type { Surroundings } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
-import { requestOf } from '../schedulers/allocation/allocated-backend.js';
 import { Allocation } from '../schedulers/allocation/allocation.js';
 import type { JournalState } from '../store/journal/records.js';
 import { JournalError } from '../store/journal/replay.js';
@@ -23,8 +26,8 @@ import { ActionsLog } from '../util/log/actions-log.js';
 import { Publication } from './check-run-observer.js';
 import { lookUp } from './fork-guard.js';
 import { givenStudy, nameOf, placings, report, runContext } from './run-options.js';
-import { maskSecrets, type Runner, readRunner } from './runner.js';
-import { type LeftBehind, savedLeftBehind } from './state.js';
+import { maskSecrets, readRunner } from './runner.js';
+import { savedLeftBehind } from './state.js';
 
 /**
  * The action's post step: does what the main step was killed before it could do. It never fails a job: what it cannot do,

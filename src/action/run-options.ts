@@ -1,7 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import type { Runner } from '../github/runner-facts.js';
 import { isWithin } from '../github/spec-path.js';
-import { InputError, type Inputs } from '../inputs/schema.js';
+import type { Inputs } from '../inputs/schema.js';
 import { type StudyKeys, withPlainPaths } from '../inputs/study-key.js';
 import { outcomeLine } from '../report/final-table.js';
 import { isElsewhere, type Machines, stageRootOf } from '../run/open-hosts.js';
@@ -14,9 +15,10 @@ import { ourHolder } from '../store/lease-owner.js';
 import { shortHash, studyDirectory } from '../study/directory.js';
 import { safeName } from '../study/names.js';
 import { exitCodes } from '../study/state.js';
+import { InputError } from '../util/input-error.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
 import type { Publication } from './check-run-observer.js';
-import { type Runner, setOutputs, writeSummary } from './runner.js';
+import { setOutputs, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
 /** What messages call an input on GitHub. */

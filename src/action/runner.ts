@@ -1,35 +1,10 @@
 import path from 'node:path';
 import * as core from '@actions/core';
-import { InputError, type Inputs, type outputs, secrets } from '../inputs/schema.js';
+import type { Runner } from '../github/runner-facts.js';
+import { type Inputs, type outputs, secrets } from '../inputs/schema.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
-
-/** What the runner says of the job, from the environment that it sets. */
-export interface Runner {
-  /** The checkout: what paths of inputs are relative to. */
-  readonly workspace: string;
-  /** `owner/name`. */
-  readonly repository: string;
-  readonly runId: string;
-  /** The run's page. */
-  readonly runUrl: string;
-  /** Where GitHub's API is: another server's on GitHub Enterprise. */
-  readonly apiUrl: string;
-  /** Where GitHub's pages are. */
-  readonly serverUrl: string;
-  /** The commit that the run is for; of a pull request, what would come of merging it. '' if that is not said. */
-  readonly sha: string;
-  /** What started the run, and the file that tells all about it; '' if that is not said. */
-  readonly eventName: string;
-  readonly eventPath: string;
-  /** A directory of the runner's that later steps of the job can read. */
-  readonly temporary: string;
-  /** The id of the job in its workflow, and that of the step in the job, as a re-run keeps them. Undefined if not said. */
-  readonly job: string | undefined;
-  readonly step: string | undefined;
-  /** Which attempt of the run this is: a re-run counts it up. Undefined if not said. */
-  readonly attempt: string | undefined;
-}
+import { InputError } from '../util/input-error.js';
 
 /** @throws InputError if a variable that every runner sets is missing */
 export function readRunner(environment: Readonly<Record<string, string | undefined>>): Runner {

@@ -1,5 +1,6 @@
 import * as core from '@actions/core';
-import type { DescribedAllocation } from '../schedulers/allocation/allocation.js';
+import type { LeftBehind } from '../run/left-behind.js';
+import type { DescribedAllocation } from '../store/journal/allocation-record.js';
 
 /**
  * What the main step leaves for the post step, in the runner's own keeping (GITHUB_STATE; the post step finds it as
@@ -13,20 +14,6 @@ const names = {
   isCancelled: 'maestro_cancelled',
   isShown: 'maestro_shown',
 } as const;
-
-/** What is to be looked after if the main step was killed before it came to it. */
-export interface LeftBehind {
-  /** The allocation that is to be given back. */
-  readonly allocation: DescribedAllocation | undefined;
-  /** The directory of the study that was being driven. */
-  readonly study: string | undefined;
-  /** The process id of who drove it. */
-  readonly driver: number | undefined;
-  /** Whether the workflow was cancelled meanwhile. */
-  readonly isCancelled: boolean;
-  /** Whether there is a check run that says that the study runs. */
-  readonly isShown: boolean;
-}
 
 /** Says that the main step has begun: from now on the program is started once more, to clean up. */
 export function savePost(): void {

@@ -1,4 +1,5 @@
-import { defaultOf, descriptionOf, inputNames } from '../inputs/schema.js';
+import { defaultOf, descriptionOf } from '../inputs/parse.js';
+import { inputNames } from '../inputs/schema.js';
 
 /** The text of --help: every option from its one definition. */
 export function helpText(): string {

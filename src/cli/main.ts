@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { SetupError } from '../hosts/setup.js';
-import { commandLineInputs, distinctions, InputError, type InputName, type Inputs } from '../inputs/schema.js';
+import { requestOf } from '../inputs/derive.js';
+import { commandLineInputs, distinctions } from '../inputs/parse.js';
+import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
 import { isElsewhere, type Machines, openMachines, stageRootOf } from '../run/open-hosts.js';
 import { readStudy, type SpecContext } from '../run/prepare.js';
@@ -19,7 +21,6 @@ import {
   type Surroundings,
 } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
-import { requestOf } from '../schedulers/allocation/allocated-backend.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import { ourHolder } from '../store/lease-owner.js';
@@ -27,6 +28,7 @@ import { shortHash, studyDirectory, timeStamp } from '../study/directory.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
+import { InputError } from '../util/input-error.js';
 import { counted, inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';

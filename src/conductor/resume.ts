@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { ForeignJob } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
+import type { ForeignJob } from '../store/journal/foreign-job.js';
 import { cloneRecord, diffRecord } from '../store/journal/patch.js';
 import type { Entry, JournalState, PlannedStep } from '../store/journal/records.js';
 import { unwantedAfter } from '../store/journal/unwanted.js';

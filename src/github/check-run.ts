@@ -1,4 +1,3 @@
-import type { Runner } from '../action/runner.js';
 import type { StudyResults } from '../report/results.js';
 import { isoTime } from '../report/time.js';
 import type { Problem } from '../spec/problem.js';
@@ -23,6 +22,7 @@ import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-r
 import { type ApiAnnotation, chunksOf, limits, toApi } from './chunks.js';
 import type { GitHubEvent } from './event.js';
 import { explain } from './explain-failure.js';
+import type { Runner } from './runner-facts.js';
 import { linesAt } from './spec-lines.js';
 
 export interface CheckRunOptions {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Runner } from '../action/runner.js';
+import type { Runner } from './runner-facts.js';
 
 /** What started a workflow run, as far as reports and the fork guard care. */
 export interface GitHubEvent {

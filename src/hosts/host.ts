@@ -1,4 +1,5 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { UserError } from '../util/errors.js';
 
 /**
  * A machine on which commands run: this one, or a cluster's login node. Files travel through commands too, so a new way
@@ -46,7 +47,7 @@ export interface Exit {
 }
 
 /** The machine could not do what was asked, for a reason that is not the user's script. */
-export class HostError extends Error {
+export class HostError extends UserError {
   constructor(message: string) {
     super(message);
     this.name = 'HostError';

@@ -1,6 +1,9 @@
 import type { Policy } from '../conductor/policy.js';
+import { type AllocationRequest, readAllocationRequest } from '../schedulers/allocation/request.js';
+import { SpecError } from '../spec/problem.js';
+import { Source } from '../spec/source.js';
 import { matchAny } from '../util/globs.js';
-import type { Inputs } from './schema.js';
+import type { InputName, Inputs } from './schema.js';
 
 /** How the inputs want a study to be driven. */
 export function policyOf(inputs: Inputs): Policy {
@@ -12,4 +15,17 @@ export function policyOf(inputs: Inputs): Policy {
     restartLimit: inputs['restart-limit'],
     allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
   };
+}
+
+/**
+ * The allocation that the inputs want, if they want one.
+ *
+ * @param nameOf what messages call an input
+ * @throws SpecError
+ */
+export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string): AllocationRequest | undefined {
+  if (inputs.allocate === '') return undefined;
+  const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
+  if (request === undefined) throw new SpecError(problems);
+  return request;
 }

@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import type { Runner } from '../action/runner.js';
+import type { Runner } from '../github/runner-facts.js';
 import { defaultStudyKey } from '../study/directory.js';
-import { distinctions, type Inputs } from './schema.js';
+import { distinctions } from './parse.js';
+import type { Inputs } from './schema.js';
 
 /** What a study of a workflow run is known by. */
 export interface StudyKeys {

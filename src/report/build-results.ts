@@ -1,8 +1,7 @@
 import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
-import type { Plan } from '../run/plan.js';
-import { outputsOf } from '../schedulers/outputs.js';
-import type { Scheduler } from '../schedulers/scheduler.js';
+import { type Outputs, outputsOf } from '../scripts/outputs.js';
+import type { Plan } from '../scripts/plan.js';
 import type { StepInstance } from '../study/graph.js';
 import { lastJob, type StepRecord, type StudyStatus } from '../study/state.js';
 import { tailText } from '../util/log/plain-text.js';
@@ -17,7 +16,7 @@ export interface Ending {
   /** Why the study stopped before its end; '' if it did not. */
   readonly interruption: string;
   /** What ran a step; undefined if nothing did. */
-  readonly schedulerOf: (step: StepInstance) => Pick<Scheduler, 'outputs'> | undefined;
+  readonly schedulerOf: (step: StepInstance) => { outputs(step: StepInstance, id: string): Outputs } | undefined;
   /** The Flux broker that ran the scheduled steps; null if none did. */
   readonly fluxUri: string | null;
   readonly started: number;

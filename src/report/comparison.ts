@@ -9,6 +9,7 @@ import {
   type StepState,
   type StudyStatus,
 } from '../study/state.js';
+import { UserError } from '../util/errors.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 import { groupBy } from './summary/groups.js';
 import { shortDuration } from './time.js';
@@ -83,7 +84,7 @@ export interface Comparison {
 }
 
 /** A baseline that cannot be compared with, said for people. */
-export class BaselineError extends Error {
+export class BaselineError extends UserError {
   constructor(message: string) {
     super(`the baseline ${message}: it has to be the report.json of an earlier run`);
     this.name = 'BaselineError';

@@ -1,5 +1,5 @@
 import type { Resumption } from '../conductor/resume.js';
-import type { ForeignJob } from '../schedulers/scheduler.js';
+import type { ForeignJob } from '../store/journal/foreign-job.js';
 import { oneLine } from '../util/log/plain-text.js';
 
 /** So many steps are named; the journal has the others. */

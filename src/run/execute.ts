@@ -6,15 +6,16 @@ import type { Inputs } from '../inputs/schema.js';
 import type { Ending } from '../report/build-results.js';
 import type { Batch } from '../schedulers/flux/backend.js';
 import { LocalScheduler } from '../schedulers/local/scheduler.js';
-import type { BatchScheduler, ForeignJob, SchedulerListener } from '../schedulers/scheduler.js';
+import type { BatchScheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import { AbsentScheduler } from '../schedulers/unavailable.js';
+import type { Plan } from '../scripts/plan.js';
+import type { ForeignJob } from '../store/journal/foreign-job.js';
 import type { Hold } from '../store/session.js';
 import { StatusFile } from '../store/status-file.js';
 import type { Limits } from '../store/update-lock.js';
 import { openJob, type StepRecord, studyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
-import type { Plan } from './plan.js';
 import { Signalled } from './process-context.js';
 import { Progress } from './progress.js';
 

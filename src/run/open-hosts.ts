@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { Host } from '../hosts/host.js';
 import { LocalHost } from '../hosts/local-host.js';
 import { openLocalHost } from '../hosts/open-local-host.js';
-import { InputError, type Inputs } from '../inputs/schema.js';
+import type { Inputs } from '../inputs/schema.js';
+import { InputError } from '../util/input-error.js';
 import type { Log } from '../util/log/log.js';
 import type { Surroundings } from './process-context.js';
 

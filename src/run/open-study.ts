@@ -11,6 +11,8 @@ import {
 import { HostError } from '../hosts/host.js';
 import { policyOf } from '../inputs/derive.js';
 import type { IsOver } from '../schedulers/flux/backend.js';
+import type { Plan } from '../scripts/plan.js';
+import { forFlux } from '../scripts/plan.js';
 import type { Spec } from '../spec/spec.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';
 import type { JournalState } from '../store/journal/records.js';
@@ -19,7 +21,6 @@ import { Hold } from '../store/session.js';
 import type { AnswerStore } from '../study/pgen/answer.js';
 import { isOver } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
-import { forFlux, type Plan } from './plan.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 
 /** What beginning, or continuing, a study takes besides. */

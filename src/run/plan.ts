@@ -1,33 +1,13 @@
 import { checkAllResources } from '../schedulers/flux/check-resources.js';
-import { resource } from '../scripts/dialect.js';
-import { lacksFluxRun } from '../scripts/flux.js';
-import { renderScripts, type StepScripts } from '../scripts/render.js';
+import type { Plan } from '../scripts/plan.js';
+import { renderScripts } from '../scripts/render.js';
 import type { Problem } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import { checkStudy } from '../study/check.js';
 import { Environment, type Places } from '../study/environment.js';
 import { expand } from '../study/expand.js';
 import { checkGitDependencies } from '../study/git-dependencies.js';
-import type { StepGraph } from '../study/graph.js';
 import type { Parameter } from '../study/parameters.js';
-
-/** A study as it will be staged: all that is known before anything is written or run. */
-export interface Plan {
-  readonly spec: Spec;
-  readonly places: Places;
-  readonly environment: Environment;
-  readonly graph: StepGraph;
-  /** By the index of the instance. */
-  readonly scripts: readonly StepScripts[];
-  /** The parameter generator that made its parameters, of which the study keeps a copy; undefined if there is none. */
-  readonly generator?: GeneratorCopy | undefined;
-}
-
-/** A generator's file: its name, and what was in it when it was asked. */
-export interface GeneratorCopy {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
 
 /**
  * From a specification and its parameters (its own, or a generator's) to everything that will be staged. Pure. `plan` is undefined
@@ -48,15 +28,6 @@ export function planStudy(
   const all = [...problems, ...repositories, ...rendered.problems, ...resources];
   if (all.some((problem) => problem.severity === 'error')) return { plan: undefined, problems: all };
   return { plan: { spec, places, environment, graph, scripts: rendered.scripts }, problems: all };
-}
-
-/** The plan for a Flux of this version, which may start parallel programs by another command; '' if there is none. */
-export function forFlux(plan: Plan, version: string): Plan {
-  const { spec, graph } = plan;
-  if (version === '') return plan;
-  if (lacksFluxRun(version) === lacksFluxRun(resource(spec.batch.values, 'version'))) return plan;
-  const batch = { ...spec.batch, values: new Map([...spec.batch.values, ['version', version] as const]) };
-  return { ...plan, scripts: renderScripts(graph, batch).scripts };
 }
 
 /**

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Host } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
+import type { Plan } from '../scripts/plan.js';
 import type { Overlays } from '../spec/overlay.js';
 import { type Problem, SpecError, sortProblems } from '../spec/problem.js';
 import { readSpec } from '../spec/read.js';
@@ -14,7 +15,7 @@ import type { Pgen } from '../study/pgen/pgen.js';
 import type { Log } from '../util/log/log.js';
 import { checkPaths } from './dependencies.js';
 import { unusedVariables } from './ineffective-inputs.js';
-import { checkDraft, type Plan, planStudy } from './plan.js';
+import { checkDraft, planStudy } from './plan.js';
 
 /** What a study is made from. */
 export interface StudyContext {

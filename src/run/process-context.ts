@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { InputError, type Inputs } from '../inputs/schema.js';
+import type { Inputs } from '../inputs/schema.js';
 import { type BaselineReport, parseBaseline } from '../report/comparison.js';
 import type { Overlays } from '../spec/overlay.js';
 import { Source } from '../spec/source.js';
 import type { Pgen } from '../study/pgen/pgen.js';
 import { type GuardedPlace, guardedPath, UnsafePathError } from '../util/guarded-path.js';
+import { InputError } from '../util/input-error.js';
 
 export { Signalled } from '../util/signalled.js';
 
@@ -137,6 +138,7 @@ export async function refuseReportPath(
     await guardedPath(place, 'keep');
   } catch (error) {
     // What else is wrong may be mended until the study is over.
-    if (error instanceof UnsafePathError) throw new InputError([`${nameOf('report-path')}: ${error.message}`]);
+    if (error instanceof UnsafePathError && error.isLink)
+      throw new InputError([`${nameOf('report-path')}: ${error.message}`]);
   }
 }

@@ -3,12 +3,12 @@ import { mustRun } from '../hosts/commands.js';
 import { type HostDirectory, type HostFile, replacingCommand, writeFiles } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
 import { claimsPath, launcherPath, launcherText } from '../schedulers/claims/launcher.js';
+import type { Plan } from '../scripts/plan.js';
 import { reserved } from '../study/check.js';
 import { safeName } from '../study/names.js';
 import type { Log } from '../util/log/log.js';
 import { quote } from '../util/shell-quote.js';
 import { cloneRepositories } from './dependencies.js';
-import type { Plan } from './plan.js';
 
 /** The log of a study in its own directory, where Maestro has it. */
 export function logPath(studyName: string): string {

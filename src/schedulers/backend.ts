@@ -1,7 +1,8 @@
 import type { Patience } from '../flux/connect/resolve.js';
 import type { Host } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
-import { forFlux, type Plan } from '../run/plan.js';
+import type { Plan } from '../scripts/plan.js';
+import { forFlux } from '../scripts/plan.js';
 import type { Endpoint } from '../store/journal/records.js';
 import type { Hold } from '../store/session.js';
 import type { Clock } from '../util/clock.js';

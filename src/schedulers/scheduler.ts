@@ -1,4 +1,7 @@
+import type { Outputs } from '../scripts/outputs.js';
+import type { ForeignJob } from '../store/journal/foreign-job.js';
 import type { StepInstance } from '../study/graph.js';
+import type { JobResult } from '../study/state.js';
 
 /** One attempt of one step, to be run. */
 export interface Job {
@@ -8,12 +11,6 @@ export interface Job {
   /** The script to run, relative to the study directory. */
   readonly script: string;
 }
-
-/**
- * How a job ended, in the scheduler's words. `not-run`: nothing of its script ran, for files that this takes could not be
- * written; the note says which.
- */
-export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
 
 export interface JobOutcome {
   readonly result: JobResult;
@@ -97,23 +94,6 @@ export interface LeftJob extends Job {
   readonly isDoubtful: boolean;
 }
 
-/** A job of a step that the study does not have any more. */
-export interface ForeignJob {
-  readonly step: string;
-  readonly scheduled: boolean;
-  /** Of the step, relative to the study directory. */
-  readonly workspace: string;
-  readonly attempt: number;
-  readonly id: string;
-  readonly place: string;
-}
-
-/** Files that a job writes, relative to the study directory. */
-export interface Outputs {
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /**
  * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted`,
  * `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`; unless there is an interruption before. A job whose
@@ -139,9 +119,6 @@ export interface Scheduler {
    */
   renew?(reason: string): void;
 }
-
-/** Somebody else drives the study by now: its jobs are his. */
-export class OvertakenError extends Error {}
 
 /** A scheduler of which we can lose sight. */
 export interface BatchScheduler extends Scheduler {

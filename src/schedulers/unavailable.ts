@@ -1,7 +1,8 @@
+import type { Outputs } from '../scripts/outputs.js';
+import { outputsOf } from '../scripts/outputs.js';
 import type { StepInstance } from '../study/graph.js';
 import type { Clock } from '../util/clock.js';
-import { outputsOf } from './outputs.js';
-import type { BatchScheduler, Outputs, SchedulerListener } from './scheduler.js';
+import type { BatchScheduler, SchedulerListener } from './scheduler.js';
 
 /** Stands for a scheduler that was not reached: what it has of jobs is out of sight from the beginning. */
 export class AbsentScheduler implements BatchScheduler {

@@ -1,3 +1,4 @@
+import { UserError } from '../util/errors.js';
 import type { Position } from './source.js';
 
 /** Something wrong, or probably wrong, in what the user wrote. */
@@ -36,7 +37,7 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
 }
 
 /** Everything that is wrong with a spec, found at once. Thrown only when at least one problem is an error. */
-export class SpecError extends Error {
+export class SpecError extends UserError {
   readonly problems: readonly Problem[];
 
   constructor(found: readonly Problem[]) {

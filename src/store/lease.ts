@@ -1,7 +1,7 @@
 import { mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
-import { OvertakenError } from '../schedulers/scheduler.js';
 import type { Clock } from '../util/clock.js';
+import { UserError } from '../util/errors.js';
 import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-commands.js';
 import { isSameMachine, type LeaseHolder, lifeOf } from './lease-owner.js';
 
@@ -18,7 +18,7 @@ export interface LeaseLine extends LeaseHolder {
 }
 
 /** Somebody else drives the study. The message is for people. */
-export class LeaseHeldError extends Error {
+export class LeaseHeldError extends UserError {
   readonly holder: LeaseLine | undefined;
 
   constructor(studyPath: string, holder: LeaseLine | undefined) {
@@ -32,7 +32,7 @@ export class LeaseHeldError extends Error {
 }
 
 /** We drove the study, and somebody else has taken it over. */
-export class LeaseLostError extends OvertakenError {
+export class LeaseLostError extends UserError {
   readonly holder: LeaseLine | undefined;
 
   constructor(studyPath: string, holder: LeaseLine | undefined) {

@@ -1,4 +1,8 @@
-import type { JobResult } from '../schedulers/scheduler.js';
+/**
+ * How a job ended, in the scheduler's words. `not-run`: nothing of its script ran, for files that this takes could not be
+ * written; the note says which.
+ */
+export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
 
 /** Maestro's words for the state of a step. UNKNOWN is never final. */
 export type StepState =

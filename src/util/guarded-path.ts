@@ -1,5 +1,6 @@
 import { lstat, mkdir, readlink, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { UserError } from './errors.js';
 
 /** A directory of this machine that is to be written into. */
 export interface GuardedPlace {
@@ -10,10 +11,14 @@ export interface GuardedPlace {
 }
 
 /** Something is in the way of what is to be written. The message is for people. */
-export class UnsafePathError extends Error {
-  constructor(message: string) {
+export class UnsafePathError extends UserError {
+  /** Whether it is a symbolic link that is not followed. */
+  readonly isLink: boolean;
+
+  constructor(message: string, isLink = false) {
     super(message);
     this.name = 'UnsafePathError';
+    this.isLink = isLink;
   }
 }
 
@@ -45,7 +50,7 @@ export async function guardedPath(
           ? undefined
           : `is a symbolic link of another user (uid ${status.uid})`;
       if (why !== undefined) {
-        throw new UnsafePathError(`${entry} ${why}: remove it, or give the path of the directory itself`);
+        throw new UnsafePathError(`${entry} ${why}: remove it, or give the path of the directory itself`, true);
       }
       links += 1;
       if (links > MOST_LINKS) throw new UnsafePathError(`${wanted} has too many symbolic links in it`);

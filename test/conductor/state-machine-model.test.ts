@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
 import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
-import type { JobResult } from '../../src/schedulers/scheduler.js';
 import { applyPatch, cloneRecord, diffRecord } from '../../src/store/journal/patch.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import type { StepGraph } from '../../src/study/graph.js';
+import type { JobResult } from '../../src/study/state.js';
 import { isFailure, isOver, newRecord, type StepRecord, type StepState } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { actionInputs, commandLineInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
-import {
-  actionInputs,
-  commandLineInputs,
-  defaultOf,
-  descriptionOf,
-  InputError,
-  type InputName,
-  inputNames,
-} from '../../src/inputs/schema.js';
+import { type InputName, inputNames } from '../../src/inputs/schema.js';
+import { InputError } from '../../src/util/input-error.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
 function onGitHub(given: Partial<Record<InputName, string>>) {

@@ -5,12 +5,10 @@ import {
   defaultOf,
   descriptionOf,
   distinctions,
-  InputError,
-  type InputName,
-  inputNames,
   parseInputs,
-  secrets,
-} from '../../src/inputs/schema.js';
+} from '../../src/inputs/parse.js';
+import { type InputName, inputNames, secrets } from '../../src/inputs/schema.js';
+import { InputError } from '../../src/util/input-error.js';
 
 const noFiles = (file: string): string => {
   throw new Error(`ENOENT: no such file or directory, open '${file}'`);

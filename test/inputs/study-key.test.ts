@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRunner } from '../../src/action/runner.js';
-import { actionInputs } from '../../src/inputs/schema.js';
+import { actionInputs } from '../../src/inputs/parse.js';
 import { studyKeys, withPlainPaths } from '../../src/inputs/study-key.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Inputs, parseInputs } from '../../src/inputs/schema.js';
+import { parseInputs } from '../../src/inputs/parse.js';
+import type { Inputs } from '../../src/inputs/schema.js';
 import { ineffectiveInputs, unmatchedGlobs, unusedVariables } from '../../src/run/ineffective-inputs.js';
 import { formatProblem } from '../../src/spec/problem.js';
 import { readSpec } from '../../src/spec/read.js';

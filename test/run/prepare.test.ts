@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseInputs } from '../../src/inputs/schema.js';
-import type { Plan } from '../../src/run/plan.js';
+import { parseInputs } from '../../src/inputs/parse.js';
 import { planAt, planner, readStudy, type StudyContext, stagePath } from '../../src/run/prepare.js';
+import type { Plan } from '../../src/scripts/plan.js';
 import { type Problem, SpecError } from '../../src/spec/problem.js';
 import { PgenError } from '../../src/study/pgen/pgen.js';
 import type { Log } from '../../src/util/log/log.js';

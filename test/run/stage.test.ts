@@ -14,9 +14,10 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Host, HostError } from '../../src/hosts/host.js';
-import { type Plan, planStudy } from '../../src/run/plan.js';
+import { planStudy } from '../../src/run/plan.js';
 import { clone, logPath, type StagedBefore, stage } from '../../src/run/stage.js';
 import { launcherText } from '../../src/schedulers/claims/launcher.js';
+import type { Plan } from '../../src/scripts/plan.js';
 import { toParameter } from '../../src/study/parameters.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { type Brief, places, validSpec } from '../support/plan.js';

@@ -283,7 +283,7 @@ describe('a study that is there', () => {
   it('may have a long journal', async () => {
     const lines = Array.from({ length: 20_000 }, (_, i) => line(i + 2, { type: 'limits', throttle: i }));
     study('study', { journal: studyLine('ours') + lines.join('') });
-    expect(await find('study')).toMatchObject({ state: { seq: 20_001, limits: { throttle: 19_999 } } });
+    expect(await find('study')).toMatchObject({ state: { seq: 20_001, limits: { throttle: { value: 19_999 } } } });
   });
 
   it('is only looked at: one command, and nothing changes', async () => {

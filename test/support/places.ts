@@ -1,16 +1,16 @@
 import { type JobPlace, type Remains, RenewingScheduler } from '../../src/schedulers/allocation/renewing-scheduler.js';
 import type {
   BatchScheduler,
-  ForeignJob,
   InterruptEvent,
   Job,
   JobEvent,
-  JobResult,
   LeftJob,
-  Outputs,
   SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
+import type { Outputs } from '../../src/scripts/outputs.js';
+import type { ForeignJob } from '../../src/store/journal/foreign-job.js';
 import type { StepInstance } from '../../src/study/graph.js';
+import type { JobResult } from '../../src/study/state.js';
 import { graphOf } from './graphs.js';
 import { VirtualClock } from './virtual-clock.js';
 

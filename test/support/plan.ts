@@ -1,4 +1,5 @@
-import { type Plan, planStudy } from '../../src/run/plan.js';
+import { planStudy } from '../../src/run/plan.js';
+import type { Plan } from '../../src/scripts/plan.js';
 import { formatProblem } from '../../src/spec/problem.js';
 import { readSpec } from '../../src/spec/read.js';
 import { Source } from '../../src/spec/source.js';

@@ -1,15 +1,8 @@
-import type {
-  ForeignJob,
-  Job,
-  JobEvent,
-  JobListener,
-  JobOutcome,
-  JobResult,
-  LeftJob,
-  Outputs,
-  Scheduler,
-} from '../../src/schedulers/scheduler.js';
+import type { Job, JobEvent, JobListener, JobOutcome, LeftJob, Scheduler } from '../../src/schedulers/scheduler.js';
+import type { Outputs } from '../../src/scripts/outputs.js';
+import type { ForeignJob } from '../../src/store/journal/foreign-job.js';
 import type { StepInstance } from '../../src/study/graph.js';
+import type { JobResult } from '../../src/study/state.js';
 import type { Clock } from '../../src/util/clock.js';
 
 /** How a simulated job goes. */

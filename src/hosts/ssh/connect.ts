@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import { InputError, type Inputs } from '../../inputs/schema.js';
+import type { Inputs } from '../../inputs/schema.js';
 import { type Clock, systemClock } from '../../util/clock.js';
+import { InputError } from '../../util/input-error.js';
 import type { Log } from '../../util/log/log.js';
 import { HostError } from '../host.js';
 import { parseDestination, parseJumps } from './destination.js';

@@ -72,7 +72,8 @@ export async function collect(
 function topHint(glob: string, { entries }: StudyFiles): string {
   const top = new Set(entries.map(({ path }) => path.split('/')[0]!));
   const first = glob.replace(/^(?:\.?\/)+/, '').split('/')[0]!;
-  const guess = top.has(first) ? undefined : closest(first, top);
+  // Of very short names, any is like any other.
+  const guess = top.has(first) || first.length < 3 ? undefined : closest(first, top);
   return guess === undefined ? '' : ` (did you mean ${guess}?)`;
 }
 

@@ -3,10 +3,9 @@ import { addressOf } from '../../flux/connect/resolve.js';
 import { mustRun } from '../../hosts/commands.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import type { InputName, Inputs } from '../../inputs/schema.js';
-import { forFlux, type Plan } from '../../run/plan.js';
-import { SpecError } from '../../spec/problem.js';
-import { Source } from '../../spec/source.js';
+import type { Plan } from '../../scripts/plan.js';
+import { forFlux } from '../../scripts/plan.js';
+import type { DescribedAllocation } from '../../store/journal/allocation-record.js';
 import { LeaseLostError } from '../../store/lease.js';
 import type { Hold } from '../../store/session.js';
 import { anyAborted } from '../../util/abort.js';
@@ -17,23 +16,10 @@ import { readRemains } from '../claims/outcome.js';
 import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from '../flux/backend.js';
 import { refuseJobsElsewhere } from '../flux/check-endpoints.js';
 import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
-import { Allocation, type AllocationOptions, type DescribedAllocation } from './allocation.js';
+import { Allocation, type AllocationOptions } from './allocation.js';
 import { allocationFiles } from './idle-guard.js';
 import { type Remains, RenewingScheduler } from './renewing-scheduler.js';
-import { type AllocationRequest, readAllocationRequest } from './request.js';
-
-/**
- * The allocation that the inputs want, if they want one.
- *
- * @param nameOf what messages call an input
- * @throws SpecError
- */
-export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string): AllocationRequest | undefined {
-  if (inputs.allocate === '') return undefined;
-  const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
-  if (request === undefined) throw new SpecError(problems);
-  return request;
-}
+import type { AllocationRequest } from './request.js';
 
 /** Told of the allocation that there is to give back, should this program not come to that; of none, once it is given back. */
 export interface Rememberer {

@@ -3,14 +3,16 @@ import { BrokerError } from '../../flux/connect/errors.js';
 import { again, collectText, run } from '../../hosts/commands.js';
 import { readTails, writeFiles } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
+import type { Allocator, DescribedAllocation, QueuedJob } from '../../store/journal/allocation-record.js';
+import { allocators } from '../../store/journal/allocation-record.js';
 import type { Clock } from '../../util/clock.js';
 import { quote } from '../../util/shell-quote.js';
-import { type JobState, parseJobState, type QueuedJob, queueFunctions } from '../batch/queue.js';
+import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
 import { type AllocationPlan, jobNameOf, submissionOf, submittedId } from '../batch/submission.js';
 import { classifyAllocationRefusal } from './classify-refusal.js';
 import { allocationFiles, initialProgramPath, initialProgramText } from './idle-guard.js';
 import { releaseCommand } from './release.js';
-import { type AllocationRequest, type Allocator, allocators } from './request.js';
+import type { AllocationRequest } from './request.js';
 import { describeProgress, doubtOf, parseWaitingLine, type WaitingLine, waitingCommand } from './wait-for-start.js';
 
 export interface AllocationOptions {
@@ -33,12 +35,6 @@ export interface AllocationOptions {
   readonly isKept?: () => boolean;
   /** Whether an allocation that cannot be asked about is taken for over (`resume: always`). */
   readonly isForced?: boolean;
-}
-
-/** An allocation that there is to give back, as plain data: all that another process needs for it. */
-export interface DescribedAllocation extends QueuedJob {
-  readonly studyPath: string;
-  readonly number: number;
 }
 
 const described = z.object({

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { again, run } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
-import { parseJobState, type QueuedJob, queueFunctions } from '../batch/queue.js';
-import { allocators } from './request.js';
+import type { QueuedJob } from '../../store/journal/allocation-record.js';
+import { allocators } from '../../store/journal/allocation-record.js';
+import { parseJobState, queueFunctions } from '../batch/queue.js';
 
 const queued = z.looseObject({
   kind: z.enum(allocators),

@@ -1,5 +1,6 @@
+import type { QueuedJob } from '../../store/journal/allocation-record.js';
 import { quote } from '../../util/shell-quote.js';
-import { type QueuedJob, queueFunctions } from '../batch/queue.js';
+import { queueFunctions } from '../batch/queue.js';
 import { allocationFiles } from './idle-guard.js';
 
 /** Seconds that an instance has to end by itself, and that all of it may take. */

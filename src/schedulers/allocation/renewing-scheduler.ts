@@ -1,14 +1,14 @@
+import type { Outputs } from '../../scripts/outputs.js';
+import type { ForeignJob } from '../../store/journal/foreign-job.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import type {
   BatchScheduler,
-  ForeignJob,
   InterruptEvent,
   Job,
   JobEvent,
   JobOutcome,
   LeftJob,
-  Outputs,
   SchedulerListener,
 } from '../scheduler.js';
 

@@ -4,12 +4,8 @@ import { type Problem, problemOf, sortProblems } from '../../spec/problem.js';
 import { pyRepr } from '../../spec/python.js';
 import type { Position, Source } from '../../spec/source.js';
 import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml/read-yaml.js';
+import { type Allocator, allocators } from '../../store/journal/allocation-record.js';
 import { closest } from '../../util/closest.js';
-
-/** Who gives allocations. */
-export const allocators = ['slurm', 'lsf', 'flux'] as const;
-
-export type Allocator = (typeof allocators)[number];
 
 /** The input `allocate`: an allocation that is wanted. */
 export interface AllocationRequest {

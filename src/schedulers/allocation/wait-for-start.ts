@@ -1,5 +1,6 @@
+import type { QueuedJob } from '../../store/journal/allocation-record.js';
 import { quote } from '../../util/shell-quote.js';
-import { type JobState, parseJobState, type QueuedJob, queueFunctions } from '../batch/queue.js';
+import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
 import { allocationFiles } from './idle-guard.js';
 
 /** What the command that waits tells, a line each. */

@@ -1,20 +1,6 @@
+import type { QueuedJob } from '../../store/journal/allocation-record.js';
 import { quote } from '../../util/shell-quote.js';
-import type { Allocator } from '../allocation/request.js';
 import { isNewFlux } from './submission.js';
-
-/** A job in a scheduler's queue: what is needed to ask about it, and to end it. */
-export interface QueuedJob {
-  readonly kind: Allocator;
-  readonly id: string;
-  /** No other job has it. */
-  readonly jobName: string;
-  /** Slurm's, if the job is not in the one that commands there talk to. */
-  readonly cluster: string | undefined;
-  /** What its scheduler calls itself, as `scheduler` prints it; undefined if that is not known. */
-  readonly scheduler?: string | undefined;
-  readonly flux: string;
-  readonly fluxVersion: string;
-}
 
 /**
  * Bash functions that ask the host's scheduler about a job:

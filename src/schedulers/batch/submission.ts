@@ -1,6 +1,7 @@
+import type { Allocator } from '../../store/journal/allocation-record.js';
 import { quoteAll } from '../../util/shell-quote.js';
 import { allocationFiles, initialProgramWords } from '../allocation/idle-guard.js';
-import type { AllocationRequest, Allocator } from '../allocation/request.js';
+import type { AllocationRequest } from '../allocation/request.js';
 
 /** All that an allocation is made from. */
 export interface AllocationPlan {

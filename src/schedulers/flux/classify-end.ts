@@ -1,6 +1,7 @@
 import { classifyRefusal } from '../../flux/classify-refusal.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
+import { outputsOf } from '../../scripts/outputs.js';
 import type { Clock } from '../../util/clock.js';
 import { Pool } from '../../util/semaphore.js';
 import { type Claim, readClaims, settleClaim } from '../claims/claims.js';
@@ -8,7 +9,6 @@ import { lastWords } from '../claims/last-words.js';
 import { couldNotClaim, givenUp, notClaimed } from '../claims/launcher.js';
 import { remainsOf } from '../claims/outcome.js';
 import { isOfDisk } from '../disk.js';
-import { outputsOf } from '../outputs.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
 import type { InstanceWatch } from './instance-monitor.js';

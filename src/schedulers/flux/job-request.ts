@@ -3,13 +3,13 @@ import { leavesOf, merge, replace, type Tree } from '../../flux/tree.js';
 import { resource } from '../../scripts/dialect.js';
 import { argsOf, gpusPerSlot, isExclusive } from '../../scripts/flux.js';
 import { fluxResources } from '../../scripts/flux-resources.js';
+import { outputNames } from '../../scripts/outputs.js';
 import { walltimeSeconds } from '../../scripts/walltime.js';
 import { type PyValue, pyStr } from '../../spec/python.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
 import { quote } from '../../util/shell-quote.js';
 import { launcherWords } from '../claims/launcher.js';
-import { outputNames } from '../outputs.js';
 import type { Job } from '../scheduler.js';
 
 /** What every job of a study has in common. */

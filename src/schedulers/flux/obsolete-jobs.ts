@@ -3,9 +3,9 @@ import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { cancelJob } from '../../flux/requests.js';
 import { type Host, HostError } from '../../hosts/host.js';
+import type { ForeignJob } from '../../store/journal/foreign-job.js';
 import { Pool } from '../../util/semaphore.js';
 import { settleClaim } from '../claims/claims.js';
-import type { ForeignJob } from '../scheduler.js';
 import type { StudyJobs } from './job-request.js';
 import { isJobOf } from './left.js';
 

@@ -1,5 +1,6 @@
 import { connectTo } from '../../flux/connect/broker.js';
 import { BrokerError } from '../../flux/connect/errors.js';
+import { readMachineId } from '../../flux/connect/machine-id.js';
 import { addressOf } from '../../flux/connect/resolve.js';
 import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { EventlogError } from '../../flux/eventlog.js';
@@ -9,7 +10,6 @@ import type { JobId } from '../../flux/job-id.js';
 import { AnswerError, isJobActive } from '../../flux/requests.js';
 import type { HostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
-import { readMachineId } from '../../hosts/machine-id.js';
 import type { Endpoint } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import type { StudyJobs } from './job-request.js';

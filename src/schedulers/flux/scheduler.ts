@@ -8,24 +8,24 @@ import { durationOf, jobspecOf } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
 import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
+import type { Outputs } from '../../scripts/outputs.js';
+import { outputsOf } from '../../scripts/outputs.js';
+import type { ForeignJob } from '../../store/journal/foreign-job.js';
+import { LeaseLostError } from '../../store/lease.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { Queue } from '../../util/fifo.js';
 import { Pool } from '../../util/semaphore.js';
 import { type Claim, readClaims } from '../claims/claims.js';
 import { remainsOf, tasksOfStep } from '../claims/outcome.js';
-import { outputsOf } from '../outputs.js';
-import {
-  type BatchScheduler,
-  type ForeignJob,
-  type InterruptEvent,
-  type Job,
-  type JobEvent,
-  type JobOutcome,
-  type LeftJob,
-  type Outputs,
-  OvertakenError,
-  type SchedulerListener,
+import type {
+  BatchScheduler,
+  InterruptEvent,
+  Job,
+  JobEvent,
+  JobOutcome,
+  LeftJob,
+  SchedulerListener,
 } from '../scheduler.js';
 import { Judge, type Verdict } from './classify-end.js';
 import { InstanceWatch } from './instance-monitor.js';
@@ -560,7 +560,7 @@ export class FluxScheduler implements BatchScheduler {
       };
       confirm().then(
         () => answer(true),
-        (error: unknown) => answer(!(error instanceof OvertakenError)),
+        (error: unknown) => answer(!(error instanceof LeaseLostError)),
       );
     });
   }

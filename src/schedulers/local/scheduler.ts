@@ -1,13 +1,15 @@
 import { StringDecoder } from 'node:string_decoder';
 import { collectText } from '../../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../hosts/host.js';
+import type { Outputs } from '../../scripts/outputs.js';
+import { outputsOf } from '../../scripts/outputs.js';
+import type { ForeignJob } from '../../store/journal/foreign-job.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { Watchdog } from '../../util/watchdog.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
-import { outputsOf } from '../outputs.js';
-import type { ForeignJob, Job, JobEvent, LeftJob, Outputs, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { Job, JobEvent, LeftJob, Scheduler, SchedulerListener } from '../scheduler.js';
 import { FarSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
 import { shepherdText } from './supervisor.js';

@@ -1,6 +1,7 @@
+import { outputName } from '../../scripts/outputs.js';
+import type { ForeignJob } from '../../store/journal/foreign-job.js';
 import { neverBegan, notExecutable } from '../claims/launcher.js';
-import { outputName } from '../outputs.js';
-import type { ForeignJob, Job } from '../scheduler.js';
+import type { Job } from '../scheduler.js';
 
 /** What stands in place of an exit status that nobody knows. */
 export const lost = 'lost';

@@ -1,10 +1,9 @@
-import type { DescribedAllocation } from '../../schedulers/allocation/allocation.js';
-import type { QueuedJob } from '../../schedulers/batch/queue.js';
-import type { ForeignJob } from '../../schedulers/scheduler.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
 import type { ChangedLimits, Limits } from '../update-lock.js';
+import type { DescribedAllocation, QueuedJob } from './allocation-record.js';
+import type { ForeignJob } from './foreign-job.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
 export const journalVersion = 1;

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import type { DescribedAllocation } from '../../schedulers/allocation/allocation.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
+import { UserError } from '../../util/errors.js';
+import type { DescribedAllocation } from './allocation-record.js';
 import { applyPatch } from './patch.js';
 import {
   type Endpoint,
@@ -15,7 +16,7 @@ import {
 import { unwantedAfter, withoutDiscarded } from './unwanted.js';
 
 /** Why a study cannot be continued from its journal, for the person who wants it to be. */
-export class JournalError extends Error {
+export class JournalError extends UserError {
   constructor(line: number, what: string, hint: string) {
     super(`journal.jsonl:${line}: ${what} (${hint})`);
     this.name = 'JournalError';

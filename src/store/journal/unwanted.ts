@@ -1,5 +1,5 @@
-import type { ForeignJob } from '../../schedulers/scheduler.js';
 import { openJob, type StepRecord } from '../../study/state.js';
+import type { ForeignJob } from './foreign-job.js';
 import type { PlannedStep } from './records.js';
 
 /** Steps, and what is known of them, by index. */

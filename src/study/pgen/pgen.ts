@@ -5,6 +5,7 @@ import { pyRepr } from '../../spec/python.js';
 import type { Spec } from '../../spec/spec.js';
 import { deadline } from '../../util/abort.js';
 import type { Clock } from '../../util/clock.js';
+import { UserError } from '../../util/errors.js';
 import { quote, quoteAll } from '../../util/shell-quote.js';
 import type { Places } from '../environment.js';
 import type { GeneratorAnswer, Request } from './answer.js';
@@ -22,7 +23,7 @@ const answerSchema = z.object({
 });
 
 /** The user's generator could not be run, or is wrong. The message is for him. */
-export class PgenError extends Error {
+export class PgenError extends UserError {
   constructor(message: string) {
     super(message);
     this.name = 'PgenError';

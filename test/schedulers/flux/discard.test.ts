@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { ForeignJob, Job } from '../../../src/schedulers/scheduler.js';
+import type { Job } from '../../../src/schedulers/scheduler.js';
+import type { ForeignJob } from '../../../src/store/journal/foreign-job.js';
 import { completed, FluxStudy, hurried, startBroker, waiting } from '../../support/flux/study-run.js';
 import { until } from '../../support/wait.js';
 

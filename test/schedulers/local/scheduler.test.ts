@@ -26,7 +26,8 @@ import {
 import { LocalHost } from '../../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
 import { LocalScheduler } from '../../../src/schedulers/local/scheduler.js';
-import type { ForeignJob, InterruptEvent, Job, JobEvent, LeftJob } from '../../../src/schedulers/scheduler.js';
+import type { InterruptEvent, Job, JobEvent, LeftJob } from '../../../src/schedulers/scheduler.js';
+import type { ForeignJob } from '../../../src/store/journal/foreign-job.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { hurried } from '../../support/flux/study-run.js';
 import { graphOf, type Shape } from '../../support/graphs.js';

@@ -1,5 +1,10 @@
 import type { StepInstance } from '../study/graph.js';
-import type { Outputs } from './scheduler.js';
+
+/** Files that a job writes, relative to the study directory. */
+export interface Outputs {
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /**
  * What a step's outputs are called, but for the job's id and the ending. Maestro takes the job's name as it is, and fails on

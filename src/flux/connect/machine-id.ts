@@ -1,7 +1,7 @@
-import { nodeCommands } from '../flux/connect/relay.js';
-import type { BrokerAddress } from '../flux/connect/resolve.js';
-import { run } from './commands.js';
-import type { Host } from './host.js';
+import { run } from '../../hosts/commands.js';
+import type { Host } from '../../hosts/host.js';
+import { nodeCommands } from './relay.js';
+import type { BrokerAddress } from './resolve.js';
 
 /** Text for any POSIX shell. A machine's first process namespace has the same number everywhere. */
 const script = `id=

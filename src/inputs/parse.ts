@@ -1,0 +1,157 @@
+import * as z from 'zod';
+import { closest } from '../util/closest.js';
+import { InputError } from '../util/input-error.js';
+import { contradictions, requirements } from './requirements.js';
+import { type InputName, type Inputs, inputNames, inputsSchema, repeatable } from './schema.js';
+
+/**
+ * Types the inputs.
+ *
+ * @param given texts by name; those that are absent or empty take their default
+ * @param nameOf how to call an input in a message: `input 'throttle'`, `--throttle`
+ * @throws InputError with a line for every input that is wrong
+ */
+export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: string) => string): Inputs {
+  const { inputs, errors } = tryInputs(given, nameOf);
+  if (inputs === undefined) throw new InputError(errors);
+  return inputs;
+}
+
+interface ParseOptions {
+  readonly schema?: typeof inputsSchema;
+  /** The files that inputs are the texts of, by name of the input. */
+  readonly filesOf?: ReadonlyMap<string, string>;
+}
+
+/** A value that is a slip of the hand, and not a text that got here by mistake. */
+function shownValue(value: string): string {
+  return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
+}
+
+function tryInputs(
+  given: ReadonlyMap<string, string>,
+  nameOf: (name: string) => string,
+  { schema = inputsSchema, filesOf = new Map() }: ParseOptions = {},
+): { readonly inputs: Inputs | undefined; readonly errors: readonly string[] } {
+  const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
+  const result = schema.safeParse({ spec: '', ...values });
+  if (!result.success) {
+    const errors = result.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      const value = values[name];
+      const isOurs = issue.code === 'custom' && issue.params?.showsValue !== true;
+      const shown = filesOf.has(name) ? `what is in ${filesOf.get(name)}` : shownValue(value ?? '');
+      return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
+    });
+    return { inputs: undefined, errors };
+  }
+  const errors = contradictions(result.data, { texts: given, defaultOf }).map((words) =>
+    words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
+  );
+  return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
+}
+
+/** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
+export function actionInputs(environment: Readonly<Record<string, string | undefined>>): Inputs {
+  const given = inputNames.flatMap((name): [string, string][] => {
+    const text = environment[`INPUT_${name.toUpperCase()}`];
+    return text === undefined ? [] : [[name, text.trim()]];
+  });
+  return parseInputs(new Map(given), (name) => `input '${name}'`);
+}
+
+/**
+ * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
+ * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time.
+ *
+ * @param read reads a file
+ * @param needsSpec whether there must be a SPEC; without one it is ''
+ * @throws InputError
+ */
+export function commandLineInputs(args: readonly string[], read: (file: string) => string, needsSpec = true): Inputs {
+  const given = new Map<string, string>();
+  const filesOf = new Map<string, string>();
+  const errors: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (!arg.startsWith('-') || arg === '-') {
+      if (given.has('spec'))
+        errors.push(`there is one spec to run, but '${given.get('spec')}' and '${arg}' were given`);
+      else given.set('spec', arg);
+      continue;
+    }
+    const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
+    const next = args[i + 1];
+    if (name === 'spec' || !inputNames.includes(name as InputName)) {
+      const guess = closest(
+        name,
+        inputNames.filter((known) => known !== 'spec'),
+      );
+      const hint = guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`;
+      errors.push(`there is no option ${arg.split('=')[0]}${hint}`);
+      // What follows is its value, not the spec.
+      const takesValue = given.has('spec') || (guess !== undefined && !isTruth(guess as InputName));
+      if (inline === undefined && next !== undefined && !next.startsWith('-') && takesValue) i += 1;
+      continue;
+    }
+    let value = inline;
+    if (value === undefined && isTruth(name as InputName) && next !== 'true' && next !== 'false') value = 'true';
+    if (value === undefined) {
+      value = next;
+      i += 1;
+    }
+    if (value === undefined) errors.push(`--${name} needs a value`);
+    else {
+      const text = value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value;
+      if (value.startsWith('@')) filesOf.set(name, value.slice(1));
+      const before = repeatable.has(name) ? given.get(name) : undefined;
+      given.set(name, before === undefined ? text : `${before}\n${text}`);
+    }
+  }
+  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
+  if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
+  return parsed.inputs;
+}
+
+function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {
+  try {
+    return read(file).replace(/\r?\n$/, '');
+  } catch (error) {
+    errors.push(`--${name}: cannot read ${file}: ${(error as Error).message}`);
+    return '';
+  }
+}
+
+/** What an input takes when it is not given, as text. */
+export function defaultOf(name: InputName): string | undefined {
+  const schema: z.ZodType = inputsSchema.shape[name];
+  return schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : undefined;
+}
+
+export function descriptionOf(name: InputName): string {
+  const needed = requirements.filter(({ input, unless }) => input === name && unless === undefined);
+  const needs = needed.map(({ needs }) => ` Needs \`${needs}\`.`).join('');
+  return `${inputsSchema.shape[name].description ?? ''}${needs}`;
+}
+
+function isTruth(name: InputName): boolean {
+  return defaultOf(name) === 'true' || defaultOf(name) === 'false';
+}
+
+/** What tells studies of one spec from each other: what is laid over it, what makes its parameters, and where it runs. */
+export function distinctions(inputs: Inputs): string[] {
+  return [
+    inputs.parameters,
+    inputs.variables,
+    inputs.batch,
+    inputs.pgen,
+    JSON.stringify([...inputs.pargs]),
+    // Legs of a build matrix may differ by these alone.
+    ...(inputs.setup === '' && inputs.env.size === 0 ? [] : [inputs.setup, JSON.stringify([...inputs.env])]),
+    // A study that is not elsewhere has the key that it has always had.
+    ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
+      ? []
+      : [inputs.host, inputs.flux, inputs.allocate]),
+  ];
+}

@@ -1,0 +1,33 @@
+import type { Spec } from '../spec/spec.js';
+import type { Environment, Places } from '../study/environment.js';
+import type { StepGraph } from '../study/graph.js';
+import { resource } from './dialect.js';
+import { lacksFluxRun } from './flux.js';
+import { renderScripts, type StepScripts } from './render.js';
+
+/** A study as it will be staged: all that is known before anything is written or run. */
+export interface Plan {
+  readonly spec: Spec;
+  readonly places: Places;
+  readonly environment: Environment;
+  readonly graph: StepGraph;
+  /** By the index of the instance. */
+  readonly scripts: readonly StepScripts[];
+  /** The parameter generator that made its parameters, of which the study keeps a copy; undefined if there is none. */
+  readonly generator?: GeneratorCopy | undefined;
+}
+
+/** A generator's file: its name, and what was in it when it was asked. */
+export interface GeneratorCopy {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The plan for a Flux of this version, which may start parallel programs by another command; '' if there is none. */
+export function forFlux(plan: Plan, version: string): Plan {
+  const { spec, graph } = plan;
+  if (version === '') return plan;
+  if (lacksFluxRun(version) === lacksFluxRun(resource(spec.batch.values, 'version'))) return plan;
+  const batch = { ...spec.batch, values: new Map([...spec.batch.values, ['version', version] as const]) };
+  return { ...plan, scripts: renderScripts(graph, batch).scripts };
+}

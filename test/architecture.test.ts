@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+
+/** The floors of `src`, from the ground up: a folder may import what is below it, or on its own floor. */
+const floors: readonly (readonly string[])[] = [
+  ['util', 'spec'],
+  ['study'],
+  ['hosts', 'flux', 'scripts'],
+  // A generator is run on a machine.
+  ['store', 'flux/connect', 'study/pgen'],
+  ['schedulers'],
+  ['conductor', 'report', 'github'],
+  ['run'],
+  ['inputs'],
+  ['action', 'cli'],
+  ['main.ts'],
+];
+
+/** What a folder may not import although it is below, or beside it. */
+const forbidden: Readonly<Record<string, readonly string[]>> = {
+  // Whoever wants to know how a step ended need not know how it was run.
+  report: ['conductor', 'schedulers'],
+  github: ['conductor', 'schedulers'],
+  // The client of the protocol can be read alone.
+  flux: ['hosts', 'study', 'scripts'],
+};
+
+/** Imports that break the table. None is added; they are to go. */
+const exceptions: readonly string[] = [
+  'hosts/ssh/connect.ts -> inputs/schema.ts',
+  'run/execute.ts -> inputs/derive.ts',
+  'run/execute.ts -> inputs/schema.ts',
+  'run/ineffective-inputs.ts -> inputs/schema.ts',
+  'run/open-hosts.ts -> inputs/schema.ts',
+  'run/open-study.ts -> inputs/derive.ts',
+  'run/prepare.ts -> inputs/schema.ts',
+  'run/process-context.ts -> inputs/schema.ts',
+  'run/report.ts -> inputs/schema.ts',
+  'run/run-study.ts -> inputs/derive.ts',
+  'run/stop-signals.ts -> inputs/schema.ts',
+  'schedulers/backend.ts -> inputs/schema.ts',
+];
+
+const root = path.resolve(import.meta.dirname, '../src');
+const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const folders = floors.flat().toSorted((a, b) => b.length - a.length);
+const folderOf = (file: string) => folders.find((folder) => file === folder || file.startsWith(`${folder}/`));
+const floorOf = (folder: string) => floors.findIndex((names) => names.includes(folder));
+
+/** `A -> B` for every import, of types too. */
+const imports = sources.flatMap((file) => {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  const targets = text.matchAll(/\b(?:from|import\()\s*(?:\/\*.*?\*\/\s*)?'(\.[^']+)\.js'/g);
+  return [...targets].map(([, target]) => ({ file, target: `${path.join(path.dirname(file), target!)}.ts` }));
+});
+
+function isAllowed(file: string, target: string): boolean {
+  const [from, to] = [folderOf(file)!, folderOf(target)!];
+  if (from === to) return true;
+  if (forbidden[from]?.some((folder) => target.startsWith(`${folder}/`))) return false;
+  return floorOf(to) <= floorOf(from);
+}
+
+it('every file is in a folder of the layout', () =>
+  expect(sources.filter((file) => folderOf(file) === undefined)).toEqual([]));
+
+it('no file imports from a floor above its own, nor what its folder may not know', () => {
+  expect(imports.length).toBeGreaterThan(sources.length);
+  const broken = imports.filter(({ file, target }) => !isAllowed(file, target));
+  expect(broken.map(({ file, target }) => `${file} -> ${target}`).toSorted()).toEqual([...exceptions].toSorted());
+});
+
+it('no file imports itself by way of others', () => {
+  const next = new Map(sources.map((source) => [source, imports.filter(({ file }) => file === source)]));
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) throw new Error([...way.slice(way.indexOf(file)), file].join(' -> '));
+    if (done.has(file)) return;
+    for (const { target } of next.get(file) ?? []) visit(target, [...way, file]);
+    done.add(file);
+  };
+  for (const file of sources) visit(file, []);
+});
