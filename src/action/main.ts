@@ -40,8 +40,8 @@ export async function action(surroundings: Surroundings): Promise<number> {
   try {
     const runner = readRunner(environment);
     savePost();
+    maskSecrets(environment);
     inputs = actionInputs(environment);
-    maskSecrets(inputs);
     log = new ActionsLog(placings[inputs.annotations]);
     // Written at once, whatever else there is still time for.
     const saveCancelled = () => saveLeftBehind({ isCancelled: isCancelled(cancel) });

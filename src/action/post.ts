@@ -53,8 +53,8 @@ async function cleanUp(surroundings: Surroundings): Promise<void> {
   const left = savedLeftBehind(environment);
   const isNothingHeld = left.allocation === undefined && left.study === undefined;
   if (isNothingHeld && !left.isShown) return;
+  maskSecrets(environment);
   const inputs = actionInputs(environment);
-  maskSecrets(inputs);
   const runner = readRunner(environment);
   const log = new ActionsLog(placings[inputs.annotations]);
   let shown: Promise<Publication> | undefined;

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import * as core from '@actions/core';
 import type { Runner } from '../github/runner-facts.js';
-import { type Inputs, type outputs, secrets } from '../inputs/schema.js';
+import { inputVariable } from '../inputs/parse.js';
+import { type outputs, secrets } from '../inputs/schema.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
 import { InputError } from '../util/input-error.js';
@@ -34,9 +35,13 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, '');
 
-/** Keeps secrets out of the log: line by line, because that is how the log is looked through. */
-export function maskSecrets(inputs: Inputs): void {
-  const lines = secrets.flatMap((name) => String(inputs[name]).split(/\r\n|\r|\n|\\n/));
+/**
+ * Keeps secrets out of the log, before inputs that are wrong are told of: line by line, because that is how the log is looked
+ * through.
+ */
+export function maskSecrets(environment: Readonly<Record<string, string | undefined>>): void {
+  const texts = secrets.map((name) => environment[inputVariable(name)] ?? '');
+  const lines = texts.flatMap((text) => text.split(/\r\n|\r|\n|\\n/));
   // A short line would be blotted out wherever else it stands.
   for (const line of new Set(lines.map((text) => text.trim()))) if (line.length >= 4) core.setSecret(line);
 }

@@ -51,10 +51,15 @@ function tryInputs(
   return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
 }
 
+/** Where the runner puts an input. */
+export function inputVariable(name: InputName): string {
+  return `INPUT_${name.toUpperCase()}`;
+}
+
 /** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
 export function actionInputs(environment: Readonly<Record<string, string | undefined>>): Inputs {
   const given = inputNames.flatMap((name): [string, string][] => {
-    const text = environment[`INPUT_${name.toUpperCase()}`];
+    const text = environment[inputVariable(name)];
     return text === undefined ? [] : [[name, text.trim()]];
   });
   return parseInputs(new Map(given), (name) => `input '${name}'`);

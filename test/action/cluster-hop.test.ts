@@ -23,7 +23,13 @@ const jobs = yamlOf({
 });
 
 /** In these tests the login node says that it has another name than the compute node, which is the same machine. */
-const otherName = 'uname() { echo login1; }\nhostname() { echo login1; }';
+function otherName(): string {
+  const directory = temporaryDirectory();
+  for (const name of ['uname', 'hostname']) {
+    writeFileSync(path.join(directory, name), '#!/bin/sh\necho login1\n', { mode: 0o755 });
+  }
+  return `export PATH=${quote(directory)}:"$PATH"`;
+}
 
 describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a compute node', () => {
   let site: Site;
@@ -56,7 +62,7 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
   }
 
   // One more login than there are connections to the broker asks which machine the node is.
-  const setupWith = (ssh: string) => `${site.setup}\nexport FLUX_SSH=${quote(ssh)}\n${otherName}`;
+  const setupWith = (ssh: string) => `${site.setup}\nexport FLUX_SSH=${quote(ssh)}\n${otherName()}`;
   const socketOf = async () =>
     (await site.command('flux', 'uri', '--local', `slurm:${allocation}`)).trim().replace('local://', '');
 
