@@ -54,7 +54,6 @@ export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy
     ...ofNoUse('flux', 'no step of the study is a job of Flux', !isFlux && inputs.flux !== 'auto'),
     ...ofNoUse('allocate', 'no step of the study is a job of Flux', !isFlux && inputs.allocate !== ''),
     ...ofNoUse('parameters', 'a generator (pgen) makes the parameters', inputs.pgen !== '' && inputs.parameters !== ''),
-    ...ofNoUse('slower-than', 'there is no baseline', inputs.baseline === '' && inputs['slower-than'] !== 25),
     ...ofNoUse('collect', 'a dry run has no outputs', inputs['dry-run'] && inputs.collect.length > 0),
     ...ofNoUse(
       'check-name',

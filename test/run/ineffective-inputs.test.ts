@@ -51,7 +51,6 @@ describe('an input that changes nothing', () => {
   });
 
   it('is told by name where it only means something with another', () => {
-    expect(told({ 'slower-than': '5 %' }, 'local', { name: 'a' })).toEqual(['slower-than']);
     expect(told({ 'check-name': 'x', annotations: 'none' }, 'local', { name: 'a' })).toEqual(['check-name']);
     expect(told({ parameters: '{A: [1]}', pgen: 'a.py' }, 'local', { name: 'a' })).toEqual(['parameters']);
     expect(told({ collect: '*', 'dry-run': 'true' }, 'local', { name: 'a' })).toEqual(['collect']);
