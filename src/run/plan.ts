@@ -17,13 +17,15 @@ export function planStudy(
   spec: Spec,
   parameters: readonly Parameter[],
   places: Places,
-  options: { readonly hashWorkspaces: boolean },
+  options: { readonly hashWorkspaces: boolean; readonly isDryRun?: boolean },
 ): { plan: Plan | undefined; problems: readonly Problem[] } {
   const environment = new Environment(spec, places);
   const { graph, problems } = expand(spec, parameters, environment, { studyPath: places.studyPath, ...options });
   if (graph === undefined) return { plan: undefined, problems };
   const rendered = renderScripts(graph, spec.batch);
-  const resources = spec.batch.type === 'flux' ? checkAllResources(graph, spec.batch) : [];
+  const found = spec.batch.type === 'flux' ? checkAllResources(graph, spec.batch) : [];
+  // A dry run stages them, as Maestro's does: nothing is asked for.
+  const resources = options.isDryRun ? found.map((problem) => ({ ...problem, severity: 'warning' as const })) : found;
   const repositories = checkGitDependencies(spec, environment, places);
   const all = [...problems, ...repositories, ...rendered.problems, ...resources];
   if (all.some((problem) => problem.severity === 'error')) return { plan: undefined, problems: all };

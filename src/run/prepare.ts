@@ -75,7 +75,8 @@ export function planAt(
   studyPath: string,
   parameters: readonly Parameter[] = spec.parameters.map(toParameter),
 ): { readonly plan: Plan; readonly warnings: readonly Problem[] } {
-  const options = { hashWorkspaces: context.inputs['hash-workspaces'] };
+  const { 'hash-workspaces': hashWorkspaces, 'dry-run': isDryRun } = context.inputs;
+  const options = { hashWorkspaces, isDryRun };
   const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), options);
   // What a generator reads of the variables is not known.
   const unused = context.pgen === undefined ? unusedVariables(spec, context.overlays, context.text) : [];

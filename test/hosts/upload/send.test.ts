@@ -117,8 +117,8 @@ describe('sending a tree', () => {
     }
   });
 
-  it('brings two thousand files and a big one', async () => {
-    const big = Buffer.alloc(50_000_000);
+  it('brings two thousand files and a big one, which is never in memory as a whole', async () => {
+    const big = Buffer.alloc(200_000_000);
     for (let i = 0; i < big.length; i += 997) big[i] = i % 251;
     make(root, { big });
     for (let i = 0; i < 20; i++) {
@@ -139,8 +139,8 @@ describe('sending a tree', () => {
     expect(host.commands).toHaveLength(2);
     expect(readFileSync(`${there}/big`).equals(big)).toBe(true);
     expect(look(there)).toEqual(look(root));
-    // A rough bound: what is on its way, and not the file.
-    expect(most).toBeLessThan(40_000_000);
+    // A rough bound: what is on its way or not yet collected, and not the file.
+    expect(most).toBeLessThan(100_000_000);
   });
 
   it('sends nothing if the host has it, though it be a new checkout with new times, and says so', async () => {
