@@ -50,22 +50,6 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
   const withFlux = (asked: Asked) =>
     onTestFinished(async () => void (await (await asked.allocation.catch(() => undefined))?.release()));
 
-  it('is rehearsed without getting one: Slurm says when it would start, or why it never would', async () => {
-    const { host: at, flux } = host();
-    const rehearse = (queue?: string) => {
-      const request = { ...requestOf('slurm'), ...(queue === undefined ? {} : { queue }) };
-      const plan = { request, studyPath: '/tmp', number: 1, jobName: 'maestro-doctor', flux, fluxVersion: '0.88.0' };
-      const { command, script } = rehearsalOf(plan)!;
-      return run(at, command, script);
-    };
-    expect(await rehearse()).toMatchObject({
-      code: 0,
-      stderr: expect.stringMatching(/^sbatch: Job [0-9]+ to start at /),
-    });
-    expect(await rehearse('nowhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('invalid partition') });
-    expect(await slurm.command('squeue', '--noheader', '--name=maestro-doctor')).toBe('');
-  });
-
   it('waits its turn and says why, runs, has an address, and is given back', async () => {
     const { host: at, flux } = host();
     const studyPath = newStudy();
@@ -92,6 +76,22 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     expect(await stateOf(allocation.id)).toBe('COMPLETED');
     await allocation.release();
   }, 40_000);
+
+  it('is rehearsed without getting one: Slurm says when it would start, or why it never would', async () => {
+    const { host: at, flux } = host();
+    const rehearse = (queue?: string) => {
+      const request = { ...requestOf('slurm'), ...(queue === undefined ? {} : { queue }) };
+      const plan = { request, studyPath: '/tmp', number: 1, jobName: 'maestro-doctor', flux, fluxVersion: '0.88.0' };
+      const { command, script } = rehearsalOf(plan)!;
+      return run(at, command, script);
+    };
+    expect(await rehearse()).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^sbatch: Job [0-9]+ to start at /),
+    });
+    expect(await rehearse('nowhere')).toMatchObject({ code: 1, stderr: expect.stringContaining('invalid partition') });
+    expect(await slurm.command('squeue', '--noheader', '--name=maestro-doctor')).toBe('');
+  });
 
   it('is given back by a later process, from plain data', async () => {
     const { host: at, flux } = host();
