@@ -15,10 +15,13 @@ const most = 30;
 export function releaseCommand(job: QueuedJob, studyPath: string, number: number): string {
   const { uri, end } = allocationFiles(number);
   const file = (name: string) => quote(`${studyPath}/${name}`);
-  return `: 2> /dev/null > ${file(end)}
+  // What runs there may be gone, and its address too, as soon as it is told to end.
+  return `began=
+[ ! -s ${file(uri)} ] || began=yes
+: 2> /dev/null > ${file(end)}
 ${queueFunctions(job)}
 again=${polite}
-if [ ! -s ${file(uri)} ]; then
+if [ -z "$began" ]; then
   end ${quote(job.id)} > /dev/null 2>&1
   again=2
 fi
