@@ -191,7 +191,8 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
       expect([code, checkout.states]).toEqual([0, ['long FINISHED']]);
       expect(checkout.read('long/runs')).toBe('ran\nran\n');
       expect(stdout).toMatch(new RegExp(`^allocation (?!${id})\\d+ has its Flux instance`, 'm'));
-      expect(stdout).toMatch(/the Flux instance \S+ of its job \S+ is gone/);
+      // The driver may have been killed before it had written down where the job was.
+      expect(stdout).toMatch(/its job \S+ is gone/);
     }, 90_000);
 
     it('is not looked for in another cluster whose Slurm does not know it: the study is not continued there', async () => {
