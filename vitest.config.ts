@@ -6,7 +6,8 @@ const results = process.env.TEST_RESULTS;
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
+    // Twice what the longest takes on a slow machine.
+    testTimeout: 60_000,
     // Tests start real processes; two at a time is what the smallest CI machine has.
     maxWorkers: 2,
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
