@@ -83,7 +83,10 @@ describe.skipIf(!possible)('staging on a host by SSH', { timeout: 120_000 }, () 
       ['SIGTERM', 3],
     ] as const)('a %s while it sends ends it at once: exit %d', async (signal, code) => {
       // The host takes its time, as one at the end of a slow line does.
-      const { directory, start } = prepare(client, { setup: 'mktemp() { sleep 25; command mktemp "$@"; }' });
+      // A program, not a function: of setup, only the exported variables reach what runs later.
+      const programs = temporaryDirectory();
+      writeFileSync(path.join(programs, 'mktemp'), '#!/bin/sh\nsleep 25\nexec /usr/bin/mktemp "$@"\n', { mode: 0o755 });
+      const { directory, start } = prepare(client, { setup: `export PATH=${programs}:$PATH` });
       writeFileSync(path.join(directory, 'big'), randomBytes(30_000_000));
       const { process: running, ended } = start();
       const root = path.join(server.home, 'maestro-studies', path.basename(directory));
