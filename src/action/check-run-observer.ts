@@ -10,7 +10,7 @@ import { type Comparison, findings } from '../report/comparison.js';
 import type { StudyResults } from '../report/results.js';
 import { comparisonMarkdown } from '../report/summary/comparison.js';
 import type { SpecContext } from '../run/prepare.js';
-import type { Audience } from '../run/run-study.js';
+import type { RunObserver } from '../run/run-study.js';
 import type { Problem } from '../spec/problem.js';
 import { LeaseHeldError } from '../store/lease.js';
 import { shortHash } from '../study/directory.js';
@@ -32,7 +32,7 @@ export interface PublicationContext {
  * Shows a study on the commit, by a check run if that is wanted and GitHub takes it; what is wrong on lines of the spec
  * becomes workflow commands otherwise.
  */
-export class Publication implements Audience {
+export class CheckRunObserver implements RunObserver {
   readonly #context: PublicationContext;
   #check: CheckRun | undefined;
   #isLost = false;

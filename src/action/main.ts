@@ -5,14 +5,14 @@ import { actionInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { inline } from '../report/markdown.js';
-import { openMachines } from '../run/open-hosts.js';
+import { openHosts } from '../run/open-hosts.js';
 import { readStudy, type SpecContext } from '../run/prepare.js';
 import {
   baselineOf,
   givenReportPlace,
   isCancelled,
+  type ProcessContext,
   refuseReportPath,
-  type Surroundings,
 } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import { runStudy } from '../run/run-study.js';
@@ -22,7 +22,7 @@ import { systemClock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
 import { InputError } from '../util/input-error.js';
 import { ActionsLog } from '../util/log/actions-log.js';
-import { Publication } from './check-run-observer.js';
+import { CheckRunObserver } from './check-run-observer.js';
 import { isUntrusted, lookUp, refusal } from './fork-guard.js';
 import { post } from './post.js';
 import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './run-options.js';
@@ -32,11 +32,11 @@ import { isPost, saveLeftBehind, savePost } from './state.js';
 export { isPost, post };
 
 /** The action's main step. Returns the exit status, by which the step fails when the study does. */
-export async function action(surroundings: Surroundings): Promise<number> {
-  const { environment, cancel } = surroundings;
+export async function action(context: ProcessContext): Promise<number> {
+  const { environment, cancel } = context;
   let log = new ActionsLog('commands');
   let inputs: Inputs | undefined;
-  let publication: Publication | undefined;
+  let publication: CheckRunObserver | undefined;
   try {
     const runner = readRunner(environment);
     savePost();
@@ -52,8 +52,8 @@ export async function action(surroundings: Surroundings): Promise<number> {
     if (isForeign) refuseForeignFiles(inputs, runner);
     const keys = studyKeys(inputs, runner);
     const study = givenStudy(inputs, runner);
-    publication = new Publication({ study, runner, event, log, key: keys.key });
-    const outcome = await run(study, { runner, keys, isUntrusted: isForeign }, surroundings, log, publication);
+    publication = new CheckRunObserver({ study, runner, event, log, key: keys.key });
+    const outcome = await run(study, { runner, keys, isUntrusted: isForeign }, context, log, publication);
     await report(outcome, inputs, log, publication);
     return exitCodes[outcome.results.status];
   } catch (error) {
@@ -83,9 +83,9 @@ function refuseForks(inputs: Inputs, event: GitHubEvent): void {
 async function run(
   study: SpecContext,
   on: OnRunner,
-  surroundings: Surroundings,
+  context: ProcessContext,
   log: ActionsLog,
-  audience: Publication,
+  observer: CheckRunObserver,
 ): Promise<RunOutcome> {
   const { inputs } = study;
   const { runner } = on;
@@ -94,17 +94,16 @@ async function run(
   const request = requestOf(inputs, nameOf);
   const baseline = baselineOf(inputs, runner.workspace, (line) => log.warning(line));
   await refuseReportPath(givenReportPlace(study, runner.workspace), nameOf);
-  const environment = await loginEnvironment(surroundings.environment);
+  const environment = await loginEnvironment(context.environment);
   if (on.isUntrusted)
     log.info("The study may be a fork's: it is staged in the runner's temporary directory, without `setup`");
   // Its lines may name files of the checkout.
   const opened = on.isUntrusted ? { ...inputs, setup: '' } : inputs;
-  const machines = await openMachines(opened, environment, surroundings, log, runner.temporary);
+  const hosts = await openHosts(opened, environment, context, log, runner.temporary);
   try {
-    const context = runContext(study, on, surroundings, machines, log);
-    return await runStudy({ ...context, request, baseline, audience });
+    return await runStudy({ ...runContext(study, on, context, hosts, log), request, baseline, observer });
   } finally {
-    machines.close();
+    hosts.close();
   }
 }
 

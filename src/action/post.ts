@@ -11,19 +11,19 @@ import { actionInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import type { LeftBehind } from '../run/left-behind.js';
-import { type Machines, openMachines } from '../run/open-hosts.js';
-import type { Surroundings } from '../run/process-context.js';
+import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
+import type { ProcessContext } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { Allocation } from '../schedulers/allocation/allocation.js';
 import type { JournalState } from '../store/journal/records.js';
 import { JournalError } from '../store/journal/replay.js';
 import { LeaseHeldError } from '../store/lease.js';
 import { ourHolder } from '../store/lease-owner.js';
-import { Hold } from '../store/session.js';
+import { StudySession } from '../store/session.js';
 import { systemClock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
-import { Publication } from './check-run-observer.js';
+import { CheckRunObserver } from './check-run-observer.js';
 import { lookUp } from './fork-guard.js';
 import { givenStudy, nameOf, placings, report, runContext } from './run-options.js';
 import { maskSecrets, readRunner } from './runner.js';
@@ -33,12 +33,12 @@ import { savedLeftBehind } from './state.js';
  * The action's post step: does what the main step was killed before it could do. It never fails a job: what it cannot do,
  * it tells.
  */
-export async function post(surroundings: Surroundings): Promise<number> {
-  const { environment } = surroundings;
+export async function post(context: ProcessContext): Promise<number> {
+  const { environment } = context;
   const log = new ActionsLog('commands');
   try {
     try {
-      await cleanUp(surroundings);
+      await cleanUp(context);
     } finally {
       removeFiles(readRunner(environment).temporary);
     }
@@ -48,8 +48,8 @@ export async function post(surroundings: Surroundings): Promise<number> {
   return 0;
 }
 
-async function cleanUp(surroundings: Surroundings): Promise<void> {
-  const { environment } = surroundings;
+async function cleanUp(context: ProcessContext): Promise<void> {
+  const { environment } = context;
   const left = savedLeftBehind(environment);
   const isNothingHeld = left.allocation === undefined && left.study === undefined;
   if (isNothingHeld && !left.isShown) return;
@@ -57,52 +57,52 @@ async function cleanUp(surroundings: Surroundings): Promise<void> {
   const inputs = actionInputs(environment);
   const runner = readRunner(environment);
   const log = new ActionsLog(placings[inputs.annotations]);
-  let shown: Promise<Publication> | undefined;
+  let shown: Promise<CheckRunObserver> | undefined;
   // Its spec may be gone: what does not need it is done all the same.
-  const audience = () => {
+  const observer = () => {
     shown ??= audienceOf(inputs, runner, log);
     return shown;
   };
   let isOthers = false;
   try {
-    if (!isNothingHeld) await lookAfter({ left, inputs, runner, surroundings, audience, log });
+    if (!isNothingHeld) await lookAfter({ left, inputs, runner, context, observer, log });
   } catch (error) {
     isOthers = error instanceof LeaseHeldError;
     throw error;
   } finally {
     // Who drives it by now says how it goes.
-    if (left.isShown && !isOthers) await (await audience()).stopped(isCancelled(left, inputs));
+    if (left.isShown && !isOthers) await (await observer()).stopped(isCancelled(left, inputs));
   }
 }
 
-async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<Publication> {
+async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<CheckRunObserver> {
   const study = givenStudy(inputs, runner);
   const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
-  return new Publication({ study, runner, event, log, key: studyKeys(inputs, runner).key });
+  return new CheckRunObserver({ study, runner, event, log, key: studyKeys(inputs, runner).key });
 }
 
 interface Cleaning {
   readonly left: LeftBehind;
   readonly inputs: Inputs;
   readonly runner: Runner;
-  readonly surroundings: Surroundings;
-  readonly audience: () => Promise<Publication>;
+  readonly context: ProcessContext;
+  readonly observer: () => Promise<CheckRunObserver>;
   readonly log: ActionsLog;
 }
 
 async function lookAfter(cleaning: Cleaning): Promise<void> {
-  const { left, inputs, runner, surroundings, log } = cleaning;
-  const environment = await loginEnvironment(surroundings.environment);
-  const machines = await openMachines(inputs, environment, surroundings, log, runner.temporary);
+  const { left, inputs, runner, context, log } = cleaning;
+  const environment = await loginEnvironment(context.environment);
+  const hosts = await openHosts(inputs, environment, context, log, runner.temporary);
   try {
     // Whatever becomes of the one, the other is tried.
     try {
-      if (left.study !== undefined) await finish(left.study, cleaning, machines);
+      if (left.study !== undefined) await finish(left.study, cleaning, hosts);
     } finally {
-      await giveBack(left, inputs, runner, machines, surroundings.cancel, log);
+      await giveBack(left, inputs, runner, hosts, context.cancel, log);
     }
   } finally {
-    machines.close();
+    hosts.close();
   }
 }
 
@@ -119,24 +119,24 @@ function wasCancelled(left: LeftBehind, inputs: Inputs): boolean {
 }
 
 /** A study that was cancelled, but not to its end: its jobs are ended now, and how they ended is written down. */
-async function finish(studyPath: string, cleaning: Cleaning, machines: Machines): Promise<void> {
-  const { left, inputs, runner, surroundings, log } = cleaning;
+async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts): Promise<void> {
+  const { left, inputs, runner, context, log } = cleaning;
   if (!isCancelled(left, inputs)) {
     const jobs = isGivenBack(left, inputs) ? 'jobs in its allocation end with that' : 'its jobs go on';
     log.info(`The study in ${studyPath} was left in the middle; ${jobs}, and a run of the same study continues it`);
     return;
   }
   const study = givenStudy(inputs, runner);
-  const audience = await cleaning.audience();
+  const observer = await cleaning.observer();
   const outcome = await runStudy({
-    ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, surroundings, machines, log),
-    audience,
+    ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, context, hosts, log),
+    observer,
     baseline: undefined,
     request: requestOf(inputs, nameOf),
     place: () => ({ path: studyPath, key: '', resume: 'always' }),
     finishes: 'the workflow was cancelled',
   });
-  await report(outcome, inputs, log, audience);
+  await report(outcome, inputs, log, observer);
 }
 
 /** Whether there is an allocation that nobody came to give back, unless it is to be left, for jobs that are resumed. */
@@ -149,7 +149,7 @@ async function giveBack(
   left: LeftBehind,
   inputs: Inputs,
   { runUrl }: Runner,
-  { host }: Machines,
+  { host }: OpenedHosts,
   cancel: AbortSignal,
   log: ActionsLog,
 ): Promise<void> {
@@ -160,9 +160,16 @@ async function giveBack(
     log.info(`Gave back the allocation ${allocation.id}`);
   };
   if (study === undefined) return release();
-  let hold: Hold;
+  let session: StudySession;
   try {
-    hold = await Hold.take({ host, studyPath: study, holder: ourHolder(runUrl), clock: systemClock, log, cancel });
+    session = await StudySession.take({
+      host,
+      studyPath: study,
+      holder: ourHolder(runUrl),
+      clock: systemClock,
+      log,
+      cancel,
+    });
   } catch (error) {
     // Nobody can drive a study that is not there, or whose journal cannot be read.
     if (!(error instanceof HostError || error instanceof JournalError)) throw error;
@@ -170,13 +177,13 @@ async function giveBack(
   }
   try {
     // Nothing is said of one that has been given back.
-    if (hold.state.allocation?.id !== allocation.id) return;
-    if (wasOurs(hold.state, left)) {
+    if (session.state.allocation?.id !== allocation.id) return;
+    if (wasOurs(session.state, left)) {
       await release();
-      hold.journal.write({ type: 'allocation', number: allocation.number, allocation: null });
+      session.journal.write({ type: 'allocation', number: allocation.number, allocation: null });
     } else log.info(`The allocation ${allocation.id} is another run's by now`);
   } finally {
-    await hold.release(undefined);
+    await session.release(undefined);
   }
 }
 

@@ -5,9 +5,9 @@ import { isWithin } from '../github/spec-path.js';
 import type { Inputs } from '../inputs/schema.js';
 import { type StudyKeys, withPlainPaths } from '../inputs/study-key.js';
 import { outcomeLine } from '../report/final-table.js';
-import { isElsewhere, type Machines, stageRootOf } from '../run/open-hosts.js';
+import { isElsewhere, type OpenedHosts, stageRootOf } from '../run/open-hosts.js';
 import type { SpecContext } from '../run/prepare.js';
-import { givenReportPlace, overlaysOf, pgenOf, readSpecText, type Surroundings } from '../run/process-context.js';
+import { givenReportPlace, overlaysOf, type ProcessContext, pgenOf, readSpecText } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import type { RunContext } from '../run/run-study.js';
 import type { Spec } from '../spec/spec.js';
@@ -17,7 +17,7 @@ import { safeName } from '../study/names.js';
 import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/input-error.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
-import type { Publication } from './check-run-observer.js';
+import type { CheckRunObserver } from './check-run-observer.js';
 import { setOutputs, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
@@ -73,8 +73,8 @@ export interface OnRunner {
 export function runContext(
   study: SpecContext,
   { runner, keys, isUntrusted }: OnRunner,
-  { environment, cancel, hangup }: Surroundings,
-  { host, here, home, isElsewhere }: Machines,
+  { environment, cancel, hangup }: ProcessContext,
+  { host, here, home, isElsewhere }: OpenedHosts,
   log: ActionsLog,
 ): Omit<RunContext, 'request' | 'baseline'> {
   const { inputs } = study;
@@ -122,7 +122,7 @@ export async function report(
   { results, comparison, reportPath, summary, isResumable }: RunOutcome,
   inputs: Inputs,
   log: ActionsLog,
-  publication: Publication,
+  publication: CheckRunObserver,
 ): Promise<void> {
   const early = publication.url;
   const failures = [setOutputs(results, reportPath, early), inputs.summary ? await writeSummary(summary) : undefined];

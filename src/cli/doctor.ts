@@ -3,7 +3,7 @@ import { mustRun, run } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
-import { patienceOf } from '../schedulers/backend.js';
+import { waitOptionsOf } from '../schedulers/backend.js';
 import { rehearsalOf } from '../schedulers/batch/submission.js';
 import { FluxBatch } from '../schedulers/flux/backend.js';
 import type { Spec } from '../spec/spec.js';
@@ -117,7 +117,7 @@ async function examineFlux(
   // Whether it is needed shows below.
   log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {
-    flux = await FluxBatch.find(host, clock, inputs.flux, spec?.batch, inputs.env, patienceOf({ log, cancel }));
+    flux = await FluxBatch.find(host, clock, inputs.flux, spec?.batch, inputs.env, waitOptionsOf({ log, cancel }));
     const lines: string[] = [];
     const tell = (line: string) => lines.push(line);
     flux.introduce({ info: tell, warning: tell });

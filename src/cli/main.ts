@@ -7,18 +7,18 @@ import { requestOf } from '../inputs/derive.js';
 import { commandLineInputs, distinctions } from '../inputs/parse.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
-import { isElsewhere, type Machines, openMachines, stageRootOf } from '../run/open-hosts.js';
+import { isElsewhere, type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
 import { readStudy, type SpecContext } from '../run/prepare.js';
 import {
   baselineOf,
   givenReportPlace,
   isCancelled,
   overlaysOf,
+  type ProcessContext,
   pgenOf,
   placeFor,
   readSpecText,
   refuseReportPath,
-  type Surroundings,
 } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
@@ -38,7 +38,7 @@ import { helpText } from './help.js';
 import { checkWhole, validateStudy } from './validate.js';
 
 /** The command line. Returns the exit status. */
-export async function commandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
+export async function commandLine(args: readonly string[], context: ProcessContext): Promise<number> {
   const [command, ...rest] = args;
   const log = new TerminalLog(process.stdout, process.stderr);
   if (command === '--version') {
@@ -63,12 +63,12 @@ export async function commandLine(args: readonly string[], surroundings: Surroun
         command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use ${known} (--help)`,
       ]);
     }
-    const read = (file: string) => readFileSync(path.resolve(surroundings.workingDirectory, file), 'utf8');
+    const read = (file: string) => readFileSync(path.resolve(context.workingDirectory, file), 'utf8');
     const inputs = commandLineInputs(rest, read, command !== 'doctor');
-    return await carryOut(inputs, surroundings, log);
+    return await carryOut(inputs, context, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
-    return isCancelled(surroundings.cancel) ? exitCodes.CANCELLED : 1;
+    return isCancelled(context.cancel) ? exitCodes.CANCELLED : 1;
   }
 }
 
@@ -77,7 +77,7 @@ function inOptions(message: string): string {
   return message.replaceAll(/\binput '([a-z-]+)'/g, '--$1');
 }
 
-type Command = (inputs: Inputs, surroundings: Surroundings, log: TerminalLog) => Promise<number>;
+type Command = (inputs: Inputs, context: ProcessContext, log: TerminalLog) => Promise<number>;
 
 const commands: ReadonlyMap<string, Command> = new Map([
   ['run', run],
@@ -85,11 +85,11 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['doctor', doctor],
 ]);
 
-async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  const { workingDirectory } = surroundings;
+async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+  const { workingDirectory } = context;
   const plain = withPlainPaths(inputs, workingDirectory);
   // What is wrong with what was given is told before anything is connected to.
-  const study = givenStudy(inputs, surroundings);
+  const study = givenStudy(inputs, context);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
     throw new InputError([
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
@@ -101,20 +101,19 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
   const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
   const given = givenReportPlace(study, workingDirectory);
   await refuseReportPath(given, optionOf);
-  const machines = await open(inputs, surroundings, log);
+  const hosts = await open(inputs, context, log);
   try {
     const { results, isResumable } = await runStudy({
-      ...common(study, surroundings, log, machines),
+      ...common(study, context, log, hosts),
       place: (spec) => ({
-        path: directoryOf(spec, inputs, surroundings, machines),
+        path: directoryOf(spec, inputs, context, hosts),
         key: inputs['study-key'] || shortHash([study.specPath, ...distinctions(plain)].join('\0')),
         // Without an output path every run has a directory of its own, by the time.
         resume: inputs['output-path'] === '' ? 'never' : inputs.resume,
       }),
       reportPlace: (studyPath) => {
         // The study directory is known to be ours by then.
-        if (given === undefined && !machines.isElsewhere)
-          return { path: `${studyPath}/.conductor/report`, untrusted: [] };
+        if (given === undefined && !hosts.isElsewhere) return { path: `${studyPath}/.conductor/report`, untrusted: [] };
         return given ?? placeFor(study, workingDirectory, `${path.basename(studyPath)}.report`);
       },
       request,
@@ -129,7 +128,7 @@ async function run(inputs: Inputs, surroundings: Surroundings, log: TerminalLog)
     }
     return exitCodes[results.status];
   } finally {
-    machines.close();
+    hosts.close();
   }
 }
 
@@ -146,51 +145,45 @@ function onGitHubOnly(inputs: Inputs): InputName[] {
 }
 
 /** What is wrong with a study is found without any other machine. */
-async function validate(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  const study = { ...givenStudy(inputs, surroundings), stageRoot: undefined };
-  return validateStudy(common(study, surroundings, log, await openHere(inputs, surroundings, log)));
+async function validate(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+  const study = { ...givenStudy(inputs, context), stageRoot: undefined };
+  return validateStudy(common(study, context, log, await openHere(inputs, context, log)));
 }
 
 /** With or without a study: what it needs is looked for if there is one. */
-async function doctor(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<number> {
-  const { workingDirectory, cancel } = surroundings;
-  const named = inputs.spec === '' ? undefined : givenStudy(inputs, surroundings);
+async function doctor(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+  const { workingDirectory, cancel } = context;
+  const named = inputs.spec === '' ? undefined : givenStudy(inputs, context);
   const spec = named && tryReadStudy(named);
   const study =
     named &&
     (async () => {
-      const context = common(
-        { ...named, stageRoot: undefined },
-        surroundings,
-        log,
-        await openHere(inputs, surroundings, log),
-      );
-      const { graph, warnings } = await checkWhole(context);
+      const here = await openHere(inputs, context, log);
+      const { graph, warnings } = await checkWhole(common({ ...named, stageRoot: undefined }, context, log, here));
       return [`${counted(graph.steps.length, 'step')}`, ...warnings.map(formatProblem)].join('; ');
     });
   const request = requestOf(inputs, optionOf);
-  let machines: Machines;
+  let hosts: OpenedHosts;
   try {
-    machines = await open(inputs, surroundings, log);
+    hosts = await open(inputs, context, log);
   } catch (error) {
     const isOfSetup = error instanceof SetupError;
     if (isOfSetup && isElsewhere(inputs)) log.info(`ok    connection: ${inputs.host} lets us in`);
     log.info(`FAIL  ${isOfSetup ? 'setup' : 'connection'}: ${inOptions(describeError(error))}`);
     return 1;
   }
-  if (machines.isElsewhere)
-    log.info(`ok    connection: ${machines.host.name} lets us in, and its login shell runs bash`);
+  if (hosts.isElsewhere) log.info(`ok    connection: ${hosts.host.name} lets us in, and its login shell runs bash`);
   if (inputs.setup.trim() !== '') log.info('ok    setup: its lines succeed, and every command is found');
   try {
     const root =
       spec === undefined
-        ? machines.isElsewhere
-          ? rootOf(surroundings, machines)
+        ? hosts.isElsewhere
+          ? rootOf(context, hosts)
           : workingDirectory
-        : path.dirname(directoryOf(spec, inputs, surroundings, machines));
-    return await examine({ inputs, host: machines.host, clock: systemClock, log, spec, study, request, root, cancel });
+        : path.dirname(directoryOf(spec, inputs, context, hosts));
+    return await examine({ inputs, host: hosts.host, clock: systemClock, log, spec, study, request, root, cancel });
   } finally {
-    machines.close();
+    hosts.close();
   }
 }
 
@@ -204,32 +197,32 @@ function tryReadStudy(study: SpecContext): Spec | undefined {
   }
 }
 
-function directoryOf(spec: Spec, inputs: Inputs, surroundings: Surroundings, machines: Machines): string {
+function directoryOf(spec: Spec, inputs: Inputs, context: ProcessContext, hosts: OpenedHosts): string {
   return studyDirectory(spec, {
     outputPath: inputs['output-path'],
-    root: machines.isElsewhere ? rootOf(surroundings, machines) : surroundings.workingDirectory,
-    home: machines.home,
+    root: hosts.isElsewhere ? rootOf(context, hosts) : context.workingDirectory,
+    home: hosts.home,
     suffix: timeStamp(new Date()),
   });
 }
 
 /** Where studies are on another machine. */
-function rootOf({ workingDirectory }: Surroundings, { home }: Machines): string {
+function rootOf({ workingDirectory }: ProcessContext, { home }: OpenedHosts): string {
   return path.posix.join(home, 'maestro-studies', path.basename(workingDirectory));
 }
 
-function open(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<Machines> {
-  return openMachines(inputs, callersEnvironment(surroundings.environment), surroundings, log, tmpdir());
+function open(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
+  return openHosts(inputs, callersEnvironment(context.environment), context, log, tmpdir());
 }
 
-function openHere(inputs: Inputs, surroundings: Surroundings, log: TerminalLog): Promise<Machines> {
-  return open({ ...inputs, host: '' }, surroundings, log);
+function openHere(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
+  return open({ ...inputs, host: '' }, context, log);
 }
 
 const optionOf = (name: string) => `--${name}`;
 
 /** The study as it was given. */
-function givenStudy(inputs: Inputs, { workingDirectory }: Surroundings) {
+function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext) {
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
     inputs,
@@ -242,7 +235,7 @@ function givenStudy(inputs: Inputs, { workingDirectory }: Surroundings) {
 }
 
 /** What running and validating have in common. */
-function common(study: SpecContext, surroundings: Surroundings, log: TerminalLog, { host, here }: Machines) {
-  const { workingDirectory, cancel, hangup } = surroundings;
+function common(study: SpecContext, context: ProcessContext, log: TerminalLog, { host, here }: OpenedHosts) {
+  const { workingDirectory, cancel, hangup } = context;
   return { ...study, log, cancel, hangup, host, here, pgen: pgenOf(study.inputs, workingDirectory) };
 }

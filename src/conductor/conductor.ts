@@ -1,15 +1,15 @@
-import type { Job, LeftJob, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
+import type { InheritedJob, Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StudyJournal } from '../store/journal/study-journal.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { openJob } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
-import { Queue } from '../util/fifo.js';
+import { Fifo } from '../util/fifo.js';
 import type { Command, StudyEvent } from './events.js';
 import { backOff, type Policy } from './policy.js';
 import { type Resumed, StudyMachine } from './state-machine.js';
-import { Dispatcher } from './write-ahead.js';
+import { WriteAheadQueue } from './write-ahead.js';
 
 export interface ConductorOptions {
   readonly graph: StepGraph;
@@ -53,9 +53,9 @@ class Conductor {
   readonly #options: ConductorOptions;
   readonly #machine: StudyMachine;
   readonly #schedulers: { readonly local: Scheduler; readonly batch: Scheduler | undefined };
-  readonly #dispatcher: Dispatcher;
+  readonly #queue: WriteAheadQueue;
   readonly #timers = new Set<() => void>();
-  readonly #events = new Queue<StudyEvent>();
+  readonly #events = new Fifo<StudyEvent>();
   readonly #resolve: (machine: StudyMachine) => void;
   readonly #reject: (error: unknown) => void;
   #isBusy = false;
@@ -72,7 +72,7 @@ class Conductor {
       onLost: (error: unknown) => this.#leave(error instanceof Error ? error.message : String(error)),
       onFault: (error: unknown) => this.#giveUp(error),
     };
-    this.#dispatcher = new Dispatcher(options.journal, hands, options.clock);
+    this.#queue = new WriteAheadQueue(options.journal, hands, options.clock);
     this.#schedulers = options.schedulers((event) => this.#post(event));
   }
 
@@ -137,7 +137,7 @@ class Conductor {
 
   #stop(): void {
     this.#isDone = true;
-    this.#dispatcher.stop();
+    this.#queue.stop();
     for (const stop of this.#timers) stop();
     this.#options.leave?.removeEventListener('abort', this.#onLeave);
     this.#options.interrupt?.removeEventListener('abort', this.#onInterrupt);
@@ -170,7 +170,7 @@ class Conductor {
       if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
-    this.#dispatcher.take(commands);
+    this.#queue.take(commands);
     if (changed.length > 0) onChange?.(this.#machine, changed);
   }
 
@@ -199,15 +199,15 @@ class Conductor {
   }
 
   #attach(steps: readonly number[]): void {
-    const jobs = steps.flatMap((step): LeftJob[] => {
+    const jobs = steps.flatMap((step): InheritedJob[] => {
       const record = openJob(this.#machine.steps[step]!);
       if (record === undefined) return [];
       const { id, place, isDoubtful } = record;
       return [{ ...this.#job(step, record.attempt)!, id, place, isDoubtful }];
     });
     const [scheduled, local] = split(jobs);
-    if (local.length > 0) this.#schedulers.local.attach(local);
-    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#schedulers.batch!.attach(scheduled);
+    if (local.length > 0) this.#schedulers.local.reattach(local);
+    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#schedulers.batch!.reattach(scheduled);
   }
 
   #cancel(commands: readonly { readonly step: number; readonly attempt: number }[]): void {

@@ -1,16 +1,16 @@
 import { dependentsOf, type StepGraph } from '../study/graph.js';
 import { hasRun, isFailure, isOver, openJob } from '../study/state.js';
 import type { Policy } from './policy.js';
-import type { EndState, Ledger } from './step-table.js';
+import type { EndState, StepTable } from './step-table.js';
 
 /**
  * What the end of a step means for those that wait for it. The work is proportional to the edges of the graph that it
  * touches.
  */
-export class Consequences {
+export class DependencyTracker {
   readonly #graph: StepGraph;
   readonly #allowsFailure: Policy['allowsFailure'];
-  readonly #ledger: Ledger;
+  readonly #table: StepTable;
   /** Told of a step that waits for nothing any more. */
   readonly #onReady: (index: number) => void;
   readonly #dependents: readonly (readonly number[])[];
@@ -20,15 +20,15 @@ export class Consequences {
   constructor(
     graph: StepGraph,
     allowsFailure: Policy['allowsFailure'],
-    ledger: Ledger,
+    table: StepTable,
     onReady: (index: number) => void,
   ) {
     this.#graph = graph;
     this.#allowsFailure = allowsFailure;
-    this.#ledger = ledger;
+    this.#table = table;
     this.#onReady = onReady;
     this.#dependents = dependentsOf(graph);
-    const isFinished = ledger.steps.map((record) => isOver(record) && record.state === 'FINISHED');
+    const isFinished = table.steps.map((record) => isOver(record) && record.state === 'FINISHED');
     this.#missing = graph.steps.map(({ dependsOn }) => dependsOn.filter((index) => !isFinished[index]).length);
   }
 
@@ -42,7 +42,7 @@ export class Consequences {
    * was cut may say so; what they would have been told they are told now.
    */
   heal(at: number): void {
-    const { steps } = this.#ledger;
+    const { steps } = this.#table;
     const ended = steps.flatMap((record, index) => (isOver(record) && record.state !== 'FINISHED' ? [index] : []));
     for (const index of ended) this.giveUp(index, steps[index]!.state as EndState, at);
   }
@@ -50,7 +50,7 @@ export class Consequences {
   /** The step is over. */
   end(index: number, state: EndState, reason: string, at: number): void {
     const tolerated = isFailure(state) && this.#allowsFailure(this.#graph.steps[index]!);
-    this.#ledger.settle(index, state, reason, at, tolerated);
+    this.#table.settle(index, state, reason, at, tolerated);
     if (state !== 'FINISHED') return this.giveUp(index, state, at);
     for (const dependent of this.#dependents[index]!) this.#satisfy(dependent);
   }
@@ -61,7 +61,7 @@ export class Consequences {
    * the study was resumed, is seen to when that is over. Does not recurse.
    */
   giveUp(cause: number, causeState: EndState, at: number): void {
-    const { steps } = this.#ledger;
+    const { steps } = this.#table;
     const state: EndState = causeState === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
     const reason = this.#reason(cause, state);
     const ended = [cause];
@@ -71,7 +71,7 @@ export class Consequences {
         else if (isOver(steps[dependent]!)) this.#blame(dependent, ended[next]!);
         else if (openJob(steps[dependent]!) === undefined) {
           const tolerated = state === 'FAILED' && this.#excuses(ended[next]!, dependent);
-          this.#ledger.settle(dependent, state, reason, at, tolerated);
+          this.#table.settle(dependent, state, reason, at, tolerated);
           ended.push(dependent);
         }
       }
@@ -83,7 +83,7 @@ export class Consequences {
    * meanwhile, so that it is over too.
    */
   isGivenUp(index: number, at: number): boolean {
-    const { steps } = this.#ledger;
+    const { steps } = this.#table;
     const { dependsOn, condition } = this.#graph.steps[index]!;
     const causes = dependsOn.filter((dependency) => {
       const { state } = steps[dependency]!;
@@ -94,7 +94,7 @@ export class Consequences {
     if (cause === undefined) return false;
     const state: EndState = steps[cause]!.state === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
     const tolerated = state === 'FAILED' && causes.every((each) => this.#excuses(each, index));
-    this.#ledger.settle(index, state, this.#reason(cause, state), at, tolerated);
+    this.#table.settle(index, state, this.#reason(cause, state), at, tolerated);
     this.giveUp(index, state, at);
     return true;
   }
@@ -102,19 +102,19 @@ export class Consequences {
   /** One of the step's dependencies is as it must be. */
   #satisfy(index: number): void {
     this.#missing[index]! -= 1;
-    if (this.isReady(index) && this.#ledger.isIdle(index)) this.#onReady(index);
+    if (this.isReady(index) && this.#table.isIdle(index)) this.#onReady(index);
   }
 
   /** What those that wait for the step say. Of one that was given up itself they name what it names. */
   #reason(cause: number, state: EndState): string {
-    const record = this.#ledger.steps[cause]!;
+    const record = this.#table.steps[cause]!;
     if (!hasRun(record) && record.reason.startsWith('dependency ')) return record.reason;
     return `dependency ${this.#graph.steps[cause]!.name} ${state === 'CANCELLED' ? 'was cancelled' : 'failed'}`;
   }
 
   /** Whether the study bears with a step that did not run because of `cause`. */
   #excuses(cause: number, step: number): boolean {
-    return this.#ledger.steps[cause]!.tolerated || this.#allowsFailure(this.#graph.steps[step]!);
+    return this.#table.steps[cause]!.tolerated || this.#allowsFailure(this.#graph.steps[step]!);
   }
 
   /** A step was given up for failures that the study bears with; now one that it does not stands against it as well. */
@@ -122,10 +122,10 @@ export class Consequences {
     const blamed: [step: number, cause: number][] = [[step, cause]];
     for (let next = 0; next < blamed.length; next++) {
       const [index, because] = blamed[next]!;
-      const record = this.#ledger.steps[index]!;
+      const record = this.#table.steps[index]!;
       if (!record.tolerated || hasRun(record) || this.#excuses(because, index)) continue;
       record.tolerated = false;
-      this.#ledger.touch(index);
+      this.#table.touch(index);
       for (const dependent of this.#dependents[index]!) blamed.push([dependent, index]);
     }
   }

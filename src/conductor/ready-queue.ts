@@ -1,11 +1,11 @@
-import { Queue } from '../util/fifo.js';
+import { Fifo } from '../util/fifo.js';
 
 /** The steps of one kind that are ready to run, first come first served, and how many of that kind are in flight. */
-export class Pool {
+export class ReadyQueue {
   inFlight = 0;
   /** Most in flight. One that is lowered holds back what comes; what is in flight stays. */
   limit: number;
-  readonly #ready = new Queue<number>();
+  readonly #ready = new Fifo<number>();
 
   constructor(limit: number) {
     this.limit = limit;

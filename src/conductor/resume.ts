@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StepScripts } from '../scripts/render.js';
-import type { ForeignJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/foreign-job.js';
 import { cloneRecord, diffRecord } from '../store/journal/patch.js';
 import type { Entry, JournalState, PlannedStep } from '../store/journal/records.js';
 import { unwantedAfter } from '../store/journal/unwanted.js';
@@ -32,7 +32,7 @@ export interface Resumption {
   /** Steps whose job is taken over, but is not to be, or may not be, the end of them. Their records say the same. */
   readonly rerun: ReadonlyMap<number, Rerun>;
   /** Jobs that may run, and that no step has any more. They are to be discarded, and that is to be noted. */
-  readonly removed: readonly ForeignJob[];
+  readonly removed: readonly ObsoleteJob[];
   /** Why steps run that ran before, in the order of the graph. */
   readonly notes: readonly { readonly step: string; readonly why: string }[];
   /** Every step is one of these: done, in flight, to run although it ran before, to run for the first time. */
@@ -83,7 +83,7 @@ export function plannedSteps(
 }
 
 /** What a journal is told once jobs are discarded: until then whoever resumes the study discards them again. */
-export function discardedJobs(jobs: readonly ForeignJob[]): Entry {
+export function discardedJobs(jobs: readonly ObsoleteJob[]): Entry {
   return { type: 'discarded', jobs: jobs.map(({ workspace, attempt }) => ({ workspace, attempt })) };
 }
 
@@ -102,12 +102,12 @@ export function isFinished({ counts, removed }: Resumption): boolean {
  * others had to.
  */
 export function isOverAndSame(
-  { plan, ended, records, unwanted }: JournalState,
+  { plan, ended, records, obsolete }: JournalState,
   graph: StepGraph,
   digests: readonly StepDigests[],
   { allowsFailure }: Pick<Policy, 'allowsFailure'>,
 ): boolean {
-  if (ended?.status !== 'FINISHED' || unwanted.length > 0) return false;
+  if (ended?.status !== 'FINISHED' || obsolete.length > 0) return false;
   if (plan?.steps.length !== graph.steps.length) return false;
   return graph.steps.every((step, i) => {
     const [before, record, now] = [plan.steps[i]!, records[i]!, digests[i]!];
@@ -166,7 +166,7 @@ export function planResumption(state: JournalState, graph: StepGraph, digests: r
   return {
     records: outlooks.map(({ record }) => record),
     rerun: new Map(outlooks.flatMap(({ record: { rerun } }, index) => (rerun === null ? [] : [[index, rerun]]))),
-    removed: unwantedAfter(state.unwanted, planned, after),
+    removed: unwantedAfter(state.obsolete, planned, after),
     notes: outlooks.flatMap(({ why }, index) => (why === undefined ? [] : [{ step: graph.steps[index]!.name, why }])),
     counts,
   };
@@ -179,10 +179,10 @@ const runs = ({ standing }: Outlook) => standing === 'again' || standing === 'fr
  * A step that the last plan did not have. Its workspace may have had another, under a plan before that, whose last job may
  * run. Then that is taken over, to be ended before the step begins; one that another scheduler has is removed instead.
  */
-function newcomer({ workspace, scheduled }: StepInstance, { former, unwanted }: JournalState): Outlook {
+function newcomer({ workspace, scheduled }: StepInstance, { former, obsolete }: JournalState): Outlook {
   const jobs = former.get(workspace) ?? [];
   const last = jobs.at(-1);
-  const mayRun = unwanted.some(
+  const mayRun = obsolete.some(
     (job) => job.workspace === workspace && job.attempt === last?.attempt && job.scheduled === scheduled,
   );
   if (last?.ended !== null || !mayRun) return { record: { ...newRecord(), jobs: jobs.map(close) }, standing: 'fresh' };

@@ -3,12 +3,12 @@ import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from '../study/state.js';
 import { Deferrals } from './deferrals.js';
-import { Consequences } from './dependency-tracker.js';
+import { DependencyTracker } from './dependency-tracker.js';
 import type { Command, StudyEvent } from './events.js';
 import { describeFailure, ofJob, putOff, runsAgain } from './messages.js';
 import { nodeFailureLimit, notRunLimit, type Policy } from './policy.js';
-import { Pool } from './ready-queue.js';
-import { type EndState, Ledger } from './step-table.js';
+import { ReadyQueue } from './ready-queue.js';
+import { type EndState, StepTable } from './step-table.js';
 
 export interface Transition {
   /** What to do about the event, in this order. */
@@ -44,9 +44,9 @@ export class StudyMachine {
   readonly steps: readonly StepRecord[];
   readonly #graph: StepGraph;
   readonly #policy: Policy;
-  readonly #ledger: Ledger;
-  readonly #consequences: Consequences;
-  readonly #pools: { readonly local: Pool; readonly scheduled: Pool };
+  readonly #table: StepTable;
+  readonly #dependents: DependencyTracker;
+  readonly #pools: { readonly local: ReadyQueue; readonly scheduled: ReadyQueue };
   #restartLimit: number;
   /** Steps that wait for the end of a back-off. */
   readonly #backingOff = new Set<number>();
@@ -64,10 +64,10 @@ export class StudyMachine {
     this.#graph = graph;
     this.#policy = policy;
     this.#restartLimit = policy.restartLimit;
-    this.#pools = { local: new Pool(policy.localJobs), scheduled: new Pool(noneIfZero(policy.throttle)) };
-    this.#ledger = new Ledger(graph.steps.length, resumed?.records);
-    this.steps = this.#ledger.steps;
-    this.#consequences = new Consequences(graph, policy.allowsFailure, this.#ledger, (index) => this.#enqueue(index));
+    this.#pools = { local: new ReadyQueue(policy.localJobs), scheduled: new ReadyQueue(noneIfZero(policy.throttle)) };
+    this.#table = new StepTable(graph.steps.length, resumed?.records);
+    this.steps = this.#table.steps;
+    this.#dependents = new DependencyTracker(graph, policy.allowsFailure, this.#table, (index) => this.#enqueue(index));
     for (const index of this.#inFlight()) {
       this.#poolOf(index).inFlight += 1;
       const record = this.steps[index]!;
@@ -98,12 +98,12 @@ export class StudyMachine {
 
   /** How many steps are not in their final state. */
   get remaining(): number {
-    return this.#ledger.unfinished;
+    return this.#table.unfinished;
   }
 
   /** How many steps are in each state. */
   get counts(): ReadonlyMap<StepState, number> {
-    return this.#ledger.counts;
+    return this.#table.counts;
   }
 
   handle(event: StudyEvent): Transition {
@@ -113,7 +113,7 @@ export class StudyMachine {
       this.#submitReady(event.at);
       if (this.#deferrals.size > 0) this.#goOnElsewhere(event.at);
     }
-    const { changed, touched } = this.#ledger.takeChanges();
+    const { changed, touched } = this.#table.takeChanges();
     return { commands: this.#commands, changed, touched };
   }
 
@@ -142,17 +142,17 @@ export class StudyMachine {
 
   #begin(at: number): void {
     if (this.#hasBegun || this.#interruption !== undefined) return;
-    this.#consequences.heal(at);
+    this.#dependents.heal(at);
     this.#hasBegun = true;
     const inFlight = this.#inFlight();
     if (inFlight.length > 0) this.#commands.push({ type: 'attach', steps: inFlight });
     for (const index of inFlight) {
       const { rerun } = this.steps[index]!;
-      if (rerun !== null) this.#ledger.touch(index);
+      if (rerun !== null) this.#table.touch(index);
       if (rerun === 'changed' || this.#cancelReason !== undefined) this.#cancelJob(index);
     }
     for (const { index } of this.#graph.steps) {
-      if (this.#consequences.isReady(index) && this.#ledger.isIdle(index)) this.#enqueue(index);
+      if (this.#dependents.isReady(index) && this.#table.isIdle(index)) this.#enqueue(index);
     }
   }
 
@@ -168,20 +168,20 @@ export class StudyMachine {
         job.id = id;
         job.place = place;
         job.isDoubtful = isDoubtful;
-        return this.#ledger.touch(event.step);
+        return this.#table.touch(event.step);
       }
       case 'queued':
-        if (isBefore(record.state) && job.started === null) this.#ledger.setState(event.step, 'QUEUED', '');
+        if (isBefore(record.state) && job.started === null) this.#table.setState(event.step, 'QUEUED', '');
         return;
       case 'finishing':
-        if (record.state === 'RUNNING') this.#ledger.setState(event.step, 'FINISHING', '');
+        if (record.state === 'RUNNING') this.#table.setState(event.step, 'FINISHING', '');
         return;
       case 'started':
         // Of a job that was taken over it may be known.
         if (job.started !== null && !isBefore(record.state) && record.state !== 'QUEUED') return;
         job.started ??= event.at;
         record.started ??= event.at;
-        return this.#ledger.setState(event.step, 'RUNNING', '');
+        return this.#table.setState(event.step, 'RUNNING', '');
       case 'not-submitted':
         this.#endJob(event.step, job, 'not submitted', event.at);
         record.exitCode = null;
@@ -213,9 +213,9 @@ export class StudyMachine {
     Object.assign(record, { exitCode: null, signal: null, submitted: null, started: null });
     Object.assign(record, { restarts: 0, restartsBefore: 0, failedAttempts: 0, nodeFailures: 0, notRun: 0 });
     if (this.#cancelReason !== undefined) this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    else if (!this.#consequences.isGivenUp(index, at)) {
-      const isReady = this.#consequences.isReady(index);
-      this.#ledger.setState(index, isReady ? 'PENDING' : 'INITIALIZED', rerunReasons[rerun]);
+    else if (!this.#dependents.isGivenUp(index, at)) {
+      const isReady = this.#dependents.isReady(index);
+      this.#table.setState(index, isReady ? 'PENDING' : 'INITIALIZED', rerunReasons[rerun]);
       if (isReady) this.#enqueue(index);
     }
     return true;
@@ -248,13 +248,13 @@ export class StudyMachine {
   #defer({ step, reason, mayRenew, at }: Extract<JobEvent, { type: 'deferred' }>): void {
     if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
     const when = mayRenew ? this.#when : 'later';
-    this.#ledger.setState(step, 'PENDING', runsAgain(reason, 'defer', when));
+    this.#table.setState(step, 'PENDING', runsAgain(reason, 'defer', when));
     if (this.#interruption === undefined) this.#deferrals.add(step, { reason, mayRenew });
   }
 
   /** Once nothing more runs where jobs run now: in the next place, or not in our time. */
   #goOnElsewhere(at: number): void {
-    const isUsed = (pool: Pool, isLocal: boolean) =>
+    const isUsed = (pool: ReadyQueue, isLocal: boolean) =>
       pool.inFlight > 0 || [...this.#backingOff].some((index) => this.#isLocal(index) === isLocal);
     const { local, scheduled } = this.#pools;
     if (this.#interruption !== undefined || isUsed(scheduled, false)) return;
@@ -278,7 +278,7 @@ export class StudyMachine {
     record.restarts += 1;
     // A restart has as many attempts as the first start had (Maestro 1.1).
     record.failedAttempts = 0;
-    this.#ledger.setState(index, 'TIMEDOUT', runsAgain(ofJob(note, job), 'restart', this.#when));
+    this.#table.setState(index, 'TIMEDOUT', runsAgain(ofJob(note, job), 'restart', this.#when));
     this.#enqueue(index);
   }
 
@@ -286,7 +286,7 @@ export class StudyMachine {
     const failures = ++this.steps[index]!.nodeFailures;
     if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
     if (failures > nodeFailureLimit) return this.#end(index, 'HWFAILURE', `${note}, ${failures} times`, at);
-    this.#ledger.setState(index, 'HWFAILURE', runsAgain(ofJob(note, job), 'resubmit', this.#when));
+    this.#table.setState(index, 'HWFAILURE', runsAgain(ofJob(note, job), 'resubmit', this.#when));
     this.#backOff(index, failures);
   }
 
@@ -294,7 +294,7 @@ export class StudyMachine {
   #handleNotRun(index: number, note: string, at: number): void {
     const count = ++this.steps[index]!.notRun;
     if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    this.#ledger.setState(index, 'PENDING', runsAgain(note, 'retry', this.#when));
+    this.#table.setState(index, 'PENDING', runsAgain(note, 'retry', this.#when));
     // The first wait is of 2 s, so that all of them are about a minute.
     if (count < notRunLimit || this.#interruption !== undefined) return this.#backOff(index, count + 1);
     const { name } = this.#graph.steps[index]!;
@@ -307,7 +307,7 @@ export class StudyMachine {
     if (failures >= this.#policy.submissionAttempts) {
       return this.#end(index, 'FAILED', failures === 1 ? reason : `${reason} (${failures} attempts)`, at);
     }
-    this.#ledger.setState(index, 'PENDING', runsAgain(reason, 'retry', this.#when));
+    this.#table.setState(index, 'PENDING', runsAgain(reason, 'retry', this.#when));
     this.#backOff(index, failures);
   }
 
@@ -322,7 +322,7 @@ export class StudyMachine {
   }
 
   #end(index: number, state: EndState, reason: string, at: number): void {
-    this.#consequences.end(index, state, reason, at);
+    this.#dependents.end(index, state, reason, at);
   }
 
   #cancel(reason: string, at: number): void {
@@ -331,7 +331,7 @@ export class StudyMachine {
     this.#backingOff.clear();
     this.#deferrals.clear();
     for (const { index } of this.#graph.steps) {
-      if (this.#ledger.isIdle(index)) this.#ledger.settle(index, 'CANCELLED', reason, at, false);
+      if (this.#table.isIdle(index)) this.#table.settle(index, 'CANCELLED', reason, at, false);
       // What is not taken over yet cannot be told to end yet.
       else if (this.#hasBegun && !isOver(this.steps[index]!)) this.#cancelJob(index);
     }
@@ -354,7 +354,7 @@ export class StudyMachine {
     this.#endJob(step, job, 'not-run', at);
     if (this.#runsAnew(step, job, at)) return;
     if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
-    this.#ledger.setState(step, 'PENDING', runsAgain(reason, 'resubmit', 'later'));
+    this.#table.setState(step, 'PENDING', runsAgain(reason, 'resubmit', 'later'));
   }
 
   /** Steps whose jobs are out of sight are in no state that we know. What else is not over stays as it is. */
@@ -363,7 +363,7 @@ export class StudyMachine {
     this.#stop(reason);
     for (const index of this.#inFlight()) {
       if (this.steps[index]!.state === 'UNKNOWN') continue;
-      if (alsoLocal || !this.#isLocal(index)) this.#ledger.setState(index, 'UNKNOWN', reason);
+      if (alsoLocal || !this.#isLocal(index)) this.#table.setState(index, 'UNKNOWN', reason);
     }
   }
 
@@ -380,8 +380,8 @@ export class StudyMachine {
     this.#deferrals.clear();
     this.#commands = [];
     this.steps.forEach((record, index) => {
-      const later = this.#ledger.isIdle(index) ? putOff(record.reason) : record.reason;
-      if (later !== record.reason) this.#ledger.setState(index, record.state, later);
+      const later = this.#table.isIdle(index) ? putOff(record.reason) : record.reason;
+      if (later !== record.reason) this.#table.setState(index, record.state, later);
     });
   }
 
@@ -396,9 +396,9 @@ export class StudyMachine {
     this.#submitFrom(this.#pools.local, at);
   }
 
-  #submitFrom(pool: Pool, at: number): void {
+  #submitFrom(pool: ReadyQueue, at: number): void {
     for (let index = pool.next(); index !== undefined; index = pool.next()) {
-      if (!this.#ledger.isIdle(index)) continue;
+      if (!this.#table.isIdle(index)) continue;
       const record = this.steps[index]!;
       const attempt = (record.jobs.at(-1)?.attempt ?? 0) + 1;
       const script = record.restarts > 0 && this.#hasRestart(index) ? 'restart' : 'main';
@@ -407,7 +407,7 @@ export class StudyMachine {
       record.submitted ??= at;
       pool.inFlight += 1;
       // Of a step that runs again it stays said why.
-      this.#ledger.setState(index, 'PENDING', record.reason);
+      this.#table.setState(index, 'PENDING', record.reason);
       this.#commands.push({ type: 'submit', step: index, attempt, script });
     }
   }
@@ -416,7 +416,7 @@ export class StudyMachine {
     job.ended = at;
     job.result = result;
     this.#poolOf(index).inFlight -= 1;
-    this.#ledger.touch(index);
+    this.#table.touch(index);
   }
 
   /** The steps that have a job. */
@@ -432,7 +432,7 @@ export class StudyMachine {
     return !this.#graph.steps[index]!.scheduled;
   }
 
-  #poolOf(index: number): Pool {
+  #poolOf(index: number): ReadyQueue {
     return this.#isLocal(index) ? this.#pools.local : this.#pools.scheduled;
   }
 }

@@ -4,7 +4,7 @@ import { isOver, newRecord, openJob, type StepRecord, type StepState } from '../
 export type EndState = 'FINISHED' | 'FAILED' | 'TIMEDOUT' | 'HWFAILURE' | 'CANCELLED';
 
 /** The records of all steps, what is counted of them, and what of them changed of late. */
-export class Ledger {
+export class StepTable {
   readonly steps: readonly StepRecord[];
   /** How many steps are in each state. */
   readonly counts = new Map<StepState, number>();

@@ -1,7 +1,7 @@
 import type { StudyJournal } from '../store/journal/study-journal.js';
 import { LeaseLostError } from '../store/lease.js';
 import type { Clock } from '../util/clock.js';
-import { Queue } from '../util/fifo.js';
+import { Fifo } from '../util/fifo.js';
 import type { Command } from './events.js';
 
 /** So many milliseconds the disk has before jobs are told to end that are not yet noted to be. */
@@ -13,7 +13,7 @@ const leisure = 250;
 type Cancel = Extract<Command, { type: 'cancel' }>;
 
 /** What commands are carried out by. */
-export interface Hands {
+export interface CommandHandlers {
   act(command: Exclude<Command, Cancel>): void;
   /** @param commands all that came at once */
   cancel(commands: readonly Cancel[]): void;
@@ -31,11 +31,11 @@ export interface Hands {
  *
  * One wait for the disk serves all that came before it began.
  */
-export class Dispatcher {
+export class WriteAheadQueue {
   readonly #journal: StudyJournal | undefined;
-  readonly #hands: Hands;
+  readonly #handlers: CommandHandlers;
   readonly #clock: Clock;
-  readonly #waiting = new Queue<Command>();
+  readonly #waiting = new Fifo<Command>();
   /** The steps whose job waits here to be submitted or taken over. */
   readonly #held = new Set<number>();
   /** Those of what waits that cancel. */
@@ -50,9 +50,9 @@ export class Dispatcher {
   #isNoted = false;
 
   /** @param journal undefined if nothing is written down: then all is carried out at once */
-  constructor(journal: StudyJournal | undefined, hands: Hands, clock: Clock) {
+  constructor(journal: StudyJournal | undefined, hands: CommandHandlers, clock: Clock) {
     this.#journal = journal;
-    this.#hands = hands;
+    this.#handlers = hands;
     this.#clock = clock;
   }
 
@@ -105,12 +105,12 @@ export class Dispatcher {
         // Whoever drives the study now decides about its jobs.
         if (!(error instanceof LeaseLostError)) this.#cancelNow();
         this.stop();
-        return this.#hands.onLost(error);
+        return this.#handlers.onLost(error);
       }
       try {
         this.#carryOut(Array.from({ length: due }, () => this.#waiting.shift()!));
       } catch (error) {
-        return this.#hands.onFault(error);
+        return this.#handlers.onFault(error);
       }
       this.#hurry();
     } while (!this.#isStopped && this.#waiting.length > 0);
@@ -143,9 +143,9 @@ export class Dispatcher {
     // In the queue they stay, and are passed over.
     for (const cancel of cancels) this.#cancels.delete(cancel);
     try {
-      this.#hands.cancel(cancels);
+      this.#handlers.cancel(cancels);
     } catch (error) {
-      this.#hands.onFault(error);
+      this.#handlers.onFault(error);
     }
   }
 
@@ -160,9 +160,9 @@ export class Dispatcher {
         continue;
       }
       for (const step of jobsOf(command)) this.#held.delete(step);
-      this.#hands.act(command);
+      this.#handlers.act(command);
     }
-    if (cancelled.length > 0 && !this.#isStopped) this.#hands.cancel(cancelled);
+    if (cancelled.length > 0 && !this.#isStopped) this.#handlers.cancel(cancelled);
   }
 }
 

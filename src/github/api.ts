@@ -4,7 +4,7 @@ import { member } from './event.js';
 import { type HttpAnswer, type HttpRequest, send } from './http.js';
 
 /** What is wrong with a request that GitHub did not carry out. */
-export type Trouble =
+export type ApiFailure =
   /** The token is none, or none any more. */
   | 'unauthorized'
   /** The token may not do that. */
@@ -18,11 +18,11 @@ export type Trouble =
   | 'refused';
 
 export class ApiError extends Error {
-  readonly trouble: Trouble;
+  readonly trouble: ApiFailure;
   /** How long GitHub says to wait, in milliseconds; undefined if it does not say. */
   readonly wait: number | undefined;
 
-  constructor(trouble: Trouble, message: string, wait?: number) {
+  constructor(trouble: ApiFailure, message: string, wait?: number) {
     super(message);
     this.name = 'ApiError';
     this.trouble = trouble;

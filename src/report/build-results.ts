@@ -9,7 +9,7 @@ import { failuresOf } from './attention.js';
 import { mostErrorTails, type StepResult, type StudyResults } from './results.js';
 
 /** How a study ended, as far as the conductor tells. */
-export interface Ending {
+export interface ExecutionEnd {
   readonly status: StudyStatus;
   /** By the index of the instance. */
   readonly records: readonly StepRecord[];
@@ -27,7 +27,12 @@ export interface Ending {
 const tails = { lines: 40, bytes: 16 * 1024 };
 
 /** Puts together what the reports say, the last words of failed steps included. */
-export async function collectResults(host: Host, plan: Plan, ending: Ending, specShown: string): Promise<StudyResults> {
+export async function buildResults(
+  host: Host,
+  plan: Plan,
+  ending: ExecutionEnd,
+  specShown: string,
+): Promise<StudyResults> {
   const { spec, places, graph, scripts } = plan;
   const { status, interruption, records, schedulerOf, fluxUri, started, ended } = ending;
   const steps = graph.steps.map((step): StepResult => {

@@ -1,5 +1,5 @@
 import type { Resumption } from '../conductor/resume.js';
-import type { ForeignJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/foreign-job.js';
 import { oneLine } from '../util/log/plain-text.js';
 
 /** So many steps are named; the journal has the others. */
@@ -56,6 +56,6 @@ function named(workspaces: readonly string[]): string {
 }
 
 /** A step that is gone, or that has become one of another kind, local or a job. */
-function removal({ step, id }: ForeignJob): string {
+function removal({ step, id }: ObsoleteJob): string {
   return oneLine(`  ${step} has no use any more for its job${id === '' ? '' : ` ${id}`}: it is cancelled`);
 }

@@ -3,14 +3,14 @@ import { discardedJobs, type Resumption } from '../conductor/resume.js';
 import type { Host } from '../hosts/host.js';
 import { policyOf } from '../inputs/derive.js';
 import type { Inputs } from '../inputs/schema.js';
-import type { Ending } from '../report/build-results.js';
+import type { ExecutionEnd } from '../report/build-results.js';
 import type { Batch } from '../schedulers/flux/backend.js';
 import { LocalScheduler } from '../schedulers/local/scheduler.js';
 import type { BatchScheduler, SchedulerListener } from '../schedulers/scheduler.js';
-import { AbsentScheduler } from '../schedulers/unavailable.js';
+import { UnavailableScheduler } from '../schedulers/unavailable.js';
 import type { Plan } from '../scripts/plan.js';
-import type { ForeignJob } from '../store/journal/foreign-job.js';
-import type { Hold } from '../store/session.js';
+import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { StudySession } from '../store/session.js';
 import { StatusFile } from '../store/status-file.js';
 import type { Limits } from '../store/update-lock.js';
 import { openJob, type StepRecord, studyStatus } from '../study/state.js';
@@ -20,7 +20,7 @@ import { Signalled } from './process-context.js';
 import { Progress } from './progress.js';
 
 /** What driving a study to its end needs from outside. */
-export interface DriveContext {
+export interface ExecuteContext {
   readonly inputs: Inputs;
   readonly host: Host;
   readonly log: Log;
@@ -29,9 +29,9 @@ export interface DriveContext {
   readonly ending: { readonly cancel: AbortSignal; readonly leave: AbortSignal };
   /** Aborted when the process gets a SIGHUP, whatever it got before. */
   readonly hangup: AbortSignal;
-  readonly hold: Hold;
+  readonly session: StudySession;
   /** Who is told how the steps change. */
-  readonly audience?: { changed(records: readonly StepRecord[]): void } | undefined;
+  readonly observer?: { changed(records: readonly StepRecord[]): void } | undefined;
   /** Limits that are not those of the inputs: somebody changed them while an earlier run drove the study. */
   readonly limits: Limits;
   /** Where the study stands: nothing has run yet, or it is resumed. */
@@ -39,7 +39,7 @@ export interface DriveContext {
 }
 
 /** How a study was left, as far as that is known without reading any output. */
-export interface Ran extends Omit<Ending, 'started' | 'ended'> {
+export interface ExecutionResult extends Omit<ExecutionEnd, 'started' | 'ended'> {
   /** Whether jobs go on, to be taken over by whoever resumes the study. */
   readonly areJobsLeft: boolean;
 }
@@ -49,18 +49,18 @@ export interface Ran extends Omit<Ending, 'started' | 'ended'> {
  *
  * @param flux what its scheduled steps run on; undefined if it has none, or if the study was stopped before it was there
  */
-export async function drive(context: DriveContext, plan: Plan, flux: Batch | undefined): Promise<Ran> {
-  const { inputs, host, log, clock, hold, standing } = context;
+export async function execute(context: ExecuteContext, plan: Plan, flux: Batch | undefined): Promise<ExecutionResult> {
+  const { inputs, host, log, clock, session, standing } = context;
   const { graph, scripts, places } = plan;
   const progress = new Progress(log, graph, clock);
-  const statusFile = new StatusFile((text) => hold.writeStatus(text), graph, clock);
+  const statusFile = new StatusFile((text) => session.writeStatus(text), graph, clock);
   // Schedulers are there before the conductor is: what they report until then it is told when it begins.
   const early: Parameters<SchedulerListener>[0][] = [];
   let listener: SchedulerListener = (event) => early.push(event);
   const hear: SchedulerListener = (event) => listener(event);
   const tell = (line: string) => log.warning(line);
   const local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, hear, tell);
-  const batch = flux?.scheduler(plan, { log, confirm: () => hold.confirm() }, hear) ?? absentFor(plan, clock, hear);
+  const batch = flux?.scheduler(plan, { log, confirm: () => session.confirm() }, hear) ?? absentFor(plan, clock, hear);
   const { cancel, interrupt } = endings(context, flux, () => batch);
   const run = async () => {
     await discard(context, standing.removed ?? [], local, batch);
@@ -72,18 +72,18 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
       cancel,
       interrupt,
       leave: context.ending.leave,
-      journal: hold.journal,
+      journal: session.journal,
       resumed: { records: standing.records, rerun: standing.rerun ?? new Map() },
       schedulers: (conductor) => {
         listener = conductor;
         queueMicrotask(() => early.forEach(conductor));
         return { local, batch };
       },
-      onLimits: (onLimits) => hold.onLimits(onLimits),
+      onLimits: (onLimits) => session.onLimits(onLimits),
       onChange: (changedMachine, changed) => {
         statusFile.changed(changedMachine.steps);
         progress.onChange(changedMachine, changed);
-        context.audience?.changed(changedMachine.steps);
+        context.observer?.changed(changedMachine.steps);
       },
     });
   };
@@ -112,7 +112,7 @@ export async function drive(context: DriveContext, plan: Plan, flux: Batch | und
 /** What stands for a batch system that was not reached; undefined if the study needs none. */
 function absentFor({ graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
   if (!graph.steps.some(({ scheduled }) => scheduled)) return undefined;
-  return new AbsentScheduler('what runs its jobs was not reached', clock, listener);
+  return new UnavailableScheduler('what runs its jobs was not reached', clock, listener);
 }
 
 /** So many milliseconds jobs that no step has any more have to be told to end, before others are told to begin. */
@@ -120,20 +120,20 @@ const discardTime = 10_000;
 
 /** Ends what no step has any more, and notes it: what is to run now may want the same files. */
 async function discard(
-  { clock, hold, log }: DriveContext,
-  removed: readonly ForeignJob[],
+  { clock, session, log }: ExecuteContext,
+  removed: readonly ObsoleteJob[],
   local: LocalScheduler,
   batch: BatchScheduler | undefined,
 ): Promise<void> {
   const [scheduled, others] = [removed.filter((job) => job.scheduled), removed.filter((job) => !job.scheduled)];
   const schedulers = [
     [local, others],
-    [batch instanceof AbsentScheduler ? undefined : batch, scheduled],
+    [batch instanceof UnavailableScheduler ? undefined : batch, scheduled],
   ] as const;
   for (const [scheduler, jobs] of schedulers) {
     if (jobs.length === 0) continue;
-    if (scheduler !== undefined && (await isDone(clock, discardTime, scheduler.discard(jobs)))) {
-      hold.journal.write(discardedJobs(jobs));
+    if (scheduler !== undefined && (await isDone(clock, discardTime, scheduler.cancelObsolete(jobs)))) {
+      session.journal.write(discardedJobs(jobs));
     } else {
       const names = jobs.map(({ step, id }) => `${id || 'a job'} of ${step}`).join(', ');
       log.warning(
@@ -165,7 +165,7 @@ const instanceTime = 1000;
  * @param batch what runs the study's jobs, once it is there
  */
 function endings(
-  { ending: { cancel }, hangup }: DriveContext,
+  { ending: { cancel }, hangup }: ExecuteContext,
   flux: Batch | undefined,
   batch: () => BatchScheduler | undefined,
 ): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {

@@ -7,10 +7,10 @@ import { openLocalHost } from '../hosts/open-local-host.js';
 import type { Inputs } from '../inputs/schema.js';
 import { InputError } from '../util/input-error.js';
 import type { Log } from '../util/log/log.js';
-import type { Surroundings } from './process-context.js';
+import type { ProcessContext } from './process-context.js';
 
 /** The machines of a study: where it runs, and where this program does. They may be one. */
-export interface Machines {
+export interface OpenedHosts {
   readonly host: Host;
   readonly here: Host;
   /** Whether the host is another machine. */
@@ -33,13 +33,13 @@ export function isElsewhere(inputs: Inputs): boolean {
  * @param temporary a directory for what must be a file while we are connected
  * @throws InputError, SetupError, HostError
  */
-export async function openMachines(
+export async function openHosts(
   inputs: Inputs,
   environment: Readonly<Record<string, string>>,
-  { environment: own, cancel }: Surroundings,
+  { environment: own, cancel }: ProcessContext,
   log: Log,
   temporary: string,
-): Promise<Machines> {
+): Promise<OpenedHosts> {
   if (!isElsewhere(inputs)) {
     const { host, said } = await openLocalHost(environment, inputs.setup, cancel);
     tell(said, log);

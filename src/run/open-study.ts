@@ -17,14 +17,14 @@ import type { Spec } from '../spec/spec.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';
 import type { JournalState } from '../store/journal/records.js';
 import type { LeaseHolder } from '../store/lease.js';
-import { Hold } from '../store/session.js';
+import { StudySession } from '../store/session.js';
 import type { AnswerStore } from '../study/pgen/answer.js';
 import { isOver } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
 
 /** What beginning, or continuing, a study takes besides. */
-export interface BeginContext extends StudyContext {
+export interface OpenContext extends StudyContext {
   readonly clock: Clock;
   /** Where the study goes, once the spec is read. */
   readonly place: (spec: Spec) => WantedPlace;
@@ -35,11 +35,11 @@ export interface BeginContext extends StudyContext {
 }
 
 /** A study that is planned, and ours to drive. */
-export interface Begun {
+export interface OpenStudy {
   readonly plan: Plan;
   readonly digests: readonly StepDigests[];
   /** Undefined for a dry run, which nobody drives. */
-  readonly hold: Hold | undefined;
+  readonly session: StudySession | undefined;
   /** How a study that was begun before goes on; undefined if it was not. */
   readonly resumption: Resumption | undefined;
   /** Whether everything is done already. */
@@ -59,7 +59,7 @@ export type Settle = (plan: Plan, needsBatch: boolean, isOver: IsOver) => Promis
  *
  * @throws SpecError, PgenError, HostError, LeaseHeldError, JournalError, and what `settle` throws
  */
-export async function begin(context: BeginContext, settle: Settle): Promise<Begun> {
+export async function openStudy(context: OpenContext, settle: Settle): Promise<OpenStudy> {
   const planning = await planner(context);
   const place = context.place(planning.spec);
   // A dry run continues nothing: beside a study, or another dry run, it has a directory of its own.
@@ -69,18 +69,18 @@ export async function begin(context: BeginContext, settle: Settle): Promise<Begu
     const found = await findPlace(context.host, wanted);
     if (found.state !== undefined) return resume(context, planning, found.path, found.state, wanted, settle);
     if (context.onlyFinishes) throw new HostError(`there is no study in ${found.path} to be finished`);
-    const begun = await make(context, planning, { ...wanted, path: found.path }, settle);
+    const study = await make(context, planning, { ...wanted, path: found.path }, settle);
     // Undefined: somebody made a study there meanwhile.
-    if (begun !== undefined) return begun;
+    if (study !== undefined) return study;
   }
 }
 
 async function make(
-  context: BeginContext,
+  context: OpenContext,
   planning: Planner,
   { path, key, isShared = false }: WantedPlace,
   settle: Settle,
-): Promise<Begun | undefined> {
+): Promise<OpenStudy | undefined> {
   const { host, clock } = context;
   const settled = async (answers?: AnswerStore) => {
     const { plan, warnings } = await planning.at(path, answers);
@@ -88,28 +88,34 @@ async function make(
   };
   const early = planning.needsDirectory ? undefined : await settled();
   if (!(await makePlace(host, path, { key, name: planning.spec.name, isShared }, clock))) return undefined;
-  return holding(context, path, 0, async (hold) => {
-    if (hold?.state.plan !== undefined) {
+  return holding(context, path, 0, async (session) => {
+    if (session?.state.plan !== undefined) {
       // Somebody else had it in between.
-      await hold.release(undefined);
+      await session.release(undefined);
       return undefined;
     }
-    const { plan, warnings } = early ?? (await settled(hold && answersIn(context, hold)));
+    const { plan, warnings } = early ?? (await settled(session && answersIn(context, session)));
     for (const warning of warnings) context.log.problem(warning);
-    return { plan, digests: digestsOf(plan.graph, plan.scripts), hold, resumption: undefined, isDone: false };
+    return {
+      plan,
+      digests: digestsOf(plan.graph, plan.scripts),
+      session,
+      resumption: undefined,
+      isDone: false,
+    };
   });
 }
 
 async function resume(
-  context: BeginContext,
+  context: OpenContext,
   planning: Planner,
   path: string,
   { fence }: JournalState,
   wanted: WantedPlace,
   settle: Settle,
-): Promise<Begun> {
-  return holding(context, path, fence, async (hold) => {
-    const { state, journal } = hold!;
+): Promise<OpenStudy> {
+  return holding(context, path, fence, async (session) => {
+    const { state, journal } = session!;
     const { key } = wanted;
     if (state.key !== key && !context.onlyFinishes) {
       // Its key may have been changed since we looked.
@@ -119,13 +125,13 @@ async function resume(
       }
       journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
     }
-    const { plan: draft, warnings } = await planning.at(path, answersIn(context, hold!));
+    const { plan: draft, warnings } = await planning.at(path, answersIn(context, session!));
     const resumed = (plan: Plan) => {
       const digests = digestsOf(plan.graph, plan.scripts);
       return {
         plan,
         digests,
-        resumption: onlyFinishing(context, hold!, plan) ?? planResumption(state, plan.graph, digests),
+        resumption: onlyFinishing(context, session!, plan) ?? planResumption(state, plan.graph, digests),
       };
     };
     // As it was planned last: no Flux is asked which version it is if there is nothing to do.
@@ -137,12 +143,12 @@ async function resume(
     const stands = (index: number) => isOver(before.resumption.records[index]!);
     const after = isDone ? done : resumed(await settle(draft, needsBatch, stands));
     for (const warning of warnings) context.log.problem(warning);
-    return { ...after, hold, isDone };
+    return { ...after, session, isDone };
   });
 }
 
 /** A generator that is not deterministic would give other parameters now: what it gave belongs to the study. */
-function answersIn({ onlyFinishes }: BeginContext, { state, journal }: Hold): AnswerStore {
+function answersIn({ onlyFinishes }: OpenContext, { state, journal }: StudySession): AnswerStore {
   return {
     known: state.answers,
     takesLast: onlyFinishes,
@@ -154,7 +160,11 @@ function answersIn({ onlyFinishes }: BeginContext, { state, journal }: Hold): An
 }
 
 /** Steps as they were left, if what was begun is only to be brought to its end. */
-function onlyFinishing({ onlyFinishes }: BeginContext, { state }: Hold, { graph }: Plan): Resumption | undefined {
+function onlyFinishing(
+  { onlyFinishes }: OpenContext,
+  { state }: StudySession,
+  { graph }: Plan,
+): Resumption | undefined {
   if (!onlyFinishes) return undefined;
   const steps = state.plan?.steps ?? [];
   if (steps.length !== graph.steps.length || graph.steps.some(({ name }, i) => name !== steps[i]!.name)) {
@@ -166,19 +176,19 @@ function onlyFinishing({ onlyFinishes }: BeginContext, { state }: Hold, { graph 
 
 /** Takes the study, and lets go of it again if something goes wrong. */
 async function holding<T>(
-  context: BeginContext,
+  context: OpenContext,
   studyPath: string,
   lastFence: number,
-  task: (hold: Hold | undefined) => Promise<T>,
+  task: (session: StudySession | undefined) => Promise<T>,
 ): Promise<T> {
   const { host, holder, clock, log, inputs, cancel } = context;
   if (inputs['dry-run']) return task(undefined);
   const limits = limitsOf(policyOf(inputs));
-  const hold = await Hold.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
+  const session = await StudySession.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
   try {
-    return await task(hold);
+    return await task(session);
   } catch (error) {
-    await hold.release(undefined);
+    await session.release(undefined);
     throw error;
   }
 }

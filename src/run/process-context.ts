@@ -30,7 +30,7 @@ export function isCancelled({ aborted, reason }: AbortSignal): boolean {
 }
 
 /** What the process was started with and in. */
-export interface Surroundings {
+export interface ProcessContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
   /** Aborted, with a reason for people, when the process is told to end, or has to: `Signalled` or `Fault`. */

@@ -4,7 +4,7 @@ import type { Inputs } from '../inputs/schema.js';
 import { collect, collectedText, collectedWarnings } from '../report/artifacts/collected.js';
 import { bringLogs } from '../report/artifacts/failed-logs.js';
 import { failuresOf } from '../report/attention.js';
-import { collectResults, type Ending } from '../report/build-results.js';
+import { buildResults, type ExecutionEnd } from '../report/build-results.js';
 import {
   type BaselineReport,
   type Comparison,
@@ -25,7 +25,7 @@ import { GuardedDirectory } from '../util/guarded-directory.js';
 import type { GuardedPlace } from '../util/guarded-path.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
-import type { Begun } from './open-study.js';
+import type { OpenStudy } from './open-study.js';
 
 /** What reports are made with. */
 export interface ReportContext {
@@ -54,10 +54,14 @@ export interface RunOutcome {
 /**
  * Says how a study ended: in the reports, which are written unless the study is somebody else's by now, and in the log.
  */
-export async function report(context: ReportContext, { plan, hold }: Begun, ending: Ending): Promise<RunOutcome> {
+export async function report(
+  context: ReportContext,
+  { plan, session }: OpenStudy,
+  ending: ExecutionEnd,
+): Promise<RunOutcome> {
   const { inputs, host, log } = context;
   log.phase('Report');
-  const results = await collectResults(host, plan, ending, inputs.spec);
+  const results = await buildResults(host, plan, ending, inputs.spec);
   const place = context.reportPlace(plan.places.studyPath);
   const reportPath = place.path;
   const comparison = context.baseline && compare(context.baseline, results, inputs['slower-than']);
@@ -69,13 +73,13 @@ export async function report(context: ReportContext, { plan, hold }: Begun, endi
     'report.html': reportHtml(results, { comparison, runUrl: context.holder.runUrl }),
   };
   // What is said of a study is for who drives it to say.
-  if (hold?.lost.aborted !== true) await write(context, results, files, place);
+  if (session?.lost.aborted !== true) await write(context, results, files, place);
   log.endPhase();
 
   reportFailures(log, results);
   if (comparison !== undefined) reportComparison(log, comparison);
   for (const line of finalTable(results)) log.info(line);
-  const isResumable = results.status === 'INTERRUPTED' && hold?.lost.aborted !== true;
+  const isResumable = results.status === 'INTERRUPTED' && session?.lost.aborted !== true;
   return { results, comparison, reportPath, summary, isResumable };
 }
 

@@ -5,9 +5,9 @@ import { appendFile, areThere, replaceFile } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Tree } from '../hosts/upload/tree.js';
 import { policyOf } from '../inputs/derive.js';
-import { AllocatedInstance } from '../schedulers/allocation/allocated-backend.js';
+import { AllocatedBackend } from '../schedulers/allocation/allocated-backend.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
-import { type Instance, RunningInstance } from '../schedulers/backend.js';
+import { type Backend, RunningBackend } from '../schedulers/backend.js';
 import { outputsOf } from '../scripts/outputs.js';
 import type { Plan } from '../scripts/plan.js';
 import { SpecError } from '../spec/problem.js';
@@ -15,7 +15,7 @@ import type { Spec } from '../spec/spec.js';
 import type { WantedPlace } from '../store/directory.js';
 import type { LeaseHolder } from '../store/lease.js';
 import { isSameAttempt } from '../store/lease-owner.js';
-import type { Hold } from '../store/session.js';
+import type { StudySession } from '../store/session.js';
 import { statusCsv, statusOrder } from '../store/status-csv.js';
 import { type Limits, limitsGoingOn } from '../store/update-lock.js';
 import { newRecord, type StepRecord, studyStatus } from '../study/state.js';
@@ -24,15 +24,15 @@ import { describeError } from '../util/errors.js';
 import { KeptLog } from '../util/log/kept-log.js';
 import { counted } from '../util/log/plain-text.js';
 import { describeLeftWorkspaces, describeResumption } from './describe-resume.js';
-import { drive, type Ran } from './execute.js';
+import { type ExecutionResult, execute } from './execute.js';
 import { ineffectiveInputs } from './ineffective-inputs.js';
 import type { LeftBehind } from './left-behind.js';
-import { type Begun, begin, type Settle } from './open-study.js';
+import { type OpenStudy, openStudy, type Settle } from './open-study.js';
 import type { StudyContext } from './prepare.js';
 import { type ReportContext, type RunOutcome, report } from './report.js';
 import { logPath } from './stage.js';
 import { stageAll, treeOf } from './stage-all.js';
-import { RunEnding } from './stop-signals.js';
+import { StopSignals } from './stop-signals.js';
 
 /** Everything that a run needs from outside. */
 export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' | 'host' | 'log'> {
@@ -49,13 +49,13 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' |
   /** Told of what another process has to look after, should this one be killed; of nothing, once it need not. */
   readonly remember: (left: Partial<LeftBehind>) => void;
   /** Who shows the study elsewhere than in the log. */
-  readonly audience?: Audience;
+  readonly observer?: RunObserver;
   /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
   readonly finishes?: string;
 }
 
 /** Who is told how a study goes. */
-export interface Audience {
+export interface RunObserver {
   /** It is ours to drive. */
   begun(): Promise<void>;
   /** @param records of the steps, now and later */
@@ -75,18 +75,18 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const clock = systemClock;
   const log = new KeptLog(context.log, clock.now);
   const started = clock.now();
-  const ending = new RunEnding({ ...context, clock });
+  const ending = new StopSignals({ ...context, clock });
   const own = { ...context, log, clock, ending, cancel: ending.waiting, onlyFinishes: context.finishes !== undefined };
 
   log.phase(`Read ${inputs.spec}`);
-  let instance: Instance | undefined;
+  let instance: Backend | undefined;
   const settle: Settle = async (candidate, needsBatch, isOver) => {
     if (inputs['dry-run']) return candidate;
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate) && !needsBatch) return candidate;
-    instance ??= request ? new AllocatedInstance(own, request, context) : new RunningInstance(own);
+    instance ??= request ? new AllocatedBackend(own, request, context) : new RunningBackend(own);
     try {
-      return await instance.settle(candidate, isOver);
+      return await instance.prepare(candidate, isOver);
     } catch (error) {
       // What does not need it is brought to its end all the same.
       if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
@@ -96,22 +96,22 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
       return candidate;
     }
   };
-  let begun: Begun | undefined;
-  let ran: Ran | undefined;
+  let study: OpenStudy | undefined;
+  let ran: ExecutionResult | undefined;
   try {
     const tree = await treeOf(own);
-    begun = await begin(own, settle);
-    log.info(describe(begun.plan));
-    for (const sentence of ineffectiveInputs(inputs, begun.plan)) log.warning(sentence);
-    const stop = ending.listen(begun.hold);
-    begun.hold?.lost.addEventListener('abort', () => context.audience?.lost(), { once: true });
-    await context.audience?.begun();
+    study = await openStudy(own, settle);
+    log.info(describe(study.plan));
+    for (const sentence of ineffectiveInputs(inputs, study.plan)) log.warning(sentence);
+    const stop = ending.listen(study.session);
+    study.session?.lost.addEventListener('abort', () => context.observer?.lost(), { once: true });
+    await context.observer?.begun();
     try {
-      ran = await stageAndDrive(own, begun, tree, instance);
+      ran = await stageAndDrive(own, study, tree, instance);
     } finally {
       stop();
     }
-    return await report(own, begun, { ...ran, started, ended: clock.now() });
+    return await report(own, study, { ...ran, started, ended: clock.now() });
   } catch (error) {
     // Whoever looks into the study directory later finds there why nothing more is in it.
     log.note(`error: ${describeError(error)}`);
@@ -121,7 +121,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     try {
       await instance?.close(ran?.areJobsLeft);
     } finally {
-      if (begun !== undefined) await letGo(own, begun, ran);
+      if (study !== undefined) await letGo(own, study, ran);
     }
   }
 }
@@ -130,37 +130,37 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
 interface Own extends RunContext {
   readonly log: KeptLog;
   readonly clock: Clock;
-  readonly ending: RunEnding;
+  readonly ending: StopSignals;
 }
 
 async function stageAndDrive(
   context: Own,
-  begun: Begun,
+  study: OpenStudy,
   tree: Tree | undefined,
-  instance: Instance | undefined,
-): Promise<Ran> {
+  instance: Backend | undefined,
+): Promise<ExecutionResult> {
   const { inputs, host, log, ending, clock } = context;
-  const { plan, hold, resumption, isDone } = begun;
+  const { plan, session, resumption, isDone } = study;
   log.info(`Study directory ${plan.places.studyPath}`);
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
   else if (resumption) for (const line of describeResumption(resumption, isDone)) log.info(line);
-  if (resumption) await tellOfLeftWorkspaces(context, begun);
+  if (resumption) await tellOfLeftWorkspaces(context, study);
   if (isDone) {
-    warnOfRepeat(context, hold);
+    warnOfRepeat(context, session);
     return done(resumption!.records);
   }
 
   const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
-  if (hold === undefined) {
-    await stageAll(context, begun, tree);
+  if (session === undefined) {
+    await stageAll(context, study, tree);
     return dryRun(host, plan, clock);
   }
   if (context.finishes === undefined) {
     // First, so that a crash in the middle leaves no doubt about which scripts are there.
-    hold.journal.writePlan(instance?.version ?? '', plannedSteps(plan.graph, begun.digests, records));
-    await hold.journal.durable();
-    await stageAll(context, begun, tree);
-    hold.journal.write({ type: 'staged' });
+    session.journal.writePlan(instance?.version ?? '', plannedSteps(plan.graph, study.digests, records));
+    await session.journal.durable();
+    await stageAll(context, study, tree);
+    session.journal.write({ type: 'staged' });
   }
   context.remember({ study: plan.places.studyPath });
 
@@ -168,7 +168,7 @@ async function stageAndDrive(
   /** Nothing of a study that was stopped before it had an instance needs one. */
   const open = async () => {
     try {
-      return await instance?.open(plan, hold);
+      return await instance?.open(plan, session);
     } catch (error) {
       if (ending.waiting.aborted) return undefined;
       if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
@@ -177,14 +177,14 @@ async function stageAndDrive(
     }
   };
   const standing = { ...resumption, records };
-  const { hangup, audience } = context;
-  const limits = limitsOfRun(context, hold);
-  return drive({ inputs, host, log, clock, ending, hangup, hold, limits, standing, audience }, plan, await open());
+  const { hangup, observer } = context;
+  const limits = limitsOfRun(context, session);
+  return execute({ inputs, host, log, clock, ending, hangup, session, limits, standing, observer }, plan, await open());
 }
 
 /** What is in the workspaces of steps that are gone is still read by whoever looks for it by a pattern. */
-async function tellOfLeftWorkspaces({ host, log }: Own, { plan, hold }: Begun): Promise<void> {
-  const left = hold === undefined ? [] : leftWorkspaces(hold.state, plan.graph);
+async function tellOfLeftWorkspaces({ host, log }: Own, { plan, session }: OpenStudy): Promise<void> {
+  const left = session === undefined ? [] : leftWorkspaces(session.state, plan.graph);
   const isThere = await areThere(
     host,
     left.map((workspace) => `${plan.places.studyPath}/${workspace}`),
@@ -199,7 +199,7 @@ async function tellOfLeftWorkspaces({ host, log }: Own, { plan, hold }: Begun): 
 }
 
 /** What `maestro update` changed while an earlier run drove the study. */
-function limitsOfRun({ inputs, log }: Own, { state, journal }: Hold): Limits {
+function limitsOfRun({ inputs, log }: Own, { state, journal }: StudySession): Limits {
   const own = limitsOf(policyOf(inputs));
   const { limits, overruled, told } = limitsGoingOn(state.limits, own);
   for (const line of told) log.info(line);
@@ -208,8 +208,8 @@ function limitsOfRun({ inputs, log }: Own, { state, journal }: Hold): Limits {
 }
 
 /** Nothing was run, although this is no re-run: two steps, or two jobs, take each other's study for their own. */
-function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, hold: Hold | undefined): void {
-  const before = hold?.state.opened?.holder;
+function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, session: StudySession | undefined): void {
+  const before = session?.state.opened?.holder;
   if (isKeyDerived !== true || finishes !== undefined || before === undefined || !isSameAttempt(before, holder)) return;
   log.warning(
     'nothing was run: another step or job of this attempt of the workflow run has finished the same study. ' +
@@ -218,16 +218,20 @@ function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, hold: Hold |
 }
 
 /** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */
-async function letGo({ host, log, remember, ending }: Own, { plan, hold }: Begun, ran: Ran | undefined): Promise<void> {
-  await hold?.release(ran?.status);
+async function letGo(
+  { host, log, remember, ending }: Own,
+  { plan, session }: OpenStudy,
+  ran: ExecutionResult | undefined,
+): Promise<void> {
+  await session?.release(ran?.status);
   // One that was cancelled, and could not be brought to its end, is tried again by whoever comes after us.
   const isToFinish = ran?.status === 'INTERRUPTED' && ending.cancel.aborted;
   if (ran !== undefined && !isToFinish) remember({ study: undefined });
-  if (hold?.lost.aborted !== true) await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
+  if (session?.lost.aborted !== true) await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
 }
 
 /** A study of which nothing is left to do. */
-function done(records: readonly StepRecord[]): Ran {
+function done(records: readonly StepRecord[]): ExecutionResult {
   return {
     records,
     status: studyStatus(records),
@@ -261,7 +265,7 @@ function describe({ spec, graph }: Plan): string {
   return `Study ${spec.name}: ${counted(graph.steps.length, 'step')}, ${how}`;
 }
 
-async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promise<Ran> {
+async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promise<ExecutionResult> {
   const records = graph.steps.map(() => newRecord('DRYRUN'));
   await replaceFile(host, `${places.studyPath}/status.csv`, statusCsv(graph, records, statusOrder(graph), clock.now()));
   return {

@@ -10,7 +10,7 @@ import type { JournalState } from '../store/journal/records.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { counted } from '../util/log/plain-text.js';
-import type { Begun } from './open-study.js';
+import type { OpenStudy } from './open-study.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { clone, type StagedBefore, stage } from './stage.js';
 import { UploadProgress } from './upload-progress.js';
@@ -22,17 +22,17 @@ interface StagingContext extends Pick<StudyContext, 'inputs' | 'host' | 'log' | 
 /** Brings all files of a study to where they belong. */
 export async function stageAll(
   context: StagingContext,
-  { plan, digests, hold, resumption }: Begun,
+  { plan, digests, session, resumption }: OpenStudy,
   tree: Tree | undefined,
 ): Promise<void> {
   const { inputs, host, log, text, specPath, cancel } = context;
   const { studyPath } = plan.places;
   // Whoever drives the study by now has staged it as he wants it.
   const stopIfLost = () => {
-    if (hold?.lost.aborted) throw new HostError(String(hold.lost.reason));
+    if (session?.lost.aborted) throw new HostError(String(session.lost.reason));
   };
   log.phase('Stage');
-  const before = resumption && stagedBefore(hold!.state, plan, digests, resumption.records);
+  const before = resumption && stagedBefore(session!.state, plan, digests, resumption.records);
   await stage(host, plan, { name: specPath, text }, before);
   if (before === undefined) log.info(`${counted(plan.scripts.length, 'step')} staged`);
   stopIfLost();

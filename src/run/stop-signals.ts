@@ -3,7 +3,7 @@ import type { Clock } from '../util/clock.js';
 import { Fault } from './process-context.js';
 
 /** What may end a run before its study is over. */
-export interface EndingOptions {
+export interface StopOptions {
   readonly inputs: Pick<Inputs, 'on-cancel' | 'timeout-minutes'>;
   readonly clock: Clock;
   /** Aborted, with a reason for people, when this process is told to end. */
@@ -19,13 +19,13 @@ const finishTime = 120_000;
  * When, and how, a run ends before its study does: cancelled, which ends its jobs too, or left, which leaves them running to
  * be resumed.
  */
-export class RunEnding {
+export class StopSignals {
   readonly #cancelling = new AbortController();
   readonly #leaving = new AbortController();
   readonly #waiting = new AbortController();
   readonly #stop: () => void;
 
-  constructor({ inputs, clock, cancel, finishes }: EndingOptions) {
+  constructor({ inputs, clock, cancel, finishes }: StopOptions) {
     const onCancel = () => {
       if (inputs['on-cancel'] === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
         this.#leave(`${cancel.reason}; jobs are left running`);

@@ -1,10 +1,10 @@
-import type { Patience } from '../flux/connect/resolve.js';
+import type { WaitOptions } from '../flux/connect/resolve.js';
 import type { Host } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
 import type { Plan } from '../scripts/plan.js';
 import { forFlux } from '../scripts/plan.js';
 import type { Endpoint } from '../store/journal/records.js';
-import type { Hold } from '../store/session.js';
+import type { StudySession } from '../store/session.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
 import { askQueue } from './allocation/ask-queue.js';
@@ -13,23 +13,23 @@ import { type Batch, FluxBatch, type IsOver } from './flux/backend.js';
 import { type Elsewhere, type OwnBroker, refuseJobsElsewhere } from './flux/check-endpoints.js';
 
 /** The Flux instance that a study's scheduled steps run in, from before the study is made until after its end. */
-export interface Instance {
+export interface Backend {
   /**
    * The plan as it is for this instance. Nothing has been made yet.
    *
    * @param isOver whether a step does not run any more, so that it may ask for anything
    * @throws SpecError, BrokerError with what keeps the study from being run there
    */
-  settle(plan: Plan, isOver?: IsOver): Promise<Plan>;
+  prepare(plan: Plan, isOver?: IsOver): Promise<Plan>;
   /** Which Flux it is; '' before `settle`. */
   readonly version: string;
   /**
    * Connects to it, now that the study is staged.
    *
-   * @param hold on the study
+   * @param session on the study
    * @throws SpecError, BrokerError, HostError
    */
-  open(plan: Plan, hold: Hold): Promise<Batch>;
+  open(plan: Plan, session: StudySession): Promise<Batch>;
   /**
    * Lets go of it, whatever has become of it.
    *
@@ -39,7 +39,7 @@ export interface Instance {
 }
 
 /** What instances are found or made with. */
-export interface InstanceContext {
+export interface BackendContext {
   readonly inputs: Inputs;
   readonly host: Host;
   readonly clock: Clock;
@@ -55,19 +55,19 @@ export interface InstanceContext {
 }
 
 /** One that runs already. */
-export class RunningInstance implements Instance {
-  readonly #context: InstanceContext;
+export class RunningBackend implements Backend {
+  readonly #context: BackendContext;
   #flux: FluxBatch | undefined;
 
-  constructor(context: InstanceContext) {
+  constructor(context: BackendContext) {
     this.#context = context;
   }
 
-  async settle(plan: Plan, isOver?: IsOver): Promise<Plan> {
+  async prepare(plan: Plan, isOver?: IsOver): Promise<Plan> {
     const { host, clock, inputs, log } = this.#context;
     if (this.#flux === undefined) {
       const { batch } = plan.spec;
-      const patience = patienceOf(this.#context);
+      const patience = waitOptionsOf(this.#context);
       this.#flux = await FluxBatch.find(host, clock, inputs.flux, batch, inputs.env, patience, this.#context.around);
       this.#flux.introduce(log);
       log.info(this.#flux.watchHint);
@@ -80,11 +80,11 @@ export class RunningInstance implements Instance {
     return this.#flux?.broker.version ?? '';
   }
 
-  async open(plan: Plan, hold: Hold): Promise<Batch> {
+  async open(plan: Plan, session: StudySession): Promise<Batch> {
     const flux = this.#flux!;
     const endpoint = await flux.endpoint();
-    await refuseJobsElsewhere(hold.state, elsewhere(this.#context, plan, ownBroker(flux, endpoint, plan)));
-    await noteEndpoint(hold, flux, endpoint);
+    await refuseJobsElsewhere(session.state, elsewhere(this.#context, plan, ownBroker(flux, endpoint, plan)));
+    await noteEndpoint(session, flux, endpoint);
     return flux;
   }
 
@@ -94,13 +94,13 @@ export class RunningInstance implements Instance {
 }
 
 /** How a search for a broker tells what it waits for, and is ended. */
-export function patienceOf({ log, cancel }: Pick<InstanceContext, 'log' | 'cancel'>): Patience {
+export function waitOptionsOf({ log, cancel }: Pick<BackendContext, 'log' | 'cancel'>): WaitOptions {
   return { cancel, tell: (line) => log.info(line) };
 }
 
 /** How it is asked about jobs in other instances than that of this run. @param own undefined while there is none */
 export function elsewhere(
-  { host, clock, cancel, inputs }: InstanceContext,
+  { host, clock, cancel, inputs }: BackendContext,
   plan: Plan,
   own: OwnBroker | undefined,
 ): Elsewhere {
@@ -122,7 +122,11 @@ export function ownBroker(flux: FluxBatch, endpoint: Endpoint, plan: Plan): OwnB
 }
 
 /** Before anything is submitted there, so that whoever comes next knows where to look. */
-export async function noteEndpoint({ state, journal }: Hold, flux: FluxBatch, endpoint: Endpoint): Promise<void> {
+export async function noteEndpoint(
+  { state, journal }: StudySession,
+  flux: FluxBatch,
+  endpoint: Endpoint,
+): Promise<void> {
   flux.recognise(state.endpoints, endpoint);
   journal.write({ type: 'endpoint', endpoint });
   await journal.durable();

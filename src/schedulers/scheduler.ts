@@ -1,5 +1,5 @@
 import type { Outputs } from '../scripts/outputs.js';
-import type { ForeignJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/foreign-job.js';
 import type { StepInstance } from '../study/graph.js';
 import type { JobResult } from '../study/state.js';
 
@@ -87,7 +87,7 @@ export interface InterruptEvent {
 }
 
 /** A job that an earlier driver of the study submitted, or was about to. */
-export interface LeftJob extends Job {
+export interface InheritedJob extends Job {
   /** As `submitted` told it; '' if nothing was told: it may have been submitted all the same. */
   readonly id: string;
   readonly place: string;
@@ -106,9 +106,9 @@ export interface Scheduler {
    * Takes jobs over. What is reported of each from then on is as if they had been submitted here, but for `submitted` where
    * nothing is new about that. Those that nobody runs, and nobody will, are submitted.
    */
-  attach(jobs: readonly LeftJob[]): void;
+  reattach(jobs: readonly InheritedJob[]): void;
   /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told, if that takes time. */
-  discard(jobs: readonly ForeignJob[]): void | Promise<void>;
+  cancelObsolete(jobs: readonly ObsoleteJob[]): void | Promise<void>;
   /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
   cancel(jobs: readonly Job[]): void;
   /** Where a job's stdout and stderr are. */

@@ -5,7 +5,7 @@ import type { Clock } from '../util/clock.js';
 import type { BatchScheduler, SchedulerListener } from './scheduler.js';
 
 /** Stands for a scheduler that was not reached: what it has of jobs is out of sight from the beginning. */
-export class AbsentScheduler implements BatchScheduler {
+export class UnavailableScheduler implements BatchScheduler {
   readonly #reason: string;
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
@@ -21,11 +21,11 @@ export class AbsentScheduler implements BatchScheduler {
     void this.interrupt(this.#reason);
   }
 
-  attach(): void {
+  reattach(): void {
     void this.interrupt(this.#reason);
   }
 
-  discard(): void {}
+  cancelObsolete(): void {}
 
   cancel(): void {}
 

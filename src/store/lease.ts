@@ -79,14 +79,14 @@ const usualSilence = 60_000;
 const longSilence = 120;
 
 /** What is to be done about a driver that there was. */
-export type Verdict = 'take' | 'held' | 'watch';
+export type LeaseState = 'take' | 'held' | 'watch';
 
 /** @param life of a holder, if it is on this machine */
-export function judge(
+export function classifyLease(
   { fence, age, line }: LeaseSight,
   me: LeaseHolder,
   life: (holder: LeaseHolder) => 'alive' | 'dead' | 'unknown',
-): Verdict {
+): LeaseState {
   if (fence === 0) return 'take';
   const holder = parseLease(line, fence);
   if (holder !== undefined) {
@@ -128,7 +128,7 @@ export async function acquireLease(
   const seen = parseSight((await mustRun(host, purpose, lookCommand(studyPath, token))).toString());
   const previous = parseLease(seen.line);
   const held = (line: string, fence: number) => new LeaseHeldError(studyPath, parseLease(line, fence));
-  const verdict = judge(seen, me, lifeOf);
+  const verdict = classifyLease(seen, me, lifeOf);
   if (verdict === 'held') throw held(seen.line, seen.fence);
   if (verdict === 'watch') {
     const last = describeHolder(parseLease(seen.line, seen.fence), 'a run that has not said which it is');
@@ -170,7 +170,7 @@ const endTime = 10_000;
  * allocation does) need not compare clocks. A beat that fails is only counted: the way to the host breaks and comes back.
  */
 export class Lease {
-  readonly #clerk: LeaseWriter;
+  readonly #writer: LeaseWriter;
   readonly #holder: LeaseHolder;
   readonly #fence: number;
   readonly #clock: Clock;
@@ -184,7 +184,7 @@ export class Lease {
   #stopTimer: () => void = () => {};
 
   private constructor(clerk: LeaseWriter, holder: LeaseHolder, fence: number, clock: Clock) {
-    this.#clerk = clerk;
+    this.#writer = clerk;
     this.#holder = holder;
     this.#fence = fence;
     this.#clock = clock;
@@ -249,7 +249,7 @@ export class Lease {
     this.#beat += 1;
     const line = { ...this.#holder, fence: this.#fence, since: this.#since, beat: this.#beat };
     try {
-      await this.#clerk.replace('.conductor/lease', `${leaseText(released ? { ...line, released } : line)}\n`);
+      await this.#writer.replace('.conductor/lease', `${leaseText(released ? { ...line, released } : line)}\n`);
       this.#failures = 0;
       this.#written = this.#clock.now();
     } catch (error) {

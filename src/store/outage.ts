@@ -4,7 +4,7 @@ import type { Clock } from '../util/clock.js';
 type Kind = 'failure' | 'silence';
 
 /** That something cannot be done, since when, and who is told: once of each kind, and once when all is well again. */
-export class Trouble {
+export class Outage {
   readonly #clock: Clock;
   readonly #tell: (words: string | undefined) => void;
   /** Since when it fails; undefined if it does not. */

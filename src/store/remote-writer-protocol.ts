@@ -14,7 +14,7 @@ const pause = 2;
 const forEver = 999_999_999;
 
 /** What a clerk says, in a line each. */
-export type ClerkReport =
+export type WriterReport =
   /** It has begun. Nothing that may hang was looked at before. */
   | { readonly type: 'ready' }
   /** The first request that it has not answered is done. */
@@ -28,7 +28,7 @@ export type ClerkReport =
   | { readonly type: 'update'; readonly base64: string };
 
 /** @returns undefined for a line that is none of a clerk's */
-export function parseClerkReport(line: string): ClerkReport | undefined {
+export function parseWriterReport(line: string): WriterReport | undefined {
   const [, type, rest = ''] = /^(\w+)(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
     case 'ready':
@@ -87,7 +87,7 @@ function withText(words: string, text: string): Buffer {
  * @param fence the fencing number of the driver
  * @param number of the clerk, among those of this driver: an earlier one may linger on a connection that broke
  */
-export function clerkText(studyPath: string, fence: number, number: number): string {
+export function remoteWriterText(studyPath: string, fence: number, number: number): string {
   const token = randomBytes(8).toString('hex');
   return `study=${quote(studyPath)}\nfence=${fence}\ntemporary=$study/.conductor/clerk-${fence}-${number}-${token}\n${program}`;
 }

@@ -5,19 +5,19 @@ import type { Clock } from '../util/clock.js';
 import { Watchdog } from '../util/watchdog.js';
 import { confirmLease } from './confirm.js';
 import { LeaseLostError, parseLease } from './lease.js';
-import { Trouble } from './outage.js';
+import { Outage } from './outage.js';
 import {
   appendRequest,
-  clerkText,
   forgetRequest,
   journalPath,
-  parseClerkReport,
+  parseWriterReport,
   type ReplacedFile,
+  remoteWriterText,
   replaceRequest,
 } from './remote-writer-protocol.js';
 
 /** Who is told what a clerk sees. */
-export interface ClerkListener {
+export interface RemoteWriterListener {
   /**
    * Somebody wants the study cancelled. The lock file that says so is removed after this, or what it promises; if that
    * fails, and sometimes when the way to the host breaks, it is told again.
@@ -34,7 +34,7 @@ export interface ClerkListener {
   onTrouble(words: string | undefined): void;
 }
 
-export interface ClerkOptions {
+export interface RemoteWriterOptions {
   /** Milliseconds for which it is tried again to write the journal. */
   readonly patience?: number;
 }
@@ -85,12 +85,12 @@ const worthTelling = 3;
  * long-lived command there, and another one whenever that has ended: what has no answer is sent again then, in order, so
  * that the journal may have things twice, but never in another order and never with something left out.
  */
-export class Clerk {
+export class RemoteWriter {
   readonly #host: Host;
   readonly #studyPath: string;
   readonly #fence: number;
   readonly #clock: Clock;
-  readonly #listener: ClerkListener;
+  readonly #listener: RemoteWriterListener;
   readonly #patience: number;
   /** All that has no answer, in order. While there is a command it has been sent all of it. */
   #requests: Request[] = [];
@@ -101,7 +101,7 @@ export class Clerk {
   /** How many commands in a row had a short life, and how many of those never answered. */
   #shortLives = 0;
   #silentLives = 0;
-  readonly #trouble: Trouble;
+  readonly #trouble: Outage;
   readonly #silence: Watchdog;
   /** How many commands were left since the last answer because they gave none. */
   #left = 0;
@@ -118,8 +118,8 @@ export class Clerk {
     studyPath: string,
     fence: number,
     clock: Clock,
-    listener: ClerkListener,
-    options: ClerkOptions,
+    listener: RemoteWriterListener,
+    options: RemoteWriterOptions,
   ) {
     this.#host = host;
     this.#studyPath = studyPath;
@@ -127,7 +127,7 @@ export class Clerk {
     this.#clock = clock;
     this.#listener = listener;
     this.#patience = options.patience ?? usualPatience;
-    this.#trouble = new Trouble(clock, (words) => listener.onTrouble(words));
+    this.#trouble = new Outage(clock, (words) => listener.onTrouble(words));
     this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
   }
 
@@ -137,12 +137,12 @@ export class Clerk {
     studyPath: string,
     fence: number,
     clock: Clock,
-    listener: ClerkListener,
-    options: ClerkOptions = {},
-  ): Clerk {
-    const clerk = new Clerk(host, studyPath, fence, clock, listener, options);
-    clerk.#start();
-    return clerk;
+    listener: RemoteWriterListener,
+    options: RemoteWriterOptions = {},
+  ): RemoteWriter {
+    const writer = new RemoteWriter(host, studyPath, fence, clock, listener, options);
+    writer.#start();
+    return writer;
   }
 
   /**
@@ -216,7 +216,7 @@ export class Clerk {
   #start(): void {
     this.#stopPause = undefined;
     this.#count += 1;
-    const process = this.#host.spawn(clerkText(this.#studyPath, this.#fence, this.#count));
+    const process = this.#host.spawn(remoteWriterText(this.#studyPath, this.#fence, this.#count));
     const session: Session = { process, since: this.#clock.now(), hasBegun: false, hasAnswered: false };
     this.#session = session;
     // That it does not read any more is told by its end.
@@ -313,7 +313,7 @@ export class Clerk {
   // What it says.
 
   #onLine(session: Session, line: string): void {
-    const report = parseClerkReport(line);
+    const report = parseWriterReport(line);
     switch (report?.type) {
       case undefined:
         return;

@@ -6,14 +6,14 @@ import { readJournal } from './directory.js';
 import { Journal } from './journal/journal.js';
 import type { JournalState } from './journal/records.js';
 import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './lease.js';
-import { Clerk } from './remote-writer.js';
+import { RemoteWriter } from './remote-writer.js';
 import { type Limits, readLimits } from './update-lock.js';
 
 /** When a run is to end, a journal that cannot be written within so many milliseconds is given up. */
 const longestHang = 10_000;
 
 /** Who wants to drive a study, and what that takes. */
-export interface HoldOptions {
+export interface SessionOptions {
   readonly host: Host;
   readonly studyPath: string;
   readonly holder: LeaseHolder;
@@ -30,12 +30,12 @@ export interface HoldOptions {
 /**
  * One driver's hold on a study: the lease, and all writing that is done by it. Who has lost it writes nothing more.
  */
-export class Hold {
+export class StudySession {
   /** What the journal said when the study became ours. */
   readonly state: JournalState;
   readonly journal: Journal;
   readonly #clock: Clock;
-  readonly #clerk: Clerk;
+  readonly #writer: RemoteWriter;
   readonly #lease: Lease;
   readonly #cancelled: AbortController;
   readonly #lost: AbortController;
@@ -44,7 +44,7 @@ export class Hold {
   private constructor(
     state: JournalState,
     journal: Journal,
-    clerk: Clerk,
+    writer: RemoteWriter,
     lease: Lease,
     remote: RemoteControl,
     clock: Clock,
@@ -52,7 +52,7 @@ export class Hold {
     this.#clock = clock;
     this.state = state;
     this.journal = journal;
-    this.#clerk = clerk;
+    this.#writer = writer;
     this.#lease = lease;
     this.#remote = remote;
     this.#cancelled = remote.cancelled;
@@ -64,24 +64,24 @@ export class Hold {
    *
    * @throws LeaseHeldError, HostError, JournalError
    */
-  static async take(options: HoldOptions): Promise<Hold> {
+  static async take(options: SessionOptions): Promise<StudySession> {
     const { host, studyPath, holder, clock, log, cancel, lastFence = 0, limits } = options;
     const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), {
       cancel,
       least: lastFence + 1,
     });
     const remote = new RemoteControl(log, limits);
-    const clerk = Clerk.start(host, studyPath, fence, clock, remote);
-    const lease = Lease.start(clerk, holder, fence, clock);
+    const writer = RemoteWriter.start(host, studyPath, fence, clock, remote);
+    const lease = Lease.start(writer, holder, fence, clock);
     try {
       const state = await readJournal(host, studyPath);
-      const journal = new Journal((text) => clerk.append(text), { ...state, fence }, clock);
+      const journal = new Journal((text) => writer.append(text), { ...state, fence }, clock);
       journal.write({ type: 'open', holder });
       remote.begin(journal);
-      return new Hold(state, journal, clerk, lease, remote, clock);
+      return new StudySession(state, journal, writer, lease, remote, clock);
     } catch (error) {
       await lease.end({ released: true });
-      await clerk.end();
+      await writer.end();
       throw error;
     }
   }
@@ -109,7 +109,7 @@ export class Hold {
    */
   async confirm(): Promise<void> {
     try {
-      await this.#clerk.confirm();
+      await this.#writer.confirm();
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
     }
@@ -117,12 +117,12 @@ export class Hold {
 
   /** There is no time to wait for a journal that hangs: what is not written soon is given up. */
   hurry(): void {
-    const stop = this.#clock.after(longestHang, () => this.#clerk.giveUp('it did not answer'));
+    const stop = this.#clock.after(longestHang, () => this.#writer.giveUp('it did not answer'));
     this.journal.durable().then(stop, stop);
   }
 
   writeStatus(text: string): Promise<void> {
-    return this.#clerk.replace('status.csv', text);
+    return this.#writer.replace('status.csv', text);
   }
 
   /** Lets go of the study. What the journal was told before is written first. */
@@ -131,7 +131,7 @@ export class Hold {
     this.hurry();
     await this.journal.durable().catch(() => {});
     await this.#lease.end({ released: true });
-    await this.#clerk.end();
+    await this.#writer.end();
   }
 }
 
@@ -142,13 +142,13 @@ class RemoteControl {
   /** Lock files may be there before the journal has been read. */
   readonly #journal: Promise<Journal>;
   #begin: (journal: Journal) => void = () => {};
-  readonly #log: HoldOptions['log'];
-  readonly #inputs: HoldOptions['limits'];
+  readonly #log: SessionOptions['log'];
+  readonly #inputs: SessionOptions['limits'];
   readonly #untold: Limits[] = [];
   #listener: ((limits: Limits) => void) | undefined;
 
   /** @param inputs the limits as the inputs have them */
-  constructor(log: HoldOptions['log'], inputs: HoldOptions['limits']) {
+  constructor(log: SessionOptions['log'], inputs: SessionOptions['limits']) {
     this.#log = log;
     this.#inputs = inputs;
     this.#journal = new Promise((resolve) => {

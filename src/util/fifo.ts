@@ -1,5 +1,5 @@
 /** First in, first out, both in constant time. */
-export class Queue<T> {
+export class Fifo<T> {
   #items: T[] = [];
   #head = 0;
 

@@ -1,9 +1,9 @@
-import { Queue } from './fifo.js';
+import { Fifo } from './fifo.js';
 
 /** Lets so many tasks run at once, and the others wait their turn. */
-export class Pool {
+export class Semaphore {
   readonly #size: number;
-  readonly #waiting = new Queue<() => void>();
+  readonly #waiting = new Fifo<() => void>();
   #running = 0;
 
   constructor(size: number) {

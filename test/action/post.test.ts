@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { action } from '../../src/action/main.js';
 import { post } from '../../src/action/post.js';
-import { Signalled, type Surroundings } from '../../src/run/process-context.js';
+import { type ProcessContext, Signalled } from '../../src/run/process-context.js';
 import { readJournal } from '../../src/store/directory.js';
 import { commands, newStudy } from '../schedulers/allocation/stand-ins.js';
 import { commandsIn } from '../support/bundle.js';
@@ -153,13 +153,13 @@ describe('a study that the main step was killed in the middle of', () => {
     async leave(): Promise<number> {
       const cancel = new AbortController();
       const environment = { ...plainEnvironment, HOME: temporary, ...runnerOf(temporary), ...this.given };
-      const surroundings: Surroundings = {
+      const context: ProcessContext = {
         environment: { ...environment, 'INPUT_ON-CANCEL': 'leave' },
         workingDirectory: '/',
         cancel: cancel.signal,
         hangup: new AbortController().signal,
       };
-      const ended = action(surroundings);
+      const ended = action(context);
       const pid = await until('the step runs', () => existsSync(this.pidFile) && Number(readFileSync(this.pidFile)));
       cancel.abort(new Signalled('SIGINT'));
       expect(await ended).toBe(4);

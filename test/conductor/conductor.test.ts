@@ -139,8 +139,8 @@ describe('the conductor', () => {
       submit: () => {
         throw new Error('out of order');
       },
-      attach: () => {},
-      discard: () => {},
+      reattach: () => {},
+      cancelObsolete: () => {},
       cancel: () => {},
       outputs: () => ({ stdout: '', stderr: '' }),
     };
@@ -200,8 +200,8 @@ describe('a scheduler that reports from within submit', () => {
           listener({ ...event, type: 'ended', outcome });
         }
       },
-      attach: () => {},
-      discard: () => {},
+      reattach: () => {},
+      cancelObsolete: () => {},
       cancel: () => {},
       outputs: () => ({ stdout: '', stderr: '' }),
     };

@@ -45,7 +45,7 @@ describe('a study that ended FINISHED', () => {
 
   it('is not over while a job of a step that it had may run', () => {
     const job = { step: 'gone', scheduled: true, workspace: 'gone', attempt: 1, id: '', place: '' };
-    const left = { ...ended('FINISHED'), unwanted: [job] };
+    const left = { ...ended('FINISHED'), obsolete: [job] };
     expect(isOverAndSame(left, graph, digests, allowing('may-fail'))).toBe(false);
   });
 

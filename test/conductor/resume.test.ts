@@ -357,7 +357,7 @@ describe('a job of a step that is gone', () => {
     const [third, three] = planned(without, second, discardedJobs(two.removed));
     expect([one, two, three].map(({ removed }) => removed)).toEqual([[theirs], [theirs], [theirs]]);
     expect([one, two, three].map(isFinished)).toEqual([false, false, false]);
-    expect([first, second, third].map(({ unwanted }) => unwanted)).toEqual([[theirs], [theirs], []]);
+    expect([first, second, third].map(({ obsolete }) => obsolete)).toEqual([[theirs], [theirs], []]);
     expect(isFinished(planResumption(third, without.graph, without.digests))).toBe(true);
   });
 
@@ -373,7 +373,7 @@ describe('a job of a step that is gone', () => {
     expect([...resumption.rerun]).toEqual([[1, 'changed']]);
     expect(notesOf(resumption)).toEqual({ b: 'it was not in the study for a while' });
     expect(resumption.counts).toEqual({ finished: 1, running: 0, again: 1, fresh: 2 });
-    expect([resumption.removed, back.unwanted]).toEqual([[], []]);
+    expect([resumption.removed, back.obsolete]).toEqual([[], []]);
     const [, later] = planned(chain, back);
     expect([later.records, later.removed]).toEqual([resumption.records, []]);
   });
@@ -395,7 +395,7 @@ describe('a job of a step that is gone', () => {
       0,
       undefined,
     ]);
-    expect(moved.unwanted).toEqual([theirs]);
+    expect(moved.obsolete).toEqual([theirs]);
     // Nor when its step is as it was: the attempt was closed.
     const [, back] = planned(studyOf([{ name: 'a' }, { name: 'b', after: ['a'] }]), moved);
     expect([back.removed, back.rerun.size]).toEqual([[theirs], 0]);
@@ -412,7 +412,7 @@ describe('a job of a step that is gone', () => {
       { ...theirs, step: 'a', workspace: 'a' },
       { ...theirs, step: 'a', workspace: 'a', scheduled: true, attempt: 2, id: 'ƒ2' },
     ];
-    expect([removed, none.unwanted]).toEqual([
+    expect([removed, none.obsolete]).toEqual([
       [first, second],
       [first, second],
     ]);

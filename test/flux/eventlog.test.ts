@@ -32,7 +32,7 @@ function told({ text, errnum }: RecordedJob): string {
 const noSuchProgram = 'failed, 127, exec: task 0 (host node1): start failed: /no/such/prog: No such file or directory';
 const terminated = 'cancelled, 143, cancel: ';
 const expired = 'timeout, 142, timeout: resource allocation expired';
-const unwanted = 'cancelled, not run, cancel: no longer wanted';
+const obsolete = 'cancelled, not run, cancel: no longer wanted';
 const neverFits = 'failed, not run, alloc: unsatisfiable request';
 
 /** How the jobs of each exchange ended. Of the brokers of several versions only where they differ. */
@@ -77,8 +77,8 @@ const ends: Readonly<Record<string, readonly string[]>> = {
   'cancel of a job that ignores SIGTERM: twice': ['cancelled, 4, cancel: once'],
   'cancel of a pending job, then of an inactive one; kill of both, and of no job; watch of an inactive job': [
     'completed, 0',
-    unwanted,
-    unwanted,
+    obsolete,
+    obsolete,
   ],
   'urgency 0 holds a job; urgencies decide who is next': [
     'completed, 0',

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { collectResults } from '../../src/report/build-results.js';
+import { buildResults } from '../../src/report/build-results.js';
 import { lastWords } from '../../src/report/results.js';
 import type { Scheduler } from '../../src/schedulers/scheduler.js';
 import type { Plan } from '../../src/scripts/plan.js';
@@ -36,7 +36,7 @@ describe('the results of a study', () => {
     ]);
     const records = [ran(1), failed, failed, { state: 'FAILED', ended: 1 } as const].map(recordOf);
     const ending = { status: 'FAILURE', records, ...by(scheduler), started: start, ended: start + 1 } as const;
-    const { steps, ...study } = await collectResults(plainHost(), plan, ending, 'a.yaml');
+    const { steps, ...study } = await buildResults(plainHost(), plan, ending, 'a.yaml');
     expect(study).toEqual({
       status: 'FAILURE',
       interruption: '',
@@ -69,7 +69,7 @@ describe('the results of a study', () => {
     const studyPath = temporaryDirectory();
     mkdirSync(path.join(studyPath, 's59'));
     writeFileSync(path.join(studyPath, 's59/s59.17.err'), 'no way\n');
-    const { steps } = await collectResults(plainHost(), planOf(studyPath, shapes), ending, 'a.yaml');
+    const { steps } = await buildResults(plainHost(), planOf(studyPath, shapes), ending, 'a.yaml');
     expect(steps[59]!.errorTail).toBe('no way');
     const leftOut = steps.flatMap(({ isTailLeftOut }, i) => (isTailLeftOut ? [i] : []));
     expect(leftOut).toEqual([20, 21, 22, 23, 24, 25, 26, 27, 28, 29]);
@@ -81,7 +81,7 @@ describe('the results of a study', () => {
     const plan = planOf('/nowhere', [{ name: 'a' }]);
     const records = [recordOf({ state: 'DRYRUN' })];
     const ending = { status: 'DRYRUN', records, ...by(undefined), started: start, ended: start } as const;
-    const { steps } = await collectResults(plainHost(), plan, ending, 'a.yaml');
+    const { steps } = await buildResults(plainHost(), plan, ending, 'a.yaml');
     expect(steps[0]).toMatchObject({ outputs: null, errorTail: null });
   });
 
@@ -94,7 +94,7 @@ describe('the results of a study', () => {
       started: start,
       ended: start,
     } as const;
-    const { steps } = await collectResults(plainHost('exit 1'), plan, ending, 'a.yaml');
+    const { steps } = await buildResults(plainHost('exit 1'), plan, ending, 'a.yaml');
     expect(steps[0]).toMatchObject({ errorTail: null });
   });
 });

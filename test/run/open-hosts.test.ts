@@ -6,7 +6,7 @@ import { mustRun } from '../../src/hosts/commands.js';
 import type { Host } from '../../src/hosts/host.js';
 import { parseInputs } from '../../src/inputs/parse.js';
 import type { Inputs } from '../../src/inputs/schema.js';
-import { type Machines, openMachines, stageRootOf } from '../../src/run/open-hosts.js';
+import { type OpenedHosts, openHosts, stageRootOf } from '../../src/run/open-hosts.js';
 import { InputError } from '../../src/util/input-error.js';
 import type { Log } from '../../src/util/log/log.js';
 import { plainEnvironment } from '../support/hosts.js';
@@ -20,16 +20,16 @@ const inputsOf = (given: Readonly<Record<string, string>>): Inputs =>
 const silent: Log = { phase() {}, endPhase() {}, info() {}, live() {}, problem() {}, error() {}, warning() {} };
 
 /** Opens the machines, until the test ends. */
-async function open(given: Readonly<Record<string, string>>, environment = plainEnvironment): Promise<Machines> {
+async function open(given: Readonly<Record<string, string>>, environment = plainEnvironment): Promise<OpenedHosts> {
   const surroundings = {
     environment: { ...plainEnvironment, SECRET: 'of the runner' },
     workingDirectory: '/',
     cancel: new AbortController().signal,
     hangup: new AbortController().signal,
   };
-  const machines = await openMachines(inputsOf(given), environment, surroundings, silent, temporaryDirectory());
-  onTestFinished(() => machines.close());
-  return machines;
+  const hosts = await openHosts(inputsOf(given), environment, surroundings, silent, temporaryDirectory());
+  onTestFinished(() => hosts.close());
+  return hosts;
 }
 
 const say = async (host: Host, command: string) => (await mustRun(host, 'cannot ask', command)).toString().trim();
@@ -37,10 +37,10 @@ const say = async (host: Host, command: string) => (await mustRun(host, 'cannot 
 describe('a study without a host', () => {
   it('runs on this machine, in the environment of commands, after `setup`', async () => {
     const environment = { ...plainEnvironment, HOME: '/home/me', OWN: 'own' };
-    const machines = await open({ setup: 'export ADDED=added' }, environment);
-    expect(machines).toMatchObject({ isElsewhere: false, home: '/home/me' });
-    expect(machines.here).toBe(machines.host);
-    expect(await say(machines.host, 'echo "$OWN $ADDED $SECRET"')).toBe('own added');
+    const hosts = await open({ setup: 'export ADDED=added' }, environment);
+    expect(hosts).toMatchObject({ isElsewhere: false, home: '/home/me' });
+    expect(hosts.here).toBe(hosts.host);
+    expect(await say(hosts.host, 'echo "$OWN $ADDED $SECRET"')).toBe('own added');
   });
 
   it('has the home of the user, if the environment has none', async () => {
@@ -51,8 +51,8 @@ describe('a study without a host', () => {
 
 describe('a dry run', () => {
   it('is on this machine, and asks for no other', async () => {
-    const machines = await open({ host: 'nowhere.invalid', 'dry-run': 'true' });
-    expect(machines).toMatchObject({ isElsewhere: false, host: { name: 'this machine' } });
+    const hosts = await open({ host: 'nowhere.invalid', 'dry-run': 'true' });
+    expect(hosts).toMatchObject({ isElsewhere: false, host: { name: 'this machine' } });
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Signalled } from '../../src/run/process-context.js';
-import { type EndingOptions, RunEnding } from '../../src/run/stop-signals.js';
+import { type StopOptions, StopSignals } from '../../src/run/stop-signals.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 interface Given {
@@ -18,15 +18,15 @@ class Setting {
   readonly process = new AbortController();
   readonly cancelled = new AbortController();
   readonly lost = new AbortController();
-  readonly ending: RunEnding;
+  readonly ending: StopSignals;
   /** How often it was told that there is no time to wait any more. */
   hurries = 0;
 
   constructor({ onCancel = 'cancel', minutes = 0, finishes, before }: Given = {}) {
     if (before !== undefined) this.process.abort(before);
     const inputs = { 'on-cancel': onCancel, 'timeout-minutes': minutes } as const;
-    const options: EndingOptions = { inputs, clock: this.clock, cancel: this.process.signal, finishes };
-    this.ending = new RunEnding(options);
+    const options: StopOptions = { inputs, clock: this.clock, cancel: this.process.signal, finishes };
+    this.ending = new StopSignals(options);
   }
 
   /** The study is held: what happens to it is heeded, until the result is called. */
@@ -178,7 +178,7 @@ describe('the time that a run has', () => {
           }
         })();
         const inputs = { 'on-cancel': 'cancel', 'timeout-minutes': minutes } as const;
-        const ending = new RunEnding({ inputs, clock, cancel: setting.process.signal });
+        const ending = new StopSignals({ inputs, clock, cancel: setting.process.signal });
         clock.advance(minutes * minute - 1);
         expect(ending.leave.aborted).toBe(false);
         clock.advance(1);

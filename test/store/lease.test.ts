@@ -7,7 +7,7 @@ import { HostError } from '../../src/hosts/host.js';
 import {
   type AcquireOptions,
   acquireLease,
-  judge,
+  classifyLease,
   Lease,
   LeaseHeldError,
   type LeaseHolder,
@@ -16,7 +16,7 @@ import {
   parseLease,
 } from '../../src/store/lease.js';
 import { ourHolder, processOf } from '../../src/store/lease-owner.js';
-import { Clerk, type ClerkListener } from '../../src/store/remote-writer.js';
+import { RemoteWriter, type RemoteWriterListener } from '../../src/store/remote-writer.js';
 import { type Clock, systemClock } from '../../src/util/clock.js';
 import { ownNode } from '../support/bundle.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
@@ -36,7 +36,7 @@ const elsewhere = (pid: number): LeaseHolder => ({
   runUrl: `https://github.example/runs/${pid}`,
 });
 
-const quiet: ClerkListener = { onCancel: () => {}, onUpdate: () => {}, onLost: () => {}, onTrouble: () => {} };
+const quiet: RemoteWriterListener = { onCancel: () => {}, onUpdate: () => {}, onLost: () => {}, onTrouble: () => {} };
 
 /** A study directory. */
 class Study {
@@ -77,9 +77,9 @@ async function driver(study: Study, me: LeaseHolder, options: AcquireOptions = {
   const { fence } = await study.acquire(me, options);
   const lost: LeaseLostError[] = [];
   const listener = { ...quiet, onLost: (error: LeaseLostError) => void lost.push(error) };
-  const clerk = Clerk.start(plainHost(setup), study.path, fence, systemClock, listener);
-  const lease = Lease.start(clerk, me, fence, systemClock);
-  return { fence, clerk, lease, lost };
+  const writer = RemoteWriter.start(plainHost(setup), study.path, fence, systemClock, listener);
+  const lease = Lease.start(writer, me, fence, systemClock);
+  return { fence, writer, lease, lost };
 }
 
 describe('who takes the lease of a study', () => {
@@ -95,9 +95,9 @@ describe('who takes the lease of a study', () => {
 
   it('comes at once after who released it, wherever that was', async () => {
     const study = new Study();
-    const { clerk, lease } = await driver(study, elsewhere(1));
+    const { writer, lease } = await driver(study, elsewhere(1));
     await lease.end({ released: true });
-    await clerk.end();
+    await writer.end();
     expect(study.line.released).toBe(true);
     const { fence, previous } = await study.acquire(elsewhere(2));
     expect([fence, previous]).toMatchObject([2, elsewhere(1)]);
@@ -379,30 +379,30 @@ describe('a driver that was asleep', () => {
     const study = new Study();
     const pids = path.join(temporaryDirectory(), 'pids');
     const one = await driver(study, elsewhere(1), {}, `echo $$ > '${pids}'`);
-    await one.clerk.append('{"seq":1}\n');
+    await one.writer.append('{"seq":1}\n');
     const pid = Number(readFileSync(pids, 'utf8'));
     process.kill(pid, 'SIGSTOP');
     onTestFinished(() => {
       if (isAlive(pid)) process.kill(pid, 'SIGKILL');
     });
     const late = Promise.allSettled([
-      one.clerk.append('{"seq":2,"fence":1}\n'),
-      one.clerk.replace('status.csv', 'old\n'),
+      one.writer.append('{"seq":2,"fence":1}\n'),
+      one.writer.replace('status.csv', 'old\n'),
     ]);
     const two = await driver(study, elsewhere(2), { silence: 300 });
     expect(two.fence).toBe(2);
-    await two.clerk.append('{"seq":2,"fence":2}\n');
+    await two.writer.append('{"seq":2,"fence":2}\n');
     process.kill(pid, 'SIGCONT');
     for (const result of await late) {
       expect(result).toMatchObject({ status: 'rejected', reason: { name: 'LeaseLostError' } });
       expect((result as PromiseRejectedResult).reason.message).toContain('driven by process 2 on login2 since');
     }
     expect(one.lost).toHaveLength(1);
-    await expect(one.clerk.append('x\n')).rejects.toThrow(LeaseLostError);
+    await expect(one.writer.append('x\n')).rejects.toThrow(LeaseLostError);
     await one.lease.end({ released: true });
-    await one.clerk.end();
+    await one.writer.end();
     await two.lease.end({ released: false });
-    await two.clerk.end();
+    await two.writer.end();
     expect(readFileSync(path.join(study.own, 'journal.jsonl'), 'utf8').match(/.+/g)).toEqual([
       '{"seq":1}',
       '{"seq":2,"fence":2}',
@@ -416,38 +416,38 @@ describe('a lease', () => {
   function leaseOf(study: Study, clock: Clock) {
     mkdirSync(path.join(study.own, 'fences'), { recursive: true });
     study.fence(1);
-    const clerk = Clerk.start(plainHost(), study.path, 1, systemClock, quiet);
-    const lease = Lease.start(clerk, elsewhere(1), 1, clock);
+    const writer = RemoteWriter.start(plainHost(), study.path, 1, systemClock, quiet);
+    const lease = Lease.start(writer, elsewhere(1), 1, clock);
     const beat = () => (existsSync(path.join(study.own, 'lease')) ? study.line.beat : undefined);
-    return { clerk, lease, beat };
+    return { writer, lease, beat };
   }
 
   it('says who holds it, at once, in a line', async () => {
     const study = new Study();
-    const { clerk, lease, beat } = leaseOf(study, new VirtualClock(0));
+    const { writer, lease, beat } = leaseOf(study, new VirtualClock(0));
     await until('it is there', () => beat());
     const text = readFileSync(path.join(study.own, 'lease'), 'utf8');
     expect(text).toMatch(/^[^\n]+\n$/);
     expect(JSON.parse(text)).toEqual({ ...elsewhere(1), fence: 1, since: '1970-01-01T00:00:00.000Z', beat: 1 });
     await lease.end({ released: false });
-    await clerk.end();
+    await writer.end();
   });
 
   it('changes every ten seconds, and not after its end', async () => {
     const study = new Study();
     const clock = new VirtualClock();
-    const { clerk, lease, beat } = leaseOf(study, clock);
+    const { writer, lease, beat } = leaseOf(study, clock);
     for (const expected of [1, 2, 3]) {
       await until(`beat ${expected}`, () => beat() === expected);
       clock.advance(9_999);
       expect(beat()).toBe(expected);
       // Whoever waits for the clerk's answer is told after this.
-      await clerk.replace('status.csv', 'x\n');
+      await writer.replace('status.csv', 'x\n');
       clock.advance(1);
     }
     await until('beat 4', () => beat() === 4);
     await lease.end({ released: false });
-    await clerk.end();
+    await writer.end();
     expect(clock.pending).toBe(0);
     expect([beat(), study.line.released]).toEqual([4, undefined]);
   });
@@ -543,21 +543,21 @@ describe('what a lease says', () => {
   };
 
   it('decides what is to be done', () => {
-    expect(judge({ fence: 0, age: 0, line: '' }, here, never)).toBe('take');
-    expect(judge({ ...seen, line: line({ released: true }) }, here, never)).toBe('take');
-    expect(judge({ ...seen, line: line({}) }, here, () => 'dead')).toBe('take');
-    expect(judge({ ...seen, line: line({}) }, here, () => 'alive')).toBe('held');
-    expect(judge({ ...seen, line: line({}) }, here, () => 'unknown')).toBe('watch');
-    expect(judge({ ...seen, line: line({ bootId: 'x' }) }, here, never)).toBe('watch');
-    expect(judge({ ...seen, age: 121, line: line({ bootId: 'x' }) }, here, never)).toBe('take');
+    expect(classifyLease({ fence: 0, age: 0, line: '' }, here, never)).toBe('take');
+    expect(classifyLease({ ...seen, line: line({ released: true }) }, here, never)).toBe('take');
+    expect(classifyLease({ ...seen, line: line({}) }, here, () => 'dead')).toBe('take');
+    expect(classifyLease({ ...seen, line: line({}) }, here, () => 'alive')).toBe('held');
+    expect(classifyLease({ ...seen, line: line({}) }, here, () => 'unknown')).toBe('watch');
+    expect(classifyLease({ ...seen, line: line({ bootId: 'x' }) }, here, never)).toBe('watch');
+    expect(classifyLease({ ...seen, age: 121, line: line({ bootId: 'x' }) }, here, never)).toBe('take');
     // One who lives on this machine, and was stopped or hangs, has a last chance.
-    expect(judge({ ...seen, age: 120, line: line({}) }, here, () => 'alive')).toBe('held');
-    expect(judge({ ...seen, age: 121, line: line({}) }, here, () => 'alive')).toBe('watch');
+    expect(classifyLease({ ...seen, age: 120, line: line({}) }, here, () => 'alive')).toBe('held');
+    expect(classifyLease({ ...seen, age: 121, line: line({}) }, here, () => 'alive')).toBe('watch');
     // That it lives on a copy of this machine is not to be seen.
-    expect(judge({ ...seen, line: line({ machine: 'copy' }) }, here, never)).toBe('watch');
+    expect(classifyLease({ ...seen, line: line({ machine: 'copy' }) }, here, never)).toBe('watch');
     // What a former driver says is no news of the present one.
-    expect(judge({ ...seen, line: line({ fence: 2, released: true }) }, here, never)).toBe('watch');
-    expect(judge({ ...seen, line: '' }, here, never)).toBe('watch');
+    expect(classifyLease({ ...seen, line: line({ fence: 2, released: true }) }, here, never)).toBe('watch');
+    expect(classifyLease({ ...seen, line: '' }, here, never)).toBe('watch');
   });
 
   it('is nothing if it is something else', () => {
@@ -570,8 +570,8 @@ describe('what a lease says', () => {
   it('survives a directory that is gone', async () => {
     const study = new Study();
     rmSync(study.path, { recursive: true });
-    const clerk = Clerk.start(plainHost(), study.path, 1, systemClock, quiet);
-    await expect(clerk.replace('.conductor/lease', 'x\n')).rejects.toThrow(/No such file or directory$/);
-    await clerk.end();
+    const writer = RemoteWriter.start(plainHost(), study.path, 1, systemClock, quiet);
+    await expect(writer.replace('.conductor/lease', 'x\n')).rejects.toThrow(/No such file or directory$/);
+    await writer.end();
   });
 });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Clerk } from '../../src/store/remote-writer.js';
+import { RemoteWriter } from '../../src/store/remote-writer.js';
 import { systemClock } from '../../src/util/clock.js';
 import { Account, forClients } from '../hosts/ssh/account.js';
 import { CutProxy } from '../support/cut-proxy.js';
@@ -22,7 +22,7 @@ forClients('a clerk on a cluster', (client) => {
     writeFileSync(path.join(study, '.conductor/fences/1'), 'x\n');
     const journal = path.join(study, '.conductor/journal.jsonl');
     const told: string[] = [];
-    const clerk = Clerk.start(host, study, 1, systemClock, {
+    const writer = RemoteWriter.start(host, study, 1, systemClock, {
       onCancel: () => void told.push('cancel'),
       onUpdate: () => {},
       onLost: () => void told.push('lost'),
@@ -33,7 +33,7 @@ forClients('a clerk on a cluster', (client) => {
     const append = (seq: number) => {
       const line = JSON.stringify({ seq, x: 'x'.repeat(seq % 5 === 0 ? 200_000 : 10) });
       lines.push(line);
-      return clerk.append(`${line}\n`).then(() => void answered.push(seq));
+      return writer.append(`${line}\n`).then(() => void answered.push(seq));
     };
     const all: Promise<void>[] = [append(0)];
     await all[0];
@@ -51,7 +51,7 @@ forClients('a clerk on a cluster', (client) => {
     expect([...new Set(whole)]).toEqual(lines);
     writeFileSync(path.join(study, '.cancel.lock'), '');
     await until('it is told', () => told.length > 0, 20_000);
-    await clerk.end();
+    await writer.end();
     expect(told).toEqual(['cancel']);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Host, HostProcess } from '../../src/hosts/host.js';
 import { makePlace } from '../../src/store/directory.js';
 import { ourHolder } from '../../src/store/lease-owner.js';
-import { Hold } from '../../src/store/session.js';
+import { StudySession } from '../../src/store/session.js';
 import { systemClock } from '../../src/util/clock.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -38,9 +38,9 @@ class Study {
     for (const [name, text] of locks) writeFileSync(path.join(this.path, name), text);
   }
 
-  take(): Promise<Hold> {
+  take(): Promise<StudySession> {
     const tell = (line: string) => this.told.push(line);
-    return Hold.take({
+    return StudySession.take({
       host: this.host,
       studyPath: this.path,
       holder: ourHolder(''),
@@ -75,10 +75,10 @@ describe.each([
     await sleep(3000);
     expect([study.has(lock), study.journal.includes(record)]).toEqual([true, false]);
     study.readJournal();
-    const hold = await taking;
+    const session = await taking;
     await until('the lock file is gone', () => !study.has(lock));
     expect(study.journal).toContain(record);
-    await hold.release(undefined);
+    await session.release(undefined);
   });
 });
 
@@ -87,13 +87,13 @@ describe('limits that somebody changes on the host', () => {
     const study = new Study();
     await study.make(['.study.update.lock', 'throttle: 7\nrlimit: null\n']);
     study.readJournal();
-    const hold = await study.take();
+    const session = await study.take();
     await until('the lock file is gone', () => !study.has('.study.update.lock'));
     expect(study.journal).toContain('"type":"limits","throttle":7,"inputs":{"throttle":1,"restartLimit":2}');
     const limits: unknown[] = [];
-    hold.onLimits((change) => limits.push(change));
+    session.onLimits((change) => limits.push(change));
     expect(limits).toEqual([{ throttle: 7 }]);
-    await hold.release(undefined);
+    await session.release(undefined);
     const again = await study.take();
     expect(again.state.limits.throttle).toMatchObject({ value: 7, input: 1 });
     await again.release(undefined);

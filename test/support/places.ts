@@ -1,14 +1,18 @@
-import { type JobPlace, type Remains, RenewingScheduler } from '../../src/schedulers/allocation/renewing-scheduler.js';
+import {
+  type JobPlace,
+  type KnownOutcome,
+  RenewingScheduler,
+} from '../../src/schedulers/allocation/renewing-scheduler.js';
 import type {
   BatchScheduler,
+  InheritedJob,
   InterruptEvent,
   Job,
   JobEvent,
-  LeftJob,
   SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ForeignJob } from '../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
 import type { StepInstance } from '../../src/study/graph.js';
 import type { JobResult } from '../../src/study/state.js';
 import { graphOf } from './graphs.js';
@@ -21,7 +25,7 @@ export class Place implements JobPlace, BatchScheduler {
   /** What was asked of it: `submit a 1`. */
   readonly asked: string[] = [];
   readonly jobs: Job[] = [];
-  readonly left: LeftJob[] = [];
+  readonly left: InheritedJob[] = [];
   listener!: SchedulerListener;
   isClosed = false;
   ending = false;
@@ -44,12 +48,12 @@ export class Place implements JobPlace, BatchScheduler {
     this.onSubmit(job);
   }
 
-  attach(jobs: readonly LeftJob[]): void {
+  reattach(jobs: readonly InheritedJob[]): void {
     for (const job of jobs) this.asked.push(`attach ${job.step.name} ${job.attempt}`);
     this.left.push(...jobs);
   }
 
-  discard(jobs: readonly ForeignJob[]): void {
+  cancelObsolete(jobs: readonly ObsoleteJob[]): void {
     for (const job of jobs) this.asked.push(`discard ${job.step} ${job.attempt}`);
   }
 
@@ -98,7 +102,7 @@ export const remains = {
   failed: { result: 'failed', exitCode: 3, signal: null, note: '' },
   begun: { ...noOutcome, result: 'node-failure', note: 'it was lost' },
   waiting: undefined,
-} as const satisfies Record<string, Remains>;
+} as const satisfies Record<string, KnownOutcome>;
 
 export const base = ({ step, attempt }: Job) => ({ step: step.index, attempt, at: 1 });
 export const endOf = (job: Job, result: JobResult) => ({
@@ -139,7 +143,7 @@ export class Setting {
   readonly first = new Place('first');
   readonly clock = new VirtualClock(1000);
   readonly events: (JobEvent | InterruptEvent)[] = [];
-  readonly settling = new Answers<readonly Remains[] | 'alive'>();
+  readonly settling = new Answers<readonly KnownOutcome[] | 'alive'>();
   readonly renewing = new Answers<JobPlace | undefined>();
   /** The jobs that each settling was asked of, and the reasons of renewals. */
   readonly settled: string[][] = [];

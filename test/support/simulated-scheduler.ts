@@ -1,6 +1,13 @@
-import type { Job, JobEvent, JobListener, JobOutcome, LeftJob, Scheduler } from '../../src/schedulers/scheduler.js';
+import type {
+  InheritedJob,
+  Job,
+  JobEvent,
+  JobListener,
+  JobOutcome,
+  Scheduler,
+} from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ForeignJob } from '../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
 import type { StepInstance } from '../../src/study/graph.js';
 import type { JobResult } from '../../src/study/state.js';
 import type { Clock } from '../../src/util/clock.js';
@@ -131,7 +138,7 @@ export class SimulatedScheduler implements Scheduler {
     this.#submit(job, false);
   }
 
-  attach(jobs: readonly LeftJob[]): void {
+  reattach(jobs: readonly InheritedJob[]): void {
     for (const job of jobs) {
       this.asked.push(`attach ${nameOf(job)}`);
       const known = this.#cluster.find(nameOf(job));
@@ -140,7 +147,7 @@ export class SimulatedScheduler implements Scheduler {
     }
   }
 
-  discard(jobs: readonly ForeignJob[]): void {
+  cancelObsolete(jobs: readonly ObsoleteJob[]): void {
     for (const { step, attempt } of jobs) {
       this.asked.push(`discard ${step} ${attempt}`);
       this.#cluster.cancel(`${step} ${attempt}`);

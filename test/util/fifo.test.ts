@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Queue } from '../../src/util/fifo.js';
+import { Fifo } from '../../src/util/fifo.js';
 
 describe('a queue', () => {
   it('gives back what it got, in that order, then nothing', () => {
-    const queue = new Queue<string>();
+    const queue = new Fifo<string>();
     expect(queue.shift()).toBeUndefined();
     queue.push('a');
     queue.push('b');
@@ -19,7 +19,7 @@ describe('a queue', () => {
     // Counts of pushes and, below zero, shifts: enough of both that what is spent is given back.
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -1500, max: 1500 }), { maxLength: 20 }), (runs) => {
-        const queue = new Queue<number>();
+        const queue = new Fifo<number>();
         const array: number[] = [];
         let next = 0;
         for (const count of runs) {
@@ -39,7 +39,7 @@ describe('a queue', () => {
   });
 
   it('takes a million in no time', () => {
-    const queue = new Queue<number>();
+    const queue = new Fifo<number>();
     for (let i = 0; i < 1_000_000; i++) queue.push(i);
     let sum = 0;
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) sum += item;

@@ -23,7 +23,7 @@ export interface BrokerAddress {
 }
 
 /** What a search may take its time with. */
-export interface Patience {
+export interface WaitOptions {
   /** Takes lines about what is waited for, for people. */
   readonly tell: (line: string) => void;
   /** Aborted when there is no wish to wait any more. */
@@ -45,7 +45,7 @@ export async function findBroker(
   facts: HostFacts,
   wanted: string,
   inSpec: string,
-  patience: Patience,
+  patience: WaitOptions,
 ): Promise<BrokerAddress> {
   const find = (target: string, why: string) => resolve(host, facts, target, why, patience);
   if (wanted !== 'auto') return find(wanted, `\`flux: ${wanted}\``);
@@ -60,7 +60,7 @@ async function resolve(
   facts: HostFacts,
   target: string,
   why: string,
-  patience: Patience,
+  patience: WaitOptions,
 ): Promise<BrokerAddress> {
   if (target === 'system') return addressOf(await systemUri(host, facts), facts, why, true);
   if (target.startsWith('file:'))
@@ -83,7 +83,7 @@ async function readAddress(
   { environment }: HostFacts,
   target: string,
   why: string,
-  { tell, cancel }: Patience,
+  { tell, cancel }: WaitOptions,
 ): Promise<string> {
   const given = target.slice('file:'.length).replace(/^~\//, '');
   const file = path.posix.resolve(environment.HOME ?? '/', given);
@@ -103,7 +103,7 @@ async function readAddress(
 }
 
 /** `flux uri`; it waits for a job of Flux that has not begun, if it can: not all versions do. */
-async function askFlux(host: Host, target: string, why: string, { cancel }: Patience): Promise<string> {
+async function askFlux(host: Host, target: string, why: string, { cancel }: WaitOptions): Promise<string> {
   const command = (options: string) => `flux uri --remote ${options}-- ${quote(target)}`;
   if (/^(slurm|lsf|pid):/.test(target)) return ask(host, `exec ${command('')}`, target, why, cancel);
   try {

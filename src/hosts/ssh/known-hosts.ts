@@ -21,7 +21,7 @@ export interface KnownHostsProblem {
 }
 
 /** What is to be thought of a key that a server showed. */
-export type Verdict =
+export type KeyState =
   | { readonly is: 'known' }
   | { readonly is: 'unknown' }
   /** The machine is known, with other keys. */
@@ -104,7 +104,7 @@ export class KnownHosts {
   }
 
   /** @param key as the server sent it (RFC 4253, section 6.6) */
-  judge(name: string, port: number, key: Buffer): Verdict {
+  judge(name: string, port: number, key: Buffer): KeyState {
     const [first, ...others] = lookUps(name, port).map((lookUp) => judgeBy(this.#matching(lookUp), key));
     if (first!.is !== 'unknown' && first!.is !== 'needs-ca') return first!;
     // What is known without its port may be another server of the machine: that its key differs says nothing.
@@ -127,7 +127,7 @@ function nameOf(name: string, port: number): string {
 }
 
 /** @param matching the lines of the machine */
-function judgeBy(matching: readonly KnownHostsLine[], key: Buffer): Verdict {
+function judgeBy(matching: readonly KnownHostsLine[], key: Buffer): KeyState {
   const revoked = matching.find((line) => line.marker === 'revoked' && line.key.equals(key));
   if (revoked !== undefined) return { is: 'revoked', by: revoked };
   const expected = matching.filter(({ marker }) => marker === 'none');
@@ -224,7 +224,7 @@ export function fingerprint(key: Buffer): string {
 
 /** What a person has to know of a server whose key is not trusted: what it showed, what was expected, what to do. */
 export function verdictText(
-  verdict: Exclude<Verdict, { readonly is: 'known' }>,
+  verdict: Exclude<KeyState, { readonly is: 'known' }>,
   name: string,
   port: number,
   key: Buffer,

@@ -1,7 +1,7 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../util/clock.js';
-import { Pool } from '../../util/semaphore.js';
+import { Semaphore } from '../../util/semaphore.js';
 import { commandEnvironment } from '../command-environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
 import { AfterMark } from '../marker-stream.js';
@@ -57,7 +57,7 @@ export class SshHost implements Host {
   readonly said: string;
   /** What is sent before a command of ours, and before one that is for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
-  readonly #pool = new Pool(mostSessions);
+  readonly #pool = new Semaphore(mostSessions);
   #sessions = 0;
   /** One attempt to get the connection back at a time. */
   #reconnecting: Promise<void> | undefined;

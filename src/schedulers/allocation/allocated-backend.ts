@@ -7,18 +7,18 @@ import type { Plan } from '../../scripts/plan.js';
 import { forFlux } from '../../scripts/plan.js';
 import type { DescribedAllocation } from '../../store/journal/allocation-record.js';
 import { LeaseLostError } from '../../store/lease.js';
-import type { Hold } from '../../store/session.js';
+import type { StudySession } from '../../store/session.js';
 import { anyAborted } from '../../util/abort.js';
 import type { Clock } from '../../util/clock.js';
 import { quote } from '../../util/shell-quote.js';
-import { elsewhere, type Instance, type InstanceContext, noteEndpoint, ownBroker } from '../backend.js';
-import { readRemains } from '../claims/outcome.js';
+import { type Backend, type BackendContext, elsewhere, noteEndpoint, ownBroker } from '../backend.js';
+import { readOutcomes } from '../claims/outcome.js';
 import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from '../flux/backend.js';
 import { refuseJobsElsewhere } from '../flux/check-endpoints.js';
 import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
 import { Allocation, type AllocationOptions } from './allocation.js';
 import { allocationFiles } from './idle-guard.js';
-import { type Remains, RenewingScheduler } from './renewing-scheduler.js';
+import { type KnownOutcome, RenewingScheduler } from './renewing-scheduler.js';
 import type { AllocationRequest } from './request.js';
 
 /** Told of the allocation that there is to give back, should this program not come to that; of none, once it is given back. */
@@ -27,15 +27,15 @@ export interface Rememberer {
 }
 
 /** A Flux instance of our own, in an allocation that we get for the study, and give back after it. */
-export class AllocatedInstance implements Instance, Batch {
-  readonly #context: InstanceContext;
+export class AllocatedBackend implements Backend, Batch {
+  readonly #context: BackendContext;
   readonly #rememberer: Rememberer;
   readonly #request: AllocationRequest;
   #facts: HostFacts | undefined;
   #version = '';
   /** Whether a step does not run any more, as far as earlier drivers have told. */
   #isOver: IsOver = () => false;
-  #hold: Hold | undefined;
+  #session: StudySession | undefined;
   #allocation: Allocation | undefined;
   #flux: FluxBatch | undefined;
   readonly #closing = new AbortController();
@@ -51,13 +51,13 @@ export class AllocatedInstance implements Instance, Batch {
   /** Whether it is not ours to give back any more. */
   #isLeft = false;
 
-  constructor(context: InstanceContext, request: AllocationRequest, rememberer: Rememberer) {
+  constructor(context: BackendContext, request: AllocationRequest, rememberer: Rememberer) {
     this.#context = context;
     this.#request = request;
     this.#rememberer = rememberer;
   }
 
-  async settle(plan: Plan, isOver: IsOver = () => false): Promise<Plan> {
+  async prepare(plan: Plan, isOver: IsOver = () => false): Promise<Plan> {
     this.#isOver = isOver;
     const { host } = this.#context;
     if (this.#facts === undefined) {
@@ -80,10 +80,10 @@ export class AllocatedInstance implements Instance, Batch {
     return this.#version;
   }
 
-  async open(plan: Plan, hold: Hold): Promise<Batch> {
-    this.#hold = hold;
-    this.#count = hold.state.allocations;
-    await this.#get(plan, hold.state.allocation);
+  async open(plan: Plan, session: StudySession): Promise<Batch> {
+    this.#session = session;
+    this.#count = session.state.allocations;
+    await this.#get(plan, session.state.allocation);
     return this;
   }
 
@@ -142,7 +142,7 @@ export class AllocatedInstance implements Instance, Batch {
   /** How the study ended does not depend on it. */
   async #tryRelease(): Promise<void> {
     try {
-      if (this.#allocation !== undefined) await this.#hold?.confirm();
+      if (this.#allocation !== undefined) await this.#session?.confirm();
       await this.#release();
     } catch (error) {
       if (!(error instanceof BrokerError || error instanceof HostError || error instanceof LeaseLostError)) throw error;
@@ -193,7 +193,7 @@ export class AllocatedInstance implements Instance, Batch {
     }
     // Before it is waited for, and perhaps for nothing.
     if (this.#ownCount === 0) {
-      await refuseJobsElsewhere(this.#hold!.state, elsewhere(this.#context, plan, undefined));
+      await refuseJobsElsewhere(this.#session!.state, elsewhere(this.#context, plan, undefined));
     }
     return this.#use(await this.#submit(common), plan, cancel);
   }
@@ -217,14 +217,14 @@ export class AllocatedInstance implements Instance, Batch {
     const endpoint = await flux.endpoint(allocation.describe());
     if (this.#isTaken) {
       const own = ownBroker(flux, endpoint, plan);
-      await refuseJobsElsewhere(this.#hold!.state, elsewhere(this.#context, plan, own));
+      await refuseJobsElsewhere(this.#session!.state, elsewhere(this.#context, plan, own));
     }
-    await noteEndpoint(this.#hold!, flux, endpoint);
+    await noteEndpoint(this.#session!, flux, endpoint);
     return flux;
   }
 
   async #submit(common: Omit<AllocationOptions, 'number'>): Promise<Allocation> {
-    const { journal } = this.#hold!;
+    const { journal } = this.#session!;
     this.#count += 1;
     // Its number is spent, whatever becomes of it: should we be killed before we know its id, the next driver ends it by that.
     journal.write({ type: 'allocation', number: this.#count, allocation: null });
@@ -246,10 +246,10 @@ export class AllocatedInstance implements Instance, Batch {
     jobs: readonly Job[],
     reason: string,
     mayLive: boolean,
-  ): Promise<readonly Remains[] | 'alive'> {
+  ): Promise<readonly KnownOutcome[] | 'alive'> {
     const allocation = this.#allocation;
     if (mayLive && allocation !== undefined && !(await endsSoon(allocation, this.#context.clock))) return 'alive';
-    await this.#hold?.confirm();
+    await this.#session?.confirm();
     try {
       await this.#release();
     } catch (error) {
@@ -259,7 +259,7 @@ export class AllocatedInstance implements Instance, Batch {
       this.#allocation = undefined;
     }
     const study = { studyPath: plan.places.studyPath, batch: plan.spec.batch };
-    return readRemains(this.#context.host, study, jobs, reason);
+    return readOutcomes(this.#context.host, study, jobs, reason);
   }
 
   async #release(): Promise<void> {
@@ -267,7 +267,7 @@ export class AllocatedInstance implements Instance, Batch {
     if (allocation === undefined) return;
     await allocation.release();
     this.#allocation = undefined;
-    this.#hold?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
+    this.#session?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
     this.#rememberer.remember({ allocation: undefined });
   }
 }

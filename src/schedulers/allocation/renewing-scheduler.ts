@@ -1,14 +1,14 @@
 import type { Outputs } from '../../scripts/outputs.js';
-import type { ForeignJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import type {
   BatchScheduler,
+  InheritedJob,
   InterruptEvent,
   Job,
   JobEvent,
   JobOutcome,
-  LeftJob,
   SchedulerListener,
 } from '../scheduler.js';
 
@@ -16,7 +16,7 @@ import type {
  * What is known, once a place has ended, of a job that was in flight there: how it ended, where one that had begun and wrote
  * no end down is lost (`node-failure`). Undefined: it never began, and never will there.
  */
-export type Remains = JobOutcome | undefined;
+export type KnownOutcome = JobOutcome | undefined;
 
 /** Somewhere that jobs run for a while: an allocation. */
 export interface JobPlace {
@@ -33,7 +33,11 @@ export interface RenewingOptions {
    *   ended. Otherwise it has said so itself, or nothing in it is wanted any more, and it is given up whatever it is.
    * @returns in the order of `jobs`; `alive` if it was not given up
    */
-  readonly settle: (jobs: readonly Job[], reason: string, mayLive: boolean) => Promise<readonly Remains[] | 'alive'>;
+  readonly settle: (
+    jobs: readonly Job[],
+    reason: string,
+    mayLive: boolean,
+  ) => Promise<readonly KnownOutcome[] | 'alive'>;
   /** Whether another place may be got. */
   readonly mayRenew: () => boolean;
   /** Gets another place; undefined if there is to be none. */
@@ -55,7 +59,7 @@ export class RenewingScheduler implements BatchScheduler {
   /** What is in flight, and not wanted any more. */
   readonly #cancelled = new Set<Job>();
   /** What is in flight, was left by an earlier driver, and has had no place to be attached to. */
-  readonly #left = new Map<Job, LeftJob>();
+  readonly #left = new Map<Job, InheritedJob>();
   /** Why there is no place, once it is known what became of its jobs. */
   #loss: string | undefined;
   #isRenewing = false;
@@ -82,16 +86,16 @@ export class RenewingScheduler implements BatchScheduler {
     else this.#renewIfNeeded();
   }
 
-  attach(jobs: readonly LeftJob[]): void {
+  reattach(jobs: readonly InheritedJob[]): void {
     for (const job of jobs) this.#inFlight.set(job.step.index, job);
-    if (this.#scheduler !== undefined) return this.#scheduler.attach(jobs);
+    if (this.#scheduler !== undefined) return this.#scheduler.reattach(jobs);
     for (const job of jobs) this.#left.set(job, job);
     this.#renewIfNeeded();
   }
 
   /** Jobs of a place that is over are over with it. */
-  discard(jobs: readonly ForeignJob[]): void | Promise<void> {
-    return this.#scheduler?.discard(jobs);
+  cancelObsolete(jobs: readonly ObsoleteJob[]): void | Promise<void> {
+    return this.#scheduler?.cancelObsolete(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {
@@ -223,7 +227,7 @@ export class RenewingScheduler implements BatchScheduler {
       const left = this.#left.get(job);
       this.#left.delete(job);
       if (this.#cancelled.has(job)) this.#tellEnd(job, cancelled);
-      else if (left !== undefined) scheduler.attach([left]);
+      else if (left !== undefined) scheduler.reattach([left]);
       else scheduler.submit(job);
     }
   }
@@ -266,7 +270,7 @@ interface GivenUp {
 }
 
 /** Whether a job has to run again, or yet. */
-const needsPlace = (outcome: Remains) =>
+const needsPlace = (outcome: KnownOutcome) =>
   outcome === undefined || outcome.result === 'node-failure' || outcome.result === 'not-run';
 
 const cancelled: JobOutcome = { result: 'cancelled', exitCode: null, signal: null, note: '' };

@@ -17,7 +17,7 @@ export interface AllocationPlan {
 }
 
 /** A command that submits, to be run in the study directory with the script as its input. */
-export interface Submission {
+export interface BatchSubmission {
   readonly command: string;
   readonly script: string;
 }
@@ -29,7 +29,7 @@ export function jobNameOf(studyName: string, number: number, token: string): str
 }
 
 /** How an allocation is asked for. */
-export function submissionOf(plan: AllocationPlan): Submission {
+export function submissionOf(plan: AllocationPlan): BatchSubmission {
   switch (plan.request.with) {
     case 'slurm':
       return slurm(plan);
@@ -44,7 +44,7 @@ export function submissionOf(plan: AllocationPlan): Submission {
  * How a scheduler is asked whether it would take an allocation, without getting one. LSF has no such command: there its queue
  * is looked for, if one is named.
  */
-export function rehearsalOf(plan: AllocationPlan): Submission | undefined {
+export function rehearsalOf(plan: AllocationPlan): BatchSubmission | undefined {
   const { command, script } = submissionOf(plan);
   switch (plan.request.with) {
     case 'slurm':
@@ -92,7 +92,7 @@ function brokerWords({ request, studyPath, number, flux }: AllocationPlan): read
  * for some (`--exact`, which `--cpus-per-task` implies, also as a variable), but each task may be bound to one.
  * `--gres` is older than `--gpus-per-node` and still right.
  */
-function slurm(plan: AllocationPlan): Submission {
+function slurm(plan: AllocationPlan): BatchSubmission {
   const { request, number, jobName } = plan;
   const { nodes, tasks, gpus, minutes, queue, bank, args } = request;
   const gres = gpus ? `gpu:${gpus}` : undefined;
@@ -122,7 +122,7 @@ function slurm(plan: AllocationPlan): Submission {
 }
 
 /** One resource set of a whole node for each broker, as sites with IBM's `jsrun` start Flux. Not tried with a real LSF. */
-function lsf(plan: AllocationPlan): Submission {
+function lsf(plan: AllocationPlan): BatchSubmission {
   const { request, number, jobName } = plan;
   const { nodes, gpus, minutes, queue, bank, args } = request;
   const command = [
@@ -142,7 +142,7 @@ function lsf(plan: AllocationPlan): Submission {
 }
 
 /** Queue and bank as attributes of the job: the options for them came later than `flux batch`. */
-function flux(plan: AllocationPlan): Submission {
+function flux(plan: AllocationPlan): BatchSubmission {
   const { request, studyPath, number, jobName, flux, fluxVersion } = plan;
   const { nodes, tasks, gpus, minutes, queue, bank, args } = request;
   const attribute = (name: string, value: string | undefined): Option => [

@@ -69,7 +69,7 @@ function toClaim(owner: string, lines: readonly string[]): Claim {
  *
  * @throws HostError if the study directory cannot be read or written
  */
-export async function settleClaim(host: Host, studyPath: string, workspace: string, attempt: number): Promise<Claim> {
+export async function claimOrRead(host: Host, studyPath: string, workspace: string, attempt: number): Promise<Claim> {
   const claim = quote(`${studyPath}/${claimsPath}/${workspace}/${attempt}`);
   const output = await mustRun(
     host,

@@ -24,7 +24,11 @@ export function tasksOfStep({ step }: Pick<Job, 'step'>, { batch }: Pick<StudyJo
  * @param note says why nothing else is known of it, unless it ended well
  * @returns undefined if no job has the attempt: it may run as it is
  */
-export function remainsOf(claim: Claim | undefined, { tasks, isNested }: Tasks, note: string): JobOutcome | undefined {
+export function outcomeFromClaim(
+  claim: Claim | undefined,
+  { tasks, isNested }: Tasks,
+  note: string,
+): JobOutcome | undefined {
   if (claim === undefined) return undefined;
   const exitCode = Math.max(0, ...claim.exits);
   const when = claim.endedAt === undefined ? {} : { endedAt: claim.endedAt };
@@ -44,7 +48,7 @@ export function remainsOf(claim: Claim | undefined, { tasks, isNested }: Tasks, 
  * @returns in the order of `jobs`
  * @throws HostError
  */
-export async function readRemains(
+export async function readOutcomes(
   host: Host,
   study: Pick<StudyJobs, 'studyPath' | 'batch'>,
   jobs: readonly Job[],
@@ -52,5 +56,5 @@ export async function readRemains(
 ): Promise<(JobOutcome | undefined)[]> {
   const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
   const claims = await readClaims(host, study.studyPath, attempts);
-  return jobs.map((job, i) => remainsOf(claims[i], tasksOfStep(job, study), note));
+  return jobs.map((job, i) => outcomeFromClaim(claims[i], tasksOfStep(job, study), note));
 }

@@ -2,7 +2,7 @@ import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker 
 import { BrokerError } from '../../flux/connect/errors.js';
 import { fluxDirectory, withDirectory } from '../../flux/connect/flux-command.js';
 import { readMachineId } from '../../flux/connect/machine-id.js';
-import { type BrokerAddress, findBroker, type Patience } from '../../flux/connect/resolve.js';
+import { type BrokerAddress, findBroker, type WaitOptions } from '../../flux/connect/resolve.js';
 import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
 import { applyEvent, type JobView, newJob } from '../../flux/eventlog.js';
 import type { Handle } from '../../flux/handle.js';
@@ -132,7 +132,7 @@ export class FluxBatch implements Batch {
     wanted: string,
     batch: BatchBlock | undefined,
     env: ReadonlyMap<string, string>,
-    patience: Patience,
+    patience: WaitOptions,
     around = '',
   ): Promise<FluxBatch> {
     const inSpec = batch === undefined ? '' : resource(batch.values, 'flux_uri') || resource(batch.values, 'uri');

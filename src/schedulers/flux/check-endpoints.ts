@@ -73,13 +73,13 @@ export async function refuseJobsElsewhere(state: JournalState, elsewhere: Elsewh
 }
 
 /** Jobs of which the launcher has not written down how they ended, and that a batch system may have. */
-async function openJobs({ plan, records, unwanted }: JournalState, elsewhere: Elsewhere): Promise<OpenJob[]> {
+async function openJobs({ plan, records, obsolete }: JournalState, elsewhere: Elsewhere): Promise<OpenJob[]> {
   const taken = records.flatMap((record, index) => {
     const job = openJob(record);
     const { name, workspace, scheduled } = plan?.steps[index] ?? { name: '', workspace: '', scheduled: false };
     return job === undefined || !scheduled ? [] : [{ ...job, step: name, workspace }];
   });
-  const jobs = [...taken, ...unwanted.filter(({ scheduled }) => scheduled)];
+  const jobs = [...taken, ...obsolete.filter(({ scheduled }) => scheduled)];
   const claims = await readClaims(elsewhere.host, elsewhere.studyPath, jobs);
   return jobs.flatMap(({ step, workspace, attempt, id, place }, i): OpenJob[] => {
     const claim = claims[i];

@@ -3,17 +3,17 @@ import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { outputsOf } from '../../scripts/outputs.js';
 import type { Clock } from '../../util/clock.js';
-import { Pool } from '../../util/semaphore.js';
-import { type Claim, readClaims, settleClaim } from '../claims/claims.js';
+import { Semaphore } from '../../util/semaphore.js';
+import { type Claim, claimOrRead, readClaims } from '../claims/claims.js';
 import { lastWords } from '../claims/last-words.js';
 import { couldNotClaim, givenUp, notClaimed } from '../claims/launcher.js';
-import { remainsOf } from '../claims/outcome.js';
+import { outcomeFromClaim } from '../claims/outcome.js';
 import { isOfDisk } from '../disk.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
-import type { InstanceWatch } from './instance-monitor.js';
+import type { InstanceMonitor } from './instance-monitor.js';
 import { endedByRestart, isEarlyTimeout, mayBeOfRestart, outcomeOf } from './outcome.js';
-import type { Submission } from './tracked-job.js';
+import type { TrackedJob } from './tracked-job.js';
 
 /** What the end of a job means for its step. */
 export type Verdict =
@@ -44,9 +44,9 @@ export interface JudgeOptions {
   readonly host: Host;
   readonly studyPath: string;
   readonly clock: Clock;
-  readonly instance: InstanceWatch;
+  readonly instance: InstanceMonitor;
   /** Says why the instance has no resources for a job any more; undefined if it never had, or has. */
-  readonly explainLoss: (submission: Submission) => Promise<string | undefined>;
+  readonly explainLoss: (tracked: TrackedJob) => Promise<string | undefined>;
   /** Seconds since the epoch at which the instance ends; 0: never, or not known. */
   readonly expiration: number;
 }
@@ -66,10 +66,10 @@ export class Judge {
   readonly #host: Host;
   readonly #studyPath: string;
   readonly #clock: Clock;
-  readonly #instance: InstanceWatch;
+  readonly #instance: InstanceMonitor;
   readonly #explainLoss: JudgeOptions['explainLoss'];
   readonly #expiration: number;
-  readonly #claims = new Pool(claimsAtOnce);
+  readonly #claims = new Semaphore(claimsAtOnce);
 
   constructor({ host, studyPath, clock, instance, explainLoss, expiration }: JudgeOptions) {
     this.#host = host;
@@ -85,13 +85,13 @@ export class Judge {
    *
    * @throws HostError if who ran the step has to be known and cannot be
    */
-  async judge(submission: Submission): Promise<Verdict> {
-    const outcome = outcomeOf(submission.view, submission.duration);
-    if (submission.isDoubtful) {
-      const claim = await this.#settle(submission);
-      const other = otherOwner(claim, submission);
+  async judge(tracked: TrackedJob): Promise<Verdict> {
+    const outcome = outcomeOf(tracked.view, tracked.duration);
+    if (tracked.isDoubtful) {
+      const claim = await this.#settle(tracked);
+      const other = otherOwner(claim, tracked);
       if (other !== undefined) return { is: 'other', id: other };
-      submission.isDoubtful = false;
+      tracked.isDoubtful = false;
       // It ended well and did not run the step: nor will any other job.
       if (decodeJobId(claim.owner ?? '') === undefined && outcome.result === 'completed')
         return end(
@@ -99,18 +99,18 @@ export class Judge {
         );
     }
     if (outcome.result === 'completed') return end(outcome);
-    if (submission.isCancelled) {
-      const { result } = await this.#withReason(outcome, submission);
-      return end(result === 'not-run' ? notRun('', 'cancelled') : asCancelled(outcome, submission));
+    if (tracked.isCancelled) {
+      const { result } = await this.#withReason(outcome, tracked);
+      return end(result === 'not-run' ? notRun('', 'cancelled') : asCancelled(outcome, tracked));
     }
-    if (!(await this.#isItsOwn(submission, outcome))) return open;
-    if (this.#isCutShort(submission)) return end(lost('the time of its Flux instance was over', outcome));
-    const isOfRestart = await this.#isOfRestart(submission);
+    if (!(await this.#isItsOwn(tracked, outcome))) return open;
+    if (this.#isCutShort(tracked)) return end(lost('the time of its Flux instance was over', outcome));
+    const isOfRestart = await this.#isOfRestart(tracked);
     if (isOfRestart === undefined) return open;
-    if (submission.endedWithInstance || isOfRestart) return end(lost('it was ended with its Flux instance', outcome));
-    const loss = await this.#lossOf(submission);
+    if (tracked.endedWithInstance || isOfRestart) return end(lost('it was ended with its Flux instance', outcome));
+    const loss = await this.#lossOf(tracked);
     if (loss !== undefined) return { is: 'deferred', reason: `${loss} (${outcome.note})` };
-    return end(await this.#withReason(outcome, submission));
+    return end(await this.#withReason(outcome, tracked));
   }
 
   /**
@@ -118,12 +118,12 @@ export class Judge {
    *
    * @throws HostError
    */
-  async judgeForgotten(submission: Submission): Promise<Verdict> {
-    const claim = await this.#settle(submission);
-    const other = otherOwner(claim, submission);
+  async judgeForgotten(tracked: TrackedJob): Promise<Verdict> {
+    const claim = await this.#settle(tracked);
+    const other = otherOwner(claim, tracked);
     if (other !== undefined) return { is: 'other', id: other };
-    const note = `the broker does not know its job ${encodeJobId(submission.id!)} any more`;
-    return end(remainsOf(claim, submission, note)!);
+    const note = `the broker does not know its job ${encodeJobId(tracked.id!)} any more`;
+    return end(outcomeFromClaim(claim, tracked, note)!);
   }
 
   /**
@@ -131,7 +131,7 @@ export class Judge {
    *
    * @throws HostError
    */
-  claims(submissions: readonly Submission[]): Promise<(Claim | undefined)[]> {
+  claims(submissions: readonly TrackedJob[]): Promise<(Claim | undefined)[]> {
     const attempts = submissions.map(({ job }) => ({ workspace: job.step.workspace, attempt: job.attempt }));
     return this.#patiently(() => readClaims(this.#host, this.#studyPath, attempts));
   }
@@ -142,16 +142,16 @@ export class Judge {
    * @returns the job that has it nevertheless
    * @throws HostError
    */
-  async fence(submission: Submission): Promise<JobId | undefined> {
-    return otherOwner(await this.#settle(submission), submission);
+  async fence(tracked: TrackedJob): Promise<JobId | undefined> {
+    return otherOwner(await this.#settle(tracked), tracked);
   }
 
   /**
    * A job that failed before any of its script ran did so for the machine's fault: its launcher, its broker, the job shell or a prolog. A file system
    * that is full is not the step's fault either. All else is, and the reason says what is known of it.
    */
-  async #withReason(outcome: JobOutcome, submission: Submission): Promise<JobOutcome> {
-    const { job, view, id } = submission;
+  async #withReason(outcome: JobOutcome, tracked: TrackedJob): Promise<JobOutcome> {
+    const { job, view, id } = tracked;
     // Before it has resources it is what it asks for that is refused.
     if (outcome.result !== 'failed' || view.allocated === null) return outcome;
     const lostClaim = view.exception === null && outcome.exitCode === couldNotClaim;
@@ -162,7 +162,7 @@ export class Judge {
       ]);
       if (claim === undefined && lostClaim) return notRun(notClaimed);
       // Only who takes it knows that nobody has it, where a file server shows late what other machines have made.
-      claim ??= await settleClaim(this.#host, this.#studyPath, job.step.workspace, job.attempt);
+      claim ??= await claimOrRead(this.#host, this.#studyPath, job.step.workspace, job.attempt);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       return isOfDisk(error.message) && claim === undefined && outcome.note !== '' ? notRun(outcome.note) : outcome;
@@ -179,7 +179,7 @@ export class Judge {
     return claim.owner === null && isOfDisk(outcome.note) ? notRun(note) : lost(note, outcome);
   }
 
-  async #isItsOwn({ view, duration }: Submission, { signal }: JobOutcome): Promise<boolean> {
+  async #isItsOwn({ view, duration }: TrackedJob, { signal }: JobOutcome): Promise<boolean> {
     if ((await this.#instance.ask()) !== 'run') return false;
     const isDoubtful = isEarlyTimeout(view, duration);
     if (!isDoubtful && signal !== 'SIGTERM' && signal !== 'SIGKILL') return true;
@@ -188,29 +188,29 @@ export class Judge {
   }
 
   /** Whether a job's time ran out with that of its instance, and before its own. */
-  #isCutShort({ view, duration }: Submission): boolean {
+  #isCutShort({ view, duration }: TrackedJob): boolean {
     const { exception } = view;
     if (this.#expiration === 0 || exception === null || !isEarlyTimeout(view, duration)) return false;
     return exception.timestamp >= this.#expiration - EXPIRATION_SLACK_S;
   }
 
   /** Why the scheduler gave a job no resources, if it would have before. */
-  async #lossOf(submission: Submission): Promise<string | undefined> {
-    const { exception, started } = submission.view;
+  async #lossOf(tracked: TrackedJob): Promise<string | undefined> {
+    const { exception, started } = tracked.view;
     if (exception?.type !== 'alloc' || started !== null) return undefined;
     const isUnsatisfiable = classifyRefusal({ words: exception.note }) === 'unsatisfiable';
-    return isUnsatisfiable ? this.#explainLoss(submission) : undefined;
+    return isUnsatisfiable ? this.#explainLoss(tracked) : undefined;
   }
 
   /** Undefined if it cannot be known now. */
-  async #isOfRestart({ view, duration }: Submission): Promise<boolean | undefined> {
+  async #isOfRestart({ view, duration }: TrackedJob): Promise<boolean | undefined> {
     if (!mayBeOfRestart(view, duration)) return false;
     const identity = await this.#instance.identity();
     return identity && endedByRestart(view, duration, identity);
   }
 
-  #settle({ job }: Submission): Promise<Claim> {
-    const settle = () => settleClaim(this.#host, this.#studyPath, job.step.workspace, job.attempt);
+  #settle({ job }: TrackedJob): Promise<Claim> {
+    const settle = () => claimOrRead(this.#host, this.#studyPath, job.step.workspace, job.attempt);
     return this.#patiently(() => this.#claims.run(settle));
   }
 
@@ -231,7 +231,7 @@ export class Judge {
 }
 
 /** Why it was cancelled the study knows better than the broker; and a time that was not its own is no reason of its own. */
-function asCancelled(outcome: JobOutcome, { view, duration }: Submission): JobOutcome {
+function asCancelled(outcome: JobOutcome, { view, duration }: TrackedJob): JobOutcome {
   const isOurs = outcome.result === 'cancelled' || isEarlyTimeout(view, duration);
   return isOurs ? { ...outcome, result: 'cancelled', note: '' } : outcome;
 }
@@ -251,7 +251,7 @@ function kindOfFailure({
 }
 
 /** The job that has the attempt, if it is another than the one that we know of. */
-function otherOwner({ owner }: Claim, { id }: Submission): JobId | undefined {
+function otherOwner({ owner }: Claim, { id }: TrackedJob): JobId | undefined {
   const job = decodeJobId(owner ?? '');
   return job === id ? undefined : job;
 }

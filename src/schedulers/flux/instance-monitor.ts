@@ -35,7 +35,7 @@ const endingStates: ReadonlySet<string> = new Set([
  * Whether a Flux instance is alive. When it ends, by the end of its allocation or because somebody tells it to, its jobs are
  * cancelled as if somebody had meant them.
  */
-export class InstanceWatch {
+export class InstanceMonitor {
   readonly #isOwner: boolean;
   readonly #clock: Clock;
   readonly #listener: InstanceListener;

@@ -4,8 +4,8 @@ import { property } from '../../flux/json.js';
 import { lookUpUserAttribute } from '../../flux/requests.js';
 import type { Claim } from '../claims/claims.js';
 import { givenUp } from '../claims/launcher.js';
-import { remainsOf, type Tasks } from '../claims/outcome.js';
-import type { JobOutcome, LeftJob } from '../scheduler.js';
+import { outcomeFromClaim, type Tasks } from '../claims/outcome.js';
+import type { InheritedJob, JobOutcome } from '../scheduler.js';
 import { maestroAttribute, type StudyJobs } from './job-request.js';
 
 /** What became of an attempt that an earlier driver left. */
@@ -35,7 +35,7 @@ export async function findLeft(
   handle: Handle,
   place: string | undefined,
   study: StudyJobs,
-  left: LeftJob,
+  left: InheritedJob,
   tasks: Tasks,
   claim: Claim | undefined,
 ): Promise<Found> {
@@ -53,11 +53,11 @@ export async function findLeft(
   if (claim.owner === null) {
     return { is: 'end', outcome: { result: 'not-run', exitCode: null, signal: null, note: givenUp } };
   }
-  const outcome = remainsOf(claim, tasks, noteOf(left, claim));
+  const outcome = outcomeFromClaim(claim, tasks, noteOf(left, claim));
   return outcome === undefined ? { is: 'nobody' } : { is: 'end', outcome };
 }
 
-function noteOf({ place }: LeftJob, { owner }: Claim): string {
+function noteOf({ place }: InheritedJob, { owner }: Claim): string {
   return place === '' ? `its job ${owner} is gone` : `the Flux instance ${place} of its job ${owner} is gone`;
 }
 

@@ -3,9 +3,9 @@ import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { cancelJob } from '../../flux/requests.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import type { ForeignJob } from '../../store/journal/foreign-job.js';
-import { Pool } from '../../util/semaphore.js';
-import { settleClaim } from '../claims/claims.js';
+import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import { Semaphore } from '../../util/semaphore.js';
+import { claimOrRead } from '../claims/claims.js';
 import type { StudyJobs } from './job-request.js';
 import { isJobOf } from './left.js';
 
@@ -13,7 +13,7 @@ import { isJobOf } from './left.js';
 const atOnce = 4;
 
 interface Discard {
-  readonly job: ForeignJob;
+  readonly job: ObsoleteJob;
   /** The jobs that may be of it. */
   readonly ids: readonly JobId[];
   /** Called when there is nothing more to be done about it. */
@@ -24,12 +24,12 @@ interface Discard {
  * Ends jobs that nobody wants any more: takes their attempts, so that none that is found late runs, and cancels those that
  * are here. All of it as well as it can be done while there is a connection.
  */
-export class Discards {
+export class ObsoleteJobs {
   readonly #host: Host;
   readonly #study: StudyJobs;
   readonly #tell: (line: string) => void;
   readonly #mayEndJobs: () => Promise<boolean>;
-  readonly #pool = new Pool(atOnce);
+  readonly #pool = new Semaphore(atOnce);
   /** Their attempts are taken, and they are to be cancelled. */
   readonly #waiting = new Set<Discard>();
   #handle: Handle | undefined;
@@ -47,8 +47,8 @@ export class Discards {
   }
 
   /** Resolves when all of them are cancelled, or cannot be, or this is closed. */
-  async add(jobs: readonly ForeignJob[]): Promise<void> {
-    const add = (job: ForeignJob) => new Promise<void>((done) => void this.#pool.run(() => this.#add(job, done)));
+  async add(jobs: readonly ObsoleteJob[]): Promise<void> {
+    const add = (job: ObsoleteJob) => new Promise<void>((done) => void this.#pool.run(() => this.#add(job, done)));
     await Promise.all(jobs.map(add));
   }
 
@@ -66,11 +66,11 @@ export class Discards {
     for (const { done } of this.#waiting) done();
   }
 
-  async #add(job: ForeignJob, done: () => void): Promise<void> {
+  async #add(job: ObsoleteJob, done: () => void): Promise<void> {
     if (this.#isOver) return done();
     const ids = new Set([decodeJobId(job.id)]);
     try {
-      const { owner } = await settleClaim(this.#host, this.#study.studyPath, job.workspace, job.attempt);
+      const { owner } = await claimOrRead(this.#host, this.#study.studyPath, job.workspace, job.attempt);
       ids.add(decodeJobId(owner ?? ''));
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
@@ -102,7 +102,7 @@ export class Discards {
     discard.done();
   }
 
-  #complain({ step, id }: ForeignJob, reason: string): void {
+  #complain({ step, id }: ObsoleteJob, reason: string): void {
     if (this.#isOver) return;
     this.#tell(`cannot end job ${id || 'without an id'} of ${step}, which is no longer part of the study: ${reason}`);
   }

@@ -10,32 +10,32 @@ import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import { outputsOf } from '../../scripts/outputs.js';
-import type { ForeignJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
 import { LeaseLostError } from '../../store/lease.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
-import { Queue } from '../../util/fifo.js';
-import { Pool } from '../../util/semaphore.js';
+import { Fifo } from '../../util/fifo.js';
+import { Semaphore } from '../../util/semaphore.js';
 import { type Claim, readClaims } from '../claims/claims.js';
-import { remainsOf, tasksOfStep } from '../claims/outcome.js';
+import { outcomeFromClaim, tasksOfStep } from '../claims/outcome.js';
 import type {
   BatchScheduler,
+  InheritedJob,
   InterruptEvent,
   Job,
   JobEvent,
   JobOutcome,
-  LeftJob,
   SchedulerListener,
 } from '../scheduler.js';
 import { Judge, type Verdict } from './classify-end.js';
-import { InstanceWatch } from './instance-monitor.js';
+import { InstanceMonitor } from './instance-monitor.js';
 import { jobRequest, type StudyJobs, urgency } from './job-request.js';
 import { type Found, findLeft } from './left.js';
 import { lostNodes } from './lost-nodes.js';
-import { Discards } from './obsolete-jobs.js';
+import { ObsoleteJobs } from './obsolete-jobs.js';
 import { SubmitBackoff, TROUBLE_LIMIT_MS } from './submit-backoff.js';
 import { SubmitError, type Submitter } from './submitter.js';
-import { Submission } from './tracked-job.js';
+import { TrackedJob } from './tracked-job.js';
 
 export interface FluxSchedulerOptions {
   /** Where the study is. */
@@ -94,14 +94,14 @@ export class FluxScheduler implements BatchScheduler {
   readonly #options: FluxSchedulerOptions;
   readonly #listener: SchedulerListener;
   readonly #link: BrokerLink;
-  readonly #instance: InstanceWatch;
-  readonly #judge: Judge;
-  readonly #discards: Discards;
+  readonly #instance: InstanceMonitor;
+  readonly #ends: Judge;
+  readonly #discards: ObsoleteJobs;
   readonly #backoff: SubmitBackoff;
   /** By the index of the step: of each step one attempt at most. */
-  readonly #submissions = new Map<number, Submission>();
-  readonly #waiting = new Queue<Submission>();
-  readonly #raises = new Pool(raisesAtOnce);
+  readonly #jobs = new Map<number, TrackedJob>();
+  readonly #waiting = new Fifo<TrackedJob>();
+  readonly #raises = new Semaphore(raisesAtOnce);
   readonly #timers = new Set<() => void>();
   #stopEndingTimer: () => void = () => {};
   /** How many submits have no answer yet. */
@@ -129,21 +129,21 @@ export class FluxScheduler implements BatchScheduler {
       onDown: (reason) => this.#onDown(reason),
       onGone: (reason) => this.#onGone(reason),
     });
-    this.#instance = new InstanceWatch(isOwner, ownClock, {
+    this.#instance = new InstanceMonitor(isOwner, ownClock, {
       onRun: () => this.#onRun(),
       onEnding: () => this.#onEnding(),
       onTrouble: (reason) => this.#link.drop(reason),
     });
-    this.#judge = new Judge({
+    this.#ends = new Judge({
       host,
       studyPath: study.studyPath,
       clock: ownClock,
       instance: this.#instance,
-      explainLoss: (submission) => this.#explainLoss(submission),
+      explainLoss: (tracked) => this.#explainLoss(tracked),
       expiration: options.expiration ?? 0,
     });
     this.#backoff = new SubmitBackoff(ownClock, options.tell, () => this.#pump());
-    this.#discards = new Discards(host, study, options.tell, () => this.#mayEndJobs());
+    this.#discards = new ObsoleteJobs(host, study, options.tell, () => this.#mayEndJobs());
   }
 
   /** Begins with a connection that is there already. */
@@ -176,7 +176,7 @@ export class FluxScheduler implements BatchScheduler {
 
   async #interrupt(why: Pick<InterruptEvent, 'reason' | 'alsoLocal'>): Promise<void> {
     if (this.#isOver) return;
-    const inFlight = [...this.#submissions.values()].filter(({ id }) => id !== undefined);
+    const inFlight = [...this.#jobs.values()].filter(({ id }) => id !== undefined);
     this.close();
     const at = this.#options.clock.now();
     const ended = await this.#finished(inFlight).catch(() => []);
@@ -185,56 +185,56 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   /** The ends of those whose tasks have all exited with 0. */
-  async #finished(submissions: readonly Submission[]): Promise<Extract<JobEvent, { type: 'ended' }>[]> {
+  async #finished(submissions: readonly TrackedJob[]): Promise<Extract<JobEvent, { type: 'ended' }>[]> {
     const { host, study, clock } = this.#options;
     const attempts = submissions.map(({ job }) => ({ workspace: job.step.workspace, attempt: job.attempt }));
     const claims = await readClaims(host, study.studyPath, attempts);
-    return submissions.flatMap((submission, i) => {
-      const { job } = submission;
-      const outcome = remainsOf(claims[i], submission, '');
+    return submissions.flatMap((tracked, i) => {
+      const { job } = tracked;
+      const outcome = outcomeFromClaim(claims[i], tracked, '');
       if (outcome?.result !== 'completed') return [];
       return [{ type: 'ended', step: job.step.index, attempt: job.attempt, at: clock.now(), outcome }];
     });
   }
 
   submit(job: Job): void {
-    const submission = new Submission(job);
-    this.#submissions.set(job.step.index, submission);
-    this.#waiting.push(submission);
+    const tracked = new TrackedJob(job);
+    this.#jobs.set(job.step.index, tracked);
+    this.#waiting.push(tracked);
     this.#pump();
   }
 
-  attach(jobs: readonly LeftJob[]): void {
+  reattach(jobs: readonly InheritedJob[]): void {
     const { uri, place = uri, isFamiliar = true, study } = this.#options;
     for (const job of jobs) {
-      const submission = new Submission(job, job);
+      const tracked = new TrackedJob(job, job);
       const isHere = isFamiliar && job.place === place && job.id !== '';
-      submission.id = isHere ? decodeJobId(job.id) : undefined;
-      submission.isDoubtful = job.isDoubtful || submission.id === undefined;
-      submission.phase = submission.isDoubtful ? 'left' : 'watched';
+      tracked.id = isHere ? decodeJobId(job.id) : undefined;
+      tracked.isDoubtful = job.isDoubtful || tracked.id === undefined;
+      tracked.phase = tracked.isDoubtful ? 'left' : 'watched';
       const jobspec = jobspecOf(jobRequest(job, study));
-      submission.duration = durationOf(jobspec);
-      submission.resources = jobspec.resources;
-      Object.assign(submission, tasksOfStep(job, study));
-      this.#submissions.set(job.step.index, submission);
-      if (!submission.isDoubtful) this.#watch(submission, submission.id!);
+      tracked.duration = durationOf(jobspec);
+      tracked.resources = jobspec.resources;
+      Object.assign(tracked, tasksOfStep(job, study));
+      this.#jobs.set(job.step.index, tracked);
+      if (!tracked.isDoubtful) this.#watch(tracked, tracked.id!);
     }
     this.#findLeft();
   }
 
-  discard(jobs: readonly ForeignJob[]): Promise<void> {
+  cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     return this.#discards.add(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {
     for (const { step } of jobs) {
-      const submission = this.#submissions.get(step.index);
-      if (submission === undefined || submission.isCancelled) continue;
-      submission.isCancelled = true;
-      if (submission.id !== undefined) this.#raise(submission, submission.id);
-      const hasNoJob = submission.phase === 'left' && submission.id === undefined;
-      if (submission.phase === 'waiting' || hasNoJob) this.#withdraw(submission, cancelledBefore);
-      if (submission.phase === 'held') this.#conclude(submission);
+      const tracked = this.#jobs.get(step.index);
+      if (tracked === undefined || tracked.isCancelled) continue;
+      tracked.isCancelled = true;
+      if (tracked.id !== undefined) this.#raise(tracked, tracked.id);
+      const hasNoJob = tracked.phase === 'left' && tracked.id === undefined;
+      if (tracked.phase === 'waiting' || hasNoJob) this.#withdraw(tracked, cancelledBefore);
+      if (tracked.phase === 'held') this.#conclude(tracked);
     }
   }
 
@@ -249,10 +249,10 @@ export class FluxScheduler implements BatchScheduler {
     this.#mayEnd = undefined;
     if (this.#wasDown) this.#options.tell(`connected to the Flux broker ${this.#options.uri} again`);
     this.#instance.onUp(handle);
-    for (const submission of this.#submissions.values()) {
-      if (submission.id === undefined) continue;
-      if (submission.phase !== 'left') this.#watch(submission, submission.id);
-      if (submission.isCancelled) this.#raise(submission, submission.id);
+    for (const tracked of this.#jobs.values()) {
+      if (tracked.id === undefined) continue;
+      if (tracked.phase !== 'left') this.#watch(tracked, tracked.id);
+      if (tracked.isCancelled) this.#raise(tracked, tracked.id);
     }
     this.#discards.onUp(handle);
     this.#findLeft();
@@ -279,7 +279,7 @@ export class FluxScheduler implements BatchScheduler {
 
   #onRun(): void {
     this.#stopEndingTimer();
-    for (const submission of this.#submissions.values()) if (submission.phase === 'held') this.#conclude(submission);
+    for (const tracked of this.#jobs.values()) if (tracked.phase === 'held') this.#conclude(tracked);
     this.#pump();
   }
 
@@ -297,14 +297,14 @@ export class FluxScheduler implements BatchScheduler {
   /** Finds out where all is of which that is not known. */
   #findLeft(): void {
     const handle = this.#handle;
-    const left = [...this.#submissions.values()].filter(({ phase }) => phase === 'left');
+    const left = [...this.#jobs.values()].filter(({ phase }) => phase === 'left');
     if (handle === undefined || this.#isFinding || left.length === 0) return;
     this.#isFinding = true;
     const find = async () => {
-      const claims = await this.#judge.claims(left);
-      await Promise.all(left.map((submission, i) => this.#findOne(submission, claims[i], handle)));
+      const claims = await this.#ends.claims(left);
+      await Promise.all(left.map((tracked, i) => this.#findOne(tracked, claims[i], handle)));
       this.#isFinding = false;
-      const isUnknown = (submission: Submission) => this.#isCurrent(submission) && submission.phase === 'left';
+      const isUnknown = (tracked: TrackedJob) => this.#isCurrent(tracked) && tracked.phase === 'left';
       // With another connection, or later with this one: so also what came meanwhile.
       if (handle !== this.#handle || !left.some(isUnknown)) this.#findLeft();
       else this.#after(findTime, () => this.#findLeft());
@@ -313,45 +313,45 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   /** It is still left afterwards if the broker did not say. */
-  async #findOne(submission: Submission, claim: Claim | undefined, handle: Handle): Promise<void> {
+  async #findOne(tracked: TrackedJob, claim: Claim | undefined, handle: Handle): Promise<void> {
     const { uri, place = uri, isFamiliar = true, study } = this.#options;
-    const isOpen = () => !this.#isOver && this.#isCurrent(submission) && submission.phase === 'left';
+    const isOpen = () => !this.#isOver && this.#isCurrent(tracked) && tracked.phase === 'left';
     if (!isOpen()) return;
     try {
-      const found = await findLeft(handle, isFamiliar ? place : undefined, study, submission.left!, submission, claim);
-      if (isOpen()) this.#take(submission, found, claim);
+      const found = await findLeft(handle, isFamiliar ? place : undefined, study, tracked.left!, tracked, claim);
+      if (isOpen()) this.#take(tracked, found, claim);
     } catch (error) {
       if (!isNoAnswer(error) && !(error instanceof FluxError)) throw error;
       if (error instanceof RequestTimeout || error instanceof AnswerError) this.#link.drop(error.message);
     }
   }
 
-  #take(submission: Submission, found: Found, claim: Claim | undefined): void {
+  #take(tracked: TrackedJob, found: Found, claim: Claim | undefined): void {
     const { uri, place: here = uri } = this.#options;
-    const { id, place, isDoubtful } = submission.left!;
+    const { id, place, isDoubtful } = tracked.left!;
     switch (found.is) {
       case 'job': {
-        submission.isDoubtful = found.isDoubtful;
+        tracked.isDoubtful = found.isDoubtful;
         const isNew = found.id !== decodeJobId(id) || place !== here || found.isDoubtful !== isDoubtful;
-        if (isNew) return this.#accept(submission, found.id);
-        return this.#watch(submission, found.id);
+        if (isNew) return this.#accept(tracked, found.id);
+        return this.#watch(tracked, found.id);
       }
       case 'end': {
         // Its outputs are called by its id.
         const owner = decodeJobId(claim?.owner ?? '');
         if (owner !== undefined && owner !== decodeJobId(id)) {
-          this.#tellSubmitted(submission, encodeJobId(owner), place);
+          this.#tellSubmitted(tracked, encodeJobId(owner), place);
         }
         const { outcome } = found;
         const isLost = outcome.result === 'node-failure' || outcome.result === 'not-run';
-        const isCancelled = submission.isCancelled && isLost;
-        return this.#end(submission, isCancelled ? { ...outcome, result: 'cancelled', note: '' } : outcome);
+        const isCancelled = tracked.isCancelled && isLost;
+        return this.#end(tracked, isCancelled ? { ...outcome, result: 'cancelled', note: '' } : outcome);
       }
       case 'nobody':
-        submission.isDoubtful = true;
-        if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
-        submission.phase = 'waiting';
-        this.#waiting.push(submission);
+        tracked.isDoubtful = true;
+        if (tracked.isCancelled) return this.#withdraw(tracked, cancelledBefore);
+        tracked.phase = 'waiting';
+        this.#waiting.push(tracked);
         this.#pump();
     }
   }
@@ -361,23 +361,23 @@ export class FluxScheduler implements BatchScheduler {
   #pump(): void {
     while (this.#handle !== undefined && this.#instance.state === 'run' && !this.#backoff.isPaused) {
       if (this.#onTheWay >= this.#options.submitter.window) return;
-      const submission = this.#waiting.shift();
-      if (submission === undefined) return;
-      if (this.#isCurrent(submission) && submission.phase === 'waiting') {
-        this.#guard(this.#send(submission, this.#handle));
+      const tracked = this.#waiting.shift();
+      if (tracked === undefined) return;
+      if (this.#isCurrent(tracked) && tracked.phase === 'waiting') {
+        this.#guard(this.#send(tracked, this.#handle));
       }
     }
   }
 
-  async #send(submission: Submission, handle: Handle): Promise<void> {
+  async #send(tracked: TrackedJob, handle: Handle): Promise<void> {
     const { study, submitter } = this.#options;
-    const { step } = submission.job;
-    const request = jobRequest(submission.job, study);
+    const { step } = tracked.job;
+    const request = jobRequest(tracked.job, study);
     const jobspec = jobspecOf(request);
-    submission.phase = 'sent';
-    submission.duration = durationOf(jobspec);
-    submission.resources = jobspec.resources;
-    Object.assign(submission, tasksOfStep(submission.job, study));
+    tracked.phase = 'sent';
+    tracked.duration = durationOf(jobspec);
+    tracked.resources = jobspec.resources;
+    Object.assign(tracked, tasksOfStep(tracked.job, study));
     this.#onTheWay += 1;
     const [answer] = await Promise.allSettled([
       submitter.submit(handle, toJson(jobspec), Math.min(urgency(step), study.mostUrgent)),
@@ -386,128 +386,124 @@ export class FluxScheduler implements BatchScheduler {
     if (this.#isOver) return;
     if (answer.status === 'fulfilled') {
       this.#backoff.succeed();
-      this.#accept(submission, answer.value);
-    } else await this.#handleNoJob(submission, handle, answer.reason);
+      this.#accept(tracked, answer.value);
+    } else await this.#handleNoJob(tracked, handle, answer.reason);
     this.#pump();
   }
 
-  #accept(submission: Submission, id: JobId): void {
-    submission.id = id;
-    this.#tellSubmitted(submission, encodeJobId(id), this.#options.place ?? this.#options.uri);
-    this.#watch(submission, id);
-    if (submission.isCancelled) this.#raise(submission, id);
+  #accept(tracked: TrackedJob, id: JobId): void {
+    tracked.id = id;
+    this.#tellSubmitted(tracked, encodeJobId(id), this.#options.place ?? this.#options.uri);
+    this.#watch(tracked, id);
+    if (tracked.isCancelled) this.#raise(tracked, id);
   }
 
-  #tellSubmitted(submission: Submission, id: string, place: string): void {
-    const { isDoubtful } = submission;
-    this.#listener({ ...this.#base(submission), type: 'submitted', id, place, isDoubtful });
+  #tellSubmitted(tracked: TrackedJob, id: string, place: string): void {
+    const { isDoubtful } = tracked;
+    this.#listener({ ...this.#base(tracked), type: 'submitted', id, place, isDoubtful });
   }
 
   /** Another job than the one that we know of has the attempt, for good. */
-  #adopt(submission: Submission, id: JobId): void {
-    submission.isDoubtful = false;
-    this.#accept(submission, id);
+  #adopt(tracked: TrackedJob, id: JobId): void {
+    tracked.isDoubtful = false;
+    this.#accept(tracked, id);
   }
 
   /** A submit brought no job, as far as we know. */
-  async #handleNoJob(submission: Submission, handle: Handle, error: unknown): Promise<void> {
+  async #handleNoJob(tracked: TrackedJob, handle: Handle, error: unknown): Promise<void> {
     const isHosts = error instanceof HostError && !(error instanceof HostLostError);
     if (isHosts && !isShortOfProcesses(error)) {
-      if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
+      if (tracked.isCancelled) return this.#withdraw(tracked, cancelledBefore);
       // Nor can any other be: that says nothing about the step.
       return this.#interrupt({ reason: `no job can be submitted any more: ${error.message}`, alsoLocal: true });
     }
     const isAnswer = error instanceof FluxError || (error instanceof SubmitError && handle === this.#handle) || isHosts;
-    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#handleRefusal(submission, handle, error);
+    if (isAnswer && (await this.#instance.ask()) === 'run') return this.#handleRefusal(tracked, handle, error);
     if (this.#isOver) return;
     // It may have been heard, so it is sent again; if two jobs come of it, the launcher lets one run.
-    if (!(error instanceof FluxError)) submission.isDoubtful = true;
+    if (!(error instanceof FluxError)) tracked.isDoubtful = true;
     if (!isAnswer && !isNoAnswer(error) && !(error instanceof SubmitError)) throw error;
     if (error instanceof RequestTimeout || error instanceof AnswerError) this.#link.drop(error.message);
-    this.#sendAgain(submission);
+    this.#sendAgain(tracked);
   }
 
-  async #handleRefusal(
-    submission: Submission,
-    handle: Handle,
-    error: FluxError | SubmitError | HostError,
-  ): Promise<void> {
-    if (this.#isOver || !this.#isCurrent(submission)) return;
+  async #handleRefusal(tracked: TrackedJob, handle: Handle, error: FluxError | SubmitError | HostError): Promise<void> {
+    if (this.#isOver || !this.#isCurrent(tracked)) return;
     const words = error.message;
     const kind = kindOf(error);
     switch (kind) {
       case 'never':
-        return this.#withdraw(submission, words);
+        return this.#withdraw(tracked, words);
       case 'instance-time':
-        return this.#defer(submission, words);
+        return this.#defer(tracked, words);
       case 'unsatisfiable': {
-        const loss = await lostNodes(handle, submission.resources);
-        if (this.#isOver || !this.#isCurrent(submission)) return;
-        return loss === undefined ? this.#withdraw(submission, words) : this.#defer(submission, `${loss} (${words})`);
+        const loss = await lostNodes(handle, tracked.resources);
+        if (this.#isOver || !this.#isCurrent(tracked)) return;
+        return loss === undefined ? this.#withdraw(tracked, words) : this.#defer(tracked, `${loss} (${words})`);
       }
       case 'wait':
-        submission.troubleSince = undefined;
+        tracked.troubleSince = undefined;
         break;
       case 'doubt':
-        submission.isDoubtful = true;
-        if (this.#isTroubledTooLong(submission)) return this.#giveUpSubmitting(submission, words);
+        tracked.isDoubtful = true;
+        if (this.#isTroubledTooLong(tracked)) return this.#giveUpSubmitting(tracked, words);
         break;
       case 'retry':
-        if (this.#isTroubledTooLong(submission)) return this.#giveUpSubmitting(submission, words);
+        if (this.#isTroubledTooLong(tracked)) return this.#giveUpSubmitting(tracked, words);
     }
     this.#backoff.pause(kind, words);
-    if (submission.isDoubtful && (await this.#adoptOwner(submission))) return;
-    this.#sendAgain(submission);
+    if (tracked.isDoubtful && (await this.#adoptOwner(tracked))) return;
+    this.#sendAgain(tracked);
   }
 
   /** The job of an earlier submit may be what the limit counts. Returns whether there is nothing to be sent again. */
-  async #adoptOwner(submission: Submission): Promise<boolean> {
-    const [claim] = await this.#judge.claims([submission]).catch((error: unknown) => {
+  async #adoptOwner(tracked: TrackedJob): Promise<boolean> {
+    const [claim] = await this.#ends.claims([tracked]).catch((error: unknown) => {
       if (error instanceof HostError) return [];
       throw error;
     });
-    if (this.#isOver || !this.#isCurrent(submission)) return true;
+    if (this.#isOver || !this.#isCurrent(tracked)) return true;
     const owner = decodeJobId(claim?.owner ?? '');
     if (owner === undefined) return false;
-    this.#adopt(submission, owner);
+    this.#adopt(tracked, owner);
     return true;
   }
 
-  #sendAgain(submission: Submission): void {
-    submission.phase = 'waiting';
-    if (submission.isCancelled) this.#withdraw(submission, cancelledBefore);
-    else this.#waiting.push(submission);
+  #sendAgain(tracked: TrackedJob): void {
+    tracked.phase = 'waiting';
+    if (tracked.isCancelled) this.#withdraw(tracked, cancelledBefore);
+    else this.#waiting.push(tracked);
   }
 
-  #isTroubledTooLong(submission: Submission): boolean {
+  #isTroubledTooLong(tracked: TrackedJob): boolean {
     const now = this.#options.clock.now();
-    submission.troubleSince ??= now;
-    return now - submission.troubleSince > TROUBLE_LIMIT_MS;
+    tracked.troubleSince ??= now;
+    return now - tracked.troubleSince > TROUBLE_LIMIT_MS;
   }
 
   /** If other jobs were accepted meanwhile, it is the job that cannot be. */
-  #giveUpSubmitting(submission: Submission, words: string): void {
-    if (this.#backoff.lastSuccess > submission.troubleSince!) return this.#withdraw(submission, words);
+  #giveUpSubmitting(tracked: TrackedJob, words: string): void {
+    if (this.#backoff.lastSuccess > tracked.troubleSince!) return this.#withdraw(tracked, words);
     const minutes = TROUBLE_LIMIT_MS / 60_000;
     void this.#interrupt({ reason: `no job can be submitted any more, for ${minutes} minutes now: ${words}` });
   }
 
-  async #explainLoss({ resources }: Submission): Promise<string | undefined> {
+  async #explainLoss({ resources }: TrackedJob): Promise<string | undefined> {
     return this.#handle === undefined ? undefined : lostNodes(this.#handle, resources);
   }
 
   /** Nothing of it ran, nor can here. */
-  #defer(submission: Submission, reason: string): void {
-    if (submission.isCancelled) return this.#withdraw(submission, cancelledBefore);
-    this.#withdraw(submission, reason, () => {
-      if (!this.#forget(submission)) return;
-      this.#listener({ ...this.#base(submission), type: 'deferred', reason, mayRenew: false });
+  #defer(tracked: TrackedJob, reason: string): void {
+    if (tracked.isCancelled) return this.#withdraw(tracked, cancelledBefore);
+    this.#withdraw(tracked, reason, () => {
+      if (!this.#forget(tracked)) return;
+      this.#listener({ ...this.#base(tracked), type: 'deferred', reason, mayRenew: false });
     });
   }
 
-  #refuse(submission: Submission, reason: string): void {
-    if (!this.#forget(submission)) return;
-    this.#listener({ ...this.#base(submission), type: 'not-submitted', reason });
+  #refuse(tracked: TrackedJob, reason: string): void {
+    if (!this.#forget(tracked)) return;
+    this.#listener({ ...this.#base(tracked), type: 'not-submitted', reason });
   }
 
   /**
@@ -515,20 +511,20 @@ export class FluxScheduler implements BatchScheduler {
    *
    * @param tell reports that, in place of a refusal
    */
-  #withdraw(submission: Submission, reason: string, tell = () => this.#refuse(submission, reason)): void {
-    if (!submission.isDoubtful) return tell();
-    submission.phase = 'judged';
+  #withdraw(tracked: TrackedJob, reason: string, tell = () => this.#refuse(tracked, reason)): void {
+    if (!tracked.isDoubtful) return tell();
+    tracked.phase = 'judged';
     const withdraw = async () => {
-      const owner = await this.#judge.fence(submission);
-      if (this.#isOver || !this.#isCurrent(submission)) return;
+      const owner = await this.#ends.fence(tracked);
+      if (this.#isOver || !this.#isCurrent(tracked)) return;
       if (owner === undefined) tell();
-      else this.#adopt(submission, owner);
+      else this.#adopt(tracked, owner);
     };
     this.#guard(withdraw());
   }
 
   /** If the connection breaks before that is done, it is done with the next one. */
-  #raise({ job }: Submission, id: JobId): void {
+  #raise({ job }: TrackedJob, id: JobId): void {
     const handle = this.#handle;
     const raise = async () => {
       if (handle === undefined || !(await this.#mayEndJobs()) || handle !== this.#handle) return;
@@ -567,132 +563,132 @@ export class FluxScheduler implements BatchScheduler {
 
   // From a job's eventlog to events of its step.
 
-  #watch(submission: Submission, id: JobId): void {
+  #watch(tracked: TrackedJob, id: JobId): void {
     if (this.#handle === undefined) return;
-    submission.stopWatching();
-    submission.phase = 'watched';
-    submission.view = newJob;
-    submission.stopWatching = watchEventlog(this.#handle, id, {
-      onEvents: (events) => this.#onEvents(submission, events),
-      onEnd: (error) => this.#guard(this.#onLogEnd(submission, id, error)),
+    tracked.stopWatching();
+    tracked.phase = 'watched';
+    tracked.view = newJob;
+    tracked.stopWatching = watchEventlog(this.#handle, id, {
+      onEvents: (events) => this.#onEvents(tracked, events),
+      onEnd: (error) => this.#guard(this.#onLogEnd(tracked, id, error)),
     });
   }
 
-  #onEvents(submission: Submission, events: readonly FluxEvent[]): void {
-    submission.failures = 0;
+  #onEvents(tracked: TrackedJob, events: readonly FluxEvent[]): void {
+    tracked.failures = 0;
     for (const event of events) {
-      if (this.#isOver || !this.#isCurrent(submission) || submission.phase !== 'watched') return;
-      submission.view = applyEvent(submission.view, event);
-      this.#tellProgress(submission, event);
-      if (submission.view.state === 'INACTIVE') this.#conclude(submission);
+      if (this.#isOver || !this.#isCurrent(tracked) || tracked.phase !== 'watched') return;
+      tracked.view = applyEvent(tracked.view, event);
+      this.#tellProgress(tracked, event);
+      if (tracked.view.state === 'INACTIVE') this.#conclude(tracked);
     }
   }
 
-  #tellProgress(submission: Submission, { timestamp }: FluxEvent): void {
-    if (submission.view.state === 'SCHED' && submission.hasNotSaid('queued')) {
-      this.#listener({ ...this.#base(submission), type: 'queued', at: milliseconds(timestamp) });
+  #tellProgress(tracked: TrackedJob, { timestamp }: FluxEvent): void {
+    if (tracked.view.state === 'SCHED' && tracked.hasNotSaid('queued')) {
+      this.#listener({ ...this.#base(tracked), type: 'queued', at: milliseconds(timestamp) });
     }
     // If there may be another job, it may be that one which runs the step.
-    if (!submission.isDoubtful) this.#tellRun(submission);
-    else if (submission.view.started !== null) this.#lookIntoDoubt(submission);
+    if (!tracked.isDoubtful) this.#tellRun(tracked);
+    else if (tracked.view.started !== null) this.#lookIntoDoubt(tracked);
   }
 
   /** Its end will tell, but that may be hours away. */
-  #lookIntoDoubt(submission: Submission): void {
-    const { id, isDoubtLookedInto } = submission;
+  #lookIntoDoubt(tracked: TrackedJob): void {
+    const { id, isDoubtLookedInto } = tracked;
     if (isDoubtLookedInto) return;
-    submission.isDoubtLookedInto = true;
+    tracked.isDoubtLookedInto = true;
     const look = async () => {
       // What cannot be read now is known in the end.
-      const [claim] = await this.#judge.claims([submission]).catch((error: unknown) => {
+      const [claim] = await this.#ends.claims([tracked]).catch((error: unknown) => {
         if (error instanceof HostError) return [];
         throw error;
       });
-      if (!this.#isCurrent(submission) || submission.phase !== 'watched' || submission.id !== id) return;
+      if (!this.#isCurrent(tracked) || tracked.phase !== 'watched' || tracked.id !== id) return;
       const owner = decodeJobId(claim?.owner ?? '');
       if (owner === undefined || this.#isOver) return;
-      if (owner !== id) return this.#adopt(submission, owner);
-      submission.isDoubtful = false;
-      this.#tellRun(submission);
+      if (owner !== id) return this.#adopt(tracked, owner);
+      tracked.isDoubtful = false;
+      this.#tellRun(tracked);
     };
     this.#after(claimTime, () => this.#guard(look()));
   }
 
-  #tellRun(submission: Submission): void {
-    const { started, finished } = submission.view;
-    const base = this.#base(submission);
-    if (started !== null && submission.hasNotSaid('started')) {
+  #tellRun(tracked: TrackedJob): void {
+    const { started, finished } = tracked.view;
+    const base = this.#base(tracked);
+    if (started !== null && tracked.hasNotSaid('started')) {
       this.#listener({ ...base, type: 'started', at: milliseconds(started) });
     }
-    if (started !== null && finished !== null && submission.hasNotSaid('finishing')) {
+    if (started !== null && finished !== null && tracked.hasNotSaid('finishing')) {
       this.#listener({ ...base, type: 'finishing', at: milliseconds(finished) });
     }
   }
 
   /** The log ended, or could not be had, before the job was over. */
-  async #onLogEnd(submission: Submission, id: JobId, error: Error | undefined): Promise<void> {
-    const isOpen = () => !this.#isOver && this.#isCurrent(submission) && submission.phase === 'watched';
+  async #onLogEnd(tracked: TrackedJob, id: JobId, error: Error | undefined): Promise<void> {
+    const isOpen = () => !this.#isOver && this.#isCurrent(tracked) && tracked.phase === 'watched';
     if (!isOpen() || error instanceof ConnectionError) return;
     if (error !== undefined && !(error instanceof FluxError)) return this.#link.drop(error.message);
     // While an instance ends it does not know its own jobs any more.
     if ((await this.#instance.ask()) === 'ending' || !isOpen()) return;
-    submission.failures += 1;
-    if (error?.errno === errno.ENOENT && submission.failures > mostLookups) {
-      submission.phase = 'judged';
-      return this.#apply(submission, await this.#judge.judgeForgotten(submission));
+    tracked.failures += 1;
+    if (error?.errno === errno.ENOENT && tracked.failures > mostLookups) {
+      tracked.phase = 'judged';
+      return this.#apply(tracked, await this.#ends.judgeForgotten(tracked));
     }
     // Any other trouble is the broker's, not the job's: it is waited for as long as there is a connection.
-    this.#after(Math.min(30_000, 250 * 2 ** submission.failures), () => {
-      if (isOpen()) this.#watch(submission, id);
+    this.#after(Math.min(30_000, 250 * 2 ** tracked.failures), () => {
+      if (isOpen()) this.#watch(tracked, id);
     });
   }
 
-  #conclude(submission: Submission): void {
-    const { view } = submission;
-    submission.phase = 'judged';
+  #conclude(tracked: TrackedJob): void {
+    const { view } = tracked;
+    tracked.phase = 'judged';
     const conclude = async () => {
-      const verdict = await this.#judge.judge(submission);
+      const verdict = await this.#ends.judge(tracked);
       // After a lost connection the log is read, and its end judged, again.
-      if (submission.view === view && submission.phase === 'judged') this.#apply(submission, verdict);
+      if (tracked.view === view && tracked.phase === 'judged') this.#apply(tracked, verdict);
     };
     this.#guard(conclude());
   }
 
-  #apply(submission: Submission, verdict: Verdict): void {
-    if (this.#isOver || !this.#isCurrent(submission)) return;
+  #apply(tracked: TrackedJob, verdict: Verdict): void {
+    if (this.#isOver || !this.#isCurrent(tracked)) return;
     switch (verdict.is) {
       case 'end':
-        return this.#end(submission, verdict.outcome);
+        return this.#end(tracked, verdict.outcome);
       case 'other':
-        return this.#adopt(submission, verdict.id);
+        return this.#adopt(tracked, verdict.id);
       case 'deferred':
-        return this.#defer(submission, verdict.reason);
+        return this.#defer(tracked, verdict.reason);
       case 'open':
-        submission.endedWithInstance ||= this.#instance.state === 'ending';
-        submission.phase = 'held';
+        tracked.endedWithInstance ||= this.#instance.state === 'ending';
+        tracked.phase = 'held';
     }
   }
 
-  #end(submission: Submission, outcome: JobOutcome): void {
-    this.#tellRun(submission);
-    const { finished, exception, cleaned } = submission.view;
+  #end(tracked: TrackedJob, outcome: JobOutcome): void {
+    this.#tellRun(tracked);
+    const { finished, exception, cleaned } = tracked.view;
     const seconds = finished ?? exception?.timestamp ?? cleaned;
-    const base = this.#base(submission);
-    if (!this.#forget(submission)) return;
+    const base = this.#base(tracked);
+    if (!this.#forget(tracked)) return;
     const at = seconds === null ? (outcome.endedAt ?? base.at) : milliseconds(seconds);
     this.#listener({ ...base, type: 'ended', at, outcome });
     this.#backoff.onRoom();
   }
 
   /** Before an end is reported, because that may be answered with the step's next attempt. Returns whether it was current. */
-  #forget(submission: Submission): boolean {
-    if (this.#isOver || !this.#isCurrent(submission)) return false;
-    submission.stopWatching();
-    return this.#submissions.delete(submission.job.step.index);
+  #forget(tracked: TrackedJob): boolean {
+    if (this.#isOver || !this.#isCurrent(tracked)) return false;
+    tracked.stopWatching();
+    return this.#jobs.delete(tracked.job.step.index);
   }
 
-  #isCurrent(submission: Submission): boolean {
-    return this.#submissions.get(submission.job.step.index) === submission;
+  #isCurrent(tracked: TrackedJob): boolean {
+    return this.#jobs.get(tracked.job.step.index) === tracked;
   }
 
   /** What goes wrong where nobody waits for it ends the driving of the study, not this program. */
@@ -713,7 +709,7 @@ export class FluxScheduler implements BatchScheduler {
     };
   }
 
-  #base({ job }: Submission): { step: number; attempt: number; at: number } {
+  #base({ job }: TrackedJob): { step: number; attempt: number; at: number } {
     return { step: job.step.index, attempt: job.attempt, at: this.#options.clock.now() };
   }
 }

@@ -1,6 +1,6 @@
 import { type JobView, newJob } from '../../flux/eventlog.js';
 import type { JobId } from '../../flux/job-id.js';
-import type { Job, LeftJob } from '../scheduler.js';
+import type { InheritedJob, Job } from '../scheduler.js';
 
 const stages = ['submitted', 'queued', 'started', 'finishing'] as const;
 type Stage = (typeof stages)[number];
@@ -17,14 +17,14 @@ type Stage = (typeof stages)[number];
  * `waiting` to be sent, which may happen again if the answer is lost; `watched`, its job's eventlog, again after each lost
  * connection; `judged`, the log is complete; `held`, it ended badly, and whether by itself is not known yet.
  */
-export type Phase = 'left' | 'waiting' | 'sent' | 'watched' | 'judged' | 'held';
+export type JobPhase = 'left' | 'waiting' | 'sent' | 'watched' | 'judged' | 'held';
 
 /** One attempt of a step on its way through Flux. */
-export class Submission {
+export class TrackedJob {
   readonly job: Job;
   /** What an earlier driver knew of it; undefined if it is our own. */
-  readonly left: LeftJob | undefined;
-  phase: Phase = 'waiting';
+  readonly left: InheritedJob | undefined;
+  phase: JobPhase = 'waiting';
   /** The job that is taken for the step's; undefined until the broker has accepted one. */
   id: JobId | undefined;
   /** What its eventlog says so far. */
@@ -52,7 +52,7 @@ export class Submission {
   /** Whether it was looked, as its job began, which job has the attempt. */
   isDoubtLookedInto = false;
 
-  constructor(job: Job, left?: LeftJob) {
+  constructor(job: Job, left?: InheritedJob) {
     this.job = job;
     this.left = left;
   }

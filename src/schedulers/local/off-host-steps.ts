@@ -7,7 +7,7 @@ const noticeTime = 1_000;
 /** What is to end, and cannot be told so, may say soon that it has; after so many milliseconds it is given up. */
 const grace = 5_000;
 
-export interface FarListener {
+export interface OffHostListener {
   /** Takes lines for people. */
   readonly tell: (line: string) => void;
   /** A step that was to end is not waited for any more. `note` says, for people, what may be of it. */
@@ -24,15 +24,15 @@ interface FarStep {
  * Steps whose processes are on other machines, as after another login node has rebooted, or in other containers. Nothing is seen
  * of them but what their launchers write down, which may be never, and nothing can end them.
  */
-export class FarSteps {
+export class OffHostSteps {
   readonly #clock: Clock;
-  readonly #listener: FarListener;
+  readonly #listener: OffHostListener;
   /** By the key of the job. */
   readonly #steps = new Map<string, FarStep>();
   /** The keys of those that people know of. */
   readonly #told = new Set<string>();
 
-  constructor(clock: Clock, listener: FarListener) {
+  constructor(clock: Clock, listener: OffHostListener) {
     this.#clock = clock;
     this.#listener = listener;
   }

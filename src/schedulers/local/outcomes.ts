@@ -2,9 +2,9 @@ import { neverBegan, notExecutable } from '../claims/launcher.js';
 import { isOfDisk } from '../disk.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
-import type { ShepherdReport } from './supervisor-protocol.js';
+import type { SupervisorReport } from './supervisor-protocol.js';
 
-export type EndReport = Extract<ShepherdReport, { type: 'ended' }>;
+export type EndReport = Extract<SupervisorReport, { type: 'ended' }>;
 
 /**
  * What the end of a local step's process means.

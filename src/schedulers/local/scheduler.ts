@@ -3,16 +3,16 @@ import { collectText } from '../../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../hosts/host.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import { outputsOf } from '../../scripts/outputs.js';
-import type { ForeignJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { Watchdog } from '../../util/watchdog.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
-import type { Job, JobEvent, LeftJob, Scheduler, SchedulerListener } from '../scheduler.js';
-import { FarSteps, wordsOf } from './off-host-steps.js';
+import type { InheritedJob, Job, JobEvent, Scheduler, SchedulerListener } from '../scheduler.js';
+import { OffHostSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
-import { shepherdText } from './supervisor.js';
+import { supervisorText } from './supervisor.js';
 import {
   dropRecord,
   endRecord,
@@ -20,8 +20,8 @@ import {
   parseReport,
   retireRecord,
   runRecord,
-  type ShepherdReport,
   type StepProcess,
+  type SupervisorReport,
 } from './supervisor-protocol.js';
 
 /** After so many shepherds in a row that ended before they were ready it is held that there will be none. */
@@ -63,7 +63,7 @@ interface Running {
 }
 
 interface Unwanted {
-  readonly job: ForeignJob;
+  readonly job: ObsoleteJob;
   /** Called when the shepherd has ended it, or cannot. */
   readonly done: () => void;
 }
@@ -83,13 +83,13 @@ export class LocalScheduler implements Scheduler {
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
   readonly #tellPeople: (line: string) => void;
-  readonly #far: FarSteps;
+  readonly #offHost: OffHostSteps;
   /** By the key of the job. While there is a shepherd it has been told of each. */
   readonly #running = new Map<string, Running>();
   /** By what the shepherd calls it. While there is a shepherd it has been told of each. */
   readonly #unwanted = new Map<string, Unwanted>();
   #nextUnwanted = 0;
-  #shepherd: Shepherd | undefined;
+  #supervisor: Shepherd | undefined;
   /** Takes back the start of the next shepherd; undefined if none is waited for. */
   #stopPause: (() => void) | undefined;
   /** How many shepherds in a row ended before they were ready. */
@@ -117,12 +117,12 @@ export class LocalScheduler implements Scheduler {
   ) {
     this.#host = host;
     this.#studyPath = studyPath;
-    this.#shepherdText = shepherdText(studyPath, env);
+    this.#shepherdText = supervisorText(studyPath, env);
     this.#clock = clock;
     this.#listener = listener;
     this.#tellPeople = tell;
     this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
-    this.#far = new FarSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
+    this.#offHost = new OffHostSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
   submit(job: Job): void {
@@ -131,7 +131,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
-  attach(jobs: readonly LeftJob[]): void {
+  reattach(jobs: readonly InheritedJob[]): void {
     for (const job of jobs) {
       this.#running.set(keyOf(job), { job, id: job.id, process: undefined, mayRun: true, isCancelled: false });
     }
@@ -142,7 +142,7 @@ export class LocalScheduler implements Scheduler {
    * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no shepherd to
    * see to it, nor after `leave`: they may run.
    */
-  async discard(jobs: readonly ForeignJob[]): Promise<void> {
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     if (jobs.length === 0) return;
     const keys = jobs.map(() => String(this.#nextUnwanted++));
     const done = jobs.map((job, i) => new Promise<void>((done) => void this.#unwanted.set(keys[i]!, { job, done })));
@@ -157,23 +157,23 @@ export class LocalScheduler implements Scheduler {
       if (running === undefined) continue;
       running.isCancelled = true;
       if (running.process !== undefined) processes.push(running.process);
-      this.#far.end(keyOf(job));
+      this.#offHost.end(keyOf(job));
     }
     this.#end(processes);
   }
 
   /** Lets all that runs go on without us. Nothing is reported after that. */
   leave(): void {
-    const shepherd = this.#shepherd;
+    const supervisor = this.#supervisor;
     this.#isOver = true;
-    this.#shepherd = undefined;
+    this.#supervisor = undefined;
     this.#silence.end();
     this.#forgetAll();
     this.#unwanted.clear();
     this.#stopPause?.();
     this.#stopPause = undefined;
-    shepherd?.process.stdin.end();
-    shepherd?.process.leave();
+    supervisor?.process.stdin.end();
+    supervisor?.process.leave();
   }
 
   outputs(step: StepInstance, id: string): Outputs {
@@ -184,14 +184,14 @@ export class LocalScheduler implements Scheduler {
 
   /** Tells the shepherd that there is, or has another, which is told all. */
   #ask(records: readonly string[]): void {
-    if (this.#shepherd !== undefined) this.#shepherd.process.stdin.write(records.join(''));
+    if (this.#supervisor !== undefined) this.#supervisor.process.stdin.write(records.join(''));
     else if (this.#stopPause === undefined) this.#start();
   }
 
   #start(): void {
     const process = this.#host.spawn(this.#shepherdText, { isForSteps: true });
-    const shepherd: Shepherd = { process, since: this.#clock.now(), host: undefined, self: undefined };
-    this.#shepherd = shepherd;
+    const supervisor: Shepherd = { process, since: this.#clock.now(), host: undefined, self: undefined };
+    this.#supervisor = supervisor;
     // That it does not read any more is told by its end.
     process.stdin.on('error', () => {});
     const trouble = collectText(process.stderr, 4096);
@@ -200,8 +200,8 @@ export class LocalScheduler implements Scheduler {
     process.stdout.on('data', (data: Buffer) => {
       const lines = (rest + decoder.write(data)).split('\n');
       rest = lines.pop()!;
-      for (const line of lines) if (shepherd === this.#shepherd) this.#onLine(shepherd, line);
-      if (shepherd === this.#shepherd) this.#silence.begin();
+      for (const line of lines) if (supervisor === this.#supervisor) this.#onLine(supervisor, line);
+      if (supervisor === this.#supervisor) this.#silence.begin();
     });
     // In one piece: that of a shepherd which starts is read sooner.
     const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
@@ -209,24 +209,24 @@ export class LocalScheduler implements Scheduler {
     process.stdin.write([...this.#replaced.map(retireRecord), ...runs, ...drops].join(''));
     this.#silence.begin();
     process.exit.then(
-      ({ code }) => this.#onEnd(shepherd, trouble() || `exit ${code}`),
-      (error: unknown) => this.#onEnd(shepherd, error),
+      ({ code }) => this.#onEnd(supervisor, trouble() || `exit ${code}`),
+      (error: unknown) => this.#onEnd(supervisor, error),
     );
   }
 
   /** @param cause the error, or the last words of one that ended by itself */
-  #onEnd(shepherd: Shepherd, cause: unknown): void {
-    if (shepherd !== this.#shepherd) return;
+  #onEnd(supervisor: Shepherd, cause: unknown): void {
+    if (supervisor !== this.#supervisor) return;
     if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
-    this.#shepherd = undefined;
+    this.#supervisor = undefined;
     this.#silence.end();
     // Its keepers may hold its streams.
-    shepherd.process.leave();
+    supervisor.process.leave();
     const isLost = cause instanceof HostLostError;
-    const wasReady = shepherd.host !== undefined;
+    const wasReady = supervisor.host !== undefined;
     if (isLost || wasReady) for (const running of this.#running.values()) running.mayRun = true;
     this.#failures = wasReady ? 0 : this.#failures + 1;
-    this.#shortLives = this.#clock.now() - shepherd.since < shortLife ? this.#shortLives + 1 : 0;
+    this.#shortLives = this.#clock.now() - supervisor.since < shortLife ? this.#shortLives + 1 : 0;
     if (this.#running.size + this.#unwanted.size === 0) return;
     if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
     if (this.#failures >= mostFailures) return this.#giveUp(isLost ? cause.message : String(cause));
@@ -247,9 +247,9 @@ export class LocalScheduler implements Scheduler {
   }
 
   #onSilence(times: number): void {
-    const shepherd = this.#shepherd;
-    if (shepherd === undefined || this.#running.size + this.#unwanted.size === 0) return;
-    const wasReady = shepherd.host !== undefined;
+    const supervisor = this.#supervisor;
+    if (supervisor === undefined || this.#running.size + this.#unwanted.size === 0) return;
+    const wasReady = supervisor.host !== undefined;
     if (!this.#hasToldOfSilence) {
       const words = wasReady
         ? 'does not answer: is it stopped, or is its file system hanging? Steps go on; in a minute another one takes over'
@@ -259,11 +259,11 @@ export class LocalScheduler implements Scheduler {
     this.#hasToldOfSilence = true;
     // One that was not started yet waits for the way to the host, or for `setup`, where another would wait as well.
     if (!wasReady || times < SILENCES_OF_ONE || this.#replaced.length >= MOST_REPLACED) return;
-    this.#shepherd = undefined;
-    this.#replaced.push(shepherd.self ?? '');
+    this.#supervisor = undefined;
+    this.#replaced.push(supervisor.self ?? '');
     // What it does not read would keep this program from its end.
-    shepherd.process.stdin.destroy();
-    shepherd.process.leave();
+    supervisor.process.stdin.destroy();
+    supervisor.process.leave();
     for (const running of this.#running.values()) running.mayRun = true;
     this.#start();
   }
@@ -291,7 +291,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   #forget(key: string): void {
-    this.#far.delete(key);
+    this.#offHost.delete(key);
     this.#running.delete(key);
   }
 
@@ -300,17 +300,17 @@ export class LocalScheduler implements Scheduler {
   }
 
   #end(processes: readonly StepProcess[]): void {
-    if (processes.length > 0) this.#shepherd?.process.stdin.write(endRecord(processes));
+    if (processes.length > 0) this.#supervisor?.process.stdin.write(endRecord(processes));
   }
 
   // What it says.
 
-  #onLine(shepherd: Shepherd, line: string): void {
+  #onLine(supervisor: Shepherd, line: string): void {
     const report = parseReport(line);
     if (report === undefined) return;
     if (report.type === 'ready') {
-      shepherd.host = report.host;
-      shepherd.self = report.process;
+      supervisor.host = report.host;
+      supervisor.self = report.process;
       return;
     }
     if (report.type === 'alive') return this.#onAlive();
@@ -320,23 +320,23 @@ export class LocalScheduler implements Scheduler {
     if (report.type === 'stuck') return this.#tellPeople(wordsOfStuck(running.job.step.name, report.pid));
     if (report.type !== 'started') return this.#onEndOf(running, report);
     const { key, process } = report;
-    if (process.host === '-' || process.host === shepherd.host) this.#far.delete(key);
-    else this.#far.add(key, running.job.step.name, process, shepherd.host);
+    if (process.host === '-' || process.host === supervisor.host) this.#offHost.delete(key);
+    else this.#offHost.add(key, running.job.step.name, process, supervisor.host);
     this.#onStarted(running, process);
   }
 
   #onDropped(key: string, far: StepProcess | undefined): void {
-    const unwanted = this.#unwanted.get(key);
-    if (unwanted === undefined) return;
+    const obsolete = this.#unwanted.get(key);
+    if (obsolete === undefined) return;
     this.#unwanted.delete(key);
-    const { step } = unwanted.job;
+    const { step } = obsolete.job;
     if (far !== undefined) {
       this.#tellPeople(`${step}, which is no longer part of the study, may still run on ${wordsOf(far)}`);
     }
-    unwanted.done();
+    obsolete.done();
   }
 
-  #onEndOf(running: Running, report: EndReport | Extract<ShepherdReport, { type: 'not-run' | 'failed' }>): void {
+  #onEndOf(running: Running, report: EndReport | Extract<SupervisorReport, { type: 'not-run' | 'failed' }>): void {
     const { job, isCancelled } = running;
     // Before its end is reported: that may be answered with the step's next attempt.
     this.#forget(report.key);
@@ -369,7 +369,7 @@ export class LocalScheduler implements Scheduler {
     running.process = process;
     if (isCancelled) {
       this.#end([process]);
-      this.#far.end(keyOf(job));
+      this.#offHost.end(keyOf(job));
     }
     const id = String(process.pid);
     if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });

@@ -1,5 +1,5 @@
 import { outputName } from '../../scripts/outputs.js';
-import type { ForeignJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
 import { neverBegan, notExecutable } from '../claims/launcher.js';
 import type { Job } from '../scheduler.js';
 
@@ -14,7 +14,7 @@ export interface StepProcess {
 }
 
 /** What the shepherd says, in a line each. `key` is that of the job. */
-export type ShepherdReport =
+export type SupervisorReport =
   /** It has begun to read what it is told, and is there. */
   | { readonly type: 'ready'; readonly host: string; readonly process: string }
   /** It lives: said every few seconds. */
@@ -70,7 +70,7 @@ export function endRecord(processes: readonly StepProcess[]): string {
  *
  * @param key what `dropped` calls it
  */
-export function dropRecord(key: string, { workspace, attempt }: Pick<ForeignJob, 'workspace' | 'attempt'>): string {
+export function dropRecord(key: string, { workspace, attempt }: Pick<ObsoleteJob, 'workspace' | 'attempt'>): string {
   return record(['drop', key, workspace, String(attempt)]);
 }
 
@@ -88,7 +88,7 @@ function record(fields: readonly string[]): string {
 }
 
 /** @returns undefined for a line that is none of the shepherd's */
-export function parseReport(line: string): ShepherdReport | undefined {
+export function parseReport(line: string): SupervisorReport | undefined {
   const [, type, key = '', rest = ''] = /^([\w-]+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
     case 'ready':
@@ -116,7 +116,7 @@ export function parseReport(line: string): ShepherdReport | undefined {
 }
 
 /** An exit status, when that was if not the waiter wrote it down, in seconds since the epoch, and perhaps how it came about. */
-function parseEnd(key: string, text: string): ShepherdReport | undefined {
+function parseEnd(key: string, text: string): SupervisorReport | undefined {
   const [, status, seconds, word] = /^(\d+)(?: (\d+(?:\.\d+)?))?(?: ([a-z-]+))? *$/.exec(text) ?? [];
   if (status === undefined) return undefined;
   const how = endedHows.find((how) => how === word);

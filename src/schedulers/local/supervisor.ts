@@ -40,7 +40,7 @@ const forEver = 999_999_999;
  *
  * Names of variables are long because those of the steps' environment must get through unchanged.
  */
-export function shepherdText(studyPath: string, env: ReadonlyMap<string, string>): string {
+export function supervisorText(studyPath: string, env: ReadonlyMap<string, string>): string {
   const exports = [...env].map(([name, value]) => `  export ${name}=${quote(value)}\n`).join('');
   return `_maestro_study=${quote(studyPath)}
 _maestro_exports() {

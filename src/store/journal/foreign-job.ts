@@ -1,5 +1,5 @@
 /** A job of a step that the study does not have any more. */
-export interface ForeignJob {
+export interface ObsoleteJob {
   readonly step: string;
   readonly scheduled: boolean;
   /** Of the step, relative to the study directory. */

@@ -3,7 +3,7 @@ import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
 import type { ChangedLimits, Limits } from '../update-lock.js';
 import type { DescribedAllocation, QueuedJob } from './allocation-record.js';
-import type { ForeignJob } from './foreign-job.js';
+import type { ObsoleteJob } from './foreign-job.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
 export const journalVersion = 1;
@@ -116,7 +116,7 @@ export interface JournalState {
   /** Workspaces that only earlier plans had. */
   readonly formerWorkspaces: ReadonlySet<string>;
   /** Jobs that may run, and that no step has any more: nobody is known to have told them to end. */
-  readonly unwanted: readonly ForeignJob[];
+  readonly obsolete: readonly ObsoleteJob[];
   /** Whether all files of this plan are there. */
   readonly isStaged: boolean;
   /** What parameter generators gave, the latest last: one for each question. */

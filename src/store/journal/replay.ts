@@ -208,7 +208,7 @@ function emptyState(isTorn: boolean): Draft {
     records: [],
     former: new Map(),
     formerWorkspaces: new Set(),
-    unwanted: [],
+    obsolete: [],
     isStaged: false,
     answers: [],
     cancelReason: undefined,
@@ -273,7 +273,7 @@ function apply(state: Draft, record: JournalRecord): void {
       state.endpoints.push(record.endpoint);
       break;
     case 'discarded':
-      state.unwanted = withoutDiscarded(state.unwanted, record.jobs);
+      state.obsolete = withoutDiscarded(state.obsolete, record.jobs);
       break;
     case 'end':
       state.ended = { status: record.status, at: record.at };
@@ -304,7 +304,7 @@ function planAnew(state: Draft, { flux, steps }: Extract<Entry, { type: 'plan' }
   const before = { steps: state.plan?.steps ?? [], records: state.records };
   const records = steps.map(({ record }) => applyPatch(newRecord(), record));
   const after = steps.map(({ workspace }, index) => ({ workspace, record: records[index]! }));
-  state.unwanted = unwantedAfter(state.unwanted, before, after);
+  state.obsolete = unwantedAfter(state.obsolete, before, after);
   state.plan = { flux, steps: steps.map(({ record: _, ...step }) => step) };
   state.records = records;
 }

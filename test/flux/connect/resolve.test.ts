@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../src/flux/connect/errors.js';
-import { type BrokerAddress, findBroker, type Patience } from '../../../src/flux/connect/resolve.js';
+import { type BrokerAddress, findBroker, type WaitOptions } from '../../../src/flux/connect/resolve.js';
 import type { HostFacts } from '../../../src/hosts/facts.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { stubFlux } from '../../support/flux/study-flux.js';
@@ -18,7 +18,7 @@ interface Setting {
   readonly flux?: string;
   /** The home directory. */
   readonly home?: string;
-  readonly patience?: Partial<Patience>;
+  readonly patience?: Partial<WaitOptions>;
 }
 
 /** Looks for a broker on a machine that is called login1, and login1.example.org. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import ssh2 from 'ssh2';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { fingerprint, KnownHosts, typeOfKey, type Verdict, verdictText } from '../../../src/hosts/ssh/known-hosts.js';
+import { fingerprint, type KeyState, KnownHosts, typeOfKey, verdictText } from '../../../src/hosts/ssh/known-hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
 const source = "input 'ssh-known-hosts'";
@@ -94,7 +94,7 @@ describe('a known_hosts file', () => {
 describe('a host key', () => {
   const signed = `@cert-authority *.example.org ${lineOf('', ed2).trim()}`;
 
-  it.each<[string, Verdict['is'], readonly string[]]>([
+  it.each<[string, KeyState['is'], readonly string[]]>([
     ['is known if a line of the machine has it', 'known', [lineOf(host, ed1)]],
     ['is known if one of several lines of the machine has it', 'known', [lineOf(host, ed2), lineOf(host, ed1)]],
     ['is unknown if no line is of the machine', 'unknown', [lineOf('login2.example.org', ed1)]],
@@ -116,7 +116,7 @@ describe('a host key', () => {
     expect(parse(...lines).judge(host, 22, ed1)).toMatchObject({ is });
   });
 
-  it.each<[string, Verdict['is'], readonly string[]]>([
+  it.each<[string, KeyState['is'], readonly string[]]>([
     ['is known by its name with the port', 'known', [lineOf(`[${host}]:2222`, ed1)]],
     ['is known by its name alone', 'known', [lineOf(host, ed1)]],
     ['is unknown if the name alone has another key: that is another server', 'unknown', [lineOf(host, ed2)]],
@@ -374,7 +374,7 @@ async function startServer(): Promise<{ readonly port: number; readonly key: Buf
 }
 
 /** What `ssh` thinks of the key that a server shows. */
-async function judgedByOpenSsh(text: string, name: string, port: number): Promise<Verdict['is']> {
+async function judgedByOpenSsh(text: string, name: string, port: number): Promise<KeyState['is']> {
   const file = path.join(temporaryDirectory(), 'known_hosts');
   writeFileSync(file, `${text}\n`);
   const set = {
@@ -396,7 +396,7 @@ async function judgedByOpenSsh(text: string, name: string, port: number): Promis
 }
 
 describe.skipIf(!installed)('ssh is of the same mind of a server that is known by', () => {
-  it.each<[string, Verdict['is'], (key: string, other: string, port: number) => readonly string[]]>([
+  it.each<[string, KeyState['is'], (key: string, other: string, port: number) => readonly string[]]>([
     ['its name and port', 'known', (key, _, port) => [`[localhost]:${port} ${key}`]],
     ['its name and port in other case', 'known', (key, _, port) => [`[LocalHost]:${port} ${key}`]],
     ['its name alone', 'known', (key) => [`localhost ${key}`]],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../../src/conductor/conductor.js';
 import type { StudyMachine } from '../../../src/conductor/state-machine.js';
-import { type Remains, RenewingScheduler } from '../../../src/schedulers/allocation/renewing-scheduler.js';
+import { type KnownOutcome, RenewingScheduler } from '../../../src/schedulers/allocation/renewing-scheduler.js';
 import type { Job } from '../../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../../src/study/state.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../../support/graphs.js';
@@ -20,7 +20,7 @@ describe('a study in places that are lost', () => {
 
   /** Conducts it. The first place is lost when it has two jobs, of which `settle` says what became; there may be more places. */
   function conducted(
-    settle: (job: Job) => Remains,
+    settle: (job: Job) => KnownOutcome,
     renewals: number,
     {
       isLocal = () => false,

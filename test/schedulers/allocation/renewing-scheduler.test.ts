@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Job, LeftJob } from '../../../src/schedulers/scheduler.js';
+import type { InheritedJob, Job } from '../../../src/schedulers/scheduler.js';
 import { base, endOf, noOutcome, Place, remains, Setting, turn } from '../../support/places.js';
 
 describe('while a place lasts', () => {
@@ -419,7 +419,7 @@ describe('where there is to be no other place', () => {
     const setting = new Setting();
     setting.first.lose('the allocation is over');
     await setting.settling.give([]);
-    setting.scheduler.attach([{ ...setting.job('a'), id: '1', place: 'x', isDoubtful: false }]);
+    setting.scheduler.reattach([{ ...setting.job('a'), id: '1', place: 'x', isDoubtful: false }]);
     await setting.renewing.give(undefined);
     expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the allocation is over' }]);
   });
@@ -535,12 +535,12 @@ describe('a wish to stop', () => {
 });
 
 describe('jobs that an earlier driver left', () => {
-  const left = (job: Job): LeftJob => ({ ...job, id: 'ƒ7', place: 'long ago', isDoubtful: false });
+  const left = (job: Job): InheritedJob => ({ ...job, id: 'ƒ7', place: 'long ago', isDoubtful: false });
 
   it('are attached to the place that there is, and lost with it like others', async () => {
     const setting = new Setting();
     const [a, b] = [left(setting.job('a', 3)), left(setting.job('b'))];
-    setting.scheduler.attach([a, b]);
+    setting.scheduler.reattach([a, b]);
     expect(setting.first.asked).toEqual(['attach a 3', 'attach b 1']);
     expect(setting.first.left).toEqual([a, b]);
     setting.first.lose('over');
@@ -557,11 +557,11 @@ describe('jobs that an earlier driver left', () => {
     const setting = new Setting();
     setting.first.lose('over');
     const early = left(setting.job('a'));
-    setting.scheduler.attach([early]);
+    setting.scheduler.reattach([early]);
     expect(setting.settled).toEqual([[]]);
     await setting.settling.give([]);
     const late = left(setting.job('b', 2));
-    setting.scheduler.attach([late]);
+    setting.scheduler.reattach([late]);
     setting.submit('c');
     expect(setting.reasons).toEqual(['over']);
     const second = new Place('second');
@@ -578,14 +578,14 @@ describe('jobs that an earlier driver left', () => {
   it('are cancelled at once, place or not', async () => {
     const setting = new Setting();
     const a = left(setting.job('a'));
-    setting.scheduler.attach([a]);
+    setting.scheduler.reattach([a]);
     setting.scheduler.cancel([a]);
     expect(setting.first.asked).toEqual(['attach a 1', 'cancel a 1']);
     setting.first.end(a, 'cancelled');
     setting.first.lose('over');
     await setting.settling.give([]);
     const b = left(setting.job('b'));
-    setting.scheduler.attach([b]);
+    setting.scheduler.reattach([b]);
     setting.scheduler.cancel([b]);
     expect(setting.said).toEqual(['a 1 cancelled', 'b 1 cancelled']);
   });
@@ -593,9 +593,9 @@ describe('jobs that an earlier driver left', () => {
   it('are discarded by the place that there is', async () => {
     const setting = new Setting();
     const job = { step: 'x', scheduled: true, workspace: 'x', attempt: 1, id: 'ƒ7', place: 'first' };
-    setting.scheduler.discard([job]);
+    setting.scheduler.cancelObsolete([job]);
     setting.first.lose('over');
-    setting.scheduler.discard([job]);
+    setting.scheduler.cancelObsolete([job]);
     expect(setting.first.asked).toEqual(['discard x 1']);
   });
 });

@@ -143,13 +143,13 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     const { host: at, flux } = host();
     await slurm.command('scontrol', 'update', 'PartitionName=pbatch', 'State=DRAIN');
     onTestFinished(async () => void (await slurm.command('scontrol', 'update', 'PartitionName=pbatch', 'State=UP')));
-    const [asked, unwanted] = [0, 1].map(() =>
+    const [asked, obsolete] = [0, 1].map(() =>
       ask(at, flux, newStudy(), requestOf('slurm', { queue: 'pbatch' }), { clock: hurried(10) }),
     ) as [Asked, Asked];
     withFlux(asked);
-    await until('it is told', () => asked.lines.length > 0 && unwanted.lines.length > 0);
-    unwanted.cancel.abort();
-    await expect(unwanted.allocation).rejects.toThrow('not wanted any more');
+    await until('it is told', () => asked.lines.length > 0 && obsolete.lines.length > 0);
+    obsolete.cancel.abort();
+    await expect(obsolete.allocation).rejects.toThrow('not wanted any more');
     await sleep(2000);
     await slurm.command('scontrol', 'update', 'PartitionName=pbatch', 'State=UP');
     expect((await asked.allocation).id).toMatch(/^[0-9]+$/);

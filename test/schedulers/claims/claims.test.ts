@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError } from '../../../src/hosts/host.js';
-import { settleClaim } from '../../../src/schedulers/claims/claims.js';
+import { claimOrRead } from '../../../src/schedulers/claims/claims.js';
 import { claimsPath, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
 import { plainEnvironment, plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
@@ -31,7 +31,7 @@ function launch(job: string, task: number, body: string): void {
   });
 }
 
-const settle = (workspace = 'run', attempt = 1) => settleClaim(plainHost(), study, workspace, attempt);
+const settle = (workspace = 'run', attempt = 1) => claimOrRead(plainHost(), study, workspace, attempt);
 
 describe('the claim to an attempt', () => {
   it('is ours if no job has begun, and stays so', async () => {

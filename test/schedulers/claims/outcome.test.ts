@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { remainsOf, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
+import { outcomeFromClaim, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
 import type { StepInstance } from '../../../src/study/graph.js';
 import { graphOf } from '../../support/graphs.js';
 
@@ -8,11 +8,11 @@ const plain = (tasks = 1) => ({ tasks, isNested: false });
 const nested = (tasks = 1) => ({ tasks, isNested: true });
 const lost = { result: 'node-failure', exitCode: null, signal: null, note: 'gone' };
 const of = (exits: readonly number[], tasks = plain(), owner: string | null = 'ƒ1') =>
-  remainsOf({ owner, exits }, tasks, 'gone');
+  outcomeFromClaim({ owner, exits }, tasks, 'gone');
 
 describe('what a job that is no more has left', () => {
   it('is nothing, if no job had the attempt', () => {
-    expect(remainsOf(undefined, plain(), 'gone')).toBeUndefined();
+    expect(outcomeFromClaim(undefined, plain(), 'gone')).toBeUndefined();
   });
 
   it('is a good end, if all of its tasks wrote that down', () => {
@@ -43,7 +43,7 @@ describe('what a job that is no more has left', () => {
     const exits = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 255 })), { maxLength: 5 });
     fc.assert(
       fc.property(exits, fc.integer({ min: 1, max: 5 }), fc.boolean(), (all, tasks, isNested) => {
-        const outcome = remainsOf({ owner: 'ƒ1', exits: all }, { tasks, isNested }, 'gone')!;
+        const outcome = outcomeFromClaim({ owner: 'ƒ1', exits: all }, { tasks, isNested }, 'gone')!;
         const isGood = all.length >= tasks && all.every((exit) => exit === 0);
         expect(outcome.result === 'completed').toBe(isGood);
         if (outcome.result === 'failed') expect(all).toContain(outcome.exitCode);

@@ -24,7 +24,7 @@ function claim(study: FluxStudy, name: string, owner: string, exits: readonly nu
 /** A step that an earlier driver left, whose script says that it ran. */
 function leave(study: FluxStudy, name: string, left: Partial<{ id: string; place: string; isDoubtful: boolean }>) {
   const job = study.step(name, 'echo ran >> ran');
-  study.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false, ...left }]);
+  study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false, ...left }]);
   return job;
 }
 
@@ -69,7 +69,7 @@ describe('a job that an earlier driver left', () => {
     claim(study, 'good', gone, [0]);
     claim(study, 'bad', gone, [4]);
     claim(study, 'lost', gone);
-    study.scheduler.attach([good!, bad!, lost!].map((job) => ({ ...job, id: gone, place, isDoubtful: false })));
+    study.scheduler.reattach([good!, bad!, lost!].map((job) => ({ ...job, id: gone, place, isDoubtful: false })));
     expect(await study.outcome(good!)).toMatchObject({ ...completed, endedAt: 1_795_420_127_900 });
     expect(await study.outcome(bad!)).toMatchObject({ result: 'failed', exitCode: 4 });
     expect(await study.outcome(lost!)).toMatchObject({ result: 'node-failure' });
@@ -94,7 +94,7 @@ describe('a job that an earlier driver left', () => {
     const second = await FluxStudy.start(broker, { after: first, clock: hurried(10) });
     await broker.die({ jobsGoOn: true });
     await until('it is noticed', () => second.told.length > 0);
-    second.scheduler.attach([first.left(job)]);
+    second.scheduler.reattach([first.left(job)]);
     second.scheduler.cancel([job]);
     await broker.comeBack();
     expect(await second.outcome(job)).toMatchObject({ result: 'cancelled' });
@@ -108,7 +108,7 @@ describe('a job that an earlier driver left', () => {
     const second = await FluxStudy.start(broker, { after: first, clock: hurried(10) });
     await broker.die({ jobsGoOn: true });
     await until('it is noticed', () => second.told.length > 0);
-    second.scheduler.attach([first.left(known), first.left(unknown)]);
+    second.scheduler.reattach([first.left(known), first.left(unknown)]);
     await broker.comeBack();
     second.go();
     for (const job of [known, unknown]) expect(await second.outcome(job)).toEqual(completed);
@@ -181,7 +181,7 @@ describe('an attempt of which no job is known', () => {
     const job = first.submit('run', `echo ran >> ran; ${waiting()}`);
     await closed(first, [job]);
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    second.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
     await second.has(job, 'started');
     expect(second.of(job)[0]).toMatchObject({ type: 'submitted', id: first.ids(job)[0], isDoubtful: false });
     second.go();
@@ -196,7 +196,7 @@ describe('an attempt of which no job is known', () => {
     await first.has(job, 'queued');
     await closed(first, [gate]);
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    second.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
     await until('it is submitted again', () => broker.jobs.length === 3);
     second.go();
     expect(await second.outcome(job)).toEqual(completed);
@@ -208,7 +208,7 @@ describe('an attempt of which no job is known', () => {
     const broker = await startBroker();
     const study = await FluxStudy.start(broker, { clock: hurried(10) });
     const job = study.step('run', waiting());
-    study.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
     await study.has(job, 'started');
     expect(study.exists('go')).toBe(false);
     study.go();
@@ -230,7 +230,7 @@ describe('an attempt of which no job is known', () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'echo ran >> ran');
     claim(study, 'run', 'conductor');
-    study.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
     expect(await study.outcome(job)).toMatchObject({ result: 'not-run', note: givenUp });
     // As by a driver that does not know.
     const same = study.step('same', 'echo ran >> ran');
@@ -291,7 +291,7 @@ describe('a job of an instance that is gone', () => {
     // Of another study that is called the same, and so is its step.
     const job = study.step('run', 'echo ran >> ran');
     claim(study, 'run', id!);
-    study.scheduler.attach([{ ...job, id: id!, place: elsewhere, isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: id!, place: elsewhere, isDoubtful: false }]);
     expect(await study.outcome(job)).toMatchObject({ result: 'node-failure' });
     other.go();
     expect(await other.outcome(stranger)).toEqual(completed);
@@ -301,7 +301,7 @@ describe('a job of an instance that is gone', () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'true');
     claim(study, 'run', gone, [0]);
-    study.scheduler.attach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
     expect(await study.outcome(job)).toMatchObject(completed);
     expect(study.ids(job)).toEqual([gone]);
   });
@@ -318,7 +318,7 @@ describe('a doubtful job', () => {
     const again = broker.submit(broker.jobs[0]!.submission.jobspec as never);
     await until('it is over', () => again.state === 'INACTIVE');
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.attach([{ ...job, id: encodeJobId(again.id), place: second.place, isDoubtful: true }]);
+    second.scheduler.reattach([{ ...job, id: encodeJobId(again.id), place: second.place, isDoubtful: true }]);
     await second.has(job, 'started');
     expect(second.ids(job)).toEqual([real]);
     second.go();
@@ -332,7 +332,7 @@ describe('a doubtful job', () => {
     await first.has(job, 'queued');
     await closed(first, [gate]);
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.attach([{ ...first.left(job), isDoubtful: true }]);
+    second.scheduler.reattach([{ ...first.left(job), isDoubtful: true }]);
     await second.has(job, 'queued');
     second.go();
     expect(await second.outcome(job)).toEqual(completed);

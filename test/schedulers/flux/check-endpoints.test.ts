@@ -162,7 +162,7 @@ describe('jobs of an earlier driver', () => {
 
   it('count though no step of the study has them any more', async () => {
     const gone = { step: 'gone', scheduled: true, workspace: 'gone', attempt: 1, id: 'ƒ5' };
-    const left = (place: string) => ({ ...journal([job(ended)]), unwanted: [{ ...gone, place }] });
+    const left = (place: string) => ({ ...journal([job(ended)]), obsolete: [{ ...gone, place }] });
     expect((await refusal(ask(left(there), [there]).done)).message).toContain('(ƒ5 of gone)');
     await ask(left(there), []).done;
     for (const place of [here, '']) expect(ask(left(place), [place]).asked).toEqual([]);

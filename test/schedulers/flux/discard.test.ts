@@ -2,12 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../src/schedulers/scheduler.js';
-import type { ForeignJob } from '../../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../../src/store/journal/foreign-job.js';
 import { completed, FluxStudy, hurried, startBroker, waiting } from '../../support/flux/study-run.js';
 import { until } from '../../support/wait.js';
 
 /** A step's job as the journal has it, once the study has no such step any more. */
-function foreign(study: FluxStudy, job: Job, changes: Partial<ForeignJob> = {}): ForeignJob {
+function foreign(study: FluxStudy, job: Job, changes: Partial<ObsoleteJob> = {}): ObsoleteJob {
   const { id, place } = study.left(job);
   const { name, workspace } = job.step;
   return { step: name, scheduled: true, workspace, attempt: job.attempt, id, place, ...changes };
@@ -21,7 +21,7 @@ describe('a job of a step that the study does not have any more', () => {
     await first.up(job);
     first.scheduler.close();
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.discard([foreign(first, job)]);
+    second.scheduler.cancelObsolete([foreign(first, job)]);
     await until('it is over', () => broker.jobs[0]!.state === 'INACTIVE');
     await until('it is told', () => second.told.length > 0);
     expect(second.told).toEqual([`cancelled job ${first.ids(job)[0]} of run, which is no longer part of the study`]);
@@ -37,7 +37,7 @@ describe('a job of a step that the study does not have any more', () => {
     first.scheduler.close();
     const second = await FluxStudy.start(broker, { after: first });
     // Nothing was told of its submit.
-    second.scheduler.discard([foreign(first, job, { id: '', place: '' })]);
+    second.scheduler.cancelObsolete([foreign(first, job, { id: '', place: '' })]);
     await until('its attempt is taken', () => second.exists('.conductor/claims/run/1'));
     first.go();
     await until('it is over', () => broker.jobs.every(({ state }) => state === 'INACTIVE'));
@@ -51,7 +51,7 @@ describe('a job of a step that the study does not have any more', () => {
     await first.up(job);
     first.scheduler.close();
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.discard([foreign(first, job, { id: '', place: '' })]);
+    second.scheduler.cancelObsolete([foreign(first, job, { id: '', place: '' })]);
     await until('it is over', () => broker.jobs[0]!.state === 'INACTIVE');
     expect(broker.asked('job-manager.raise')).toHaveLength(1);
   });
@@ -64,9 +64,9 @@ describe('a job of a step that the study does not have any more', () => {
     const [id] = study.ids(job);
     mkdirSync(study.file('.conductor/claims/old'), { recursive: true });
     writeFileSync(study.file('.conductor/claims/old/1'), `${id}\n`);
-    study.scheduler.discard([foreign(study, job, { step: 'old', workspace: 'old', place: 'ssh://gone/x' })]);
+    study.scheduler.cancelObsolete([foreign(study, job, { step: 'old', workspace: 'old', place: 'ssh://gone/x' })]);
     const next = study.step('next', 'true');
-    study.scheduler.discard([foreign(study, next)]);
+    study.scheduler.cancelObsolete([foreign(study, next)]);
     await until('the other is done', () => study.exists('.conductor/claims/next/1'));
     await until('it was looked at', () => broker.asked('job-info.lookup').length > 0);
     study.go();
@@ -83,7 +83,7 @@ describe('a job of a step that the study does not have any more', () => {
     const second = await FluxStudy.start(broker, { after: first, clock: hurried(10) });
     await broker.die({ jobsGoOn: true });
     await until('it is noticed', () => second.told.length > 0);
-    second.scheduler.discard([foreign(first, job)]);
+    second.scheduler.cancelObsolete([foreign(first, job)]);
     await broker.comeBack();
     await until('it is over', () => broker.jobs[0]!.state === 'INACTIVE');
   });
@@ -95,7 +95,7 @@ describe('a job of a step that the study does not have any more', () => {
     const file = study.file('.conductor/claims/old');
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, 'in the way');
-    study.scheduler.discard([foreign(study, job, { step: 'old', workspace: 'old' })]);
+    study.scheduler.cancelObsolete([foreign(study, job, { step: 'old', workspace: 'old' })]);
     await until('it is told', () => study.told.length > 0);
     expect(study.told[0]).toMatch(/^cannot end job without an id of old, which is no longer part of the study: /);
     expect(await study.run('run', 'true')).toEqual(completed);

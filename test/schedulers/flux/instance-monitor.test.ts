@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Handle } from '../../../src/flux/handle.js';
-import { InstanceWatch } from '../../../src/schedulers/flux/instance-monitor.js';
+import { InstanceMonitor } from '../../../src/schedulers/flux/instance-monitor.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { hurried, startBroker } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';
@@ -24,7 +24,7 @@ async function watched({
   const broker = await startBroker({ version, ...(isOwner ? {} : { owner: 4242, user: process.getuid!() }) });
   const tap = await Tap.start(broker.uri);
   const told: string[] = [];
-  const watch = new InstanceWatch(isOwner, clock, {
+  const watch = new InstanceMonitor(isOwner, clock, {
     onRun: () => told.push('run'),
     onEnding: () => told.push('ending'),
     onTrouble: (reason) => told.push(reason),

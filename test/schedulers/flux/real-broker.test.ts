@@ -51,7 +51,7 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
     const left = first.left(job);
     const second = await FluxStudy.start(broker, { after: first });
     const place = 'ssh://elsewhere/tmp/flux/local-0';
-    second.scheduler.attach([
+    second.scheduler.reattach([
       { ...left, place },
       first.left(unknown),
       { ...gone, id: 'ƒzzzzzzz', place, isDoubtful: false },
@@ -61,11 +61,11 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
     for (const each of [unknown, gone]) expect(await second.outcome(each)).toEqual(completed);
     second.scheduler.close();
     const third = await FluxStudy.start(broker, { after: first });
-    third.scheduler.discard([{ ...left, step: 'run', scheduled: true, workspace: 'run' }]);
+    third.scheduler.cancelObsolete([{ ...left, step: 'run', scheduled: true, workspace: 'run' }]);
     await until('it is told', () => third.told.length > 0);
     expect(third.told).toEqual([`cancelled job ${left.id} of run, which is no longer part of the study`]);
     const last = await FluxStudy.start(broker, { after: first });
-    last.scheduler.attach([left]);
+    last.scheduler.reattach([left]);
     expect(await last.outcome(job)).toMatchObject({ result: 'cancelled' });
   });
 

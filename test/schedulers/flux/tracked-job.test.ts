@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { Submission } from '../../../src/schedulers/flux/tracked-job.js';
+import { TrackedJob } from '../../../src/schedulers/flux/tracked-job.js';
 import { graphOf } from '../../support/graphs.js';
 
 const submission = () =>
-  new Submission({ step: graphOf([{ name: 'run', scheduled: true }]).steps[0]!, attempt: 2, script: 'run/run.sh' });
+  new TrackedJob({ step: graphOf([{ name: 'run', scheduled: true }]).steps[0]!, attempt: 2, script: 'run/run.sh' });
 
 it('is said to be at each stage once', () => {
   const run = submission();

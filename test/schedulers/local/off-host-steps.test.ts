@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { FarSteps } from '../../../src/schedulers/local/off-host-steps.js';
+import { OffHostSteps } from '../../../src/schedulers/local/off-host-steps.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 function setting() {
   const clock = new VirtualClock(0);
   const told: string[] = [];
   const givenUp: [string, string][] = [];
-  const steps = new FarSteps(clock, {
+  const steps = new OffHostSteps(clock, {
     tell: (line) => told.push(line),
     onGivenUp: (key, note) => givenUp.push([key, note]),
   });

@@ -26,8 +26,8 @@ import {
 import { LocalHost } from '../../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
 import { LocalScheduler } from '../../../src/schedulers/local/scheduler.js';
-import type { InterruptEvent, Job, JobEvent, LeftJob } from '../../../src/schedulers/scheduler.js';
-import type { ForeignJob } from '../../../src/store/journal/foreign-job.js';
+import type { InheritedJob, InterruptEvent, Job, JobEvent } from '../../../src/schedulers/scheduler.js';
+import type { ObsoleteJob } from '../../../src/store/journal/foreign-job.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { hurried } from '../../support/flux/study-run.js';
 import { graphOf, type Shape } from '../../support/graphs.js';
@@ -251,7 +251,7 @@ const numberIn = (name: string) =>
     () => existsSync(file(name)) && Number(readFileSync(file(name), 'utf8').trim() || Number.NaN),
   );
 
-const left = (job: Job, id = ''): LeftJob => ({ ...job, id, place: '', isDoubtful: false });
+const left = (job: Job, id = ''): InheritedJob => ({ ...job, id, place: '', isDoubtful: false });
 
 /** A step that another scheduler started, and left. */
 async function started(body: string): Promise<{ readonly step: Job; readonly id: string }> {
@@ -264,7 +264,7 @@ async function started(body: string): Promise<{ readonly step: Job; readonly id:
   return { step, id };
 }
 
-const foreign = (step: string, pid?: number): ForeignJob => ({
+const foreign = (step: string, pid?: number): ObsoleteJob => ({
   step,
   scheduled: false,
   workspace: step,
@@ -313,7 +313,7 @@ describe('a local step whose launcher is killed alone', () => {
     const pid = await numberIn('run/pid');
     expect(isAlive(pid)).toBe(true);
     const reports = new Reports();
-    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.reattach([left(step, id)]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure' });
     expect([isAlive(pid), isAlive(await numberIn('run/child'))]).toEqual([false, false]);
   });
@@ -325,7 +325,7 @@ describe('a local step whose launcher is killed alone', () => {
     writeFileSync(file('kill'), '');
     await until('its launcher is killed', () => !isAlive(Number(id)));
     await numberIn('run/pid');
-    await new Reports().scheduler.discard([foreign('run', Number(id))]);
+    await new Reports().scheduler.cancelObsolete([foreign('run', Number(id))]);
     await gone('run/pid');
   });
 
@@ -340,7 +340,7 @@ describe('a local step whose launcher is killed alone', () => {
     const step = job('echo ran');
     claim(`${here}:${other.pid}:1.1.1`);
     const reports = new Reports();
-    reports.scheduler.attach([left(step, String(other.pid))]);
+    reports.scheduler.reattach([left(step, String(other.pid))]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure' });
     expect(spawnSync('pgrep', ['-s', String(other.pid)]).status).toBe(0);
   });
@@ -930,8 +930,8 @@ describe('one command of the host', () => {
     const script = await numberIn('run/pid');
     const { group } = reports;
     expect(parentOf(script)).toBe(group);
-    const shepherd = parentOf(parentOf(group));
-    expect(parentOf(shepherd)).toBe(process.pid);
+    const supervisor = parentOf(parentOf(group));
+    expect(parentOf(supervisor)).toBe(process.pid);
     writeFileSync(file('run/go'), '');
     await reports.end();
   });
@@ -956,13 +956,13 @@ describe('one command of the host', () => {
     for (const job of [first!, second!]) reports.scheduler.submit(job);
     await until('both run', () => reports.types.length === 4);
     const keepers = [0, 1].map((i) => parentOf(Number(reports.idsOf(i)[0])));
-    const shepherd = parentOf(keepers[0]!);
+    const supervisor = parentOf(keepers[0]!);
     for (const name of ['s0/go', 's1/go']) writeFileSync(file(name), '');
     await reports.end(2);
     await until('the keepers are gone', () => !keepers.some(isAlive), 2000);
-    expect(isAlive(shepherd)).toBe(true);
+    expect(isAlive(supervisor)).toBe(true);
     reports.scheduler.leave();
-    await until('the shepherd is gone', () => !isAlive(shepherd), 2000);
+    await until('the shepherd is gone', () => !isAlive(supervisor), 2000);
   });
 });
 
@@ -1028,7 +1028,7 @@ describe('a step that another job has already', () => {
     writeFileSync(file('.conductor/claims/run/2.0.exit'), '0 1795420127.9\n');
     const host = new FarHost();
     const reports = new Reports(host, {}, hurried(10));
-    reports.scheduler.attach(
+    reports.scheduler.reattach(
       [1, 2].map((attempt) => ({ ...job('true', {}, attempt), id: '', place: '', isDoubtful: false })),
     );
     await until('that is told', () => reports.told.length > 0);
@@ -1045,7 +1045,7 @@ describe('a step that another job has already', () => {
     claim('login9:77:99');
     const reports = new Reports(plainHost(), {}, hurried(10));
     const step = job('touch ran');
-    reports.scheduler.attach([{ ...step, id: '77', place: '', isDoubtful: false }]);
+    reports.scheduler.reattach([{ ...step, id: '77', place: '', isDoubtful: false }]);
     reports.scheduler.cancel([step]);
     expect(outcomeOf(await reports.end())).toEqual({
       result: 'cancelled',
@@ -1096,7 +1096,7 @@ describe('a step that an earlier driver left', () => {
   it('is waited for where it runs, and nothing is said of its submit', async () => {
     const { step, id } = await started(untilTold(3));
     const reports = new Reports();
-    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.reattach([left(step, id)]);
     await until('it is found', () => reports.types.includes('started'));
     writeFileSync(file('run/go'), '');
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 3 });
@@ -1107,7 +1107,7 @@ describe('a step that an earlier driver left', () => {
   it('has its id told if nobody had heard of it', async () => {
     const { step, id } = await started(untilTold());
     const reports = new Reports();
-    reports.scheduler.attach([left(step)]);
+    reports.scheduler.reattach([left(step)]);
     await until('it is found', () => reports.types.includes('started'));
     expect(reports.events[0]).toMatchObject({ type: 'submitted', id, place: '', isDoubtful: false });
     writeFileSync(file('run/go'), '');
@@ -1118,14 +1118,14 @@ describe('a step that an earlier driver left', () => {
     const { step, id } = await started('echo ran >> ran; exit 4');
     await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
     const reports = new Reports();
-    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.reattach([left(step, id)]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 4 });
     expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
   });
 
   it('is begun if it never was', async () => {
     const reports = new Reports();
-    reports.scheduler.attach([left(job('echo ran >> ran'))]);
+    reports.scheduler.reattach([left(job('echo ran >> ran'))]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'completed' });
     expect(reports.types).toEqual(['submitted', 'started', 'ended']);
     expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
@@ -1136,7 +1136,7 @@ describe('a step that an earlier driver left', () => {
     const keeper = parentOf(Number(id));
     for (const pid of [keeper, -Number(id)]) process.kill(pid, 'SIGKILL');
     const reports = new Reports();
-    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.reattach([left(step, id)]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure', exitCode: null });
     expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
   });
@@ -1148,7 +1148,7 @@ describe('a step that an earlier driver left', () => {
     claim(`${hostname()}:${old.pid}:99`);
     const reports = new Reports();
     const step = job('touch ran');
-    reports.scheduler.attach([left(step)]);
+    reports.scheduler.reattach([left(step)]);
     await until('it is found', () => reports.types.includes('started'));
     await sleep(300);
     expect(reports.types).toEqual(['submitted', 'started']);
@@ -1162,7 +1162,7 @@ describe('a step that an earlier driver left', () => {
     const { step, id } = await started(untilTold(3));
     expect(readFileSync(file('.conductor/claims/run/1'), 'utf8')).toMatch(new RegExp(`^${here}:${id}:[\\d.]+\n$`));
     const reports = new Reports(containerHost());
-    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.reattach([left(step, id)]);
     await until('it is found, and people hear where', () => reports.told.length > 0);
     expect(reports.told[0]).toMatch(`run runs, or ran, in another container, ${hostname()} (pid ${id}): how it ends`);
     // As long as one that is gone may take to be told so.
@@ -1187,7 +1187,7 @@ describe('a step that an earlier driver left', () => {
   it('can be cancelled at once', async () => {
     const { step, id } = await started(untilTold());
     const reports = new Reports();
-    reports.scheduler.attach([left(step, id)]);
+    reports.scheduler.reattach([left(step, id)]);
     reports.scheduler.cancel([step]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', signal: 'SIGTERM' });
   });
@@ -1198,7 +1198,7 @@ describe('a step that an earlier driver left', () => {
     claim(`${hostname()}:${innocent.pid}:99`);
     const reports = new Reports();
     const step = job('touch ran');
-    reports.scheduler.attach([left(step, String(innocent.pid))]);
+    reports.scheduler.reattach([left(step, String(innocent.pid))]);
     await until('it is found', () => reports.types.includes('started'));
     reports.scheduler.cancel([step]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled' });
@@ -1207,7 +1207,7 @@ describe('a step that an earlier driver left', () => {
 
   it('is out of sight, and not refused, if there can be no shepherd', async () => {
     const reports = new Reports(new LocalHost({ PATH: '/no/such/directory' }));
-    reports.scheduler.attach([left(job('true'), '4711')]);
+    reports.scheduler.reattach([left(job('true'), '4711')]);
     await until('it is said', () => reports.interruptions.length > 0);
     expect(reports.events).toEqual([]);
   });
@@ -1222,7 +1222,7 @@ describe('a step that is not part of the study any more', () => {
     const pid = first.group;
     first.scheduler.leave();
     const reports = new Reports();
-    await reports.scheduler.discard([foreign('run', pid)]);
+    await reports.scheduler.cancelObsolete([foreign('run', pid)]);
     expect(isAlive(pid)).toBe(false);
     expect(reports.events).toEqual([]);
   });
@@ -1232,7 +1232,7 @@ describe('a step that is not part of the study any more', () => {
     first.scheduler.submit(job(`trap '' TERM; touch ran; while [ -e ran ]; do sleep 0.1; done`));
     await until('it runs', () => existsSync(file('run/ran')));
     first.scheduler.leave();
-    await new Reports().scheduler.discard([foreign('run', first.group)]);
+    await new Reports().scheduler.cancelObsolete([foreign('run', first.group)]);
     await until('it is gone', () => !isAlive(first.group), 500);
   });
 
@@ -1240,7 +1240,7 @@ describe('a step that is not part of the study any more', () => {
     claim(`${here}:${process.pid}:99`, 'old/1');
     writeFileSync(file('.conductor/claims/old/1.0.exit'), '0 1795420127.9\n');
     const reports = new Reports();
-    await reports.scheduler.discard([foreign('old', process.pid)]);
+    await reports.scheduler.cancelObsolete([foreign('old', process.pid)]);
     expect([reports.events, reports.told]).toEqual([[], []]);
   });
 
@@ -1252,7 +1252,7 @@ describe('a step that is not part of the study any more', () => {
     onTestFinished(() => void innocent.kill('SIGKILL'));
     claim(`${host}:${innocent.pid}:99`, 'old/1');
     const reports = new Reports();
-    await reports.scheduler.discard([foreign('old', innocent.pid!), foreign('other')]);
+    await reports.scheduler.cancelObsolete([foreign('old', innocent.pid!), foreign('other')]);
     expect(reports.told).toEqual([
       `old, which is no longer part of the study, may still run on ${name} (pid ${innocent.pid})`,
     ]);
@@ -1263,7 +1263,7 @@ describe('a step that is not part of the study any more', () => {
     const host = new FarHost();
     const reports = new Reports(host);
     host.isMute = true;
-    const done = reports.scheduler.discard([foreign('run')]);
+    const done = reports.scheduler.cancelObsolete([foreign('run')]);
     host.isMute = true;
     await until('its attempt is taken', () => existsSync(file('.conductor/claims/run/1')));
     host.cut();
@@ -1282,16 +1282,16 @@ describe('a step that is not part of the study any more', () => {
     const say = () => {
       isSaid = true;
     };
-    void reports.scheduler.discard([foreign('run')]).then(say);
-    void gone.scheduler.discard([foreign('run')]).then(say);
-    await reports.scheduler.discard([foreign('other')]);
+    void reports.scheduler.cancelObsolete([foreign('run')]).then(say);
+    void gone.scheduler.cancelObsolete([foreign('run')]).then(say);
+    await reports.scheduler.cancelObsolete([foreign('other')]);
     await sleep(500);
     expect([isSaid, reports.told, gone.interruptions]).toEqual([false, [], []]);
   });
 
   it('never begins, if it had not', async () => {
     const reports = new Reports();
-    await reports.scheduler.discard([foreign('run')]);
+    await reports.scheduler.cancelObsolete([foreign('run')]);
     expect(readFileSync(file('.conductor/claims/run/1'), 'utf8')).toBe('conductor\n');
   });
 
@@ -1300,7 +1300,7 @@ describe('a step that is not part of the study any more', () => {
     onTestFinished(() => void innocent.kill('SIGKILL'));
     claim(`${hostname()}:${innocent.pid}:99`, 'old/1');
     const reports = new Reports();
-    await reports.scheduler.discard([foreign('old', innocent.pid!), foreign('other')]);
+    await reports.scheduler.cancelObsolete([foreign('old', innocent.pid!), foreign('other')]);
     expect(existsSync(file('.conductor/claims/other/1'))).toBe(true);
     expect(outcomeOf(await reports.run(job('sleep 0.3')))).toMatchObject({ result: 'completed' });
     expect(isAlive(innocent.pid!)).toBe(true);
@@ -1483,8 +1483,8 @@ describe('a keeper that is killed', () => {
     reports.scheduler.submit(job(untilTold(6)));
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     const keeper = parentOf(reports.group);
-    const shepherd = parentOf(keeper);
-    const successorOf = (...gone: number[]) => childrenOf(shepherd).find((pid) => !gone.includes(pid));
+    const supervisor = parentOf(keeper);
+    const successorOf = (...gone: number[]) => childrenOf(supervisor).find((pid) => !gone.includes(pid));
     process.kill(keeper, 'SIGKILL');
     const second = await until('there is another', () => successorOf(keeper));
     process.kill(second, 'SIGKILL');
@@ -1542,9 +1542,9 @@ describe('the shepherd', () => {
     const gone = graphOf([{ name: 'gone' }]).steps[0]!;
     reports.scheduler.submit({ step: { ...gone, index: 40 }, attempt: 1, script: 'gone/gone.sh' });
     await reports.end(40);
-    const shepherd = parentOf(parentOf(Number(reports.idsOf(0)[0])));
+    const supervisor = parentOf(parentOf(Number(reports.idsOf(0)[0])));
     await until('one is left', () => {
-      process.kill(shepherd, 'SIGUSR1');
+      process.kill(supervisor, 'SIGUSR1');
       return existsSync(file('count')) && readFileSync(file('count'), 'utf8') === '1 5 1\n';
     });
     writeFileSync(file('s0/go'), '');

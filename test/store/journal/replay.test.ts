@@ -49,7 +49,7 @@ describe('what a journal says', () => {
     plan: undefined,
     records: [],
     former: new Map(),
-    unwanted: [],
+    obsolete: [],
     isStaged: false,
     cancelReason: undefined,
     limits: {},
@@ -124,21 +124,21 @@ describe('what a journal says', () => {
     const gone = [plan('a', 'b'), patch(0, inFlight), patch(1, inFlight), plan('a')];
     const theirs = (name: string) =>
       expect.objectContaining({ step: name, workspace: `${name}.d`, attempt: 1, id: '7' });
-    expect(stateOf(...gone).unwanted).toEqual([theirs('a'), theirs('b')]);
-    expect(stateOf(...gone, plan()).unwanted).toEqual([theirs('a'), theirs('b')]);
+    expect(stateOf(...gone).obsolete).toEqual([theirs('a'), theirs('b')]);
+    expect(stateOf(...gone, plan()).obsolete).toEqual([theirs('a'), theirs('b')]);
     const kept: Entry = { type: 'plan', flux: '', steps: [planned('a', inFlight)] };
-    expect(stateOf(...gone, kept).unwanted).toEqual([theirs('b')]);
+    expect(stateOf(...gone, kept).obsolete).toEqual([theirs('b')]);
     const [other, one] = [
       { workspace: 'b.d', attempt: 2 },
       { workspace: 'b.d', attempt: 1 },
     ];
-    expect(stateOf(...gone, { type: 'discarded', jobs: [other] }).unwanted).toEqual([theirs('a'), theirs('b')]);
-    expect(stateOf(...gone, { type: 'discarded', jobs: [other, one] }).unwanted).toEqual([theirs('a')]);
+    expect(stateOf(...gone, { type: 'discarded', jobs: [other] }).obsolete).toEqual([theirs('a'), theirs('b')]);
+    expect(stateOf(...gone, { type: 'discarded', jobs: [other, one] }).obsolete).toEqual([theirs('a')]);
   });
 
   it('has no job that is over among those', () => {
     const over = patch(0, { state: 'FINISHED', ended: 3, jobs: [{ attempt: 1, ended: 3, result: 'completed' }] });
-    expect(stateOf(plan('a'), patch(0, inFlight), over, plan('b')).unwanted).toEqual([]);
+    expect(stateOf(plan('a'), patch(0, inFlight), over, plan('b')).obsolete).toEqual([]);
   });
 
   it('is which workspaces only earlier plans had, whether anything ran in them or not', () => {

@@ -6,7 +6,7 @@ import { Handle } from '../../../src/flux/handle.js';
 import { claimsPath, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
 import { FluxScheduler, type FluxSchedulerOptions } from '../../../src/schedulers/flux/scheduler.js';
 import { OwnerSubmitter } from '../../../src/schedulers/flux/submitter.js';
-import type { InterruptEvent, Job, JobEvent, JobOutcome, LeftJob } from '../../../src/schedulers/scheduler.js';
+import type { InheritedJob, InterruptEvent, Job, JobEvent, JobOutcome } from '../../../src/schedulers/scheduler.js';
 import type { PyValue } from '../../../src/spec/python.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { graphOf } from '../graphs.js';
@@ -144,7 +144,7 @@ export class FluxStudy {
   }
 
   /** What a later driver knows of a job that this one submitted: what was told of it. */
-  left(job: Job): LeftJob {
+  left(job: Job): InheritedJob {
     const said = this.of(job).findLast((event) => event.type === 'submitted' && event.attempt === job.attempt);
     const { id, place, isDoubtful } = said?.type === 'submitted' ? said : nothingTold;
     return { ...job, id, place, isDoubtful };
@@ -158,7 +158,7 @@ export class FluxStudy {
     this.scheduler.close();
     const next = await FluxStudy.start(broker, { ...choices, after: this });
     const isOver = (job: Job) => this.said(job).some((type) => type === 'ended' || type === 'not-submitted');
-    next.scheduler.attach(this.#jobs.filter((job) => !isOver(job)).map((job) => this.left(job)));
+    next.scheduler.reattach(this.#jobs.filter((job) => !isOver(job)).map((job) => this.left(job)));
     return next;
   }
 
