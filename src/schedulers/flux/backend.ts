@@ -335,7 +335,7 @@ export class FluxBatch implements Batch {
           patienceWithNobody: comesBack ? patience.system : patience.nobody,
         },
         uri: address.uri,
-        place: this.#place,
+        endpoint: this.#place,
         isFamiliar: this.#isFamiliar,
         confirm,
         comesBack,

@@ -42,10 +42,10 @@ export async function findLeft(
   const known = decodeJobId(left.id);
   const attempt = { step: left.step.name, attempt: left.attempt };
   const isHere = async (id: JobId) =>
-    (id === known && left.place === place) || (await isJobOf(handle, id, study, attempt));
+    (id === known && left.endpoint === place) || (await isJobOf(handle, id, study, attempt));
   if (claim === undefined) {
     if (known === undefined || !(await isHere(known))) return { is: 'nobody' };
-    return { is: 'job', id: known, isDoubtful: left.isDoubtful };
+    return { is: 'job', id: known, isDoubtful: left.mayBeDuplicate };
   }
   const owner = decodeJobId(claim.owner ?? '');
   if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, isDoubtful: false };
@@ -57,7 +57,7 @@ export async function findLeft(
   return outcome === undefined ? { is: 'nobody' } : { is: 'end', outcome };
 }
 
-function noteOf({ place }: InheritedJob, { owner }: Claim): string {
+function noteOf({ endpoint: place }: InheritedJob, { owner }: Claim): string {
   return place === '' ? `its job ${owner} is gone` : `the Flux instance ${place} of its job ${owner} is gone`;
 }
 

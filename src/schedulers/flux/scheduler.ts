@@ -46,7 +46,7 @@ export interface FluxSchedulerOptions {
   /** What messages call the broker. */
   readonly uri: string;
   /** What the journal calls where its jobs are, as it is seen from elsewhere too; the URI unless given. */
-  readonly place?: string;
+  readonly endpoint?: string;
   /** Whether a job that was left at `place` is in this instance; unless told it is. Otherwise it is looked for. */
   readonly isFamiliar?: boolean;
   /** Whether it may come back after its end: the machine's own instance does, one in an allocation does not. */
@@ -181,7 +181,7 @@ export class FluxScheduler implements BatchScheduler {
     const at = this.#options.clock.now();
     const ended = await this.#finished(inFlight).catch(() => []);
     const isPlaceOver = this.#instance.state === 'ending' && !this.#options.comesBack;
-    this.#listener({ type: 'interrupt', at, ...why, ended, ...(isPlaceOver ? { isPlaceOver } : {}) });
+    this.#listener({ type: 'interrupt', at, ...why, ended, ...(isPlaceOver ? { hasBackendEnded: isPlaceOver } : {}) });
   }
 
   /** The ends of those whose tasks have all exited with 0. */
@@ -205,12 +205,12 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   reattach(jobs: readonly InheritedJob[]): void {
-    const { uri, place = uri, isFamiliar = true, study } = this.#options;
+    const { uri, endpoint: place = uri, isFamiliar = true, study } = this.#options;
     for (const job of jobs) {
       const tracked = new TrackedJob(job, job);
-      const isHere = isFamiliar && job.place === place && job.id !== '';
+      const isHere = isFamiliar && job.endpoint === place && job.id !== '';
       tracked.id = isHere ? decodeJobId(job.id) : undefined;
-      tracked.isDoubtful = job.isDoubtful || tracked.id === undefined;
+      tracked.isDoubtful = job.mayBeDuplicate || tracked.id === undefined;
       tracked.phase = tracked.isDoubtful ? 'left' : 'watched';
       const jobspec = jobspecOf(jobRequest(job, study));
       tracked.duration = durationOf(jobspec);
@@ -314,7 +314,7 @@ export class FluxScheduler implements BatchScheduler {
 
   /** It is still left afterwards if the broker did not say. */
   async #findOne(tracked: TrackedJob, claim: Claim | undefined, handle: Handle): Promise<void> {
-    const { uri, place = uri, isFamiliar = true, study } = this.#options;
+    const { uri, endpoint: place = uri, isFamiliar = true, study } = this.#options;
     const isOpen = () => !this.#isOver && this.#isCurrent(tracked) && tracked.phase === 'left';
     if (!isOpen()) return;
     try {
@@ -327,8 +327,8 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   #take(tracked: TrackedJob, found: Found, claim: Claim | undefined): void {
-    const { uri, place: here = uri } = this.#options;
-    const { id, place, isDoubtful } = tracked.left!;
+    const { uri, endpoint: here = uri } = this.#options;
+    const { id, endpoint: place, mayBeDuplicate: isDoubtful } = tracked.left!;
     switch (found.is) {
       case 'job': {
         tracked.isDoubtful = found.isDoubtful;
@@ -393,14 +393,14 @@ export class FluxScheduler implements BatchScheduler {
 
   #accept(tracked: TrackedJob, id: JobId): void {
     tracked.id = id;
-    this.#tellSubmitted(tracked, encodeJobId(id), this.#options.place ?? this.#options.uri);
+    this.#tellSubmitted(tracked, encodeJobId(id), this.#options.endpoint ?? this.#options.uri);
     this.#watch(tracked, id);
     if (tracked.isCancelled) this.#raise(tracked, id);
   }
 
   #tellSubmitted(tracked: TrackedJob, id: string, place: string): void {
     const { isDoubtful } = tracked;
-    this.#listener({ ...this.#base(tracked), type: 'submitted', id, place, isDoubtful });
+    this.#listener({ ...this.#base(tracked), type: 'submitted', id, endpoint: place, mayBeDuplicate: isDoubtful });
   }
 
   /** Another job than the one that we know of has the attempt, for good. */
