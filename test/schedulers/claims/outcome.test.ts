@@ -18,7 +18,7 @@ describe('what a job that is no more has left', () => {
   it('is nothing, if no job had the attempt', async () => {
     const [step] = graphOf([{ name: 'run', scheduled: true }]).steps;
     const job = { step: step!, attempt: 1, script: 'run/run.sh' };
-    const study = { studyPath: temporaryDirectory(), batch: batchOf({}) };
+    const study = { studyPath: temporaryDirectory(), batch };
     expect(await readOutcomes(plainHost(), study, [job], 'gone')).toEqual([undefined]);
   });
 
