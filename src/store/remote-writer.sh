@@ -9,7 +9,7 @@
 #
 # study: the study directory. journal: the path of the journal in it. fence: the fencing number of the driver. temporary: a file
 # that is this writer's alone, because one that was started before it may linger on a connection that broke.
-: "${study?}" "${journal?}" "${fence?}" "${temporary?}"
+true "${study?}" "${journal?}" "${fence?}" "${temporary?}"
 
 # Seconds between two looks at Maestro's lock files, and at who drives the study.
 pause=2

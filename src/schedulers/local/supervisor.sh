@@ -21,8 +21,8 @@
 #
 # What comes before this: the functions of step-processes.sh; a function _maestro_exports, which sets what the steps find in their
 # environment besides the host's; and these variables, most of which are constants of claims/launcher.ts.
-: "${_maestro_study?}" "${_maestro_launcher?}" "${_maestro_claims?}" "${_maestro_ours?}"
-: "${_maestro_could_not_claim?}" "${_maestro_never_began?}" "${_maestro_lost?}"
+true "${_maestro_study?}" "${_maestro_launcher?}" "${_maestro_claims?}" "${_maestro_ours?}"
+true "${_maestro_could_not_claim?}" "${_maestro_never_began?}" "${_maestro_lost?}"
 
 # Seconds for which the exit status of a step may still come once its process is gone.
 _maestro_exit_grace=2
