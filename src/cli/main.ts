@@ -4,7 +4,7 @@ import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { SetupError } from '../hosts/setup.js';
 import { requestOf } from '../inputs/derive.js';
-import { commandLineInputs, distinctions } from '../inputs/parse.js';
+import { distinctions } from '../inputs/parse.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
 import { isElsewhere, type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
@@ -33,6 +33,7 @@ import { counted, inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
 import { version } from '../util/version.js';
+import { commandLineInputs } from './arguments.js';
 import { examine } from './doctor.js';
 import { helpText } from './help.js';
 import { checkWhole, validateStudy } from './validate.js';
@@ -64,7 +65,7 @@ export async function commandLine(args: readonly string[], context: ProcessConte
       ]);
     }
     const read = (file: string) => readFileSync(path.resolve(context.workingDirectory, file), 'utf8');
-    const inputs = commandLineInputs(rest, read, command !== 'doctor');
+    const inputs = commandLineInputs(rest, { read, needsSpec: command !== 'doctor' });
     return await carryOut(inputs, context, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
