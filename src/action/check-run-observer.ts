@@ -20,7 +20,7 @@ import type { ActionsLog } from '../util/log/actions-log.js';
 import { saveLeftBehind } from './state.js';
 
 export interface PublicationContext {
-  readonly study: SpecContext;
+  readonly study: SpecContext & { readonly inputs: Inputs };
   readonly runner: Runner;
   readonly event: GitHubEvent;
   readonly log: ActionsLog;

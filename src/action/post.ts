@@ -6,7 +6,7 @@ import type { Runner } from '../github/runner-facts.js';
 import { HostError } from '../hosts/host.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { directoryPrefix } from '../hosts/ssh/openssh-leftovers.js';
-import { requestOf } from '../inputs/derive.js';
+import { hostOptionsOf, requestOf } from '../inputs/derive.js';
 import { actionInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
@@ -93,7 +93,12 @@ interface Cleaning {
 async function lookAfter(cleaning: Cleaning): Promise<void> {
   const { left, inputs, runner, context, log } = cleaning;
   const environment = await loginEnvironment(context.environment);
-  const hosts = await openHosts(inputs, environment, context, log, runner.temporary);
+  const hosts = await openHosts(hostOptionsOf(inputs), {
+    environment,
+    process: context,
+    log,
+    temporary: runner.temporary,
+  });
   try {
     // Whatever becomes of the one, the other is tried.
     try {

@@ -3,20 +3,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { SetupError } from '../hosts/setup.js';
-import { requestOf } from '../inputs/derive.js';
+import { hostOptionsOf, isElsewhere, overlaysOf, pgenOf, requestOf, runOptionsOf } from '../inputs/derive.js';
+import { ineffectiveInputs } from '../inputs/ineffective.js';
 import { commandLineInputs, distinctions } from '../inputs/parse.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
-import { isElsewhere, type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
-import { readStudy, type SpecContext } from '../run/prepare.js';
+import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
+import { readStudy, type SpecContext, type StudyContext } from '../run/prepare.js';
 import {
-  baselineOf,
   givenReportPlace,
   isCancelled,
-  overlaysOf,
   type ProcessContext,
-  pgenOf,
   placeFor,
+  readBaseline,
   readSpecText,
   refuseReportPath,
 } from '../run/process-context.js';
@@ -98,7 +97,7 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
   for (const name of onGitHubOnly(inputs)) log.warning(`--${name} has no effect here: it is for the action on GitHub`);
   readStudy(study);
   const request = requestOf(inputs, optionOf);
-  const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
+  const baseline = readBaseline(inputs.baseline, workingDirectory, (line) => log.warning(line));
   const given = givenReportPlace(study, workingDirectory);
   await refuseReportPath(given, optionOf);
   const hosts = await open(inputs, context, log);
@@ -118,6 +117,7 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
       },
       request,
       baseline,
+      ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
       around: '',
       holder: ourHolder(''),
       // Nobody comes after us who could look after it; what is left ends by itself.
@@ -147,7 +147,7 @@ function onGitHubOnly(inputs: Inputs): InputName[] {
 /** What is wrong with a study is found without any other machine. */
 async function validate(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
   const study = { ...givenStudy(inputs, context), stageRoot: undefined };
-  return validateStudy(common(study, context, log, await openHere(inputs, context, log)));
+  return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
 }
 
 /** With or without a study: what it needs is looked for if there is one. */
@@ -212,7 +212,12 @@ function rootOf({ workingDirectory }: ProcessContext, { home }: OpenedHosts): st
 }
 
 function open(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
-  return openHosts(inputs, callersEnvironment(context.environment), context, log, tmpdir());
+  return openHosts(hostOptionsOf(inputs), {
+    environment: callersEnvironment(context.environment),
+    process: context,
+    log,
+    temporary: tmpdir(),
+  });
 }
 
 function openHere(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
@@ -225,17 +230,22 @@ const optionOf = (name: string) => `--${name}`;
 function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext) {
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
-    inputs,
+    options: runOptionsOf(inputs),
+    pgen: pgenOf(inputs, workingDirectory),
     specPath,
     workingDirectory,
     text: readSpecText(specPath, inputs.spec),
     overlays: overlaysOf(inputs, optionOf),
-    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, workingDirectory) : undefined,
+    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs.stage, specPath, workingDirectory) : undefined,
   };
 }
 
 /** What running and validating have in common. */
-function common(study: SpecContext, context: ProcessContext, log: TerminalLog, { host, here }: OpenedHosts) {
-  const { workingDirectory, cancel, hangup } = context;
-  return { ...study, log, cancel, hangup, host, here, pgen: pgenOf(study.inputs, workingDirectory) };
+function common(
+  study: SpecContext & Pick<StudyContext, 'pgen'>,
+  { cancel, hangup }: ProcessContext,
+  log: TerminalLog,
+  { host, here }: OpenedHosts,
+) {
+  return { ...study, log, cancel, hangup, host, here };
 }

@@ -1,8 +1,6 @@
 import { conduct } from '../conductor/conductor.js';
 import { discardedJobs, type Resumption } from '../conductor/resume.js';
 import type { Host } from '../hosts/host.js';
-import { policyOf } from '../inputs/derive.js';
-import type { Inputs } from '../inputs/schema.js';
 import type { ExecutionEnd } from '../report/build-results.js';
 import type { Batch } from '../schedulers/flux/backend.js';
 import { LocalScheduler } from '../schedulers/local/scheduler.js';
@@ -16,12 +14,13 @@ import type { Limits } from '../store/update-lock.js';
 import { openJob, type StepRecord, studyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
+import type { RunOptions } from './options.js';
 import { Signalled } from './process-context.js';
 import { Progress } from './progress.js';
 
 /** What driving a study to its end needs from outside. */
 export interface ExecuteContext {
-  readonly inputs: Inputs;
+  readonly options: Pick<RunOptions, 'policy' | 'stepEnvironment'>;
   readonly host: Host;
   readonly log: Log;
   readonly clock: Clock;
@@ -32,7 +31,7 @@ export interface ExecuteContext {
   readonly session: StudySession;
   /** Who is told how the steps change. */
   readonly observer?: { changed(records: readonly StepRecord[]): void } | undefined;
-  /** Limits that are not those of the inputs: somebody changed them while an earlier run drove the study. */
+  /** Limits that are not those of the options: somebody changed them while an earlier run drove the study. */
   readonly limits: Limits;
   /** Where the study stands: nothing has run yet, or it is resumed. */
   readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
@@ -50,7 +49,7 @@ export interface ExecutionResult extends Omit<ExecutionEnd, 'started' | 'ended'>
  * @param flux what its scheduled steps run on; undefined if it has none, or if the study was stopped before it was there
  */
 export async function execute(context: ExecuteContext, plan: Plan, flux: Batch | undefined): Promise<ExecutionResult> {
-  const { inputs, host, log, clock, session, standing } = context;
+  const { options, host, log, clock, session, standing } = context;
   const { graph, scripts, places } = plan;
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile((text) => session.writeStatus(text), graph, clock);
@@ -59,7 +58,7 @@ export async function execute(context: ExecuteContext, plan: Plan, flux: Batch |
   let listener: SchedulerListener = (event) => early.push(event);
   const hear: SchedulerListener = (event) => listener(event);
   const tell = (line: string) => log.warning(line);
-  const local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, hear, tell);
+  const local = new LocalScheduler(host, places.studyPath, localEnvironment(options, flux), clock, hear, tell);
   const batch = flux?.scheduler(plan, { log, confirm: () => session.confirm() }, hear) ?? absentFor(plan, clock, hear);
   const { cancel, interrupt } = endings(context, flux, () => batch);
   const run = async () => {
@@ -67,7 +66,7 @@ export async function execute(context: ExecuteContext, plan: Plan, flux: Batch |
     return conduct({
       graph,
       scripts,
-      policy: { ...policyOf(inputs), ...context.limits },
+      policy: { ...options.policy, ...context.limits },
       clock,
       cancel,
       interrupt,
@@ -203,7 +202,10 @@ function soon(signal: AbortSignal, milliseconds: number, otherwise: () => Promis
 }
 
 /** What local steps find in their environment besides the host's: the same `flux` as jobs. */
-function localEnvironment(inputs: Inputs, flux: Batch | undefined): ReadonlyMap<string, string> {
+function localEnvironment(
+  { stepEnvironment }: Pick<RunOptions, 'stepEnvironment'>,
+  flux: Batch | undefined,
+): ReadonlyMap<string, string> {
   const path = flux?.environment.PATH;
-  return path === undefined ? inputs.env : new Map([['PATH', path], ...inputs.env]);
+  return path === undefined ? stepEnvironment : new Map([['PATH', path], ...stepEnvironment]);
 }

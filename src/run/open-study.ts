@@ -9,7 +9,6 @@ import {
   type StepDigests,
 } from '../conductor/resume.js';
 import { HostError } from '../hosts/host.js';
-import { policyOf } from '../inputs/derive.js';
 import type { IsOver } from '../schedulers/flux/backend.js';
 import type { Plan } from '../scripts/plan.js';
 import { forFlux } from '../scripts/plan.js';
@@ -63,8 +62,8 @@ export async function openStudy(context: OpenContext, settle: Settle): Promise<O
   const planning = await planner(context);
   const place = context.place(planning.spec);
   // A dry run continues nothing: beside a study, or another dry run, it has a directory of its own.
-  const isShared = context.inputs['allow-shared-directory'];
-  const wanted = { ...place, isShared, ...(context.inputs['dry-run'] ? { resume: 'never' as const } : {}) };
+  const isShared = context.options.allowsSharedDirectory;
+  const wanted = { ...place, isShared, ...(context.options.isDryRun ? { resume: 'never' as const } : {}) };
   for (;;) {
     const found = await findPlace(context.host, wanted);
     if (found.state !== undefined) return resume(context, planning, found.path, found.state, wanted, settle);
@@ -136,7 +135,7 @@ async function resume(
     };
     // As it was planned last: no Flux is asked which version it is if there is nothing to do.
     const before = resumed(state.plan ? forFlux(draft, state.plan.flux) : draft);
-    const isSame = isOverAndSame(state, before.plan.graph, before.digests, policyOf(context.inputs));
+    const isSame = isOverAndSame(state, before.plan.graph, before.digests, context.options.policy);
     const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
     const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
     const needsBatch = before.resumption.removed.some(({ scheduled }) => scheduled);
@@ -181,9 +180,9 @@ async function holding<T>(
   lastFence: number,
   task: (session: StudySession | undefined) => Promise<T>,
 ): Promise<T> {
-  const { host, holder, clock, log, inputs, cancel } = context;
-  if (inputs['dry-run']) return task(undefined);
-  const limits = limitsOf(policyOf(inputs));
+  const { host, holder, clock, log, options, cancel } = context;
+  if (options.isDryRun) return task(undefined);
+  const limits = limitsOf(options.policy);
   const session = await StudySession.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
   try {
     return await task(session);

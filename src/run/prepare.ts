@@ -1,9 +1,8 @@
 import path from 'node:path';
 import type { Host } from '../hosts/host.js';
-import type { Inputs } from '../inputs/schema.js';
 import type { Plan } from '../scripts/plan.js';
 import type { Overlays } from '../spec/overlay.js';
-import { type Problem, SpecError, sortProblems } from '../spec/problem.js';
+import { type Problem, SpecError, sortProblems, warning } from '../spec/problem.js';
 import { readSpec } from '../spec/read.js';
 import { Source } from '../spec/source.js';
 import type { Spec } from '../spec/spec.js';
@@ -12,14 +11,15 @@ import { type Parameter, toParameter } from '../study/parameters.js';
 import type { AnswerStore } from '../study/pgen/answer.js';
 import { type Asked, askGenerator } from '../study/pgen/ask.js';
 import type { Pgen } from '../study/pgen/pgen.js';
+import { closest } from '../util/closest.js';
 import type { Log } from '../util/log/log.js';
 import { checkPaths } from './dependencies.js';
-import { unusedVariables } from './ineffective-inputs.js';
+import type { RunOptions } from './options.js';
 import { checkDraft, planStudy } from './plan.js';
 
 /** What a study is made from. */
 export interface StudyContext {
-  readonly inputs: Inputs;
+  readonly options: RunOptions;
   /** Where the study runs. */
   readonly host: Host;
   /** The machine that this program runs on; the host itself, unless that is reached by SSH. */
@@ -51,13 +51,13 @@ export interface ReadStudy {
 /** What a spec is read from. */
 export type SpecContext = Pick<
   StudyContext,
-  'inputs' | 'text' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'
+  'options' | 'text' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'
 >;
 
 /** @throws SpecError with everything that can be found wrong without expanding the study */
 export function readStudy(context: SpecContext): ReadStudy {
-  const { inputs, text, overlays } = context;
-  const { spec, draft, problems } = readSpec(new Source(inputs.spec, text), overlays);
+  const { options, text, overlays } = context;
+  const { spec, draft, problems } = readSpec(new Source(options.shownSpec, text), overlays);
   if (spec !== undefined) return { spec, warnings: problems };
   const more = draft === undefined ? [] : checkDraft(draft, placesIn(context, nowhere), problems);
   throw new SpecError([...problems, ...more]);
@@ -75,9 +75,7 @@ export function planAt(
   studyPath: string,
   parameters: readonly Parameter[] = spec.parameters.map(toParameter),
 ): { readonly plan: Plan; readonly warnings: readonly Problem[] } {
-  const { 'hash-workspaces': hashWorkspaces, 'dry-run': isDryRun } = context.inputs;
-  const options = { hashWorkspaces, isDryRun };
-  const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), options);
+  const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), context.options);
   // What a generator reads of the variables is not known.
   const unused = context.pgen === undefined ? unusedVariables(spec, context.overlays, context.text) : [];
   const all = sortProblems([...warnings, ...problems, ...unused]);
@@ -158,7 +156,30 @@ export async function planner(context: StudyContext): Promise<Planner> {
  */
 export async function missingPaths(context: StudyContext, spec: Spec): Promise<Problem[]> {
   const missing = await checkPaths(context.host, context.here, spec, placesIn(context, nowhere));
-  if (!context.inputs['dry-run'] || context.inputs.host === '') return missing;
+  if (!context.options.isDryRun || !context.options.hasRemoteHost) return missing;
   const elsewhere = new Set(spec.paths.filter((dependency) => path.isAbsolute(dependency.path)).map(({ at }) => at));
   return missing.map((problem) => (elsewhere.has(problem.at) ? { ...problem, severity: 'warning' } : problem));
+}
+
+/** Names in `$(NAME)` and `$(NAME.x)`. */
+const tokens = /\$\(([^()\s.]+)(?:\.[^()\s]*)?\)/g;
+
+/**
+ * Warnings about variables of the overlay that nothing of the study uses.
+ *
+ * @param text of the spec
+ */
+export function unusedVariables(spec: Spec, overlays: Overlays, text: string): Problem[] {
+  const { variables, parameters, batch } = overlays;
+  if (variables === undefined) return [];
+  const texts = [text, variables.text, parameters?.text ?? '', batch?.text ?? ''];
+  const used = new Set(texts.flatMap((each) => [...each.matchAll(tokens)].map(([, name]) => name!)));
+  const defined = spec.variables.filter(({ at }) => at.file !== variables.file).map(({ name }) => name);
+  return spec.variables
+    .filter(({ name, at }) => at.file === variables.file && name !== 'OUTPUT_PATH' && !used.has(name))
+    .map(({ name, at }) => {
+      const guess = name.length > 2 ? closest(name, [...defined, ...used]) : undefined;
+      const hint = guess === undefined ? `write $(${name}) where it is wanted` : `did you mean '${guess}'?`;
+      return warning(at, `variable '${name}' is not used by the study`, hint);
+    });
 }

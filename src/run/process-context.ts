@@ -1,13 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import type { Inputs } from '../inputs/schema.js';
 import { type BaselineReport, parseBaseline } from '../report/comparison.js';
-import type { Overlays } from '../spec/overlay.js';
-import { Source } from '../spec/source.js';
-import type { Pgen } from '../study/pgen/pgen.js';
 import { type GuardedPlace, guardedPath, UnsafePathError } from '../util/guarded-path.js';
 import { InputError } from '../util/input-error.js';
+import type { RunOptions } from './options.js';
 
 export { Signalled } from '../util/signalled.js';
 
@@ -62,27 +59,14 @@ export function readSpecText(file: string, shown: string): string {
   }
 }
 
-/** The overlays that the inputs hold; `nameOf` is what messages about them begin with. */
-export function overlaysOf(inputs: Inputs, nameOf: (name: string) => string): Overlays {
-  const source = (name: 'parameters' | 'variables' | 'batch') =>
-    inputs[name] === '' ? {} : { [name]: new Source(nameOf(name), inputs[name]) };
-  return { ...source('parameters'), ...source('variables'), ...source('batch') };
-}
-
-/** The parameter generator that the inputs name, if any; its path is taken from `directory`. */
-export function pgenOf(inputs: Inputs, directory: string): Pgen | undefined {
-  if (inputs.pgen === '') return undefined;
-  return { file: path.resolve(directory, inputs.pgen), shown: inputs.pgen, kwargs: inputs.pargs };
-}
-
 /**
- * The report of an earlier run that the inputs name, if any; its path is taken from `directory`. That of a first run is not
- * there: that is told, and no more.
+ * Reads the report of an earlier run. A first run has none: that is only a warning.
  *
+ * @param baseline its path, relative to `directory`; '' for none
  * @throws InputError, BaselineError if it cannot be read
  */
-export function baselineOf(
-  { baseline }: Inputs,
+export function readBaseline(
+  baseline: string,
   directory: string,
   warn: (line: string) => void,
 ): BaselineReport | undefined {
@@ -101,18 +85,18 @@ export function baselineOf(
 
 /** What is known of a study before it is planned. */
 interface Given {
-  readonly inputs: Inputs;
+  readonly options: Pick<RunOptions, 'report'>;
   readonly specPath: string;
 }
 
-/** Where the input `report-path` says that the reports go; undefined if it was not given. */
+/** Where the user wants the reports; undefined if the user did not say. */
 export function givenReportPlace(study: Given, workingDirectory: string): GuardedPlace | undefined {
-  const given = study.inputs['report-path'];
+  const given = study.options.report.path;
   return given === '' ? undefined : placeFor(study, workingDirectory, given);
 }
 
 /** A directory to write into. A checkout, which a pull request may have prepared, is where we are and where the spec is. */
-export function placeFor({ specPath }: Given, workingDirectory: string, given: string): GuardedPlace {
+export function placeFor({ specPath }: Pick<Given, 'specPath'>, workingDirectory: string, given: string): GuardedPlace {
   const untrusted = [workingDirectory, path.dirname(specPath)].flatMap((directory) => [
     directory,
     ...checkoutsAround(directory),

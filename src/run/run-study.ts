@@ -4,7 +4,6 @@ import { BrokerError } from '../flux/connect/errors.js';
 import { appendFile, areThere, replaceFile } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Tree } from '../hosts/upload/tree.js';
-import { policyOf } from '../inputs/derive.js';
 import { AllocatedBackend } from '../schedulers/allocation/allocated-backend.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
 import { type Backend, RunningBackend } from '../schedulers/backend.js';
@@ -25,7 +24,6 @@ import { KeptLog } from '../util/log/kept-log.js';
 import { counted } from '../util/log/plain-text.js';
 import { describeLeftWorkspaces, describeResumption } from './describe-resume.js';
 import { type ExecutionResult, execute } from './execute.js';
-import { ineffectiveInputs } from './ineffective-inputs.js';
 import type { LeftBehind } from './left-behind.js';
 import { type OpenStudy, openStudy, type Settle } from './open-study.js';
 import type { StudyContext } from './prepare.js';
@@ -35,7 +33,7 @@ import { stageAll, treeOf } from './stage-all.js';
 import { StopSignals } from './stop-signals.js';
 
 /** Everything that a run needs from outside. */
-export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' | 'host' | 'log'> {
+export interface RunContext extends StudyContext, Omit<ReportContext, 'options' | 'host' | 'log'> {
   /** Where the study goes, once the spec is read. */
   readonly place: (spec: Spec) => WantedPlace;
   /** The allocation that is wanted, if one is. */
@@ -50,6 +48,8 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' |
   readonly remember: (left: Partial<LeftBehind>) => void;
   /** Who shows the study elsewhere than in the log. */
   readonly observer?: RunObserver;
+  /** What a user is to be warned of about options that change nothing for this study. */
+  readonly ineffectiveOptions: (study: Plan) => readonly string[];
   /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
   readonly finishes?: string;
 }
@@ -71,17 +71,17 @@ export interface RunObserver {
  *   a study that somebody else drives
  */
 export async function runStudy(context: RunContext): Promise<RunOutcome> {
-  const { inputs, request } = context;
+  const { options, request } = context;
   const clock = systemClock;
   const log = new KeptLog(context.log, clock.now);
   const started = clock.now();
-  const ending = new StopSignals({ ...context, clock });
+  const ending = new StopSignals({ ...context, policy: options.stop, clock });
   const own = { ...context, log, clock, ending, cancel: ending.waiting, onlyFinishes: context.finishes !== undefined };
 
-  log.phase(`Read ${inputs.spec}`);
+  log.phase(`Read ${options.shownSpec}`);
   let instance: Backend | undefined;
   const settle: Settle = async (candidate, needsBatch, isOver) => {
-    if (inputs['dry-run']) return candidate;
+    if (options.isDryRun) return candidate;
     refuseUnrunnable(candidate);
     if (!isFluxStudy(candidate) && !needsBatch) return candidate;
     instance ??= request ? new AllocatedBackend(own, request, context) : new RunningBackend(own);
@@ -102,7 +102,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     const tree = await treeOf(own);
     study = await openStudy(own, settle);
     log.info(describe(study.plan));
-    for (const sentence of ineffectiveInputs(inputs, study.plan)) log.warning(sentence);
+    for (const sentence of context.ineffectiveOptions(study.plan)) log.warning(sentence);
     const stop = ending.listen(study.session);
     study.session?.lost.addEventListener('abort', () => context.observer?.lost(), { once: true });
     await context.observer?.begun();
@@ -139,7 +139,7 @@ async function stageAndDrive(
   tree: Tree | undefined,
   instance: Backend | undefined,
 ): Promise<ExecutionResult> {
-  const { inputs, host, log, ending, clock } = context;
+  const { options, host, log, ending, clock } = context;
   const { plan, session, resumption, isDone } = study;
   log.info(`Study directory ${plan.places.studyPath}`);
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
@@ -179,7 +179,11 @@ async function stageAndDrive(
   const standing = { ...resumption, records };
   const { hangup, observer } = context;
   const limits = limitsOfRun(context, session);
-  return execute({ inputs, host, log, clock, ending, hangup, session, limits, standing, observer }, plan, await open());
+  return execute(
+    { options, host, log, clock, ending, hangup, session, limits, standing, observer },
+    plan,
+    await open(),
+  );
 }
 
 /** What is in the workspaces of steps that are gone is still read by whoever looks for it by a pattern. */
@@ -199,8 +203,8 @@ async function tellOfLeftWorkspaces({ host, log }: Own, { plan, session }: OpenS
 }
 
 /** What `maestro update` changed while an earlier run drove the study. */
-function limitsOfRun({ inputs, log }: Own, { state, journal }: StudySession): Limits {
-  const own = limitsOf(policyOf(inputs));
+function limitsOfRun({ options, log }: Own, { state, journal }: StudySession): Limits {
+  const own = limitsOf(options.policy);
   const { limits, overruled, told } = limitsGoingOn(state.limits, own);
   for (const line of told) log.info(line);
   if (Object.keys(overruled).length > 0) journal.write({ type: 'limits', ...overruled, inputs: own });

@@ -1,10 +1,10 @@
-import type { Inputs } from '../inputs/schema.js';
 import type { Clock } from '../util/clock.js';
+import type { StopPolicy } from './options.js';
 import { Fault } from './process-context.js';
 
 /** What may end a run before its study is over. */
 export interface StopOptions {
-  readonly inputs: Pick<Inputs, 'on-cancel' | 'timeout-minutes'>;
+  readonly policy: StopPolicy;
   readonly clock: Clock;
   /** Aborted, with a reason for people, when this process is told to end. */
   readonly cancel: AbortSignal;
@@ -25,14 +25,14 @@ export class StopSignals {
   readonly #waiting = new AbortController();
   readonly #stop: () => void;
 
-  constructor({ inputs, clock, cancel, finishes }: StopOptions) {
+  constructor({ policy, clock, cancel, finishes }: StopOptions) {
     const onCancel = () => {
-      if (inputs['on-cancel'] === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
+      if (policy.onCancel === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
         this.#leave(`${cancel.reason}; jobs are left running`);
       else this.#cancel(cancel.reason);
     };
     if (finishes !== undefined) this.#cancelling.abort(finishes);
-    const minutes = inputs['timeout-minutes'];
+    const minutes = policy.timeoutMinutes;
     const time = finishes !== undefined ? finishTime : minutes * 60_000;
     const why =
       finishes !== undefined

@@ -1,6 +1,5 @@
 import type { WaitOptions } from '../flux/connect/resolve.js';
 import type { Host } from '../hosts/host.js';
-import type { Inputs } from '../inputs/schema.js';
 import type { Plan } from '../scripts/plan.js';
 import { forFlux } from '../scripts/plan.js';
 import type { Endpoint } from '../store/journal/records.js';
@@ -38,9 +37,19 @@ export interface Backend {
   close(areJobsLeft: boolean | undefined): Promise<void>;
 }
 
+/** What a user can choose about where jobs run. */
+export interface BackendOptions {
+  /** Which Flux broker runs the jobs: `auto`, or a target as the user wrote it. */
+  readonly fluxTarget: string;
+  /** Variables for the environment of every step. */
+  readonly stepEnvironment: ReadonlyMap<string, string>;
+  /** The study goes on even if jobs of an earlier run may still run in an instance that cannot be asked. */
+  readonly ignoresJobsElsewhere: boolean;
+}
+
 /** What instances are found or made with. */
 export interface BackendContext {
-  readonly inputs: Inputs;
+  readonly options: BackendOptions;
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Log;
@@ -64,11 +73,19 @@ export class RunningBackend implements Backend {
   }
 
   async prepare(plan: Plan, isOver?: IsOver): Promise<Plan> {
-    const { host, clock, inputs, log } = this.#context;
+    const { host, clock, options, log } = this.#context;
     if (this.#flux === undefined) {
       const { batch } = plan.spec;
       const patience = waitOptionsOf(this.#context);
-      this.#flux = await FluxBatch.find(host, clock, inputs.flux, batch, inputs.env, patience, this.#context.around);
+      this.#flux = await FluxBatch.find(
+        host,
+        clock,
+        options.fluxTarget,
+        batch,
+        options.stepEnvironment,
+        patience,
+        this.#context.around,
+      );
       this.#flux.introduce(log);
       log.info(this.#flux.watchHint);
     }
@@ -100,7 +117,7 @@ export function waitOptionsOf({ log, cancel }: Pick<BackendContext, 'log' | 'can
 
 /** How it is asked about jobs in other instances than that of this run. @param own undefined while there is none */
 export function elsewhere(
-  { host, clock, cancel, inputs }: BackendContext,
+  { host, clock, cancel, options }: BackendContext,
   plan: Plan,
   own: OwnBroker | undefined,
 ): Elsewhere {
@@ -113,7 +130,7 @@ export function elsewhere(
     probe: (endpoint, jobs) => FluxBatch.probe(host, clock, cancel, plan, endpoint, jobs),
     askQueue: (allocation) => askQueue(host, allocation),
     tasksOf: (workspace) => tasks.get(workspace) ?? 1,
-    isForced: inputs.resume === 'always',
+    isForced: options.ignoresJobsElsewhere,
   };
 }
 

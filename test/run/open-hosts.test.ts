@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { mustRun } from '../../src/hosts/commands.js';
 import type { Host } from '../../src/hosts/host.js';
+import { hostOptionsOf } from '../../src/inputs/derive.js';
 import { parseInputs } from '../../src/inputs/parse.js';
 import type { Inputs } from '../../src/inputs/schema.js';
 import { type OpenedHosts, openHosts, stageRootOf } from '../../src/run/open-hosts.js';
@@ -21,13 +22,18 @@ const silent: Log = { phase() {}, endPhase() {}, info() {}, live() {}, problem()
 
 /** Opens the machines, until the test ends. */
 async function open(given: Readonly<Record<string, string>>, environment = plainEnvironment): Promise<OpenedHosts> {
-  const surroundings = {
+  const process = {
     environment: { ...plainEnvironment, SECRET: 'of the runner' },
     workingDirectory: '/',
     cancel: new AbortController().signal,
     hangup: new AbortController().signal,
   };
-  const hosts = await openHosts(inputsOf(given), environment, surroundings, silent, temporaryDirectory());
+  const hosts = await openHosts(hostOptionsOf(inputsOf(given)), {
+    environment,
+    process,
+    log: silent,
+    temporary: temporaryDirectory(),
+  });
   onTestFinished(() => hosts.close());
   return hosts;
 }
@@ -95,8 +101,7 @@ describe('the directory that is copied to the host', () => {
 
   /** What is copied if `stage` is given, and the study was started in the checkout. */
   function rootOf(stage: string, { root, spec } = checkout()): string {
-    const inputs = inputsOf({ host: 'login1', ...(stage === '' ? {} : { stage }) });
-    return path.relative(root, stageRootOf(inputs, spec, root));
+    return path.relative(root, stageRootOf(stage, spec, root));
   }
 
   it("is the spec's own, if there is no other wish", () => expect(rootOf('')).toBe('studies/a'));

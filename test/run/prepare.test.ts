@@ -1,10 +1,13 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { runOptionsOf } from '../../src/inputs/derive.js';
 import { parseInputs } from '../../src/inputs/parse.js';
-import { planAt, planner, readStudy, type StudyContext, stagePath } from '../../src/run/prepare.js';
+import { planAt, planner, readStudy, type StudyContext, stagePath, unusedVariables } from '../../src/run/prepare.js';
 import type { Plan } from '../../src/scripts/plan.js';
-import { type Problem, SpecError } from '../../src/spec/problem.js';
+import { formatProblem, type Problem, SpecError } from '../../src/spec/problem.js';
+import { readSpec } from '../../src/spec/read.js';
+import { Source } from '../../src/spec/source.js';
 import { PgenError } from '../../src/study/pgen/pgen.js';
 import type { Log } from '../../src/util/log/log.js';
 import { WatchedHost } from '../support/hosts.js';
@@ -40,7 +43,7 @@ class Setting {
       (name) => name,
     );
     this.context = {
-      inputs,
+      options: runOptionsOf(inputs),
       host: this.host,
       here: this.here,
       log,
@@ -194,4 +197,29 @@ it('what is not there is told before a parameter generator runs', async () => {
   const planning = await planner({ ...setting.context, pgen: { file, shown: 'pgen.py', kwargs: new Map() } });
   await expect(planning.at(setting.there)).rejects.toThrow("the path of dependency 'DATA' does not exist");
   expect(readdirSync(setting.root)).not.toContain('ran');
+});
+
+describe('a variable of the overlay', () => {
+  const text = `description: {name: demo, description: d}
+env:
+  variables: {MESH: fine, OUTPUT_PATH: out}
+study:
+  - {name: a, description: b, run: {cmd: "echo $(MESH) $(TOOL)"}}
+`;
+  const warnings = (variables: string) => {
+    const overlays = { variables: new Source("input 'variables'", variables) };
+    const { spec } = readSpec(new Source('a.yaml', text), overlays);
+    return unusedVariables(spec!, overlays, text).map(formatProblem);
+  };
+
+  it('that nothing uses is told on its line, with the name that was probably meant', () => {
+    expect(warnings('MESH: coarse\nMEHS: coarse\nELSE: 1')).toEqual([
+      "input 'variables':2:1: warning: variable 'MEHS' is not used by the study (did you mean 'MESH'?)",
+      "input 'variables':3:1: warning: variable 'ELSE' is not used by the study (write $(ELSE) where it is wanted)",
+    ]);
+  });
+
+  it('is used by a step, by another variable, or as the output path', () => {
+    expect(warnings('TOOL: $(PART)\nPART: 2\nOUTPUT_PATH: elsewhere')).toEqual([]);
+  });
 });

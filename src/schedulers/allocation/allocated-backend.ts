@@ -170,7 +170,7 @@ export class AllocatedBackend implements Backend, Batch {
       studyName: plan.spec.name,
       tell: (line: string) => log.info(line),
       isKept: () => this.#isLeft || this.#context.ending.leave.aborted,
-      isForced: this.#context.inputs.resume === 'always',
+      isForced: this.#context.options.ignoresJobsElsewhere,
     };
     const taken = left && (await Allocation.attach(common, left));
     if (taken !== undefined) {
@@ -200,7 +200,7 @@ export class AllocatedBackend implements Backend, Batch {
 
   /** Connects to the Flux instance of an allocation, once it has one. */
   async #use(allocation: Allocation, plan: Plan, cancel: AbortSignal): Promise<FluxBatch> {
-    const { host, clock, inputs, log } = this.#context;
+    const { host, clock, options, log } = this.#context;
     this.#ownCount += 1;
     this.#allocation = allocation;
     this.#rememberer.remember({ allocation: this.#request.keep ? undefined : allocation.describe() });
@@ -209,7 +209,7 @@ export class AllocatedBackend implements Backend, Batch {
       const address = addressOf(uri, facts, `in allocation ${allocation.id}`, false);
       return allocation.kind === 'slurm' ? { ...address, slurmJob: allocation.id } : address;
     };
-    const flux = await FluxBatch.open(host, clock, find, inputs.env, cancel);
+    const flux = await FluxBatch.open(host, clock, find, options.stepEnvironment, cancel);
     this.#flux = flux;
     flux.introduce(log);
     log.info(flux.watchHint);

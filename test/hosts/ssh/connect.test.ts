@@ -7,6 +7,7 @@ import { mustRun } from '../../../src/hosts/commands.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { connectBySsh } from '../../../src/hosts/ssh/connect.js';
 import type { SshHost } from '../../../src/hosts/ssh/ssh-host.js';
+import { hostOptionsOf } from '../../../src/inputs/derive.js';
 import { parseInputs } from '../../../src/inputs/parse.js';
 import { systemClock } from '../../../src/util/clock.js';
 import { InputError } from '../../../src/util/input-error.js';
@@ -43,12 +44,15 @@ async function connect(
   { clock = systemClock, cancel = new AbortController().signal } = {},
 ): Promise<SshHost> {
   const inputs = parseInputs(new Map(Object.entries({ spec: 'study.yaml', ...given })), (name) => `input '${name}'`);
-  const surrounding = {
+  const { ssh, setup } = hostOptionsOf(inputs);
+  const host = await connectBySsh(ssh!, {
     environment: { ...plainEnvironment, ...environment },
     cancel,
     temporary: temporaryDirectory(),
-  };
-  const host = await connectBySsh(inputs, surrounding, told, clock);
+    setup,
+    log: told,
+    clock,
+  });
   onTestFinished(() => host.close());
   return host;
 }

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ineffectiveInputs, unmatchedGlobs } from '../../src/inputs/ineffective.js';
 import { parseInputs } from '../../src/inputs/parse.js';
 import type { Inputs } from '../../src/inputs/schema.js';
-import { ineffectiveInputs, unmatchedGlobs, unusedVariables } from '../../src/run/ineffective-inputs.js';
-import { formatProblem } from '../../src/spec/problem.js';
-import { readSpec } from '../../src/spec/read.js';
-import { Source } from '../../src/spec/source.js';
 import type { Spec } from '../../src/spec/spec.js';
 import { graphOf, type Shape } from '../support/graphs.js';
 
@@ -61,30 +58,5 @@ describe('an input that changes nothing', () => {
       expect(told({}, type, { name: 'a' })).toEqual([]);
       expect(told({}, type, { name: 'a', scheduled: true })).toEqual([]);
     }
-  });
-});
-
-describe('a variable of the overlay', () => {
-  const text = `description: {name: demo, description: d}
-env:
-  variables: {MESH: fine, OUTPUT_PATH: out}
-study:
-  - {name: a, description: b, run: {cmd: "echo $(MESH) $(TOOL)"}}
-`;
-  const warnings = (variables: string) => {
-    const overlays = { variables: new Source("input 'variables'", variables) };
-    const { spec } = readSpec(new Source('a.yaml', text), overlays);
-    return unusedVariables(spec!, overlays, text).map(formatProblem);
-  };
-
-  it('that nothing uses is told on its line, with the name that was probably meant', () => {
-    expect(warnings('MESH: coarse\nMEHS: coarse\nELSE: 1')).toEqual([
-      "input 'variables':2:1: warning: variable 'MEHS' is not used by the study (did you mean 'MESH'?)",
-      "input 'variables':3:1: warning: variable 'ELSE' is not used by the study (write $(ELSE) where it is wanted)",
-    ]);
-  });
-
-  it('is used by a step, by another variable, or as the output path', () => {
-    expect(warnings('TOOL: $(PART)\nPART: 2\nOUTPUT_PATH: elsewhere')).toEqual([]);
   });
 });

@@ -1,11 +1,9 @@
 import { someOf } from '../hosts/upload/bytes.js';
-import type { Inputs } from '../inputs/schema.js';
-import type { Overlays } from '../spec/overlay.js';
-import { type Problem, warning } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import type { StepGraph } from '../study/graph.js';
 import { closest } from '../util/closest.js';
 import { matchAny } from '../util/globs.js';
+import type { Inputs } from './schema.js';
 
 /** What is known of a study when its inputs are looked at. */
 export interface ExpandedStudy {
@@ -61,27 +59,4 @@ export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy
       inputs.annotations !== 'checks' && inputs['check-name'] !== '',
     ),
   ];
-}
-
-/** Names in `$(NAME)` and `$(NAME.x)`. */
-const tokens = /\$\(([^()\s.]+)(?:\.[^()\s]*)?\)/g;
-
-/**
- * Warnings about variables of the overlay that nothing of the study uses.
- *
- * @param text of the spec
- */
-export function unusedVariables(spec: Spec, overlays: Overlays, text: string): Problem[] {
-  const { variables, parameters, batch } = overlays;
-  if (variables === undefined) return [];
-  const texts = [text, variables.text, parameters?.text ?? '', batch?.text ?? ''];
-  const used = new Set(texts.flatMap((each) => [...each.matchAll(tokens)].map(([, name]) => name!)));
-  const defined = spec.variables.filter(({ at }) => at.file !== variables.file).map(({ name }) => name);
-  return spec.variables
-    .filter(({ name, at }) => at.file === variables.file && name !== 'OUTPUT_PATH' && !used.has(name))
-    .map(({ name, at }) => {
-      const guess = name.length > 2 ? closest(name, [...defined, ...used]) : undefined;
-      const hint = guess === undefined ? `write $(${name}) where it is wanted` : `did you mean '${guess}'?`;
-      return warning(at, `variable '${name}' is not used by the study`, hint);
-    });
 }
