@@ -5,6 +5,7 @@ import './tools/embed-programs.mjs';
 export default defineConfig({
   test: {
     include: ['test/long/**/*.long.ts'],
+    globalSetup: ['test/support/build-bundle.ts'],
     testTimeout: 7_200_000,
     hookTimeout: 120_000,
     // One file at a time: each of them has two studies going as it is.

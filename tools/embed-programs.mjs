@@ -16,7 +16,7 @@ const programs = fs
   .filter((file) => /\.(sh|py|js|css)$/.test(file))
   .sort();
 
-/** What is left out of a text, by the end of its file's name: what only its readers here need. test/programs.test.ts sees to it that nothing else is. */
+/** What is left out of a text, by the end of its file's name: what only its readers here need. test/programs.host.test.ts sees to it that nothing else is. */
 const omitted = {
   sh: /^[ \t]*(#.*)?\n/gm,
   css: /^[ \t]*\/\*.*?\*\/\n/gms,
