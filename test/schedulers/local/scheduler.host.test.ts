@@ -1533,8 +1533,8 @@ describe('a keeper that is killed', () => {
 });
 
 describe('the shepherd', () => {
-  it('forgets keepers that have ended', async () => {
-    const counted = `trap 'echo "\${#_maestro_keepers[@]} \${#_maestro_fields[@]} $(jobs -p | wc -l)" > ${file('count')}' USR1`;
+  it('forgets waiters that have ended', async () => {
+    const counted = `trap 'echo "\${#_maestro_waiters[@]} \${#_maestro_fields[@]} $(jobs -p | wc -l)" > ${file('count')}' USR1`;
     const reports = new Reports(plainHost(counted));
     const all = jobs(Array.from({ length: 40 }, (_, i) => (i === 0 ? untilTold() : 'exit 3')));
     for (const one of all) reports.scheduler.submit(one);
@@ -1556,8 +1556,8 @@ describe('the shepherd', () => {
     const host = new WatchedHost();
     const spawn = host.spawn.bind(host);
     host.spawn = (command) => {
-      expect(command).toContain(' -t 3 ');
-      return spawn(command.replace(' -t 3 ', ' -t 0.003 '));
+      expect(command).toContain('-t "$_maestro_pause"');
+      return spawn(command.replace('-t "$_maestro_pause"', '-t 0.003'));
     };
     const reports = new Reports(host);
     const step = job('true');
