@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { conduct } from '../../src/conductor/conductor.js';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { JobOutcome, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../src/study/state.js';
+import { conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -349,8 +349,8 @@ describe('the conductor', () => {
         batch = new SimulatedScheduler(clock, given, courseOf);
         return { local, batch };
       },
-      onChange: (machine, changed) => {
-        for (const index of changed) changes.push(`${shapes[index]!.name} ${machine.steps[index]!.state}`);
+      onChange: (records, changed) => {
+        for (const index of changed) changes.push(`${shapes[index]!.name} ${records[index]!.state}`);
       },
       ...(interrupt === undefined ? {} : { interrupt }),
       ...(cancel === undefined ? {} : { cancel }),

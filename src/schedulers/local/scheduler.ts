@@ -4,12 +4,11 @@ import { type Host, HostError, HostLostError, type HostProcess } from '../../hos
 import type { Outputs } from '../../scripts/outputs.js';
 import { outputsOf } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
-import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { Watchdog } from '../../util/watchdog.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
-import type { InheritedJob, Job, JobEvent, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { InheritedJob, Job, JobEvent, JobRef, Scheduler, SchedulerListener } from '../scheduler.js';
 import { OffHostSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
 import { supervisorText } from './supervisor.js';
@@ -42,6 +41,17 @@ const WORTH_TELLING = 3;
 
 const firstPause = 250;
 const longestPause = 10_000;
+
+export interface LocalSchedulerOptions {
+  /** Where the study is, and its local steps run. */
+  readonly host: Host;
+  readonly studyPath: string;
+  /** What every step finds in its environment besides the host's. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly clock: Clock;
+  /** Takes warnings for people. */
+  readonly log?: (line: string) => void;
+}
 
 interface Shepherd {
   readonly process: HostProcess;
@@ -103,18 +113,8 @@ export class LocalScheduler implements Scheduler {
   #replaced: string[] = [];
   #isOver = false;
 
-  /**
-   * @param env what every step finds in its environment besides the host's
-   * @param tell takes warnings for people
-   */
-  constructor(
-    host: Host,
-    studyPath: string,
-    env: ReadonlyMap<string, string>,
-    clock: Clock,
-    listener: SchedulerListener,
-    tell: (line: string) => void = () => {},
-  ) {
+  constructor(options: LocalSchedulerOptions, listener: SchedulerListener) {
+    const { host, studyPath, env, clock, log: tell = () => {} } = options;
     this.#host = host;
     this.#studyPath = studyPath;
     this.#shepherdText = supervisorText(studyPath, env);
@@ -125,9 +125,11 @@ export class LocalScheduler implements Scheduler {
     this.#offHost = new OffHostSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
-  submit(job: Job): void {
-    this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
-    this.#ask([runRecord(job)]);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
+    }
+    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
   }
 
   /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
@@ -140,7 +142,7 @@ export class LocalScheduler implements Scheduler {
 
   /**
    * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no shepherd to
-   * see to it, nor after `leave`: they may run.
+   * see to it, nor after `close`: they may run.
    */
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     if (jobs.length === 0) return;
@@ -163,7 +165,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   /** Lets all that runs go on without us. Nothing is reported after that. */
-  leave(): void {
+  close(): void {
     const supervisor = this.#supervisor;
     this.#isOver = true;
     this.#supervisor = undefined;
@@ -176,7 +178,7 @@ export class LocalScheduler implements Scheduler {
     supervisor?.process.leave();
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return outputsOf(step, id);
   }
 
@@ -358,7 +360,7 @@ export class LocalScheduler implements Scheduler {
 
   /** Nothing of the script ran: why, is on the step's stderr. */
   async #onNotRun({ job, id, isCancelled }: Running, report: EndReport): Promise<void> {
-    const { stderr } = this.outputs(job.step, id);
+    const { stderr } = this.outputs({ step: job.step, id });
     const words = id === '' ? '' : await lastWords(this.#host, `${this.#studyPath}/${stderr}`);
     if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
   }
