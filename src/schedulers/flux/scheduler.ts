@@ -10,7 +10,7 @@ import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import { outputsOf } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import { LeaseLostError } from '../../store/lease.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
