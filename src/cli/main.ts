@@ -5,7 +5,7 @@ import { callersEnvironment } from '../hosts/environment.js';
 import { SetupError } from '../hosts/setup.js';
 import { hostOptionsOf, isElsewhere, overlaysOf, pgenOf, requestOf, runOptionsOf } from '../inputs/derive.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
-import { commandLineInputs, distinctions } from '../inputs/parse.js';
+import { distinctions } from '../inputs/parse.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
 import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
@@ -32,6 +32,7 @@ import { counted, inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
 import { version } from '../util/version.js';
+import { commandLineInputs } from './arguments.js';
 import { examine } from './doctor.js';
 import { helpText } from './help.js';
 import { checkWhole, validateStudy } from './validate.js';
@@ -63,7 +64,7 @@ export async function commandLine(args: readonly string[], context: ProcessConte
       ]);
     }
     const read = (file: string) => readFileSync(path.resolve(context.workingDirectory, file), 'utf8');
-    const inputs = commandLineInputs(rest, read, command !== 'doctor');
+    const inputs = commandLineInputs(rest, { read, needsSpec: command !== 'doctor' });
     return await carryOut(inputs, context, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);

@@ -203,7 +203,7 @@ class Conductor {
       const record = openJob(this.#machine.steps[step]!);
       if (record === undefined) return [];
       const { id, place, isDoubtful } = record;
-      return [{ ...this.#job(step, record.attempt)!, id, place, isDoubtful }];
+      return [{ ...this.#job(step, record.attempt)!, id, endpoint: place, mayBeDuplicate: isDoubtful }];
     });
     const [scheduled, local] = split(jobs);
     if (local.length > 0) this.#schedulers.local.reattach(local);

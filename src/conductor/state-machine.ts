@@ -141,11 +141,11 @@ export class StudyMachine {
     if (this.#interruption !== undefined && !(this.#isLocal(event.step) && this.#awaitsLocal)) return;
     switch (event.type) {
       case 'submitted': {
-        const { id, place, isDoubtful } = event;
-        if (job.id === id && job.place === place && job.isDoubtful === isDoubtful) return;
+        const { id, endpoint, mayBeDuplicate } = event;
+        if (job.id === id && job.place === endpoint && job.isDoubtful === mayBeDuplicate) return;
         job.id = id;
-        job.place = place;
-        job.isDoubtful = isDoubtful;
+        job.place = endpoint;
+        job.isDoubtful = mayBeDuplicate;
         return this.#table.touch(event.step);
       }
       case 'queued':

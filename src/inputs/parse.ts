@@ -1,8 +1,7 @@
 import * as z from 'zod';
-import { closest } from '../util/closest.js';
 import { InputError } from '../util/input-error.js';
 import { contradictions, requirements } from './requirements.js';
-import { type InputName, type Inputs, inputNames, inputsSchema, repeatable } from './schema.js';
+import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.js';
 
 /**
  * Types the inputs.
@@ -28,7 +27,8 @@ function shownValue(value: string): string {
   return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
 }
 
-function tryInputs(
+/** Types the inputs: they are undefined if there are errors. */
+export function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
   { schema = inputsSchema, filesOf = new Map() }: ParseOptions = {},
@@ -65,69 +65,6 @@ export function actionInputs(environment: Readonly<Record<string, string | undef
   return parseInputs(new Map(given), (name) => `input '${name}'`);
 }
 
-/**
- * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
- * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time.
- *
- * @param read reads a file
- * @param needsSpec whether there must be a SPEC; without one it is ''
- * @throws InputError
- */
-export function commandLineInputs(args: readonly string[], read: (file: string) => string, needsSpec = true): Inputs {
-  const given = new Map<string, string>();
-  const filesOf = new Map<string, string>();
-  const errors: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (!arg.startsWith('-') || arg === '-') {
-      if (given.has('spec'))
-        errors.push(`there is one spec to run, but '${given.get('spec')}' and '${arg}' were given`);
-      else given.set('spec', arg);
-      continue;
-    }
-    const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
-    const next = args[i + 1];
-    if (name === 'spec' || !inputNames.includes(name as InputName)) {
-      const guess = closest(
-        name,
-        inputNames.filter((known) => known !== 'spec'),
-      );
-      const hint = guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`;
-      errors.push(`there is no option ${arg.split('=')[0]}${hint}`);
-      // What follows is its value, not the spec.
-      const takesValue = given.has('spec') || (guess !== undefined && !isTruth(guess as InputName));
-      if (inline === undefined && next !== undefined && !next.startsWith('-') && takesValue) i += 1;
-      continue;
-    }
-    let value = inline;
-    if (value === undefined && isTruth(name as InputName) && next !== 'true' && next !== 'false') value = 'true';
-    if (value === undefined) {
-      value = next;
-      i += 1;
-    }
-    if (value === undefined) errors.push(`--${name} needs a value`);
-    else {
-      const text = value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value;
-      if (value.startsWith('@')) filesOf.set(name, value.slice(1));
-      const before = repeatable.has(name) ? given.get(name) : undefined;
-      given.set(name, before === undefined ? text : `${before}\n${text}`);
-    }
-  }
-  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
-  if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
-  return parsed.inputs;
-}
-
-function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {
-  try {
-    return read(file).replace(/\r?\n$/, '');
-  } catch (error) {
-    errors.push(`--${name}: cannot read ${file}: ${(error as Error).message}`);
-    return '';
-  }
-}
-
 /** What an input takes when it is not given, as text. */
 export function defaultOf(name: InputName): string | undefined {
   const schema: z.ZodType = inputsSchema.shape[name];
@@ -140,7 +77,7 @@ export function descriptionOf(name: InputName): string {
   return `${inputsSchema.shape[name].description ?? ''}${needs}`;
 }
 
-function isTruth(name: InputName): boolean {
+export function isTruth(name: InputName): boolean {
   return defaultOf(name) === 'true' || defaultOf(name) === 'false';
 }
 

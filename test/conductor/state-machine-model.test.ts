@@ -133,7 +133,13 @@ class World {
     for (const job of tellsAgain ? this.#jobs : []) {
       const base = { step: job.step, attempt: job.attempt, at: this.#now };
       if (job.stage !== 'asked') {
-        this.tell({ ...base, type: 'submitted', id: `${job.step}.${job.attempt}`, place: '', isDoubtful: false });
+        this.tell({
+          ...base,
+          type: 'submitted',
+          id: `${job.step}.${job.attempt}`,
+          endpoint: '',
+          mayBeDuplicate: false,
+        });
       }
       if (job.stage === 'started') this.tell({ ...base, type: 'started' });
     }
@@ -239,7 +245,13 @@ class World {
         this.tell({ ...base, type: 'not-submitted', reason: 'no' });
       } else {
         job.stage = 'submitted';
-        this.tell({ ...base, type: 'submitted', id: `${job.step}.${job.attempt}`, place: '', isDoubtful: false });
+        this.tell({
+          ...base,
+          type: 'submitted',
+          id: `${job.step}.${job.attempt}`,
+          endpoint: '',
+          mayBeDuplicate: false,
+        });
       }
     } else if (job.stage === 'submitted' && how % 5 !== 4) {
       job.stage = 'started';

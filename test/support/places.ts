@@ -83,7 +83,7 @@ export class Place implements JobPlace, BatchScheduler {
   }
 
   submitted(job: Job, id = '1'): void {
-    this.listener({ type: 'submitted', ...base(job), id, place: this.#name, isDoubtful: false });
+    this.listener({ type: 'submitted', ...base(job), id, endpoint: this.#name, mayBeDuplicate: false });
   }
 
   end(job: Job, result: JobResult = 'completed'): void {

@@ -25,8 +25,8 @@ import { quote } from '../../util/shell-quote.js';
 import type { AllocationRequest } from '../allocation/request.js';
 import type { BatchScheduler, SchedulerListener } from '../scheduler.js';
 import { checkLimits, type InstanceLimits, type TimeLimit } from './check-limits.js';
+import { isJobOf } from './find-inherited.js';
 import { defaultUrgency, guestsUrgency, urgency } from './job-request.js';
-import { isJobOf } from './left.js';
 import { type Probe, probeEndpoint, type SoughtJob } from './probe-endpoint.js';
 import { FluxScheduler } from './scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './submitter.js';
@@ -334,7 +334,7 @@ export class FluxBatch implements Batch {
           patienceWithNobody: comesBack ? patience.system : patience.nobody,
         },
         uri: address.uri,
-        place: this.#place,
+        endpoint: this.#place,
         isFamiliar: this.#isFamiliar,
         confirm,
         comesBack,

@@ -6,8 +6,8 @@ import { type Host, HostError } from '../../hosts/host.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { claimOrRead } from '../claims/claims.js';
+import { isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
-import { isJobOf } from './left.js';
 
 /** As many at once: each takes a process on the host. */
 const atOnce = 4;

@@ -372,7 +372,7 @@ export class LocalScheduler implements Scheduler {
       this.#offHost.end(keyOf(job));
     }
     const id = String(process.pid);
-    if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
+    if (running.id !== id) this.#tell(job, { type: 'submitted', id, endpoint: '', mayBeDuplicate: false });
     running.id = id;
     if (known === undefined) this.#tell(job, { type: 'started' });
   }

@@ -8,9 +8,9 @@ import { until } from '../../support/wait.js';
 
 /** A step's job as the journal has it, once the study has no such step any more. */
 function foreign(study: FluxStudy, job: Job, changes: Partial<ObsoleteJob> = {}): ObsoleteJob {
-  const { id, place } = study.left(job);
+  const { id, endpoint } = study.left(job);
   const { name, workspace } = job.step;
-  return { step: name, scheduled: true, workspace, attempt: job.attempt, id, place, ...changes };
+  return { step: name, scheduled: true, workspace, attempt: job.attempt, id, place: endpoint, ...changes };
 }
 
 describe('a job of a step that the study does not have any more', () => {
