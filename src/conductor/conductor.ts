@@ -1,6 +1,6 @@
 import type { BatchScheduler, InheritedJob, Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
-import type { StudyJournal } from '../store/journal/study-journal.js';
+import type { StudyJournal } from '../store/journal/journal.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { openJob, type StepRecord } from '../study/state.js';
@@ -8,7 +8,7 @@ import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';
 import type { StudyEvent } from './events.js';
 import { backOff, type Policy } from './policy.js';
-import { type Resumed, StudyMachine } from './state-machine.js';
+import { StudyMachine } from './state-machine.js';
 import { type CommandHandlers, type OtherCommand, type SubmitCommand, WriteAheadQueue } from './write-ahead.js';
 
 export interface ConductorOptions {
@@ -16,8 +16,8 @@ export interface ConductorOptions {
   readonly scripts: readonly StepScripts[];
   readonly policy: Policy;
   readonly clock: Clock;
-  /** What an earlier driver of the study left; undefined if there was none. */
-  readonly resumed?: Resumed | undefined;
+  /** What is known of the steps; undefined if none of them ever ran. */
+  readonly records?: readonly StepRecord[] | undefined;
   /**
    * Where all is noted before it is acted on; undefined if nothing is. If it cannot be written any more the study is left as
    * it is, its interruption being the error's message.
@@ -67,7 +67,7 @@ export class Conductor {
 
   constructor(options: ConductorOptions) {
     this.#options = options;
-    this.#machine = new StudyMachine(options.graph, options.policy, options.resumed);
+    this.#machine = new StudyMachine(options.graph, options.policy, options.records);
     const handlers: CommandHandlers = {
       act: (command) => this.#act(command),
       submit: (commands) => this.#submit(commands),

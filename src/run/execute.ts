@@ -1,5 +1,5 @@
 import { Conductor } from '../conductor/conductor.js';
-import { discardedJobs, type Resumption } from '../conductor/resume.js';
+import { cancelledObsolete, type Resumption } from '../conductor/resume.js';
 import { BrokerError } from '../flux/connect/errors.js';
 import type { Host } from '../hosts/host.js';
 import type { ExecutionEnd } from '../report/build-results.js';
@@ -8,7 +8,7 @@ import { LocalScheduler } from '../schedulers/local/scheduler.js';
 import type { BatchScheduler, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import { UnavailableScheduler } from '../schedulers/unavailable.js';
 import type { Plan } from '../scripts/plan.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StudySession } from '../store/session.js';
 import { StatusFile } from '../store/status-file.js';
 import type { Limits } from '../store/update-lock.js';
@@ -45,7 +45,7 @@ export interface StagedStudy {
   /** Limits that are not those of the options: somebody changed them while an earlier run drove the study. */
   readonly limits: Limits;
   /** What is known of its steps: nothing has run yet, or it is resumed. */
-  readonly resumption: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
+  readonly resumption: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'obsolete'>>;
 }
 
 /** How a study was left, as far as that is known without reading any output. */
@@ -54,7 +54,7 @@ export interface ExecutionResult extends Omit<ExecutionEnd, 'started' | 'ended'>
   readonly areJobsLeft: boolean;
 }
 
-/** How long jobs that no step has any more are waited for before others begin, which may want the same files. */
+/** How long schedulers may take to tell obsolete jobs to end before the steps begin. */
 const CANCEL_OBSOLETE_TIMEOUT_MS = 10_000;
 
 /**
@@ -69,8 +69,7 @@ export async function execute(context: ExecuteContext, study: StagedStudy): Prom
   const { graph, scripts, places } = plan;
   const { journal } = session;
   const policy = { ...options.policy, ...limits };
-  const resumed = { records: resumption.records, rerun: resumption.rerun ?? new Map() };
-  const conductor = new Conductor({ graph, scripts, policy, clock, journal, resumed });
+  const conductor = new Conductor({ graph, scripts, policy, clock, journal, records: resumption.records });
   const { listener } = conductor;
   const opened = await openBatch(context, study, listener);
   const batch = opened ?? standIn(plan, clock, listener);
@@ -138,21 +137,24 @@ function standIn({ graph }: Plan, clock: Clock, listener: SchedulerListener): Ba
   return new UnavailableScheduler('what runs its jobs was not reached', clock, listener);
 }
 
-/** Cancels the jobs that no step has any more, and notes it. */
+/**
+ * Cancels the jobs that no step of the new plan has, and notes in the journal those that were told to end: the new steps may
+ * need the same files. The others stay obsolete in the journal, and a later run cancels them.
+ */
 async function cancelObsolete(
   { clock, log }: ExecuteContext,
-  { session, resumption: { removed = [] } }: StagedStudy,
+  { session, resumption: { obsolete = [] } }: StagedStudy,
   { local, batch }: { readonly local: Scheduler; readonly batch: Scheduler | undefined },
 ): Promise<void> {
   const isDone = (scheduler: Scheduler, jobs: readonly ObsoleteJob[]) =>
     isDoneWithin(clock, CANCEL_OBSOLETE_TIMEOUT_MS, scheduler.cancelObsolete(jobs));
   for (const [scheduler, jobs] of [
-    [local, removed.filter(({ scheduled }) => !scheduled)],
-    [batch, removed.filter(({ scheduled }) => scheduled)],
+    [local, obsolete.filter(({ scheduled }) => !scheduled)],
+    [batch, obsolete.filter(({ scheduled }) => scheduled)],
   ] as const) {
     if (jobs.length === 0) continue;
     if (scheduler !== undefined && (await isDone(scheduler, jobs))) {
-      session.journal.write(discardedJobs(jobs));
+      session.journal.write(cancelledObsolete(jobs));
     } else {
       const names = jobs.map(({ step, id }) => `${id || 'a job'} of ${step}`).join(', ');
       log.warning(

@@ -144,7 +144,7 @@ async function draftResumption(
       earlier: isSame ? done : before,
       isDone,
       isOver: (index) => isOver(before.resumption.records[index]!),
-      hasObsoleteJobs: before.resumption.removed.some(({ scheduled }) => scheduled),
+      hasObsoleteJobs: before.resumption.obsolete.some(({ scheduled }) => scheduled),
     };
   });
 }
@@ -219,7 +219,12 @@ function onlyFinishing(
     throw new HostError('the study is not the one that was begun: nothing can be finished');
   }
   const records = restoreRecords(state);
-  return { records, rerun: new Map(), removed: [], notes: [], counts: { finished: 0, running: 0, again: 0, fresh: 0 } };
+  return {
+    records,
+    obsolete: [],
+    notes: [],
+    counts: { finished: 0, running: 0, again: 0, fresh: 0 },
+  };
 }
 
 function takeSession(context: OpenContext, studyPath: string, lastFence: number): Promise<StudySession> {

@@ -1,6 +1,6 @@
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../scripts/plan.js';
-import type { DescribedAllocation } from '../store/journal/allocation-record.js';
+import type { DescribedAllocation } from '../store/journal/records.js';
 import type { StudySession } from '../store/session.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
