@@ -217,9 +217,10 @@ export class Conductor {
   #submit(commands: readonly SubmitCommand[]): void {
     const jobs = commands.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []);
     const [scheduled, local] = split(jobs);
-    if (local.length > 0) this.#hooks!.local.submit(local);
     // An interruption may have come before the disk.
     if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#hooks!.batch!.submit(scheduled);
+    // What was reported meanwhile may have been the end.
+    if (local.length > 0 && !this.#isDone) this.#hooks!.local.submit(local);
   }
 
   #attach(steps: readonly number[]): void {

@@ -340,10 +340,10 @@ describe('a study that is left', () => {
     expect([(await done).interruption, asked, journal.noted]).toEqual(['no time', [], []]);
   });
 
-  it('while its commands are carried out stops there', async () => {
+  it('while its jobs are submitted submits no other batch', async () => {
     const leave = new AbortController();
     const { journal, asked, done } = study(
-      ['a', 'b', 'c'].map((name) => ({ name, scheduled: true })),
+      ['a', 'b', 'c'].map((name) => ({ name, scheduled: name !== 'c' })),
       {
         leave: leave.signal,
         courseOf: ({ step }) => {
