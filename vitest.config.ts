@@ -1,5 +1,7 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { filesOf, type ProjectName } from './test/support/projects.js';
+// The programs as they are now, not as they were when they were embedded last.
+import './tools/embed-programs.mjs';
 
 // Where CI wants the counts of the tests, if it does.
 const results = process.env.TEST_RESULTS;

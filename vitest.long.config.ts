@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import './tools/embed-programs.mjs';
 
 // What takes too long for every change: each crash in turn, ten thousand steps, a hundred races. See docs/reliability.md.
 export default defineConfig({

@@ -37,7 +37,13 @@ class Study {
   }
 
   submitted(name: string, id: string, attempt = 1): string[] {
-    return this.tell({ type: 'submitted', id, place: 'local:///x', isDoubtful: false, ...this.#base(name, attempt) });
+    return this.tell({
+      type: 'submitted',
+      id,
+      endpoint: 'local:///x',
+      mayBeDuplicate: false,
+      ...this.#base(name, attempt),
+    });
   }
 
   ended(name: string, result: JobOutcome['result'] = 'completed', attempt = 1): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StudyEvent } from '../../src/conductor/events.js';
+import type { StudyEvent, Transition } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { type JobRecord, newRecord, type Rerun, type StepRecord, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
@@ -42,10 +42,8 @@ class Study {
     policy: Partial<Policy> = {},
   ) {
     this.#names = shapes.map(({ name }) => name);
-    this.machine = new StudyMachine(graphOf(shapes), policyOf(policy), {
-      records: shapes.map(({ known = {} }) => recordOf(known)),
-      rerun: new Map(shapes.flatMap(({ rerun }, index) => (rerun === undefined ? [] : [[index, rerun]]))),
-    });
+    const records = shapes.map(({ known = {}, rerun }) => recordOf(rerun === undefined ? known : { ...known, rerun }));
+    this.machine = new StudyMachine(graphOf(shapes), policyOf(policy), records);
   }
 
   begin(): string[] {
@@ -56,7 +54,7 @@ class Study {
     return this.tell({ type: 'started', ...this.#job(name) });
   }
 
-  submitted(name: string, told: { id: string; place: string; isDoubtful: boolean }): string[] {
+  submitted(name: string, told: { id: string; endpoint: string; mayBeDuplicate: boolean }): string[] {
     return this.tell({ type: 'submitted', ...told, ...this.#job(name) });
   }
 
@@ -224,10 +222,10 @@ describe('what is told of a job that was taken over', () => {
   it('may be its id and place, noted although the state is the same', () => {
     const study = new Study([{ name: 'run', scheduled: true, known: { state: 'PENDING', jobs: [{ id: '' }] } }]);
     study.begin();
-    const told = { id: 'ƒ2', place: 'local:///b', isDoubtful: true };
+    const told = { id: 'ƒ2', endpoint: 'local:///b', mayBeDuplicate: true };
     study.submitted('run', told);
     expect([study.last.changed, study.touched]).toEqual([[], ['run']]);
-    expect(study.step('run').jobs[0]).toMatchObject(told);
+    expect(study.step('run').jobs[0]).toMatchObject({ id: 'ƒ2', place: 'local:///b', isDoubtful: true });
     study.submitted('run', told);
     expect(study.touched).toEqual([]);
   });
@@ -480,7 +478,7 @@ describe('what is said of a step that was to run again', () => {
   const waiting = () => {
     const study = new Study(shapes, { throttle: 2, submissionAttempts: 2 });
     study.begin();
-    study.submitted('slow', { id: '7', place: '', isDoubtful: false });
+    study.submitted('slow', { id: '7', endpoint: '', mayBeDuplicate: false });
     study.ended('lost', 'node-failure');
     study.limits({ throttle: 1 });
     study.ended('slow', 'timeout');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StudyEvent } from '../../src/conductor/events.js';
+import type { StudyEvent, Transition } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { isOver, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
@@ -22,7 +22,7 @@ class Study {
   }
 
   submitted(name: string, id = `id-${name}`): string[] {
-    return this.#tell({ ...this.#job(name), type: 'submitted', id, place: 'local:///x', isDoubtful: false });
+    return this.#tell({ ...this.#job(name), type: 'submitted', id, endpoint: 'local:///x', mayBeDuplicate: false });
   }
 
   refused(name: string, reason = 'no such queue'): string[] {
@@ -161,7 +161,7 @@ describe('a study', () => {
 
   it('says which steps changed, and counts the steps in each state', () => {
     const { machine } = new Study(diamond);
-    const job = { step: 0, attempt: 1, at: 2, id: '5', place: '', isDoubtful: false };
+    const job = { step: 0, attempt: 1, at: 2, id: '5', endpoint: '', mayBeDuplicate: false };
     const submitted = { ...job, type: 'submitted' } as const;
     expect(machine.handle({ type: 'begin', at: 1 }).changed).toEqual([0]);
     expect(machine.handle(submitted).changed).toEqual([]);
@@ -888,8 +888,8 @@ describe('events that do not fit', () => {
       attempt: 1,
       at,
       id: '99',
-      place: '',
-      isDoubtful: false,
+      endpoint: '',
+      mayBeDuplicate: false,
     },
     'a refusal of a job that is over': { type: 'not-submitted', step: 0, attempt: 1, at, reason: 'late' },
     'a second start': { type: 'started', step: 2, attempt: 2, at },

@@ -3,7 +3,7 @@ import { collectText } from '../../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../hosts/host.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import { outputsOf } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { Watchdog } from '../../util/watchdog.js';
@@ -372,7 +372,7 @@ export class LocalScheduler implements Scheduler {
       this.#offHost.end(keyOf(job));
     }
     const id = String(process.pid);
-    if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
+    if (running.id !== id) this.#tell(job, { type: 'submitted', id, endpoint: '', mayBeDuplicate: false });
     running.id = id;
     if (known === undefined) this.#tell(job, { type: 'started' });
   }

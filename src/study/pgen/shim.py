@@ -1,18 +1,15 @@
-/**
- * The Python program that runs a user's parameter generator: `get_custom_generator(env, **kwargs)` (Maestro 1.1). It takes
- * one argument, a JSON text of what follows, and prints the combinations as JSON.
- *
- *     {file, kwargs: {NAME: TEXT}, variables: [[NAME, REPR]...], paths: [[NAME, PATH]...], git: [[NAME, URL, PATH]...],
- *      output_path, specroot, largest}
- *
- * With them come the files that it read: modules but those of Python and of installed packages, and, below the directories of
- * the generator, of the spec and the current one, all other files that it did not write as well. Each is [PATH, HASH,
- * IS_MODULE], PATH being relative to the generator's directory. One of more than `largest` bytes has its size for a hash.
- *
- * A generator is written against `maestrowf`. If that is installed it gets the real classes; if not, these, which have
- * what generators use. What it prints goes to stderr. A REPR is what Python's `repr()` gives of the value.
- */
-export const pgenShim = `
+# Runs a user's parameter generator: `get_custom_generator(env, **kwargs)` (Maestro 1.1). Takes one argument, a JSON text of what
+# follows, and prints the combinations as JSON.
+#
+#     {file, kwargs: {NAME: TEXT}, variables: [[NAME, REPR]...], paths: [[NAME, PATH]...], git: [[NAME, URL, PATH]...],
+#      output_path, specroot, largest}
+#
+# With them come the files that it read: modules but those of Python and of installed packages, and, below the directories of
+# the generator, of the spec and the current one, all other files that it did not write as well. Each is [PATH, HASH,
+# IS_MODULE], PATH being relative to the generator's directory. One of more than `largest` bytes has its size for a hash.
+#
+# A generator is written against `maestrowf`. If that is installed it gets the real classes; if not, these, which have what
+# generators use. What it prints goes to stderr. A REPR is what Python's `repr()` gives of the value.
 import sys
 if sys.path[:1] == ['']:
     del sys.path[0]  # what lies in the current directory is not meant to be imported by its name
@@ -225,4 +222,3 @@ except BaseException as error:
               and 'importlib' not in frame.filename]
     sys.stderr.write(''.join(traceback.format_list(frames[-3:]) + traceback.format_exception_only(type(error), error)))
     sys.exit(1)
-`;

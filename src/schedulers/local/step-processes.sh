@@ -1,23 +1,22 @@
-/** A step that was told to end has this long before it is killed, in seconds. */
-const endGraceSeconds = 2;
+# shellcheck shell=bash
+# Functions of the supervisor of local steps that find and end a step's processes. A step's launcher leads a session. To its
+# step belongs what is in that session (`timeout` and job control make other groups there), what descends from that, and what
+# writes the step's outputs.
 
-/** What cannot be ended is told of after so many seconds. */
-const stuckSeconds = 10;
+# Seconds that a step which was told to end has before it is killed.
+_maestro_end_grace=2
+# Seconds after which the supervisor tells of what cannot be ended.
+_maestro_stuck_time=10
 
-/**
- * Bash functions of the supervisor of local steps that find and end a step's processes. A step's launcher leads a session. To its step belongs
- * what is in that session (`timeout` and job control make other groups there), what descends from that, and what writes
- * the step's outputs.
- */
-export const stepProcesses = `
 # Of a line of /proc/PID/stat the fields that follow the name of the command, which may have anything in it.
 _maestro_stat() {
   local IFS=' '
   _maestro_line=
   IFS= read -r -d '' _maestro_line < "/proc/$1/stat"
-  _maestro_line=\${_maestro_line##*) }
-  _maestro_stat=(\${_maestro_line%%$'\\n'*})
-  [ "\${#_maestro_stat[@]}" -gt 19 ]
+  _maestro_line=${_maestro_line##*) }
+  # shellcheck disable=SC2206 # It is split at spaces; to read it from a here-string would make a file for each process.
+  _maestro_stat=(${_maestro_line%%$'\n'*})
+  [ "${#_maestro_stat[@]}" -gt 19 ]
 }
 
 # Adds to _maestro_found the processes of steps, and when each was started. $1: the outputs, without .out and .err, if these are to be
@@ -29,17 +28,17 @@ _maestro_collect() {
   local _maestro_leaders=" $* "
   for _maestro_proc in /proc/[0-9]*; do
     [ -O "$_maestro_proc" ] || continue
-    _maestro_pid=\${_maestro_proc#/proc/}
+    _maestro_pid=${_maestro_proc#/proc/}
     _maestro_stat "$_maestro_pid" || continue
-    case \${_maestro_stat[0]} in Z | X) continue ;; esac
-    [ "$_maestro_pid" != "$$" ] && [ "$_maestro_pid" != "$BASHPID" ] || continue
-    _maestro_parents[_maestro_pid]=\${_maestro_stat[1]}
-    _maestro_groups[_maestro_pid]=\${_maestro_stat[2]}
-    _maestro_starts[_maestro_pid]=\${_maestro_stat[19]}
+    case ${_maestro_stat[0]} in Z | X) continue ;; esac
+    { [ "$_maestro_pid" != "$$" ] && [ "$_maestro_pid" != "$BASHPID" ]; } || continue
+    _maestro_parents[_maestro_pid]=${_maestro_stat[1]}
+    _maestro_groups[_maestro_pid]=${_maestro_stat[2]}
+    _maestro_starts[_maestro_pid]=${_maestro_stat[19]}
     case $_maestro_leaders in
-      *" $_maestro_pid "* | *" \${_maestro_stat[2]} "* | *" \${_maestro_stat[3]} "*) _maestro_members[_maestro_pid]=1 ;;
+      *" $_maestro_pid "* | *" ${_maestro_stat[2]} "* | *" ${_maestro_stat[3]} "*) _maestro_members[_maestro_pid]=1 ;;
       *)
-        if [ "\${_maestro_found[_maestro_pid]}" = "\${_maestro_stat[19]}" ] || _maestro_writes "$_maestro_pid" "$_maestro_outputs"; then
+        if [ "${_maestro_found[_maestro_pid]}" = "${_maestro_stat[19]}" ] || _maestro_writes "$_maestro_pid" "$_maestro_outputs"; then
           _maestro_members[_maestro_pid]=1
         fi
         ;;
@@ -47,17 +46,18 @@ _maestro_collect() {
   done
   while [ -n "$_maestro_grown" ]; do
     _maestro_grown=
-    for _maestro_pid in "\${!_maestro_parents[@]}"; do
-      [ -z "\${_maestro_members[_maestro_pid]}" ] && [ -n "\${_maestro_members[_maestro_parents[_maestro_pid]]}" ] || continue
+    for _maestro_pid in "${!_maestro_parents[@]}"; do
+      [ -z "${_maestro_members[_maestro_pid]}" ] || continue
+      [ -n "${_maestro_members[_maestro_parents[_maestro_pid]]}" ] || continue
       _maestro_members[_maestro_pid]=1
       _maestro_grown=1
     done
   done
   _maestro_apart=()
-  for _maestro_pid in "\${!_maestro_members[@]}"; do
-    _maestro_found[_maestro_pid]=\${_maestro_starts[_maestro_pid]}
+  for _maestro_pid in "${!_maestro_members[@]}"; do
+    _maestro_found[_maestro_pid]=${_maestro_starts[_maestro_pid]}
     case $_maestro_leaders in
-      *" $_maestro_pid "* | *" \${_maestro_groups[_maestro_pid]} "*) ;;
+      *" $_maestro_pid "* | *" ${_maestro_groups[_maestro_pid]} "*) ;;
       *) _maestro_apart+=("$_maestro_pid") ;;
     esac
   done
@@ -72,11 +72,11 @@ _maestro_writes() {
 # Forgets those that are over, and fails if all are. A process id may be another process's by now.
 _maestro_live() {
   local _maestro_pid
-  for _maestro_pid in "\${!_maestro_found[@]}"; do
-    _maestro_stat "$_maestro_pid" && [ "\${_maestro_stat[19]}" = "\${_maestro_found[_maestro_pid]}" ] || _maestro_stat=(Z)
-    case \${_maestro_stat[0]} in Z | X) unset -v "_maestro_found[$_maestro_pid]" ;; esac
+  for _maestro_pid in "${!_maestro_found[@]}"; do
+    _maestro_stat "$_maestro_pid" && [ "${_maestro_stat[19]}" = "${_maestro_found[_maestro_pid]}" ] || _maestro_stat=(Z)
+    case ${_maestro_stat[0]} in Z | X) unset -v "_maestro_found[$_maestro_pid]" ;; esac
   done
-  [ "\${#_maestro_found[@]}" != 0 ]
+  [ "${#_maestro_found[@]}" != 0 ]
 }
 
 # Ends steps, by the process ids of their launchers.
@@ -89,18 +89,18 @@ _maestro_end() {
     # It does not lead its group yet, or is over.
     kill -TERM "$_maestro_pid" && _maestro_early+=("-$_maestro_pid")
   done
-  [ "\${#_maestro_apart[@]}" = 0 ] || kill -TERM "\${_maestro_apart[@]}"
-  for ((_maestro_tenths = 0; _maestro_tenths < ${endGraceSeconds} * 10; _maestro_tenths++)); do
-    kill -0 -- "\${@/#/-}" || _maestro_live || return
+  [ "${#_maestro_apart[@]}" = 0 ] || kill -TERM "${_maestro_apart[@]}"
+  for ((_maestro_tenths = 0; _maestro_tenths < _maestro_end_grace * 10; _maestro_tenths++)); do
+    kill -0 -- "${@/#/-}" || _maestro_live || return
     sleep 0.1
     # If it began to lead one just then, only the launcher was told.
-    [ "\${#_maestro_early[@]}" = 0 ] || kill -TERM -- "\${_maestro_early[@]}"
+    [ "${#_maestro_early[@]}" = 0 ] || kill -TERM -- "${_maestro_early[@]}"
     _maestro_early=()
   done
-  kill -KILL -- "\${@/#/-}"
+  kill -KILL -- "${@/#/-}"
   _maestro_live
   _maestro_collect '' "$@"
-  [ "\${#_maestro_found[@]}" = 0 ] || kill -KILL "\${!_maestro_found[@]}"
+  [ "${#_maestro_found[@]}" = 0 ] || kill -KILL "${!_maestro_found[@]}"
 }
 
 # Ends, and waits for, what a launcher has left that is gone itself. $1: its process id, or nothing if that is another process's by now.
@@ -110,8 +110,8 @@ _maestro_sweep() {
   _maestro_found=()
   for ((_maestro_round = 0; ; _maestro_round++)); do
     _maestro_live
-    _maestro_collect "$2" $1
-    if [ "\${#_maestro_found[@]}" = 0 ]; then
+    _maestro_collect "$2" ${1:+"$1"}
+    if [ "${#_maestro_found[@]}" = 0 ]; then
       [ -n "$_maestro_any" ]
       return
     fi
@@ -119,8 +119,9 @@ _maestro_sweep() {
     [ -n "$_maestro_kills" ] || ! _maestro_are_ours "$2" || _maestro_kills=1
     # Without any sign of whose they are those of an earlier boot are nobody's, and others are waited for.
     [ -n "$_maestro_kills" ] || [ -n "$_maestro_same_boot" ] || return
-    if ((_maestro_round == ${stuckSeconds} * 5)); then
-      set -- "$1" "$2" "$3" "\${!_maestro_found[@]}"
+    if ((_maestro_round == _maestro_stuck_time * 5)); then
+      set -- "$1" "$2" "$3" "${!_maestro_found[@]}"
+      # shellcheck disable=SC2154 # The waiter that calls this sets the key, and the directory below.
       echo "stuck $_maestro_key $4" >&3
     fi
     # Nobody would hear of it.
@@ -128,19 +129,20 @@ _maestro_sweep() {
     if [ -z "$_maestro_kills" ]; then
       :
     elif ((_maestro_round == 0)); then
-      kill -TERM "\${!_maestro_found[@]}"
-    elif ((_maestro_round >= ${endGraceSeconds} * 5)); then
-      kill -KILL "\${!_maestro_found[@]}"
+      kill -TERM "${!_maestro_found[@]}"
+    elif ((_maestro_round >= _maestro_end_grace * 5)); then
+      kill -KILL "${!_maestro_found[@]}"
     fi
-    if ((_maestro_round < ${stuckSeconds} * 5)); then sleep 0.2; else sleep 2; fi
+    if ((_maestro_round < _maestro_stuck_time * 5)); then sleep 0.2; else sleep 2; fi
   done
 }
 
 # Whether one of those found shows by what it writes, where it is, or what it was started with that it is of the step.
 _maestro_are_ours() {
   local _maestro_pid _maestro_word
-  for _maestro_pid in "\${!_maestro_found[@]}"; do
+  for _maestro_pid in "${!_maestro_found[@]}"; do
     ! _maestro_writes "$_maestro_pid" "$1" || return 0
+    # shellcheck disable=SC2154
     [ ! "/proc/$_maestro_pid/cwd" -ef "$_maestro_directory" ] || return 0
     while IFS= read -r -d '' _maestro_word; do
       case $_maestro_word in PWD="$_maestro_directory" | PWD="$_maestro_directory"/* | OLDPWD="$_maestro_directory") return 0 ;; esac
@@ -148,4 +150,3 @@ _maestro_are_ours() {
   done
   return 1
 }
-`;
