@@ -13,7 +13,7 @@ import { givenReportPlace, type ProcessContext, readSpecText } from '../run/proc
 import type { RunOutcome } from '../run/report.js';
 import type { RunContext } from '../run/run-study.js';
 import type { Spec } from '../spec/spec.js';
-import { ourHolder } from '../store/lease-owner.js';
+import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory } from '../study/directory.js';
 import { safeName } from '../study/names.js';
 import { exitCodes } from '../study/state.js';

@@ -22,7 +22,7 @@ import {
 import { runStudy } from '../run/run-study.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
-import { ourHolder } from '../store/lease-owner.js';
+import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory, timeStamp } from '../study/directory.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';

@@ -23,3 +23,13 @@ export type Command =
   | { readonly type: 'renew'; readonly reason: string }
   /** Report `wake` for the step after a back-off; `failures` counts from 1 and says how long. */
   | { readonly type: 'wait'; readonly step: number; readonly failures: number };
+
+/** What the state machine makes of one event. */
+export interface Transition {
+  /** What to do about the event, in this order. */
+  readonly commands: readonly Command[];
+  /** The steps whose state changed, by index; one twice if it changed twice. */
+  readonly changed: readonly number[];
+  /** The steps of whose records anything changed, each once. */
+  readonly touched: readonly number[];
+}

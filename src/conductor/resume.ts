@@ -1,20 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { StepScripts } from '../scripts/render.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import { obsoleteAfter } from '../store/journal/obsolete-jobs.js';
 import { cloneRecord, diffRecord } from '../store/journal/patch.js';
-import type { Entry, JournalState, PlannedStep } from '../store/journal/records.js';
-import { unwantedAfter } from '../store/journal/unwanted.js';
+import type { Entry, JournalState, ObsoleteJob, PlannedStep } from '../store/journal/records.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
-import {
-  hasRun,
-  isFailure,
-  isOver,
-  type JobRecord,
-  newRecord,
-  openJob,
-  type Rerun,
-  type StepRecord,
-} from '../study/state.js';
+import { hasRun, isFailure, isOver, type JobRecord, newRecord, openJob, type StepRecord } from '../study/state.js';
 import type { Policy } from './policy.js';
 
 /** What tells whether a step is still what it was. */
@@ -29,10 +19,8 @@ export interface StepDigests {
 export interface Resumption {
   /** The steps as they are to begin, by index. */
   readonly records: readonly StepRecord[];
-  /** Steps whose job is taken over, but is not to be, or may not be, the end of them. Their records say the same. */
-  readonly rerun: ReadonlyMap<number, Rerun>;
   /** Jobs that may run, and that no step has any more. They are to be discarded, and that is to be noted. */
-  readonly removed: readonly ObsoleteJob[];
+  readonly obsolete: readonly ObsoleteJob[];
   /** Why steps run that ran before, in the order of the graph. */
   readonly notes: readonly { readonly step: string; readonly why: string }[];
   /** Every step is one of these: done, in flight, to run although it ran before, to run for the first time. */
@@ -83,7 +71,7 @@ export function plannedSteps(
 }
 
 /** What a journal is told once jobs are discarded: until then whoever resumes the study discards them again. */
-export function discardedJobs(jobs: readonly ObsoleteJob[]): Entry {
+export function cancelledObsolete(jobs: readonly ObsoleteJob[]): Entry {
   return { type: 'discarded', jobs: jobs.map(({ workspace, attempt }) => ({ workspace, attempt })) };
 }
 
@@ -93,8 +81,8 @@ export function restoreRecords(state: JournalState): StepRecord[] {
 }
 
 /** Whether there is nothing left to do. */
-export function isFinished({ counts, removed }: Resumption): boolean {
-  return counts.running + counts.again + counts.fresh + removed.length === 0;
+export function isFinished({ counts, obsolete }: Resumption): boolean {
+  return counts.running + counts.again + counts.fresh + obsolete.length === 0;
 }
 
 /**
@@ -165,8 +153,7 @@ export function planResumption(state: JournalState, graph: StepGraph, digests: r
   for (const { standing } of outlooks) counts[standing] += 1;
   return {
     records: outlooks.map(({ record }) => record),
-    rerun: new Map(outlooks.flatMap(({ record: { rerun } }, index) => (rerun === null ? [] : [[index, rerun]]))),
-    removed: unwantedAfter(state.obsolete, planned, after),
+    obsolete: obsoleteAfter(state.obsolete, planned, after),
     notes: outlooks.flatMap(({ why }, index) => (why === undefined ? [] : [{ step: graph.steps[index]!.name, why }])),
     counts,
   };

@@ -2,30 +2,12 @@ import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from '../study/state.js';
-import { Deferrals } from './deferrals.js';
 import { DependencyTracker } from './dependency-tracker.js';
-import type { Command, StudyEvent } from './events.js';
+import type { Command, StudyEvent, Transition } from './events.js';
 import { describeFailure, ofJob, putOff, runsAgain } from './messages.js';
 import { nodeFailureLimit, notRunLimit, type Policy } from './policy.js';
-import { ReadyQueue } from './ready-queue.js';
 import { type EndState, StepTable } from './step-table.js';
-
-export interface Transition {
-  /** What to do about the event, in this order. */
-  readonly commands: readonly Command[];
-  /** The steps whose state changed, by index; one twice if it changed twice. */
-  readonly changed: readonly number[];
-  /** The steps of whose records anything changed, each once. */
-  readonly touched: readonly number[];
-}
-
-/** What an earlier driver of the study left. */
-export interface Resumed {
-  /** By the index of the step. The machine takes them over. */
-  readonly records: readonly StepRecord[];
-  /** The steps whose job is in flight, and that run again after it, besides those whose records say so. */
-  readonly rerun?: ReadonlyMap<number, Rerun>;
-}
+import { Deferrals, ReadyQueue } from './waiting-steps.js';
 
 /** Why a step runs again whose job was ended for that, or by an earlier driver. */
 const rerunReasons: Readonly<Record<Rerun, string>> = {
@@ -59,20 +41,16 @@ export class StudyMachine {
   #isLeft = false;
   #commands: Command[] = [];
 
-  /** @param resumed where the study stands already; undefined if nothing of it ever ran */
-  constructor(graph: StepGraph, policy: Policy, resumed?: Resumed) {
+  /** @param records of the steps, which the machine takes over; undefined if nothing of the study ever ran */
+  constructor(graph: StepGraph, policy: Policy, records?: readonly StepRecord[]) {
     this.#graph = graph;
     this.#policy = policy;
     this.#restartLimit = policy.restartLimit;
     this.#pools = { local: new ReadyQueue(policy.localJobs), scheduled: new ReadyQueue(noneIfZero(policy.throttle)) };
-    this.#table = new StepTable(graph.steps.length, resumed?.records);
+    this.#table = new StepTable(graph.steps.length, records);
     this.steps = this.#table.steps;
     this.#dependents = new DependencyTracker(graph, policy.allowsFailure, this.#table, (index) => this.#enqueue(index));
-    for (const index of this.#inFlight()) {
-      this.#poolOf(index).inFlight += 1;
-      const record = this.steps[index]!;
-      record.rerun = resumed?.rerun?.get(index) ?? record.rerun;
-    }
+    for (const index of this.#inFlight()) this.#poolOf(index).inFlight += 1;
   }
 
   /** Whether nothing more will happen: every step is in its final state, or what is not cannot get there any more. */

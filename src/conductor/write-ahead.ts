@@ -1,4 +1,4 @@
-import type { StudyJournal } from '../store/journal/study-journal.js';
+import type { StudyJournal } from '../store/journal/journal.js';
 import { LeaseLostError } from '../store/lease.js';
 import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';

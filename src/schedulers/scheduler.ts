@@ -1,5 +1,5 @@
 import type { Outputs } from '../scripts/outputs.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StepInstance } from '../study/graph.js';
 import type { JobResult } from '../study/state.js';
 

@@ -3,8 +3,7 @@ import { collectText } from '../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
 import { Watchdog } from '../util/watchdog.js';
-import { confirmLease } from './confirm.js';
-import { LeaseLostError, parseLease } from './lease.js';
+import { confirmLease, LeaseLostError, parseLease } from './lease.js';
 import { Outage } from './outage.js';
 import {
   appendRequest,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StudyEvent } from '../../src/conductor/events.js';
+import type { StudyEvent, Transition } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { type JobRecord, newRecord, type Rerun, type StepRecord, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
@@ -42,10 +42,8 @@ class Study {
     policy: Partial<Policy> = {},
   ) {
     this.#names = shapes.map(({ name }) => name);
-    this.machine = new StudyMachine(graphOf(shapes), policyOf(policy), {
-      records: shapes.map(({ known = {} }) => recordOf(known)),
-      rerun: new Map(shapes.flatMap(({ rerun }, index) => (rerun === undefined ? [] : [[index, rerun]]))),
-    });
+    const records = shapes.map(({ known = {}, rerun }) => recordOf(rerun === undefined ? known : { ...known, rerun }));
+    this.machine = new StudyMachine(graphOf(shapes), policyOf(policy), records);
   }
 
   begin(): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { StudyEvent } from '../../src/conductor/events.js';
+import type { StudyEvent, Transition } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { isOver, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';

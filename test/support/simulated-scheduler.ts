@@ -7,7 +7,7 @@ import type {
   Scheduler,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../src/store/journal/records.js';
 import type { StepInstance } from '../../src/study/graph.js';
 import type { JobResult } from '../../src/study/state.js';
 import type { Clock } from '../../src/util/clock.js';

@@ -1,4 +1,4 @@
-import type { QueuedJob } from '../../store/journal/allocation-record.js';
+import type { QueuedJob } from '../../store/journal/records.js';
 import { quote } from '../../util/shell-quote.js';
 import { isNewFlux } from './submission.js';
 

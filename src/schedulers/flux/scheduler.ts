@@ -2,7 +2,7 @@ import { BrokerLink, type LinkOptions } from '../../flux/connect/reconnecting.js
 import type { Handle } from '../../flux/handle.js';
 import type { Host } from '../../hosts/host.js';
 import { type Outputs, outputsOf } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { ScopedClock } from '../../util/scoped-clock.js';

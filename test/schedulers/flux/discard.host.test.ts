@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../src/schedulers/scheduler.js';
-import type { ObsoleteJob } from '../../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../../src/store/journal/records.js';
 import { completed, FluxStudy, hurried, startBroker, waiting } from '../../support/flux/study-run.js';
 import { until } from '../../support/wait.js';
 

@@ -27,7 +27,7 @@ import { LocalHost } from '../../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
 import { LocalScheduler } from '../../../src/schedulers/local/scheduler.js';
 import type { InheritedJob, InterruptEvent, Job, JobEvent } from '../../../src/schedulers/scheduler.js';
-import type { ObsoleteJob } from '../../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../../src/store/journal/records.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { hurried } from '../../support/flux/study-run.js';
 import { graphOf, type Shape } from '../../support/graphs.js';

@@ -1,13 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StudyEvent } from '../../src/conductor/events.js';
+import type { StudyEvent, Transition } from '../../src/conductor/events.js';
 import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { applyPatch, cloneRecord, diffRecord } from '../../src/store/journal/patch.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import type { StepGraph } from '../../src/study/graph.js';
-import type { JobResult } from '../../src/study/state.js';
-import { isFailure, isOver, newRecord, type StepRecord, type StepState } from '../../src/study/state.js';
+import {
+  isFailure,
+  isOver,
+  type JobResult,
+  newRecord,
+  type StepRecord,
+  type StepState,
+} from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 const finalStates: readonly StepState[] = ['FINISHED', 'FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED'];
@@ -119,7 +125,7 @@ class World {
     this.#setAside.clear();
     const records = this.#journaled.map(cloneRecord);
     const policy = { ...this.#policy, ...this.#limits };
-    this.machine = new StudyMachine(this.#graph, policy, { records });
+    this.machine = new StudyMachine(this.#graph, policy, records);
     this.history.push({ type: 'resume', policy, records: this.#journaled.map(cloneRecord) });
     this.#now += 1;
     if (this.#cancelled) this.tell({ type: 'cancel', at: this.#now, reason: 'enough' });
@@ -379,7 +385,7 @@ describe('any study, whatever happens', () => {
         const transitions: Transition[] = [];
         for (const event of world.history) {
           if (event.type !== 'resume') transitions.push(again.handle(event));
-          else again = new StudyMachine(graph, event.policy, { records: event.records });
+          else again = new StudyMachine(graph, event.policy, event.records);
         }
         expect(transitions).toEqual(world.transitions);
         expect(again.steps).toEqual(world.machine.steps);
