@@ -50,7 +50,7 @@ export class DependencyTracker {
   /** The step is over. */
   end(index: number, state: EndState, reason: string, at: number): void {
     const tolerated = isFailure(state) && this.#allowsFailure(this.#graph.steps[index]!);
-    this.#table.settle(index, state, reason, at, tolerated);
+    this.#table.end(index, state, reason, at, tolerated);
     if (state !== 'FINISHED') return this.giveUp(index, state, at);
     for (const dependent of this.#dependents[index]!) this.#satisfy(dependent);
   }
@@ -71,7 +71,7 @@ export class DependencyTracker {
         else if (isOver(steps[dependent]!)) this.#blame(dependent, ended[next]!);
         else if (openJob(steps[dependent]!) === undefined) {
           const tolerated = state === 'FAILED' && this.#excuses(ended[next]!, dependent);
-          this.#table.settle(dependent, state, reason, at, tolerated);
+          this.#table.end(dependent, state, reason, at, tolerated);
           ended.push(dependent);
         }
       }
@@ -82,7 +82,7 @@ export class DependencyTracker {
    * Of a step that is to run anew once its job is over, and now is: whether one of those that it waits for has been given up
    * meanwhile, so that it is over too.
    */
-  isGivenUp(index: number, at: number): boolean {
+  giveUpIfDependencyFailed(index: number, at: number): boolean {
     const { steps } = this.#table;
     const { dependsOn, condition } = this.#graph.steps[index]!;
     const causes = dependsOn.filter((dependency) => {
@@ -94,7 +94,7 @@ export class DependencyTracker {
     if (cause === undefined) return false;
     const state: EndState = steps[cause]!.state === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
     const tolerated = state === 'FAILED' && causes.every((each) => this.#excuses(each, index));
-    this.#table.settle(index, state, this.#reason(cause, state), at, tolerated);
+    this.#table.end(index, state, this.#reason(cause, state), at, tolerated);
     this.giveUp(index, state, at);
     return true;
   }

@@ -20,10 +20,10 @@ export function limitsOf({ throttle, restartLimit }: Policy): Required<Limits> {
 }
 
 /** Jobs lost to node failures are submitted again this often, apart from `submissionAttempts`. */
-export const nodeFailureLimit = 3;
+export const NODE_FAILURE_LIMIT = 3;
 
 /** So many jobs of a step that were not run in a row, for want of files that can be written, are the end for now: about a minute. */
-export const notRunLimit = 6;
+export const NOT_RUN_LIMIT = 6;
 
 /**
  * Milliseconds to wait before another attempt: 1 s, 2 s, 4 s… to 60 s, each half as much more or less.

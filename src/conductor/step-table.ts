@@ -46,7 +46,7 @@ export class StepTable {
   }
 
   /** The step is over. */
-  settle(index: number, state: EndState, reason: string, at: number, tolerated: boolean): void {
+  end(index: number, state: EndState, reason: string, at: number, tolerated: boolean): void {
     const record = this.steps[index]!;
     record.ended = at;
     record.tolerated = tolerated;
