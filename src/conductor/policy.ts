@@ -14,15 +14,15 @@ export interface Policy {
   readonly allowsFailure: (step: { readonly name: string; readonly step: string }) => boolean;
 }
 
-/** What of it can be changed while the study runs. */
+/** The part of the policy that `maestro update` can change while the study runs. */
 export function limitsOf({ throttle, restartLimit }: Policy): Required<Limits> {
   return { throttle, restartLimit };
 }
 
-/** Jobs lost to node failures are submitted again this often, apart from `submissionAttempts`. */
+/** How often a job that a node failure ended is submitted again; not counted in `submissionAttempts`. */
 export const NODE_FAILURE_LIMIT = 3;
 
-/** So many jobs of a step that were not run in a row, for want of files that can be written, are the end for now: about a minute. */
+/** After this many jobs of a step in a row that could not write their files (about a minute) the study is left. */
 export const NOT_RUN_LIMIT = 6;
 
 /**

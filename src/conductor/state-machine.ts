@@ -121,7 +121,7 @@ export class StudyMachine {
 
   #begin(at: number): void {
     if (this.#hasBegun || this.#interruption !== undefined) return;
-    this.#dependents.heal(at);
+    this.#dependents.endDependentsOfFailed(at);
     this.#hasBegun = true;
     const inFlight = this.#inFlight();
     if (inFlight.length > 0) this.#commands.push({ type: 'attach', steps: inFlight });
@@ -255,7 +255,7 @@ export class StudyMachine {
     this.#backingOff.clear();
     this.#deferrals.clear();
     for (const { index } of this.#graph.steps) {
-      if (this.#table.isIdle(index)) this.#table.end(index, 'CANCELLED', reason, at, false);
+      if (this.#table.isIdle(index)) this.#table.end(index, { state: 'CANCELLED', reason, at, tolerated: false });
       // Before `begin` no job has been taken over, so none can be cancelled.
       else if (this.#hasBegun && !isOver(this.steps[index]!)) this.#cancelJob(index);
     }
