@@ -1,8 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { collectText } from '../../hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../hosts/host.js';
-import type { Outputs } from '../../scripts/outputs.js';
-import { outputsOf } from '../../scripts/outputs.js';
+import { type Outputs, outputsOf } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import { Watchdog } from '../../util/watchdog.js';
