@@ -2,6 +2,7 @@ import { mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
 import { UserError } from '../util/errors.js';
+import { isDoneWithin } from '../util/sleep.js';
 import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-commands.js';
 import { isSameMachine, type LeaseHolder, lifeOf } from './lease-owner.js';
 
@@ -223,13 +224,7 @@ export class Lease {
       await this.#writing;
       if (released && !wasOver) await this.#write(true);
     };
-    await new Promise<void>((resolve) => {
-      const stop = this.#clock.after(within, resolve);
-      void write().then(() => {
-        stop();
-        resolve();
-      });
-    });
+    await isDoneWithin(this.#clock, within, write());
   }
 
   #stop(): void {
