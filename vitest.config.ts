@@ -24,7 +24,7 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
-      project('unit', { setupFiles: ['test/support/no-processes.ts'] }),
+      project('unit', { isolate: false, setupFiles: ['test/support/no-processes.ts'] }),
       project('host'),
       project('action', withBundle),
       project('sites', withBundle),

@@ -46,7 +46,7 @@ function instantScheduler(listener) {
     jobs = [];
     for (const { step, attempt } of batch) {
       const base = { step: step.index, attempt, at: 0 };
-      listener({ ...base, type: 'submitted', id: '1', place: 'local:///bench', isDoubtful: false });
+      listener({ ...base, type: 'submitted', id: '1', endpoint: 'local:///bench', mayBeDuplicate: false });
       listener({ ...base, type: 'started' });
       listener({ ...base, type: 'ended', outcome: { result: 'completed', exitCode: 0, signal: null, note: '' } });
     }

@@ -22,12 +22,11 @@ import {
 import { runStudy } from '../run/run-study.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
-import { ourHolder } from '../store/lease-owner.js';
+import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory, timeStamp } from '../study/directory.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
-import { describeError } from '../util/errors.js';
-import { InputError } from '../util/input-error.js';
+import { describeError, InputError } from '../util/errors.js';
 import { counted, inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';

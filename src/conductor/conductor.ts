@@ -1,14 +1,14 @@
 import type { InheritedJob, Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
-import type { StudyJournal } from '../store/journal/study-journal.js';
+import type { StudyJournal } from '../store/journal/journal.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
-import { openJob } from '../study/state.js';
+import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';
 import type { Command, StudyEvent } from './events.js';
 import { backOff, type Policy } from './policy.js';
-import { type Resumed, StudyMachine } from './state-machine.js';
+import { StudyMachine } from './state-machine.js';
 import { WriteAheadQueue } from './write-ahead.js';
 
 export interface ConductorOptions {
@@ -21,8 +21,8 @@ export interface ConductorOptions {
     readonly local: Scheduler;
     readonly batch: Scheduler | undefined;
   };
-  /** What an earlier driver of the study left; undefined if there was none. */
-  readonly resumed?: Resumed | undefined;
+  /** What is known of the steps; undefined if none of them ever ran. */
+  readonly records?: readonly StepRecord[] | undefined;
   /**
    * Where all is noted before it is acted on; undefined if nothing is. If it cannot be written any more the study is left as
    * it is, its interruption being the error's message.
@@ -65,7 +65,7 @@ class Conductor {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#machine = new StudyMachine(options.graph, options.policy, options.resumed);
+    this.#machine = new StudyMachine(options.graph, options.policy, options.records);
     const hands = {
       act: (command: Exclude<Command, { type: 'cancel' }>) => this.#act(command),
       cancel: (commands: readonly Extract<Command, { type: 'cancel' }>[]) => this.#cancel(commands),
@@ -203,7 +203,7 @@ class Conductor {
       const record = openJob(this.#machine.steps[step]!);
       if (record === undefined) return [];
       const { id, place, isDoubtful } = record;
-      return [{ ...this.#job(step, record.attempt)!, id, place, isDoubtful }];
+      return [{ ...this.#job(step, record.attempt)!, id, endpoint: place, mayBeDuplicate: isDoubtful }];
     });
     const [scheduled, local] = split(jobs);
     if (local.length > 0) this.#schedulers.local.reattach(local);

@@ -139,10 +139,10 @@ function numberOf(value: unknown): number | null {
 }
 
 /** How a job ended (RFC 21's results, and node failure apart from other failures). */
-export type JobEnd = 'completed' | 'failed' | 'cancelled' | 'timeout' | 'node-failure';
+export type FluxResult = 'completed' | 'failed' | 'cancelled' | 'timeout' | 'node-failure';
 
 /** To be asked of a job that is INACTIVE. */
-export function endOf({ exception, waitStatus }: JobView): JobEnd {
+export function endOf({ exception, waitStatus }: JobView): FluxResult {
   switch (exception?.type) {
     case undefined:
       return waitStatus === 0 ? 'completed' : 'failed';

@@ -1,12 +1,12 @@
 import type { Resumption } from '../conductor/resume.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import { oneLine } from '../util/log/plain-text.js';
 
 /** So many steps are named; the journal has the others. */
 const mostNotes = 60;
 
 /** What a person wants to know of a study that is continued: how much of it stays, and which steps run again, and why. */
-export function describeResumption({ counts, notes, removed }: Resumption, isDone: boolean): string[] {
+export function describeResumption({ counts, notes, obsolete }: Resumption, isDone: boolean): string[] {
   const { finished, running, again, fresh } = counts;
   if (isDone) return ['There is nothing to do: this study ran to its end before, and is still the same'];
   const parts = [
@@ -20,7 +20,7 @@ export function describeResumption({ counts, notes, removed }: Resumption, isDon
     `Continuing this study: ${parts.join(', ')}`,
     ...notes.slice(0, mostNotes).map(({ step, why }) => oneLine(`  ${step} runs again: ${why}`)),
     ...(more > 0 ? [`  and ${more} more`] : []),
-    ...removed.map(removal),
+    ...obsolete.map(cancellation),
   ];
 }
 
@@ -56,6 +56,6 @@ function named(workspaces: readonly string[]): string {
 }
 
 /** A step that is gone, or that has become one of another kind, local or a job. */
-function removal({ step, id }: ObsoleteJob): string {
+function cancellation({ step, id }: ObsoleteJob): string {
   return oneLine(`  ${step} has no use any more for its job${id === '' ? '' : ` ${id}`}: it is cancelled`);
 }

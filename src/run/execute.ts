@@ -1,5 +1,5 @@
 import { conduct } from '../conductor/conductor.js';
-import { discardedJobs, type Resumption } from '../conductor/resume.js';
+import { cancelledObsolete, type Resumption } from '../conductor/resume.js';
 import type { Host } from '../hosts/host.js';
 import type { ExecutionEnd } from '../report/build-results.js';
 import type { Batch } from '../schedulers/flux/backend.js';
@@ -7,7 +7,7 @@ import { LocalScheduler } from '../schedulers/local/scheduler.js';
 import type { BatchScheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import { UnavailableScheduler } from '../schedulers/unavailable.js';
 import type { Plan } from '../scripts/plan.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StudySession } from '../store/session.js';
 import { StatusFile } from '../store/status-file.js';
 import type { Limits } from '../store/update-lock.js';
@@ -34,7 +34,7 @@ export interface ExecuteContext {
   /** Limits that are not those of the options: somebody changed them while an earlier run drove the study. */
   readonly limits: Limits;
   /** Where the study stands: nothing has run yet, or it is resumed. */
-  readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
+  readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'obsolete'>>;
 }
 
 /** How a study was left, as far as that is known without reading any output. */
@@ -62,7 +62,7 @@ export async function execute(context: ExecuteContext, plan: Plan, flux: Batch |
   const batch = flux?.scheduler(plan, { log, confirm: () => session.confirm() }, hear) ?? absentFor(plan, clock, hear);
   const { cancel, interrupt } = endings(context, flux, () => batch);
   const run = async () => {
-    await discard(context, standing.removed ?? [], local, batch);
+    await cancelObsoleteJobs(context, standing.obsolete ?? [], local, batch);
     return conduct({
       graph,
       scripts,
@@ -72,7 +72,7 @@ export async function execute(context: ExecuteContext, plan: Plan, flux: Batch |
       interrupt,
       leave: context.ending.leave,
       journal: session.journal,
-      resumed: { records: standing.records, rerun: standing.rerun ?? new Map() },
+      records: standing.records,
       schedulers: (conductor) => {
         listener = conductor;
         queueMicrotask(() => early.forEach(conductor));
@@ -114,26 +114,30 @@ function absentFor({ graph }: Plan, clock: Clock, listener: SchedulerListener): 
   return new UnavailableScheduler('what runs its jobs was not reached', clock, listener);
 }
 
-/** So many milliseconds jobs that no step has any more have to be told to end, before others are told to begin. */
-const discardTime = 10_000;
+/** How long schedulers may take to tell obsolete jobs to end before the steps begin. */
+const CANCEL_OBSOLETE_TIMEOUT_MS = 10_000;
 
-/** Ends what no step has any more, and notes it: what is to run now may want the same files. */
-async function discard(
+/**
+ * Cancels the jobs that no step of the new plan has, and notes in the journal those that were told to end: the new steps may
+ * need the same files. The others stay obsolete in the journal, and a later run cancels them.
+ */
+async function cancelObsoleteJobs(
   { clock, session, log }: ExecuteContext,
-  removed: readonly ObsoleteJob[],
+  obsolete: readonly ObsoleteJob[],
   local: LocalScheduler,
   batch: BatchScheduler | undefined,
 ): Promise<void> {
-  const [scheduled, others] = [removed.filter((job) => job.scheduled), removed.filter((job) => !job.scheduled)];
   const schedulers = [
-    [local, others],
-    [batch instanceof UnavailableScheduler ? undefined : batch, scheduled],
+    [local, obsolete.filter(({ scheduled }) => !scheduled)],
+    [batch instanceof UnavailableScheduler ? undefined : batch, obsolete.filter(({ scheduled }) => scheduled)],
   ] as const;
   for (const [scheduler, jobs] of schedulers) {
     if (jobs.length === 0) continue;
-    if (scheduler !== undefined && (await isDone(clock, discardTime, scheduler.cancelObsolete(jobs)))) {
-      session.journal.write(discardedJobs(jobs));
-    } else {
+    const isDone =
+      scheduler !== undefined &&
+      (await isDoneWithin(clock, CANCEL_OBSOLETE_TIMEOUT_MS, scheduler.cancelObsolete(jobs)));
+    if (isDone) session.journal.write(cancelledObsolete(jobs));
+    else {
       const names = jobs.map(({ step, id }) => `${id || 'a job'} of ${step}`).join(', ');
       log.warning(
         `jobs of steps that the study does not have any more may run still, and are ended by a later run: ${names}`,
@@ -142,13 +146,13 @@ async function discard(
   }
 }
 
-/** Whether something is done before so many milliseconds are over. */
-async function isDone(clock: Clock, milliseconds: number, what: void | Promise<void>): Promise<boolean> {
+/** Whether a task ends before its time is up. */
+async function isDoneWithin(clock: Clock, timeoutMs: number, task: void | Promise<void>): Promise<boolean> {
   let stop = () => {};
   const tooLong = new Promise<false>((resolve) => {
-    stop = clock.after(milliseconds, () => resolve(false));
+    stop = clock.after(timeoutMs, () => resolve(false));
   });
-  const done = await Promise.race([Promise.resolve(what).then(() => true), tooLong]);
+  const done = await Promise.race([Promise.resolve(task).then(() => true), tooLong]);
   stop();
   return done;
 }

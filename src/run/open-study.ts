@@ -138,7 +138,7 @@ async function resume(
     const isSame = isOverAndSame(state, before.plan.graph, before.digests, context.options.policy);
     const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
     const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
-    const needsBatch = before.resumption.removed.some(({ scheduled }) => scheduled);
+    const needsBatch = before.resumption.obsolete.some(({ scheduled }) => scheduled);
     const stands = (index: number) => isOver(before.resumption.records[index]!);
     const after = isDone ? done : resumed(await settle(draft, needsBatch, stands));
     for (const warning of warnings) context.log.problem(warning);
@@ -170,7 +170,12 @@ function onlyFinishing(
     throw new HostError('the study is not the one that was begun: nothing can be finished');
   }
   const records = restoreRecords(state);
-  return { records, rerun: new Map(), removed: [], notes: [], counts: { finished: 0, running: 0, again: 0, fresh: 0 } };
+  return {
+    records,
+    obsolete: [],
+    notes: [],
+    counts: { finished: 0, running: 0, again: 0, fresh: 0 },
+  };
 }
 
 /** Takes the study, and lets go of it again if something goes wrong. */

@@ -12,8 +12,8 @@ import type { Plan } from '../scripts/plan.js';
 import { SpecError } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import type { WantedPlace } from '../store/directory.js';
-import type { LeaseHolder } from '../store/lease.js';
-import { isSameAttempt } from '../store/lease-owner.js';
+import type { DescribedAllocation } from '../store/journal/records.js';
+import { isSameAttempt, type LeaseHolder } from '../store/lease.js';
 import type { StudySession } from '../store/session.js';
 import { statusCsv, statusOrder } from '../store/status-csv.js';
 import { type Limits, limitsGoingOn } from '../store/update-lock.js';
@@ -24,7 +24,6 @@ import { KeptLog } from '../util/log/kept-log.js';
 import { counted } from '../util/log/plain-text.js';
 import { describeLeftWorkspaces, describeResumption } from './describe-resume.js';
 import { type ExecutionResult, execute } from './execute.js';
-import type { LeftBehind } from './left-behind.js';
 import { type OpenStudy, openStudy, type Settle } from './open-study.js';
 import type { StudyContext } from './prepare.js';
 import { type ReportContext, type RunOutcome, report } from './report.js';
@@ -52,6 +51,20 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'options' 
   readonly ineffectiveOptions: (study: Plan) => readonly string[];
   /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
   readonly finishes?: string;
+}
+
+/** What is to be looked after if the main step was killed before it came to it. */
+export interface LeftBehind {
+  /** The allocation that is to be given back. */
+  readonly allocation: DescribedAllocation | undefined;
+  /** The directory of the study that was being driven. */
+  readonly study: string | undefined;
+  /** The process id of who drove it. */
+  readonly driver: number | undefined;
+  /** Whether the workflow was cancelled meanwhile. */
+  readonly isCancelled: boolean;
+  /** Whether there is a check run that says that the study runs. */
+  readonly isShown: boolean;
 }
 
 /** Who is told how a study goes. */

@@ -1,5 +1,5 @@
 import type { Outputs } from '../scripts/outputs.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StepInstance } from '../study/graph.js';
 import type { JobResult } from '../study/state.js';
 
@@ -33,9 +33,9 @@ export type JobEvent =
       readonly at: number;
       readonly id: string;
       /** Where the job is: the URI of a broker; '' if it is a process of the host. */
-      readonly place: string;
+      readonly endpoint: string;
       /** An earlier submit of this attempt got no answer: another job may have it. */
-      readonly isDoubtful: boolean;
+      readonly mayBeDuplicate: boolean;
     }
   | {
       readonly type: 'not-submitted';
@@ -83,15 +83,15 @@ export interface InterruptEvent {
   /** Local steps are left too, rather than waited for. */
   readonly alsoLocal?: boolean;
   /** What ran the jobs is ending, or has ended, by its own word: they do not go on. */
-  readonly isPlaceOver?: boolean;
+  readonly hasBackendEnded?: boolean;
 }
 
 /** A job that an earlier driver of the study submitted, or was about to. */
 export interface InheritedJob extends Job {
   /** As `submitted` told it; '' if nothing was told: it may have been submitted all the same. */
   readonly id: string;
-  readonly place: string;
-  readonly isDoubtful: boolean;
+  readonly endpoint: string;
+  readonly mayBeDuplicate: boolean;
 }
 
 /**

@@ -1,7 +1,6 @@
 import { closest } from '../util/closest.js';
 import { type Problem, problemOf, warning } from './problem.js';
-import { itemsOf, mappingOf } from './yaml/access.js';
-import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml/read-yaml.js';
+import { entry, itemsOf, type MappingNode, mappingOf, type ScalarNode, scalarsIn } from './yaml/read-yaml.js';
 
 /**
  * What Maestro lets pass without a word and is probably not what was meant, as far as the text of the spec shows it.

@@ -1,12 +1,45 @@
-import { mustRun, runLeashed } from '../hosts/commands.js';
+import { again, collectText, mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
+import { isSameMachine, lifeOf, ourProcess, type ProcessIdentity } from '../hosts/processes.js';
 import type { Clock } from '../util/clock.js';
 import { UserError } from '../util/errors.js';
 import { isDoneWithin } from '../util/sleep.js';
-import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-commands.js';
-import { isSameMachine, type LeaseHolder, lifeOf } from './lease-owner.js';
+import {
+  confirmCommand,
+  type LeaseSight,
+  lookCommand,
+  parseConfirmation,
+  parseSight,
+  takeCommand,
+  watchCommand,
+} from './lease-commands.js';
 
-export type { LeaseHolder };
+/** Who drives a study. */
+export interface LeaseHolder extends ProcessIdentity {
+  /** Where people see the run, on GitHub. */
+  readonly runUrl?: string;
+  /** Which attempt of that run it is. */
+  readonly runAttempt?: string;
+}
+
+/** Who drives the study if we do. @param runUrl where people see the run; '' if nowhere */
+export function ourHolder(runUrl = '', runAttempt?: string): LeaseHolder {
+  return {
+    ...ourProcess(),
+    ...(runUrl === '' ? {} : { runUrl }),
+    ...(runAttempt === undefined ? {} : { runAttempt }),
+  };
+}
+
+/** Whether both are of one attempt of a workflow run, as far as they say. */
+export function isSameAttempt(one: LeaseHolder, other: LeaseHolder): boolean {
+  return (
+    one.runUrl !== undefined &&
+    one.runUrl === other.runUrl &&
+    one.runAttempt === other.runAttempt &&
+    one.runAttempt !== undefined
+  );
+}
 
 /** What the lease says: a line of JSON, `.conductor/lease`. */
 export interface LeaseLine extends LeaseHolder {
@@ -153,6 +186,59 @@ async function watch(host: Host, purpose: string, command: string, cancel?: Abor
   cancel?.throwIfAborted();
   if (code !== 0) throw new HostError(`${purpose}: ${stderr || `exit ${code}`}`);
   return parseSight(stdout.toString());
+}
+
+/** Milliseconds that a host may take to be reached: it is tried for five minutes. */
+const reach = 330_000;
+
+/**
+ * Makes sure that nobody has taken the study since we did.
+ *
+ * @param within milliseconds that the answer may take, once the host is reached
+ * @throws LeaseLostError if somebody has; HostError if that could not be found out
+ */
+export async function confirmLease(
+  host: Host,
+  studyPath: string,
+  fence: number,
+  clock: Clock,
+  within: number,
+): Promise<void> {
+  const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
+  const seen = await again(() => look(host, purpose, studyPath, clock, within));
+  if (seen.fence > fence) throw new LeaseLostError(studyPath, parseLease(seen.line, fence + 1));
+  if (seen.fence < fence) throw new HostError(`${purpose}: that it was ours is not written there any more`);
+}
+
+function look(host: Host, purpose: string, studyPath: string, clock: Clock, within: number): Promise<LeaseSight> {
+  const process = host.spawn(confirmCommand(studyPath));
+  process.stdin.on('error', () => {});
+  process.stdin.end();
+  const words = collectText(process.stderr, 65_536);
+  let stop = () => {};
+  const seen = new Promise<LeaseSight>((resolve, reject) => {
+    const giveUp = () => reject(new HostError(`${purpose}: no answer`));
+    stop = clock.after(reach, giveUp);
+    let said = '';
+    process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (said === '') {
+        stop();
+        stop = clock.after(within, giveUp);
+      }
+      said += text;
+      const sight = parseConfirmation(said);
+      if (sight !== undefined) resolve(sight);
+    });
+    // What it said may come after the news of its end.
+    process.exit.then(({ code }) => {
+      if (code !== 0) reject(new HostError(`${purpose}: ${words() || `exit ${code}`}`));
+    }, reject);
+  });
+  // One that hangs is left to itself.
+  return seen.finally(() => {
+    stop();
+    process.leave();
+  });
 }
 
 /** What writes the lease: the clerk. */

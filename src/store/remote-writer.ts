@@ -1,8 +1,7 @@
 import { type Host, HostError } from '../hosts/host.js';
 import { type CommandEnd, LongLivedCommand } from '../hosts/long-lived-command.js';
 import type { Clock } from '../util/clock.js';
-import { confirmLease } from './confirm.js';
-import { LeaseLostError, parseLease } from './lease.js';
+import { confirmLease, LeaseLostError, parseLease } from './lease.js';
 import { Outage } from './outage.js';
 import {
   appendRequest,

@@ -3,9 +3,9 @@ import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js
 import type { StudyMachine } from '../../src/conductor/state-machine.js';
 import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
+import type { StudyJournal } from '../../src/store/journal/journal.js';
 import { applyPatch } from '../../src/store/journal/patch.js';
 import type { Entry } from '../../src/store/journal/records.js';
-import type { StudyJournal } from '../../src/store/journal/study-journal.js';
 import { LeaseLostError } from '../../src/store/lease.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import { newRecord, type StepRecord } from '../../src/study/state.js';
@@ -51,7 +51,7 @@ class HeldJournal implements StudyJournal {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-interface Setting extends Partial<Pick<ConductorOptions, 'cancel' | 'leave' | 'interrupt' | 'resumed' | 'onLimits'>> {
+interface Setting extends Partial<Pick<ConductorOptions, 'cancel' | 'leave' | 'interrupt' | 'records' | 'onLimits'>> {
   readonly policy?: Parameters<typeof policyOf>[0];
   readonly courseOf?: (job: Job) => Course;
 }
@@ -171,7 +171,7 @@ describe('with a journal', () => {
 
   it('a study whose steps are all over is at its end at once', async () => {
     const records = [{ ...newRecord(), state: 'FINISHED' as const, ended: 5 }];
-    const { journal, done, asked } = study([{ name: 'a' }], { resumed: { records } });
+    const { journal, done, asked } = study([{ name: 'a' }], { records });
     await journal.sync();
     expect([states(await done), asked, journal.noted]).toEqual([['FINISHED'], [], []]);
   });
@@ -426,10 +426,10 @@ describe('jobs that an earlier driver left', () => {
     { name: 'c', scheduled: true },
     { name: 'd' },
   ];
-  const resumed = () => ({ records: [record('1', ''), record('', ''), record('2', 'local:///x'), newRecord()] });
+  const left = () => [record('1', ''), record('', ''), record('2', 'local:///x'), newRecord()];
 
   it('are taken over by their schedulers, all of each at once, when that is on the disk', async () => {
-    const { clock, journal, asked, done } = study(shapes, { resumed: resumed() });
+    const { clock, journal, asked, done } = study(shapes, { records: left() });
     await turn();
     expect(asked).toEqual([]);
     await journal.sync();
@@ -447,7 +447,7 @@ describe('jobs that an earlier driver left', () => {
 
   it('are taken over before they are cancelled', async () => {
     const { clock, journal, asked, done } = study(shapes, {
-      resumed: resumed(),
+      records: left(),
       cancel: AbortSignal.abort('cancelled after all'),
     });
     await journal.sync();
@@ -462,7 +462,7 @@ describe('jobs that an earlier driver left', () => {
   });
 
   it('and are out of sight before that are taken over if they are local', async () => {
-    const { clock, journal, asked, lose, done } = study(shapes, { resumed: resumed() });
+    const { clock, journal, asked, lose, done } = study(shapes, { records: left() });
     lose();
     await journal.sync();
     await journal.sync();
@@ -475,7 +475,7 @@ describe('jobs that an earlier driver left', () => {
 
   it('and are out of sight before that, all of them, are not taken over', async () => {
     const interrupt = new AbortController();
-    const { journal, asked, done } = study(shapes, { resumed: resumed(), interrupt: interrupt.signal });
+    const { journal, asked, done } = study(shapes, { records: left(), interrupt: interrupt.signal });
     interrupt.abort('the broker is lost');
     await journal.sync();
     await journal.sync();

@@ -195,7 +195,7 @@ describe('a scheduler that reports from within submit', () => {
         const event = { step: step.index, attempt, at: 0 };
         const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
         for (let i = 0; i < 2; i++) {
-          listener({ ...event, type: 'submitted', id: '1', place: '', isDoubtful: false });
+          listener({ ...event, type: 'submitted', id: '1', endpoint: '', mayBeDuplicate: false });
           listener({ ...event, type: 'started' });
           listener({ ...event, type: 'ended', outcome });
         }

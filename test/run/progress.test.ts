@@ -48,8 +48,8 @@ function study(shapes: readonly Shape[], policy: Partial<Policy> = {}) {
         attempt: attempt(step),
         at: clock.now(),
         id,
-        place: '',
-        isDoubtful: false,
+        endpoint: '',
+        mayBeDuplicate: false,
       }),
     started: (step: number) => tell({ type: 'started', step, attempt: attempt(step), at: clock.now() }),
     ended: (step: number, result: JobOutcome['result'] = 'completed', exitCode = result === 'completed' ? 0 : 1) =>

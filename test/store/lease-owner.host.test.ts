@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isSameMachine, lifeOf, ourHolder, processOf } from '../../src/store/lease-owner.js';
+import { isSameMachine, lifeOf, processOf } from '../../src/hosts/processes.js';
+import { ourHolder } from '../../src/store/lease.js';
 import { until } from '../support/wait.js';
 
 /** A process of this machine, and the holder that it would be. */

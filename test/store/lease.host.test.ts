@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { HostError } from '../../src/hosts/host.js';
+import { processOf } from '../../src/hosts/processes.js';
 import {
   type AcquireOptions,
   acquireLease,
@@ -13,9 +14,9 @@ import {
   type LeaseHolder,
   type LeaseLine,
   LeaseLostError,
+  ourHolder,
   parseLease,
 } from '../../src/store/lease.js';
-import { ourHolder, processOf } from '../../src/store/lease-owner.js';
 import { RemoteWriter, type RemoteWriterListener } from '../../src/store/remote-writer.js';
 import { type Clock, systemClock } from '../../src/util/clock.js';
 import { ownNode } from '../support/bundle.js';
@@ -327,8 +328,7 @@ describe('drivers that are programs of their own', () => {
   const root = path.resolve(import.meta.dirname, '../..');
   /** Takes the lease, says whether it did, and is there until its input ends. */
   const program = `
-    const { acquireLease } = await import(process.argv[1] + '/src/store/lease.ts');
-    const { ourHolder } = await import(process.argv[1] + '/src/store/lease-owner.ts');
+    const { acquireLease, ourHolder } = await import(process.argv[1] + '/src/store/lease.ts');
     const { LocalHost } = await import(process.argv[1] + '/src/hosts/local-host.ts');
     const { systemClock } = await import(process.argv[1] + '/src/util/clock.ts');
     console.log('ready');

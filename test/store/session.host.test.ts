@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Host, HostProcess } from '../../src/hosts/host.js';
 import { makePlace } from '../../src/store/directory.js';
-import { ourHolder } from '../../src/store/lease-owner.js';
+import { ourHolder } from '../../src/store/lease.js';
 import { StudySession } from '../../src/store/session.js';
 import { systemClock } from '../../src/util/clock.js';
 import { plainHost, WatchedHost } from '../support/hosts.js';

@@ -12,7 +12,7 @@ import type {
   SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../src/store/journal/records.js';
 import type { StepInstance } from '../../src/study/graph.js';
 import type { JobResult } from '../../src/study/state.js';
 import { graphOf } from './graphs.js';
@@ -83,7 +83,7 @@ export class Place implements JobPlace, BatchScheduler {
   }
 
   submitted(job: Job, id = '1'): void {
-    this.listener({ type: 'submitted', ...base(job), id, place: this.#name, isDoubtful: false });
+    this.listener({ type: 'submitted', ...base(job), id, endpoint: this.#name, mayBeDuplicate: false });
   }
 
   end(job: Job, result: JobResult = 'completed'): void {

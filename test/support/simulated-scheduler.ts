@@ -7,7 +7,7 @@ import type {
   Scheduler,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../src/store/journal/records.js';
 import type { StepInstance } from '../../src/study/graph.js';
 import type { JobResult } from '../../src/study/state.js';
 import type { Clock } from '../../src/util/clock.js';
@@ -168,7 +168,7 @@ export class SimulatedScheduler implements Scheduler {
     };
   }
 
-  #submit(job: Job, isDoubtful: boolean): void {
+  #submit(job: Job, mayBeDuplicate: boolean): void {
     this.asked.push(`submit ${nameOf(job)}`);
     const course = this.#courseOf(job);
     const { refused, travels } = course;
@@ -180,7 +180,7 @@ export class SimulatedScheduler implements Scheduler {
       if (this.#isGone) return;
       const isNew = this.#cluster.find(nameOf(job)) === undefined;
       const there = this.#cluster.claim(nameOf(job), course);
-      this.#follow(job, there, { id: '', isDoubtful });
+      this.#follow(job, there, { id: '', mayBeDuplicate });
       if (isNew) this.#cluster.go(there);
     };
     if (travels === undefined) arrive();
@@ -188,7 +188,7 @@ export class SimulatedScheduler implements Scheduler {
   }
 
   /** Reports what becomes of a job, and what already became of it. */
-  #follow(job: Job, there: ClusterJob, known: { readonly id: string; readonly isDoubtful: boolean }): void {
+  #follow(job: Job, there: ClusterJob, known: { readonly id: string; readonly mayBeDuplicate: boolean }): void {
     this.inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     there.tell = (news) => {
@@ -197,8 +197,8 @@ export class SimulatedScheduler implements Scheduler {
       this.#report(job, { type: 'ended', outcome: there.outcome! });
     };
     if (known.id !== there.id) {
-      const place = job.step.scheduled ? 'simulated:///' : '';
-      const told = { type: 'submitted', id: there.id, place, isDoubtful: known.isDoubtful } as const;
+      const endpoint = job.step.scheduled ? 'simulated:///' : '';
+      const told = { type: 'submitted', id: there.id, endpoint, mayBeDuplicate: known.mayBeDuplicate } as const;
       const { travels } = there.course;
       if (travels === undefined) this.#report(job, told);
       else this.#after(travels, () => this.#report(job, told));

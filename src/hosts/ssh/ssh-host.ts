@@ -4,7 +4,7 @@ import type { Clock } from '../../util/clock.js';
 import { backOffMs } from '../../util/retry.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { sleep } from '../../util/sleep.js';
-import { commandEnvironment } from '../command-environment.js';
+import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
 import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';

@@ -5,7 +5,7 @@ import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import type { Plan } from '../../scripts/plan.js';
 import { forFlux } from '../../scripts/plan.js';
-import type { DescribedAllocation } from '../../store/journal/allocation-record.js';
+import type { DescribedAllocation } from '../../store/journal/records.js';
 import { LeaseLostError } from '../../store/lease.js';
 import type { StudySession } from '../../store/session.js';
 import { anyAborted } from '../../util/abort.js';

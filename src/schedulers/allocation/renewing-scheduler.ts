@@ -1,5 +1,5 @@
 import type { Outputs } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import type {
@@ -120,7 +120,7 @@ export class RenewingScheduler implements BatchScheduler {
     if (this.#isOver || scheduler === undefined) return;
     this.#scheduler = undefined;
     scheduler.close();
-    const event = { type: 'interrupt', at: this.#options.clock.now(), reason, isPlaceOver: true } as const;
+    const event = { type: 'interrupt', at: this.#options.clock.now(), reason, hasBackendEnded: true } as const;
     this.#settle(event).catch((error: unknown) => this.#fail(reason, error));
   }
 
@@ -178,9 +178,9 @@ export class RenewingScheduler implements BatchScheduler {
     return { ...event, mayRenew: !isHopeless && this.#options.mayRenew() };
   }
 
-  async #settle({ reason, alsoLocal, isPlaceOver }: InterruptEvent): Promise<void> {
+  async #settle({ reason, alsoLocal, hasBackendEnded }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
-    const mayLive = isPlaceOver !== true && jobs.some((job) => !this.#cancelled.has(job));
+    const mayLive = hasBackendEnded !== true && jobs.some((job) => !this.#cancelled.has(job));
     const remains = await this.#options.settle(jobs, reason, mayLive);
     if (remains === 'alive') return this.#giveUp(reason, { alsoLocal });
     const outcomes = jobs.map((job, i) => {
@@ -192,7 +192,7 @@ export class RenewingScheduler implements BatchScheduler {
     if (isLast && !this.#isOver) {
       const ended = jobs.flatMap((job, i) => (outcomes[i] === undefined ? [] : [this.#endOf(job, outcomes[i])]));
       for (const event of ended) this.#inFlight.delete(event.step);
-      return this.#giveUp(reason, { ended, isPlaceOver: true });
+      return this.#giveUp(reason, { ended, hasBackendEnded: true });
     }
     for (const [i, job] of jobs.entries()) {
       if (outcomes[i] !== undefined) this.#tellEnd(job, outcomes[i]);
@@ -210,13 +210,13 @@ export class RenewingScheduler implements BatchScheduler {
     const reason = this.#loss;
     if (reason === undefined || this.#isRenewing || this.#isOver || this.#inFlight.size === 0) return;
     this.#isRenewing = true;
-    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error, { isPlaceOver: true }));
+    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error, { hasBackendEnded: true }));
   }
 
   async #renew(reason: string): Promise<void> {
     const place = await this.#options.renew(reason);
     if (this.#isOver) return;
-    if (place === undefined) return this.#giveUp(reason, { isPlaceOver: true });
+    if (place === undefined) return this.#giveUp(reason, { hasBackendEnded: true });
     this.#loss = undefined;
     this.#isRenewing = false;
     const scheduler = this.#begin(place);
@@ -244,11 +244,11 @@ export class RenewingScheduler implements BatchScheduler {
     this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`, what);
   }
 
-  #giveUp(reason: string, { ended, isPlaceOver = false, alsoLocal = false }: GivenUp = {}): void {
+  #giveUp(reason: string, { ended, hasBackendEnded = false, alsoLocal = false }: GivenUp = {}): void {
     if (this.#isOver) return;
     this.#isOver = true;
     // What an earlier driver left may have begun elsewhere.
-    const waiting = [...this.#inFlight.values()].filter((job) => isPlaceOver && !this.#left.has(job));
+    const waiting = [...this.#inFlight.values()].filter((job) => hasBackendEnded && !this.#left.has(job));
     const notBegun = waiting.map(({ step, attempt }) => ({ step: step.index, attempt }));
     this.#listener({
       type: 'interrupt',
@@ -265,7 +265,7 @@ export class RenewingScheduler implements BatchScheduler {
 interface GivenUp {
   readonly ended?: InterruptEvent['ended'];
   /** What has no end told there never began. */
-  readonly isPlaceOver?: boolean;
+  readonly hasBackendEnded?: boolean;
   readonly alsoLocal?: boolean | undefined;
 }
 

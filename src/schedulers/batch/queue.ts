@@ -1,5 +1,5 @@
 import { programs } from '../../generated/programs.js';
-import type { QueuedJob } from '../../store/journal/allocation-record.js';
+import type { QueuedJob } from '../../store/journal/records.js';
 import { assignments } from '../../util/shell-quote.js';
 import { isNewFlux } from './submission.js';
 

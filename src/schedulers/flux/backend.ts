@@ -11,23 +11,22 @@ import { jobspecOf, plainJob } from '../../flux/jobspec.js';
 import { toJson } from '../../flux/json.js';
 import { durationPolicy } from '../../flux/policy.js';
 import { AnswerError, cancelJob, watchEventlog } from '../../flux/requests.js';
-import { isAncestor } from '../../hosts/ancestors.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
+import { isAncestor } from '../../hosts/processes.js';
 import { resource } from '../../scripts/dialect.js';
 import type { Plan } from '../../scripts/plan.js';
 import { type Problem, SpecError } from '../../spec/problem.js';
 import type { Batch as BatchBlock } from '../../spec/spec.js';
-import type { QueuedJob } from '../../store/journal/allocation-record.js';
-import type { Endpoint } from '../../store/journal/records.js';
+import type { Endpoint, QueuedJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import type { Log } from '../../util/log/log.js';
 import { quote } from '../../util/shell-quote.js';
 import type { AllocationRequest } from '../allocation/request.js';
 import type { BatchScheduler, SchedulerListener } from '../scheduler.js';
 import { checkLimits, type InstanceLimits, type TimeLimit } from './check-limits.js';
+import { isJobOf } from './find-inherited.js';
 import { defaultUrgency, guestsUrgency, urgency } from './job-request.js';
-import { isJobOf } from './left.js';
 import { type Probe, probeEndpoint, type SoughtJob } from './probe-endpoint.js';
 import { FluxScheduler } from './scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './submitter.js';
@@ -335,7 +334,7 @@ export class FluxBatch implements Batch {
           patienceWithNobody: comesBack ? patience.system : patience.nobody,
         },
         uri: address.uri,
-        place: this.#place,
+        endpoint: this.#place,
         isFamiliar: this.#isFamiliar,
         confirm,
         comesBack,

@@ -12,8 +12,8 @@ import type { HostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import type { Endpoint } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import { type Attempt, isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
-import { type Attempt, isJobOf } from './left.js';
 
 /** What is at an endpoint that an earlier driver submitted jobs to. */
 export type Probe =

@@ -2,7 +2,7 @@ import type { Host } from '../../hosts/host.js';
 import { type CommandEnd, LongLivedCommand } from '../../hosts/long-lived-command.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import { outputsOf } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { lastWords } from '../claims/last-words.js';
@@ -326,7 +326,7 @@ export class LocalScheduler implements Scheduler {
       this.#offHost.end(keyOf(job));
     }
     const id = String(process.pid);
-    if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
+    if (running.id !== id) this.#tell(job, { type: 'submitted', id, endpoint: '', mayBeDuplicate: false });
     running.id = id;
     if (known === undefined) this.#tell(job, { type: 'started' });
   }

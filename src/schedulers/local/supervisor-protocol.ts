@@ -1,5 +1,5 @@
 import { outputName } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import { neverBegan, notExecutable } from '../claims/launcher.js';
 import type { Job } from '../scheduler.js';
 

@@ -1,12 +1,11 @@
 import { CHOMPING_MODE, SCALAR_STYLE, type ScalarEvent } from 'js-yaml';
 import { PyBytes, PyDate, type PyValue } from '../python.js';
+import { CORE } from './tags.js';
 
 /** A scalar that PyYAML refuses: where it raises ValueError, KeyError, ConstructorError or the like. */
 export class PyYamlError extends Error {
   override readonly name = 'PyYamlError';
 }
-
-const CORE = 'tag:yaml.org,2002:';
 
 // PyYAML 6 resolver.py, in the order in which it tries them. All other plain text is a str.
 const RESOLVERS: readonly (readonly [tag: string, pattern: RegExp])[] = [

@@ -2,8 +2,6 @@ import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
 import type { ChangedLimits, Limits } from '../update-lock.js';
-import type { DescribedAllocation, QueuedJob } from './allocation-record.js';
-import type { ObsoleteJob } from './foreign-job.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
 export const journalVersion = 1;
@@ -34,6 +32,42 @@ export interface PlannedStep {
   readonly dependencies: string;
   /** What was known of it then, as a patch to a new record. */
   readonly record: StepPatch;
+}
+
+/** A job of a step that the study does not have any more. */
+export interface ObsoleteJob {
+  readonly step: string;
+  readonly scheduled: boolean;
+  /** Of the step, relative to the study directory. */
+  readonly workspace: string;
+  readonly attempt: number;
+  readonly id: string;
+  readonly place: string;
+}
+
+/** Who gives allocations. */
+export const allocators = ['slurm', 'lsf', 'flux'] as const;
+
+export type Allocator = (typeof allocators)[number];
+
+/** A job in a scheduler's queue: what is needed to ask about it, and to end it. */
+export interface QueuedJob {
+  readonly kind: Allocator;
+  readonly id: string;
+  /** No other job has it. */
+  readonly jobName: string;
+  /** Slurm's, if the job is not in the one that commands there talk to. */
+  readonly cluster: string | undefined;
+  /** What its scheduler calls itself, as `scheduler` prints it; undefined if that is not known. */
+  readonly scheduler?: string | undefined;
+  readonly flux: string;
+  readonly fluxVersion: string;
+}
+
+/** An allocation that there is to give back, as plain data: all that another process needs for it. */
+export interface DescribedAllocation extends QueuedJob {
+  readonly studyPath: string;
+  readonly number: number;
 }
 
 /** Where jobs are submitted to, and which instance that is: a path says little, for every system instance has the same. */

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
 import { UserError } from '../../util/errors.js';
-import type { DescribedAllocation } from './allocation-record.js';
+import { obsoleteAfter, withoutDiscarded } from './obsolete-jobs.js';
 import { applyPatch } from './patch.js';
 import {
+  type DescribedAllocation,
   type Endpoint,
   type Entry,
   type JournalRecord,
@@ -13,7 +14,6 @@ import {
   type RecordBase,
   type StepPatch,
 } from './records.js';
-import { unwantedAfter, withoutDiscarded } from './unwanted.js';
 
 /** Why a study cannot be continued from its journal, for the person who wants it to be. */
 export class JournalError extends UserError {
@@ -304,7 +304,7 @@ function planAnew(state: Draft, { flux, steps }: Extract<Entry, { type: 'plan' }
   const before = { steps: state.plan?.steps ?? [], records: state.records };
   const records = steps.map(({ record }) => applyPatch(newRecord(), record));
   const after = steps.map(({ workspace }, index) => ({ workspace, record: records[index]! }));
-  state.obsolete = unwantedAfter(state.obsolete, before, after);
+  state.obsolete = obsoleteAfter(state.obsolete, before, after);
   state.plan = { flux, steps: steps.map(({ record: _, ...step }) => step) };
   state.records = records;
 }

@@ -25,6 +25,7 @@ import {
   storablePaths,
 } from '../../../src/report/artifacts/storable-names.js';
 import { CutHost, look, type Made, make, mkfifo } from '../../hosts/upload/tree-support.js';
+import { mostHeldDuring } from '../../support/held-memory.js';
 import { plainHost, WatchedHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
@@ -330,19 +331,15 @@ describe('collecting outputs', () => {
     for (let i = 0; i < 20; i++) {
       make(`${study}/run/${i}`, Object.fromEntries(Array.from({ length: 100 }, (_, j) => [`f${j}`, `${i} ${j}\n`])));
     }
-    const before = process.memoryUsage().arrayBuffers;
-    let most = 0;
-    const timer = setInterval(() => {
-      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-    }, 5);
     const host = new WatchedHost();
-    const result = await collect(host, study, ['**'], destination);
-    clearInterval(timer);
-    expect(result).toMatchObject({ files: 2001, problems: [] });
+    const held = await mostHeldDuring(async () => {
+      const result = await collect(host, study, ['**'], destination);
+      expect(result).toMatchObject({ files: 2001, problems: [] });
+    });
     expect(host.commands).toHaveLength(2);
     expect(look(destination)).toEqual(look(study));
-    // A rough bound: what is on its way, and not the file.
-    expect(most).toBeLessThan(40_000_000);
+    // What is under way, and not the file.
+    expect(held).toBeLessThan(40_000_000);
   });
 });
 

@@ -355,7 +355,7 @@ describe('a place that is out of sight, and may live', () => {
   it('does not matter if it says itself that it ends', async () => {
     const setting = new Setting();
     setting.submit('a');
-    setting.first.listener({ type: 'interrupt', at: 1, reason: 'it ends', isPlaceOver: true });
+    setting.first.listener({ type: 'interrupt', at: 1, reason: 'it ends', hasBackendEnded: true });
     expect(setting.mayLive).toEqual([false]);
   });
 
@@ -419,7 +419,7 @@ describe('where there is to be no other place', () => {
     const setting = new Setting();
     setting.first.lose('the allocation is over');
     await setting.settling.give([]);
-    setting.scheduler.reattach([{ ...setting.job('a'), id: '1', place: 'x', isDoubtful: false }]);
+    setting.scheduler.reattach([{ ...setting.job('a'), id: '1', endpoint: 'x', mayBeDuplicate: false }]);
     await setting.renewing.give(undefined);
     expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the allocation is over' }]);
   });
@@ -535,7 +535,7 @@ describe('a wish to stop', () => {
 });
 
 describe('jobs that an earlier driver left', () => {
-  const left = (job: Job): InheritedJob => ({ ...job, id: 'ƒ7', place: 'long ago', isDoubtful: false });
+  const left = (job: Job): InheritedJob => ({ ...job, id: 'ƒ7', endpoint: 'long ago', mayBeDuplicate: false });
 
   it('are attached to the place that there is, and lost with it like others', async () => {
     const setting = new Setting();

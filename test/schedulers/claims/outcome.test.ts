@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { outcomeFromClaim, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
+import { outcomeFromClaim, readOutcomes, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
 import type { StepInstance } from '../../../src/study/graph.js';
 import { graphOf } from '../../support/graphs.js';
+import { plainHost } from '../../support/hosts.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 
+const at = { file: 'study.yaml', line: 1, column: 1 };
+const batch = { type: 'flux', values: new Map(), at, placeOf: () => at } as const;
 const plain = (tasks = 1) => ({ tasks, isNested: false });
 const nested = (tasks = 1) => ({ tasks, isNested: true });
 const lost = { result: 'node-failure', exitCode: null, signal: null, note: 'gone' };
@@ -11,8 +15,11 @@ const of = (exits: readonly number[], tasks = plain(), owner: string | null = 'Æ
   outcomeFromClaim({ owner, exits }, tasks, 'gone');
 
 describe('what a job that is no more has left', () => {
-  it('is nothing, if no job had the attempt', () => {
-    expect(outcomeFromClaim(undefined, plain(), 'gone')).toBeUndefined();
+  it('is nothing, if no job had the attempt', async () => {
+    const [step] = graphOf([{ name: 'run', scheduled: true }]).steps;
+    const job = { step: step!, attempt: 1, script: 'run/run.sh' };
+    const study = { studyPath: temporaryDirectory(), batch };
+    expect(await readOutcomes(plainHost(), study, [job], 'gone')).toEqual([undefined]);
   });
 
   it('is a good end, if all of its tasks wrote that down', () => {
@@ -53,8 +60,6 @@ describe('what a job that is no more has left', () => {
 });
 
 describe('how many tasks run the launcher', () => {
-  const at = { file: 'study.yaml', line: 1, column: 1 };
-  const batch = { type: 'flux', values: new Map(), at, placeOf: () => at } as const;
   const step = (run: Readonly<Record<string, string | number | boolean>>): { step: StepInstance } => {
     const [shape] = graphOf([{ name: 'run', scheduled: true }]).steps;
     return { step: { ...shape!, run: new Map([...shape!.run, ...Object.entries(run)]) } };

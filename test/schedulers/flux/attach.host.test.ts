@@ -22,9 +22,13 @@ function claim(study: FluxStudy, name: string, owner: string, exits: readonly nu
 }
 
 /** A step that an earlier driver left, whose script says that it ran. */
-function leave(study: FluxStudy, name: string, left: Partial<{ id: string; place: string; isDoubtful: boolean }>) {
+function leave(
+  study: FluxStudy,
+  name: string,
+  left: Partial<{ id: string; endpoint: string; mayBeDuplicate: boolean }>,
+) {
   const job = study.step(name, 'echo ran >> ran');
-  study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false, ...left }]);
+  study.scheduler.reattach([{ ...job, id: '', endpoint: '', mayBeDuplicate: false, ...left }]);
   return job;
 }
 
@@ -64,12 +68,14 @@ describe('a job that an earlier driver left', () => {
   it('and that the broker has forgotten ended as the launcher wrote down', async () => {
     const broker = await startBroker();
     const study = await FluxStudy.start(broker, { clock: hurried(20) });
-    const place = study.place;
+    const endpoint = study.endpoint;
     const [good, bad, lost] = ['good', 'bad', 'lost'].map((name) => study.step(name, 'echo ran >> ran'));
     claim(study, 'good', gone, [0]);
     claim(study, 'bad', gone, [4]);
     claim(study, 'lost', gone);
-    study.scheduler.reattach([good!, bad!, lost!].map((job) => ({ ...job, id: gone, place, isDoubtful: false })));
+    study.scheduler.reattach(
+      [good!, bad!, lost!].map((job) => ({ ...job, id: gone, endpoint, mayBeDuplicate: false })),
+    );
     expect(await study.outcome(good!)).toMatchObject({ ...completed, endedAt: 1_795_420_127_900 });
     expect(await study.outcome(bad!)).toMatchObject({ result: 'failed', exitCode: 4 });
     expect(await study.outcome(lost!)).toMatchObject({ result: 'node-failure' });
@@ -159,7 +165,7 @@ describe('a job that an earlier driver left', () => {
     second.go();
     for (const job of [runs, waits]) {
       expect(await second.outcome(job)).toEqual(completed);
-      expect(second.of(job)[0]).toMatchObject({ type: 'submitted', place: tap.uri, id: first.ids(job)[0] });
+      expect(second.of(job)[0]).toMatchObject({ type: 'submitted', endpoint: tap.uri, id: first.ids(job)[0] });
     }
     expect(broker.jobs).toHaveLength(2);
   });
@@ -171,7 +177,7 @@ describe('an attempt of which no job is known', () => {
     const job = leave(study, 'run', {});
     expect(await study.outcome(job)).toEqual(completed);
     expect(study.said(job)).toEqual(wholeStory);
-    expect(study.of(job)[0]).toMatchObject({ place: study.place, isDoubtful: true });
+    expect(study.of(job)[0]).toMatchObject({ endpoint: study.endpoint, mayBeDuplicate: true });
     expect(study.read('run/ran')).toBe('ran\n');
   });
 
@@ -181,9 +187,9 @@ describe('an attempt of which no job is known', () => {
     const job = first.submit('run', `echo ran >> ran; ${waiting()}`);
     await closed(first, [job]);
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    second.scheduler.reattach([{ ...job, id: '', endpoint: '', mayBeDuplicate: false }]);
     await second.has(job, 'started');
-    expect(second.of(job)[0]).toMatchObject({ type: 'submitted', id: first.ids(job)[0], isDoubtful: false });
+    expect(second.of(job)[0]).toMatchObject({ type: 'submitted', id: first.ids(job)[0], mayBeDuplicate: false });
     second.go();
     expect(await second.outcome(job)).toEqual(completed);
     expect(broker.jobs).toHaveLength(1);
@@ -196,7 +202,7 @@ describe('an attempt of which no job is known', () => {
     await first.has(job, 'queued');
     await closed(first, [gate]);
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    second.scheduler.reattach([{ ...job, id: '', endpoint: '', mayBeDuplicate: false }]);
     await until('it is submitted again', () => broker.jobs.length === 3);
     second.go();
     expect(await second.outcome(job)).toEqual(completed);
@@ -208,7 +214,7 @@ describe('an attempt of which no job is known', () => {
     const broker = await startBroker();
     const study = await FluxStudy.start(broker, { clock: hurried(10) });
     const job = study.step('run', waiting());
-    study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: '', endpoint: '', mayBeDuplicate: false }]);
     await study.has(job, 'started');
     expect(study.exists('go')).toBe(false);
     study.go();
@@ -230,7 +236,7 @@ describe('an attempt of which no job is known', () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'echo ran >> ran');
     claim(study, 'run', 'conductor');
-    study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: '', endpoint: '', mayBeDuplicate: false }]);
     expect(await study.outcome(job)).toMatchObject({ result: 'not-run', note: givenUp });
     // As by a driver that does not know.
     const same = study.step('same', 'echo ran >> ran');
@@ -247,7 +253,7 @@ describe('a job of an instance that is gone', () => {
   it('ended as the launcher wrote down, or is lost', async () => {
     const broker = await startBroker();
     const study = await FluxStudy.start(broker);
-    const left = { id: gone, place: elsewhere };
+    const left = { id: gone, endpoint: elsewhere };
     for (const [name, exits] of [
       ['good', [0]],
       ['bad', [5]],
@@ -274,9 +280,14 @@ describe('a job of an instance that is gone', () => {
   it('that never began is submitted here, as the same attempt', async () => {
     const broker = await startBroker();
     const study = await FluxStudy.start(broker);
-    const job = leave(study, 'run', { id: gone, place: elsewhere });
+    const job = leave(study, 'run', { id: gone, endpoint: elsewhere });
     expect(await study.outcome(job)).toEqual(completed);
-    expect(study.of(job)[0]).toMatchObject({ type: 'submitted', attempt: 1, place: study.place, isDoubtful: true });
+    expect(study.of(job)[0]).toMatchObject({
+      type: 'submitted',
+      attempt: 1,
+      endpoint: study.endpoint,
+      mayBeDuplicate: true,
+    });
     expect(study.read('run/ran')).toBe('ran\n');
     expect(study.read('.conductor/claims/run/1')).toBe(`${study.ids(job)[0]}\n`);
   });
@@ -291,7 +302,7 @@ describe('a job of an instance that is gone', () => {
     // Of another study that is called the same, and so is its step.
     const job = study.step('run', 'echo ran >> ran');
     claim(study, 'run', id!);
-    study.scheduler.reattach([{ ...job, id: id!, place: elsewhere, isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: id!, endpoint: elsewhere, mayBeDuplicate: false }]);
     expect(await study.outcome(job)).toMatchObject({ result: 'node-failure' });
     other.go();
     expect(await other.outcome(stranger)).toEqual(completed);
@@ -301,7 +312,7 @@ describe('a job of an instance that is gone', () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'true');
     claim(study, 'run', gone, [0]);
-    study.scheduler.reattach([{ ...job, id: '', place: '', isDoubtful: false }]);
+    study.scheduler.reattach([{ ...job, id: '', endpoint: '', mayBeDuplicate: false }]);
     expect(await study.outcome(job)).toMatchObject(completed);
     expect(study.ids(job)).toEqual([gone]);
   });
@@ -318,7 +329,7 @@ describe('a doubtful job', () => {
     const again = broker.submit(broker.jobs[0]!.submission.jobspec as never);
     await until('it is over', () => again.state === 'INACTIVE');
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.reattach([{ ...job, id: encodeJobId(again.id), place: second.place, isDoubtful: true }]);
+    second.scheduler.reattach([{ ...job, id: encodeJobId(again.id), endpoint: second.endpoint, mayBeDuplicate: true }]);
     await second.has(job, 'started');
     expect(second.ids(job)).toEqual([real]);
     second.go();
@@ -332,7 +343,7 @@ describe('a doubtful job', () => {
     await first.has(job, 'queued');
     await closed(first, [gate]);
     const second = await FluxStudy.start(broker, { after: first });
-    second.scheduler.reattach([{ ...first.left(job), isDoubtful: true }]);
+    second.scheduler.reattach([{ ...first.left(job), mayBeDuplicate: true }]);
     await second.has(job, 'queued');
     second.go();
     expect(await second.outcome(job)).toEqual(completed);

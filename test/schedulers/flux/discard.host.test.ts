@@ -2,15 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../src/schedulers/scheduler.js';
-import type { ObsoleteJob } from '../../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../../src/store/journal/records.js';
 import { completed, FluxStudy, hurried, startBroker, waiting } from '../../support/flux/study-run.js';
 import { until } from '../../support/wait.js';
 
 /** A step's job as the journal has it, once the study has no such step any more. */
 function foreign(study: FluxStudy, job: Job, changes: Partial<ObsoleteJob> = {}): ObsoleteJob {
-  const { id, place } = study.left(job);
+  const { id, endpoint } = study.left(job);
   const { name, workspace } = job.step;
-  return { step: name, scheduled: true, workspace, attempt: job.attempt, id, place, ...changes };
+  return { step: name, scheduled: true, workspace, attempt: job.attempt, id, place: endpoint, ...changes };
 }
 
 describe('a job of a step that the study does not have any more', () => {

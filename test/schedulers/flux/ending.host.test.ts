@@ -46,7 +46,7 @@ describe('an instance that is told to end', () => {
       expect(await all.study.interruption()).toMatchObject({
         type: 'interrupt',
         reason: `the Flux instance ${all.broker.uri} ended before the study did`,
-        isPlaceOver: true,
+        hasBackendEnded: true,
       });
       expectNoEnd(all);
       expect(all.study.told).toContain(
@@ -140,7 +140,7 @@ describe("the end of an instance's time", () => {
       await all.broker.endOfTime(lead);
       expect(await all.study.interruption()).toMatchObject({
         reason: `the Flux instance ${all.broker.uri} ended before the study did`,
-        isPlaceOver: true,
+        hasBackendEnded: true,
       });
       expectNoEnd(all);
     });
@@ -195,7 +195,7 @@ describe('a broker that dies', () => {
     await all.broker.stop();
     const interruption = await all.study.interruption();
     expect(interruption).toMatchObject({ reason: expect.stringContaining('is lost: ') });
-    expect(interruption).not.toHaveProperty('isPlaceOver');
+    expect(interruption).not.toHaveProperty('hasBackendEnded');
     expectNoEnd(all);
   });
 

@@ -50,18 +50,18 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
     first.scheduler.close();
     const left = first.left(job);
     const second = await FluxStudy.start(broker, { after: first });
-    const place = 'ssh://elsewhere/tmp/flux/local-0';
+    const endpoint = 'ssh://elsewhere/tmp/flux/local-0';
     second.scheduler.reattach([
-      { ...left, place },
+      { ...left, endpoint },
       first.left(unknown),
-      { ...gone, id: 'ƒzzzzzzz', place, isDoubtful: false },
+      { ...gone, id: 'ƒzzzzzzz', endpoint, mayBeDuplicate: false },
     ]);
     await second.has(job, 'started');
-    expect(second.of(job)[0]).toMatchObject({ type: 'submitted', id: left.id, place: broker.uri });
+    expect(second.of(job)[0]).toMatchObject({ type: 'submitted', id: left.id, endpoint: broker.uri });
     for (const each of [unknown, gone]) expect(await second.outcome(each)).toEqual(completed);
     second.scheduler.close();
     const third = await FluxStudy.start(broker, { after: first });
-    third.scheduler.cancelObsolete([{ ...left, step: 'run', scheduled: true, workspace: 'run' }]);
+    third.scheduler.cancelObsolete([{ ...left, place: left.endpoint, step: 'run', scheduled: true, workspace: 'run' }]);
     await until('it is told', () => third.told.length > 0);
     expect(third.told).toEqual([`cancelled job ${left.id} of run, which is no longer part of the study`]);
     const last = await FluxStudy.start(broker, { after: first });

@@ -27,7 +27,7 @@ import { LocalHost } from '../../../src/hosts/local-host.js';
 import { givenUp, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
 import { LocalScheduler } from '../../../src/schedulers/local/scheduler.js';
 import type { InheritedJob, InterruptEvent, Job, JobEvent } from '../../../src/schedulers/scheduler.js';
-import type { ObsoleteJob } from '../../../src/store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../../src/store/journal/records.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
 import { hurried } from '../../support/flux/study-run.js';
 import { graphOf, type Shape } from '../../support/graphs.js';
@@ -251,7 +251,7 @@ const numberIn = (name: string) =>
     () => existsSync(file(name)) && Number(readFileSync(file(name), 'utf8').trim() || Number.NaN),
   );
 
-const left = (job: Job, id = ''): InheritedJob => ({ ...job, id, place: '', isDoubtful: false });
+const left = (job: Job, id = ''): InheritedJob => ({ ...job, id, endpoint: '', mayBeDuplicate: false });
 
 /** A step that another scheduler started, and left. */
 async function started(body: string): Promise<{ readonly step: Job; readonly id: string }> {
@@ -1029,7 +1029,7 @@ describe('a step that another job has already', () => {
     const host = new FarHost();
     const reports = new Reports(host, {}, hurried(10));
     reports.scheduler.reattach(
-      [1, 2].map((attempt) => ({ ...job('true', {}, attempt), id: '', place: '', isDoubtful: false })),
+      [1, 2].map((attempt) => ({ ...job('true', {}, attempt), id: '', endpoint: '', mayBeDuplicate: false })),
     );
     await until('that is told', () => reports.told.length > 0);
     host.cut();
@@ -1045,7 +1045,7 @@ describe('a step that another job has already', () => {
     claim('login9:77:99');
     const reports = new Reports(plainHost(), {}, hurried(10));
     const step = job('touch ran');
-    reports.scheduler.reattach([{ ...step, id: '77', place: '', isDoubtful: false }]);
+    reports.scheduler.reattach([{ ...step, id: '77', endpoint: '', mayBeDuplicate: false }]);
     reports.scheduler.cancel([step]);
     expect(outcomeOf(await reports.end())).toEqual({
       result: 'cancelled',
@@ -1109,7 +1109,7 @@ describe('a step that an earlier driver left', () => {
     const reports = new Reports();
     reports.scheduler.reattach([left(step)]);
     await until('it is found', () => reports.types.includes('started'));
-    expect(reports.events[0]).toMatchObject({ type: 'submitted', id, place: '', isDoubtful: false });
+    expect(reports.events[0]).toMatchObject({ type: 'submitted', id, endpoint: '', mayBeDuplicate: false });
     writeFileSync(file('run/go'), '');
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'completed' });
   });

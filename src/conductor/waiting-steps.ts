@@ -1,10 +1,33 @@
-/** Why a step waits for another place to run in. */
+import { Fifo } from '../util/fifo.js';
+
+/** The steps of one kind that are ready to run, first come first served, and how many of that kind are in flight. */
+export class ReadyQueue {
+  inFlight = 0;
+  /** Most in flight. A lower limit holds back the next steps and cancels none. */
+  limit: number;
+  readonly #ready = new Fifo<number>();
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  add(index: number): void {
+    this.#ready.push(index);
+  }
+
+  /** The next step, if there is one and room for it. The caller adds it to `inFlight`. */
+  next(): number | undefined {
+    return this.inFlight < this.limit ? this.#ready.shift() : undefined;
+  }
+}
+
+/** Why a step waits for another allocation. */
 interface Deferral {
   readonly reason: string;
   readonly mayRenew: boolean;
 }
 
-/** The steps that cannot run where jobs run now: an allocation whose rest is too short for them, or that has lost nodes. */
+/** The steps that the present allocation cannot run: its remaining time is too short for them, or it has lost nodes. */
 export class Deferrals {
   readonly #steps = new Map<number, Deferral>();
 
@@ -12,7 +35,7 @@ export class Deferrals {
     return this.#steps.size;
   }
 
-  /** Whether there may be another place for one of them. */
+  /** Whether another allocation may be had for one of them. */
   get mayRenew(): boolean {
     return [...this.#steps.values()].some(({ mayRenew }) => mayRenew);
   }

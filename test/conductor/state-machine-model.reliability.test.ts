@@ -1,13 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StudyEvent } from '../../src/conductor/events.js';
-import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
+import type { StudyEvent, Transition } from '../../src/conductor/events.js';
+import { NODE_FAILURE_LIMIT, type Policy } from '../../src/conductor/policy.js';
+import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { applyPatch, cloneRecord, diffRecord } from '../../src/store/journal/patch.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import type { StepGraph } from '../../src/study/graph.js';
-import type { JobResult } from '../../src/study/state.js';
-import { isFailure, isOver, newRecord, type StepRecord, type StepState } from '../../src/study/state.js';
+import {
+  isFailure,
+  isOver,
+  type JobResult,
+  newRecord,
+  type StepRecord,
+  type StepState,
+} from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from '../support/graphs.js';
 
 const finalStates: readonly StepState[] = ['FINISHED', 'FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED'];
@@ -119,7 +125,7 @@ class World {
     this.#setAside.clear();
     const records = this.#journaled.map(cloneRecord);
     const policy = { ...this.#policy, ...this.#limits };
-    this.machine = new StudyMachine(this.#graph, policy, { records });
+    this.machine = new StudyMachine(this.#graph, policy, records);
     this.history.push({ type: 'resume', policy, records: this.#journaled.map(cloneRecord) });
     this.#now += 1;
     if (this.#cancelled) this.tell({ type: 'cancel', at: this.#now, reason: 'enough' });
@@ -127,7 +133,13 @@ class World {
     for (const job of tellsAgain ? this.#jobs : []) {
       const base = { step: job.step, attempt: job.attempt, at: this.#now };
       if (job.stage !== 'asked') {
-        this.tell({ ...base, type: 'submitted', id: `${job.step}.${job.attempt}`, place: '', isDoubtful: false });
+        this.tell({
+          ...base,
+          type: 'submitted',
+          id: `${job.step}.${job.attempt}`,
+          endpoint: '',
+          mayBeDuplicate: false,
+        });
       }
       if (job.stage === 'started') this.tell({ ...base, type: 'started' });
     }
@@ -215,7 +227,7 @@ class World {
       }
       expect(record.restarts).toBeLessThanOrEqual(this.#mostRestarts);
       expect(record.jobs.filter(({ result }) => result === 'node-failure').length).toBeLessThanOrEqual(
-        nodeFailureLimit + 1,
+        NODE_FAILURE_LIMIT + 1,
       );
     }
   }
@@ -233,7 +245,13 @@ class World {
         this.tell({ ...base, type: 'not-submitted', reason: 'no' });
       } else {
         job.stage = 'submitted';
-        this.tell({ ...base, type: 'submitted', id: `${job.step}.${job.attempt}`, place: '', isDoubtful: false });
+        this.tell({
+          ...base,
+          type: 'submitted',
+          id: `${job.step}.${job.attempt}`,
+          endpoint: '',
+          mayBeDuplicate: false,
+        });
       }
     } else if (job.stage === 'submitted' && how % 5 !== 4) {
       job.stage = 'started';
@@ -367,7 +385,7 @@ describe('any study, whatever happens', () => {
         const transitions: Transition[] = [];
         for (const event of world.history) {
           if (event.type !== 'resume') transitions.push(again.handle(event));
-          else again = new StudyMachine(graph, event.policy, { records: event.records });
+          else again = new StudyMachine(graph, event.policy, event.records);
         }
         expect(transitions).toEqual(world.transitions);
         expect(again.steps).toEqual(world.machine.steps);

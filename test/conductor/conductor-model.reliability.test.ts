@@ -126,7 +126,7 @@ class World {
       policy,
       clock: this.clock,
       journal,
-      resumed: { records: state.records },
+      records: state.records,
       leave: leave.signal,
       onLimits: (given) => {
         change = given;

@@ -11,9 +11,9 @@ import { maestroAttribute, type StudyJobs } from './job-request.js';
 /** What became of an attempt that an earlier driver left. */
 export type Found =
   /** This job of ours has it, or is to have it. */
-  | { readonly is: 'job'; readonly id: JobId; readonly isDoubtful: boolean }
-  /** Its job is no more. */
-  | { readonly is: 'end'; readonly outcome: JobOutcome }
+  | { readonly is: 'job'; readonly id: JobId; readonly mayBeDuplicate: boolean }
+  /** Its job is no more; `owner` is the job of Flux that had the attempt, if one had. */
+  | { readonly is: 'end'; readonly owner: JobId | undefined; readonly outcome: JobOutcome }
   /** No job has it, none that we can see. */
   | { readonly is: 'nobody' };
 
@@ -24,41 +24,43 @@ export interface Attempt {
   readonly attempt: number;
 }
 
-/**
- * Finds the job of an attempt. It is asked for by what its jobspec says, not by the name of the place that it was left in: an
- * instance has other names where it is seen from elsewhere, and in another instance the id may be another's.
- *
- * @param place the broker that `handle` leads to, if all that was left there is in its instance
- * @throws what `Handle.rpc` throws
- */
-export async function findLeft(
-  handle: Handle,
-  place: string | undefined,
-  study: StudyJobs,
-  left: InheritedJob,
-  tasks: Tasks,
-  claim: Claim | undefined,
-): Promise<Found> {
-  const known = decodeJobId(left.id);
-  const attempt = { step: left.step.name, attempt: left.attempt };
-  const isHere = async (id: JobId) =>
-    (id === known && left.place === place) || (await isJobOf(handle, id, study, attempt));
-  if (claim === undefined) {
-    if (known === undefined || !(await isHere(known))) return { is: 'nobody' };
-    return { is: 'job', id: known, isDoubtful: left.isDoubtful };
-  }
-  const owner = decodeJobId(claim.owner ?? '');
-  if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, isDoubtful: false };
-  // Taken from all jobs by a driver that did not come to say so.
-  if (claim.owner === null) {
-    return { is: 'end', outcome: { result: 'not-run', exitCode: null, signal: null, note: givenUp } };
-  }
-  const outcome = outcomeFromClaim(claim, tasks, noteOf(left, claim));
-  return outcome === undefined ? { is: 'nobody' } : { is: 'end', outcome };
+export interface FindOptions {
+  readonly handle: Handle;
+  /** The broker that `handle` leads to, if all jobs that were left there are in its instance; undefined otherwise. */
+  readonly endpoint: string | undefined;
+  readonly study: Pick<StudyJobs, 'studyName' | 'studyPath'>;
+  readonly inherited: InheritedJob;
+  readonly tasks: Tasks;
+  readonly claim: Claim | undefined;
 }
 
-function noteOf({ place }: InheritedJob, { owner }: Claim): string {
-  return place === '' ? `its job ${owner} is gone` : `the Flux instance ${place} of its job ${owner} is gone`;
+/**
+ * Finds the job of an attempt. It is asked for by what its jobspec says, not by the name of its endpoint: an instance has
+ * other names where it is seen from elsewhere, and in another instance the id may be another job's.
+ *
+ * @throws what `Handle.rpc` throws
+ */
+export async function findInherited(options: FindOptions): Promise<Found> {
+  const { handle, endpoint, study, inherited, tasks, claim } = options;
+  const known = decodeJobId(inherited.id);
+  const attempt = { step: inherited.step.name, attempt: inherited.attempt };
+  const isHere = async (id: JobId) =>
+    (id === known && inherited.endpoint === endpoint) || (await isJobOf(handle, id, study, attempt));
+  if (claim === undefined) {
+    if (known === undefined || !(await isHere(known))) return { is: 'nobody' };
+    return { is: 'job', id: known, mayBeDuplicate: inherited.mayBeDuplicate };
+  }
+  const owner = decodeJobId(claim.owner ?? '');
+  if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, mayBeDuplicate: false };
+  // An earlier driver took the attempt from all jobs, and ended before it could report that.
+  if (claim.owner === null) {
+    return { is: 'end', owner, outcome: { result: 'not-run', exitCode: null, signal: null, note: givenUp } };
+  }
+  return { is: 'end', owner, outcome: outcomeFromClaim(claim, tasks, noteOf(inherited, claim)) };
+}
+
+function noteOf({ endpoint }: InheritedJob, { owner }: Claim): string {
+  return endpoint === '' ? `its job ${owner} is gone` : `the Flux instance ${endpoint} of its job ${owner} is gone`;
 }
 
 /**

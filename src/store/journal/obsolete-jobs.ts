@@ -1,6 +1,5 @@
 import { openJob, type StepRecord } from '../../study/state.js';
-import type { ObsoleteJob } from './foreign-job.js';
-import type { PlannedStep } from './records.js';
+import type { ObsoleteJob, PlannedStep } from './records.js';
 
 /** Steps, and what is known of them, by index. */
 interface Known {
@@ -16,7 +15,7 @@ interface Known {
  * @param before the plan that there was, and how far it came
  * @param after the steps that follow, with what is known of them from the beginning
  */
-export function unwantedAfter(
+export function obsoleteAfter(
   obsolete: readonly ObsoleteJob[],
   before: Known,
   after: readonly { readonly workspace: string; readonly record: StepRecord }[],
