@@ -1,10 +1,10 @@
 import { quote } from '../util/shell-quote.js';
 
-/** What the host says of who drives a study. */
+/** The lease of a study as a command on the host saw it. */
 export interface LeaseSight {
-  /** The highest fencing number that is taken; 0 if none is. */
+  /** The highest fencing number that was taken; 0 if none was. */
   readonly fence: number;
-  /** Seconds, by the clock of the host's file system, since anything of it changed. */
+  /** Seconds since the lease last changed, by the clock of the host's file system. */
   readonly age: number;
   /** The line in the lease; '' if there is none. */
   readonly line: string;
@@ -17,7 +17,7 @@ export function parseSight(output: string): LeaseSight {
   return { fence, age, line };
 }
 
-/** A name that was not there may be missing for long on NFS; a directory that was just read is up to date. */
+/** Lists the directory first: NFS may cache for long that a name does not exist, but a listing is up to date. */
 const functions = `set +aefuvxC +o posix
 shopt -u failglob nocaseglob
 unset GLOBIGNORE
@@ -42,7 +42,7 @@ say() { printf '%s %s\\n%s\\n' "$fence" "\${age:-0}" "$line"; }
 const inDirectory = (studyPath: string) =>
   `cd -- ${quote(`${studyPath}/.conductor`)} && { [ -d fences ] || mkdir -p fences; } || exit\n${functions}`;
 
-/** Looks, once. @param token a name of our own for a file that is there for a moment */
+/** Bash: looks once. @param token a unique name for a temporary file */
 export function lookCommand(studyPath: string, token: string): string {
   const file = quote(`fences/.look-${token}`);
   return `${inDirectory(studyPath)}
@@ -56,22 +56,22 @@ say
 `;
 }
 
-/** Says that it has begun, before anything that may hang; then what it sees, as the others do. */
+/** Bash: prints `ready` before anything that may hang, then the lease as the others do. */
 export function confirmCommand(studyPath: string): string {
   return `echo ready\n${inDirectory(studyPath)}see\nsay\n`;
 }
 
-/** @param output of that, as far as it has come; undefined if it is not whole */
+/** @param output of that command so far. @returns undefined while it is incomplete */
 export function parseConfirmation(output: string): LeaseSight | undefined {
   const [, sight] = /^ready\n(.*\n.*\n)/.exec(output) ?? [];
   return sight === undefined ? undefined : parseSight(sight);
 }
 
-/** Looks again and again, until something is not as it was seen, or nothing has changed for so many milliseconds. */
-export function watchCommand(studyPath: string, { fence, line }: LeaseSight, silence: number): string {
-  const pause = Math.min(1000, Math.max(50, Math.ceil(silence / 10)));
+/** Bash: looks again and again until the lease has changed, or has not for `silenceMs`. */
+export function watchCommand(studyPath: string, { fence, line }: LeaseSight, silenceMs: number): string {
+  const pause = Math.min(1000, Math.max(50, Math.ceil(silenceMs / 10)));
   return `${inDirectory(studyPath)}
-for ((looks = ${Math.max(1, Math.ceil(silence / pause))}; looks > 0; looks--)); do
+for ((looks = ${Math.max(1, Math.ceil(silenceMs / pause))}; looks > 0; looks--)); do
   sleep ${(pause / 1000).toFixed(3)}
   see
   [ "$fence" = ${fence} ] && [ "$line" = ${quote(line)} ] || break
@@ -81,12 +81,12 @@ say
 }
 
 /**
- * Takes a fencing number: what the link says is whose it is, for an answer may have been lost, and this be done again.
- * Whoever has it writes the lease, and removes what clerks of earlier drivers had begun. Who has not looks whose it is,
- * after a moment if need be.
+ * Bash: takes a fencing number by a hard link, whose text says who has it, so that the command may be repeated after a lost
+ * answer. The process that has it writes the lease and removes temporary files of earlier writers; another process prints
+ * who has it.
  *
- * @param token unlike that of anybody else
- * @param line of the lease, if we get it
+ * @param token unique to this process
+ * @param line of the lease if this process gets it
  */
 export function takeCommand(studyPath: string, fence: number, token: string, line: string): string {
   return `${inDirectory(studyPath)}
@@ -102,7 +102,7 @@ if [ -z "$owner" ]; then
 fi
 if [ "$owner" = ${quote(token)} ]; then
   see
-  # Not if somebody has come since, and we only hear of it now.
+  # Not if another process has taken a higher number since.
   if [ "$fence" = ${fence} ]; then
     rm -f -- clerk-*
     printf '%s\\n' ${quote(line)} > "lease.$owner" && mv -fT -- "lease.$owner" lease || exit
