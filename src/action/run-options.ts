@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Runner } from '../github/runner-facts.js';
-import { isWithin } from '../github/spec-path.js';
+import { isWithin } from '../github/spec-lines.js';
 import { isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import type { Inputs } from '../inputs/schema.js';
@@ -17,7 +17,7 @@ import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory } from '../study/directory.js';
 import { safeName } from '../study/names.js';
 import { exitCodes } from '../study/state.js';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
 import type { CheckRunObserver } from './check-run-observer.js';
 import { setOutputs, writeSummary } from './runner.js';

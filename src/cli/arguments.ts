@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { isTruth, tryInputs } from '../inputs/parse.js';
 import { type InputName, type Inputs, inputNames, inputsSchema, repeatable } from '../inputs/schema.js';
 import { closest } from '../util/closest.js';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 
 export interface ArgumentOptions {
   /** Reads a file. */

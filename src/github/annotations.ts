@@ -1,8 +1,10 @@
+import { parseDestination } from '../hosts/ssh/destination.js';
 import { failuresOf } from '../report/attention.js';
-import { reasonOf, type StepResult, type StudyResults } from '../report/results.js';
-import { lookCloser } from '../report/tail-command.js';
+import { byStep, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import type { Problem } from '../spec/problem.js';
-import { printable } from '../util/log/plain-text.js';
+import { oneLine, printable } from '../util/log/plain-text.js';
+import { quoteAll } from '../util/shell-quote.js';
+import { firstBytes, firstLines, lastLines } from './bytes.js';
 
 /** Something to say about a line of the spec. */
 export interface Annotation {
@@ -15,6 +17,12 @@ export interface Annotation {
   readonly message: string;
   /** More, for whoever asks; '' for nothing. */
   readonly details: string;
+}
+
+/** Where an annotation goes: a line, with a word about it if that is not where the trouble is. */
+export interface PlacedLine {
+  readonly line: number;
+  readonly note?: string;
 }
 
 export interface Annotations {
@@ -73,13 +81,7 @@ function ranked(annotations: readonly Annotation[]): Annotation[] {
 
 /** Those that failed, the instances of a step together. */
 function failuresByStep({ steps }: StudyResults): StepResult[][] {
-  const groups = new Map<string, StepResult[]>();
-  for (const result of failuresOf(steps)) {
-    const group = groups.get(result.step.step);
-    if (group === undefined) groups.set(result.step.step, [result]);
-    else group.push(result);
-  }
-  return [...groups.values()];
+  return [...byStep(failuresOf(steps)).values()];
 }
 
 function annotationsOfStep(results: StudyResults, group: readonly StepResult[], most: number): Annotation[] {
@@ -148,4 +150,73 @@ function ofProblem({ severity, at, message, hint }: Problem): Annotation {
 
 function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? ' was' : 's were'}`;
+}
+
+/**
+ * The command by which a person sees the end of what a step said, wherever that person is: over SSH if the study is on
+ * another machine. Undefined if the step said nothing, or no command can name its file.
+ */
+function lookCloser({ host, path }: StudyResults, { outputs }: StepResult): string | undefined {
+  if (outputs === null) return undefined;
+  try {
+    const look = quoteAll(['tail', '-n', '100', `${path}/${outputs.stderr}`]);
+    if (host === 'this machine') return look;
+    const { user, name, port } = parseDestination(host, 'host');
+    const login = user === undefined ? name : `${user}@${name}`;
+    return quoteAll(['ssh', ...(port === undefined ? [] : ['-p', String(port)]), login, look]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An annotation as GitHub's API takes it. */
+export interface ApiAnnotation {
+  readonly path: string;
+  readonly start_line: number;
+  readonly end_line: number;
+  readonly annotation_level: 'failure' | 'warning';
+  readonly title: string;
+  readonly message: string;
+  readonly raw_details?: string;
+}
+
+/** GitHub's limits: bytes of a text, and annotations in one request. */
+export const limits = { title: 255, message: 64 * 1024, details: 64 * 1024, output: 65_535, annotations: 50 } as const;
+
+/** Bytes of the texts in one request: what is much larger takes long to send, and is refused by some proxies. */
+const mostOfRequest = 512 * 1024;
+
+/** @param path of the spec in the repository, with no `./` before it */
+export function toApi(annotation: Annotation, { line, note }: PlacedLine, path: string): ApiAnnotation {
+  const { level, title, message, details } = annotation;
+  const text = note === undefined ? message : `${message}\n${note}`;
+  return {
+    path,
+    start_line: line,
+    end_line: line,
+    annotation_level: level,
+    title: firstBytes(oneLine(title), limits.title) || 'Study',
+    message: firstLines(text, limits.message, '[the rest is cut off]') || '(nothing more is known)',
+    ...(details.trim() === ''
+      ? {}
+      : { raw_details: lastLines(details, limits.details, '[what was before this is cut off]') }),
+  };
+}
+
+/** Annotations in as many requests as they need, in their order. */
+export function chunksOf(annotations: readonly ApiAnnotation[]): ApiAnnotation[][] {
+  const chunks: ApiAnnotation[][] = [];
+  let bytes = 0;
+  for (const annotation of annotations) {
+    const more = Buffer.byteLength(JSON.stringify(annotation));
+    const last = chunks.at(-1);
+    if (last === undefined || last.length === limits.annotations || bytes + more > mostOfRequest) {
+      chunks.push([annotation]);
+      bytes = more;
+    } else {
+      last.push(annotation);
+      bytes += more;
+    }
+  }
+  return chunks;
 }

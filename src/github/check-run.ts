@@ -1,13 +1,21 @@
 import type { StudyResults } from '../report/results.js';
-import { isoTime } from '../report/time.js';
 import type { Problem } from '../spec/problem.js';
 import type { Clock } from '../util/clock.js';
+import { isoTime } from '../util/format.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
-import { type Annotation, type Annotations, annotationsOf, annotationsOfProblems } from './annotations.js';
-import { ApiError, GitHubApi } from './api.js';
+import {
+  type Annotation,
+  type Annotations,
+  type ApiAnnotation,
+  annotationsOf,
+  annotationsOfProblems,
+  chunksOf,
+  limits,
+  toApi,
+} from './annotations.js';
+import { ApiError, GitHubApi, type Quota } from './api.js';
 import { firstBytes } from './bytes.js';
-import { untilNextUpdate } from './cadence.js';
 import {
   type CheckOutput,
   type Conclusion,
@@ -19,7 +27,6 @@ import {
   stoppedOutput,
 } from './check-run-text.js';
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
-import { type ApiAnnotation, chunksOf, limits, toApi } from './chunks.js';
 import type { GitHubEvent } from './event.js';
 import { explain } from './explain-failure.js';
 import type { Runner } from './runner-facts.js';
@@ -324,4 +331,23 @@ export class CheckRun {
     const { hasWorked } = this.#api;
     log.warning(explain(error, { hasRun: this.#run !== undefined, hasWorked, isFork: event.origin.kind !== 'own' }));
   }
+}
+
+/** How often people who look at a running study see it move, at first. */
+const shortest = 15_000;
+
+/**
+ * How long to wait, in milliseconds, before a check run is updated again. All workflows of a repository share a thousand
+ * requests an hour: an update comes when a tenth of the study's time has gone by since the last, so a study of an hour
+ * makes some 40, and one of a day some 75. What is left of the quota stretches that.
+ *
+ * @param age how long the study has been running, in milliseconds
+ */
+export function untilNextUpdate(age: number, quota: Quota | undefined, now: number): number {
+  const wait = Math.max(shortest, age / 10);
+  if (quota === undefined || quota.limit <= 0 || now >= quota.reset) return wait;
+  const left = quota.remaining / quota.limit;
+  // The rest is for how studies end. No quota is longer than an hour: what says so is a clock that is wrong.
+  if (left < 0.1) return Math.max(wait, Math.min(quota.reset - now, 3_600_000));
+  return left < 0.5 ? wait * 4 : wait;
 }

@@ -1,8 +1,7 @@
 import type { Clock } from '../util/clock.js';
-import type { GitHubApi } from './api.js';
-import { ApiError, repositoryPath } from './api.js';
+import type { ApiAnnotation } from './annotations.js';
+import { ApiError, type GitHubApi, repositoryPath } from './api.js';
 import type { CheckOutput, Conclusion } from './check-run-text.js';
-import type { ApiAnnotation } from './chunks.js';
 import { member } from './event.js';
 import type { SpecAtHead } from './spec-lines.js';
 

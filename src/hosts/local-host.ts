@@ -3,8 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { quoteBytes } from '../util/shell-quote.js';
-import { commandEnvironment } from './command-environment.js';
-import { type Environment, isText } from './environment.js';
+import { commandEnvironment, type Environment, isText } from './environment.js';
 import { type Exit, type Host, HostError, type HostProcess, type SpawnOptions } from './host.js';
 import { preludeLines } from './setup.js';
 

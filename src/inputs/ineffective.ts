@@ -1,7 +1,7 @@
-import { someOf } from '../hosts/upload/bytes.js';
 import type { Spec } from '../spec/spec.js';
 import type { StepGraph } from '../study/graph.js';
 import { closest } from '../util/closest.js';
+import { someOf } from '../util/format.js';
 import { matchAny } from '../util/globs.js';
 import type { Inputs } from './schema.js';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 import { contradictions, requirements } from './requirements.js';
 import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.js';
 

@@ -10,9 +10,9 @@ import {
   type StudyStatus,
 } from '../study/state.js';
 import { UserError } from '../util/errors.js';
+import { shortDuration } from '../util/format.js';
+import { groupBy } from '../util/group-by.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
-import { groupBy } from './summary/groups.js';
-import { shortDuration } from './time.js';
 
 /** What is compared of an earlier report.json. Times are milliseconds since the epoch. */
 export interface BaselineReport {

@@ -2,6 +2,7 @@ import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { hasFailed, type StepRecord, type StudyStatus } from '../study/state.js';
+import { groupBy } from '../util/group-by.js';
 
 /** A study that has ended, as the reports see it. Times are milliseconds since the epoch. */
 export interface StudyResults {
@@ -55,4 +56,9 @@ export function lastWords({ errorTail, outputs, isTailLeftOut }: StepResult): st
   if (isTailLeftOut) return `its stderr was not read: only that of the first ${mostErrorTails} failed steps is`;
   if (errorTail === null) return 'its stderr could not be read';
   return errorTail === '' ? 'nothing on stderr' : errorTail;
+}
+
+/** The instances of each step of the spec, in the order of their first ones. */
+export function byStep(steps: readonly StepResult[]): Map<string, StepResult[]> {
+  return groupBy(steps, ({ step }) => step.step);
 }

@@ -1,7 +1,7 @@
 import type { Comparison } from './comparison.js';
+import { graphSection, timelineSection } from './mermaid.js';
 import type { StudyResults } from './results.js';
 import { comparisonMarkdown } from './summary/comparison.js';
-import { graphSection, timelineSection } from './summary/diagrams.js';
 import { failures } from './summary/failures.js';
 import { arrange, firstFitting, type Section } from './summary/fit.js';
 import { outcome, resuming } from './summary/outcome.js';

@@ -5,7 +5,7 @@ import type { Host } from '../hosts/host.js';
 import { LocalHost } from '../hosts/local-host.js';
 import { openLocalHost } from '../hosts/open-local-host.js';
 import type { ConnectOptions } from '../hosts/ssh/connect.js';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 import type { Log } from '../util/log/log.js';
 import type { ProcessContext } from './process-context.js';
 

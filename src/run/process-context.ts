@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { type BaselineReport, parseBaseline } from '../report/comparison.js';
+import { InputError } from '../util/errors.js';
 import { type GuardedPlace, guardedPath, UnsafePathError } from '../util/guarded-path.js';
-import { InputError } from '../util/input-error.js';
 import type { RunOptions } from './options.js';
 
 export { Signalled } from '../util/signalled.js';

@@ -1,10 +1,10 @@
 import type { StudyMachine } from '../conductor/state-machine.js';
 import { countStates } from '../report/attention.js';
 import { reasonOf } from '../report/results.js';
-import { shortDuration } from '../report/time.js';
 import type { StepGraph } from '../study/graph.js';
 import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
+import { shortDuration } from '../util/format.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
 

@@ -1,5 +1,4 @@
 import type { Host } from '../hosts/host.js';
-import { someOf } from '../hosts/upload/bytes.js';
 import { collect, collectedText, collectedWarnings } from '../report/artifacts/collected.js';
 import { bringLogs } from '../report/artifacts/failed-logs.js';
 import { failuresOf } from '../report/attention.js';
@@ -20,6 +19,7 @@ import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults
 import { summaryMarkdown } from '../report/summary.js';
 import type { LeaseHolder } from '../store/lease.js';
 import { describeError } from '../util/errors.js';
+import { someOf } from '../util/format.js';
 import { GuardedDirectory } from '../util/guarded-directory.js';
 import type { GuardedPlace } from '../util/guarded-path.js';
 import type { Log } from '../util/log/log.js';

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { annotationsOf, annotationsOfProblems, mostAnnotations } from '../../src/github/annotations.js';
-import { chunksOf, limits, toApi } from '../../src/github/chunks.js';
+import {
+  annotationsOf,
+  annotationsOfProblems,
+  chunksOf,
+  limits,
+  mostAnnotations,
+  toApi,
+} from '../../src/github/annotations.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, type Told } from '../support/results.js';
 

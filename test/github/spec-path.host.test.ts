@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { pathInRepository } from '../../src/github/spec-path.js';
+import { pathInRepository } from '../../src/github/spec-lines.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 describe('the path of a spec in its repository', () => {

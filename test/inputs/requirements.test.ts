@@ -3,7 +3,7 @@ import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
 import { type InputName, inputNames } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/input-error.js';
+import { InputError } from '../../src/util/errors.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
 function onGitHub(given: Partial<Record<InputName, string>>) {

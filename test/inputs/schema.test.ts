@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf, distinctions, parseInputs } from '../../src/inputs/parse.js';
 import { type InputName, inputNames, secrets } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/input-error.js';
+import { InputError } from '../../src/util/errors.js';
 
 const noFiles = (file: string): string => {
   throw new Error(`ENOENT: no such file or directory, open '${file}'`);

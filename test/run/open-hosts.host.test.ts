@@ -8,7 +8,7 @@ import { hostOptionsOf } from '../../src/inputs/derive.js';
 import { parseInputs } from '../../src/inputs/parse.js';
 import type { Inputs } from '../../src/inputs/schema.js';
 import { type OpenedHosts, openHosts, stageRootOf } from '../../src/run/open-hosts.js';
-import { InputError } from '../../src/util/input-error.js';
+import { InputError } from '../../src/util/errors.js';
 import type { Log } from '../../src/util/log/log.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { installedSshd, SshServer } from '../support/ssh-server.js';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { type Clock, systemClock } from '../../util/clock.js';
-import { InputError } from '../../util/input-error.js';
+import { InputError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { HostError } from '../host.js';
 import { parseDestination, parseJumps } from './destination.js';

@@ -2,7 +2,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../util/clock.js';
 import { Semaphore } from '../../util/semaphore.js';
-import { commandEnvironment } from '../command-environment.js';
+import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
 import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { HostError } from '../host.js';
-import { StagingStopped } from './stopped.js';
-import type { Tree, TreeEntry, TreeFile } from './tree.js';
+import { StagingStopped, type Tree, type TreeEntry, type TreeFile } from './tree.js';
 
 const chunkSize = 256 * 1024;
 

@@ -6,9 +6,8 @@ import { again, collectText, mustRun } from '../commands.js';
 import { type Host, HostError, HostLostError } from '../host.js';
 import { archiveOf } from './archive.js';
 import { Changes, digestOfContents, type HashedTree, hashContents } from './contents.js';
-import { StagingStopped } from './stopped.js';
 import { changesTexts, type Staged, stagedText } from './texts.js';
-import type { Tree } from './tree.js';
+import { StagingStopped, type Tree } from './tree.js';
 
 export interface Sending {
   /** Told what was done, in a sentence. */

@@ -1,4 +1,4 @@
-import { sizeText, someOf } from './bytes.js';
+import { sizeText, someOf } from '../../util/format.js';
 import type { Changes } from './contents.js';
 import type { Tree } from './tree.js';
 

@@ -1,11 +1,10 @@
 import { constants, type Stats } from 'node:fs';
 import { access, lstat, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { someOf } from '../../util/format.js';
+import { excludedBy, type PathMatcher } from '../../util/globs.js';
 import { HostError } from '../host.js';
-import { someOf } from './bytes.js';
-import { excludedBy, type PathMatcher } from './globs.js';
 import { type OwnFiles, ownOutputIn } from './own-output.js';
-import { StagingStopped } from './stopped.js';
 
 export interface TreeFile {
   readonly kind: 'file';
@@ -209,4 +208,12 @@ interface Candidate {
   readonly file: Buffer;
   readonly relative: string;
   readonly isText: boolean;
+}
+
+/** A tree was not listed or sent to its end, because that was not wanted any more: the study was cancelled, or is to be left. */
+export class StagingStopped extends Error {
+  constructor() {
+    super('staging was stopped before its end');
+    this.name = 'StagingStopped';
+  }
 }

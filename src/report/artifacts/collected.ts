@@ -1,7 +1,7 @@
 import { again, run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import { sizeText, someOf } from '../../hosts/upload/bytes.js';
 import { closest } from '../../util/closest.js';
+import { sizeText, someOf } from '../../util/format.js';
 import { GuardedDirectory } from '../../util/guarded-directory.js';
 import { quote } from '../../util/shell-quote.js';
 import { receiveFiles } from './received.js';

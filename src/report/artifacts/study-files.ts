@@ -1,4 +1,4 @@
-import { pathGlob } from '../../hosts/upload/globs.js';
+import { pathGlob } from '../../util/globs.js';
 import { textOf } from './storable-names.js';
 
 /** Something in a study's directory. Names are bytes, which JavaScript's strings hold as `latin1`: not all are text. */

@@ -1,8 +1,8 @@
 import { lastJob, type ShownState, shownState } from '../../study/state.js';
+import { isoTime } from '../../util/format.js';
 import { printable } from '../../util/log/plain-text.js';
 import { attentionRank } from '../attention.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';
-import { isoTime } from '../time.js';
 import { toneOf } from './states.js';
 
 /** In this order states are sorted and offered: what wants looking at first. */

@@ -1,8 +1,8 @@
 import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../study/state.js';
+import { isoTime, shortDuration } from '../../util/format.js';
 import { countStates, failuresOf } from '../attention.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
 import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
-import { isoTime, shortDuration } from '../time.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type Tone, toneOf } from './states.js';
 

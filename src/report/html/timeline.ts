@@ -1,5 +1,5 @@
+import { isoTime, shortDuration } from '../../util/format.js';
 import type { StudyResults } from '../results.js';
-import { isoTime, shortDuration } from '../time.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type JobTimes, jobTimes, lanesOf, mostAtOnce, type TimedJob } from './jobs.js';
 import { jobToneOf } from './states.js';

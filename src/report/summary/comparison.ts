@@ -1,6 +1,6 @@
+import { isoTime } from '../../util/format.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
 import { inline } from '../markdown.js';
-import { isoTime } from '../time.js';
 import { short, shortCode } from './outcome.js';
 
 /**

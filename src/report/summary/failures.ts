@@ -1,9 +1,8 @@
 import { isFailure, isSkipped } from '../../study/state.js';
 import { failuresOf } from '../attention.js';
 import { clip, code, inline, preformatted } from '../markdown.js';
-import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { byStep, lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { firstFitting, fittingLines } from './fit.js';
-import { byStep } from './groups.js';
 import { short } from './outcome.js';
 
 const mostFailures = 50;

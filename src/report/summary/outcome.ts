@@ -1,10 +1,10 @@
 import type { StudyStatus } from '../../study/state.js';
+import { shortDuration } from '../../util/format.js';
 import { oneLine } from '../../util/log/plain-text.js';
 import { quote } from '../../util/shell-quote.js';
 import { countsText } from '../attention.js';
 import { clip, code, inline } from '../markdown.js';
 import type { StudyResults } from '../results.js';
-import { shortDuration } from '../time.js';
 
 const marks: Readonly<Record<StudyStatus, string>> = {
   FINISHED: '✅',

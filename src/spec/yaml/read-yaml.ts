@@ -12,8 +12,7 @@
  * longer than the indentation of a comment that follows.
  * Read differently: `{?a: b}` has the key `?a` here and `a` in PyYAML; a document that is a block with an indentation indicator (`--- |2`) is indented by one less here.
  */
-import type { Problem } from '../problem.js';
-import { Fatal } from '../problem.js';
+import { Fatal, type Problem } from '../problem.js';
 import type { Source } from '../source.js';
 import { Composer } from './composer.js';
 import type { Node } from './nodes.js';

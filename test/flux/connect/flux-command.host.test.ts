@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Broker } from '../../../src/flux/connect/broker.js';
 import { fluxDirectory, withDirectory } from '../../../src/flux/connect/flux-command.js';
-import { isAncestor } from '../../../src/hosts/ancestors.js';
+import { isAncestor } from '../../../src/hosts/processes.js';
 import { plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 

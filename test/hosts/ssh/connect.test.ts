@@ -10,7 +10,7 @@ import type { SshHost } from '../../../src/hosts/ssh/ssh-host.js';
 import { hostOptionsOf } from '../../../src/inputs/derive.js';
 import { parseInputs } from '../../../src/inputs/parse.js';
 import { systemClock } from '../../../src/util/clock.js';
-import { InputError } from '../../../src/util/input-error.js';
+import { InputError } from '../../../src/util/errors.js';
 import { CutProxy } from '../../support/cut-proxy.js';
 import { plainEnvironment } from '../../support/hosts.js';
 import { clients } from '../../support/ssh-hosts.js';

@@ -1,6 +1,4 @@
-import type { StepResult } from '../results.js';
-
-/** What has the same key, in the order in which keys first appear. */
+/** Groups what has the same key, in the order in which keys first appear. (Node 20 has no `Map.groupBy`.) */
 export function groupBy<T, K>(things: Iterable<T>, keyOf: (thing: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();
   for (const thing of things) {
@@ -10,9 +8,4 @@ export function groupBy<T, K>(things: Iterable<T>, keyOf: (thing: T) => K): Map<
     else group.push(thing);
   }
   return groups;
-}
-
-/** The instances of each step of the spec. */
-export function byStep(steps: readonly StepResult[]): Map<string, StepResult[]> {
-  return groupBy(steps, ({ step }) => step.step);
 }

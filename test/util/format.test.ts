@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isoTime, shortDuration } from '../../src/report/time.js';
+import { isoTime, shortDuration } from '../../src/util/format.js';
 
 describe('a time for programs', () => {
   it('is ISO 8601 in UTC, or null for what never came', () => {
