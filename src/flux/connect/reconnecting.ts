@@ -1,4 +1,5 @@
 import type { Clock } from '../../util/clock.js';
+import { backOffMs } from '../../util/retry.js';
 import { ConnectionError } from '../errors.js';
 import type { Handle } from '../handle.js';
 
@@ -20,6 +21,8 @@ export interface LinkOptions {
   /** Milliseconds for one at whose address nobody answers: its instance is over, or starting again. */
   readonly patienceWithNobody: number;
 }
+
+const BACK_OFF = { firstMs: 100, maxMs: 5_000 } as const;
 
 /** A connection that has held so long, in milliseconds, was a good one: what comes after it is a new trouble. */
 const goodTime = 10_000;
@@ -88,8 +91,8 @@ export class BrokerLink {
       this.#listener.onGone(error.message);
       return;
     }
-    const wait = Math.min(5000, 100 * 2 ** this.#failures) * (0.5 + clock.random());
     this.#failures += 1;
+    const wait = backOffMs(this.#failures, BACK_OFF, clock);
     this.#stopTimer = clock.after(wait, () => void this.#reconnect());
   }
 
