@@ -32,8 +32,8 @@ export interface DoctorContext {
 /** Runs a check: `look` returns what was found, or throws what is wrong and what to do. @returns what was found, if nothing is wrong */
 type Checker = (name: string, look: () => Promise<string>) => Promise<string | undefined>;
 
-/** A probe that is not over after so many milliseconds waits in the queue: that says enough. */
-const probeTime = 30_000;
+/** A test job that has not ended by then is still waiting in the queue, which is answer enough. */
+const PROBE_TIMEOUT_MS = 30_000;
 
 /**
  * Looks at everything that a run needs, and tells what there is and what is wrong.
@@ -131,9 +131,9 @@ async function examineFlux(
 
 /** Whether jobs run, and see the directory that studies are made in. */
 async function probe(flux: FluxBatch, spec: Spec | undefined, root: string, cancel: AbortSignal): Promise<string> {
-  const job = await flux.probe(['test', '-w', root], spec?.batch, probeTime, cancel);
+  const job = await flux.probe(['test', '-w', root], spec?.batch, PROBE_TIMEOUT_MS, cancel);
   if (job === undefined)
-    return `it was still waiting in the queue when it was cancelled (after ${probeTime / 1000} s at most)`;
+    return `it was still waiting in the queue when it was cancelled (after ${PROBE_TIMEOUT_MS / 1000} s at most)`;
   if (job.exception !== null) throw new BrokerError(`it failed: ${job.exception.note}`, 'jobs of a study would too');
   if (job.waitStatus === 0) return `it ran, and can write to ${root}`;
   throw new BrokerError(

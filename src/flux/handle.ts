@@ -33,9 +33,9 @@ interface Pending {
   readonly end: (error: Error | undefined) => void;
 }
 
-const anyone = 0xffffffff;
-const defaultTimeout = 60_000;
-const connectTimeout = 10_000;
+const ANY_RANK = 0xffffffff;
+const REQUEST_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * A connection to a broker (RFC 6 on RFC 3): requests by matchtag, any number of them at once. Everything that is pending
@@ -65,7 +65,7 @@ export class Handle {
    * @throws ConnectionError
    */
   static connect(stream: Duplex, clock: Clock, options: ConnectOptions = {}): Promise<Handle> {
-    const { maximumFrame, patience = connectTimeout } = options;
+    const { maximumFrame, patience = CONNECT_TIMEOUT_MS } = options;
     const handle = new Handle(stream, clock, maximumFrame);
     return new Promise((resolve, reject) => {
       const stopTimer = clock.after(patience, () =>
@@ -117,10 +117,10 @@ export class Handle {
    * @returns the response's payload; undefined if it has none
    * @throws FluxError, RequestTimeout, ConnectionError
    */
-  rpc(topic: string, payload?: object, { timeout = defaultTimeout, rank }: RequestOptions = {}): Promise<unknown> {
+  rpc(topic: string, payload?: object, { timeout = REQUEST_TIMEOUT_MS, rank }: RequestOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let stopTimer = () => {};
-      const matchtag = this.#request(topic, payload, rank ?? anyone, {
+      const matchtag = this.#request(topic, payload, rank ?? ANY_RANK, {
         topic,
         isStream: false,
         respond: (response) => {
@@ -147,7 +147,7 @@ export class Handle {
    * @returns what ends it: after that nothing more is told
    */
   stream(topic: string, payload: object, listener: StreamListener, cancelTopic?: string): () => void {
-    const matchtag = this.#request(topic, payload, anyone, {
+    const matchtag = this.#request(topic, payload, ANY_RANK, {
       topic,
       isStream: true,
       respond: listener.onResponse,
@@ -157,7 +157,7 @@ export class Handle {
       if (matchtag === undefined || !this.#pending.has(matchtag)) return;
       this.#abandon(matchtag);
       if (cancelTopic !== undefined) {
-        this.#send(cancelTopic, { matchtag }, anyone, 0, messageFlags.noResponse);
+        this.#send(cancelTopic, { matchtag }, ANY_RANK, 0, messageFlags.noResponse);
       }
     };
   }
@@ -195,7 +195,7 @@ export class Handle {
       encodeMessage({
         type: messageTypes.request,
         flags: messageFlags.topic | messageFlags.route | withPayload | flags,
-        userid: anyone,
+        userid: ANY_RANK,
         rolemask: 0,
         control: rank,
         matchtag,

@@ -59,8 +59,8 @@ export interface RequestOptions {
 /** At the end nothing waits longer for GitHub than this since its last answer. */
 const SILENCE_MS = 5000;
 
-/** For a limit that GitHub does not tell the end of, it says to wait a minute at least. */
-const secondaryWait = 60_000;
+/** GitHub asks clients to wait at least a minute for a limit whose end it does not give. */
+const SECONDARY_LIMIT_WAIT_MS = 60_000;
 
 /** GitHub's REST API: requests that are tried again where that helps, within the time that they are given. */
 export class GitHubApi {
@@ -217,7 +217,7 @@ function waitOf(answer: HttpAnswer, now: number): number {
   if (after !== undefined) return after * 1000;
   const reset = answer.header('x-ratelimit-remaining') === '0' ? numberIn(answer, 'x-ratelimit-reset') : undefined;
   // A second more: its clock is not ours.
-  return reset === undefined ? secondaryWait : Math.max(0, reset * 1000 - now) + 1000;
+  return reset === undefined ? SECONDARY_LIMIT_WAIT_MS : Math.max(0, reset * 1000 - now) + 1000;
 }
 
 function numberIn(answer: HttpAnswer, name: string): number | undefined {

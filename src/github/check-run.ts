@@ -333,8 +333,8 @@ export class CheckRun {
   }
 }
 
-/** How often people who look at a running study see it move, at first. */
-const shortest = 15_000;
+/** How often a young study's check run is updated: people watch it move. */
+const MIN_UPDATE_INTERVAL_MS = 15_000;
 
 /**
  * How long to wait, in milliseconds, before a check run is updated again. All workflows of a repository share a thousand
@@ -344,7 +344,7 @@ const shortest = 15_000;
  * @param age how long the study has been running, in milliseconds
  */
 export function untilNextUpdate(age: number, quota: Quota | undefined, now: number): number {
-  const wait = Math.max(shortest, age / 10);
+  const wait = Math.max(MIN_UPDATE_INTERVAL_MS, age / 10);
   if (quota === undefined || quota.limit <= 0 || now >= quota.reset) return wait;
   const left = quota.remaining / quota.limit;
   // The rest is for how studies end. No quota is longer than an hour: what says so is a clock that is wrong.

@@ -28,8 +28,8 @@ export interface CheckRunFields {
 
 type NamedFields = CheckRunFields & { readonly name: string; readonly external_id: string };
 
-/** Pages of a hundred in which a check run is looked for: a commit with more of one name is none that people look at. */
-const mostPages = 3;
+/** How many pages of a hundred check runs are searched for ours. */
+const MAX_PAGES = 3;
 
 /** The requests that check runs take, each with the milliseconds that it may be tried for. All throw ApiError. */
 export class CheckRunsApi {
@@ -92,7 +92,7 @@ export class CheckRunsApi {
 
   /** The newest check run of a name and a key on a commit. */
   async #find(sha: string, name: string, key: string, milliseconds: number): Promise<KnownCheckRun | undefined> {
-    for (let page = 1; page <= mostPages; page++) {
+    for (let page = 1; page <= MAX_PAGES; page++) {
       const query = new URLSearchParams({ check_name: name, filter: 'all', per_page: '100', page: String(page) });
       const answer = await this.#api.request('GET', `${this.#root}/commits/${sha}/check-runs?${query}`, {
         milliseconds,

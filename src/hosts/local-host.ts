@@ -82,8 +82,8 @@ function bytesOf(environment: Environment): string {
     .join('');
 }
 
-/** After a command's end, milliseconds to wait for what is left in its streams: a background process of `setup` may hold one. */
-const streamGrace = 300;
+/** How long to read on after a command has ended: a background process of `setup` may keep its streams open. */
+const DRAIN_TIMEOUT_MS = 300;
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   const exit = new Promise<Exit>((resolve, reject) => {
@@ -91,7 +91,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
     child.on('exit', (code, signal) => {
       const end = () => resolve({ code: code ?? 128 + constants.signals[signal!] });
       child.on('close', end);
-      setTimeout(end, streamGrace).unref();
+      setTimeout(end, DRAIN_TIMEOUT_MS).unref();
     });
   });
   // Whoever awaits it is told; until then it is no unhandled rejection.

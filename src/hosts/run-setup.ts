@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../util/clock.js';
 import { HostError } from './host.js';
 import { AfterMark } from './marker-stream.js';
-import { isWhole, type PreparedShell, readReport, SetupError, type SetupMarks, setupTimeMs } from './setup.js';
+import { isWhole, type PreparedShell, readReport, SETUP_TIMEOUT_MS, SetupError, type SetupMarks } from './setup.js';
 
 /** A shell that `setupCommand` became. */
 export interface SetupProcess {
@@ -60,12 +60,14 @@ export async function awaitReport(process: SetupProcess, options: SetupOptions):
   const noise = () => [begin.stderr.noise, begin.stdout.noise].filter((text) => text !== '').join('\n');
   try {
     const start = await Promise.race([begun, process.exit, late(beginTimeMs), cancelled]);
-    const rest = () => Promise.race([whole, process.exit, late(setupTimeMs), cancelled]);
+    const rest = () => Promise.race([whole, process.exit, late(SETUP_TIMEOUT_MS), cancelled]);
     const end = start === 'begun' ? await rest() : start;
     if (end === 'cancelled') throw new HostError(String(cancel!.reason));
     if (!begin.stdout.hasBegun) throw notBegun(typeof end === 'number' ? end : undefined, noise());
     if (end === 'late') {
-      throw new SetupError(`setup did not come to its end within ${setupTimeMs / 1000} s: does it wait for something?`);
+      throw new SetupError(
+        `setup did not come to its end within ${SETUP_TIMEOUT_MS / 1000} s: does it wait for something?`,
+      );
     }
     const [words = ''] = said().toString('utf8').split(endMark);
     return readReport(setup, report(), words, typeof end === 'number' ? end : 0);

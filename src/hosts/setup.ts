@@ -3,11 +3,11 @@ import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';
 import { printMark } from './marker-stream.js';
 
-/** Milliseconds for the lines of `setup`: one that takes longer waits for something that does not come. */
-export const setupTimeMs = 300_000;
+/** For the lines of `setup`: one that takes longer is waiting for something that will not come. */
+export const SETUP_TIMEOUT_MS = 300_000;
 
-/** How much is shown of what `setup` printed, in characters. */
-const mostSaid = 2000;
+/** How much of what `setup` printed is shown. */
+const MAX_OUTPUT_CHARACTERS = 2000;
 
 /** `setup` fails. The message names the line. */
 export class SetupError extends HostError {
@@ -245,7 +245,7 @@ function readable(said: string): string {
     .replaceAll(/^\++ .*_maestro_.*$\n?/gm, '')
     .replaceAll(/^(?:\S+: line \d+: )?\/dev\/fd\/\d+: (line \d+: )/gm, '$1')
     .trim()
-    .slice(-mostSaid);
+    .slice(-MAX_OUTPUT_CHARACTERS);
 }
 
 /** `set -a` in `setup` makes variables of ours a part of the environment. */

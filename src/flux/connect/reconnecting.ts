@@ -21,8 +21,8 @@ export interface LinkOptions {
   readonly patienceWithNobody: number;
 }
 
-/** A connection that has held so long, in milliseconds, was a good one: what comes after it is a new trouble. */
-const goodTime = 10_000;
+/** A connection that has lasted this long was a good one: the next failure is a new one. */
+const STABLE_AFTER_MS = 10_000;
 
 /** Keeps a connection to a broker up: when it is lost, connects again and again, ever more slowly. */
 export class BrokerLink {
@@ -70,7 +70,7 @@ export class BrokerLink {
     if (this.#isOver) return;
     this.#handle = undefined;
     const now = this.#options.clock.now();
-    if (now - this.#upSince >= goodTime) {
+    if (now - this.#upSince >= STABLE_AFTER_MS) {
       this.#troubleSince = undefined;
       this.#failures = 0;
     }

@@ -21,20 +21,20 @@ interface Lane {
   readonly since: number;
 }
 
-/** A server may take so long, in milliseconds, to see that a session has ended: until then it refuses the next one. */
-const lateness = 1000;
+/** How long a server may take to notice that a session has ended: until then it refuses the next one. */
+const SESSION_END_DELAY_MS = 1000;
 
-/** A refusal that may be such a one is tried again after so many milliseconds. */
-const shortRest = 250;
+/** How long to wait after a refusal that may be due to that delay. */
+const REFUSAL_RETRY_MS = 250;
 
-/** Milliseconds after such a refusal in which the next one is believed. */
-const doubtTime = 5_000;
+/** After such a refusal, a further one within this time is believed. */
+const DOUBT_PERIOD_MS = 5_000;
 
-/** After a further connection could not be had, milliseconds until it is tried again. */
-const longRest = 30_000;
+/** How long to wait before trying again to make a further connection. */
+const CONNECT_RETRY_MS = 30_000;
 
-/** A server may let somebody in only to say that it is full: then a connection lives less than this, in milliseconds. */
-const shortLife = 5_000;
+/** A connection that lives less than this was accepted only to be turned away: the server is full. */
+const SHORT_LIFE_MS = 5_000;
 
 /**
  * The connections to one machine: one, as long as the server allows enough sessions on it, else as many as it takes. They
@@ -175,12 +175,12 @@ export class Connections {
   #refused(lane: Lane): void {
     if (lane.rest !== undefined) return;
     const now = this.#clock.now();
-    const mayBeLate = now - lane.endedAt < lateness && now - lane.doubtedAt > doubtTime;
+    const mayBeLate = now - lane.endedAt < SESSION_END_DELAY_MS && now - lane.doubtedAt > DOUBT_PERIOD_MS;
     // That there is room for none at all is hard to believe.
     if (lane.sessions === 0) lane.emptyRefusals += 1;
     if (mayBeLate || (lane.sessions === 0 && lane.emptyRefusals <= 2)) {
       lane.doubtedAt = now;
-      lane.rest = new Promise<void>((resolve) => void this.#clock.after(shortRest, resolve)).then(() => {
+      lane.rest = new Promise<void>((resolve) => void this.#clock.after(REFUSAL_RETRY_MS, resolve)).then(() => {
         lane.rest = undefined;
       });
       return;
@@ -199,8 +199,8 @@ export class Connections {
       return;
     }
     const now = this.#clock.now();
-    this.#shortLives = now - lane.since < shortLife ? this.#shortLives + 1 : 0;
-    if (this.#shortLives > 1) this.#mayAddFrom = now + longRest;
+    this.#shortLives = now - lane.since < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
+    if (this.#shortLives > 1) this.#mayAddFrom = now + CONNECT_RETRY_MS;
     this.#lanes = this.#lanes.filter((other) => other !== lane);
     lane.transport.close();
   }
@@ -229,7 +229,7 @@ export class Connections {
     } catch (error) {
       transport.close();
       const isPassing = error instanceof SshError && error.kind !== 'refused';
-      this.#mayAddFrom = isPassing ? this.#clock.now() + longRest : Number.POSITIVE_INFINITY;
+      this.#mayAddFrom = isPassing ? this.#clock.now() + CONNECT_RETRY_MS : Number.POSITIVE_INFINITY;
     } finally {
       this.#coming = undefined;
       this.#changed();

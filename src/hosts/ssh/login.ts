@@ -6,11 +6,11 @@ import { type PreparedShell, setupCommand } from '../setup.js';
 import { type Marks, readerLine } from './remote-shell.js';
 import { SshError, type Transport } from './transport.js';
 
-/** A login that takes longer than this, in milliseconds, waits for something that does not come. */
-const loginTime = 60_000;
+/** A login that takes longer than this is waiting for something that will not come. */
+const LOGIN_TIMEOUT_MS = 60_000;
 
-/** Milliseconds for the end of its session after that: what `setup` left running may hold it. */
-const endTime = 1_000;
+/** How long to wait for the end of the login's session: processes that `setup` left running may keep it open. */
+const SESSION_END_TIMEOUT_MS = 1_000;
 
 export interface LoginOptions {
   readonly marks: Marks;
@@ -33,15 +33,15 @@ export async function login(
   const notBegun = (code: number | undefined, noise: string) =>
     code === undefined
       ? new HostError(
-          `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
+          `a login on ${transport.name} did not come to its end within ${LOGIN_TIMEOUT_MS / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
         )
       : noBash(transport.name, code, noise);
   let stop = () => {};
   try {
-    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: loginTime });
+    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: LOGIN_TIMEOUT_MS });
     // The server has room for another session once it has seen the end of this one.
     const tooLong = new Promise<void>((resolve) => {
-      stop = clock.after(endTime, resolve);
+      stop = clock.after(SESSION_END_TIMEOUT_MS, resolve);
     });
     await Promise.race([session.exit.catch(() => {}), tooLong]);
     return shell;

@@ -31,8 +31,8 @@ const sshsOwn = [
   'XDG_RUNTIME_DIR',
 ];
 
-/** A path of a Unix socket has 108 bytes at most, and ssh adds some of its own while it makes one. */
-const longestSocketPath = 85;
+/** A Unix socket's path has at most 108 bytes, and ssh appends some while it creates the socket. */
+const MAX_SOCKET_PATH_BYTES = 85;
 
 /** Those that are there: they are removed however this program ends, but by SIGKILL; then the next one removes them. */
 const present = new Set<OpensshFiles>();
@@ -80,7 +80,7 @@ export class OpensshFiles {
       }),
     );
     this.socket = path.join(directory, 'master');
-    if (this.socket.length > longestSocketPath) {
+    if (this.socket.length > MAX_SOCKET_PATH_BYTES) {
       const short = mkdtempSync(`/tmp/${directoryPrefix}`);
       this.#directories.push(short);
       markAsOurs(short);

@@ -28,22 +28,22 @@ interface Streams {
 }
 
 /**
- * Commands that run at once. A server allows 10 sessions on a connection unless told; somebody else may share ours. One that
- * allows a single session has as many connections.
+ * How many commands run at once. OpenSSH's default is 10 sessions on a connection, which others may share. A server that allows a
+ * single session gets as many connections.
  */
-const mostSessions = 6;
+const MAX_SESSIONS = 6;
 
-/** A server may take a moment to see that a session has ended. One that refuses so often while there is none allows none. */
-const mostRefusals = 4;
+/** How many refusals in a row, while no session of ours is open, show that the server allows none at all. */
+const MAX_REFUSALS = 4;
 
-/** How long a machine that was reached before may be out of reach, in milliseconds. */
-const patience = 300_000;
+/** How long the host may stay out of reach after a connection was lost. */
+const RECONNECT_TIMEOUT_MS = 300_000;
 
-/** Once all is cancelled, how long it may say nothing, in milliseconds: a runner kills us after ten seconds. */
-const hurry = 8_000;
+/** How long the host may stay silent after a cancellation: a runner kills this program after ten seconds. */
+const CANCELLED_TIMEOUT_MS = 8_000;
 
-/** After a command's end, milliseconds without a byte until its streams are taken to be done: something left behind may hold them. */
-const silence = 5_000;
+/** How long the streams of a command that has ended must be silent to be taken as done: a process left behind may hold them open. */
+const DRAIN_TIMEOUT_MS = 5_000;
 
 /** A machine that is reached by SSH. Commands run in the environment of a login shell there. */
 export class SshHost implements Host {
@@ -57,7 +57,7 @@ export class SshHost implements Host {
   readonly said: string;
   /** What is sent before a command of ours, and before one that is for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
-  readonly #pool = new Semaphore(mostSessions);
+  readonly #pool = new Semaphore(MAX_SESSIONS);
   #sessions = 0;
   /** One attempt to get the connection back at a time. */
   #reconnecting: Promise<void> | undefined;
@@ -94,7 +94,7 @@ export class SshHost implements Host {
   static async open(transport: Transport, options: SshHostOptions): Promise<SshHost> {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
-    const connections = new Connections(transport, mostSessions, options.clock, options.tell);
+    const connections = new Connections(transport, MAX_SESSIONS, options.clock, options.tell);
     return new SshHost(connections, marks, await login(connections, { ...options, marks }), options);
   }
 
@@ -152,7 +152,7 @@ export class SshHost implements Host {
       }
       // One of the others will end.
       refusals = failure.kind === 'session' && this.#sessions === 0 ? refusals + 1 : 0;
-      if (refusals === mostRefusals) throw failure;
+      if (refusals === MAX_REFUSALS) throw failure;
       await this.#overcome(failure);
     }
   }
@@ -223,7 +223,7 @@ export class SshHost implements Host {
       let stop = () => {};
       const wait = () => {
         stop();
-        stop = clock.after(silence, () => (isDrained() ? resolve(0) : wait()));
+        stop = clock.after(DRAIN_TIMEOUT_MS, () => (isDrained() ? resolve(0) : wait()));
       };
       for (const stream of streams) stream.on('data', wait);
       wait();
@@ -280,7 +280,7 @@ export class SshHost implements Host {
   /** What is still to be done over there after a cancellation is worth a try, but no long wait. */
   #awaitAnswer(): void {
     if (this.#stopHurry !== undefined || this.#over !== undefined) return;
-    this.#stopHurry = this.#options.clock.after(hurry, () =>
+    this.#stopHurry = this.#options.clock.after(CANCELLED_TIMEOUT_MS, () =>
       this.#end(new HostError(`${this.name} did not answer any more, and all is cancelled`)),
     );
     this.#connections.ask().then(
@@ -299,9 +299,9 @@ export class SshHost implements Host {
     const since = clock.now();
     let error = first;
     for (let failures = 0; ; failures++) {
-      if (clock.now() - since >= patience) {
+      if (clock.now() - since >= RECONNECT_TIMEOUT_MS) {
         throw new HostError(
-          `${this.name} could not be reached again for ${patience / 60_000} minutes: ${error.message}`,
+          `${this.name} could not be reached again for ${RECONNECT_TIMEOUT_MS / 60_000} minutes: ${error.message}`,
         );
       }
       const longest = cancel?.aborted ? 1000 : 10_000;

@@ -58,8 +58,8 @@ export interface Listing {
   readonly cancel?: AbortSignal;
 }
 
-/** So many files are looked at at once. */
-const atOnce = 64;
+/** How many files are looked at at once. */
+const MAX_STAT_CALLS = 64;
 
 /**
  * Lists a directory of this machine. Left out are `.git` wherever it is (a submodule has one too), and what the globs match
@@ -153,8 +153,8 @@ class Walk {
         relative: directory === '' ? name : `${directory}/${name}`,
         isText: Buffer.from(name).equals(bytes),
       }));
-    for (let i = 0; i < candidates.length; i += atOnce) {
-      const some = candidates.slice(i, i + atOnce);
+    for (let i = 0; i < candidates.length; i += MAX_STAT_CALLS) {
+      const some = candidates.slice(i, i + MAX_STAT_CALLS);
       const looks = await Promise.all(some.map((candidate) => this.#look(candidate)));
       for (const entry of looks) {
         if (entry === undefined) continue;

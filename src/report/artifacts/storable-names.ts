@@ -1,8 +1,8 @@
 /** What stores of workflow artifacts refuse in a path, and `%` is not among it. */
 const refused = /[":<>|*?\r\n]/g;
 
-/** What a name may have at most, in bytes. */
-const longest = 255;
+/** The longest name that file systems take. */
+const MAX_NAME_BYTES = 255;
 
 /** A name as artifact stores take it: what they refuse is percent-encoded, as in a URL. */
 export function storableName(name: string): string {
@@ -101,7 +101,7 @@ class Names {
 }
 
 /** A name and what is put behind it, cut in between to so many bytes. */
-export function fitting(name: string, end: string, most = longest): string {
+export function fitting(name: string, end: string, most = MAX_NAME_BYTES): string {
   const room = most - end.length;
   const bytes = Buffer.from(name);
   if (bytes.length <= room) return name + end;

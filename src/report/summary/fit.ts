@@ -14,13 +14,13 @@ export interface Section {
 }
 
 const end = '\n\n';
-/** For the line that says what was left out. */
-const noteRoom = 1000;
+/** Room for the line that says what was left out. */
+const NOTE_BYTES = 1000;
 
 /** Sections below each other, in the order given, in so many bytes at most: what does not fit is left out, and named. */
 export function arrange(sections: readonly Section[], largest: number): string {
   const texts = new Map<Section, string | undefined>();
-  let room = largest - noteRoom;
+  let room = largest - NOTE_BYTES;
   for (const section of [...sections].sort((a, b) => a.rank - b.rank)) {
     const bytes = Math.min(room - end.length, section.most ?? Number.POSITIVE_INFINITY);
     const text = section.render(bytes);
