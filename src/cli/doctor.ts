@@ -17,26 +17,26 @@ export interface DoctorContext {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Log;
-  /** The study that is to be run, if one was named and can be read. */
+  /** The study, if one was named and can be read. */
   readonly spec: Spec | undefined;
-  /** Checks all of a named study that needs no broker: returns what it is, or throws what is wrong with it. */
+  /** Checks a named study as far as that needs no broker: returns a summary, or throws what is wrong with it. */
   readonly study: (() => Promise<string>) | undefined;
   /** The allocation that a run is to get, if any. */
   readonly request: AllocationRequest | undefined;
   /** The directory that studies are made in. */
   readonly root: string;
-  /** Aborted when there is no wish to know any more. */
+  /** Aborted on cancellation. */
   readonly cancel: AbortSignal;
 }
 
-/** Runs a check: `look` returns what was found, or throws what is wrong and what to do. @returns what was found, if nothing is wrong */
+/** Runs a check: `look` returns what it found, or throws what is wrong and what to do. @returns what was found, if nothing is wrong */
 type Checker = (name: string, look: () => Promise<string>) => Promise<string | undefined>;
 
 /** A test job that has not ended by then is still waiting in the queue, which is answer enough. */
 const PROBE_TIMEOUT_MS = 30_000;
 
 /**
- * Looks at everything that a run needs, and tells what there is and what is wrong.
+ * Checks everything that a run needs, and prints what it finds and what is wrong.
  *
  * @returns the exit status: 1 if something is wrong
  */
@@ -67,7 +67,7 @@ export async function examine(context: DoctorContext): Promise<number> {
   return isWell ? 0 : 1;
 }
 
-/** What an allocation is got with, and whether the scheduler would give it. None is got: that may take its time, and costs. */
+/** Whether the commands for an allocation are there, and whether the scheduler would grant it. None is submitted. */
 async function examineAllocator({ host, request, root, log }: DoctorContext, check: Checker): Promise<void> {
   const allocator = { slurm: 'Slurm', lsf: 'LSF', flux: 'Flux' }[request!.with];
   const commands = { slurm: 'sbatch', lsf: 'bsub', flux: 'flux' };
@@ -114,7 +114,7 @@ async function examineFlux(
   const { stdout } = await run(host, 'type -P flux && flux version');
   const [path = '', ...versions] = text(stdout).split('\n');
   const version = fluxVersionIn(versions.join('\n'));
-  // Whether it is needed shows below.
+  // The next check shows whether it is needed.
   log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {
     flux = await FluxBatch.find(host, clock, inputs.flux, spec?.batch, inputs.env, waitOptionsOf({ log, cancel }));

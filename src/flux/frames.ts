@@ -113,7 +113,7 @@ export class FrameDecoder {
     const messages: Message[] = [];
     for (;;) {
       if (this.#wanted === undefined) {
-        // Told as soon as it can be: who speaks another protocol may wait for an answer before the eighth byte.
+        // Checked as early as possible: a peer with another protocol may wait for an answer before the eighth byte.
         if (this.#length > 0) this.#checkMagic();
         if (this.#length < prefixLength) return messages;
         this.#wanted = this.#readLength();

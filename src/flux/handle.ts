@@ -5,7 +5,7 @@ import { ConnectionError, errno, errnoName, FluxError, RequestTimeout } from './
 import { encodeMessage, FrameDecoder, FrameError, type Message, messageFlags, messageTypes } from './frames.js';
 import { parseJson, toJson } from './json.js';
 
-/** What is told of a streaming request. */
+/** The callbacks of a streaming request. */
 export interface StreamListener {
   /** A response's payload. */
   readonly onResponse: (payload: unknown) => void;
@@ -16,7 +16,7 @@ export interface StreamListener {
 export interface RequestOptions {
   /** Milliseconds to wait for the answer; 0 for ever. */
   readonly timeout?: number;
-  /** The rank that is asked; any that offers the service unless told. */
+  /** The rank to ask; by default any that offers the service. */
   readonly rank?: number;
 }
 
@@ -46,7 +46,7 @@ export class Handle {
   readonly #clock: Clock;
   readonly #decoder: FrameDecoder;
   readonly #pending = new Map<number, Pending>();
-  /** Requests that nobody waits for any more, and whose answers may still come. */
+  /** Requests that were given up, whose answers may still come. */
   readonly #abandoned = new Set<number>();
   #lastMatchtag = 0;
   #error: ConnectionError | undefined;
@@ -144,7 +144,7 @@ export class Handle {
    * One request, any number of responses, until the broker or the caller ends it.
    *
    * @param cancelTopic what ends it at the broker too, if anything does
-   * @returns what ends it: after that nothing more is told
+   * @returns a function that ends it: no callback is called after that
    */
   stream(topic: string, payload: object, listener: StreamListener, cancelTopic?: string): () => void {
     const matchtag = this.#request(topic, payload, ANY_RANK, {

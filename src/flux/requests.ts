@@ -64,7 +64,7 @@ export async function getInstanceState(handle: Handle, timeout: number): Promise
 }
 
 /**
- * Tells when an instance leaves the state that it is in, before its jobs are told to end; for each further state again. For
+ * Watches the instance's state: calls back whenever it leaves one, which is before its jobs are told to end. For
  * its owner only: others get EPERM.
  */
 export function watchInstance(
@@ -108,7 +108,7 @@ export interface EventlogListener {
   readonly onEnd: (error: Error | undefined) => void;
 }
 
-/** Tells a job's eventlog from its first entry on, as it is written. The result ends that. */
+/** Follows a job's eventlog from its first entry on, as it is written. The result stops that. */
 export function watchEventlog(handle: Handle, id: JobId, listener: EventlogListener): () => void {
   const topic = 'job-info.eventlog-watch';
   const stop = handle.stream(

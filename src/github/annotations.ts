@@ -15,7 +15,7 @@ export interface Annotation {
   readonly step?: string;
   readonly title: string;
   readonly message: string;
-  /** More, for whoever asks; '' for nothing. */
+  /** Details, which GitHub shows on request; '' for none. */
   readonly details: string;
 }
 

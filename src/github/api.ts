@@ -78,7 +78,7 @@ export class GitHubApi {
     this.#options = options;
   }
 
-  /** As the last answer told it. */
+  /** From the last answer. */
   get quota(): Quota | undefined {
     return this.#quota;
   }

@@ -154,7 +154,7 @@ export class CheckRunsApi {
       if (member(answer, 'encoding') !== 'base64' || typeof content !== 'string') return { kind: 'unknown' };
       return { kind: 'text', text: Buffer.from(content, 'base64').toString() };
     } catch (error) {
-      // Whoever may not read the contents is told the same: but who could check them out may read them.
+      // GitHub answers the same if the token may not read the contents, but a token that checked them out may.
       return { kind: error instanceof ApiError && error.trouble === 'not found' ? 'absent' : 'unknown' };
     }
   }

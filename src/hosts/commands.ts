@@ -27,7 +27,7 @@ export async function run(
 /** Milliseconds without another byte, after a command's end, after which what a process that it left may still write is not waited for. */
 const STREAM_QUIET_MS = 300;
 
-/** What a command printed by its end. A process that it left behind may keep its streams open: nobody waits for that one. */
+/** What a command printed until it ended. Processes that it left behind may keep its streams open: they are not waited for. */
 async function resultOf({ stdout, stderr, exit }: HostProcess): Promise<CommandResult> {
   const errors = collectText(stderr, 65_536);
   const chunks: Buffer[] = [];

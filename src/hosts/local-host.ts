@@ -56,7 +56,7 @@ export class LocalHost implements Host {
     // Of a process for which there are no descriptors left Node makes no streams either.
     if (child.stdin == null || child.stdout == null || child.stderr == null) return { ...failed(new Error()), exit };
     const { stdin, stdout, stderr } = child;
-    // A command may end without reading what it is sent; its exit status tells whether that matters.
+    // A command may end without reading all of its input; its exit status shows whether that matters.
     stdin.on('error', () => {});
     const prelude = preludeLines(`${this.#prelude.every}${isForSteps ? this.#prelude.steps : ''}`);
     stdin.write(`${bytesOf(environment)}${prelude}${command}\0`);
@@ -94,7 +94,7 @@ function exitOf(child: ChildProcess): Promise<Exit> {
       setTimeout(end, DRAIN_TIMEOUT_MS).unref();
     });
   });
-  // Whoever awaits it is told; until then it is no unhandled rejection.
+  // A caller that awaits it gets the error; until then it must not count as an unhandled rejection.
   exit.catch(() => {});
   return exit;
 }

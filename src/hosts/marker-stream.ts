@@ -12,7 +12,7 @@ export class AfterMark extends Transform {
   #before: Buffer | undefined = Buffer.alloc(0);
   #noise = '';
 
-  /** @param mark in two halves: a shell that prints what it is told to run must not be taken for one that runs it */
+  /** @param mark in two halves, so that a shell that echoes its command line is not taken for one that runs it */
   constructor(mark: readonly [string, string]) {
     super();
     this.#mark = Buffer.from(mark.join(''));

@@ -17,16 +17,17 @@ export interface SetupOptions {
   readonly setup: string;
   readonly marks: SetupMarks;
   readonly clock: Clock;
-  /** What it means that the shell ended, or said nothing in time (then without a code), before the lines of `setup` began. */
+  /** The error when the shell ended, or printed nothing in time (then without a code), before `setup` began. */
   readonly notBegun: (code: number | undefined, noise: string) => HostError;
   /** Milliseconds until they must have begun. */
   readonly beginTimeMs: number;
-  /** Aborted, with a reason for people, when there is no wish to wait. */
+  /** Aborted on cancellation, with a reason for people. */
   readonly cancel?: AbortSignal | undefined;
 }
 
 /**
- * Awaits the report of a shell that runs `setup`, and no more than that: what `setup` leaves running may have its streams.
+ * Waits for the report of a shell that runs `setup`, not for the end of its streams: processes that `setup` leaves running may
+ * keep them open.
  *
  * @throws SetupError, and what `notBegun` makes
  */

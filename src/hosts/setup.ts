@@ -53,7 +53,7 @@ export function setupCommand(setup: string, marks: SetupMarks, isLogin: boolean)
   return `_maestro_text=${quote(text)}\n${leash}exec env -u SHELLOPTS -u BASHOPTS _maestro_leash=$! ${shell} 9< <(printf '%s\\0' "$_maestro_text") < /dev/null`;
 }
 
-/** Whatever comes of `setup` is ended if the input ends before the report is there: nobody waits for it any more. */
+/** The processes of `setup` are ended if the input ends before the report is complete: nothing waits for them then. */
 const leash = `exec 8<&0
 { read -r _ <&8; kill -KILL -- -$$; } > /dev/null 2>&1 &
 exec 8<&-
@@ -239,7 +239,7 @@ function after(words: string): string {
   return words === '' ? '' : `: ${words.split('\n').slice(-5).join(' / ')}`;
 }
 
-/** Of bash's own messages the place, which is a descriptor, is told as a line of `setup`. */
+/** Bash names a file descriptor as the place of an error; this replaces it by the line of `setup`. */
 function readable(said: string): string {
   return said
     .replaceAll(/^\++ .*_maestro_.*$\n?/gm, '')

@@ -8,7 +8,7 @@ import { tailText } from '../util/log/plain-text.js';
 import { failuresOf } from './attention.js';
 import { MAX_ERROR_TAILS, type StepResult, type StudyResults } from './results.js';
 
-/** How a study ended, as far as the conductor tells. */
+/** How a study ended, as the conductor reports it. */
 export interface ExecutionEnd {
   readonly status: StudyStatus;
   /** By the index of the instance. */

@@ -286,7 +286,7 @@ export interface Finding {
 }
 
 /**
- * What is worth a warning: what takes longer. What newly fails is told as a failure already. Slower instances of a step that is
+ * What is worth a warning: what takes longer. What newly fails is reported as a failure already. Slower instances of a step that is
  * slower as a whole are left out.
  */
 export function findings(comparison: Comparison): Finding[] {

@@ -141,7 +141,7 @@ async function unless<T, U>(refusals: readonly number[], answer: Promise<T>, oth
   }
 }
 
-/** What a person wants to know of the broker that was chosen, in one line. */
+/** A line for people about the broker that was chosen. */
 export function describeBroker({ address, version, size, isOwner, queues, expiration }: Broker): string {
   const parts = [
     `version ${version}`,

@@ -11,7 +11,7 @@ namespace=$(readlink /proc/self/ns/pid)
 printf 'machine=%s\\n' "$id$namespace"`;
 
 /**
- * What tells the machine of a broker from others of the same name, in another cluster or another container: its id, with the
+ * Distinguishes the machine of a broker from others of the same name, in another cluster or another container: its id, with the
  * process namespace if that is a container's. '' if it cannot be found out.
  *
  * @param environment the host's

@@ -5,9 +5,9 @@ import type { Handle } from '../handle.js';
 export interface LinkListener {
   /** There is a connection, the first or another. */
   readonly onUp: (handle: Handle) => void;
-  /** It is lost. Told once until it is up again. */
+  /** The connection is lost. Called once until it is up again. */
   readonly onDown: (reason: string) => void;
-  /** It will not come back. Nothing is told after that. */
+  /** The connection will not come back. Nothing is called after this. */
   readonly onGone: (reason: string) => void;
 }
 
@@ -17,7 +17,7 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** Milliseconds that a broker may be away. */
   readonly patience: number;
-  /** Milliseconds for one at whose address nobody answers: its instance is over, or starting again. */
+  /** How long, in milliseconds, to try an address at which nothing answers: the instance has ended, or is restarting. */
   readonly patienceWithNobody: number;
 }
 
@@ -51,7 +51,7 @@ export class BrokerLink {
     this.#handle?.close(reason);
   }
 
-  /** No connection any more, and nothing told. */
+  /** Closes the connection for good; no callback is called. */
   close(): void {
     this.#isOver = true;
     this.#stopTimer();
@@ -62,7 +62,7 @@ export class BrokerLink {
     this.#handle = handle;
     this.#upSince = this.#options.clock.now();
     this.#listener.onUp(handle);
-    // After that: who is told of the connection may find it broken already.
+    // The callback comes last: it may find the connection broken already.
     handle.onClose = (error) => this.#down(error);
   }
 
@@ -76,7 +76,7 @@ export class BrokerLink {
     }
     this.#troubleSince ??= now;
     this.#listener.onDown(error.message);
-    // Who hears of it may not want it any more.
+    // The callback may have closed it.
     if (!this.#isOver) this.#tryLater(error);
   }
 

@@ -3,7 +3,7 @@ import { HostError } from '../host.js';
 
 /** A machine to log in to, as a person names it. */
 export interface Destination {
-  /** undefined: not said; who connects, or the user's own configuration, decides. */
+  /** undefined: not given; the client, or the user's own configuration, decides. */
   readonly user: string | undefined;
   /** A name or an address; an IPv6 address without its brackets. */
   readonly name: string;
@@ -76,7 +76,7 @@ function split(place: string, wrong: (what: string) => HostError): Place {
       throw wrong('after the [ of an address there is no ], or after that something other than :port');
     return { name: parts[1]!, port: parts[2], inBrackets: true };
   }
-  // All of `::1:22` is an address: who means a port has to use brackets.
+  // All of `::1:22` is an address: a port after an IPv6 address needs brackets.
   if (isAddress(place)) return { name: place, port: undefined, inBrackets: false };
   const colon = place.lastIndexOf(':');
   if (colon === -1) return { name: place, port: undefined, inBrackets: false };
@@ -101,7 +101,7 @@ export function parseJumps(text: string, input: string): Destination[] {
 /**
  * A destination as a person writes it.
  *
- * @param user who logs in where it does not say
+ * @param user shown where the destination names none
  */
 export function shown({ user: own, name, port }: Destination, user?: string): string {
   const login = own ?? user;

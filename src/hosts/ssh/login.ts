@@ -19,7 +19,7 @@ export interface LoginOptions {
 }
 
 /**
- * Logs in, and runs `setup` in the shell that the user's files there make.
+ * Logs in, and runs `setup` in the environment of the user's login shell.
  *
  * @throws SetupError, HostError, SshError
  */
@@ -39,7 +39,7 @@ export async function login(
   let stop = () => {};
   try {
     const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: LOGIN_TIMEOUT_MS });
-    // The server has room for another session once it has seen the end of this one.
+    // The server may allow another session only after it has noticed the end of this one.
     const tooLong = new Promise<void>((resolve) => {
       stop = clock.after(SESSION_END_TIMEOUT_MS, resolve);
     });
@@ -54,7 +54,7 @@ export async function login(
   }
 }
 
-/** What it means that the login shell did not come as far as to run our bash. */
+/** The error when the login shell ended before it ran our bash. */
 export function noShell(
   name: string,
   code: number,

@@ -17,7 +17,7 @@ export interface SshHostOptions {
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
   readonly tell: (line: string) => void;
-  /** Aborted when there is no wish to go on: nothing is connected any more that is not. */
+  /** Aborted on cancellation: no further connections are made after that. */
   readonly cancel?: AbortSignal;
 }
 
@@ -55,21 +55,21 @@ export class SshHost implements Host {
   readonly #marks: Marks;
   /** What `setup` printed to stderr. */
   readonly said: string;
-  /** What is sent before a command of ours, and before one that is for steps. */
+  /** Bash that is sent before a command of ours, and before one for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
   readonly #pool = new Semaphore(MAX_SESSIONS);
   #sessions = 0;
-  /** One attempt to get the connection back at a time. */
+  /** Set while the connection is being made again: there is one attempt at a time. */
   #reconnecting: Promise<void> | undefined;
   /** The commands that have not ended. */
   readonly #running = new Set<AbortController>();
   #hasToldOfRefusal = false;
   /** Every connection broke, and no session has been opened since. */
   #isDown = false;
-  /** Takes back that the machine is given up in a moment. */
+  /** Stops the timer that gives the machine up. */
   #stopHurry: (() => void) | undefined;
   readonly #onCancel = () => this.#awaitAnswer();
-  /** Why nothing is run any more. */
+  /** Why no more commands are run. */
   #over: HostError | undefined;
 
   private constructor(connections: Connections, marks: Marks, shell: PreparedShell, options: SshHostOptions) {
@@ -101,9 +101,9 @@ export class SshHost implements Host {
   spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
     const text = `${isForSteps ? this.#prelude.steps : this.#prelude.own}${command}\0`;
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-    // A command may end without reading what it is sent; its exit status tells whether that matters.
+    // A command may end without reading all of its input; its exit status shows whether that matters.
     stdin.on('error', () => {});
-    // One that is left, or whose connection is closed, gives back its session, whatever it does over there.
+    // A command that is left, or whose connection is closed, frees its session, even if it still runs on the host.
     const leaving = new AbortController();
     this.#running.add(leaving);
     const streams = { stdin, stdout, stderr };
@@ -144,13 +144,13 @@ export class SshHost implements Host {
         return await this.#runIn(session, text, streams, leaving);
       } catch (error) {
         if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
-        // Only a session that did not come about says these.
+        // SshError means that no session came about: nothing was run.
         if (!(error instanceof SshError)) throw error;
         failure = error;
       } finally {
         this.#sessions -= 1;
       }
-      // One of the others will end.
+      // While other sessions are open, one of them will end and make room.
       refusals = failure.kind === 'session' && this.#sessions === 0 ? refusals + 1 : 0;
       if (refusals === MAX_REFUSALS) throw failure;
       await this.#overcome(failure);
@@ -173,7 +173,7 @@ export class SshHost implements Host {
       status = code;
       onEnd();
     });
-    // What breaks a stream breaks the session too, which tells. Other than `pipeline`, `pipe` leaves nothing behind on a stream
+    // A broken stream breaks the session too, which reports it. Unlike `pipeline`, `pipe` leaves nothing behind on a stream
     // that the next session may go on with.
     pipeline(session.stdout, begin.stdout).catch(() => {});
     pipeline(session.stderr, begin.stderr, end).catch(() => {});
@@ -183,16 +183,16 @@ export class SshHost implements Host {
     end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
     session.stdin.write(text);
-    // Not before: of a session that does not come about nothing must be lost of what the command is sent.
+    // Not before: if the session does not come about, the next one needs all of the command's input.
     begin.stdout.once('begun', () => stdin.pipe(session.stdin));
     session.stdout.on('data', () => this.#heard());
     try {
-      // `ssh` has no other word than 255 for its own failures: where the command said the same, that is it.
+      // `ssh` exits with 255 for its own failures. If the command itself ended with 255, that is its status.
       const exit = session.exit.catch((error: unknown) => {
         if (status === 255) return status;
         throw error;
       });
-      // Whoever reads slowly gets all of it too.
+      // A slow reader gets all of the output too.
       const over = exit.then(async (code) => {
         await Promise.all(flows);
         return code;
@@ -207,7 +207,7 @@ export class SshHost implements Host {
       ]);
       if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
       for (const stream of [stdout, stderr]) stream.end();
-      // Nothing but SIGKILL keeps our bash from telling.
+      // Only SIGKILL keeps our bash from reporting a status.
       return { code: status ?? (code === 255 ? 137 : code) };
     } finally {
       stdin.unpipe(session.stdin);
@@ -216,7 +216,7 @@ export class SshHost implements Host {
     }
   }
 
-  /** When a session whose command has ended is over, or has been silent for long enough. */
+  /** Resolves when a session whose command has ended is over, or has been silent for long enough. */
   #quiet(streams: readonly Readable[], isDrained: () => boolean, exit: Promise<number>): Promise<number> {
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
@@ -244,9 +244,9 @@ export class SshHost implements Host {
   }
 
   /**
-   * Waits until it may be tried again.
+   * Waits until another attempt makes sense.
    *
-   * @throws SshError, HostError if there is no hope
+   * @throws SshError, HostError if none does
    */
   async #overcome(error: SshError): Promise<void> {
     switch (error.kind) {
@@ -259,7 +259,7 @@ export class SshHost implements Host {
         return this.#pause(500 * (0.5 + this.#options.clock.random()));
       case 'connection':
       case 'unknown':
-        // Another one carries on.
+        // Another connection carries on.
         if (this.#connections.isConnected) return;
         this.#lost(error);
         this.#reconnecting ??= this.#reconnect(error).finally(() => {
@@ -269,7 +269,7 @@ export class SshHost implements Host {
     }
   }
 
-  /** Told once, however many commands notice it. */
+  /** Reports a lost connection once, however many commands notice it. */
   #lost(error: HostError): void {
     if (this.#isDown || this.#over !== undefined) return;
     this.#isDown = true;
@@ -277,7 +277,7 @@ export class SshHost implements Host {
     if (this.#options.cancel?.aborted) this.#awaitAnswer();
   }
 
-  /** What is still to be done over there after a cancellation is worth a try, but no long wait. */
+  /** Gives the host up soon after a cancellation if it does not answer: what is left to do there is not worth a long wait. */
   #awaitAnswer(): void {
     if (this.#stopHurry !== undefined || this.#over !== undefined) return;
     this.#stopHurry = this.#options.clock.after(CANCELLED_TIMEOUT_MS, () =>
@@ -334,7 +334,7 @@ export class SshHost implements Host {
   }
 }
 
-/** Rejects once a command is left, with the reason if that is a text. */
+/** Rejects once a command is left, with the reason if there is one. */
 function left(leaving: AbortSignal, name: string): Promise<never> {
   return new Promise((_, reject) => {
     const end = () => {

@@ -14,7 +14,7 @@ export class Changes {
   readonly vanished = new Set<string>();
 }
 
-/** A file that is open, with the size that it had then: so many bytes are read of it, whatever becomes of it. */
+/** An open file, with the size that it had when it was opened: exactly that many bytes are read of it. */
 export interface OpenedFile {
   readonly size: number;
   /**
@@ -119,9 +119,9 @@ export interface HashedTree {
 }
 
 export interface Hashing {
-  /** Told what changed since the tree was listed. */
+  /** Called with what changed since the tree was listed. */
   readonly changes?: Changes;
-  /** Told how many bytes have been read, as it goes. */
+  /** Called with the number of bytes read so far. */
   readonly progress?: (bytes: number) => void;
   /** Aborted when this is not wanted any more. */
   readonly cancel?: AbortSignal | undefined;

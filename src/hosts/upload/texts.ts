@@ -45,7 +45,7 @@ export function leftOutText({ leftOut: { studies, reports } }: Tree): string | u
 /** A tree from this size on is larger than a study usually needs. */
 const LARGE_TREE_BYTES = 200_000_000;
 
-/** What a person is told of a large tree before it is sent; undefined of others. */
+/** A sentence about a large tree, before it is sent; undefined for others. */
 export function largeTreeWarning(tree: Tree): string | undefined {
   if (tree.bytes <= LARGE_TREE_BYTES) return undefined;
   const parts = largestParts(tree, 5).map(({ path, bytes }) => `${path} (${sizeText(bytes)})`);
@@ -61,7 +61,7 @@ export interface Part {
 /** A directory with more than this share of all is named by what is in it. */
 const NEARLY_ALL = 0.8;
 
-/** The largest files and directories of the highest level at which they tell something, the largest first. */
+/** The largest files and directories, of the highest level at which that says something, the largest first. */
 export function largestParts(tree: Tree, most: number): Part[] {
   for (let level = ''; ; ) {
     const parts = partsBelow(tree, level);

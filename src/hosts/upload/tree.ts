@@ -210,7 +210,7 @@ interface Candidate {
   readonly isText: boolean;
 }
 
-/** A tree was not listed or sent to its end, because that was not wanted any more: the study was cancelled, or is to be left. */
+/** Listing or sending a tree was stopped because the study was cancelled or is left to a later run. */
 export class StagingStopped extends Error {
   constructor() {
     super('staging was stopped before its end');

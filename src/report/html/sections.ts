@@ -14,10 +14,10 @@ const statusTones: Readonly<Record<StudyStatus, Tone>> = {
   INTERRUPTED: 'late',
 };
 
-/** So many failures, and so many lines of each list of a comparison, are shown. */
+/** How many failures are shown, and how many lines of each list of a comparison. */
 const mostFailures = 200;
 const mostCompared = 100;
-/** So few failures are shown unfolded. */
+/** Up to this many failures are shown unfolded. */
 const mostOpen = 3;
 
 /** The outcome, how many steps are in each state, and where the study is. */
