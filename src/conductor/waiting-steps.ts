@@ -3,7 +3,7 @@ import { Fifo } from '../util/fifo.js';
 /** The steps of one kind that are ready to run, first come first served, and how many of that kind are in flight. */
 export class ReadyQueue {
   inFlight = 0;
-  /** Most in flight. One that is lowered holds back what comes; what is in flight stays. */
+  /** Most in flight. A lower limit holds back the next steps and cancels none. */
   limit: number;
   readonly #ready = new Fifo<number>();
 
@@ -15,19 +15,19 @@ export class ReadyQueue {
     this.#ready.push(index);
   }
 
-  /** The next step, if there is one and room for it. It is for the caller to count it. */
+  /** The next step, if there is one and room for it. The caller adds it to `inFlight`. */
   next(): number | undefined {
     return this.inFlight < this.limit ? this.#ready.shift() : undefined;
   }
 }
 
-/** Why a step waits for another place to run in. */
+/** Why a step waits for another allocation. */
 interface Deferral {
   readonly reason: string;
   readonly mayRenew: boolean;
 }
 
-/** The steps that cannot run where jobs run now: an allocation whose rest is too short for them, or that has lost nodes. */
+/** The steps that the present allocation cannot run: its remaining time is too short for them, or it has lost nodes. */
 export class Deferrals {
   readonly #steps = new Map<number, Deferral>();
 
@@ -35,7 +35,7 @@ export class Deferrals {
     return this.#steps.size;
   }
 
-  /** Whether there may be another place for one of them. */
+  /** Whether another allocation may be had for one of them. */
   get mayRenew(): boolean {
     return [...this.#steps.values()].some(({ mayRenew }) => mayRenew);
   }

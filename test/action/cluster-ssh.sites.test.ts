@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plainEnvironment } from '../support/hosts.js';
 import { dedent, yamlOf } from '../support/plan.js';
 import { Checkout, isSitePossible, Site } from '../support/site.js';
 import { clients } from '../support/ssh-hosts.js';
@@ -8,6 +9,9 @@ import { SshServer } from '../support/ssh-server.js';
 
 const local = yamlOf({ steps: [{ name: 'only', cmd: 'echo done' }] });
 const job = yamlOf({ batch: { type: 'flux' }, steps: [{ name: 'only', procs: 1, nested: false, cmd: 'echo done' }] });
+
+/** A setup with which there is no Flux, also where the machine of the tests has one. */
+const withoutFlux = `PATH=${plainEnvironment.PATH}`;
 
 const sweep = dedent(`
   description: {name: sweep, description: A test.}
@@ -159,13 +163,11 @@ describe.skipIf(!isSitePossible('studies on a cluster by SSH'))('a study on a cl
 
   describe('says plainly', () => {
     it('that there is no flux, and how it would be found', async () => {
-      const checkout = new Checkout(site, { ...site.inputs(), setup: '' }).write('study.yaml', job);
-      for (const flux of ['auto', `slurm:${allocation}`]) {
-        const { code, stderr } = await checkout.run({ flux });
-        expect(code).toBe(1);
-        expect(stderr).toMatch(/there is no `flux` on PATH/);
-        expect(stderr).toMatch(/with `setup` \(`module load flux`\)/);
-      }
+      const checkout = new Checkout(site, { ...site.inputs(), setup: withoutFlux }).write('study.yaml', job);
+      const { code, stderr } = await checkout.run({ flux: `slurm:${allocation}` });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/there is no `flux` on PATH/);
+      expect(stderr).toMatch(/with `setup` \(`module load flux`\)/);
       expect(checkout.studyPath).toBeUndefined();
     });
 
@@ -216,8 +218,9 @@ describe.skipIf(!isSitePossible('studies on a cluster by SSH'))('a study on a cl
     });
 
     it('which finds what is wrong, and says what to do', async () => {
-      const checkout = new Checkout(site, { ...site.inputs(), setup: '' }).write('study.yaml', job);
+      const checkout = new Checkout(site, { ...site.inputs(), setup: withoutFlux }).write('study.yaml', job);
       const { code, stdout } = await checkout.start(['doctor', 'study.yaml'], {
+        flux: `slurm:${allocation}`,
         'output-path': '/sys/studies/one',
       }).ended;
       expect(code).toBe(1);
@@ -225,7 +228,7 @@ describe.skipIf(!isSitePossible('studies on a cluster by SSH'))('a study on a cl
       expect(stdout).toMatch(
         /^FAIL {2}studies: \/sys\/studies cannot be written to \(choose another place with output-path\)/m,
       );
-      expect(stdout).toMatch(/^FAIL {2}broker: there is no Flux here: .*\(`module load flux`\)/m);
+      expect(stdout).toMatch(/^FAIL {2}broker: .*there is no `flux` on PATH .*\(`module load flux`\)/m);
     });
 
     it('which tells why it cannot connect', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StudyEvent, Transition } from '../../src/conductor/events.js';
-import { nodeFailureLimit, type Policy } from '../../src/conductor/policy.js';
+import { NODE_FAILURE_LIMIT, type Policy } from '../../src/conductor/policy.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { applyPatch, cloneRecord, diffRecord } from '../../src/store/journal/patch.js';
 import type { Limits } from '../../src/store/update-lock.js';
@@ -227,7 +227,7 @@ class World {
       }
       expect(record.restarts).toBeLessThanOrEqual(this.#mostRestarts);
       expect(record.jobs.filter(({ result }) => result === 'node-failure').length).toBeLessThanOrEqual(
-        nodeFailureLimit + 1,
+        NODE_FAILURE_LIMIT + 1,
       );
     }
   }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { conduct } from '../../src/conductor/conductor.js';
-import { nodeFailureLimit } from '../../src/conductor/policy.js';
+import { NODE_FAILURE_LIMIT } from '../../src/conductor/policy.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { checkPaths } from '../../src/run/dependencies.js';
 import { planStudy } from '../../src/run/plan.js';
@@ -357,7 +357,7 @@ describe('running', () => {
       count(machine.handle({ type: 'ended', step: 1, attempt: 1, at: attempt, outcome: outcome('completed') }));
       count(machine.handle({ type: 'wake', step: 0, at: attempt }));
     }
-    expect([machine.steps[0]!.state, submitted, machine.isOver]).toEqual(['HWFAILURE', 1 + nodeFailureLimit, true]);
+    expect([machine.steps[0]!.state, submitted, machine.isOver]).toEqual(['HWFAILURE', 1 + NODE_FAILURE_LIMIT, true]);
     expect(studyStatus(machine.steps)).toBe('FAILURE');
   });
 

@@ -1,12 +1,15 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { type BrokerAddress, findBroker, type WaitOptions } from '../../../src/flux/connect/resolve.js';
 import type { HostFacts } from '../../../src/hosts/facts.js';
-import { HostError } from '../../../src/hosts/host.js';
+import { HostError, type HostProcess, type SpawnOptions } from '../../../src/hosts/host.js';
+import { LocalHost } from '../../../src/hosts/local-host.js';
 import { stubFlux } from '../../support/flux/study-flux.js';
-import { plainEnvironment, plainHost } from '../../support/hosts.js';
+import { plainEnvironment } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { isAlive, until } from '../../support/wait.js';
 
@@ -18,7 +21,23 @@ interface Setting {
   readonly flux?: string;
   /** The home directory. */
   readonly home?: string;
+  /** Where the socket of the system instance is; there is none unless given. */
+  readonly systemSocket?: string;
   readonly patience?: Partial<WaitOptions>;
+}
+
+/** A machine on which the socket of the system instance is another file, whatever this machine has at its usual place. */
+class MachineWithSocket extends LocalHost {
+  readonly #socket: string;
+
+  constructor(environment: Readonly<Record<string, string>>, socket: string) {
+    super(environment);
+    this.#socket = socket;
+  }
+
+  override spawn(command: string, options?: SpawnOptions): HostProcess {
+    return super.spawn(command.replaceAll('/run/flux/local', this.#socket), options);
+  }
 }
 
 /** Looks for a broker on a machine that is called login1, and login1.example.org. */
@@ -28,6 +47,7 @@ function find({
   uri = '',
   flux,
   home = '/nonexistent',
+  systemSocket = '/nonexistent/local',
   patience,
 }: Setting): Promise<BrokerAddress> {
   const stub = flux === undefined ? undefined : stubFlux(flux);
@@ -40,7 +60,7 @@ function find({
     names: ['localhost', 'login1.example.org', 'login1.example.org', 'login1'],
     flux: stub === undefined ? '' : `${stub.directory}/flux`,
   };
-  return findBroker(plainHost('', environment), facts, wanted, inSpec, {
+  return findBroker(new MachineWithSocket(environment, systemSocket), facts, wanted, inSpec, {
     tell: () => {},
     cancel: new AbortController().signal,
     ...patience,
@@ -188,6 +208,15 @@ describe('the system instance', () => {
     expect(message).toContain('no `flux` on PATH');
     expect(message).toContain('/run/flux/local');
     expect(message).toContain('module load flux');
+  });
+
+  it('without flux on PATH is at the usual place, if there is a socket', async () => {
+    const systemSocket = path.join(temporaryDirectory(), 'local');
+    const server = createServer().listen(systemSocket);
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const { uri, isSystem } = await find({ systemSocket });
+    expect([uri, isSystem]).toEqual(['local:///run/flux/local', true]);
   });
 });
 
