@@ -89,15 +89,15 @@ async function examineAllocator({ host, request, root, log }: DoctorContext, che
     fluxVersion: fluxVersionIn(text((await run(host, 'flux version')).stdout)),
   });
   if (rehearsal === undefined) {
-    log.info('      the allocation: LSF cannot be asked whether it would give it');
+    log.info('      the allocation: LSF has no way to ask whether it would grant it');
     return;
   }
   await check('the allocation', async () => {
     const { code, stdout, stderr } = await run(host, `cd -- ${quote(root)} && ${rehearsal.command}`, rehearsal.script);
     const said = (stderr || text(stdout)).trim();
-    if (code !== 0) throw new HostError(`${allocator} would not give it: ${said || `exit ${code}`}`);
+    if (code !== 0) throw new HostError(`${allocator} would not grant it: ${said || `exit ${code}`}`);
     const isSlurms = request!.with === 'slurm' && said !== '';
-    return `${allocator} would give it${isSlurms ? ` (${said.split('\n').at(-1)})` : ''}`;
+    return `${allocator} would grant it${isSlurms ? ` (${said.split('\n').at(-1)})` : ''}`;
   });
 }
 

@@ -59,7 +59,9 @@ export async function commandLine(args: readonly string[], context: ProcessConte
     if (carryOut === undefined) {
       const known = [...commands.keys()].join(', ').replace(/, ([a-z]+)$/, ' or $1');
       throw new InputError([
-        command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use ${known} (--help)`,
+        command === undefined
+          ? 'no command given: use run, validate or doctor (--help)'
+          : `there is no command '${command}': use ${known} (--help)`,
       ]);
     }
     const read = (file: string) => readFileSync(path.resolve(context.workingDirectory, file), 'utf8');
@@ -94,7 +96,8 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
     ]);
   }
-  for (const name of onGitHubOnly(inputs)) log.warning(`--${name} has no effect here: it is for the action on GitHub`);
+  for (const name of onGitHubOnly(inputs))
+    log.warning(`--${name} has no effect here: only the action on GitHub uses it`);
   readStudy(study);
   const request = requestOf(inputs, optionOf);
   const baseline = readBaseline(inputs.baseline, workingDirectory, (line) => log.warning(line));

@@ -66,9 +66,7 @@ export async function awaitReport(process: SetupProcess, options: SetupOptions):
     if (end === 'cancelled') throw new HostError(String(cancel!.reason));
     if (!begin.stdout.hasBegun) throw notBegun(typeof end === 'number' ? end : undefined, noise());
     if (end === 'late') {
-      throw new SetupError(
-        `setup did not come to its end within ${SETUP_TIMEOUT_MS / 1000} s: does it wait for something?`,
-      );
+      throw new SetupError(`setup did not finish within ${SETUP_TIMEOUT_MS / 1000} s: does it wait for something?`);
     }
     const [words = ''] = said().toString('utf8').split(endMark);
     return readReport(setup, report(), words, typeof end === 'number' ? end : 0);

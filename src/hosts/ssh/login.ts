@@ -33,7 +33,7 @@ export async function login(
   const notBegun = (code: number | undefined, noise: string) =>
     code === undefined
       ? new HostError(
-          `a login on ${transport.name} did not come to its end within ${LOGIN_TIMEOUT_MS / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
+          `a login on ${transport.name} did not finish within ${LOGIN_TIMEOUT_MS / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
         )
       : noBash(transport.name, code, noise);
   let stop = () => {};

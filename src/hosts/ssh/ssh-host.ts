@@ -281,7 +281,7 @@ export class SshHost implements Host {
   #awaitAnswer(): void {
     if (this.#stopHurry !== undefined || this.#over !== undefined) return;
     this.#stopHurry = this.#options.clock.after(CANCELLED_TIMEOUT_MS, () =>
-      this.#end(new HostError(`${this.name} did not answer any more, and all is cancelled`)),
+      this.#end(new HostError(`${this.name} no longer answers, and the study is cancelled`)),
     );
     this.#connections.ask().then(
       () => this.#heard(),

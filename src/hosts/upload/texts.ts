@@ -29,7 +29,7 @@ export function changesTexts(...all: readonly Changes[]): string[] {
       `Changed while they were staged, so what is on the host may be neither old nor new: ${someOf([...changed])}. What is written meanwhile can be left out with stage-exclude`,
     );
   }
-  if (vanished.size > 0) texts.push(`Removed while the tree was staged, and not on the host: ${someOf([...vanished])}`);
+  if (vanished.size > 0) texts.push(`Removed while the tree was staged, so not on the host: ${someOf([...vanished])}`);
   return texts;
 }
 

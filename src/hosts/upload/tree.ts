@@ -84,7 +84,7 @@ export async function readTree(root: string, exclude: readonly string[], listing
     );
   }
   const warnings: string[] = [];
-  if (special.length > 0) warnings.push(`Not staged, as sockets, fifos and devices are not: ${someOf(special)}`);
+  if (special.length > 0) warnings.push(`Not staged, because they are sockets, fifos or devices: ${someOf(special)}`);
   const strays = entries.filter((entry) => entry.kind === 'link' && leavesTree(entry)).map((entry) => entry.path);
   if (strays.length > 0) {
     warnings.push(`Symbolic links that lead out of the staged tree may lead nowhere on the host: ${someOf(strays)}`);

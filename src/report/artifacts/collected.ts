@@ -111,7 +111,7 @@ export function collectedWarnings({ unmatched, problems, renamed }: Collected): 
   if (problems.length > 0) warnings.push(`Not everything could be collected: ${someOf(problems)}`);
   if (renamed.length > 0) {
     const names = renamed.map(({ from, to }) => `${from} is ${to}`);
-    warnings.push(`Renamed, as artifacts cannot have such names (${renamedList} has all): ${someOf(names)}`);
+    warnings.push(`Renamed, because artifacts cannot have such names (${renamedList} has all): ${someOf(names)}`);
   }
   return warnings;
 }
