@@ -3,9 +3,8 @@ import { mustRun, run } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
-import { waitOptionsOf } from '../schedulers/backend.js';
 import { rehearsalOf } from '../schedulers/batch/submission.js';
-import { FluxBatch } from '../schedulers/flux/backend.js';
+import { FluxInstance } from '../schedulers/flux/instance.js';
 import type { Spec } from '../spec/spec.js';
 import type { Clock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
@@ -110,14 +109,22 @@ async function examineFlux(
   { host, inputs, spec, clock, root, cancel, log }: DoctorContext,
   check: Checker,
 ): Promise<void> {
-  let flux: FluxBatch | undefined;
+  let flux: FluxInstance | undefined;
   const { stdout } = await run(host, 'type -P flux && flux version');
   const [path = '', ...versions] = text(stdout).split('\n');
   const version = fluxVersionIn(versions.join('\n'));
   // The next check shows whether it is needed.
   log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {
-    flux = await FluxBatch.find(host, clock, inputs.flux, spec?.batch, inputs.env, waitOptionsOf({ log, cancel }));
+    flux = await FluxInstance.find({
+      host,
+      clock,
+      env: inputs.env,
+      cancel,
+      wanted: inputs.flux,
+      batch: spec?.batch,
+      log: (line) => log.info(line),
+    });
     const lines: string[] = [];
     const tell = (line: string) => lines.push(line);
     flux.introduce({ info: tell, warning: tell });
@@ -130,8 +137,13 @@ async function examineFlux(
 }
 
 /** Whether jobs run, and see the directory that studies are made in. */
-async function probe(flux: FluxBatch, spec: Spec | undefined, root: string, cancel: AbortSignal): Promise<string> {
-  const job = await flux.probe(['test', '-w', root], spec?.batch, PROBE_TIMEOUT_MS, cancel);
+async function probe(flux: FluxInstance, spec: Spec | undefined, root: string, cancel: AbortSignal): Promise<string> {
+  const job = await flux.probe({
+    command: ['test', '-w', root],
+    batch: spec?.batch,
+    timeoutMs: PROBE_TIMEOUT_MS,
+    cancel,
+  });
   if (job === undefined)
     return `it was still waiting in the queue when it was cancelled (after ${PROBE_TIMEOUT_MS / 1000} s at most)`;
   if (job.exception !== null) throw new BrokerError(`it failed: ${job.exception.note}`, 'jobs of a study would too');

@@ -1,3 +1,4 @@
+import { programs } from '../generated/programs.js';
 import { quote } from '../util/shell-quote.js';
 import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';
@@ -47,7 +48,7 @@ export interface SetupMarks {
  * @param isLogin whether it is a login shell
  */
 export function setupCommand(setup: string, marks: SetupMarks, isLogin: boolean): string {
-  const text = `_maestro_setup=${quote(setup)}\n${variables(marks, isLogin)}${program}`;
+  const text = `_maestro_setup=${quote(setup)}\n${variables(marks, isLogin)}${programs['hosts/setup.sh']}`;
   // The program comes by a descriptor of its own, since a profile may read stdin. `env`: what bash makes of these is not the user's.
   const shell = `bash ${isLogin ? '-l' : '--norc'} -c 'IFS= read -r -d "" -u 9 _maestro_text; exec 9<&-; eval "$_maestro_text"'`;
   return `_maestro_text=${quote(text)}\n${leash}exec env -u SHELLOPTS -u BASHOPTS _maestro_leash=$! ${shell} 9< <(printf '%s\\0' "$_maestro_text") < /dev/null`;
@@ -71,59 +72,6 @@ function variables({ begin, end }: SetupMarks, isLogin: boolean): string {
     '',
   ].join('\n');
 }
-
-/**
- * Records of the report have fields that NULs end: `missing LINE NAME DEPTH` of a command that was not found, so many subshells deep, `failed STATUS LINE` of
- * another that failed, `exit STATUS LINE` of an `exit`, and at last `end STATUS OVER HOME UMASK UMASK LIMITS LIMITS`, each of the
- * last two pairs before and after, with the environment until an empty field, and `done`.
- */
-const program = `_maestro_home=$HOME _maestro_posix=\${POSIXLY_CORRECT-}
-_maestro_umask=$(umask) _maestro_limits=$(ulimit -S -a; ulimit -H -a)
-set +o posix
-
-# Called in place of a command that there is not. One in another file may be looked for there in vain, and on purpose.
-command_not_found_handle() {
-  if [ "\${BASH_SOURCE[1]}" = "\${BASH_SOURCE[\${#BASH_SOURCE[@]} - 1]}" ]; then
-    builtin printf 'missing\\0%s\\0%s\\0%s\\0' "\${BASH_LINENO[0]}" "$1" "$BASH_SUBSHELL" >&"$_maestro_report"
-  fi
-  builtin printf '%s: command not found\\n' "$1" >&2
-  return 127
-}
-
-_maestro_failed() {
-  builtin local at=$((\${#BASH_LINENO[@]} - 2))
-  ((at < 0)) || builtin printf 'failed\\0%s\\0%s\\0' "$1" "\${BASH_LINENO[at]}" >&"$_maestro_report"
-}
-
-exit() {
-  builtin set -- "\${1-$?}"
-  if [ "$BASH_SUBSHELL" = 0 ]; then
-    builtin printf 'exit\\0%s\\0%s\\0' "$1" "\${BASH_LINENO[\${#BASH_LINENO[@]} - 2]}" >&"$_maestro_report"
-  fi
-  builtin exit "$1"
-}
-
-_maestro_end() {
-  builtin trap - EXIT ERR DEBUG
-  _maestro_posix=\${POSIXLY_CORRECT-$_maestro_posix}
-  builtin set +aefuvxCET +o posix
-  builtin printf '%s\\0' end "$1" "$2" "$_maestro_home" "$_maestro_umask" "$(umask)" "$_maestro_limits" "$(
-    ulimit -S -a
-    ulimit -H -a
-  )" >&"$_maestro_report"
-  [ -z "$_maestro_posix" ] || builtin export POSIXLY_CORRECT="$_maestro_posix"
-  builtin command env -0 >&"$_maestro_report"
-  builtin kill "$_maestro_leash"
-  builtin printf %s "$_maestro_mark" >&"$_maestro_errors"
-  builtin printf '\\0done\\0' >&"$_maestro_report"
-  builtin exit 0
-} 2> /dev/null
-
-trap '_maestro_failed $? 2> /dev/null' ERR
-trap '_maestro_end $? no' EXIT
-builtin source <(builtin printf '%s\\n' "$_maestro_setup")
-_maestro_end $? yes
-`;
 
 const doneMark = Buffer.from('\0\0done\0');
 

@@ -15,8 +15,8 @@ export interface ExecutionEnd {
   readonly records: readonly StepRecord[];
   /** Why the study stopped before its end; '' if it did not. */
   readonly interruption: string;
-  /** What ran a step; undefined if nothing did. */
-  readonly schedulerOf: (step: StepInstance) => { outputs(step: StepInstance, id: string): Outputs } | undefined;
+  /** Where a job of a step wrote to; undefined if nothing ran. */
+  readonly outputsOfJob: (step: StepInstance, id: string) => Outputs | undefined;
   /** The Flux broker that ran the scheduled steps; null if none did. */
   readonly fluxUri: string | null;
   readonly started: number;
@@ -34,7 +34,7 @@ export async function buildResults(
   specShown: string,
 ): Promise<StudyResults> {
   const { spec, places, graph, scripts } = plan;
-  const { status, interruption, records, schedulerOf, fluxUri, started, ended } = ending;
+  const { status, interruption, records, outputsOfJob, fluxUri, started, ended } = ending;
   const steps = graph.steps.map((step): StepResult => {
     const record = records[step.index]!;
     const job = lastJob(record);
@@ -43,7 +43,7 @@ export async function buildResults(
       record,
       scripts: scripts[step.index]!,
       // A job that never began wrote nothing.
-      outputs: job === undefined || job.started === null ? null : (schedulerOf(step)?.outputs(step, job.id) ?? null),
+      outputs: job === undefined || job.started === null ? null : (outputsOfJob(step, job.id) ?? null),
       dependsOn: step.dependsOn.map((index) => graph.steps[index]!.name),
       errorTail: null,
     };

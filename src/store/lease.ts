@@ -3,6 +3,7 @@ import { type Host, HostError } from '../hosts/host.js';
 import { isSameMachine, lifeOf, ourProcess, type ProcessIdentity } from '../hosts/processes.js';
 import type { Clock } from '../util/clock.js';
 import { UserError } from '../util/errors.js';
+import { isDoneWithin } from '../util/sleep.js';
 import {
   confirmCommand,
   type LeaseSight,
@@ -309,13 +310,7 @@ export class Lease {
       await this.#writing;
       if (released && !wasOver) await this.#write(true);
     };
-    await new Promise<void>((resolve) => {
-      const stop = this.#clock.after(within, resolve);
-      void write().then(() => {
-        stop();
-        resolve();
-      });
-    });
+    await isDoneWithin(this.#clock, within, write());
   }
 
   #stop(): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../util/clock.js';
+import { backOffMs } from '../../util/retry.js';
 import { ConnectionError } from '../errors.js';
 import type { Handle } from '../handle.js';
 
@@ -20,6 +21,8 @@ export interface LinkOptions {
   /** How long, in milliseconds, to try an address at which nothing answers: the instance has ended, or is restarting. */
   readonly patienceWithNobody: number;
 }
+
+const BACK_OFF = { firstMs: 100, maxMs: 5_000 } as const;
 
 /** A connection that has lasted this long was a good one: the next failure is a new one. */
 const STABLE_AFTER_MS = 10_000;
@@ -88,8 +91,8 @@ export class BrokerLink {
       this.#listener.onGone(error.message);
       return;
     }
-    const wait = Math.min(5000, 100 * 2 ** this.#failures) * (0.5 + clock.random());
     this.#failures += 1;
+    const wait = backOffMs(this.#failures, BACK_OFF, clock);
     this.#stopTimer = clock.after(wait, () => void this.#reconnect());
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../util/clock.js';
+import { sleep } from '../../util/sleep.js';
 import { HostLostError } from '../host.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
@@ -180,7 +181,7 @@ export class Connections {
     if (lane.sessions === 0) lane.emptyRefusals += 1;
     if (mayBeLate || (lane.sessions === 0 && lane.emptyRefusals <= 2)) {
       lane.doubtedAt = now;
-      lane.rest = new Promise<void>((resolve) => void this.#clock.after(REFUSAL_RETRY_MS, resolve)).then(() => {
+      lane.rest = sleep(this.#clock, REFUSAL_RETRY_MS).then(() => {
         lane.rest = undefined;
       });
       return;

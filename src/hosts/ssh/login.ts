@@ -1,4 +1,5 @@
 import type { Clock } from '../../util/clock.js';
+import { isDoneWithin } from '../../util/sleep.js';
 import { HostError, HostLostError } from '../host.js';
 import type { AfterMark } from '../marker-stream.js';
 import { awaitReport } from '../run-setup.js';
@@ -36,20 +37,19 @@ export async function login(
           `a login on ${transport.name} did not finish within ${LOGIN_TIMEOUT_MS / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
         )
       : noBash(transport.name, code, noise);
-  let stop = () => {};
   try {
     const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: LOGIN_TIMEOUT_MS });
     // The server may allow another session only after it has noticed the end of this one.
-    const tooLong = new Promise<void>((resolve) => {
-      stop = clock.after(SESSION_END_TIMEOUT_MS, resolve);
-    });
-    await Promise.race([session.exit.catch(() => {}), tooLong]);
+    await isDoneWithin(
+      clock,
+      SESSION_END_TIMEOUT_MS,
+      session.exit.catch(() => {}),
+    );
     return shell;
   } catch (error) {
     if (!(error instanceof HostLostError)) throw error;
     throw new SshError('connection', error.message);
   } finally {
-    stop();
     session.close();
   }
 }

@@ -1,7 +1,9 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../util/clock.js';
+import { backOffMs } from '../../util/retry.js';
 import { Semaphore } from '../../util/semaphore.js';
+import { sleep } from '../../util/sleep.js';
 import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
 import { AfterMark } from '../marker-stream.js';
@@ -249,6 +251,7 @@ export class SshHost implements Host {
    * @throws SshError, HostError if none does
    */
   async #overcome(error: SshError): Promise<void> {
+    const { clock } = this.#options;
     switch (error.kind) {
       case 'refused':
         throw error;
@@ -256,7 +259,7 @@ export class SshHost implements Host {
         if (this.#connections.hasRoom) return;
         if (!this.#hasToldOfRefusal) this.#options.tell(`${error.message}; waiting until one of ours ends`);
         this.#hasToldOfRefusal = true;
-        return this.#pause(500 * (0.5 + this.#options.clock.random()));
+        return sleep(clock, 500 * (0.5 + clock.random()));
       case 'connection':
       case 'unknown':
         // Another connection carries on.
@@ -305,7 +308,12 @@ export class SshHost implements Host {
         );
       }
       const longest = cancel?.aborted ? 1000 : 10_000;
-      await this.#pause(Math.min(longest, 250 * 2 ** failures) * (0.5 + clock.random()), !cancel?.aborted);
+      // A wait that has begun ends with the cancellation; after it each is short.
+      await sleep(
+        clock,
+        backOffMs(failures + 1, { firstMs: 250, maxMs: longest }, clock),
+        cancel?.aborted ? undefined : cancel,
+      );
       if (this.#over !== undefined) throw this.#over;
       try {
         await this.#connections.connect();
@@ -316,21 +324,6 @@ export class SshHost implements Host {
         error = next;
       }
     }
-  }
-
-  /** @param isCutShort whether a cancellation ends it */
-  #pause(milliseconds: number, isCutShort = false): Promise<void> {
-    const { clock, cancel } = this.#options;
-    return new Promise((resolve) => {
-      const end = () => {
-        stop();
-        cancel?.removeEventListener('abort', end);
-        resolve();
-      };
-      const stop = clock.after(milliseconds, end);
-      if (isCutShort && cancel?.aborted) end();
-      else if (isCutShort) cancel?.addEventListener('abort', end, { once: true });
-    });
   }
 }
 

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { quote } from '../../util/shell-quote.js';
+import { programs } from '../../generated/programs.js';
+import { assignments, quote } from '../../util/shell-quote.js';
 import { again, collectText, mustRun } from '../commands.js';
 import { type Host, HostError, HostLostError } from '../host.js';
 import { archiveOf } from './archive.js';
@@ -150,32 +151,9 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
   return wire;
 }
 
-/**
- * Unpacks its input beside the directory and then puts it in its place. An attempt whose connection was cut, and which may
- * be running still, has a place of its own; if it was first after all, what it put there is the same.
- */
+/** A command that unpacks its input beside the directory and then puts it in its place. */
 function receiver(directory: string, digest: string): string {
-  const mark = `${directory}.digest`;
-  return `for program in tar gzip; do
-  command -v $program >/dev/null || { echo "there is no $program" >&2; exit 127; }
-done
-directory=${quote(directory)} mark=${quote(mark)} digest=${quote(digest)}
-mkdir -p -- "$(dirname -- "$directory")" || exit 1
-temporary=$(mktemp -d -- "$directory.XXXXXXXX") || exit 1
-trap 'rm -rf -- "$temporary"' EXIT
-trap 'exit 129' HUP TERM
-mkdir -- "$temporary/tree" || exit 1
-(export LC_ALL=C; exec tar -xzf - -C "$temporary/tree" --no-same-owner --no-same-permissions) || exit
-if [ -d "$directory" ] && [ "$(cat -- "$mark" 2>/dev/null)" = "$digest" ]; then exit 0; fi
-rm -f -- "$mark" || exit 1
-[ -L "$directory" ] || rmdir -- "$directory" 2>/dev/null
-if [ -e "$directory" ] || [ -L "$directory" ]; then
-  number=1
-  while [ -e "$directory.old-$number" ] || [ -L "$directory.old-$number" ]; do number=$((number + 1)); done
-  mv -T -- "$directory" "$directory.old-$number" || exit 1
-fi
-mv -T -- "$temporary/tree" "$directory" || exit 1
-printf '%s\\n' "$digest" > "$temporary/digest" && mv -fT -- "$temporary/digest" "$mark"`;
+  return assignments({ directory, mark: `${directory}.digest`, digest }) + programs['hosts/upload/receive.sh'];
 }
 
 /** tar says the same of every file that it cannot write, and then that it failed. */
