@@ -11,10 +11,15 @@ const CANCEL_DELAY_MS = 1000;
 const CHECK_DELAY_MS = 250;
 
 type Cancel = Extract<Command, { type: 'cancel' }>;
+export type SubmitCommand = Extract<Command, { type: 'submit' }>;
+/** A command that is carried out by itself. */
+export type OtherCommand = Exclude<Command, Cancel | SubmitCommand>;
 
 /** Carries out commands. */
 export interface CommandHandlers {
-  act(command: Exclude<Command, Cancel>): void;
+  act(command: OtherCommand): void;
+  /** @param commands submits in a row, with no other command between them */
+  submit(commands: readonly SubmitCommand[]): void;
   /** @param commands all cancellations of one moment */
   cancel(commands: readonly Cancel[]): void;
   /** The journal cannot be written any more, and no further command is carried out. */
@@ -153,15 +158,23 @@ export class WriteAheadQueue {
   #carryOut(commands: readonly Command[]): void {
     if (commands.length === 0) return;
     const cancelled: Cancel[] = [];
+    let submits: SubmitCommand[] = [];
+    const submit = () => {
+      if (submits.length > 0 && !this.#isStopped) this.#handlers.submit(submits);
+      submits = [];
+    };
     for (const command of commands) {
       if (this.#isStopped) return;
+      for (const step of jobsOf(command)) this.#heldSteps.delete(step);
       if (command.type === 'cancel') {
         if (this.#journal === undefined || this.#cancels.delete(command)) cancelled.push(command);
-        continue;
+      } else if (command.type === 'submit') submits.push(command);
+      else {
+        submit();
+        this.#handlers.act(command);
       }
-      for (const step of jobsOf(command)) this.#heldSteps.delete(step);
-      this.#handlers.act(command);
     }
+    submit();
     if (cancelled.length > 0 && !this.#isStopped) this.#handlers.cancel(cancelled);
   }
 }

@@ -94,42 +94,50 @@ export interface InheritedJob extends Job {
   readonly mayBeDuplicate: boolean;
 }
 
-/**
- * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted`,
- * `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`; unless there is an interruption before. A job whose
- * `submitted` comes again has another id now. One that could not begin because of the machine, or that was left and is
- * gone, may have an `ended` without any `submitted`.
- */
-export interface Scheduler {
-  submit(job: Job): void;
-  /**
-   * Takes jobs over. What is reported of each from then on is as if they had been submitted here, but for `submitted` where
-   * nothing is new about that. Those that nobody runs, and nobody will, are submitted.
-   */
-  reattach(jobs: readonly InheritedJob[]): void;
-  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told, if that takes time. */
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void | Promise<void>;
-  /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
-  cancel(jobs: readonly Job[]): void;
-  /** Where a job's stdout and stderr are. */
-  outputs(step: StepInstance, id: string): Outputs;
-  /**
-   * Gives up where jobs run now, where none is in flight, for another place: all that is submitted from now on runs there. To
-   * be called after a `deferred` that says that this can be done.
-   */
-  renew?(reason: string): void;
+/** A job whose outputs are asked for. */
+export interface JobRef {
+  readonly step: StepInstance;
+  /** As `submitted` told it. */
+  readonly id: string;
 }
 
-/** A scheduler of which we can lose sight. */
-export interface BatchScheduler extends Scheduler {
-  /** Whether what it runs jobs on is ending, or cannot be asked. */
-  isEnding(): Promise<boolean>;
-  /** Stops, and reports an interruption for that reason. */
-  interrupt(reason: string): Promise<void>;
-  /** Stops; nothing is reported after that, jobs are left as they are. */
+/** Is told what becomes of jobs. */
+export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
+
+/**
+ * Runs jobs. Nothing here waits: what happens is reported to the listener, which it gets when it is made. Of each job it
+ * reports at least `submitted`, `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`;
+ * unless there is an interruption before. A job whose `submitted` comes again has another id now. One that could not begin
+ * because of the machine, or that an earlier driver left and that is gone, may have an `ended` without any `submitted`.
+ *
+ * A further batch system is a folder with a `Backend` whose `open` makes one of these: `submit` and `cancel` take many jobs
+ * at once, so that one command over SSH can carry them; `reattach` asks the queue for the ids that the journal has; and the
+ * claims of the launcher say which job has an attempt, if a submit got no answer.
+ */
+export interface Scheduler {
+  submit(jobs: readonly Job[]): void;
+  /**
+   * Takes jobs over. What is reported of each from then on is as if they had been submitted here, but for `submitted` where
+   * nothing is new about that. Those that no job runs, or will, are submitted.
+   */
+  reattach(jobs: readonly InheritedJob[]): void;
+  /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
+  cancel(jobs: readonly Job[]): void;
+  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told to end. */
+  cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void>;
+  /** Where a job's stdout and stderr are. */
+  outputs(job: JobRef): Outputs;
+  /** Stops. Nothing is reported after that, and jobs are left as they are. */
   close(): void;
 }
 
-export type JobListener = (event: JobEvent) => void;
-/** Of a scheduler that can be lost. */
-export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
+/** A scheduler of a batch system, of which a study can lose sight. */
+export interface BatchScheduler extends Scheduler {
+  /**
+   * Gives up where jobs run now, where none is in flight, for another place: all that is submitted from now on runs there. To
+   * be called after a `deferred` that says that this can be done. Not there if there is no other place.
+   */
+  renew?(reason: string): void;
+  /** Stops, and reports an interruption for that reason. Jobs are left as they are. */
+  suspend(reason: string): Promise<void>;
+}

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../src/conductor/state-machine.js';
+import type { ConductedStudy } from '../../src/conductor/conductor.js';
 import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import type { StudyJournal } from '../../src/store/journal/journal.js';
@@ -9,6 +8,7 @@ import type { Entry } from '../../src/store/journal/records.js';
 import { LeaseLostError } from '../../src/store/lease.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import { newRecord, type StepRecord } from '../../src/study/state.js';
+import { type ConductOptions, conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -51,7 +51,7 @@ class HeldJournal implements StudyJournal {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-interface Setting extends Partial<Pick<ConductorOptions, 'cancel' | 'leave' | 'interrupt' | 'records' | 'onLimits'>> {
+interface Setting extends Partial<Pick<ConductOptions, 'cancel' | 'leave' | 'interrupt' | 'records' | 'onLimits'>> {
   readonly policy?: Parameters<typeof policyOf>[0];
   readonly courseOf?: (job: Job) => Course;
 }
@@ -62,7 +62,7 @@ function study(shapes: readonly Shape[], { policy, courseOf, ...options }: Setti
   const graph = graphOf(shapes);
   const journal = new HeldJournal();
   const asked: string[] = [];
-  let ended: StudyMachine | undefined;
+  let ended: ConductedStudy | undefined;
   let listener!: SchedulerListener;
   const done = conduct({
     graph,
@@ -85,7 +85,7 @@ function study(shapes: readonly Shape[], { policy, courseOf, ...options }: Setti
   return { clock, cluster, done, journal, asked, lose, ended: () => ended };
 }
 
-const states = (machine: StudyMachine | undefined) => machine?.steps.map(({ state }) => state);
+const states = (machine: ConductedStudy | undefined) => machine?.steps.map(({ state }) => state);
 
 describe('with a journal', () => {
   it('a step is submitted once it is on the disk that it is', async () => {
@@ -340,10 +340,10 @@ describe('a study that is left', () => {
     expect([(await done).interruption, asked, journal.noted]).toEqual(['no time', [], []]);
   });
 
-  it('while its commands are carried out stops there', async () => {
+  it('while its jobs are submitted submits no other batch', async () => {
     const leave = new AbortController();
     const { journal, asked, done } = study(
-      ['a', 'b', 'c'].map((name) => ({ name, scheduled: true })),
+      ['a', 'b', 'c'].map((name) => ({ name, scheduled: name !== 'c' })),
       {
         leave: leave.signal,
         courseOf: ({ step }) => {

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { conduct } from '../../src/conductor/conductor.js';
+import type { ConductedStudy } from '../../src/conductor/conductor.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import type { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { Journal } from '../../src/store/journal/journal.js';
 import { replay, serialize } from '../../src/store/journal/replay.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import type { StepGraph } from '../../src/study/graph.js';
 import { isOver } from '../../src/study/state.js';
+import { conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -97,7 +97,7 @@ class World {
     after: number;
     how: 'crash' | 'leave' | 'lost';
     part: number;
-  }): Promise<StudyMachine | undefined> {
+  }): Promise<ConductedStudy | undefined> {
     const { graph, policy, disk, repeats } = this.#case;
     const state = replay(this.#disk);
     this.#fence += 1;
@@ -118,7 +118,7 @@ class World {
     const journal = new Journal(append, { ...state, fence: this.#fence }, this.clock);
     const leave = new AbortController();
     const schedulers: SimulatedScheduler[] = [];
-    let machine: StudyMachine | undefined = undefined as StudyMachine | undefined;
+    let machine: ConductedStudy | undefined = undefined as ConductedStudy | undefined;
     let change: (limits: Limits) => void = () => {};
     void conduct({
       graph,
@@ -238,18 +238,18 @@ describe('a study whose drivers crash, leave or are replaced', () => {
           const alone = new World(given);
           const wanted = (await alone.drive())!;
           const world = new World(given);
-          let machine: StudyMachine | undefined;
+          let machine: ConductedStudy | undefined;
           for (const ending of ends) machine ??= await world.drive(ending);
           machine ??= await world.drive();
 
           expect(machine!.steps.every(isOver)).toBe(true);
-          const summary = ({ steps: records }: StudyMachine) =>
+          const summary = ({ steps: records }: ConductedStudy) =>
             records.map(({ state, reason, restarts, exitCode, tolerated, jobs }) => {
               // Ids are given in the order of arrival.
               const attempts = jobs.map(({ attempt, script, result }) => ({ attempt, script, result }));
               return { state, reason: reason.replace(/\(job \d+\)/, ''), restarts, exitCode, tolerated, attempts };
             });
-          const reasonless = (machine_: StudyMachine) =>
+          const reasonless = (machine_: ConductedStudy) =>
             summary(machine_).map(({ reason, ...rest }) =>
               reason.startsWith('dependency ') ? rest : { reason, ...rest },
             );

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { conduct } from '../../src/conductor/conductor.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
 import type { SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../src/study/state.js';
+import { conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { MachineStudy } from '../support/machine-study.js';
 import { type Course, SimulatedScheduler } from '../support/simulated-scheduler.js';
@@ -294,8 +294,8 @@ describe('the conductor', () => {
         batch = new SimulatedScheduler(clock, given, courseOf);
         return { local, batch };
       },
-      onChange: (machine, changed) => {
-        for (const index of changed) changes.push(`${shapes[index]!.name} ${machine.steps[index]!.state}`);
+      onChange: (records, changed) => {
+        for (const index of changed) changes.push(`${shapes[index]!.name} ${records[index]!.state}`);
       },
       ...(interrupt === undefined ? {} : { interrupt }),
       ...(cancel === undefined ? {} : { cancel }),

@@ -5,6 +5,7 @@ import { buildResults } from '../../src/report/build-results.js';
 import { lastWords } from '../../src/report/results.js';
 import type { Scheduler } from '../../src/schedulers/scheduler.js';
 import type { Plan } from '../../src/scripts/plan.js';
+import type { StepInstance } from '../../src/study/graph.js';
 import { graphOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';
 import { ran, recordOf, start } from '../support/results.js';
@@ -19,7 +20,11 @@ function planOf(studyPath: string, shapes: readonly Shape[]): Plan {
 }
 
 const scheduler = new SimulatedScheduler(new VirtualClock(), () => {});
-const by = (ran: Scheduler | undefined) => ({ interruption: '', fluxUri: null, schedulerOf: () => ran });
+const by = (ran: Scheduler | undefined) => ({
+  interruption: '',
+  fluxUri: null,
+  outputsOfJob: (step: StepInstance, id: string) => ran?.outputs({ step, id }),
+});
 const failed = ran(1, { state: 'FAILED', reason: 'exit 1' });
 
 describe('the results of a study', () => {

@@ -1,14 +1,14 @@
 import type {
+  BatchScheduler,
   InheritedJob,
   Job,
   JobEvent,
-  JobListener,
   JobOutcome,
-  Scheduler,
+  JobRef,
+  SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
 import type { ObsoleteJob } from '../../src/store/journal/records.js';
-import type { StepInstance } from '../../src/study/graph.js';
 import type { JobResult } from '../../src/study/state.js';
 import type { Clock } from '../../src/util/clock.js';
 
@@ -102,14 +102,14 @@ export class SimulatedCluster {
  * A scheduler on a virtual clock, without chance: each job goes as the test says. With `atOnce` nothing takes time, and
  * all is reported from within `submit`.
  */
-export class SimulatedScheduler implements Scheduler {
+export class SimulatedScheduler implements BatchScheduler {
   /** What was asked of it: `submit run 1`, `cancel run 1`. */
   readonly asked: string[] = [];
   /** How many jobs are in flight, and the most that ever were. */
   inFlight = 0;
   mostInFlight = 0;
   readonly #clock: Clock;
-  readonly #listener: JobListener;
+  readonly #listener: SchedulerListener;
   readonly #courseOf: (job: Job) => Course;
   readonly #atOnce: boolean;
   readonly #cluster: SimulatedCluster;
@@ -117,7 +117,7 @@ export class SimulatedScheduler implements Scheduler {
 
   constructor(
     clock: Clock,
-    listener: JobListener,
+    listener: SchedulerListener,
     courseOf: (job: Job) => Course = () => ({}),
     atOnce = false,
     cluster = new SimulatedCluster(clock, atOnce),
@@ -129,13 +129,20 @@ export class SimulatedScheduler implements Scheduler {
     this.#cluster = cluster;
   }
 
+  close(): void {}
+
+  /** Stops as if the driver had been lost. */
+  async suspend(reason: string): Promise<void> {
+    this.#listener({ type: 'interrupt', at: this.#clock.now(), reason });
+  }
+
   /** Nothing more is reported, and what is on its way to the cluster is lost; what is there goes on. */
   crash(): void {
     this.#isGone = true;
   }
 
-  submit(job: Job): void {
-    this.#submit(job, false);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#submit(job, false);
   }
 
   reattach(jobs: readonly InheritedJob[]): void {
@@ -147,7 +154,7 @@ export class SimulatedScheduler implements Scheduler {
     }
   }
 
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void {
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     for (const { step, attempt } of jobs) {
       this.asked.push(`discard ${step} ${attempt}`);
       this.#cluster.cancel(`${step} ${attempt}`);
@@ -161,7 +168,7 @@ export class SimulatedScheduler implements Scheduler {
     }
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return {
       stdout: `${step.workspace}/${step.jobName}.${id}.out`,
       stderr: `${step.workspace}/${step.jobName}.${id}.err`,

@@ -1,6 +1,5 @@
 import type { Outputs } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
-import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import type {
   BatchScheduler,
@@ -9,6 +8,7 @@ import type {
   Job,
   JobEvent,
   JobOutcome,
+  JobRef,
   SchedulerListener,
 } from '../scheduler.js';
 
@@ -33,7 +33,7 @@ export interface RenewingOptions {
    *   ended. Otherwise it has said so itself, or nothing in it is wanted any more, and it is given up whatever it is.
    * @returns in the order of `jobs`; `alive` if it was not given up
    */
-  readonly settle: (
+  readonly reapJobs: (
     jobs: readonly Job[],
     reason: string,
     mayLive: boolean,
@@ -80,9 +80,9 @@ export class RenewingScheduler implements BatchScheduler {
     this.#last = this.#begin(first);
   }
 
-  submit(job: Job): void {
-    this.#inFlight.set(job.step.index, job);
-    if (this.#scheduler !== undefined) this.#scheduler.submit(job);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#inFlight.set(job.step.index, job);
+    if (this.#scheduler !== undefined) this.#scheduler.submit(jobs);
     else this.#renewIfNeeded();
   }
 
@@ -94,8 +94,8 @@ export class RenewingScheduler implements BatchScheduler {
   }
 
   /** Jobs of a place that is over are over with it. */
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void | Promise<void> {
-    return this.#scheduler?.cancelObsolete(jobs);
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
+    await this.#scheduler?.cancelObsolete(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {
@@ -107,12 +107,8 @@ export class RenewingScheduler implements BatchScheduler {
     else if (this.#loss !== undefined) this.#endCancelled();
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
-    return this.#last.outputs(step, id);
-  }
-
-  async isEnding(): Promise<boolean> {
-    return (await this.#scheduler?.isEnding()) ?? false;
+  outputs(job: JobRef): Outputs {
+    return this.#last.outputs(job);
   }
 
   renew(reason: string): void {
@@ -124,10 +120,10 @@ export class RenewingScheduler implements BatchScheduler {
     this.#settle(event).catch((error: unknown) => this.#fail(reason, error));
   }
 
-  async interrupt(reason: string): Promise<void> {
+  async suspend(reason: string): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#scheduler !== undefined) return this.#scheduler.interrupt(reason);
+    if (this.#scheduler !== undefined) return this.#scheduler.suspend(reason);
     this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
   }
 
@@ -181,7 +177,7 @@ export class RenewingScheduler implements BatchScheduler {
   async #settle({ reason, alsoLocal, hasBackendEnded }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
     const mayLive = hasBackendEnded !== true && jobs.some((job) => !this.#cancelled.has(job));
-    const remains = await this.#options.settle(jobs, reason, mayLive);
+    const remains = await this.#options.reapJobs(jobs, reason, mayLive);
     if (remains === 'alive') return this.#giveUp(reason, { alsoLocal });
     const outcomes = jobs.map((job, i) => {
       const outcome = remains[i];
@@ -228,7 +224,7 @@ export class RenewingScheduler implements BatchScheduler {
       this.#left.delete(job);
       if (this.#cancelled.has(job)) this.#tellEnd(job, cancelled);
       else if (left !== undefined) scheduler.reattach([left]);
-      else scheduler.submit(job);
+      else scheduler.submit([job]);
     }
   }
 

@@ -3,11 +3,18 @@ import type { Handle } from '../../flux/handle.js';
 import type { Host } from '../../hosts/host.js';
 import { type Outputs, outputsOf } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
-import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { ScopedClock } from '../../util/scoped-clock.js';
 import { outcomeFromClaim } from '../claims/outcome.js';
-import type { BatchScheduler, InheritedJob, InterruptEvent, Job, JobEvent, SchedulerListener } from '../scheduler.js';
+import type {
+  BatchScheduler,
+  InheritedJob,
+  InterruptEvent,
+  Job,
+  JobEvent,
+  JobRef,
+  SchedulerListener,
+} from '../scheduler.js';
 import { AttemptClaims } from './attempt-claims.js';
 import { Canceller } from './canceller.js';
 import { EndClassifier } from './classify-end.js';
@@ -147,14 +154,16 @@ export class FluxScheduler implements BatchScheduler {
    * Lets the broker go, and reports that what becomes of its jobs will not be seen; but those that ended well before that
    * have written it down.
    */
-  interrupt(reason: string): Promise<void> {
+  suspend(reason: string): Promise<void> {
     return this.#interrupt({ reason });
   }
 
-  submit(job: Job): void {
-    const tracked = new TrackedJob(job, newLife(this.#endpoint));
-    this.#jobs.set(job.step.index, tracked);
-    this.#queue.push(tracked);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      const tracked = new TrackedJob(job, newLife(this.#endpoint));
+      this.#jobs.set(job.step.index, tracked);
+      this.#queue.push(tracked);
+    }
   }
 
   reattach(jobs: readonly InheritedJob[]): void {
@@ -181,7 +190,7 @@ export class FluxScheduler implements BatchScheduler {
     }
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return outputsOf(step, id);
   }
 
@@ -295,7 +304,7 @@ export class FluxScheduler implements BatchScheduler {
   #onGone(reason: string): void {
     const { uri } = this.#options;
     const hasEnded = this.#instance.state === 'ending';
-    void this.interrupt(
+    void this.suspend(
       hasEnded ? `the Flux instance ${uri} ended before the study did` : `the Flux broker ${uri} is lost: ${reason}`,
     );
   }
@@ -312,7 +321,7 @@ export class FluxScheduler implements BatchScheduler {
     if (this.#isOver) return;
     tell(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
     const wait = comesBack ? link.patience : ENDING_TIMEOUT_MS;
-    this.#stopEndingTimer = this.#clock.after(wait, () => void this.interrupt(`the Flux instance ${uri} is ending`));
+    this.#stopEndingTimer = this.#clock.after(wait, () => void this.suspend(`the Flux instance ${uri} is ending`));
   }
 
   // The end of this scheduler before that of its jobs.
@@ -340,6 +349,6 @@ export class FluxScheduler implements BatchScheduler {
 
   /** An error where nothing waits for the task ends the driving of the study, not this program. */
   #guard(task: Promise<void>): void {
-    task.catch((error: unknown) => void this.interrupt(error instanceof Error ? error.message : String(error)));
+    task.catch((error: unknown) => void this.suspend(error instanceof Error ? error.message : String(error)));
   }
 }

@@ -1,13 +1,11 @@
 import type { Host } from '../../hosts/host.js';
 import { type CommandEnd, LongLivedCommand } from '../../hosts/long-lived-command.js';
-import type { Outputs } from '../../scripts/outputs.js';
-import { outputsOf } from '../../scripts/outputs.js';
+import { type Outputs, outputsOf } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
-import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
-import type { InheritedJob, Job, JobEvent, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { InheritedJob, Job, JobEvent, JobRef, Scheduler, SchedulerListener } from '../scheduler.js';
 import { OffHostSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
 import { supervisorText } from './supervisor.js';
@@ -34,6 +32,17 @@ const MOST_REPLACED = 5;
 
 /** So many supervisors in a row that lived shortly are worth a word to people. */
 const WORTH_TELLING = 3;
+
+export interface LocalSchedulerOptions {
+  /** Where the study is, and its local steps run. */
+  readonly host: Host;
+  readonly studyPath: string;
+  /** What every step finds in its environment besides the host's. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly clock: Clock;
+  /** Takes warnings for people. */
+  readonly log?: (line: string) => void;
+}
 
 /** The supervisor that there is. */
 interface Supervisor {
@@ -92,18 +101,8 @@ export class LocalScheduler implements Scheduler {
   #replaced: string[] = [];
   #isOver = false;
 
-  /**
-   * @param env what every step finds in its environment besides the host's
-   * @param tell takes warnings for people
-   */
-  constructor(
-    host: Host,
-    studyPath: string,
-    env: ReadonlyMap<string, string>,
-    clock: Clock,
-    listener: SchedulerListener,
-    tell: (line: string) => void = () => {},
-  ) {
+  constructor(options: LocalSchedulerOptions, listener: SchedulerListener) {
+    const { host, studyPath, env, clock, log: tell = () => {} } = options;
     this.#host = host;
     this.#studyPath = studyPath;
     this.#supervisorText = supervisorText(studyPath, env);
@@ -122,9 +121,11 @@ export class LocalScheduler implements Scheduler {
     this.#offHost = new OffHostSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
-  submit(job: Job): void {
-    this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
-    this.#ask([runRecord(job)]);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
+    }
+    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
   }
 
   /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
@@ -137,7 +138,7 @@ export class LocalScheduler implements Scheduler {
 
   /**
    * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no supervisor to
-   * see to it, nor after `leave`: they may run.
+   * see to it, nor after `close`: they may run.
    */
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     if (jobs.length === 0) return;
@@ -160,14 +161,14 @@ export class LocalScheduler implements Scheduler {
   }
 
   /** Lets all that runs go on without us. Nothing is reported after that. */
-  leave(): void {
+  close(): void {
     this.#isOver = true;
     this.#forgetAll();
     this.#unwanted.clear();
     this.#command.leave(true);
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return outputsOf(step, id);
   }
 
@@ -312,7 +313,7 @@ export class LocalScheduler implements Scheduler {
 
   /** Nothing of the script ran: why, is on the step's stderr. */
   async #onNotRun({ job, id, isCancelled }: Running, report: EndReport): Promise<void> {
-    const { stderr } = this.outputs(job.step, id);
+    const { stderr } = this.outputs({ step: job.step, id });
     const words = id === '' ? '' : await lastWords(this.#host, `${this.#studyPath}/${stderr}`);
     if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
   }

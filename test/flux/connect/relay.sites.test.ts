@@ -3,7 +3,6 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { conduct } from '../../../src/conductor/conductor.js';
 import { connectTo, isHere, openBroker } from '../../../src/flux/connect/broker.js';
 import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { relayPaths, relayStream } from '../../../src/flux/connect/relay.js';
@@ -14,8 +13,9 @@ import { getAttribute } from '../../../src/flux/requests.js';
 import type { HostFacts } from '../../../src/hosts/facts.js';
 import type { Host } from '../../../src/hosts/host.js';
 import { stage } from '../../../src/run/stage.js';
-import { FluxBatch } from '../../../src/schedulers/flux/backend.js';
+import { FluxInstance } from '../../../src/schedulers/flux/instance.js';
 import { systemClock } from '../../../src/util/clock.js';
+import { conduct } from '../../support/conduct.js';
 import { installedFlux, RealBroker } from '../../support/flux/real-broker.js';
 import { standInFlux } from '../../support/flux/stand-in-flux.js';
 import { stubFlux } from '../../support/flux/study-flux.js';
@@ -103,22 +103,23 @@ async function studyThrough(host: Host, flux: string): Promise<{ readonly state:
   });
   const there = { ...plan, places: { ...plan.places, studyPath } };
   await stage(host, there, { name: 'study.yaml', text: '' });
-  const patience = { tell: () => {}, cancel: new AbortController().signal };
-  const batch = await FluxBatch.find(host, systemClock, flux, undefined, new Map(), patience);
+  const cancel = new AbortController().signal;
+  const wanted = { wanted: flux, batch: undefined, env: new Map(), log: () => {} };
+  const instance = await FluxInstance.find({ host, clock: systemClock, cancel, ...wanted });
   const log = { phase() {}, endPhase() {}, info() {}, live() {}, problem() {}, error() {}, warning() {} };
-  let scheduler: ReturnType<FluxBatch['scheduler']> | undefined;
+  let scheduler: ReturnType<FluxInstance['openScheduler']> | undefined;
   const machine = await conduct({
     ...there,
     policy: policyOf(),
     clock: systemClock,
     schedulers: (listener) => {
-      scheduler = batch.scheduler(there, { log, confirm: async () => {} }, listener);
+      scheduler = instance.openScheduler(there, { log, confirm: async () => {} }, listener);
       return { local: scheduler, batch: scheduler };
     },
   });
   scheduler!.close();
   const [record] = machine.steps;
-  const { stdout } = scheduler!.outputs(plan.graph.steps[0]!, record!.jobs[0]!.id!);
+  const { stdout } = scheduler!.outputs({ step: plan.graph.steps[0]!, id: record!.jobs[0]!.id! });
   return { state: record!.state, printed: readFileSync(path.join(studyPath, stdout), 'utf8') };
 }
 

@@ -5,6 +5,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError } from '../../../src/hosts/host.js';
 import { claimOrRead } from '../../../src/schedulers/claims/claims.js';
 import { claimsPath, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
+import { readOutcomes } from '../../../src/schedulers/claims/outcome.js';
+import { graphOf } from '../../support/graphs.js';
 import { plainEnvironment, plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
@@ -114,4 +116,16 @@ describe('the claim to an attempt', () => {
     await expect(claim).rejects.toBeInstanceOf(HostError);
     await expect(claim).rejects.toThrow('cannot find out which job has a step: ');
   });
+});
+
+it('of attempts that no job has there is no outcome, and they may run as they are', async () => {
+  const at = { file: 'study.yaml', line: 1, column: 1 };
+  const batch = { type: 'flux', values: new Map(), at, placeOf: () => at } as const;
+  const steps = graphOf(['run', 'other'].map((name) => ({ name, scheduled: true }))).steps;
+  write('other/1', 'ƒ7\n');
+  const jobs = steps.map((step) => ({ step, attempt: 1, script: `${step.name}.sh` }));
+  expect(await readOutcomes(plainHost(), { studyPath: study, batch }, jobs, 'it is gone')).toEqual([
+    undefined,
+    { result: 'node-failure', exitCode: null, signal: null, note: 'it is gone' },
+  ]);
 });

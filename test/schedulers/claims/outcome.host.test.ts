@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { outcomeFromClaim, readOutcomes, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
+import { outcomeFromClaim, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
 import type { StepInstance } from '../../../src/study/graph.js';
 import { graphOf } from '../../support/graphs.js';
-import { plainHost } from '../../support/hosts.js';
-import { temporaryDirectory } from '../../support/temporary.js';
 
 const at = { file: 'study.yaml', line: 1, column: 1 };
 const batch = { type: 'flux', values: new Map(), at, placeOf: () => at } as const;
@@ -15,13 +13,6 @@ const of = (exits: readonly number[], tasks = plain(), owner: string | null = 'Æ
   outcomeFromClaim({ owner, exits }, tasks, 'gone');
 
 describe('what a job that is no more has left', () => {
-  it('is nothing, if no job had the attempt', async () => {
-    const [step] = graphOf([{ name: 'run', scheduled: true }]).steps;
-    const job = { step: step!, attempt: 1, script: 'run/run.sh' };
-    const study = { studyPath: temporaryDirectory(), batch };
-    expect(await readOutcomes(plainHost(), study, [job], 'gone')).toEqual([undefined]);
-  });
-
   it('is a good end, if all of its tasks wrote that down', () => {
     const completed = { result: 'completed', exitCode: 0, signal: null, note: '' };
     expect(of([0])).toEqual(completed);

@@ -241,7 +241,7 @@ describe('an attempt of which no job is known', () => {
     // As by a driver that does not know.
     const same = study.step('same', 'echo ran >> ran');
     claim(study, 'same', 'conductor');
-    study.scheduler.submit(same);
+    study.scheduler.submit([same]);
     expect(await study.outcome(same)).toMatchObject({ result: 'not-run', note: givenUp });
     expect(study.exists('same/ran')).toBe(false);
     const next = study.submit('run', 'echo ran >> ran', {}, 2);
@@ -368,7 +368,7 @@ describe('a driver that goes at any moment', () => {
     const jobs = Array.from({ length: 12 }, (_, i) => first.step(`s${i}`, 'echo ran >> ran'));
     for (let i = 0; i < 12; i++) broker.spoilNextAnswer('cut', 'job-ingest.submit');
     first.onTold = () => first.scheduler.close();
-    for (const job of jobs) first.scheduler.submit(job);
+    for (const job of jobs) first.scheduler.submit([job]);
     await until('the connection is cut', () => first.told.length > 0);
     heard = broker.jobs.length;
     const second = await first.takenOver(tap, { clock: hurried(10) });

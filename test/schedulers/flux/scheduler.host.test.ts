@@ -24,7 +24,7 @@ describe('a job of Flux', () => {
     const [id] = study.ids(job);
     expect(id).toBe(broker.jobs[0]!.name);
     expect(readdirSync(study.file('run')).sort()).toEqual(['run.flux.sh', `run.${id}.err`, `run.${id}.out`]);
-    const { stdout, stderr } = study.scheduler.outputs(job.step, id!);
+    const { stdout, stderr } = study.scheduler.outputs({ step: job.step, id: id! });
     expect([study.read(stdout), study.read(stderr)]).toEqual([`${study.path}/run\n`, 'err\n']);
     expect(study.told).toEqual([]);
   });
@@ -119,7 +119,7 @@ describe('a job of Flux', () => {
     const study = await FluxStudy.start(await startBroker());
     const job = study.step('run', 'true');
     writeFileSync(study.file(job.script), '#!/no/such/shell\ntrue\n');
-    study.scheduler.submit(job);
+    study.scheduler.submit([job]);
     expect(await study.outcome(job)).toMatchObject({
       result: 'failed',
       note: 'the script cannot be executed: its shell /no/such/shell (batch.shell) is not there, or cannot be run',
@@ -144,7 +144,7 @@ describe('a job of Flux', () => {
     const job = study.step('run', 'touch ran');
     rmSync(study.file('.conductor/claims/run'), { recursive: true });
     writeFileSync(study.file('.conductor/claims/run'), 'no directory');
-    study.scheduler.submit(job);
+    study.scheduler.submit([job]);
     expect(await study.outcome(job)).toEqual({
       result: 'not-run',
       exitCode: null,
@@ -206,7 +206,7 @@ describe('a job of Flux', () => {
     const job = study.step('run', 'touch ran');
     writeFileSync(study.file('.conductor/claims/run/1'), 'login1:4711:99\n');
     broker.spoilNextAnswer('cut', 'job-ingest.submit');
-    study.scheduler.submit(job);
+    study.scheduler.submit([job]);
     expect(await study.outcome(job)).toMatchObject({ result: 'node-failure' });
   });
 
@@ -282,7 +282,7 @@ describe('a job of Flux', () => {
     const study = await FluxStudy.start(await startBroker());
     const second = study.step('run', 'echo $0 >> ran; exit 1', {}, 2);
     study.onEvent = (event) => {
-      if (event.type === 'ended' && event.attempt === 1) study.scheduler.submit(second);
+      if (event.type === 'ended' && event.attempt === 1) study.scheduler.submit([second]);
     };
     study.submit('run', 'echo one >> ran; exit 1');
     await study.has(second, 'ended');
@@ -429,7 +429,7 @@ describe('very many jobs', () => {
     const study = await FluxStudy.start(tap);
     const shape = study.step('s', 'true', { priority: 'held' });
     const jobs = Array.from({ length: 2000 }, (_, index) => ({ ...shape, step: { ...shape.step, index } }));
-    for (const job of jobs) study.scheduler.submit(job);
+    for (const job of jobs) study.scheduler.submit([job]);
     const count = (type: string) => study.events.filter((event) => event.type === type).length;
     await until('all are submitted', () => count('submitted') === 2000, 20_000);
     expect(tap.most('job-ingest.submit')).toBe(256);
@@ -446,7 +446,8 @@ describe('very many jobs', () => {
 it('knows where outputs are before anything ran', async () => {
   const study = await FluxStudy.start(await startBroker());
   const { step } = study.step('run', 'true');
-  expect(study.scheduler.outputs({ ...step, workspace: 'run/A.1', jobName: 'run_A/1' }, 'ƒ1')).toEqual({
+  const named = { ...step, workspace: 'run/A.1', jobName: 'run_A/1' };
+  expect(study.scheduler.outputs({ step: named, id: 'ƒ1' })).toEqual({
     stdout: path.posix.join('run/A.1', 'run_A1.ƒ1.out'),
     stderr: path.posix.join('run/A.1', 'run_A1.ƒ1.err'),
   });

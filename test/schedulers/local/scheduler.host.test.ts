@@ -71,13 +71,16 @@ class Reports {
       }
     };
     const tell = (line: string) => this.told.push(line);
-    this.scheduler = new LocalScheduler(host, study, new Map(Object.entries(env)), clock, listener, tell);
-    onTestFinished(() => this.scheduler.leave());
+    this.scheduler = new LocalScheduler(
+      { host, studyPath: study, env: new Map(Object.entries(env)), clock, log: tell },
+      listener,
+    );
+    onTestFinished(() => this.scheduler.close());
   }
 
   /** Runs a job to its end. */
   async run(job: Job): Promise<JobEvent> {
-    this.scheduler.submit(job);
+    this.scheduler.submit([job]);
     return this.end();
   }
 
@@ -115,7 +118,7 @@ class Reports {
   }
 
   output(job: Job, which: 'stdout' | 'stderr' = 'stdout'): Buffer {
-    return readFileSync(path.join(study, this.scheduler.outputs(job.step, String(this.group))[which]));
+    return readFileSync(path.join(study, this.scheduler.outputs({ step: job.step, id: String(this.group) })[which]));
   }
 }
 
@@ -257,10 +260,10 @@ const left = (job: Job, id = ''): InheritedJob => ({ ...job, id, endpoint: '', m
 async function started(body: string): Promise<{ readonly step: Job; readonly id: string }> {
   const reports = new Reports();
   const step = job(body);
-  reports.scheduler.submit(step);
+  reports.scheduler.submit([step]);
   await until('it runs', () => existsSync(file('run/ran')));
   const id = String(reports.group);
-  reports.scheduler.leave();
+  reports.scheduler.close();
   return { step, id };
 }
 
@@ -385,7 +388,7 @@ describe('a supervisor of local steps that is stopped', () => {
   it('is told of, and replaced by another one that watches its steps, each of which runs once', async () => {
     const reports = new Reports(new FarHost(), {}, hurried(4));
     const step = job(untilTold(3));
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')));
     const supervisor = parentOf(parentOf(reports.group));
     process.kill(supervisor, 'SIGSTOP');
@@ -401,7 +404,7 @@ describe('a supervisor of local steps that is stopped', () => {
 
   it('has a waiter that is stopped replaced', async () => {
     const reports = new Reports();
-    reports.scheduler.submit(job(untilTold(3)));
+    reports.scheduler.submit([job(untilTold(3))]);
     await until('it runs', () => existsSync(file('run/ran')));
     process.kill(parentOf(reports.group), 'SIGSTOP');
     writeFileSync(file('run/go'), '');
@@ -429,7 +432,7 @@ describe('a local step', () => {
       `run_SIZE.10.${group}.out`,
       'run_SIZE.10.sh',
     ]);
-    expect(reports.scheduler.outputs(step.step, String(group))).toEqual({
+    expect(reports.scheduler.outputs({ step: step.step, id: String(group) })).toEqual({
       stdout: `run/SIZE.10/run_SIZE.10.${group}.out`,
       stderr: `run/SIZE.10/run_SIZE.10.${group}.err`,
     });
@@ -484,7 +487,7 @@ describe('a local step', () => {
   it('writes its outputs while it runs', async () => {
     const reports = new Reports();
     const step = job('echo first; until [ -e go ] || [ ! -e run.sh ]; do sleep 0.01; done; echo second');
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('the first line is there', () => reports.types.length === 2 && reports.output(step).length > 0);
     expect(reports.output(step).toString()).toBe('first\n');
     writeFileSync(file('run/go'), '');
@@ -528,8 +531,8 @@ describe('a local step', () => {
   it('may end its whole process group, of which one hears all the same, and nobody else is ended', async () => {
     const reports = new Reports();
     const [killed, other] = jobs(['kill -KILL 0', untilTold(4)]);
-    reports.scheduler.submit(other!);
-    reports.scheduler.submit(killed!);
+    reports.scheduler.submit([other!]);
+    reports.scheduler.submit([killed!]);
     expect(await reports.end()).toMatchObject({ step: 0, outcome: { result: 'failed', signal: 'SIGKILL' } });
     writeFileSync(file('s1/go'), '');
     expect(await reports.end(2)).toMatchObject({ step: 1, outcome: { exitCode: 4 } });
@@ -605,7 +608,7 @@ describe('a local step', () => {
     const reports = new Reports();
     await reports.run(job('echo one; exit 1'));
     const first = reports.group;
-    reports.scheduler.submit(job('echo two', {}, 2));
+    reports.scheduler.submit([job('echo two', {}, 2)]);
     await reports.end(2);
     expect(
       readdirSync(file('run'))
@@ -617,7 +620,7 @@ describe('a local step', () => {
   it('may be one of many at a time', async () => {
     const reports = new Reports();
     const all = jobs(Array.from({ length: 20 }, (_, i) => `exit ${i}`));
-    for (const one of all) reports.scheduler.submit(one);
+    for (const one of all) reports.scheduler.submit([one]);
     await reports.end(20);
     const codes = reports.events.flatMap((event) =>
       event.type === 'ended' ? [[event.step, event.outcome.exitCode]] : [],
@@ -696,7 +699,7 @@ describe('a host where no local step can be started', () => {
   ])('interrupts the study, and fails no step, if %s', async (_, host, words) => {
     const reports = new Reports(host());
     const step = job('true');
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     const { reason, alsoLocal } = await reports.interruption();
     expect(reason).toMatch(/^no local step can be started: /);
     expect(reason.replace('no local step can be started: ', '')).toMatch(words);
@@ -706,7 +709,7 @@ describe('a host where no local step can be started', () => {
   it('does not keep those from being cancelled that wait for it', async () => {
     const reports = new Reports(plainHost('exit 4'));
     const step = job('true');
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     reports.scheduler.cancel([step]);
     expect(await reports.end()).toMatchObject({ type: 'not-submitted', reason: 'it was cancelled before' });
     expect(reports.interruptions).toEqual([]);
@@ -730,12 +733,12 @@ describe('setup lines', () => {
     expect(outcomeOf(await reports.run(job('exit 3')))).toMatchObject({ exitCode: 3 });
     const { script } = job('true');
     const [gone] = graphOf([{ name: 'run', workspace: 'gone' }]).steps;
-    reports.scheduler.submit({ step: gone!, attempt: 2, script });
+    reports.scheduler.submit([{ step: gone!, attempt: 2, script }]);
     await reports.end(2);
     // Found rather than run.
     claim('elsewhere:1:2', 'run/3');
     writeFileSync(file('.conductor/claims/run/3.0.exit'), '7 1795420127.9\n');
-    reports.scheduler.submit(job('true', {}, 3));
+    reports.scheduler.submit([job('true', {}, 3)]);
     expect(outcomeOf(await reports.end(3))).toMatchObject({ exitCode: 7 });
     const refusal = reports.events.find(({ type }) => type === 'not-submitted');
     expect(refusal).toMatchObject({ reason: `cd: ${study}/gone: No such file or directory` });
@@ -765,7 +768,7 @@ describe('cancelling a local step', () => {
   async function cancel(body: string) {
     const reports = new Reports();
     const step = job(body);
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('the script runs', () => existsSync(file('run/up')));
     const began = Date.now();
     reports.scheduler.cancel([step]);
@@ -817,7 +820,7 @@ describe('cancelling a local step', () => {
   it('works before the step has said which process it is', async () => {
     const reports = new Reports(plainHost('sleep 0.5'));
     const step = job('touch ran; sleep 60');
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     reports.scheduler.cancel([step]);
     expect(reports.events).toEqual([]);
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'cancelled', exitCode: 143 });
@@ -826,8 +829,8 @@ describe('cancelling a local step', () => {
   it('ends only the steps that are meant', async () => {
     const reports = new Reports();
     const [one, two] = jobs([untilTold(), untilTold()]);
-    reports.scheduler.submit(one!);
-    reports.scheduler.submit(two!);
+    reports.scheduler.submit([one!]);
+    reports.scheduler.submit([two!]);
     await until('both run', () => existsSync(file('s0/ran')) && existsSync(file('s1/ran')));
     reports.scheduler.cancel([one!]);
     expect(await reports.end()).toMatchObject({ step: 0, outcome: { result: 'cancelled' } });
@@ -847,11 +850,11 @@ describe('cancelling a local step', () => {
     const reports = new Reports();
     const second = job('touch up; sleep 60', {}, 2);
     reports.onEvent = ({ type, attempt }) => {
-      if (type === 'ended' && attempt === 1) reports.scheduler.submit(second);
+      if (type === 'ended' && attempt === 1) reports.scheduler.submit([second]);
     };
     mkdirSync(file('first'));
     writeFileSync(file('first/first.sh'), '#!/bin/bash\nexit 1\n', { mode: 0o755 });
-    reports.scheduler.submit({ ...second, attempt: 1, script: 'first/first.sh' });
+    reports.scheduler.submit([{ ...second, attempt: 1, script: 'first/first.sh' }]);
     await until('the second attempt runs', () => existsSync(file('run/up')));
     reports.scheduler.cancel([second]);
     const { group } = reports;
@@ -898,14 +901,14 @@ describe('one command of the host', () => {
     const host = new WatchedHost(plainHost('', { TMOUT: '1' }));
     const reports = new Reports(host);
     const all = jobs(Array.from({ length: 12 }, () => 'echo "$TMOUT"'));
-    for (const job of all.slice(0, 10)) reports.scheduler.submit(job);
+    for (const job of all.slice(0, 10)) reports.scheduler.submit([job]);
     await reports.end(10);
     await sleep(1500);
-    for (const job of all.slice(10)) reports.scheduler.submit(job);
+    for (const job of all.slice(10)) reports.scheduler.submit([job]);
     await reports.end(12);
     expect(readFileSync(file(`s11/s11.${reports.idsOf(11)[0]}.out`), 'utf8')).toBe('1\n');
     expect([host.commands.length, host.running]).toEqual([1, 1]);
-    reports.scheduler.leave();
+    reports.scheduler.close();
     await until('the command has ended', () => host.running === 0, 2000);
   });
 
@@ -913,7 +916,7 @@ describe('one command of the host', () => {
     const host = new WatchedHost();
     const reports = new Reports(host);
     const all = jobs(Array.from({ length: 5 }, () => untilTold()));
-    for (const job of all) reports.scheduler.submit(job);
+    for (const job of all) reports.scheduler.submit([job]);
     await until('all run', () => all.every((_, i) => existsSync(file(`s${i}/ran`))));
     reports.scheduler.cancel(all);
     await reports.end(5);
@@ -926,7 +929,7 @@ describe('one command of the host', () => {
   it('has one process of its own for each step', async () => {
     const reports = new Reports();
     const step = job(`echo $$ > pid; ${untilTold()}`);
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     const script = await numberIn('run/pid');
     const { group } = reports;
     expect(parentOf(script)).toBe(group);
@@ -940,9 +943,9 @@ describe('one command of the host', () => {
     const host = new WatchedHost();
     const reports = new Reports(host);
     const step = job(untilTold(3));
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')));
-    reports.scheduler.leave();
+    reports.scheduler.close();
     await until('the command has ended', () => host.running === 0, 2000);
     writeFileSync(file('run/go'), '');
     await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
@@ -953,7 +956,7 @@ describe('one command of the host', () => {
   it('leaves no process behind once all has ended', async () => {
     const reports = new Reports();
     const [first, second] = jobs([untilTold(), untilTold()]);
-    for (const job of [first!, second!]) reports.scheduler.submit(job);
+    for (const job of [first!, second!]) reports.scheduler.submit([job]);
     await until('both run', () => reports.types.length === 4);
     const keepers = [0, 1].map((i) => parentOf(Number(reports.idsOf(i)[0])));
     const supervisor = parentOf(keepers[0]!);
@@ -961,7 +964,7 @@ describe('one command of the host', () => {
     await reports.end(2);
     await until('the keepers are gone', () => !keepers.some(isAlive), 2000);
     expect(isAlive(supervisor)).toBe(true);
-    reports.scheduler.leave();
+    reports.scheduler.close();
     await until('the shepherd is gone', () => !isAlive(supervisor), 2000);
   });
 });
@@ -972,7 +975,7 @@ describe('a step that another job has already', () => {
   it('is not run again, but waited for, on whatever machine it runs', async () => {
     claim('elsewhere:4711:99');
     const reports = new Reports();
-    reports.scheduler.submit(job('touch ran'));
+    reports.scheduler.submit([job('touch ran')]);
     await until('it is found', () => reports.types.length === 2);
     expect(reports.events).toMatchObject([{ type: 'submitted', id: '4711' }, { type: 'started' }]);
     // Not a whole line yet.
@@ -1013,7 +1016,7 @@ describe('a step that another job has already', () => {
     claim(`elsewhere:${innocent.pid}:99`);
     const reports = new Reports();
     const step = job('true');
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it is found', () => reports.types.length === 2);
     reports.scheduler.cancel([step]);
     await sleep(500);
@@ -1063,7 +1066,7 @@ describe('a step that another job has already', () => {
       launcherText.replace('shift 2', `mkdir -p "$_maestro_claims"; echo elsewhere:77:1 > "$_maestro_claim"; shift 2`),
     );
     const reports = new Reports();
-    reports.scheduler.submit(job('touch ran'));
+    reports.scheduler.submit([job('touch ran')]);
     await until('the other is found', () => reports.types.length === 3);
     expect(reports.types).toEqual(['submitted', 'started', 'submitted']);
     expect(reports.idsOf(0)[1]).toBe('77');
@@ -1176,7 +1179,7 @@ describe('a step that an earlier driver left', () => {
   it.runIf(canUnshare)('runs, and can be ended, in a container too', async () => {
     const reports = new Reports(containerHost());
     const step = job(untilTold());
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     expect(readFileSync(file('.conductor/claims/run/1'), 'utf8').startsWith(`${here}:`)).toBe(false);
     reports.scheduler.cancel([step]);
@@ -1217,10 +1220,10 @@ describe('a step that is not part of the study any more', () => {
   it('is ended, and nothing is said of it', async () => {
     const first = new Reports();
     const step = job(untilTold());
-    first.scheduler.submit(step);
+    first.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')));
     const pid = first.group;
-    first.scheduler.leave();
+    first.scheduler.close();
     const reports = new Reports();
     await reports.scheduler.cancelObsolete([foreign('run', pid)]);
     expect(isAlive(pid)).toBe(false);
@@ -1229,9 +1232,9 @@ describe('a step that is not part of the study any more', () => {
 
   it('is ended for sure when that is said, though it ignores SIGTERM', async () => {
     const first = new Reports();
-    first.scheduler.submit(job(`trap '' TERM; touch ran; while [ -e ran ]; do sleep 0.1; done`));
+    first.scheduler.submit([job(`trap '' TERM; touch ran; while [ -e ran ]; do sleep 0.1; done`)]);
     await until('it runs', () => existsSync(file('run/ran')));
-    first.scheduler.leave();
+    first.scheduler.close();
     await new Reports().scheduler.cancelObsolete([foreign('run', first.group)]);
     await until('it is gone', () => !isAlive(first.group), 500);
   });
@@ -1312,12 +1315,12 @@ describe('when the connection to the host is cut', () => {
     const host = new FarHost();
     const reports = new Reports(host);
     const all = jobs([0, 1, 2, 3, 4, 5].map(untilTold));
-    for (const job of all.slice(0, 5)) reports.scheduler.submit(job);
+    for (const job of all.slice(0, 5)) reports.scheduler.submit([job]);
     const ranAll = (count: number) => all.slice(0, count).every((_, i) => existsSync(file(`s${i}/ran`)));
     await until('five run', () => ranAll(5) && reports.types.length === 10);
     host.isMute = true;
     // Never said to have been started.
-    reports.scheduler.submit(all[5]!);
+    reports.scheduler.submit([all[5]!]);
     await until('six run', () => ranAll(6));
     for (const name of ['s0/go', 's1/go']) writeFileSync(file(name), '');
     await until('two have ended', () => ['s0', 's1'].every((s) => existsSync(file(`.conductor/claims/${s}/1.0.exit`))));
@@ -1342,7 +1345,7 @@ describe('when the connection to the host is cut', () => {
     const reports = new Reports(host);
     const all = jobs(Array.from({ length: 30 }, (_, i) => `echo ran >> ran; sleep 0.${i % 7}; exit ${i}`));
     for (const [i, job] of all.entries()) {
-      reports.scheduler.submit(job);
+      reports.scheduler.submit([job]);
       await sleep(20);
       if (i % 10 === 5) host.cut();
     }
@@ -1358,7 +1361,7 @@ describe('when the connection to the host is cut', () => {
     const host = new FarHost();
     const reports = new Reports(host);
     const step = job('touch up; sleep 60');
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/up')));
     host.cut();
     reports.scheduler.cancel([step]);
@@ -1370,13 +1373,13 @@ describe('when the connection to the host is cut', () => {
     const host = new FarHost();
     const reports = new Reports(host);
     claim('elsewhere:4711:99');
-    reports.scheduler.submit(job('true'));
+    reports.scheduler.submit([job('true')]);
     await until('it is found', () => reports.types.length === 2);
     const ours = () => shepherdsOf(study).length;
     await until('there are two of them', () => ours() === 2);
     host.cut();
     await until('there is one pair of them', () => host.spawned === 2 && ours() === 2, 4000);
-    reports.scheduler.leave();
+    reports.scheduler.close();
     await until('nobody is there', () => ours() === 0, 4000);
   });
 
@@ -1384,7 +1387,7 @@ describe('when the connection to the host is cut', () => {
     const host = new FarHost();
     const reports = new Reports(host);
     const step = job(untilTold());
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')));
     host.gone = new HostError('far does not answer any more');
     const before = Date.now();
@@ -1407,7 +1410,7 @@ describe('when the connection to the host is cut', () => {
   it('for good, before it could be heard whether a step was started, it may run', async () => {
     const host = new FarHost();
     const reports = new Reports(host);
-    reports.scheduler.submit(job(untilTold()));
+    reports.scheduler.submit([job(untilTold())]);
     host.isMute = true;
     await until('it runs', () => existsSync(file('run/ran')));
     host.gone = new HostError('far does not answer any more');
@@ -1422,7 +1425,7 @@ describe('when the connection to the host is cut', () => {
     const host = new FarHost();
     host.gone = new HostError('far does not answer');
     const reports = new Reports(host);
-    reports.scheduler.submit(job('true'));
+    reports.scheduler.submit([job('true')]);
     expect(await reports.interruption()).toMatchObject({
       reason: 'no local step can be started: far does not answer',
       alsoLocal: true,
@@ -1436,7 +1439,7 @@ describe('a shepherd that is killed', () => {
     const host = new WatchedHost();
     const reports = new Reports(host);
     const step = job(untilTold(6));
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     process.kill(parentOf(parentOf(reports.group)), 'SIGKILL');
     await until('there is another', () => host.commands.length === 2);
@@ -1450,7 +1453,7 @@ describe('a shepherd that is killed', () => {
     const host = new WatchedHost(plainHost(`[ ! -e ${file('die')} ] || { touch ${file('died')}; kill -KILL $$; }`));
     const reports = new Reports(host);
     const step = job(untilTold());
-    reports.scheduler.submit(step);
+    reports.scheduler.submit([step]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     writeFileSync(file('die'), '');
     process.kill(parentOf(parentOf(reports.group)), 'SIGKILL');
@@ -1464,7 +1467,7 @@ describe('a shepherd that is killed', () => {
 
   it('and whose successors all fail leaves the steps out of sight', async () => {
     const reports = new Reports(plainHost(`[ ! -e ${file('fail')} ] || { echo no such module >&2; exit 4; }`));
-    reports.scheduler.submit(job(untilTold()));
+    reports.scheduler.submit([job(untilTold())]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     writeFileSync(file('fail'), '');
     process.kill(parentOf(parentOf(reports.group)), 'SIGKILL');
@@ -1480,7 +1483,7 @@ describe('a keeper that is killed', () => {
   it('has a successor, which finds its step, each time', async () => {
     const host = new WatchedHost();
     const reports = new Reports(host);
-    reports.scheduler.submit(job(untilTold(6)));
+    reports.scheduler.submit([job(untilTold(6))]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     const keeper = parentOf(reports.group);
     const supervisor = parentOf(keeper);
@@ -1498,7 +1501,7 @@ describe('a keeper that is killed', () => {
   it('does not lose the end of a step that ends before it has one', async () => {
     const reports = new Reports();
     const [killed, other] = jobs([untilTold(3), untilTold(4)]);
-    for (const one of [killed!, other!]) reports.scheduler.submit(one);
+    for (const one of [killed!, other!]) reports.scheduler.submit([one]);
     await until('both run', () => reports.types.length === 4 && [0, 1].every((i) => existsSync(file(`s${i}/ran`))));
     process.kill(parentOf(Number(reports.idsOf(0)[0])), 'SIGKILL');
     writeFileSync(file('s0/go'), '');
@@ -1510,7 +1513,7 @@ describe('a keeper that is killed', () => {
 
   it('together with its step leaves that lost, to be run again', async () => {
     const reports = new Reports();
-    reports.scheduler.submit(job(untilTold()));
+    reports.scheduler.submit([job(untilTold())]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     for (const pid of [parentOf(reports.group), -reports.group]) process.kill(pid, 'SIGKILL');
     expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure', exitCode: null });
@@ -1519,13 +1522,13 @@ describe('a keeper that is killed', () => {
   it('has a successor even while steps come all the time', { timeout: 30_000 }, async () => {
     const reports = new Reports();
     const [killed, other] = jobs([untilTold(6), 'true']);
-    reports.scheduler.submit(killed!);
+    reports.scheduler.submit([killed!]);
     await until('it runs', () => existsSync(file('s0/ran')) && reports.types.length === 2);
     process.kill(parentOf(reports.group), 'SIGKILL');
     writeFileSync(file('s0/go'), '');
     const isOver = () => reports.events.some(({ type, step }) => type === 'ended' && step === 0);
     for (let attempt = 1; attempt < 50 && !isOver(); attempt++) {
-      reports.scheduler.submit({ ...other!, attempt });
+      reports.scheduler.submit([{ ...other!, attempt }]);
       await sleep(400);
     }
     expect(isOver()).toBe(true);
@@ -1537,10 +1540,10 @@ describe('the shepherd', () => {
     const counted = `trap 'echo "\${#_maestro_waiters[@]} \${#_maestro_fields[@]} $(jobs -p | wc -l)" > ${file('count')}' USR1`;
     const reports = new Reports(plainHost(counted));
     const all = jobs(Array.from({ length: 40 }, (_, i) => (i === 0 ? untilTold() : 'exit 3')));
-    for (const one of all) reports.scheduler.submit(one);
+    for (const one of all) reports.scheduler.submit([one]);
     await reports.end(39);
     const gone = graphOf([{ name: 'gone' }]).steps[0]!;
-    reports.scheduler.submit({ step: { ...gone, index: 40 }, attempt: 1, script: 'gone/gone.sh' });
+    reports.scheduler.submit([{ step: { ...gone, index: 40 }, attempt: 1, script: 'gone/gone.sh' }]);
     await reports.end(40);
     const supervisor = parentOf(parentOf(Number(reports.idsOf(0)[0])));
     await until('one is left', () => {
@@ -1562,7 +1565,7 @@ describe('the shepherd', () => {
     const reports = new Reports(host);
     const step = job('true');
     for (let attempt = 1; attempt <= 60; attempt++) {
-      reports.scheduler.submit({ ...step, attempt });
+      reports.scheduler.submit([{ ...step, attempt }]);
       await sleep(attempt % 6);
     }
     await reports.end(60, 20_000);

@@ -134,7 +134,7 @@ export class FluxStudy {
   /** Submits a step. */
   submit(...step: Parameters<FluxStudy['step']>): Job {
     const job = this.step(...step);
-    this.scheduler.submit(job);
+    this.scheduler.submit([job]);
     return job;
   }
 
