@@ -20,6 +20,7 @@ export default defineConfig({
   test: {
     // Twice what the longest takes on a slow machine.
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Tests start real processes; two at a time is what the smallest CI machine has.
     maxWorkers: 2,
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],

@@ -357,7 +357,7 @@ describe('the action', () => {
   it('finds flux by its `setup`', async () => {
     const broker = await startBroker();
     const { directory: bin } = stubFlux(`[ "$1" = getattr ] && echo '${broker.uri}'`);
-    const job = new Job().study(jobs({ one: 'command -v flux' })).with({ setup: `export PATH=$PATH:${bin}` });
+    const job = new Job().study(jobs({ one: 'command -v flux' })).with({ setup: `export PATH=${bin}:$PATH` });
     expect(await job.run()).toMatchObject({ code: 0 });
     expect(job.outputs['flux-uri']).toBe(broker.uri);
     expect(job.read(job.report.steps[0].stdout)).toBe(`${bin}/flux\n`);

@@ -124,7 +124,7 @@ const SCALAR_PIECES = [
 ];
 const TAGS = [null, null, null, 'int', 'float', 'bool', 'null', 'timestamp', 'binary', 'str'];
 
-it('gives scalars the type and the value that PyYAML gives them', (context) => {
+it('scalars have the type and the value that PyYAML gives them', (context) => {
   const random = randomFrom(20240101);
   const pick = <T>(from: readonly T[]): T => from[random(from.length)]!;
   const cases: Case[] = [];
@@ -154,14 +154,14 @@ it('gives scalars the type and the value that PyYAML gives them', (context) => {
   compare(context, cases);
 });
 
-it('reads documents as PyYAML reads them', (context) => {
+it('documents are read as PyYAML reads them', (context) => {
   const cases: Case[] = [];
   for (let seed = 0; seed < 1500; seed++)
     cases.push({ tag: 'document', text: new Writer(randomFrom(seed)).document() });
   compare(context, cases);
 });
 
-it('ends lines where PyYAML ends them: U+0085, U+2028 and U+2029 are line breaks of YAML 1.1', (context) => {
+it('lines end where PyYAML ends them: U+0085, U+2028 and U+2029 are line breaks of YAML 1.1', (context) => {
   const values = [
     ...['plain text', '"double text"', "'single text'", '[a, "b c", d]', '{k: "v w", l: m}', '|\n    one\n    two'],
     ...[

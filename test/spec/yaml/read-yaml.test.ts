@@ -89,7 +89,7 @@ describe('text in quotes', () => {
     [`" a "`, ' a '],
     [`"12"`, '12'],
     [`'<<'`, '<<'],
-  ])('%j', (text, expected) => {
+  ])('has its escapes and line breaks resolved in %j', (text, expected) => {
     expect(read(text).root).toMatchObject({ value: expected, text: expected });
     expect(problems(text)).toEqual([]);
   });
@@ -107,7 +107,9 @@ describe('unquoted text', () => {
     ["don't", "don't"],
     ['-x', '-x'],
     ['--flag=[1, 2]', '--flag=[1, 2]'],
-  ])('a: %s', (text, expected) => expect(scalarAt(`a: ${text}\n`, 'a').value).toBe(expected));
+  ])('ends before a comment, and is joined over lines: a: %s', (text, expected) =>
+    expect(scalarAt(`a: ${text}\n`, 'a').value).toBe(expected),
+  );
 });
 
 describe('a block of text', () => {
@@ -227,7 +229,7 @@ describe('<<', () => {
     ['{<<: []}', '{}'],
     ['{"<<": 1}', "{'<<': 1}"],
     ['{!!str <<: 1}', "{'<<': 1}"],
-  ])('%s', (text, expected) => expect(merged(text)).toBe(expected));
+  ])('is merged, or a key like others, in %s', (text, expected) => expect(merged(text)).toBe(expected));
 
   it('merges what was merged', () => {
     expect(value('a: &a {x: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b, x: 3}\n')).toBe(
@@ -564,7 +566,7 @@ describe('any text', () => {
   });
 });
 
-it('finds an entry by its key, or by what the key prints as', () => {
+it('an entry is found by its key, or by what the key prints as', () => {
   const root = read('1: int\n"1": str\nfalse: bool\n').root as MappingNode;
   expect(toPyValue(entry(root, '1')!.value)).toBe('str');
   expect(toPyValue(entry(root, 'False')!.value)).toBe('bool');

@@ -41,7 +41,7 @@ function writer(point: KillPoint | undefined) {
   };
 }
 
-it('writes as the real one does where nobody is to be killed', () => {
+it('a dd that kills writes as the real one does where nobody is to be killed', () => {
   const calm = writer(undefined);
   expect([calm.append(1), calm.journal, isAlive(calm.victim)]).toEqual([0, line(1), true]);
   const early = writer({ moment: 'before', record: 4 });
@@ -53,7 +53,7 @@ it.each([
   ['before', line(1)],
   ['within', `${line(1)}${line(2).slice(0, line(2).length / 2)}`],
   ['after', line(1) + line(2)],
-] as const)('kills %s a record is written', async (moment, left) => {
+] as const)('a dd that kills does so %s a record is written', async (moment, left) => {
   const study = writer({ moment, record: 2 });
   expect(study.append(1)).toBe(0);
   expect(isAlive(study.victim)).toBe(true);
@@ -62,12 +62,12 @@ it.each([
   expect(study.journal).toBe(left);
 });
 
-it('kills once', () => {
+it('a dd that kills does so once', () => {
   const study = writer({ moment: 'before', record: 1 });
   expect([study.append(1), study.append(1), study.journal]).toEqual([1, 0, line(1)]);
 });
 
-it('writes late, once somebody else has written', async () => {
+it('a dd that kills writes late, once somebody else has written', async () => {
   const study = writer({ moment: 'late', record: 2 });
   expect(study.append(1)).toBe(0);
   const late = study.appendLater(2);
