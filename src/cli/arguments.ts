@@ -60,7 +60,7 @@ export function commandLineInputs(args: readonly string[], { read, needsSpec = t
       if (before !== undefined && isOption(before) && isTruthValue) set(before, token.value);
       else if (before !== undefined && !isOption(before) && mayTakeValue(before, given)) continue;
       else if (!given.has('spec')) given.set('spec', token.value);
-      else errors.push(`there is one spec to run, but '${given.get('spec')}' and '${token.value}' were given`);
+      else errors.push(`only one spec can be given, but '${given.get('spec')}' and '${token.value}' were given`);
     } else if (token.kind === 'option') {
       const { name, index } = token;
       const value = token.inlineValue === false ? args[index + 1] : token.value;

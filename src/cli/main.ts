@@ -59,7 +59,9 @@ export async function commandLine(args: readonly string[], context: ProcessConte
     if (carryOut === undefined) {
       const known = [...commands.keys()].join(', ').replace(/, ([a-z]+)$/, ' or $1');
       throw new InputError([
-        command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use ${known} (--help)`,
+        command === undefined
+          ? 'no command given: use run, validate or doctor (--help)'
+          : `there is no command '${command}': use ${known} (--help)`,
       ]);
     }
     const read = (file: string) => readFileSync(path.resolve(context.workingDirectory, file), 'utf8');
@@ -71,7 +73,7 @@ export async function commandLine(args: readonly string[], context: ProcessConte
   }
 }
 
-/** What the action calls an input is an option here. */
+/** Messages call an input of the action by its option. */
 function inOptions(message: string): string {
   return message.replaceAll(/\binput '([a-z-]+)'/g, '--$1');
 }
@@ -87,14 +89,15 @@ const commands: ReadonlyMap<string, Command> = new Map([
 async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
   const { workingDirectory } = context;
   const plain = withPlainPaths(inputs, workingDirectory);
-  // What is wrong with what was given is told before anything is connected to.
+  // Mistakes in the options are reported before any connection is made.
   const study = givenStudy(inputs, context);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
     throw new InputError([
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
     ]);
   }
-  for (const name of onGitHubOnly(inputs)) log.warning(`--${name} has no effect here: it is for the action on GitHub`);
+  for (const name of onGitHubOnly(inputs))
+    log.warning(`--${name} has no effect here: only the action on GitHub uses it`);
   readStudy(study);
   const request = requestOf(inputs, optionOf);
   const baseline = readBaseline(inputs.baseline, workingDirectory, (line) => log.warning(line));
@@ -120,7 +123,7 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
       ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
       around: '',
       holder: ourHolder(''),
-      // Nobody comes after us who could look after it; what is left ends by itself.
+      // On the command line there is no post step: what is left ends by itself.
       remember: () => {},
     });
     if (isResumable) {
@@ -132,7 +135,7 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
   }
 }
 
-/** Inputs that were given and are heeded by the action only. */
+/** Inputs that were given and that only the action uses. */
 function onGitHubOnly(inputs: Inputs): InputName[] {
   const given: [InputName, boolean][] = [
     ['annotations', inputs.annotations !== 'checks'],
@@ -187,7 +190,7 @@ async function doctor(inputs: Inputs, context: ProcessContext, log: TerminalLog)
   }
 }
 
-/** The study, if its text is one: what is wrong with it is told among what else is looked at. */
+/** The study, if its text is one: the check of the study reports what is wrong with it. */
 function tryReadStudy(study: SpecContext): Spec | undefined {
   try {
     return readStudy(study).spec;

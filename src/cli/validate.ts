@@ -16,7 +16,7 @@ import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
 
 /**
- * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.
+ * Reports everything that is wrong with a study without running it. Returns the exit status: 1 if anything is.
  *
  * @throws PgenError, HostError if a parameter generator cannot be run
  */

@@ -27,7 +27,7 @@ export interface JobRequest {
   /** Paths, relative to `cwd`; `{{id}}` becomes the job's id. */
   readonly stdout: string;
   readonly stderr: string;
-  /** Goes to `attributes.user`, for whoever lists jobs. */
+  /** Goes to `attributes.user`, for people who list jobs. */
   readonly user: Readonly<Record<string, unknown>>;
   /** `--setattr`: dotted paths below `attributes.system`, unless they begin with `user.`, `system.` or `attributes.`. */
   readonly attributes: readonly Assignment[];
@@ -106,7 +106,7 @@ export function jobspecOf(request: JobRequest): Jobspec {
   return { resources, tasks: [{ command, slot: 'task', count }], attributes, version: 1 };
 }
 
-/** Slots of cores and GPUs; on each of so many nodes, if a number of nodes is asked for. */
+/** Slots of cores and GPUs; on each of `nodes` nodes, if a number of nodes is requested. */
 function layout(request: JobRequest): { resources: Tree[]; count: Tree } {
   const { nodes, procs, coresPerTask, gpusPerTask, exclusive } = request;
   const parts: Tree[] = [{ type: 'core', count: coresPerTask }];

@@ -15,7 +15,7 @@ export interface Annotation {
   readonly step?: string;
   readonly title: string;
   readonly message: string;
-  /** More, for whoever asks; '' for nothing. */
+  /** Details, which GitHub shows on request; '' for none. */
   readonly details: string;
 }
 
@@ -31,14 +31,14 @@ export interface Annotations {
   readonly cut: readonly string[];
 }
 
-/** What is more than people read, and than requests carry in the time there is at the end. */
-export const mostAnnotations = 500;
+/** More than this nobody reads, and the requests for them would take too long at the end of a run. */
+export const MAX_ANNOTATIONS = 500;
 
-/** So many failures of one step have one annotation each; more have one together. */
-const mostOfStep = 100;
+/** A step with more failures than this has one annotation for all of them. */
+const MAX_PER_STEP = 100;
 
-/** Of those that are told together so many are named. */
-const mostNamed = 10;
+/** How many failures such an annotation names. */
+const MAX_NAMED = 10;
 
 /**
  * One annotation for each step instance that failed itself, then those of `more`, then the warnings about the spec. If
@@ -50,25 +50,25 @@ export function annotationsOf(
   more: readonly Annotation[] = [],
 ): Annotations {
   const failed = failuresByStep(results);
-  const failures = failed.flatMap((group) => annotationsOfStep(results, group, mostOfStep));
+  const failures = failed.flatMap((group) => annotationsOfStep(results, group, MAX_PER_STEP));
   const others = [...more, ...warnings.filter(({ at }) => at.file === results.spec).map(ofProblem)];
   const all = ranked([...failures, ...others]);
-  if (all.length <= mostAnnotations) return { annotations: all, cut: [] };
+  if (all.length <= MAX_ANNOTATIONS) return { annotations: all, cut: [] };
   const cut =
     others.length === 0 ? [] : [`${count(others.length, 'warning')} left out, so that there is room for failures.`];
-  if (failures.length <= mostAnnotations) return { annotations: ranked(failures), cut };
+  if (failures.length <= MAX_ANNOTATIONS) return { annotations: ranked(failures), cut };
   const together = ranked(failed.flatMap((group) => annotationsOfStep(results, group, 1)));
-  const tooMany = together.length - mostAnnotations;
+  const tooMany = together.length - MAX_ANNOTATIONS;
   if (tooMany > 0) cut.push(`Failures of ${count(tooMany, 'step')} left out.`);
-  return { annotations: together.slice(0, mostAnnotations), cut };
+  return { annotations: together.slice(0, MAX_ANNOTATIONS), cut };
 }
 
 /** What is wrong with a spec that cannot be run. */
 export function annotationsOfProblems(problems: readonly Problem[], spec: string): Annotations {
   const all = ranked(problems.filter(({ at }) => at.file === spec).map(ofProblem));
-  const tooMany = all.length - mostAnnotations;
+  const tooMany = all.length - MAX_ANNOTATIONS;
   return {
-    annotations: all.slice(0, mostAnnotations),
+    annotations: all.slice(0, MAX_ANNOTATIONS),
     cut: tooMany > 0 ? [`${count(tooMany, 'problem')} left out.`] : [],
   };
 }
@@ -104,7 +104,7 @@ function together(results: StudyResults, group: readonly StepResult[]): Annotati
   const first = group[0]!;
   const { step } = first;
   const instances = results.steps.filter((result) => result.step.step === step.step).length;
-  const named = group.slice(0, mostNamed).map(titleOf);
+  const named = group.slice(0, MAX_NAMED).map(titleOf);
   const rest = group.length - named.length;
   return {
     level: group.every(({ record }) => record.tolerated) ? 'warning' : 'failure',
@@ -183,8 +183,8 @@ export interface ApiAnnotation {
 /** GitHub's limits: bytes of a text, and annotations in one request. */
 export const limits = { title: 255, message: 64 * 1024, details: 64 * 1024, output: 65_535, annotations: 50 } as const;
 
-/** Bytes of the texts in one request: what is much larger takes long to send, and is refused by some proxies. */
-const mostOfRequest = 512 * 1024;
+/** For the texts of one request: larger ones take long to send, and some proxies refuse them. */
+const MAX_REQUEST_BYTES = 512 * 1024;
 
 /** @param path of the spec in the repository, with no `./` before it */
 export function toApi(annotation: Annotation, { line, note }: PlacedLine, path: string): ApiAnnotation {
@@ -210,7 +210,7 @@ export function chunksOf(annotations: readonly ApiAnnotation[]): ApiAnnotation[]
   for (const annotation of annotations) {
     const more = Buffer.byteLength(JSON.stringify(annotation));
     const last = chunks.at(-1);
-    if (last === undefined || last.length === limits.annotations || bytes + more > mostOfRequest) {
+    if (last === undefined || last.length === limits.annotations || bytes + more > MAX_REQUEST_BYTES) {
       chunks.push([annotation]);
       bytes = more;
     } else {

@@ -63,8 +63,8 @@ const SILENCE_MS = 5000;
 
 const BACK_OFF = { firstMs: 1000, maxMs: 27_000, factor: 3, jitter: 0.25 } as const;
 
-/** For a limit that GitHub does not tell the end of, it says to wait a minute at least. */
-const secondaryWait = 60_000;
+/** GitHub asks clients to wait at least a minute for a limit whose end it does not give. */
+const SECONDARY_LIMIT_WAIT_MS = 60_000;
 
 /** GitHub's REST API: requests that are tried again where that helps, within the time that they are given. */
 export class GitHubApi {
@@ -82,7 +82,7 @@ export class GitHubApi {
     this.#options = options;
   }
 
-  /** As the last answer told it. */
+  /** From the last answer. */
   get quota(): Quota | undefined {
     return this.#quota;
   }
@@ -214,7 +214,7 @@ function waitOf(answer: HttpAnswer, now: number): number {
   if (after !== undefined) return after * 1000;
   const reset = answer.header('x-ratelimit-remaining') === '0' ? numberIn(answer, 'x-ratelimit-reset') : undefined;
   // A second more: its clock is not ours.
-  return reset === undefined ? secondaryWait : Math.max(0, reset * 1000 - now) + 1000;
+  return reset === undefined ? SECONDARY_LIMIT_WAIT_MS : Math.max(0, reset * 1000 - now) + 1000;
 }
 
 function numberIn(answer: HttpAnswer, name: string): number | undefined {

@@ -53,11 +53,11 @@ export interface CheckRunOptions {
   readonly clock: Clock;
   /** How long one request may take, in milliseconds. */
   readonly patience?: number;
-  /** Told that there is a check run. */
+  /** Called when there is a check run. */
   readonly onOpen?: () => void;
 }
 
-/** What is told in the end besides the results. */
+/** What the check run says in the end besides the results. */
 export interface Extras {
   /** The comparison with an earlier run, in Markdown. */
   readonly comparison?: string;
@@ -78,7 +78,7 @@ const times = { start: 20_000, update: 15_000, end: 60_000 } as const;
 
 /**
  * The check run that shows a study on the commit that people look at. No method throws: where GitHub does not take it,
- * that is told once, and the study goes on.
+ * a warning says so once, and the study goes on.
  */
 export class CheckRun {
   readonly #options: CheckRunOptions;
@@ -198,7 +198,7 @@ export class CheckRun {
     );
   }
 
-  /** Says that whoever drove the study is no more, and has not said how it stands. */
+  /** Reports that the process that drove the study is gone and left no results. */
   async stopped(conclusion: 'cancelled' | 'timed_out'): Promise<Delivery> {
     const { runUrl } = this.#options.runner;
     return this.#end(
@@ -208,7 +208,7 @@ export class CheckRun {
     );
   }
 
-  /** Says nothing more: somebody else drives the study now. */
+  /** Stops updating: another process drives the study now. */
   leave(): void {
     this.#isOver = true;
     this.#counts = undefined;
@@ -333,8 +333,8 @@ export class CheckRun {
   }
 }
 
-/** How often people who look at a running study see it move, at first. */
-const shortest = 15_000;
+/** How often a young study's check run is updated: people watch it move. */
+const MIN_UPDATE_INTERVAL_MS = 15_000;
 
 /**
  * How long to wait, in milliseconds, before a check run is updated again. All workflows of a repository share a thousand
@@ -344,7 +344,7 @@ const shortest = 15_000;
  * @param age how long the study has been running, in milliseconds
  */
 export function untilNextUpdate(age: number, quota: Quota | undefined, now: number): number {
-  const wait = Math.max(shortest, age / 10);
+  const wait = Math.max(MIN_UPDATE_INTERVAL_MS, age / 10);
   if (quota === undefined || quota.limit <= 0 || now >= quota.reset) return wait;
   const left = quota.remaining / quota.limit;
   // The rest is for how studies end. No quota is longer than an hour: what says so is a clock that is wrong.

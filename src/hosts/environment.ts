@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 
-/** What the runner and GitHub put into the environment: none of it is a step's business, and some of it is secret. */
+/** What the runner and GitHub put into the environment. Steps do not need it, and some of it is secret. */
 const runnersOwn = /^(INPUT|GITHUB|ACTIONS|RUNNER|STATE)_/;
 
-/** Options of one shell, which the next one that inherits them takes for its own. */
+/** Options of one shell, which a shell that inherits them would take for its own. */
 const ofOneShell = /^(SHELLOPTS|BASHOPTS)$/;
 
 /**
@@ -79,8 +79,8 @@ function sequenceAt(bytes: Buffer, at: number): number {
 }
 
 /**
- * Variables that change what a command prints or does for whoever sets them, so that they are not for commands of ours, which
- * are to mean the same everywhere. Those that say where something is or how it is reached are not among them.
+ * Variables that change what a command prints or does. Our own commands run without them, so that they mean the same
+ * everywhere. Variables that say where something is or how it is reached are kept.
  */
 const unwanted = new RegExp(
   `^(${[
@@ -107,7 +107,7 @@ const unwanted = new RegExp(
 /** Messages and numbers as programs have them without a language. */
 const plain: Environment = { LC_MESSAGES: 'C', LC_NUMERIC: 'C', LC_TIME: 'C', LC_COLLATE: 'C' };
 
-/** The environment of our own commands, from that of steps: all that leads somewhere, and nothing that changes what they mean. */
+/** The environment of our own commands, from that of steps. */
 export function commandEnvironment(environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(([name]) => !unwanted.test(name));
   // `LANG`, since bash warns of an `LC_CTYPE` that the machine does not have.

@@ -4,11 +4,11 @@ import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';
 import { printMark } from './marker-stream.js';
 
-/** Milliseconds for the lines of `setup`: one that takes longer waits for something that does not come. */
-export const setupTimeMs = 300_000;
+/** For the lines of `setup`: one that takes longer is waiting for something that will not come. */
+export const SETUP_TIMEOUT_MS = 300_000;
 
-/** How much is shown of what `setup` printed, in characters. */
-const mostSaid = 2000;
+/** How much of what `setup` printed is shown. */
+const MAX_OUTPUT_CHARACTERS = 2000;
 
 /** `setup` fails. The message names the line. */
 export class SetupError extends HostError {
@@ -54,7 +54,7 @@ export function setupCommand(setup: string, marks: SetupMarks, isLogin: boolean)
   return `_maestro_text=${quote(text)}\n${leash}exec env -u SHELLOPTS -u BASHOPTS _maestro_leash=$! ${shell} 9< <(printf '%s\\0' "$_maestro_text") < /dev/null`;
 }
 
-/** Whatever comes of `setup` is ended if the input ends before the report is there: nobody waits for it any more. */
+/** The processes of `setup` are ended if the input ends before the report is complete: nothing waits for them then. */
 const leash = `exec 8<&0
 { read -r _ <&8; kill -KILL -- -$$; } > /dev/null 2>&1 &
 exec 8<&-
@@ -187,13 +187,13 @@ function after(words: string): string {
   return words === '' ? '' : `: ${words.split('\n').slice(-5).join(' / ')}`;
 }
 
-/** Of bash's own messages the place, which is a descriptor, is told as a line of `setup`. */
+/** Bash names a file descriptor as the place of an error; this replaces it by the line of `setup`. */
 function readable(said: string): string {
   return said
     .replaceAll(/^\++ .*_maestro_.*$\n?/gm, '')
     .replaceAll(/^(?:\S+: line \d+: )?\/dev\/fd\/\d+: (line \d+: )/gm, '$1')
     .trim()
-    .slice(-mostSaid);
+    .slice(-MAX_OUTPUT_CHARACTERS);
 }
 
 /** `set -a` in `setup` makes variables of ours a part of the environment. */

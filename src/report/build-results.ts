@@ -6,9 +6,9 @@ import type { StepInstance } from '../study/graph.js';
 import { lastJob, type StepRecord, type StudyStatus } from '../study/state.js';
 import { tailText } from '../util/log/plain-text.js';
 import { failuresOf } from './attention.js';
-import { mostErrorTails, type StepResult, type StudyResults } from './results.js';
+import { MAX_ERROR_TAILS, type StepResult, type StudyResults } from './results.js';
 
-/** How a study ended, as far as the conductor tells. */
+/** How a study ended, as the conductor reports it. */
 export interface ExecutionEnd {
   readonly status: StudyStatus;
   /** By the index of the instance. */
@@ -83,8 +83,8 @@ async function withTrueNames(host: Host, studyPath: string, steps: readonly Step
 
 async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
   const all = failuresOf(steps).filter(({ outputs }) => outputs !== null);
-  const failed = all.slice(0, mostErrorTails);
-  const leftOut = new Set(all.slice(mostErrorTails));
+  const failed = all.slice(0, MAX_ERROR_TAILS);
+  const leftOut = new Set(all.slice(MAX_ERROR_TAILS));
   const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);
   // Reports without the steps' last words are better than none.
   const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));

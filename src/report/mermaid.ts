@@ -115,7 +115,7 @@ function flowchart(nodes: readonly Node[]): string | undefined {
   ].join('\n');
 }
 
-/** A label is never empty: that would be a node that nobody sees. */
+/** A label is never empty: the node would be invisible. */
 function label(text: string): string {
   return mermaidText(clip(oneLine(text), longestLabel)) || '#63;';
 }

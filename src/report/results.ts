@@ -47,13 +47,13 @@ export function failedItself({ record }: StepResult): boolean {
   return hasFailed(record);
 }
 
-/** Of so many failed steps the end of stderr is read. */
-export const mostErrorTails = 50;
+/** For how many failed steps the end of stderr is read. */
+export const MAX_ERROR_TAILS = 50;
 
 /** What a failed step said last, or why that is not shown. */
 export function lastWords({ errorTail, outputs, isTailLeftOut }: StepResult): string {
   if (outputs === null) return 'it did not begin to run';
-  if (isTailLeftOut) return `its stderr was not read: only that of the first ${mostErrorTails} failed steps is`;
+  if (isTailLeftOut) return `its stderr was not read: only that of the first ${MAX_ERROR_TAILS} failed steps is`;
   if (errorTail === null) return 'its stderr could not be read';
   return errorTail === '' ? 'nothing on stderr' : errorTail;
 }

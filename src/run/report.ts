@@ -15,7 +15,7 @@ import { finalTable } from '../report/final-table.js';
 import { reportHtml } from '../report/html/report-html.js';
 import { junitXml } from '../report/junit.js';
 import { reportJson } from '../report/report-json.js';
-import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import { summaryMarkdown } from '../report/summary.js';
 import type { LeaseHolder } from '../store/lease.js';
 import { describeError } from '../util/errors.js';
@@ -169,7 +169,9 @@ function reportFailures(log: Log, { steps }: StudyResults): void {
   const unread = failures.filter(({ isTailLeftOut }) => isTailLeftOut).length;
   for (const [i, result] of failures.entries()) {
     if (result.isTailLeftOut && !failures[i - 1]?.isTailLeftOut) {
-      log.info(`Only the stderr of the first ${mostErrorTails} failed steps was read, not that of the other ${unread}`);
+      log.info(
+        `Only the stderr of the first ${MAX_ERROR_TAILS} failed steps was read, not that of the other ${unread}`,
+      );
     }
     reportFailure(log, result);
   }

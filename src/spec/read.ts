@@ -74,7 +74,7 @@ export function readSpec(source: Source, overlays: Overlays = {}): ReadResult {
 
 const isError = (problem: Problem) => problem.severity === 'error';
 
-/** Takes what fits; validation tells of what does not. */
+/** Takes what fits the schema; validation reports the rest. */
 function toSpec(file: string, root: MappingNode): Spec {
   const description = mappingOf(root, 'description');
   const env = mappingOf(root, 'env');

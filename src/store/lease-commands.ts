@@ -1,11 +1,11 @@
 import { programs } from '../generated/programs.js';
 import { assignments } from '../util/shell-quote.js';
 
-/** What the host says of who drives a study. */
+/** The lease of a study as a command on the host saw it. */
 export interface LeaseSight {
-  /** The highest fencing number that is taken; 0 if none is. */
+  /** The highest fencing number that was taken; 0 if none was. */
   readonly fence: number;
-  /** Seconds, by the clock of the host's file system, since anything of it changed. */
+  /** Seconds since the lease last changed, by the clock of the host's file system. */
   readonly age: number;
   /** The line in the lease; '' if there is none. */
   readonly line: string;
@@ -27,23 +27,23 @@ function leaseCommand(
   return assignments({ study: studyPath }) + programs['store/lease-functions.sh'] + assignments(variables) + program;
 }
 
-/** Looks once. @param token makes the name of a file that is there for a moment this command's own */
+/** Looks once. @param token makes the name of its temporary file unique */
 export function lookCommand(studyPath: string, token: string): string {
   return leaseCommand(studyPath, { file: `fences/.look-${token}` }, programs['store/lease-look.sh']);
 }
 
-/** Says that it has begun, before anything that may hang; then what it sees, as the others do. */
+/** Bash: prints `ready` before anything that may hang, then the lease as the others do. */
 export function confirmCommand(studyPath: string): string {
   return `echo ready\n${leaseCommand(studyPath, {}, 'see\nsay\n')}`;
 }
 
-/** @param output of that, as far as it has come; undefined if it is not whole */
+/** @param output of that command so far. @returns undefined while it is incomplete */
 export function parseConfirmation(output: string): LeaseSight | undefined {
   const [, sight] = /^ready\n(.*\n.*\n)/.exec(output) ?? [];
   return sight === undefined ? undefined : parseSight(sight);
 }
 
-/** Looks again and again, until something is not as it was seen, or nothing has changed for a time. */
+/** Looks again and again until the lease has changed, or has not for `silenceMs`. */
 export function watchCommand(studyPath: string, { fence, line }: LeaseSight, silenceMs: number): string {
   const pauseMs = Math.min(1000, Math.max(50, Math.ceil(silenceMs / 10)));
   const looks = Math.max(1, Math.ceil(silenceMs / pauseMs));

@@ -5,7 +5,7 @@ import {
   annotationsOfProblems,
   chunksOf,
   limits,
-  mostAnnotations,
+  MAX_ANNOTATIONS,
   toApi,
 } from '../../src/github/annotations.js';
 import { hostileText } from '../support/hostile.js';
@@ -102,10 +102,10 @@ describe('the annotations of results', () => {
   });
 
   it('are failures only if there are too many, and that is said', () => {
-    const warnings = Array.from({ length: mostAnnotations }, (_, i) => warning(i + 1));
+    const warnings = Array.from({ length: MAX_ANNOTATIONS }, (_, i) => warning(i + 1));
     const { annotations, cut } = annotationsOf(resultsOf([failed('a')]), warnings);
     expect(annotations.map(({ level }) => level)).toEqual(['failure']);
-    expect(cut).toEqual([`${mostAnnotations} warnings were left out, so that there is room for failures.`]);
+    expect(cut).toEqual([`${MAX_ANNOTATIONS} warnings were left out, so that there is room for failures.`]);
   });
 
   it('are one for each step, then the first of those, if there are still too many', () => {
@@ -113,7 +113,7 @@ describe('the annotations of results', () => {
     expect(some.annotations).toHaveLength(10);
     expect(some.cut).toEqual([]);
     const all = annotationsOf(resultsOf(many(600, (i) => ({ step: `step${i}` }))), []);
-    expect(all.annotations).toHaveLength(mostAnnotations);
+    expect(all.annotations).toHaveLength(MAX_ANNOTATIONS);
     expect(all.cut).toEqual(['Failures of 100 steps were left out.']);
   });
 

@@ -407,7 +407,7 @@ describe('the inputs of the command line', () => {
 
   it('are one spec, no less and no more', () => {
     expect(complaints(() => flags('--dry-run'))).toEqual(['SPEC is required: the path of a study specification']);
-    expect(complaints(() => flags('a', 'b'))).toEqual(["there is one spec to run, but 'a' and 'b' were given"]);
+    expect(complaints(() => flags('a', 'b'))).toEqual(["only one spec can be given, but 'a' and 'b' were given"]);
   });
 
   it('are wrong all at once, whatever is wrong with them', () => {

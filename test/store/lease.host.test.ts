@@ -161,20 +161,20 @@ describe('who takes the lease of a study', () => {
     const old = Date.now() / 1000 - 200;
     for (const file of ['lease', 'fences/1']) utimesSync(path.join(study.own, file), old, old);
     // One that gives a sign was only slow.
-    const attempt = study.acquire(ourHolder(), { silence: long });
+    const attempt = study.acquire(ourHolder(), { silenceMs: long });
     const refused = expect(attempt).rejects.toThrow(LeaseHeldError);
     await until('it watches', () => study.told.length > 0);
     await sleep(200);
     study.write({ ...me, beat: 4 });
     await refused;
     for (const file of ['lease', 'fences/1']) utimesSync(path.join(study.own, file), old, old);
-    expect(await study.acquire(ourHolder(), { silence: 300 })).toMatchObject({ fence: 2, previous: me });
+    expect(await study.acquire(ourHolder(), { silenceMs: 300 })).toMatchObject({ fence: 2, previous: me });
   });
 
   it('comes after a while without a sign of who was elsewhere', async () => {
     const study = new Study();
     await study.acquire(elsewhere(1), {}, new VirtualClock(0));
-    const { fence } = await study.acquire(elsewhere(2), { silence: 500 });
+    const { fence } = await study.acquire(elsewhere(2), { silenceMs: 500 });
     expect(fence).toBe(2);
     expect(study.told).toEqual([
       `${study.path} was last driven by process 1 on login1 since 1970-01-01T00:00:00.000Z (https://github.example/runs/1); ` +
@@ -185,7 +185,7 @@ describe('who takes the lease of a study', () => {
   it('is nobody while who is elsewhere gives signs', async () => {
     const study = new Study();
     await study.acquire(elsewhere(1));
-    const attempt = study.acquire(elsewhere(2), { silence: long });
+    const attempt = study.acquire(elsewhere(2), { silenceMs: long });
     const refused = expect(attempt).rejects.toThrow(/is driven by process 9 on login9 since/);
     await until('it watches', () => study.told.length > 0);
     await sleep(200);
@@ -197,7 +197,7 @@ describe('who takes the lease of a study', () => {
   it('comes as soon as who is watched releases it', async () => {
     const study = new Study();
     await study.acquire(elsewhere(1));
-    const attempt = study.acquire(elsewhere(2), { silence: long });
+    const attempt = study.acquire(elsewhere(2), { silenceMs: long });
     await until('it watches', () => study.told.length > 0);
     study.write({ beat: 4, released: true });
     expect((await attempt).fence).toBe(2);
@@ -208,10 +208,10 @@ describe('who takes the lease of a study', () => {
     study.fence(1);
     study.write({ fence: 1, released: true });
     study.fence(2);
-    expect((await study.acquire(elsewhere(3), { silence: 300 })).fence).toBe(3);
+    expect((await study.acquire(elsewhere(3), { silenceMs: 300 })).fence).toBe(3);
     expect(study.told).toEqual([expect.stringContaining('was last driven by a run that has not said which it is')]);
     study.fence(4);
-    const attempt = study.acquire(elsewhere(5), { silence: long });
+    const attempt = study.acquire(elsewhere(5), { silenceMs: long });
     const refused = expect(attempt).rejects.toThrow(/driven by process 9 on login9/);
     await until('it watches', () => study.told.length > 1);
     await sleep(200);
@@ -227,7 +227,7 @@ describe('who takes the lease of a study', () => {
       utimesSync(path.join(study.own, file), Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
     age('lease', 500);
     // Its number is new: it may be about to write the lease.
-    await expect(study.acquire(elsewhere(1), { silence: long, cancel: AbortSignal.timeout(500) })).rejects.toThrow();
+    await expect(study.acquire(elsewhere(1), { silenceMs: long, cancel: AbortSignal.timeout(500) })).rejects.toThrow();
     expect(study.told).toHaveLength(1);
     age('fences/7', 500);
     expect((await study.acquire(elsewhere(1))).fence).toBe(8);
@@ -238,7 +238,7 @@ describe('who takes the lease of a study', () => {
     const study = new Study();
     await study.acquire(elsewhere(1));
     const cancel = new AbortController();
-    const attempt = study.acquire(elsewhere(2), { silence: long, cancel: cancel.signal });
+    const attempt = study.acquire(elsewhere(2), { silenceMs: long, cancel: cancel.signal });
     const refused = expect(attempt).rejects.toBe('enough');
     await until('it watches', () => study.told.length > 0);
     cancel.abort('enough');
@@ -280,7 +280,7 @@ describe('who takes the lease of a study', () => {
         study.fence(1);
         study.write({ released: true });
       }
-      const drivers = [1, 2].map((run) => study.acquire(ourHolder(`run ${run}`), { silence: long }));
+      const drivers = [1, 2].map((run) => study.acquire(ourHolder(`run ${run}`), { silenceMs: long }));
       const results = await Promise.allSettled(drivers);
       const won = results.filter(({ status }) => status === 'fulfilled');
       const lost = results.filter((result) => result.status === 'rejected' && result.reason instanceof LeaseHeldError);
@@ -300,7 +300,7 @@ describe('who takes the lease of a study', () => {
       const study = new Study();
       const drivers = [1, 2, 3, 4, 5].map((run) => {
         const slow = `ln() { sleep 0.${(run * 7 + round) % 10}; command ln "$@"; }`;
-        return study.acquire(ourHolder(`run ${run}`), { silence: long }, systemClock, plainHost(slow));
+        return study.acquire(ourHolder(`run ${run}`), { silenceMs: long }, systemClock, plainHost(slow));
       });
       const results = await Promise.allSettled(drivers);
       expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -389,7 +389,7 @@ describe('a driver that was asleep', () => {
       one.writer.append('{"seq":2,"fence":1}\n'),
       one.writer.replace('status.csv', 'old\n'),
     ]);
-    const two = await driver(study, elsewhere(2), { silence: 300 });
+    const two = await driver(study, elsewhere(2), { silenceMs: 300 });
     expect(two.fence).toBe(2);
     await two.writer.append('{"seq":2,"fence":2}\n');
     process.kill(pid, 'SIGCONT');
@@ -487,14 +487,14 @@ describe('a lease', () => {
     await until('it is written', () => beats === 1);
     await sleep(20);
     clock.advance(7_000);
-    expect(lease.silence).toBe(7_000);
+    expect(lease.silenceMs).toBe(7_000);
     clock.advance(3_000);
-    await until('it is written again', () => lease.silence === 0);
+    await until('it is written again', () => lease.silenceMs === 0);
     hangs = true;
     clock.advance(70_000);
-    expect([lease.silence, lease.failures, beats]).toEqual([70_000, 0, 3]);
+    expect([lease.silenceMs, lease.failures, beats]).toEqual([70_000, 0, 3]);
     let isOver = false;
-    const ended = lease.end({ released: true, within: 5_000 }).then(() => {
+    const ended = lease.end({ released: true, timeoutMs: 5_000 }).then(() => {
       isOver = true;
     });
     clock.advance(4_999);

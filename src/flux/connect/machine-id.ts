@@ -8,7 +8,7 @@ import type { BrokerAddress } from './resolve.js';
 const script = programs['flux/connect/machine-id.sh'];
 
 /**
- * What tells the machine of a broker from others of the same name, in another cluster or another container: its id, with the
+ * Distinguishes the machine of a broker from others of the same name, in another cluster or another container: its id, with the
  * process namespace if that is a container's. '' if it cannot be found out.
  *
  * @param environment the host's

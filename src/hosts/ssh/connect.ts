@@ -73,7 +73,7 @@ function transportOf(options: ConnectOptions, { environment, temporary, log }: C
   const home = environment.HOME ?? '';
   const knownHosts = trusted(options.knownHosts, home);
   for (const { source, line, message } of knownHosts.problems) {
-    log.warning(`line ${line} of ${source} is passed over: ${message}`);
+    log.warning(`line ${line} of ${source} is ignored: ${message}`);
   }
   return new Ssh2Transport({
     destination,

@@ -89,8 +89,8 @@ export class KnownHosts {
 
   /**
    * The algorithms of host keys to ask this machine for, the best first; none if we know no key of it. Those of which we know
-   * one come first, and servers show the first that they have. The others are there so that a machine that has no such key
-   * any more is told by the key that it has.
+   * one come first, and servers show the first that they have. The others are there so that a machine that no longer has
+   * such a key is reported with the key that it has.
    */
   algorithmsFor(name: string, port: number): string[] {
     for (const lookUp of lookUps(name, port)) {
@@ -109,7 +109,7 @@ export class KnownHosts {
   judge(name: string, port: number, key: Buffer): KeyState {
     const [first, ...others] = lookUps(name, port).map((lookUp) => judgeBy(this.#matching(lookUp), key));
     if (first!.is !== 'unknown' && first!.is !== 'needs-ca') return first!;
-    // What is known without its port may be another server of the machine: that its key differs says nothing.
+    // A line without the port may be about another server on the same machine, so a different key there proves nothing.
     return others.find(({ is }) => is !== 'unknown' && is !== 'changed') ?? first!;
   }
 
@@ -182,7 +182,7 @@ function hashed(lookUp: string, salt: Buffer): string {
 /** Whether a pattern of which `*` and `?` stand for any characters and any one is all of the text. Linear for each `*`. */
 function matches(text: string, pattern: string): boolean {
   let [t, p] = [0, 0];
-  /** Where to go on if what follows the last `*` does not fit. */
+  /** Where to continue if what follows the last `*` does not match. */
   let back: { readonly p: number; t: number } | undefined;
   while (t < text.length) {
     if (pattern[p] === '*') {

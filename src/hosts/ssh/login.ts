@@ -7,11 +7,11 @@ import { type PreparedShell, setupCommand } from '../setup.js';
 import { type Marks, readerLine } from './remote-shell.js';
 import { SshError, type Transport } from './transport.js';
 
-/** A login that takes longer than this, in milliseconds, waits for something that does not come. */
-const loginTime = 60_000;
+/** A login that takes longer than this is waiting for something that will not come. */
+const LOGIN_TIMEOUT_MS = 60_000;
 
-/** Milliseconds for the end of its session after that: what `setup` left running may hold it. */
-const endTime = 1_000;
+/** How long to wait for the end of the login's session: processes that `setup` left running may keep it open. */
+const SESSION_END_TIMEOUT_MS = 1_000;
 
 export interface LoginOptions {
   readonly marks: Marks;
@@ -20,7 +20,7 @@ export interface LoginOptions {
 }
 
 /**
- * Logs in, and runs `setup` in the shell that the user's files there make.
+ * Logs in, and runs `setup` in the environment of the user's login shell.
  *
  * @throws SetupError, HostError, SshError
  */
@@ -34,15 +34,15 @@ export async function login(
   const notBegun = (code: number | undefined, noise: string) =>
     code === undefined
       ? new HostError(
-          `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
+          `a login on ${transport.name} did not finish within ${LOGIN_TIMEOUT_MS / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
         )
       : noBash(transport.name, code, noise);
   try {
-    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: loginTime });
-    // The server has room for another session once it has seen the end of this one.
+    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: LOGIN_TIMEOUT_MS });
+    // The server may allow another session only after it has noticed the end of this one.
     await isDoneWithin(
       clock,
-      endTime,
+      SESSION_END_TIMEOUT_MS,
       session.exit.catch(() => {}),
     );
     return shell;
@@ -54,7 +54,7 @@ export async function login(
   }
 }
 
-/** What it means that the login shell did not come as far as to run our bash. */
+/** The error when the login shell ended before it ran our bash. */
 export function noShell(
   name: string,
   code: number,

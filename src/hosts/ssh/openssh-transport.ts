@@ -27,15 +27,15 @@ export class OpensshTransport implements Transport {
   readonly name: string;
   readonly #options: OpensshOptions;
   readonly #address: string;
-  /** Whoever connects when it is closed is to stop. */
+  /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();
   readonly #mayShare: boolean;
   #files: Files | undefined;
   #connecting: Promise<Master> | undefined;
-  /** The last one that there was. */
+  /** The latest one. */
   #master: Master | undefined;
 
-  /** @param mayShare whether a connection that a person has authenticated will do; one of our own is made otherwise */
+  /** @param mayShare whether to use a connection that a person has authenticated, if there is one */
   constructor(options: OpensshOptions, mayShare = true) {
     this.#options = options;
     this.#mayShare = mayShare;
@@ -57,7 +57,7 @@ export class OpensshTransport implements Transport {
     return this.#session(files, master, commandLine);
   }
 
-  /** Ours: somebody else's connection would be the same one. */
+  /** A connection of our own: a shared one would be the same as the first. */
   another(): OpensshTransport {
     return new OpensshTransport(this.#options, false);
   }
@@ -74,7 +74,7 @@ export class OpensshTransport implements Transport {
   }
 
   async #connected(): Promise<{ readonly master: Master; readonly files: Files }> {
-    // No file must be made that nobody removes.
+    // `close` has removed the files, so none must be made after it.
     if (this.#closing.signal.aborted) throw sshFailure('closed', this.name, {});
     // Without the jumps: ssh reads the file for each of these too, which would jump without end.
     this.#files ??= new Files({ ...this.#options, jumps: [] });
@@ -102,7 +102,7 @@ export class OpensshTransport implements Transport {
       : new Master(theirs, undefined, () => this.#check(files, theirs));
   }
 
-  /** The control socket of a master that somebody has authenticated, if the user's configuration names one that lives. */
+  /** The control socket of a connection that a person has authenticated, if the user's configuration names one that answers. */
   async #authenticated(files: Files): Promise<string | undefined> {
     const { stdout, exitCode, stderr } = await this.#ssh(files, ['-G', '--', this.#address]);
     if (exitCode !== 0) throw sshFailure('unusable-configuration', this.name, { reason: stderr.trim() });
@@ -150,7 +150,7 @@ export class OpensshTransport implements Transport {
    * @returns 255 if the connection is well: something killed the command
    */
   async #judgeFailure(master: Master, words: string): Promise<number> {
-    // Before the next one: who is refused a session by a master looks for another way too.
+    // Before the next check: a refused session also looks for another way to connect, and finds no master.
     const refusal = /^.*(?:refused by peer|session request failed).*$/im.exec(words)?.[0];
     if (refusal !== undefined) throw sshFailure('session-refused', this.name, { reason: refusal.trim() });
     if (words.includes(noMaster)) {
@@ -164,7 +164,7 @@ export class OpensshTransport implements Transport {
   }
 
   async #session(files: Files, master: Master, commandLine: string): Promise<Session> {
-    // Without the master it must not connect by itself: it would be a session that nobody counts.
+    // Without the master ssh must not connect by itself: that session would not be counted.
     const options = [
       '-S',
       master.socket,
@@ -192,10 +192,10 @@ export class OpensshTransport implements Transport {
   }
 }
 
-/** Said by a session that found no master, in place of connecting by itself. */
+/** Printed by a session that found no master, in place of connecting by itself. */
 const noMaster = 'maestro: there is no master';
 
-/** The connection that carries the sessions: a process of ours, or a socket of somebody else's. */
+/** The connection that carries the sessions: a process of ours, or the socket of one that a person started. */
 class Master {
   readonly socket: string;
   readonly #child: ChildProcess | undefined;

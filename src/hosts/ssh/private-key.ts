@@ -77,7 +77,7 @@ function findPem(text: string): Pem {
 function noPem(text: string): HostError {
   if (/^PuTTY-User-Key-File-/m.test(text)) {
     return wrong(
-      'is a key in the form of PuTTY, which cannot be read',
+      "is a key in PuTTY's format, which cannot be read",
       'convert it with `puttygen KEY.ppk -O private-openssh -o KEY`, or in PuTTYgen with Conversions > Export OpenSSH key',
     );
   }
@@ -97,7 +97,7 @@ function damaged(): HostError {
 }
 
 function unsupported(kind: string): HostError {
-  return wrong(`is a key of a kind that cannot be used here: ${kind}`, kinds);
+  return wrong(`is a kind of key that cannot be used here: ${kind}`, kinds);
 }
 
 function passphraseNeeded(): HostError {
@@ -125,7 +125,7 @@ function readOpenSsh(body: string, passphrase: string): ParsedKey {
   if (!/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/.test(type)) throw unsupported('none that is known');
   if (!ciphers.test(cipher)) {
     throw wrong(
-      'is encrypted in a way that cannot be read',
+      'is encrypted with a cipher that cannot be read here',
       'encrypt it again with `ssh-keygen -p -Z aes256-ctr -f KEY`',
     );
   }

@@ -38,7 +38,7 @@ export class Ssh2Transport implements Transport {
   /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();
   #connecting: Promise<Connection> | undefined;
-  /** The last one that was made. */
+  /** The latest one. */
   #connection: Connection | undefined;
 
   constructor(options: Ssh2Options) {

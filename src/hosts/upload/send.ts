@@ -11,13 +11,13 @@ import { changesTexts, type Staged, stagedText } from './texts.js';
 import { StagingStopped, type Tree } from './tree.js';
 
 export interface Sending {
-  /** Told what was done, in a sentence. */
+  /** Called with what was done, as a sentence. */
   readonly tell?: (text: string) => void;
-  /** Told what a person has to know of the tree that is there, in a sentence. */
+  /** Called with a warning about the tree on the host, as a sentence. */
   readonly warn?: (text: string) => void;
-  /** Told how many bytes of `tree.bytes` have been read to see whether the host has them, or for sending, as it goes. */
+  /** Called with how many of `tree.bytes` have been read so far, to compare them with the host's or to send them. */
   readonly progress?: (bytes: number, doing: 'looking' | 'sending') => void;
-  /** Aborted when the tree is not wanted there any more: nothing is waited for then. */
+  /** Aborted when the tree is no longer needed: then nothing is waited for. */
   readonly cancel?: AbortSignal;
 }
 
@@ -28,7 +28,7 @@ export interface Sending {
  * Contents, links, executable bits and times are kept; all else is what the host's umask makes it.
  *
  * @param directory absolute, as `Host.spawn` starts at the file system's root
- * A file that is written meanwhile is sent as it is found, and told of; one that is removed is not sent.
+ * A file that changes meanwhile is sent as it is, with a warning; one that is removed is not sent.
  *
  * @throws HostError, StagingStopped
  */
@@ -135,7 +135,7 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
     process.exit,
   ]);
   const [made, sent, ended] = await unlessAborted(cancel, parts).catch((error) => {
-    // An archive that is cut off is unpacked nowhere: the receiver removes what it has, and nobody waits for that.
+    // The receiver unpacks no archive that is cut off: it removes what it has, and that is not waited for.
     stop.abort();
     process.leave();
     throw error;

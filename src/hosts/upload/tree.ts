@@ -58,8 +58,8 @@ export interface Listing {
   readonly cancel?: AbortSignal;
 }
 
-/** So many files are looked at at once. */
-const atOnce = 64;
+/** How many files are looked at at once. */
+const MAX_STAT_CALLS = 64;
 
 /**
  * Lists a directory of this machine. Left out are `.git` wherever it is (a submodule has one too), and what the globs match
@@ -84,7 +84,7 @@ export async function readTree(root: string, exclude: readonly string[], listing
     );
   }
   const warnings: string[] = [];
-  if (special.length > 0) warnings.push(`Not staged, as sockets, fifos and devices are not: ${someOf(special)}`);
+  if (special.length > 0) warnings.push(`Not staged, because they are sockets, fifos or devices: ${someOf(special)}`);
   const strays = entries.filter((entry) => entry.kind === 'link' && leavesTree(entry)).map((entry) => entry.path);
   if (strays.length > 0) {
     warnings.push(`Symbolic links that lead out of the staged tree may lead nowhere on the host: ${someOf(strays)}`);
@@ -153,8 +153,8 @@ class Walk {
         relative: directory === '' ? name : `${directory}/${name}`,
         isText: Buffer.from(name).equals(bytes),
       }));
-    for (let i = 0; i < candidates.length; i += atOnce) {
-      const some = candidates.slice(i, i + atOnce);
+    for (let i = 0; i < candidates.length; i += MAX_STAT_CALLS) {
+      const some = candidates.slice(i, i + MAX_STAT_CALLS);
       const looks = await Promise.all(some.map((candidate) => this.#look(candidate)));
       for (const entry of looks) {
         if (entry === undefined) continue;
@@ -210,7 +210,7 @@ interface Candidate {
   readonly isText: boolean;
 }
 
-/** A tree was not listed or sent to its end, because that was not wanted any more: the study was cancelled, or is to be left. */
+/** Listing or sending a tree was stopped because the study was cancelled or is left to a later run. */
 export class StagingStopped extends Error {
   constructor() {
     super('staging was stopped before its end');

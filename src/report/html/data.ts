@@ -11,7 +11,7 @@ const stateOrder: readonly ShownState[] = [
   ...(['PENDING', 'INITIALIZED', 'SKIPPED', 'FINISHED', 'DRYRUN'] as const),
 ];
 
-/** Of what a step waits for so many are named. */
+/** How many of the steps that a step waits for are named. */
 const mostDependencies = 20;
 
 /** What the page's script makes its table of. Texts are fit to be shown; times are milliseconds. Short keys: there are many rows. */

@@ -7,7 +7,7 @@ import { toneOf } from './states.js';
 
 /** More instances than this, or edges between them, are shown as one node a step of the spec. */
 const most = { instances: 40, edges: 120 };
-/** Of so many steps of a spec no picture helps. */
+/** More steps than this make a picture that helps nobody. */
 const mostNodes = 300;
 const mostEdges = 2000;
 

@@ -51,7 +51,7 @@ export function jobTimes({ steps, started: start, ended: end }: StudyResults): J
 }
 
 /**
- * How many of the intervals there are at once: for each of so many equal parts of the time, the most in it.
+ * How many of the intervals there are at once: for each of `parts` equal parts of the time, the most in it.
  *
  * @param intervals from, to; within 0 and `length`
  */

@@ -120,7 +120,7 @@ function timeOf({ record }: StepResult): number[] {
   return job?.started == null || job.ended === null ? [] : [job.ended - job.started];
 }
 
-/** A row of a table, and where it stands if not all rows fit: what wants attention is not to be cut off. */
+/** A row of a table, and its rank if not all rows fit: rows that need attention are kept. */
 interface Row {
   readonly rank: number;
   readonly cells: readonly string[];

@@ -249,7 +249,7 @@ export interface Decoded {
 
 /**
  * Decodes a scalar as PyYAML 6 scanner.py does. js-yaml's own decoder ends every block scalar with a line break,
- * even where the file ends without one, and tells no positions.
+ * even where the file ends without one, and gives no positions.
  *
  * @param source the text that was parsed
  * @throws PyYamlError for an escape that is no character

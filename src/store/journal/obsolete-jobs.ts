@@ -1,19 +1,18 @@
 import { openJob, type StepRecord } from '../../study/state.js';
 import type { ObsoleteJob, PlannedStep } from './records.js';
 
-/** Steps, and what is known of them, by index. */
+/** Steps and their records, by index. */
 interface Known {
   readonly steps: readonly Pick<PlannedStep, 'name' | 'workspace' | 'scheduled'>[];
   readonly records: readonly StepRecord[];
 }
 
 /**
- * Jobs that may run, and that no step has any more once there is another plan: theirs is gone, or has begun anew without
- * them.
+ * The jobs that may still run although no step of the new plan has them: their step is gone, or begins again without them.
  *
- * @param obsolete those of earlier plans of which that was so already
- * @param before the plan that there was, and how far it came
- * @param after the steps that follow, with what is known of them from the beginning
+ * @param obsolete the jobs that were obsolete before
+ * @param before the old plan, with the records of its steps
+ * @param after the steps of the new plan, with the records that they begin with
  */
 export function obsoleteAfter(
   obsolete: readonly ObsoleteJob[],
@@ -30,7 +29,7 @@ export function obsoleteAfter(
   return [...obsolete, ...left].filter(({ workspace, attempt }) => taken.get(workspace) !== attempt);
 }
 
-/** Those that are left of them when these were told to end. */
+/** The obsolete jobs without those that a `discarded` record says were told to end. */
 export function withoutDiscarded(
   obsolete: readonly ObsoleteJob[],
   discarded: readonly Pick<ObsoleteJob, 'workspace' | 'attempt'>[],

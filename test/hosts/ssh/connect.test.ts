@@ -265,7 +265,7 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
     const told = new Told();
     const lines = `127.0.0.1 nonsense\n${inputs['ssh-known-hosts']}`;
     await connect({ ...inputs, 'ssh-known-hosts': lines }, {}, told);
-    expect(told.warnings).toEqual([expect.stringMatching(/^line 1 of input 'ssh-known-hosts' is passed over: /)]);
+    expect(told.warnings).toEqual([expect.stringMatching(/^line 1 of input 'ssh-known-hosts' is ignored: /)]);
   });
 
   describe('without a key in the inputs', () => {

@@ -27,26 +27,26 @@ describe('a destination', () => {
   it.each([
     ['-oProxyCommand=touch', 'the name of the machine begins with a -'],
     ['[-x]', 'the name of the machine begins with a -'],
-    ['-x@login1', 'the user begins with a -'],
-    ['ssh://-x@login1', 'the user begins with a -'],
+    ['-x@login1', 'the user name begins with a -'],
+    ['ssh://-x@login1', 'the user name begins with a -'],
     ['@login1', 'there is no user before the @'],
     ['me@', 'there is no name of a machine'],
     ['me@:22', 'there is no name of a machine'],
     ['me@realm@login1', 'there is more than one @'],
-    ['me@login1:', 'the port is no number from 1 to 65535'],
-    ['login1:ssh', 'the port is no number from 1 to 65535'],
-    ['login1:0', 'the port is no number from 1 to 65535'],
-    ['login1:65536', 'the port is no number from 1 to 65535'],
-    ['login1:+22', 'the port is no number from 1 to 65535'],
+    ['me@login1:', 'the port is not a number from 1 to 65535'],
+    ['login1:ssh', 'the port is not a number from 1 to 65535'],
+    ['login1:0', 'the port is not a number from 1 to 65535'],
+    ['login1:65536', 'the port is not a number from 1 to 65535'],
+    ['login1:+22', 'the port is not a number from 1 to 65535'],
     ['login1:22:23', 'there is more than one :'],
-    ['[::1:22', 'after the [ of an address there is no ]'],
-    ['[::1]22', 'after that something other than :port'],
-    ['[1:2]:22', 'what is in the brackets is no IPv6 address'],
+    ['[::1:22', 'the [ of an address has no ]'],
+    ['[::1]22', 'something other than :port follows it'],
+    ['[1:2]:22', 'the text in brackets is not an IPv6 address'],
     ['fe80::1%$(id)', 'there is more than one :'],
-    ['[fe80::1%$(id)]:22', 'what is in the brackets is no IPv6 address'],
-    ['[fe80::1%eth0%eth1]:22', 'what is in the brackets is no IPv6 address'],
-    ['ssh://login1/home', 'the name of the machine has something in it'],
-    ['scp://login1', 'the port is no number'],
+    ['[fe80::1%$(id)]:22', 'the text in brackets is not an IPv6 address'],
+    ['[fe80::1%eth0%eth1]:22', 'the text in brackets is not an IPv6 address'],
+    ['ssh://login1/home', 'the name of the machine may only have'],
+    ['scp://login1', 'the port is not a number'],
   ])('is refused with the part that is wrong: %j', (text, what) => {
     expect(() => parseDestination(text, 'host')).toThrow(HostError);
     expect(() => parseDestination(text, 'host')).toThrow(/^input 'host': /);
@@ -56,16 +56,16 @@ describe('a destination', () => {
   const harmful = [...' \t\n\0\x1b;&|<>()$`\'"\\*?!#~{}=,%^/é\u202e'];
 
   it.each(harmful)('has nothing in its name that a shell or a terminal could take for its own: %j', (character) => {
-    expect(() => parseDestination(`a${character}b`, 'host')).toThrow('the name of the machine has something in it');
+    expect(() => parseDestination(`a${character}b`, 'host')).toThrow('the name of the machine may only have');
   });
 
   it.each(harmful)('has nothing in its user that a shell or a terminal could take for its own: %j', (character) => {
-    expect(() => parseDestination(`a${character}b@login1`, 'host')).toThrow('the user has something in it');
+    expect(() => parseDestination(`a${character}b@login1`, 'host')).toThrow('the user name may only have');
   });
 
   it('is told as it was written, less what a terminal would obey, and not without end', () => {
     expect(() => parseDestination('a\x1b[2J', 'host')).toThrow(
-      "input 'host': the name of the machine has something in it other than letters, digits and . _ -, in 'a?[2J' (it is written [user@]name[:port])",
+      "input 'host': the name of the machine may only have letters, digits and . _ -, in 'a?[2J' (write it as [user@]name[:port])",
     );
     expect(() => parseDestination(`${'a'.repeat(100_000)}!`, 'host')).toThrow(/'a{100}\.\.\.'/);
   });

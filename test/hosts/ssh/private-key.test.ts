@@ -94,7 +94,7 @@ describe.skipIf(!installed)('a key that ssh-keygen has made', () => {
   it('is refused if it is encrypted with what ssh2 does not have', () => {
     const { text } = make('-t', 'ed25519', '-N', passphrase, '-Z', 'chacha20-poly1305@openssh.com');
     expect(refusal(text, passphrase)).toBe(
-      "input 'ssh-key' is encrypted in a way that cannot be read (encrypt it again with `ssh-keygen -p -Z aes256-ctr -f KEY`)",
+      "input 'ssh-key' is encrypted with a cipher that cannot be read here (encrypt it again with `ssh-keygen -p -Z aes256-ctr -f KEY`)",
     );
   });
 
@@ -189,7 +189,7 @@ describe('a key that something else has made', () => {
     ['secp256k1', generateKeyPairSync('ec', { namedCurve: 'secp256k1' }), 'an elliptic curve that SSH does not have'],
   ])('is refused if it is of a kind that cannot be used: %s', (_, { privateKey }, kind) => {
     const text = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-    expect(refusal(text)).toBe(`input 'ssh-key' is a key of a kind that cannot be used here: ${kind} ${can}`);
+    expect(refusal(text)).toBe(`input 'ssh-key' is a kind of key that cannot be used here: ${kind} ${can}`);
   });
 
   it.each([
@@ -205,14 +205,14 @@ describe('a key that something else has made', () => {
     const count = Buffer.from([0, 0, 0, 1]);
     const data = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...parts, count, field(field(type)), field('secret')]);
     const text = `-----BEGIN OPENSSH PRIVATE KEY-----\n${data.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
-    expect(refusal(text)).toBe(`input 'ssh-key' is a key of a kind that cannot be used here: ${kind} ${can}`);
+    expect(refusal(text)).toBe(`input 'ssh-key' is a kind of key that cannot be used here: ${kind} ${can}`);
   });
 
   it("is refused in PuTTY's form", () => {
     const text =
       'PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\nComment: me\r\nPublic-Lines: 2\r\nAAAAC3NzaC1lZDI1NTE5AAAA';
     expect(refusal(text)).toContain(
-      "input 'ssh-key' is a key in the form of PuTTY, which cannot be read (convert it with `puttygen",
+      "input 'ssh-key' is a key in PuTTY's format, which cannot be read (convert it with `puttygen",
     );
   });
 });

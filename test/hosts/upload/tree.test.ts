@@ -60,7 +60,7 @@ describe('reading a tree', () => {
     mkfifo(`${root}/sub/fifo`);
     const tree = await readTree(root, []);
     expect(paths(tree)).toEqual(['a', 'sub/']);
-    expect(tree.warnings).toEqual(['Not staged, as sockets, fifos and devices are not: sub/fifo']);
+    expect(tree.warnings).toEqual(['Not staged, because they are sockets, fifos or devices: sub/fifo']);
   });
 
   it('keeps links that lead out of it, or nowhere, and warns of the first', async () => {
