@@ -5,13 +5,13 @@ import { someOf } from '../util/format.js';
 import { matchAny } from '../util/globs.js';
 import type { Inputs } from './schema.js';
 
-/** What is known of a study when its inputs are looked at. */
+/** The part of a study that the effect of inputs depends on. */
 export interface ExpandedStudy {
   readonly spec: Pick<Spec, 'batch'>;
   readonly graph: StepGraph;
 }
 
-/** Sentences about globs of `allow-failure` that mean no step: a failure that was to be allowed fails the study. */
+/** A sentence about each glob of `allow-failure` that matches no step. */
 export function unmatchedGlobs({ 'allow-failure': globs }: Pick<Inputs, 'allow-failure'>, graph: StepGraph): string[] {
   const names = new Set(graph.steps.flatMap(({ name, step }) => [step, name]));
   const steps = new Set(graph.steps.map(({ step }) => step));
@@ -24,7 +24,7 @@ export function unmatchedGlobs({ 'allow-failure': globs }: Pick<Inputs, 'allow-f
   });
 }
 
-/** The name that a glob was probably meant for: one near to its text, or whose beginning is, as of `smoke` and `smi*`. */
+/** The name that a glob was probably meant for: one similar to its text, or whose beginning is, as `smoke` for `smi*`. */
 function nearestName(glob: string, names: Iterable<string>): string | undefined {
   const word = glob.replace(/[*?]+/g, '');
   const all = [...names];
@@ -32,7 +32,7 @@ function nearestName(glob: string, names: Iterable<string>): string | undefined 
   return closest(word, all) ?? beginnings.get(closest(word, beginnings.keys()) ?? '');
 }
 
-/** Sentences about inputs that were given and change nothing about a run of this study. */
+/** A sentence about each input that was given and has no effect on a run of this study. */
 export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy): string[] {
   const scheduled = graph.steps.filter((step) => step.scheduled);
   const isFlux = spec.batch.type === 'flux' && scheduled.length > 0;

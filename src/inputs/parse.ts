@@ -22,7 +22,7 @@ interface ParseOptions {
   readonly filesOf?: ReadonlyMap<string, string>;
 }
 
-/** A value that is a slip of the hand, and not a text that got here by mistake. */
+/** A short value as it is; of a long one, which may be a file's content or a secret, only the length. */
 function shownValue(value: string): string {
   return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
 }
@@ -51,7 +51,7 @@ export function tryInputs(
   return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
 }
 
-/** Where the runner puts an input. */
+/** The environment variable in which the runner passes an input. */
 export function inputVariable(name: InputName): string {
   return `INPUT_${name.toUpperCase()}`;
 }
@@ -65,7 +65,7 @@ export function actionInputs(environment: Readonly<Record<string, string | undef
   return parseInputs(new Map(given), (name) => `input '${name}'`);
 }
 
-/** What an input takes when it is not given, as text. */
+/** The default of an input, as text. */
 export function defaultOf(name: InputName): string | undefined {
   const schema: z.ZodType = inputsSchema.shape[name];
   return schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : undefined;
@@ -81,7 +81,7 @@ export function isTruth(name: InputName): boolean {
   return defaultOf(name) === 'true' || defaultOf(name) === 'false';
 }
 
-/** What tells studies of one spec from each other: what is laid over it, what makes its parameters, and where it runs. */
+/** The inputs that make two runs of one spec different studies: overlays, the generator, and where it runs. */
 export function distinctions(inputs: Inputs): string[] {
   return [
     inputs.parameters,
@@ -89,9 +89,9 @@ export function distinctions(inputs: Inputs): string[] {
     inputs.batch,
     inputs.pgen,
     JSON.stringify([...inputs.pargs]),
-    // Legs of a build matrix may differ by these alone.
+    // Legs of a matrix may differ only in these.
     ...(inputs.setup === '' && inputs.env.size === 0 ? [] : [inputs.setup, JSON.stringify([...inputs.env])]),
-    // A study that is not elsewhere has the key that it has always had.
+    // Without a host the list is as in earlier versions, and so is the study key.
     ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
       ? []
       : [inputs.host, inputs.flux, inputs.allocate]),

@@ -17,7 +17,7 @@ export interface OpenedHosts {
   readonly isElsewhere: boolean;
   /** The user's home on the host. */
   readonly home: string;
-  /** Lets go of the host. */
+  /** Closes the connection to the host. */
   close(): void;
 }
 
@@ -61,7 +61,7 @@ export async function openHosts(
   return { host, here: new LocalHost(environment), isElsewhere: true, home: host.home, close: () => host.close() };
 }
 
-/** Modules of some sites only print that there is no such module, and succeed. */
+/** Reports what `setup` printed. At some sites `module load` succeeds and only prints that there is no such module. */
 function tell(said: string, log: Pick<Log, 'info' | 'warning'>): void {
   if (said === '') return;
   const isTrouble = /\berror\b|unable to locate/i.test(said);

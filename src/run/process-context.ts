@@ -8,7 +8,7 @@ import type { RunOptions } from './options.js';
 
 export { Signalled } from '../util/signalled.js';
 
-/** Why a study is left as it is if this process has an error that nothing caught: nobody knows what works still. */
+/** An error that nothing caught, after which the study is left as it is, because the state of this process is unknown. */
 export class Fault {
   readonly #words: string;
 
@@ -21,7 +21,7 @@ export class Fault {
   }
 }
 
-/** Whether this process was told to end, other than by a fault of its own. */
+/** Whether this process was told to end, and does not end because of a fault of its own. */
 export function isCancelled({ aborted, reason }: AbortSignal): boolean {
   return aborted && !(reason instanceof Fault);
 }
@@ -30,7 +30,7 @@ export function isCancelled({ aborted, reason }: AbortSignal): boolean {
 export interface ProcessContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
-  /** Aborted, with a reason for people, when the process is told to end, or has to: `Signalled` or `Fault`. */
+  /** Aborted when the process is told to end or must: the reason is a `Signalled` or a `Fault`. */
   readonly cancel: AbortSignal;
   /** Aborted when the process gets a SIGHUP, even after another signal. */
   readonly hangup: AbortSignal;
@@ -52,7 +52,7 @@ export function readSpecText(file: string, shown: string): string {
     throw new InputError([`cannot read the study ${shown}: ${why}`]);
   }
   try {
-    // The copy of the spec in the study has the bytes that were read, a byte order mark among them.
+    // The copy of the spec in the study keeps a byte order mark.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new InputError([`cannot read the study ${shown}: it is not UTF-8`]);
@@ -95,7 +95,7 @@ export function givenReportPlace(study: Given, workingDirectory: string): Guarde
   return given === '' ? undefined : placeFor(study, workingDirectory, given);
 }
 
-/** A directory to write into. A checkout, which a pull request may have prepared, is where we are and where the spec is. */
+/** A directory to write to. The working directory and the spec's may be a checkout that a pull request has prepared. */
 export function placeFor({ specPath }: Pick<Given, 'specPath'>, workingDirectory: string, given: string): GuardedPlace {
   const untrusted = [workingDirectory, path.dirname(specPath)].flatMap((directory) => [
     directory,
@@ -112,7 +112,7 @@ function checkoutsAround(directory: string): string[] {
   return directory !== homedir() && existsSync(path.join(directory, '.git')) ? [directory, ...others] : others;
 }
 
-/** @throws InputError if it is known beforehand that the reports cannot be written there, for what is in the way */
+/** @throws InputError if a link is in the way of the reports */
 export async function refuseReportPath(
   place: GuardedPlace | undefined,
   nameOf: (name: string) => string,
@@ -121,7 +121,7 @@ export async function refuseReportPath(
   try {
     await guardedPath(place, 'keep');
   } catch (error) {
-    // What else is wrong may be mended until the study is over.
+    // Other problems may be solved before the study ends.
     if (error instanceof UnsafePathError && error.isLink)
       throw new InputError([`${nameOf('report-path')}: ${error.message}`]);
   }

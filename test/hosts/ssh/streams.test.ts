@@ -34,7 +34,7 @@ forClients('a gigabyte', (client) => {
     });
     expect(bytes).toBe(size);
     expect(held).toBeLessThan(mostUnderWay);
-  }, 60_000);
+  }, 180_000);
 
   it('goes there without being kept', async () => {
     const host = await (await Account.forTest()).open(client);
@@ -53,7 +53,7 @@ forClients('a gigabyte', (client) => {
     });
     expect(counted.trim()).toBe(`${size}`);
     expect(held).toBeLessThan(mostUnderWay);
-  }, 60_000);
+  }, 180_000);
 });
 
 forClients('who stops', (client) => {

@@ -138,7 +138,7 @@ describe('sending a tree', () => {
     expect(look(there)).toEqual(look(root));
     // What is under way, and not the file.
     expect(held).toBeLessThan(50_000_000);
-  });
+  }, 180_000);
 
   it('sends nothing if the host has it, though it be a new checkout with new times, and says so', async () => {
     make(root, { a: 'one', sub: { b: { run: 'two' } } });

@@ -340,7 +340,7 @@ describe('collecting outputs', () => {
     expect(look(destination)).toEqual(look(study));
     // What is under way, and not the file.
     expect(held).toBeLessThan(40_000_000);
-  });
+  }, 180_000);
 });
 
 describe('a tree that is staged and collected again', () => {
