@@ -1,4 +1,4 @@
-// The first of all, so that no signal comes too early.
+// Imported first, so that signals are handled before the rest is loaded.
 import './cli/early-signals.js';
 
 import { readFileSync } from 'node:fs';
@@ -10,17 +10,17 @@ import { Fault } from './run/process-context.js';
 import { describeError } from './util/errors.js';
 import { inert } from './util/log/plain-text.js';
 
-// Node lets its nursery for new objects grow to tens of megabytes, several times over, before it looks through it. A study
-// of 10,000 steps takes 160 MB instead of 270 without that, and no longer.
+// Without this flag, V8 lets the space for new objects grow to tens of megabytes before it collects garbage. With it, a
+// study of 10,000 steps takes 160 MB instead of 270, and runs as fast.
 setFlagsFromString('--semi-space-growth-factor=1');
 
 /**
- * The entry. With arguments it is the command line, without any on a GitHub Actions runner the action. Only here, and
- * in `early-signals` for signals, is it looked at what the process is given.
+ * The entry point: the command line if there are arguments, the action if there are none on a GitHub Actions runner.
+ * Only this file and `early-signals` read the arguments, the environment and the signals of the process.
  */
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  // Whoever reads the log may go away; the study does not stop for that.
+  // The reader of the log may close the pipe; the study goes on without it.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const surroundings = {
     environment: exactEnvironment(process.env, () => readFileSync('/proc/self/environ')),
@@ -29,18 +29,18 @@ async function main(): Promise<number> {
     hangup,
   };
   if (args.length > 0 || process.env.GITHUB_ACTIONS !== 'true') return commandLine(args, surroundings);
-  // Loaded only where it is needed: GitHub's toolkit takes as long to load as all the rest.
+  // GitHub's toolkit takes as long to load as all other code, so only the action loads it.
   const { action, isPost, post } = await import(/* webpackMode: "eager" */ './action/main.js');
   return isPost(process.env) ? post(surroundings) : action(surroundings);
 }
 
-/** After an error that nothing caught, how long what is to be let go of may take. */
+/** How long releasing jobs, the allocation and the lease may take after an uncaught error. */
 const LET_GO_MS = 60_000;
 
 let isOver = false;
 let letGo: NodeJS.Timeout | undefined;
 
-/** @param code what the process ends with, unless something keeps it from that */
+/** Sets the exit code; the process ends by itself when no more events are pending. */
 function end(code: number): void {
   isOver = true;
   clearTimeout(letGo);
@@ -51,13 +51,13 @@ function complain(error: unknown): void {
   process.stderr.write(`${inert(describeError(error))}\n`);
 }
 
-// Should all that is waited for vanish, the process must not end as if all were well.
+// If the event loop runs empty before `main` has finished, the process must not exit with success.
 process.exitCode = 1;
 
 process.on('uncaughtException', (error) => {
   complain(error);
   if (isOver) process.exit();
-  // Jobs, an allocation and the lease are let go of by who has them, and results that there are already are told.
+  // The run releases jobs, the allocation and the lease, and reports the results so far.
   letGo ??= setTimeout(() => process.exit(1), LET_GO_MS);
   abandon(new Fault(describeError(error)));
 });

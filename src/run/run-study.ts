@@ -30,57 +30,60 @@ import { logPath } from './stage.js';
 import { stageAll, treeOf } from './stage-all.js';
 import { StopSignals } from './stop-signals.js';
 
-/** Everything that a run needs from outside. */
+/** What a run of a study takes from the front end: the action or the command line. */
 export interface RunContext extends StudyContext, Omit<ReportContext, 'options' | 'host' | 'log'> {
-  /** Where the study goes, once the spec is read. */
+  /** Chooses the study directory from the spec. */
   readonly place: (spec: Spec) => WantedPlace;
-  /** The allocation that is wanted, if one is. */
+  /** The input `allocate`; undefined if the user did not set it. */
   readonly request: AllocationRequest | undefined;
-  /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
+  /**
+   * The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is
+   * none.
+   */
   readonly around: string;
-  /** Who drives the study. */
+  /** Names this run in the lease of the study. */
   readonly holder: LeaseHolder;
-  /** Whether nobody chose the study key, so that only a re-run is expected to find the study finished. */
+  /** Whether the study key is a default: then only a re-run of the workflow is expected to find the study finished. */
   readonly isKeyDerived?: boolean;
-  /** Told of what another process has to look after, should this one be killed; of nothing, once it need not. */
+  /** Saves what the post step must clean up if this process is killed; undefined values clear what was saved. */
   readonly remember: (left: Partial<LeftBehind>) => void;
-  /** Who shows the study elsewhere than in the log. */
+  /** Shows the progress outside the log, for example in a check run. */
   readonly observer?: RunObserver;
-  /** What a user is to be warned of about options that change nothing for this study. */
+  /** Warnings about options that have no effect on this study. */
   readonly ineffectiveOptions: (study: Plan) => readonly string[];
-  /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
+  /** Set by the post step after the main step was killed: the reason why the study is only cancelled, not continued. */
   readonly finishes?: string;
 }
 
-/** What is to be looked after if the main step was killed before it came to it. */
+/** What the post step cleans up if the main step was killed. */
 export interface LeftBehind {
-  /** The allocation that is to be given back. */
+  /** The allocation to release. */
   readonly allocation: DescribedAllocation | undefined;
-  /** The directory of the study that was being driven. */
+  /** The directory of the study to cancel. */
   readonly study: string | undefined;
-  /** The process id of who drove it. */
+  /** The process id of the main step. */
   readonly driver: number | undefined;
-  /** Whether the workflow was cancelled meanwhile. */
+  /** Whether the workflow run was cancelled before the main step was killed. */
   readonly isCancelled: boolean;
-  /** Whether there is a check run that says that the study runs. */
+  /** Whether a check run on GitHub still shows the study as running. */
   readonly isShown: boolean;
 }
 
-/** Who is told how a study goes. */
+/** Follows a study while it runs. */
 export interface RunObserver {
-  /** It is ours to drive. */
+  /** This run holds the lease of the study, and starts to stage it. */
   begun(): Promise<void>;
-  /** @param records of the steps, now and later */
+  /** @param records one for each step; the state machine updates these same objects */
   changed(records: readonly StepRecord[]): void;
-  /** It is somebody else's. */
+  /** Another run has taken over the study. */
   lost(): void;
 }
 
 /**
  * Runs a study, from its text to its reports.
  *
- * @throws SpecError for a spec that cannot be run, HostError for a machine that does not do what it must, LeaseHeldError for
- *   a study that somebody else drives
+ * @throws SpecError if the spec cannot be run, HostError if the host cannot do what the study needs, LeaseHeldError if
+ *   another run drives the study
  */
 export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const { options } = context;
@@ -101,7 +104,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
       draft = await draftStudy(own);
       prepared = await prepareBackend(own, draft);
       study = await claimStudy(own, draft, prepared.plan);
-      // Another run has made the study meanwhile: it is continued.
+      // Another run has created the study since the draft was read, so this run continues that study.
       if (study === undefined) await prepared.backend?.close({});
     }
     announce(own, study);
@@ -115,7 +118,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     }
     return await report(own, study, { ...result, started, ended: clock.now() });
   } catch (error) {
-    // Somebody who looks into the study directory later finds there why nothing more is in it.
+    // The log is kept in the study directory, where it explains why the study has no results.
     log.note(`error: ${describeError(error)}`);
     throw error;
   } finally {
@@ -129,7 +132,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   }
 }
 
-/** What the parts of a run have in common. */
+/** The context that the phases of a run share. */
 interface Own extends RunContext {
   readonly log: KeptLog;
   readonly clock: Clock;
@@ -138,12 +141,12 @@ interface Own extends RunContext {
 }
 
 interface PreparedBackend {
-  /** Undefined if nothing of the study needs one. */
+  /** Undefined if the study has no scheduled steps to run or cancel. */
   readonly backend: Backend | undefined;
   readonly plan: Plan;
 }
 
-/** What will run the scheduled steps of a study, and the plan as that has it. Nothing has been made yet. */
+/** Creates the backend for the scheduled steps, and adapts the plan to it. Writes and submits nothing. */
 async function prepareBackend(context: Own, draft: DraftStudy): Promise<PreparedBackend> {
   const { plan, isDone, isOver, hasObsoleteJobs } = draft;
   if (context.options.isDryRun || isDone) return { backend: undefined, plan };
@@ -154,14 +157,14 @@ async function prepareBackend(context: Own, draft: DraftStudy): Promise<Prepared
     return { backend, plan: await backend.prepare(plan, isOver) };
   } catch (error) {
     await backend.close({});
-    // What does not need it is brought to its end all the same.
+    // Steps that need no backend are cancelled all the same.
     if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
     context.log.warning(error.message);
     return { backend: undefined, plan };
   }
 }
 
-/** Tells what is going to be run, and what of the options has no effect. */
+/** Logs a summary of the study, and warns of options that have no effect. */
 function announce({ log, ineffectiveOptions }: Own, { plan }: OpenStudy): void {
   log.info(describe(plan));
   for (const sentence of ineffectiveOptions(plan)) log.warning(sentence);
@@ -190,7 +193,7 @@ async function stageAndExecute(
 
   const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
   if (context.finishes === undefined) {
-    // The plan is written first, so that a crash in the middle leaves no doubt about which scripts are there.
+    // The plan is journaled first, so that after a crash during staging the next run knows which scripts may be there.
     const { version = '' } = backend?.describe() ?? {};
     session.journal.writePlan(version, plannedSteps(plan.graph, study.digests, records));
     await session.journal.durable();
@@ -204,7 +207,7 @@ async function stageAndExecute(
   return execute(context, { plan, session, backend, limits, resumption: { ...resumption, records } });
 }
 
-/** What is in the workspaces of steps that are gone is still read by whoever looks for it by a pattern. */
+/** Warns of workspaces of steps that the spec no longer has: scripts that read files by a pattern still find them. */
 async function tellOfLeftWorkspaces({ host, log }: Own, { plan, session }: OpenStudy): Promise<void> {
   const left = session === undefined ? [] : leftWorkspaces(session.state, plan.graph);
   const isThere = await areThere(
@@ -220,7 +223,7 @@ async function tellOfLeftWorkspaces({ host, log }: Own, { plan, session }: OpenS
   if (info !== undefined) log.info(info);
 }
 
-/** What `maestro update` changed while an earlier run drove the study. */
+/** The limits to apply: those of the options, changed by what `maestro update` set during an earlier run. */
 function limitsOfRun({ options, log }: Own, { state, journal }: StudySession): Limits {
   const own = limitsOf(options.policy);
   const { limits, overruled, told } = limitsGoingOn(state.limits, own);
@@ -229,7 +232,9 @@ function limitsOfRun({ options, log }: Own, { state, journal }: StudySession): L
   return limits;
 }
 
-/** Nothing was run, although this is no re-run: two steps, or two jobs, take each other's study for their own. */
+/**
+ * Warns if the same attempt of the workflow run has finished the study: two steps or jobs probably share one study key.
+ */
 function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, session: StudySession | undefined): void {
   const before = session?.state.opened?.holder;
   if (isKeyDerived !== true || finishes !== undefined || before === undefined || !isSameAttempt(before, holder)) return;
@@ -239,20 +244,22 @@ function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, session: Stu
   );
 }
 
-/** The journal, the lease and the study's own log at the end; nothing of it if the study is somebody else's by now. */
+/**
+ * Closes the journal, releases the lease and keeps the log in the study directory, unless another run has taken over.
+ */
 async function letGo(
   { host, log, remember, ending }: Own,
   { plan, session }: OpenStudy,
   ran: ExecutionResult | undefined,
 ): Promise<void> {
   await session?.release(ran?.status);
-  // One that was cancelled, and could not be brought to its end, is tried again by whoever comes after us.
+  // If the cancellation could not be completed, the post step tries again.
   const isToFinish = ran?.status === 'INTERRUPTED' && ending.cancel.aborted;
   if (ran !== undefined && !isToFinish) remember({ study: undefined });
   if (session?.lost.aborted !== true) await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
 }
 
-/** A study of which nothing is left to do. */
+/** The result of a study that was already finished when it was resumed. */
 function done(records: readonly StepRecord[]): ExecutionResult {
   return {
     records,
@@ -283,7 +290,7 @@ async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promis
   };
 }
 
-/** The log goes into the study too. That it cannot is told, and no more. */
+/** Appends the log to the file in the study directory; a failure is only a warning. */
 async function keep(host: Host, file: string, log: KeptLog): Promise<void> {
   try {
     await appendFile(host, file, log.text);

@@ -18,7 +18,7 @@ interface StagingContext extends Pick<StudyContext, 'options' | 'host' | 'log' |
   readonly clock: Clock;
 }
 
-/** Brings all files of a study to where they belong. */
+/** Writes the study's files, uploads the working tree and clones the repositories of `env.dependencies`. */
 export async function stageAll(
   context: StagingContext,
   { plan, digests, session, resumption }: OpenStudy,
@@ -41,8 +41,8 @@ export async function stageAll(
 }
 
 /**
- * Which scripts are there already as they are to be. Of what was not staged to its end nothing is known, and a step that is
- * to run gets its scripts again: people remove workspaces of what went wrong.
+ * Finds the scripts that need not be written again. If the last staging was not completed, all are written. A step that
+ * will run always gets its scripts again, because people remove the workspaces of failed steps.
  */
 function stagedBefore(
   state: JournalState,
@@ -59,7 +59,7 @@ function stagedBefore(
   };
 }
 
-/** Sends the tree, unless the study is stopped meanwhile: nothing of it will run then. */
+/** Uploads the tree; stops early if the study is cancelled, because then no step will run. */
 async function upload({ host, log, cancel, clock }: StagingContext, tree: Tree, directory: string): Promise<void> {
   const progress = new UploadProgress(log, clock, tree.bytes);
   try {
@@ -78,7 +78,7 @@ async function upload({ host, log, cancel, clock }: StagingContext, tree: Tree, 
 }
 
 /**
- * What is to be copied to the host, if that is another machine; undefined also of a study that is stopped before it is known.
+ * Lists the files to upload; undefined if the host is this machine, or if the study is stopped during the listing.
  *
  * @throws HostError, SpecError
  */
@@ -106,14 +106,14 @@ export async function treeOf(context: StudyContext): Promise<Tree | undefined> {
 }
 
 /**
- * Whether a directory of the tree has the spec in it, or something that the study names: a study may go on from an earlier
- * one's results.
+ * Whether a directory of the tree contains the spec or is named in it: a study may read the results of an earlier one,
+ * so such a directory is uploaded even if it looks like a study's output.
  */
 function neededBy({ specPath, text }: StudyContext, stageRoot: string): (directory: string) => boolean {
   return (directory) => {
     if (specPath.startsWith(`${path.join(stageRoot, directory)}/`)) return true;
     const name = path.basename(directory).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-    // Only as a part of a path: a word that is the same means nothing.
+    // The name counts only as a part of a path, because the same word elsewhere in the spec means nothing.
     return new RegExp(`(?:/|\\bpath:\\s*["']?)${name}(?![\\w.-])`, 'u').test(text);
   };
 }

@@ -10,22 +10,23 @@ import type { Log } from '../util/log/log.js';
 import { quote } from '../util/shell-quote.js';
 import { cloneRepositories } from './dependencies.js';
 
-/** The log of a study in its own directory, where Maestro has it. */
+/** The log file in the study directory, at the path that Maestro uses. */
 export function logPath(studyName: string): string {
   return `logs/${safeName(studyName)}.log`;
 }
 
-/** What of a study is staged already. */
+/** What an earlier run has staged. */
 export interface StagedBefore {
-  /** By the index of the instance: whether its scripts are there as they are to be. */
+  /** Whether the scripts of the instance with this index are there and up to date. */
   readonly hasScripts: (index: number) => boolean;
 }
 
 /**
- * Writes everything that a study has before it runs, in one stream: its spec, its generator, its scripts, the launcher.
+ * Writes the files of a study in one stream: its spec, its parameter generator, its scripts and the launcher.
  *
  * @param spec the spec's file name and text
- * @param before of a study that is continued: what is there is left alone, for its jobs may be reading it
+ * @param before given when a study is resumed: scripts that are up to date are not replaced, because jobs may be
+ *   reading them
  * @throws HostError if they cannot be written
  */
 export async function stage(
@@ -46,7 +47,7 @@ function* stagedFiles(
   const specName = path.posix.basename(spec.name);
   yield { path: specName, text: spec.text };
   if (generator !== undefined) {
-    // Where Maestro has it, but not over anything else of the study.
+    // At the path that Maestro uses, unless another file of the study has that name.
     const taken = [specName, ...reserved, ...graph.steps.map(({ workspace }) => workspace.split('/')[0]!)];
     const directory = taken.includes(generator.name) ? '.conductor/' : '';
     yield { path: `${directory}${generator.name}`, text: generator.bytes };
@@ -55,7 +56,7 @@ function* stagedFiles(
     yield { path: logPath(study.name), text: '' };
     yield { path: launcherPath, text: launcherText, executable: true };
   } else {
-    // A driver may have ended before it came to make it.
+    // An earlier driver may have ended before it created the directory.
     yield { directory: path.posix.dirname(logPath(study.name)) };
   }
   for (const [index, { main, restart }] of scripts.entries()) {
@@ -63,13 +64,16 @@ function* stagedFiles(
     yield { ...main, executable: true };
     if (restart !== null) yield { ...restart, executable: true };
   }
-  // Made here, so that no job has to.
+  // Created now, so that jobs need not start a process for it.
   for (const { workspace, index } of graph.steps) {
     if (!before?.hasScripts(index)) yield { directory: `${claimsPath}/${workspace}` };
   }
 }
 
-/** A launcher that is another version's, or damaged, or not executable any more, is replaced at once: a job that starts finds the one or the other. */
+/**
+ * Replaces a launcher that is outdated or damaged. The rename is atomic, so a job that starts finds the old or the new
+ * one.
+ */
 async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   const launcher = quote(`${studyPath}/${launcherPath}`);
   await mustRun(
@@ -81,7 +85,7 @@ async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   );
 }
 
-/** Clones the repositories that the study depends on. */
+/** Clones the repositories of `env.dependencies`. */
 export async function clone(
   host: Host,
   { spec, places, environment }: Plan,

@@ -6,76 +6,83 @@ import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
 import type { BatchScheduler, SchedulerListener } from './scheduler.js';
 
-/** Whether a step, by its index in the plan, does not run any more, so that it may ask for anything. */
+/** Whether a step, by its index in the plan, is over, so that its resources need no check. */
 export type IsOver = (step: number) => boolean;
 
-/** What a backend says of itself. */
+/** The backend as the journal, messages and reports show it. */
 export interface BackendDescription {
   /** The version of its batch system; '' before `prepare`. The journal keeps it with the plan. */
   readonly version: string;
-  /** Where its jobs are, as messages and reports call it; '' before `open`. */
+  /** Where its jobs run, such as the URI of a broker; '' before `open`. */
   readonly endpoint: string;
   /** The environment of jobs; empty before `open`. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /**
- * Where a study's scheduled steps run: a Flux instance that runs already, or one in an allocation of our own. It is there from
- * before the study is made until after its end.
+ * Where a study's scheduled steps run: a Flux instance that is already running, or one in an allocation that we
+ * request. It is created before the study directory and closed after the end of the study.
  */
 export interface Backend {
   /**
-   * The plan as it is for this batch system and this version of it. Nothing has been made yet, and nothing is submitted.
+   * Checks the plan, and adapts it to this batch system and its version. Writes and submits nothing.
    *
-   * @throws SpecError, BrokerError with what keeps the study from being run there
+   * @throws SpecError, BrokerError if the study cannot run there
    */
   prepare(plan: Plan, isOver?: IsOver): Promise<Plan>;
   /**
-   * Gets ready to run the jobs of a study that is staged, which may take as long as an allocation is waited for.
+   * Connects to the batch system once the study is staged; waits for the allocation if it needs one.
    *
-   * @param plan as `prepare` made it
-   * @param listener is told what becomes of jobs, from the moment on that the scheduler is made
+   * @param plan as returned by `prepare`
+   * @param listener gets every event of the scheduler, from its creation on
    * @throws SpecError; BrokerError, also if jobs that an earlier driver submitted elsewhere may still run; HostError
    */
   open(plan: Plan, session: StudySession, listener: SchedulerListener): Promise<BatchScheduler>;
   describe(): BackendDescription;
-  /** Whether a process of this machine runs in it, and ends when it does. Not there if that cannot be. */
+  /**
+   * Whether a process on this machine runs inside it, and so ends with it. Omitted by backends where that cannot
+   * happen.
+   */
   contains?(pid: number): boolean;
-  /** Whether it is ending, or cannot be asked. Not there if it does not end under a study. */
+  /** Whether it is shutting down, or does not answer. Omitted by backends that do not end during a study. */
   isShuttingDown?(): Promise<boolean>;
-  /** Lets go of it, whatever has become of it. */
+  /** Closes connections, and releases the allocation unless jobs are kept. */
   close(options: CloseOptions): Promise<void>;
 }
 
 export interface CloseOptions {
-  /** Whether jobs are to go on in it. Not given if the study was not driven to any end: then it keeps what may be in use. */
+  /**
+   * Whether jobs go on in it; undefined if the study failed before a result: then the backend keeps what may be in use.
+   */
   readonly keepJobs?: boolean | undefined;
 }
 
-/** What a user can choose about where jobs run. */
+/** The inputs that decide where jobs run. */
 export interface BackendOptions {
-  /** Which Flux broker runs the jobs: `auto`, or a target as the user wrote it. */
+  /** The Flux broker for the jobs: `auto`, or a target as the user wrote it. */
   readonly fluxTarget: string;
   /** Variables for the environment of every step. */
   readonly stepEnvironment: ReadonlyMap<string, string>;
-  /** The study goes on even if jobs of an earlier run may still run in an instance that cannot be asked. */
+  /** Run the study even if jobs of an earlier run may still be running in an instance that does not answer. */
   readonly ignoresJobsElsewhere: boolean;
 }
 
-/** What a backend is made with. */
 export interface BackendContext {
   readonly options: BackendOptions;
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Log;
-  /** Ends what is waited for. */
+  /** Stops waiting when aborted. */
   readonly cancel: AbortSignal;
-  /** Aborted if the study is left as it is, jobs and all. */
+  /** Aborted if this run stops driving the study and leaves its jobs running. */
   readonly leave: AbortSignal;
-  /** Whether a study that was begun is only brought to its end: nothing is got that is not there. */
+  /** Whether this run only cancels a study that was begun: then it requests no new allocation. */
   readonly onlyFinishes: boolean;
-  /** The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is none. */
+  /**
+   * The URI of the Flux instance around this program, if steps do not find it in their environment; '' if there is
+   * none.
+   */
   readonly around: string;
-  /** Told of the allocation that is to be given back should this program be killed; of undefined once it is given back. */
+  /** Saves the allocation that the post step releases if this process is killed; undefined once it is released. */
   readonly remember: (left: { readonly allocation: DescribedAllocation | undefined }) => void;
 }

@@ -3,7 +3,7 @@ import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StepInstance } from '../study/graph.js';
 import type { JobResult } from '../study/state.js';
 
-/** One attempt of one step, to be run. */
+/** One attempt of one step. */
 export interface Job {
   readonly step: StepInstance;
   /** Counts from 1 in each step. */
@@ -14,17 +14,22 @@ export interface Job {
 
 export interface JobOutcome {
   readonly result: JobResult;
-  /** The script's exit status (128 + N if signal N ended it, as shells have it); null if it never ran. */
+  /** The script's exit status, 128 + N if signal N ended it, as in a shell; null if it never ran. */
   readonly exitCode: number | null;
   /** The signal that ended it: `SIGKILL`; null if none did. */
   readonly signal: string | null;
-  /** When it ended, in milliseconds since the epoch, if that is known from what the launcher wrote down only. */
+  /**
+   * When it ended, in milliseconds since the epoch; only set if the launcher recorded the end and no event reported it.
+   */
   readonly endedAt?: number;
-  /** What the scheduler says beyond that, for a person; '' if nothing. */
+  /** Further explanation by the scheduler, for messages; '' if there is none. */
   readonly note: string;
 }
 
-/** What a scheduler reports of a job. `step` is the instance's index, `attempt` its job's number, `at` milliseconds since the epoch. */
+/**
+ * What a scheduler reports of a job. `step` is the instance's index, `attempt` its job's number, `at` milliseconds
+ * since the epoch.
+ */
 export type JobEvent =
   | {
       readonly type: 'submitted';
@@ -32,9 +37,9 @@ export type JobEvent =
       readonly attempt: number;
       readonly at: number;
       readonly id: string;
-      /** Where the job is: the URI of a broker; '' if it is a process of the host. */
+      /** Where the job runs: the URI of a broker; '' for a process on the host. */
       readonly endpoint: string;
-      /** An earlier submit of this attempt got no answer: another job may have it. */
+      /** An earlier submit of this attempt got no answer, so another job may run it. */
       readonly mayBeDuplicate: boolean;
     }
   | {
@@ -45,8 +50,8 @@ export type JobEvent =
       readonly reason: string;
     }
   /**
-   * Nothing of it ran, nor can where jobs run now: the rest of an allocation is too short, or it has lost nodes. It may run in
-   * another one.
+   * The job did not start and cannot start in the present allocation, which ends too soon or has lost nodes. It may run
+   * in another allocation.
    */
   | {
       readonly type: 'deferred';
@@ -54,7 +59,7 @@ export type JobEvent =
       readonly attempt: number;
       readonly at: number;
       readonly reason: string;
-      /** Whether `renew` gets another one. */
+      /** Whether `renew` can get another allocation. */
       readonly mayRenew: boolean;
     }
   | { readonly type: 'queued'; readonly step: number; readonly attempt: number; readonly at: number }
@@ -69,75 +74,76 @@ export type JobEvent =
     };
 
 /**
- * The scheduled jobs are out of sight: nothing more is reported of them, nor can more be submitted. What becomes of them is
- * not known.
+ * The scheduler has lost contact with its jobs: it reports nothing more, and submits nothing more. The jobs may go on.
  */
 export interface InterruptEvent {
   readonly type: 'interrupt';
   readonly at: number;
   readonly reason: string;
-  /** Jobs that are known all the same to have ended. */
+  /** Jobs that are known to have ended before the contact was lost. */
   readonly ended?: readonly Extract<JobEvent, { type: 'ended' }>[];
-  /** Jobs that never began, and never will: what they were to run in is over. */
+  /** Jobs that never started and never will, because their allocation is over. */
   readonly notBegun?: readonly { readonly step: number; readonly attempt: number }[];
-  /** Local steps are left too, rather than waited for. */
+  /** Local steps are left running too; otherwise the conductor waits for them. */
   readonly alsoLocal?: boolean;
-  /** What ran the jobs is ending, or has ended, by its own word: they do not go on. */
+  /** The instance or allocation reported its own end, so its jobs do not go on. */
   readonly hasBackendEnded?: boolean;
 }
 
-/** A job that an earlier driver of the study submitted, or was about to. */
+/** A job that an earlier driver of the study submitted, or was about to submit. */
 export interface InheritedJob extends Job {
-  /** As `submitted` told it; '' if nothing was told: it may have been submitted all the same. */
+  /** The id from `submitted`; '' if that event never came, though the job may have been submitted. */
   readonly id: string;
   readonly endpoint: string;
   readonly mayBeDuplicate: boolean;
 }
 
-/** A job whose outputs are asked for. */
 export interface JobRef {
   readonly step: StepInstance;
-  /** As `submitted` told it. */
+  /** The id from the event `submitted`. */
   readonly id: string;
 }
 
-/** Is told what becomes of jobs. */
+/** Receives the events of all jobs of a scheduler. */
 export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
 
 /**
- * Runs jobs. Nothing here waits: what happens is reported to the listener, which it gets when it is made. Of each job it
- * reports at least `submitted`, `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`;
- * unless there is an interruption before. A job whose `submitted` comes again has another id now. One that could not begin
- * because of the machine, or that an earlier driver left and that is gone, may have an `ended` without any `submitted`.
+ * Runs jobs. No method waits for a job: the scheduler reports to the listener that it was created with. For each job it
+ * reports `submitted`, `not-submitted` or `deferred`, and after `submitted` finally `ended` or `deferred`, unless an
+ * interruption comes first. A second `submitted` for a job gives its new id. `ended` may come without `submitted` if
+ * the machine kept a job from starting, or if a job of an earlier driver is gone.
  *
- * A further batch system is a folder with a `Backend` whose `open` makes one of these: `submit` and `cancel` take many jobs
- * at once, so that one command over SSH can carry them; `reattach` asks the queue for the ids that the journal has; and the
- * claims of the launcher say which job has an attempt, if a submit got no answer.
+ * A further batch system is a folder with a `Backend` whose `open` makes one of these: `submit` and `cancel` take many
+ * jobs at once, so that one command over SSH can carry them; `reattach` asks the queue for the ids that the journal
+ * has; and the claims of the launcher say which job has an attempt, if a submit got no answer.
  */
 export interface Scheduler {
   submit(jobs: readonly Job[]): void;
   /**
-   * Takes jobs over. What is reported of each from then on is as if they had been submitted here, but for `submitted` where
-   * nothing is new about that. Those that no job runs, or will, are submitted.
+   * Takes over jobs of an earlier driver. Their events are the same as after `submit`, except that `submitted` is left
+   * out if the id is unchanged. An attempt that turns out to have no job is submitted.
    */
   reattach(jobs: readonly InheritedJob[]): void;
-  /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
+  /** Cancels jobs. Their `ended` follows, with any result, because a job may end by itself first. */
   cancel(jobs: readonly Job[]): void;
-  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told to end. */
+  /**
+   * Cancels jobs of steps that the study no longer has, if it can reach them. Reports no events for them. Resolves once
+   * they have been told to end.
+   */
   cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void>;
-  /** Where a job's stdout and stderr are. */
+  /** The files with a job's stdout and stderr. */
   outputs(job: JobRef): Outputs;
-  /** Stops. Nothing is reported after that, and jobs are left as they are. */
+  /** Stops without an event, and leaves jobs running. */
   close(): void;
 }
 
-/** A scheduler of a batch system, of which a study can lose sight. */
+/** The scheduler of a batch system, with which a study can lose contact. */
 export interface BatchScheduler extends Scheduler {
   /**
-   * Gives up where jobs run now, where none is in flight, for another place: all that is submitted from now on runs there. To
-   * be called after a `deferred` that says that this can be done. Not there if there is no other place.
+   * Replaces the allocation by a new one, in which later jobs run. Only to be called while no job is in flight, and
+   * after a `deferred` with `mayRenew`. Omitted by schedulers without an allocation of their own.
    */
   renew?(reason: string): void;
-  /** Stops, and reports an interruption for that reason. Jobs are left as they are. */
+  /** Stops, reports an interruption with that reason, and leaves jobs running. */
   suspend(reason: string): Promise<void>;
 }

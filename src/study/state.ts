@@ -1,10 +1,10 @@
 /**
- * How a job ended, in the scheduler's words. `not-run`: nothing of its script ran, for files that this takes could not be
- * written; the note says which.
+ * How a job ended, in the scheduler's words. `not-run`: its script did not start, because a file could not be written;
+ * the note of its outcome says which.
  */
 export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
 
-/** Maestro's words for the state of a step. UNKNOWN is never final. */
+/** The state of a step, in Maestro's words. UNKNOWN is never final. */
 export type StepState =
   | 'INITIALIZED'
   | 'PENDING'
@@ -19,7 +19,7 @@ export type StepState =
   | 'UNKNOWN'
   | 'DRYRUN';
 
-/** What people are told of a step: Maestro's words, but that a step that never ran neither failed nor was cancelled. */
+/** The state that reports show: Maestro's, but SKIPPED for a step that is over and never ran. */
 export type ShownState = StepState | 'SKIPPED';
 
 export type StudyStatus = 'FINISHED' | 'FAILURE' | 'CANCELLED' | 'INTERRUPTED' | 'DRYRUN';
@@ -29,11 +29,11 @@ export interface JobRecord {
   /** Counts from 1 in each step; names the attempt everywhere. */
   readonly attempt: number;
   readonly script: 'main' | 'restart';
-  /** The scheduler's id; '' until it has given one. */
+  /** The scheduler's id; '' until the job is submitted. */
   id: string;
-  /** Where it is, as its scheduler told it: the URI of a broker; '' of a local step's. */
+  /** The endpoint that its scheduler reported: the URI of a broker; '' for a local step. */
   place: string;
-  /** Another job may have the attempt, for its submit was repeated. */
+  /** Its submit was repeated, so another job may run the attempt. */
   isDoubtful: boolean;
   submitted: number;
   started: number | null;
@@ -42,40 +42,42 @@ export interface JobRecord {
 }
 
 /**
- * Why a step runs again once the job that it has now is over: what it runs, or after what, has changed; or an earlier driver
- * told the job to end, and the study goes on all the same.
+ * Why a step runs again once its present job has ended: its script or its dependencies have changed, or an earlier
+ * driver cancelled the job and this run continues the study.
  */
 export type Rerun = 'changed' | 'cancelled';
 
-/** What is known of one step instance. Changed by the state machine only. */
+/** What is known of one step instance. Only the state machine changes it. */
 export interface StepRecord {
   state: StepState;
-  /** Why it is in that state, if the state alone does not say. */
+  /** Why the step is in that state; '' if the state says enough. */
   reason: string;
   exitCode: number | null;
   signal: string | null;
   /** Restarts after a timeout, as Maestro counts them. */
   restarts: number;
-  /** Those of them that do not count against the limit: they were before the study was resumed. */
+  /** Restarts before the study was resumed, which do not count against the limit. */
   restartsBefore: number;
-  /** Attempts that failed, and jobs that were lost with their nodes, as the limits count them. */
+  /** Failed attempts, and jobs lost to node failures, as the limits count them. */
   failedAttempts: number;
   nodeFailures: number;
-  /** So many of its jobs were not run in a row, the last of them. */
+  /** How many of its latest jobs in a row ended as `not-run`. */
   notRun: number;
-  /** Of a step with a job in flight; null if that is not so. */
+  /** Set if the step has a job in flight and runs again after it. */
   rerun: Rerun | null;
   readonly jobs: JobRecord[];
-  /** When its first job was submitted, and began. */
+  /** When its first job was submitted, and when it started. */
   submitted: number | null;
   started: number | null;
   /** When it reached its final state; null until then. */
   ended: number | null;
-  /** Its failure does not fail the study: `allow-failure` names it, or only such failures kept it from running. */
+  /**
+   * Its failure does not fail the study: `allow-failure` names the step, or only such failures kept it from running.
+   */
   tolerated: boolean;
 }
 
-/** The record of a step of which nothing is known yet, or nothing will be: a dry run's. */
+/** The record of a step that has not run, or of a step of a dry run. */
 export function newRecord(state: 'INITIALIZED' | 'DRYRUN' = 'INITIALIZED'): StepRecord {
   return {
     state,
@@ -96,23 +98,25 @@ export function newRecord(state: 'INITIALIZED' | 'DRYRUN' = 'INITIALIZED'): Step
   };
 }
 
-/** The job that a step has in flight, or is about to have; undefined if there is none. */
+/** The job of a step that has not ended, whether it is submitted yet or not; undefined if there is none. */
 export function openJob({ jobs }: StepRecord): JobRecord | undefined {
   const job = jobs.at(-1);
   return job?.ended === null ? job : undefined;
 }
 
-/** Whether a step ran, or tried to, since the study was begun or last resumed. Jobs alone do not say: they stay. */
+/**
+ * Whether a step ran, or tried to, since the study was begun or last resumed; `jobs` also has those of earlier runs.
+ */
 export function hasRun(record: StepRecord): boolean {
   return record.submitted !== null;
 }
 
-/** The job that a step has, or had last, since the study was begun or last resumed; undefined if there is none. */
+/** The latest job of a step since the study was begun or last resumed; undefined if there is none. */
 export function lastJob(record: StepRecord): JobRecord | undefined {
   return hasRun(record) ? record.jobs.at(-1) : undefined;
 }
 
-/** Whether the step will not change any more. The state alone does not say: a step that is to run again may be TIMEDOUT. */
+/** Whether the step is in its final state. The state alone does not say: a step that will run again may be TIMEDOUT. */
 export function isOver(record: StepRecord): boolean {
   return record.ended !== null;
 }
@@ -121,12 +125,12 @@ export function isFailure(state: ShownState): boolean {
   return state === 'FAILED' || state === 'TIMEDOUT' || state === 'HWFAILURE';
 }
 
-/** Whether the step is over without having run: something that it waited for did not finish, or the study was cancelled first. */
+/** Whether the step is over and never ran: a dependency did not finish, or the study was cancelled first. */
 export function isSkipped(record: StepRecord): boolean {
   return isOver(record) && !hasRun(record) && (isFailure(record.state) || record.state === 'CANCELLED');
 }
 
-/** The state as every report, picture and count has it; `status.csv` and the `state` of report.json have Maestro's. */
+/** The state for reports, graphs and counts; `status.csv` and the `state` of report.json have Maestro's. */
 export function shownState(record: StepRecord): ShownState {
   return isSkipped(record) ? 'SKIPPED' : record.state;
 }
@@ -136,7 +140,7 @@ export function hasFailed(record: StepRecord): boolean {
   return isFailure(record.state) && isOver(record) && hasRun(record);
 }
 
-/** The study's status: INTERRUPTED while a step is not over; else CANCELLED wins over FAILURE, as in Maestro. */
+/** INTERRUPTED if a step is not over; otherwise CANCELLED takes precedence over FAILURE, as in Maestro. */
 export function studyStatus(records: Iterable<StepRecord>): StudyStatus {
   let status: StudyStatus = 'FINISHED';
   for (const record of records) {

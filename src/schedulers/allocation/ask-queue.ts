@@ -15,9 +15,9 @@ const queued = z.looseObject({
 });
 
 /**
- * What the host's scheduler says of a job; `unknown` if it cannot be asked, or is not the one that has the job.
+ * Asks the batch system on the host whether a job has ended; `unknown` if it cannot be asked, or does not have the job.
  *
- * @param data the job as a journal has it
+ * @param data the job as recorded in the journal
  * @throws HostError
  */
 export async function askQueue(host: Host, data: unknown): Promise<'ended' | 'there' | 'unknown'> {

@@ -2,17 +2,17 @@ import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.j
 import type { Allocator } from '../../store/journal/records.js';
 
 /**
- * What a scheduler's refusal of an allocation means.
+ * What a batch system's refusal of an allocation means.
  *
  * - `never`: the same request would be refused again
- * - `wait`: the queue is closed, or a limit is reached: it is asked for again, however long that takes
- * - `doubt`: the scheduler may have it: its queue is looked into, and then it is asked for again
+ * - `wait`: the queue is closed or a limit is reached, so the request is repeated without a time limit
+ * - `doubt`: the job may be in the queue all the same, so the queue is searched before the request is repeated
  */
 export type AllocationRefusal = Extract<RefusalKind, 'never' | 'wait' | 'doubt'>;
 
-/** In the words of Slurm 17 to 25 and of LSF 10: the first that matches counts. */
+/** Messages of Slurm 17 to 25 and of LSF 10; the first match counts. */
 const words: readonly (readonly [RegExp, AllocationRefusal])[] = [
-  // A partition that is INACTIVE or DRAIN refuses; one that is DOWN takes jobs, which wait.
+  // A partition that is INACTIVE or DRAIN refuses jobs; one that is DOWN queues them.
   [/Required partition not available|partition .* is (inactive|drained|down)/i, 'wait'],
   [/\b(Assoc|QOS)\w*(Max|Grp)\w*Submit\w*/, 'wait'],
   [/temporarily unable to accept job|backup controller in standby mode/i, 'wait'],
@@ -23,13 +23,13 @@ const words: readonly (readonly [RegExp, AllocationRefusal])[] = [
   [/Resource temporarily unavailable|Cannot allocate memory|\bfork\b|Connection (reset|refused)|Broken pipe/i, 'doubt'],
 ];
 
-/** @param exitCode of the command that submits */
+/** @param exitCode of the submit command */
 export function classifyAllocationRefusal(allocator: Allocator, said: string, exitCode: number): AllocationRefusal {
   if (allocator === 'flux') {
     const kind = classifyRefusal({ words: said, ...(exitCode >= 126 ? { exitCode } : {}) });
     return kind === 'wait' ? kind : kind === 'retry' || kind === 'doubt' ? 'doubt' : 'never';
   }
-  // A signal ended it, or bash could not fork (254). `bsub` ends with 255 whatever was wrong.
+  // A signal ended the command, or bash could not fork (254). `bsub` exits with 255 for every error.
   if ((exitCode > 128 && exitCode <= 192) || exitCode === 254) return 'doubt';
   return words.find(([pattern]) => pattern.test(said))?.[1] ?? 'never';
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Holds an allocation for the study that it belongs to. Usage: allocation NUMBER NODES FLUX
+# Keeps an allocation alive as long as its study is driven or has jobs. Usage: allocation NUMBER NODES FLUX
 directory=${0%/*}
 base=$directory/allocation-$1
 nodes=$2
@@ -12,7 +12,7 @@ cannot() {
   exit 1
 }
 
-# Without a way to talk to each other brokers are instances of one node each, and each of them comes here.
+# Brokers that cannot connect to each other become instances of one node each, and each of them runs this program.
 size=$("$flux" getattr size) || cannot 'cannot ask the Flux instance how many nodes it has'
 if [ "$size" != "$nodes" ]; then
   cannot "the Flux instance has $size of $nodes nodes: the brokers did not find each other (their PMI differs from the launcher's; with Slurm SLURM_MPI_TYPE=pmi2 in the environment may help)"
@@ -20,7 +20,7 @@ fi
 local=$("$flux" getattr local-uri) || cannot 'cannot ask the Flux instance where it is'
 uri=ssh://$(hostname)${local#local://}
 
-# Only our own: another allocation may have come in our stead.
+# Removes the address file only if it is from this allocation, because a later one may have written its own.
 forget() {
   local written
   { read -r written < "$base.uri"; } 2> /dev/null
@@ -40,7 +40,7 @@ while :; do
   sleep "$interval" & pause=$!
   wait "$pause"
   pause=
-  # A directory that was read is up to date on NFS too; a name that was not there may be missing for long.
+  # Listing the directory refreshes the NFS cache, which may otherwise hide new files for long.
   ls "$directory" > /dev/null 2>&1
   [ ! -e "$base.end" ] || exit 0
   lease=
@@ -49,12 +49,12 @@ while :; do
     seen=$lease
     since=$SECONDS
   elif [ $((SECONDS - since)) -ge "$patience" ]; then
-    # If it cannot be asked there may be jobs.
+    # An instance that cannot be asked may have jobs, so the allocation goes on.
     if jobs=$("$flux" jobs -n -f pending,running -o '{id}' 2> /dev/null) && [ -z "$jobs" ]; then
       echo "maestro: nobody has driven the study for $patience s, and nothing runs: the allocation ends"
       exit 0
     fi
-    # Asked again later, not at every look.
+    # The instance is asked again only after 30 s.
     since=$((SECONDS - patience + (patience < 30 ? 1 : 30)))
   fi
 done

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Gives an allocation back: where Flux runs its initial program is told to end, so that all ends in order; where it does not, or not
-# in time, the scheduler ends the job. Ends when no job of the name is left, however many a lost answer may have made.
+# Releases an allocation. If its Flux instance is up, the initial program has been told to end, for an orderly shutdown; otherwise,
+# or if that takes too long, the scheduler ends the job. Exits when the queue has no job of the name: after a lost answer there may
+# be several.
 #
-# What comes before this: the functions of batch/queue.ts, with the job's id. began: `yes` if the initial program ran, which has
-# been told to end.
+# Runs after the functions of batch/queue.ts, with job_id set. began: `yes` if the initial program has started.
 
-# Seconds that an instance has to end by itself, and that all of it may take.
+# Seconds for the instance to end by itself, and for the whole release.
 polite=8
 most=30
 

@@ -5,13 +5,13 @@ import { queueFunctions } from '../batch/queue.js';
 import { allocationFiles } from './idle-guard.js';
 
 /**
- * A command that gives an allocation back, and ends when that is done. The file that tells the initial program to end is written
- * first: should this command die, the allocation ends all the same.
+ * A command that releases an allocation and waits until it is gone. It first creates the file that tells the initial
+ * program to end, so that the allocation ends even if the command is killed.
  */
 export function releaseCommand(job: QueuedJob, studyPath: string, number: number): string {
   const { uri, end } = allocationFiles(number);
   const file = (name: string) => quote(`${studyPath}/${name}`);
-  // The address of the instance may be gone as soon as it is told to end.
+  // Read before the end file is created, because the instance then removes its address file.
   const tellToEnd = `began=no\n[ ! -s ${file(uri)} ] || began=yes\n: 2> /dev/null > ${file(end)}\n`;
   return tellToEnd + queueFunctions(job) + programs['schedulers/allocation/release.sh'];
 }

@@ -1,19 +1,19 @@
 # shellcheck shell=bash
-# Waits until a job's Flux instance has said where it is, and tells whatever changes meanwhile: one command for all the hours that
-# it may take. It ends with its input. What it tells is a line each, `WaitingLine` in wait-for-start.ts.
+# Waits until the Flux instance of a job has written its address, and prints each change of the job's state: one command for hours of
+# waiting. It exits when its stdin is closed. The lines that it prints are `WaitingLine` in wait-for-start.ts.
 #
-# It asks the scheduler every 2 s at first and less often later, and counts the jobs before it in the queue (a question about
-# everybody's jobs) once a minute at most. It looks each second for the file with the address, which costs nothing.
+# It asks the scheduler every 2 s at first and every 15 s later. The position in the queue needs a query of all jobs, so it is asked at
+# most once a minute. The address file is checked each second, which costs the scheduler nothing.
 #
-# What comes before this: the functions of batch/queue.ts. study: the study directory. uri_file: the file with the address, in it.
+# Runs after the functions of batch/queue.ts. study: the study directory. uri_file: the address file, relative to it.
 cd "${study?}" || exit
 
-# Tells what the scheduler says now, if that is new. Fails if there is nothing to wait for any more.
+# Prints the state of the job if it has changed. Fails if the job is gone.
 tell() {
   local line code now queue
   line=$(look)
   code=$?
-  # A job that is new may not be listed yet.
+  # A new job may not be listed yet.
   if [ $code -eq 0 ] && [ -z "$line" ]; then
     sleep 2
     line=$(look)
@@ -48,12 +48,12 @@ counted=-60
 while tell; do
   next=$((SECONDS + delay))
   while [ $SECONDS -lt $next ]; do
-    # A directory that was read is up to date on NFS too.
+    # Listing the directory refreshes the NFS cache.
     ls .conductor > /dev/null 2>&1
     uri=
     { read -r uri < "${uri_file?}"; } 2> /dev/null
     if [ -n "$uri" ]; then
-      # An instance that is over, or runs since the last question.
+      # The state is printed once more: the job may have started, or ended, since the last question.
       tell && echo "uri $uri"
       exit
     fi

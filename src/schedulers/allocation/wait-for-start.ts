@@ -4,21 +4,24 @@ import { assignments } from '../../util/shell-quote.js';
 import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
 import { allocationFiles } from './idle-guard.js';
 
-/** What the command that waits tells, a line each. */
+/** A line that the waiting command prints. */
 export type WaitingLine =
   | { readonly type: 'state'; readonly state: JobState; readonly position: number; readonly today: string }
-  /** The scheduler cannot be asked at present. */
+  /** The scheduler does not answer at present. */
   | { readonly type: 'mute'; readonly words: string }
   | { readonly type: 'gone' }
   | { readonly type: 'uri'; readonly uri: string };
 
-/** A command that waits until a job's Flux instance has said where it is, and tells what changes meanwhile. It ends with its input. */
+/**
+ * A command that waits until a job's Flux instance has written its address, and prints changes of the job's state until
+ * then. It exits when its stdin is closed.
+ */
 export function waitingCommand(job: QueuedJob, studyPath: string, number: number): string {
   const variables = assignments({ study: studyPath, uri_file: allocationFiles(number).uri });
   return queueFunctions(job) + variables + programs['schedulers/allocation/wait-for-start.sh'];
 }
 
-/** Reads a line of it; undefined if it is none. */
+/** Parses a line of the waiting command; undefined if it is not one. */
 export function parseWaitingLine(line: string): WaitingLine | undefined {
   const [, type, rest = ''] = /^(\S+)(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
@@ -37,7 +40,7 @@ export function parseWaitingLine(line: string): WaitingLine | undefined {
   }
 }
 
-/** What a person wants to know of a job that has not come to its end: `waits in pdebug: Priority (3rd in the queue)`. */
+/** The state of a job for the log: `waits in pdebug: Priority (3rd in the queue)`. */
 export function describeProgress(line: Extract<WaitingLine, { type: 'state' }>): string {
   const { state, position, today } = line;
   const { phase, word, queue, nodes, start, reason } = state;
@@ -51,13 +54,13 @@ export function describeProgress(line: Extract<WaitingLine, { type: 'state' }>):
   return `waits${queue === '' ? '' : ` in ${queue}`}${why === '' ? '' : `: ${why}`}${startsAbout(start, today)}`;
 }
 
-/** Why a job that waits may wait for ever, and what to do about it. */
+/** Why a waiting job may never start, and what to do about it. */
 export interface Doubt {
   readonly reason: string;
   readonly hint: string;
 }
 
-/** The scheduler's words for what does not change by waiting, and what would change it. */
+/** Reasons of schedulers that do not go away by waiting, each with a hint. */
 const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
   // Slurm.
   [
@@ -71,7 +74,7 @@ const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
   [/^BadConstraints$/, 'no node has what it asks for: `nodes`, `tasks`, `gpus` or `args` in the input `allocate`'],
   [
     /^(Assoc|QOS)\w*(Grp|Max)\w*(Min|Minutes|RunMin)\w*$/i,
-    'the hours of the account may be used up: another `bank` in the input `allocate`, or whoever gives them out',
+    'the hours of the account may be used up: set another `bank` in the input `allocate`, or ask for more hours',
   ],
   [
     /^(Assoc|QOS)\w*(Grp|Max|Min)\w*$/,
@@ -81,7 +84,7 @@ const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
     /^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$/,
     'see `bank`, `queue` and `args` in the input `allocate`',
   ],
-  [/^(JobHeld\w*|Held.*)$/, 'somebody holds it: it must be released (`scontrol release`)'],
+  [/^(JobHeld\w*|Held.*)$/, 'it is held: release it with `scontrol release`'],
   [
     /^(PartitionDown|PartitionInactive|ReservationDeleted|DependencyNeverSatisfied|JobArrayTaskLimit)$/,
     'another `queue` in the input `allocate` may be open',
@@ -91,7 +94,7 @@ const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
     'nodes that it needs are down, drained or reserved, perhaps for maintenance that comes before it could end: less `time` in the input `allocate` may let it start',
   ],
   // LSF.
-  [/suspended (by|while)/i, 'somebody holds it: it must be resumed (`bresume`)'],
+  [/suspended (by|while)/i, 'it is suspended: resume it with `bresume`'],
   [
     /inactivated|queue is closed|not (an )?(eligible|enough) hosts?/i,
     'another `queue`, or fewer `nodes`, in the input `allocate`',
@@ -100,14 +103,14 @@ const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
   [/unsatisfiable/i, 'no node has what it asks for: `nodes`, `tasks` or `gpus` in the input `allocate`'],
 ];
 
-/** Whether a job may never start; undefined if it just has to wait for its turn. */
+/** Why a waiting job may never start; undefined if it only waits for its turn. */
 export function doubtOf({ phase, reason }: JobState): Doubt | undefined {
   if (phase !== 'waiting') return undefined;
   const hint = doubts.find(([words]) => words.test(reason))?.[1];
   return hint === undefined ? undefined : { reason, hint };
 }
 
-/** The hour alone if it is today's. */
+/** The expected start, without the date if it is today. */
 function startsAbout(start: string, today: string): string {
   const [day, time = ''] = start.split('T');
   if (start === '') return '';

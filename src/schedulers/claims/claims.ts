@@ -4,24 +4,27 @@ import type { Host } from '../../hosts/host.js';
 import { assignments } from '../../util/shell-quote.js';
 import { claimsPath, neverBegan, notExecutable, ours } from './launcher.js';
 
-/** Who has an attempt of a step, and what the launcher wrote down of it. */
+/** Which job owns an attempt of a step, and what the launcher recorded about it. */
 export interface Claim {
-  /** The id of the job that has it, as the job itself knows it; null if we have: no job will ever run it. */
+  /**
+   * The id of the job that owns the attempt, from its own environment; null if the conductor owns it, so that no job
+   * runs it.
+   */
   readonly owner: string | null;
-  /** The exit status of each task that ran and has ended, 128 + N if signal N ended it. */
+  /** The exit status of each task that has ended, 128 + N if signal N ended it. */
   readonly exits: readonly number[];
-  /** Whether a task could not begin to run the script, through no fault of the script's. */
+  /** Whether a task could not start the script, for a reason outside the script. */
   readonly hasNeverBegun?: boolean;
-  /** Whether a task found the script, or its interpreter, not to be executable. */
+  /** Whether a task found that the script or its interpreter is not executable. */
   readonly isNotExecutable?: boolean;
-  /** When the last of those was written down, in milliseconds since the epoch, as its machine has it. */
+  /** When the last task ended, in milliseconds since the epoch by the clock of the task's node. */
   readonly endedAt?: number;
 }
 
 /**
- * Reads claims as they are, all at once.
+ * Reads many claims with one command, and creates none.
  *
- * @returns undefined for an attempt that no job has
+ * @returns undefined for an attempt without a claim
  * @throws HostError
  */
 export async function readClaims(
@@ -57,9 +60,9 @@ function toClaim(owner: string, lines: readonly string[]): Claim {
 }
 
 /**
- * Settles who has an attempt: the job that took it, or, if none did, we. After that nothing changes it, whatever jobs there
- * may still be that nobody knows of. That it is made rather than read also tells the truth on a file system that is slow to
- * show what other machines have made.
+ * Reads the claim of an attempt, or takes it for the conductor if no job has it. After that the owner never changes,
+ * even if an unknown job of the attempt starts later. Taking it instead of only reading it also gives the right answer
+ * on a file system that is slow to show new files of other machines.
  *
  * @throws HostError if the study directory cannot be read or written
  */

@@ -1,13 +1,13 @@
 import { readTails } from '../../hosts/files.js';
 import { type Host, HostError } from '../../hosts/host.js';
 
-/** Bytes of a file in which its last line is looked for. */
+/** Bytes at the end of a file that are searched for its last line. */
 const TAIL_BYTES = 2048;
 
-/** Characters of a line that people are shown. */
+/** The longest line that is shown, in characters. */
 const LONGEST_LINE = 300;
 
-/** The last line of a file of the host that is not blank, for people; '' if there is none, or it cannot be read. */
+/** The last non-blank line of a file on the host, for messages; '' if there is none or it cannot be read. */
 export async function lastWords(host: Host, path: string): Promise<string> {
   try {
     const [tail] = await readTails(host, [path], TAIL_BYTES);
@@ -18,7 +18,7 @@ export async function lastWords(host: Host, path: string): Promise<string> {
   }
 }
 
-/** Without what only says that it is the launcher that speaks. */
+/** The last line of a text, without the launcher's prefix. */
 export function lastLine(text: string): string {
   const line = text.trimEnd().split('\n').at(-1)!.trim();
   const words = line.replace(/^\S*\/\.conductor\/run: line \d+: |^maestro: /, '');

@@ -1,12 +1,12 @@
 #!/bin/bash -p
 # Runs one attempt of a step, once. Usage: run STEP ATTEMPT COMMAND...
-# -p: BASH_ENV and functions of the step's environment are for the step alone.
-# Names of variables are long because those of the step's environment must get through unchanged.
+# -p keeps BASH_ENV and functions of the step's environment from changing this shell.
+# Variables have a long prefix so that they change none of the step's environment.
 _maestro_claims=${0%/*}/claims/$1
 _maestro_claim=$_maestro_claims/$2
 shift 2
 
-# A local step's job is named by whoever starts it: the scheduler's variables may be those of a job around all of us.
+# The supervisor names a local step's job, because a scheduler's variables may be those of a job around the supervisor.
 _maestro_job=${CONDUCTOR_JOB:-${FLUX_JOB_ID:-${SLURM_JOB_ID:-${LSB_JOBID:-$$}}}}
 if [ -n "$CONDUCTOR_JOB" ]; then _maestro_task=0; else _maestro_task=${FLUX_TASK_RANK:-${SLURM_PROCID:-0}}; fi
 unset CONDUCTOR_JOB
@@ -26,15 +26,15 @@ if [ ! -f "$_maestro_claim" ]; then
 fi
 read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt' "$_maestro_claim"
 if [ "$_maestro_owner" != "$_maestro_job" ]; then
-  # That nobody runs it must not look like an end that is good.
+  # If the conductor has the attempt no job runs it, so this job must not look successful.
   [ "$_maestro_owner" != conductor ] || exit 73
   exit 0
 fi
 
-# A signal to the whole job (Flux sends SIGALRM when its time has run out) must not keep its end from being written down. Handlers, unlike ignored signals, are not
-# inherited, so the script gets every signal as it would without us.
+# A signal to the whole job (Flux sends SIGALRM at the time limit) must not keep the launcher from recording the end. Handlers,
+# unlike ignored signals, are not inherited, so the script gets every signal as it would without the launcher.
 trap : HUP INT QUIT ABRT TRAP SYS PIPE ALRM TERM USR1 USR2 XCPU XFSZ VTALRM PROF IO PWR
-# Nor must what this shell says of a script that was killed come between the script's own last words.
+# This shell's messages about a killed script must not mix with the script's stderr.
 exec 4>&2 2> /dev/null
 
 _maestro_exit=$_maestro_claim.$_maestro_task.exit
@@ -43,7 +43,7 @@ _maestro_broker=
 _maestro_ended=
 _maestro_word=
 if [ "$1 $2 $_maestro_task" = 'flux broker 0' ]; then
-  # The broker takes its only argument for a line of shell, and that is what it is quoted for: of whichever shell the user has.
+  # The broker runs its only argument as a command line of the user's login shell, so the path is quoted for any shell.
   _maestro_broker=1
   _maestro_from=\'
   _maestro_to="'\''"
@@ -52,13 +52,13 @@ if [ "$1 $2 $_maestro_task" = 'flux broker 0' ]; then
 fi
 
 # shellcheck disable=SC2317 # it is called by a trap
-# A shell that cannot fork ends at once, and comes here too.
+# Records the exit status. A shell that cannot fork exits at once, and the trap runs this too.
 _maestro_over() {
   _maestro_status=$?
   if [ -n "$_maestro_broker" ]; then
     [ -e "$_maestro_exit" ] || _maestro_word=never-began
   elif [ -z "$_maestro_ended" ]; then
-    # By a signal: what was started lives.
+    # A signal handler came first: the script is still running.
     [ "$_maestro_status" != 0 ] || return
     _maestro_word=never-began
     echo 'maestro: the script was not run: no process could be started for it (are there too many, or is there no memory?)' >&4
@@ -81,7 +81,7 @@ _maestro_over() {
 }
 
 # shellcheck disable=SC2317 # called by the same trap
-# A script may end with 126 or 127 by itself.
+# Tells a script that cannot be executed from one that itself exits with 126 or 127.
 _maestro_is_executable() {
   if [ ! -f "$_maestro_script" ] || [ ! -x "$_maestro_script" ]; then
     _maestro_lack='it is not there, or is not executable'

@@ -4,42 +4,42 @@ import type { Job, JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
 import { type Claim, readClaims } from './claims.js';
 
-/** How the launcher is run for a job. */
+/** How a job runs the launcher. */
 export interface Tasks {
-  /** How many tasks of it run the launcher. */
+  /** How many tasks run the launcher. */
   readonly tasks: number;
   /** Whether the launcher runs a broker, which runs the script. */
   readonly isNested: boolean;
 }
 
-/** How the launcher is run for a step. */
+/** How the jobs of a step run the launcher. */
 export function tasksOfStep({ step }: Pick<Job, 'step'>, { batch }: Pick<StudyJobs, 'batch'>): Tasks {
   const layout = layoutOf(step, batch);
   return { tasks: tasksOf(layout), isNested: layout.nested };
 }
 
 /**
- * What the launcher wrote down of an attempt whose job is no more, or whose Flux instance is not.
+ * The outcome of an attempt whose job or Flux instance is gone, by what the launcher recorded.
  *
- * @param note says why nothing else is known of it, unless it ended well
+ * @param note explains why the scheduler cannot be asked; used unless the attempt completed
  */
 export function outcomeFromClaim(claim: Claim, { tasks, isNested }: Tasks, note: string): JobOutcome {
   const exitCode = Math.max(0, ...claim.exits);
   const when = claim.endedAt === undefined ? {} : { endedAt: claim.endedAt };
-  // Of several tasks some may have been on their way.
+  // Success needs the exit of every task, because some may still have been running.
   if (exitCode === 0 && claim.exits.length >= tasks) {
     return { result: 'completed', exitCode, signal: null, note: '', ...when };
   }
-  // A broker that dies takes with it those of nested jobs, and what else it can reach: their ends are not the scripts'.
+  // A broker that dies kills its nested jobs, so an exit status of a nested script proves nothing about the script.
   const isScripts = exitCode > 0 && signalOf(exitCode) === null && !isNested && claim.hasNeverBegun !== true;
   if (isScripts) return { result: 'failed', exitCode, signal: null, note, ...when };
   return { result: 'node-failure', exitCode: null, signal: null, note };
 }
 
 /**
- * The same of jobs that were in a Flux instance which is gone, all read at once.
+ * The outcomes of the jobs of a Flux instance that is gone, read with one command.
  *
- * @returns in the order of `jobs`; undefined where no job has the attempt, which may run as it is
+ * @returns in the order of `jobs`; undefined for an attempt without a claim, which can be submitted again
  * @throws HostError
  */
 export async function readOutcomes(

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Prints a line for each claim whose path is read, up to a NUL: who has it, and what the launcher wrote down of each task that has ended,
-# with `;` between them. An exit file that has no whole line is of a task that has not ended.
+# Reads paths of claims that end with NUL, and prints a line for each: the owner and the exit record of each task that has ended,
+# separated by `;`. An exit file without a whole line belongs to a task that has not ended.
 while IFS= read -r -d '' claim; do
   all=
   [ ! -f "$claim" ] || read -r all < "$claim"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Takes the claim of an attempt for the conductor if no job has it, and prints who has it, and a line of what the launcher wrote down of
-# each task that has ended. study: the study directory. claim: the path of the claim. ours: what stands in a claim of the conductor's.
+# Takes the claim of an attempt for the conductor if no job has it, then prints the owner, and the exit record of each task that has
+# ended on a line of its own. study: the study directory. claim: the path of the claim. ours: the owner in a claim of the conductor.
 [ -d "${study?}" ] || { echo "there is no $study" >&2; exit 1; }
 mine=${claim?}.${ours?}.$$
 mkdir -p -- "${mine%/*}" || exit

@@ -18,16 +18,16 @@ import type { JobEnd } from './job-life.js';
 import { endedByRestart, isEarlyTimeout, mayBeOfRestart, outcomeOf } from './outcome.js';
 import type { TrackedJob } from './tracked-job.js';
 
-/** A timeout before its time is asked about again after this time: a whole instance may be ending. */
+/** After an early timeout the instance is asked again after this time, because it may be ending. */
 const EARLY_TIMEOUT_DELAY_MS = 10_000;
 
 /**
- * A script that was killed is asked about again after this time: what ends an allocation kills all that is in it, in any
- * order, and the broker may be the last.
+ * After a script was killed the instance is asked again after this time: the end of an allocation kills its processes
+ * in any order, and the broker may be the last.
  */
 const KILLED_DELAY_MS = 3_000;
 
-/** A job that is cut short by the end of its instance may have its timeout written down this long before that. */
+/** The timeout of a job may be recorded this long before the expiration of the instance that caused it. */
 const EXPIRATION_SLACK_S = 2;
 
 export interface EndClassifierOptions {
@@ -36,16 +36,16 @@ export interface EndClassifierOptions {
   readonly claims: AttemptClaims;
   readonly clock: Clock;
   readonly instance: InstanceMonitor;
-  /** Says why the instance has no resources for a job any more; undefined if it never had, or has. */
+  /** Explains why the instance no longer has resources for a job; undefined if it has them, or never had them. */
   readonly explainLoss: (tracked: TrackedJob) => Promise<string | undefined>;
-  /** Seconds since the epoch at which the instance ends; 0: never, or not known. */
+  /** When the instance ends, in seconds since the epoch; 0: never, or not known. */
   readonly expiration: number;
 }
 
 /**
- * Says what the end of a job means for its step. Three things are never taken for what they look like: a job that ended
- * well need not be the one that ran the step, if a submit of it got no answer; one that ended badly while its instance was
- * ending did not do so by itself; and a job that the broker does not know may have done its work.
+ * Decides what the end of a job means for its step. Three ends need more than the eventlog: a job that succeeded may
+ * not be the one that ran the step, if a submit got no answer; a job that failed while its instance was ending did not
+ * fail by itself; and a job that the broker does not know may have completed.
  */
 export class EndClassifier {
   readonly #options: EndClassifierOptions;
@@ -55,9 +55,9 @@ export class EndClassifier {
   }
 
   /**
-   * Of a job whose eventlog is complete.
+   * Classifies the end of a job whose eventlog is complete.
    *
-   * @throws HostError if the job that ran the step has to be known and cannot be
+   * @throws HostError if the claim of the attempt is needed and cannot be read
    */
   async classifyEnd(tracked: TrackedJob): Promise<JobEnd> {
     const { mayBeDuplicate, view, endedWithInstance } = tracked.life;
@@ -66,7 +66,7 @@ export class EndClassifier {
       const claim = await this.#options.claims.settle(tracked.job);
       const owner = ownerOf(claim);
       if (owner !== undefined && owner !== tracked.life.id) return { is: 'other-job', id: owner };
-      // It ended well and did not run the step: nor will any other job.
+      // The job succeeded without running the step, and no other job will run it.
       if (owner === undefined && outcome.result === 'completed')
         return ended(
           lost(claim.owner === null ? givenUp : "the script was not run: the attempt is another job's", outcome),
@@ -88,7 +88,7 @@ export class EndClassifier {
   }
 
   /**
-   * Of a job that the broker does not know: what the launcher wrote down decides.
+   * Classifies the end of a job that the broker does not know, by what the launcher recorded.
    *
    * @throws HostError
    */
@@ -106,27 +106,28 @@ export class EndClassifier {
   }
 
   /**
-   * A job that failed before any of its script ran did so through the machine's fault: its launcher, its broker, the job
-   * shell or a prolog. A full file system is not the step's fault either. Everything else is, and the reason says what is
-   * known of it.
+   * Separates failures of the machine from failures of the step. If the script did not start, the cause is the
+   * launcher, the broker, the job shell, a prolog or a full file system. Any other failure is the step's, and the note
+   * gives the reason.
    */
   async #withReason(outcome: JobOutcome, view: JobView, { job, life }: TrackedJob): Promise<JobOutcome> {
     const { host, studyPath, claims } = this.#options;
-    // Before it has resources it is what it asks for that is refused.
+    // A job that fails before it gets resources was refused for what it asks for.
     if (outcome.result !== 'failed' || view.allocated === null) return outcome;
     const lostClaim = view.exception === null && outcome.exitCode === couldNotClaim;
     let claim: Claim | undefined;
     try {
       [claim] = await claims.readOnce([job]);
       if (claim === undefined && lostClaim) return notRun(notClaimed);
-      // A file server may be late to show what other machines have made: only a claim of our own proves that there was none.
+      // A file server may be late to show new files of other machines, so only a successful claim proves that there was
+      // none.
       claim ??= await claims.settleOnce(job);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       return isOfDisk(error.message) && claim === undefined && outcome.note !== '' ? notRun(outcome.note) : outcome;
     }
     if (claim.owner === null && lostClaim) return notRun(givenUp);
-    // Of several tasks some ran it.
+    // Some of the tasks ran the script.
     if (lostClaim && !claim.exits.includes(couldNotClaim)) return lost(notClaimed, outcome);
     const words = () => lastWords(host, `${studyPath}/${outputsOf(job.step, encodeJobId(life.id!)).stderr}`);
     const kind = kindOfFailure(claim);
@@ -146,7 +147,7 @@ export class EndClassifier {
     return (await instance.ask()) === 'run';
   }
 
-  /** Whether a job's time ran out with that of its instance, and before its own. */
+  /** Whether the expiration of the instance ended the job before its own time limit. */
   #isCutShort(view: JobView, { duration }: TrackedJob): boolean {
     const { expiration } = this.#options;
     const { exception } = view;
@@ -154,14 +155,14 @@ export class EndClassifier {
     return exception.timestamp >= expiration - EXPIRATION_SLACK_S;
   }
 
-  /** Why the scheduler gave a job no resources, if it would have before. */
+  /** Explains why the scheduler can no longer give a job resources that the instance once had. */
   async #lossOf({ exception, started }: JobView, tracked: TrackedJob): Promise<string | undefined> {
     if (exception?.type !== 'alloc' || started !== null) return undefined;
     const isUnsatisfiable = classifyRefusal({ words: exception.note }) === 'unsatisfiable';
     return isUnsatisfiable ? this.#options.explainLoss(tracked) : undefined;
   }
 
-  /** Undefined if it cannot be known now. */
+  /** Whether a restart of the instance ended the job; undefined if the broker cannot be asked now. */
   async #isOfRestart(view: JobView, { duration }: TrackedJob): Promise<boolean | undefined> {
     if (!mayBeOfRestart(view, duration)) return false;
     const identity = await this.#options.instance.identity();
@@ -171,13 +172,16 @@ export class EndClassifier {
 
 const ended = (outcome: JobOutcome): JobEnd => ({ is: 'ended', outcome });
 
-/** Why it was cancelled the study knows better than the broker; and a time that was not its own is no reason of its own. */
+/**
+ * The outcome of a job that the study cancelled. The broker's note is dropped because the study knows the reason
+ * better; an early timeout also counts as cancelled.
+ */
 function asCancelled(outcome: JobOutcome, view: JobView, { duration }: TrackedJob): JobOutcome {
   const isOurs = outcome.result === 'cancelled' || isEarlyTimeout(view, duration);
   return isOurs ? { ...outcome, result: 'cancelled', note: '' } : outcome;
 }
 
-/** What a job failed for, as its launchers wrote it down. */
+/** What the records of the launcher say about why a job failed. */
 function kindOfFailure({
   owner,
   exits,
@@ -185,18 +189,18 @@ function kindOfFailure({
   isNotExecutable,
 }: Claim): 'machine' | 'not-executable' | 'script' {
   if (owner === null) return 'machine';
-  // If some tasks could not begin, others may have been killed for that; a status that one chose itself is its own.
+  // Tasks may have been killed because others could not start; only an exit status without a signal is from the script.
   const isOwn = exits.some((status) => status !== 0 && signalOf(status) === null);
   if (hasNeverBegun === true && !isOwn) return 'machine';
   return isNotExecutable === true ? 'not-executable' : 'script';
 }
 
-/** Nothing of it ran, nor will. */
+/** The job's script did not run, and will not. */
 function notRun(note: string, result: 'not-run' | 'cancelled' = 'not-run'): JobOutcome {
   return { result, exitCode: null, signal: null, note };
 }
 
-/** The job is no more, and its step did not run to its end: it is to run again. */
+/** The job is gone and its step did not complete, so the step runs again. */
 function lost(note: string, { exitCode, signal }: JobOutcome): JobOutcome {
   return { result: 'node-failure', exitCode, signal, note };
 }

@@ -4,14 +4,14 @@ import { getIdentity, type InstanceIdentity } from '../../flux/identity.js';
 import { AnswerError, getInstanceState, watchInstance } from '../../flux/requests.js';
 import type { Clock } from '../../util/clock.js';
 
-/** `unknown`: there is no answer, or the instance is only starting. */
+/** `unknown`: the broker does not answer, or the instance is still starting. */
 export type InstanceState = 'run' | 'ending' | 'unknown';
 
 export interface InstanceListener {
-  /** It was not known to run, and now it is. */
+  /** The state has changed to `run`. */
   readonly onRun: () => void;
   readonly onEnding: () => void;
-  /** The broker is connected, and gives no answer, or none that can be understood. */
+  /** The broker is connected but does not answer, or its answer cannot be parsed. */
   readonly onTrouble: (reason: string) => void;
 }
 
@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** A broker that is starting is asked again after this time. */
 const STARTING_CHECK_DELAY_MS = 5_000;
 
-/** What a broker's state machine comes to after `run`, in all versions. */
+/** The states of a broker after `run`, in all versions of Flux. */
 const endingStates: ReadonlySet<string> = new Set([
   'cleanup',
   'shutdown',
@@ -32,8 +32,8 @@ const endingStates: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a Flux instance is alive. When it ends, with its allocation or by a command, its jobs are cancelled in the same way
- * as jobs that a user cancels.
+ * Watches whether a Flux instance is shutting down. This must be known before the end of a job is interpreted, because
+ * an instance that shuts down cancels its jobs in the same way as a user does.
  */
 export class InstanceMonitor {
   readonly #isOwner: boolean;
@@ -44,25 +44,25 @@ export class InstanceMonitor {
   #state: InstanceState = 'unknown';
   #stopTimer: () => void = () => {};
 
-  /** @param isOwner whether the instance is ours: then it says by itself when it ends; a guest has to ask */
+  /** @param isOwner whether the user owns the instance: then the broker reports its end; a guest has to ask */
   constructor(isOwner: boolean, clock: Clock, listener: InstanceListener) {
     this.#isOwner = isOwner;
     this.#clock = clock;
     this.#listener = listener;
   }
 
-  /** As far as it is known without asking. */
+  /** The latest known state. */
   get state(): InstanceState {
     return this.#state;
   }
 
-  /** To be told of every new connection. An instance that was ending is taken to be ending until it is seen to run. */
+  /** To be called on every new connection. The state `ending` is kept until the broker reports `run`. */
   onUp(handle: Handle): void {
     this.#handle = handle;
     this.#identity = undefined;
     if (this.#state === 'run') this.#state = 'unknown';
     const ask = () => void this.ask();
-    // If it cannot be watched, it is asked when it matters.
+    // If the watch fails, `ask` still finds out the state when it is needed.
     if (this.#isOwner) watchInstance(handle, ask, () => {});
     ask();
   }
@@ -72,7 +72,7 @@ export class InstanceMonitor {
     this.#stopTimer();
   }
 
-  /** Which life of the instance the present connection leads to; undefined if that cannot be asked now. */
+  /** Identifies the instance, and when it was started; undefined if the broker cannot be asked now. */
   identity(): Promise<InstanceIdentity | undefined> {
     if (this.#handle === undefined) return Promise.resolve(undefined);
     this.#identity ??= this.#identify(this.#handle);
@@ -84,12 +84,12 @@ export class InstanceMonitor {
       return await getIdentity(handle);
     } catch (error) {
       if (error instanceof RequestTimeout || error instanceof AnswerError) this.#listener.onTrouble(error.message);
-      // A broker that cannot tell when it started is taken for one that was not started again.
+      // A broker that cannot tell when it was started is treated as one that was not restarted.
       return error instanceof FluxError ? { host: '', startedAt: undefined, owner: undefined, text: '' } : undefined;
     }
   }
 
-  /** Asks the broker. */
+  /** Asks the broker for its present state. */
   async ask(): Promise<InstanceState> {
     const handle = this.#handle;
     if (handle === undefined) return this.#state === 'run' ? 'unknown' : this.#state;
@@ -97,7 +97,7 @@ export class InstanceMonitor {
       return this.#saw(await getInstanceState(handle, ANSWER_TIMEOUT_MS));
     } catch (error) {
       if (error instanceof RequestTimeout || error instanceof AnswerError) this.#listener.onTrouble(error.message);
-      // A broker that cannot tell is believed to run.
+      // A broker that refuses the question answers at least, so it is assumed to run.
       if (error instanceof FluxError) return this.#saw('run');
       return this.#state === 'ending' ? 'ending' : 'unknown';
     }

@@ -28,16 +28,16 @@ import { runProbe } from './run-probe.js';
 import { FluxScheduler } from './scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './submitter.js';
 
-/** How long the machine's own broker may be away, because it is started again. */
+/** How long the system broker of a cluster may be away, because it may be restarted. */
 const SYSTEM_PATIENCE_MS = 300_000;
 
-/** The same of one in an allocation, which ends with it. */
+/** How long a broker in an allocation may be away; it is not restarted. */
 const ALLOCATION_PATIENCE_MS = 60_000;
 
-/** The same of one on another machine: the connection to that may be what is broken. */
+/** How long a broker on another machine may be away, because the network may be down. */
 const REMOTE_PATIENCE_MS = 300_000;
 
-/** The same if nothing listens at the address of a broker that does not come back. */
+/** How long the address of a broker that is not restarted may refuse connections. */
 const REFUSED_PATIENCE_MS = 5_000;
 
 /** The highest urgency that the owner of an instance can give (RFC 30). */
@@ -46,26 +46,26 @@ const MAX_URGENCY = 31;
 export interface OpenOptions {
   readonly host: Host;
   readonly clock: Clock;
-  /** What every step finds in its environment besides the host's. */
+  /** Variables for the environment of every step, besides the host's. */
   readonly env: ReadonlyMap<string, string>;
-  /** Ends the attempt. */
+  /** Stops connecting when aborted. */
   readonly cancel: AbortSignal;
 }
 
 export interface FindInstanceOptions extends OpenOptions {
   /** The input `flux`. */
   readonly wanted: string;
-  /** The study's batch block, if there is a study. */
+  /** The study's batch block; undefined without a study, as in `doctor`. */
   readonly batch: Batch | undefined;
   /** The URI of the instance around this program, if steps do not find it in their environment. */
   readonly around?: string;
-  /** Takes lines for people about what is waited for. */
+  /** Logs lines about what is waited for. */
   readonly log: (line: string) => void;
 }
 
 export interface InstanceProbe {
   readonly command: readonly string[];
-  /** Whose queue and bank it uses, if any. */
+  /** The batch block with the queue and the bank for the probe, if any. */
   readonly batch: Batch | undefined;
   readonly timeoutMs: number;
   readonly cancel: AbortSignal;
@@ -73,13 +73,12 @@ export interface InstanceProbe {
 
 export interface SchedulerOptions {
   readonly log: Log;
-  /** Rejects with LeaseLostError if another driver has the study by now. */
+  /** Rejects with LeaseLostError if another driver has taken over the study. */
   readonly confirm: () => Promise<void>;
-  /** Whether the instance is known to be over, if that can be asked elsewhere than at its broker. */
+  /** Asks the queue whether the allocation of the instance has ended; undefined if it has none of ours. */
   readonly hasEnded?: () => Promise<boolean>;
 }
 
-/** What an instance is made of once it is connected to. */
 interface Connection {
   readonly host: Host;
   readonly clock: Clock;
@@ -89,18 +88,20 @@ interface Connection {
   readonly fluxDirectory: string | undefined;
 }
 
-/** The Flux instance that a study runs on, connected to. */
+/** The Flux instance that a study runs on, with an open connection to its broker. */
 export class FluxInstance {
   readonly broker: Broker;
   /** The environment of jobs. */
   readonly environment: Readonly<Record<string, string>>;
   readonly #handle: Handle;
   readonly #facts: HostFacts;
-  /** Where `flux` is; undefined if there is none. */
+  /** The directory of the `flux` command; undefined if there is none. */
   readonly #fluxDirectory: string | undefined;
   readonly #host: Host;
   readonly #clock: Clock;
-  /** Whether all jobs that were left at its address are in its instance. */
+  /**
+   * Whether all inherited jobs at its address are in this same instance, not in an earlier one with the same address.
+   */
   #isFamiliar = true;
 
   private constructor({ host, clock, facts, opened, environment, fluxDirectory }: Connection) {
@@ -116,7 +117,7 @@ export class FluxInstance {
   /**
    * Finds the broker and connects to it.
    *
-   * @param find where it is, for what is known of the host
+   * @param find returns the address of the broker
    * @throws BrokerError, HostError
    */
   static async open(
@@ -136,7 +137,7 @@ export class FluxInstance {
   }
 
   /**
-   * Finds a broker that runs already, and connects to it.
+   * Finds a running broker as the input `flux` says, and connects to it.
    *
    * @throws BrokerError, HostError
    */
@@ -150,16 +151,16 @@ export class FluxInstance {
   }
 
   /**
-   * Where its jobs are, as a journal has it.
+   * Where its jobs run, for the journal.
    *
-   * @param allocation what the instance ends with, if that is known
+   * @param allocation the allocation of the instance, if it is ours
    * @throws BrokerError, HostError
    */
   endpoint(allocation?: QueuedJob): Promise<Endpoint> {
     const { address } = this.broker;
     return this.#ask(async () => {
       const [{ text }, rank] = [await getIdentity(this.#handle), await getRank(this.#handle)];
-      // Its queue tells more than its machine.
+      // The queue says more reliably than the machine whether the instance is over.
       const machine = allocation === undefined ? await readMachineId(this.#host, address, this.#facts.environment) : '';
       return {
         place: this.#sharedUri,
@@ -180,7 +181,10 @@ export class FluxInstance {
     });
   }
 
-  /** Jobs that were left at its address are taken to be in its instance only if no other one is known to have been there. */
+  /**
+   * Decides whether inherited jobs at its address are in this instance: only if the journal has no other instance
+   * there.
+   */
   recognise(endpoints: readonly Endpoint[], { instance }: Endpoint): void {
     const own = endpoints.filter(({ place }) => place === this.#sharedUri);
     this.#isFamiliar = instance !== '' && own.length > 0 && own.every((endpoint) => endpoint.instance === instance);
@@ -198,7 +202,7 @@ export class FluxInstance {
     }
   }
 
-  /** Whether a process of this machine runs in the instance: it ends when that does. */
+  /** Whether a process on this machine runs inside the instance, and so ends with it. */
   isAround(pid: number): boolean {
     return this.#isHere && this.broker.pid !== undefined && isAncestor(this.broker.pid, pid);
   }
@@ -207,7 +211,7 @@ export class FluxInstance {
     return this.broker.address.uri;
   }
 
-  /** The URI as it means the same on other machines, where a path of this one says nothing. */
+  /** The URI as other machines can use it: with the name of this machine instead of a local path only. */
   get #sharedUri(): string {
     const [, machine] = this.#facts.names;
     return machine === undefined ? this.uri : this.uri.replace(/^local:\/\//, `ssh://${machine}`);
@@ -217,7 +221,7 @@ export class FluxInstance {
     return isHere(this.#host, this.broker.address);
   }
 
-  /** Tells which broker it is, and why that one. */
+  /** Logs which broker is used and why. */
   introduce(log: Pick<Log, 'info' | 'warning'>): void {
     log.info(describeBroker(this.broker));
     const old = ageWarning(this.broker);
@@ -237,7 +241,7 @@ export class FluxInstance {
   }
 
   /**
-   * What keeps a study from being run here.
+   * Checks whether a study can run here.
    *
    * @param isOurs whether the instance is an allocation of ours
    * @throws SpecError, BrokerError
@@ -247,13 +251,13 @@ export class FluxInstance {
     checkPlan(plan, { broker: this.broker, hasFlux, isOver, isOurs });
   }
 
-  /** Makes what runs the study's scheduled steps, which has the connection from now on. */
+  /** Creates the scheduler for the study's steps, which takes over the connection. */
   openScheduler(plan: Plan, options: SchedulerOptions, listener: SchedulerListener): FluxScheduler {
     const { log, confirm, hasEnded } = options;
     const { spec, places } = plan;
     const { broker } = this;
     const { address } = broker;
-    // An instance that has guests is a machine's own, however it was found.
+    // An instance with guests is a system instance, however it was found.
     const comesBack = address.isSystem || !broker.isOwner;
     const queue = broker.queues?.length === 0 ? undefined : queueOf(spec.batch);
     const mostUrgent = broker.isOwner ? MAX_URGENCY : guestsUrgency;
@@ -310,9 +314,9 @@ export class FluxInstance {
   }
 
   /**
-   * Runs a short command as a job of one core, to see whether jobs run at all.
+   * Runs a short command as a job of one core, to check that jobs can run.
    *
-   * @returns the job; undefined if it had to wait for too long
+   * @returns the job; undefined if it did not end within the timeout
    * @throws BrokerError
    */
   async probe({ command, batch, timeoutMs, cancel }: InstanceProbe): Promise<JobView | undefined> {
@@ -332,7 +336,7 @@ export class FluxInstance {
     return new GuestSubmitter(this.#host, `${this.#fluxDirectory}/flux`, address.uri);
   }
 
-  /** Lets go of a connection that no scheduler took. */
+  /** Closes the connection if no scheduler has taken it over. */
   close(): void {
     this.#handle.close();
   }

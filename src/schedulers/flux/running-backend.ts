@@ -6,7 +6,7 @@ import { FluxInstance } from './instance.js';
 import { joinInstance } from './join-instance.js';
 import type { FluxScheduler } from './scheduler.js';
 
-/** A Flux instance that runs already. */
+/** A Flux instance that is already running: it was started by the site, the user or a batch job. */
 export class RunningBackend implements Backend {
   readonly #context: BackendContext;
   #instance: FluxInstance | undefined;

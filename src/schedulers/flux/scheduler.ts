@@ -31,46 +31,46 @@ import type { Submitter } from './submitter.js';
 import { TrackedJob } from './tracked-job.js';
 
 export interface FluxSchedulerOptions {
-  /** Where the study is. */
+  /** The host of the study directory. */
   readonly host: Host;
   readonly study: StudyJobs;
   readonly submitter: Submitter;
   readonly link: LinkOptions;
-  /** What messages call the broker. */
+  /** The URI of the broker, for messages. */
   readonly uri: string;
-  /** The broker's address in the journal, which means the same on other machines; the URI unless given. */
+  /** The broker's address in the journal, which is valid on other machines too; by default the URI. */
   readonly endpoint?: string;
-  /** Whether all jobs that were left at `endpoint` are in this instance, as by default; otherwise they are looked for. */
+  /** Whether all inherited jobs at `endpoint` are in this instance (the default); if not, they are searched for. */
   readonly isFamiliar?: boolean;
-  /** Whether it may come back after its end: the machine's own instance does, one in an allocation does not. */
+  /** Whether the instance may be restarted: the system instance of a cluster may, one in an allocation may not. */
   readonly comesBack: boolean;
-  /** Whether the instance is ours: then it tells us when it ends. */
+  /** Whether the user owns the instance: then the broker reports when it ends. */
   readonly isOwner: boolean;
-  /** Seconds since the epoch at which the instance ends; 0, or not given: never. */
+  /** When the instance ends, in seconds since the epoch; 0 or undefined: never. */
   readonly expiration?: number;
   readonly clock: Clock;
-  /** Takes lines about the connection, for people. */
+  /** Logs lines about the connection. */
   readonly log: (line: string) => void;
   /**
-   * Makes sure that the study is still ours before jobs are cancelled by another connection than the first, because another
-   * driver may have the study, and its jobs, by then. If it rejects with LeaseLostError nothing is cancelled; any other
-   * failure forbids nothing.
+   * Checks that this run still holds the lease, before jobs are cancelled over a later connection than the first:
+   * another driver may have taken over the study and its jobs. After a LeaseLostError nothing is cancelled; other
+   * errors are ignored.
    */
   readonly confirm?: () => Promise<void>;
 }
 
-/** How long an instance that is ending is given to finish jobs on its way. */
+/** How long jobs of an instance that is shutting down may take to finish. */
 const ENDING_TIMEOUT_MS = 60_000;
 
 /**
- * Runs scheduled steps as jobs of a Flux instance. What becomes of each attempt is decided by `reduce`; here the parts that
- * bring it events are put together, and its actions are carried out: the submit queue, the job watch, the search for jobs of
- * an earlier driver, and what finds out what the end of a job means.
+ * Runs scheduled steps as jobs of a Flux instance. The pure function `reduce` decides what each attempt does next. This
+ * class connects the parts that produce its events (submit queue, job watch, reattachment, end classifier) and carries
+ * out its actions.
  */
 export class FluxScheduler implements BatchScheduler {
   readonly #options: FluxSchedulerOptions;
   readonly #listener: SchedulerListener;
-  /** All timers of the parts end with the scheduler. */
+  /** Stops the timers of all parts when the scheduler is closed. */
   readonly #clock: ScopedClock;
   readonly #link: BrokerLink;
   readonly #instance: InstanceMonitor;
@@ -81,7 +81,7 @@ export class FluxScheduler implements BatchScheduler {
   readonly #watch: JobWatch;
   readonly #reattachment: Reattachment;
   readonly #obsolete: ObsoleteJobs;
-  /** By the index of the step: of each step one attempt at most. */
+  /** By the index of the step; each step has at most one attempt in flight. */
   readonly #jobs = new Map<number, TrackedJob>();
   readonly #endpoint: string;
   #stopEndingTimer: () => void = () => {};
@@ -131,17 +131,17 @@ export class FluxScheduler implements BatchScheduler {
     this.#obsolete = new ObsoleteJobs(host, study, log, () => this.#canceller.mayCancel());
   }
 
-  /** Begins with a connection that is there already. */
+  /** Starts with an open connection. */
   start(handle: Handle): void {
     this.#link.start(handle);
   }
 
-  /** Whether the instance is ending, or cannot be asked. */
+  /** Whether the instance is shutting down, or does not answer. */
   async isEnding(): Promise<boolean> {
     return (await this.#instance.ask()) !== 'run';
   }
 
-  /** Lets the broker go. Nothing is reported after that; jobs are left as they are. */
+  /** Closes the connection. Reports nothing after that, and leaves jobs running. */
   close(): void {
     this.#isOver = true;
     this.#disconnect();
@@ -150,10 +150,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#link.close();
   }
 
-  /**
-   * Lets the broker go, and reports that what becomes of its jobs will not be seen; but those that ended well before that
-   * have written it down.
-   */
+  /** Closes the connection, and reports an interruption with the jobs whose claims show that they have completed. */
   suspend(reason: string): Promise<void> {
     return this.#interrupt({ reason });
   }
@@ -205,7 +202,7 @@ export class FluxScheduler implements BatchScheduler {
 
   #perform(tracked: TrackedJob, actions: readonly LifeAction[]): void {
     for (const action of actions) {
-      // A report may have led to the end of it all.
+      // The listener may have closed the scheduler during a report.
       if (this.#isOver) return;
       this.#act(tracked, action);
     }
@@ -315,7 +312,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#queue.pump();
   }
 
-  /** An instance that ends takes its jobs with it. Those that finish nevertheless are waited for, with a limit. */
+  /** An instance that shuts down ends its jobs. Jobs that complete before that are waited for, up to a limit. */
   #onEnding(): void {
     const { log, uri, comesBack, link } = this.#options;
     if (this.#isOver) return;
@@ -324,7 +321,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#stopEndingTimer = this.#clock.after(wait, () => void this.suspend(`the Flux instance ${uri} is ending`));
   }
 
-  // The end of this scheduler before that of its jobs.
+  // The end of this scheduler while jobs are in flight.
 
   async #interrupt(why: Pick<InterruptEvent, 'reason' | 'alsoLocal'>): Promise<void> {
     if (this.#isOver) return;
@@ -336,7 +333,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#listener({ type: 'interrupt', at, ...why, ended, ...(hasBackendEnded ? { hasBackendEnded } : {}) });
   }
 
-  /** The ends of those whose tasks have all exited with 0. */
+  /** The ends of jobs whose tasks have all exited with 0. */
   async #readCompleted(jobs: readonly TrackedJob[]): Promise<Extract<JobEvent, { type: 'ended' }>[]> {
     const claims = await this.#claims.readOnce(jobs.map(({ job }) => job));
     return jobs.flatMap(({ job, tasks }, i) => {
@@ -347,7 +344,7 @@ export class FluxScheduler implements BatchScheduler {
     });
   }
 
-  /** An error where nothing waits for the task ends the driving of the study, not this program. */
+  /** Suspends the scheduler if a background task fails, so that no rejection is unhandled. */
   #guard(task: Promise<void>): void {
     task.catch((error: unknown) => void this.suspend(error instanceof Error ? error.message : String(error)));
   }

@@ -6,9 +6,9 @@ import { run } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
 import { quote } from '../../util/shell-quote.js';
 
-/** How jobs get to a broker. */
+/** Submits jobs to a broker. */
 export interface Submitter {
-  /** How many may be on their way at once. */
+  /** How many submits may be unanswered at once. */
   readonly window: number;
   /**
    * @param jobspec its JSON
@@ -17,9 +17,9 @@ export interface Submitter {
   submit(handle: Handle, jobspec: string, urgency: number): Promise<JobId>;
 }
 
-/** The command that submits refused a job, or ended without an answer; the message is in its words. */
+/** `flux job submit` refused a job, or printed no id; the message is what the command printed. */
 export class SubmitError extends Error {
-  /** Of the command that submits; undefined if it ended well, or there is none. */
+  /** The exit code of the command; undefined if there is none. */
   readonly exitCode: number | undefined;
 
   constructor(message: string, exitCode?: number) {
@@ -29,9 +29,9 @@ export class SubmitError extends Error {
   }
 }
 
-/** The owner of an instance needs no signature. */
+/** Submits over the broker connection: the owner of an instance needs no signature. */
 export class OwnerSubmitter implements Submitter {
-  /** Enough to keep a broker busy; more would only wait in its memory and ours. */
+  /** Enough to keep a broker busy; more requests would only wait in memory. */
   readonly window = 256;
   readonly #userid: number;
 
@@ -44,9 +44,9 @@ export class OwnerSubmitter implements Submitter {
   }
 }
 
-/** A guest's jobs are signed by the installed `flux`, with the site's own means. */
+/** Submits with the `flux` command on the host, because a guest's jobs must be signed by the method of the site. */
 export class GuestSubmitter implements Submitter {
-  /** Each is a process of its own on a login node that others use too. */
+  /** Each submit is a process on a shared login node. */
   readonly window = 8;
   readonly #host: Host;
   readonly #flux: string;

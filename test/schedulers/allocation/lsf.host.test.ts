@@ -117,7 +117,7 @@ describe('an allocation of LSF', () => {
     await until('it is told', () => lines.length > 1);
     expect(lines).toEqual([
       'allocation 4711 waits in pbatch: The job was suspended by the user while pending',
-      'allocation 4711 may never start (The job was suspended by the user while pending): somebody holds it: it must be resumed (`bresume`)',
+      'allocation 4711 may never start (The job was suspended by the user while pending): it is suspended: resume it with `bresume`',
     ]);
     cancel.abort();
     await expect(address).rejects.toThrow('not wanted any more');
