@@ -16,41 +16,47 @@ export interface ConductorOptions {
   readonly scripts: readonly StepScripts[];
   readonly policy: Policy;
   readonly clock: Clock;
-  /** What is known of the steps; undefined if none of them ever ran. */
+  /** The records of earlier runs; undefined for a new study. */
   readonly records?: readonly StepRecord[] | undefined;
   /**
-   * Where all is noted before it is acted on; undefined if nothing is. If it cannot be written any more the study is left as
-   * it is, its interruption being the error's message.
+   * The journal, to which every decision is written before it is carried out; undefined for none. If it can no longer
+   * be written, the study is interrupted with the error's message.
    */
   readonly journal?: StudyJournal | undefined;
 }
 
-/** What a conductor works with, and what may change, or end, its work. */
+/** The schedulers of a study, and the signals that stop or change it. */
 export interface ConductorHooks {
   readonly local: Scheduler;
   /** Undefined in a study without scheduled steps. */
   readonly batch: BatchScheduler | undefined;
-  /** Cancels the study when aborted; the reason, a text, is what the steps' records say. */
+  /** Cancels the study when aborted; the reason, a text, goes into the records of the steps. */
   readonly cancel?: AbortSignal;
-  /** Stops driving the study when aborted, for that reason: all jobs are left as they are, UNKNOWN. */
+  /** Stops driving the study when aborted, with that reason; jobs are left running, and their steps become UNKNOWN. */
   readonly interrupt?: AbortSignal;
-  /** The same, if another driver will follow: the steps stay in the states that they are in. */
+  /** Like `interrupt`, but another driver will follow, so the steps keep their states. */
   readonly leave?: AbortSignal | undefined;
-  /** Is given what changes the study's limits; that they change is in the journal by then. Calling it after the study's end does nothing. */
+  /**
+   * Receives a function that changes the study's limits; the caller has journaled the change. It has no effect after
+   * the study's end.
+   */
   readonly onLimits?: ((change: (limits: Limits) => void) => void) | undefined;
-  /** Called after each event that changed a step's state, with the records of all steps and the indices of those that changed. */
+  /**
+   * Called after each event that changed a step's state, with the records of all steps and the indices of those that
+   * changed.
+   */
   readonly onChange?: (records: readonly StepRecord[], changed: readonly number[]) => void;
 }
 
-/** A study as its conductor left it. */
+/** A study after the conductor has ended. */
 export type ConductedStudy = Pick<
   StudyMachine,
   'steps' | 'counts' | 'remaining' | 'isOver' | 'isLeft' | 'interruption' | 'cancellation'
 >;
 
 /**
- * Runs a study to its end: gives the machine the events of its schedulers and timers, and carries out its commands. It is
- * there before its schedulers are, so that they have their listener when they are made.
+ * Runs a study to its end: passes the events of schedulers and timers to the state machine, and carries out its
+ * commands. It is created before the schedulers, because they need its listener when they are created.
  */
 export class Conductor {
   readonly #options: ConductorOptions;
@@ -58,7 +64,7 @@ export class Conductor {
   readonly #queue: WriteAheadQueue;
   readonly #timers = new Set<() => void>();
   #events = new Fifo<StudyEvent>();
-  /** Undefined until the study has begun. */
+  /** Undefined until `run`. */
   #hooks: ConductorHooks | undefined;
   #resolve: (study: ConductedStudy) => void = () => {};
   #reject: (error: unknown) => void = () => {};
@@ -78,12 +84,12 @@ export class Conductor {
     this.#queue = new WriteAheadQueue(options.journal, handlers, options.clock);
   }
 
-  /** Takes what schedulers report. An event that comes before the study has begun takes effect right after that. */
+  /** Receives the events of schedulers; events that come before `run` are handled right after its start. */
   readonly listener: SchedulerListener = (event) => this.#post(event);
 
   /**
-   * Drives the study until all of its steps are over, or until it is interrupted. All that was noted is written by then, if it
-   * can be.
+   * Drives the study until all of its steps are over, or until it is interrupted. The journal is durable before this
+   * resolves, unless it cannot be written.
    */
   run(hooks: ConductorHooks): Promise<ConductedStudy> {
     return new Promise((resolve, reject) => {
@@ -130,13 +136,13 @@ export class Conductor {
     this.#post({ type: 'leave', at: this.#options.clock.now(), reason });
   }
 
-  /** Takes an event. A scheduler may report from within `submit`, so events queue up rather than nest. */
+  /** Queues an event and handles the queue, unless that is under way: a scheduler may report from within `submit`. */
   #post(event: StudyEvent): void {
     this.#events.push(event);
     if (this.#hooks === undefined || this.#isBusy || this.#isDone) return;
     this.#isBusy = true;
     try {
-      // After the end nothing is heard any more.
+      // Events after the end of the study are dropped.
       for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
         this.#handle(next);
         if (this.#machine.isOver) break;
@@ -149,7 +155,7 @@ export class Conductor {
     if (this.#machine.isOver) this.#finish();
   }
 
-  /** The study is over, for us: what is still reported is not heard, what is still to be done is not done. */
+  /** Ends the driving of the study: later events and pending commands are dropped. */
   #finish(): void {
     if (this.#isDone) return;
     this.#stop();
@@ -167,8 +173,8 @@ export class Conductor {
   }
 
   /**
-   * A fault of ours: nothing more is submitted, no event is looked at. What runs is ended, unless another driver can take it
-   * over.
+   * Stops after an internal error: nothing more is submitted or handled. Without a journal the running jobs are
+   * cancelled, because no other driver could take them over.
    */
   #giveUp(error: unknown): void {
     if (this.#isDone) return;
@@ -217,9 +223,9 @@ export class Conductor {
   #submit(commands: readonly SubmitCommand[]): void {
     const jobs = commands.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []);
     const [scheduled, local] = split(jobs);
-    // An interruption may have come before the disk.
+    // An interruption may have come while the journal was written.
     if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#hooks!.batch!.submit(scheduled);
-    // What was reported meanwhile may have been the end.
+    // An event from the call above may have ended the study.
     if (local.length > 0 && !this.#isDone) this.#hooks!.local.submit(local);
   }
 
@@ -241,7 +247,7 @@ export class Conductor {
     if (scheduled.length > 0) this.#hooks!.batch!.cancel(scheduled);
   }
 
-  /** A step's present job, as its scheduler knows it; undefined if that is over by now. */
+  /** The job of an attempt, as schedulers take it; undefined if the attempt has ended. */
   #job(step: number, attempt: number): Job | undefined {
     const { graph, scripts } = this.#options;
     const job = openJob(this.#machine.steps[step]!);

@@ -1,9 +1,9 @@
 import { type PyValue, pyStr } from '../spec/python.js';
 
 /**
- * Options for Flux's commands from a mapping of the batch block (Maestro 1.2, `allocation_args` and `launcher_args`): of
- * a key with one letter `-k name=value`, of a longer one `--key=name=value`. Nested mappings are written with dots, truth
- * values in lower case; a name without a value, or a key without names, is a flag.
+ * Options for Flux's commands from a mapping of the batch block (Maestro 1.2, `allocation_args` and `launcher_args`): a
+ * key of one letter gives `-k name=value`, a longer key `--key=name=value`. Names of nested mappings are joined with
+ * dots, booleans are in lower case, and a key or name without a value is a flag.
  */
 export function fluxOptions(args: ReadonlyMap<PyValue, PyValue>): string[] {
   return [...args].flatMap(([key, value]) => {
@@ -17,7 +17,7 @@ export function fluxOptions(args: ReadonlyMap<PyValue, PyValue>): string[] {
   });
 }
 
-/** Flux's options that have a short name, as Maestro 1.2 writes them. */
+/** The long names that Maestro 1.2 writes for short options. */
 const longNames = new Map([
   ['o', 'setopt'],
   ['S', 'setattr'],
@@ -28,10 +28,13 @@ function leaves(value: PyValue, path: string): [path: string, leaf: PyValue][] {
   return [...value].flatMap(([key, inner]) => leaves(inner, path === '' ? pyStr(key) : `${path}.${pyStr(key)}`));
 }
 
-/** What `allocation_args` may hold: what a jobspec has a place for, and `exclusive`. Maestro drops the rest. */
+/**
+ * The keys of `allocation_args` that are used: those that a jobspec can express, and `exclusive`. Maestro ignores the
+ * others.
+ */
 const allocationKeys = ['o', 'setopt', 'S', 'setattr', 'conf', 'x', 'exclusive'];
 
-/** The entries of `allocation_args` that are used, and the keys of those that are not. */
+/** Separates the entries of `allocation_args` that are used from the keys that are ignored. */
 export function splitAllocationArgs(args: ReadonlyMap<PyValue, PyValue>): {
   readonly used: ReadonlyMap<PyValue, PyValue>;
   readonly dropped: readonly string[];

@@ -3,19 +3,19 @@ import type { StepInstance } from '../study/graph.js';
 import { firstOf, resource } from './dialect.js';
 
 /**
- * What a step asks of Flux, as text that need not be a number yet. Its jobspec, its `#flux:` directives and its launcher are
- * all made from this, so that the job has room for what its script launches.
+ * The resources of a step, as text that is not checked to be numbers. Its jobspec, its `#flux:` directives and its
+ * launcher all use these, so that the job has room for what its script launches.
  */
 export interface FluxResources {
-  /** The step's own; else the batch block's, but no more than there are tasks for; else one node (Maestro 1.1). */
+  /** The step's nodes, or those of the batch block but at most one for each task, or 1 (Maestro 1.1). */
   readonly nodes: string;
-  /** Whether the step or the batch block says how many nodes. */
+  /** Whether the step or the batch block sets the nodes. */
   readonly saysNodes: boolean;
-  /** Tasks, one unless the step says more. */
+  /** Tasks; 1 by default. */
   readonly procs: string;
-  /** '' if the step does not say. */
+  /** '' if the step does not set it. */
   readonly coresPerTask: string;
-  /** For the whole step; '' if it does not say. */
+  /** For the whole step; '' if the step does not set it. */
   readonly gpus: string;
 }
 
@@ -32,7 +32,7 @@ export function fluxResources(step: StepInstance, batch: Batch): FluxResources {
   };
 }
 
-/** The nodes of the batch block for so many tasks: Flux wants at least one task for each. */
+/** The nodes of the batch block, but at most one for each task, because Flux needs a task on each node. */
 export function usualNodes(batch: Batch, procs: string): string {
   const nodes = resource(batch.values, 'nodes');
   return Number(nodes) > Number(procs) ? String(Number(procs)) : nodes;

@@ -10,8 +10,9 @@ import { shellLine } from './local.js';
 import { walltimeSeconds } from './walltime.js';
 
 /**
- * Flux's scripts. The commands are Maestro 1.1's to the byte, with 1.2's additions; the header is ours: directives (Flux
- * RFC 36) with which a person can run the script again by `flux batch`, where Maestro 1.1 writes comments.
+ * Flux's scripts. The commands are those of Maestro 1.1 to the byte, with the additions of 1.2. The header differs:
+ * Maestro 1.1 writes comments, this writes directives (Flux RFC 36), so that a user can run the script again with `flux
+ * batch`.
  */
 export function fluxDialect(batch: Batch): Dialect {
   return {
@@ -31,7 +32,7 @@ function directives(step: StepInstance, batch: Batch): string[] {
   const { used } = splitAllocationArgs(argsOf(batch, 'allocation_args'));
   const { others } = takeExclusive(used);
   const exclusive = isExclusive(step, batch, 'allocation');
-  // Whole nodes have no slots to be divided into (Maestro 1.2).
+  // With whole nodes there are no slots (Maestro 1.2).
   const slots = exclusive
     ? []
     : [...option('-n', procs), ...option('-c', coresPerTask), ...option('-g', gpusPerSlot(gpus, nodes))];
@@ -49,24 +50,24 @@ function directives(step: StepInstance, batch: Batch): string[] {
   ];
 }
 
-/** A directive is split as a shell splits: what has to be quoted is the part after the option's own name. */
+/** Quotes the value of an option, because Flux splits directives like a shell. */
 function quoteOption(option: string): string {
   const at = option.startsWith('--') ? option.indexOf('=') : option.indexOf(' ');
   return at === -1 ? option : `${option.slice(0, at + 1)}${quote(option.slice(at + 1))}`;
 }
 
-/** Maestro gives `gpus` for the whole step and asks Flux for as many per slot as make that up over the nodes. */
+/** GPUs per slot: in Maestro `gpus` is for the whole step, while Flux takes a number per slot. */
 export function gpusPerSlot(gpus: string, nodes: string): string {
   const total = Number(gpus);
   return total > 0 ? String(Math.ceil(total / Math.max(1, Number(nodes) || 1))) : '';
 }
 
-/** `flux run` came with Flux 0.48, and `flux mini` went with 0.60. `batch.version` is Maestro's word for which Flux it is. */
+/** `flux run` was added in Flux 0.48 and `flux mini` removed in 0.60; `batch.version` gives the version of Flux. */
 function runCommand(batch: Batch): string {
   return lacksFluxRun(resource(batch.values, 'version')) ? 'flux mini run' : 'flux run';
 }
 
-/** Whether a version of Flux is so old that `flux mini run` stands for `flux run`. */
+/** Whether a version of Flux has `flux mini run` instead of `flux run`. */
 export function lacksFluxRun(version: string): boolean {
   const [, major, minor] = /^([0-9]+)\.([0-9]+)/.exec(version) ?? [];
   return major === '0' && Number(minor) < 48;
@@ -93,7 +94,7 @@ export function argsOf(batch: Batch, key: string): ReadonlyMap<PyValue, PyValue>
   return value instanceof Map ? value : new Map();
 }
 
-/** The step's own `exclusive` counts; else a flag among the arguments of the batch block (Maestro 1.2). */
+/** Whether nodes are exclusive: by the step's own `exclusive`, or else by a flag in the batch block (Maestro 1.2). */
 export function isExclusive(step: StepInstance, batch: Batch, of: 'allocation' | 'launcher'): boolean {
   return ownExclusive(step, of) ?? takeExclusive(argsOf(batch, `${of}_args`)).exclusive;
 }

@@ -1,13 +1,13 @@
 import type { StepInstance } from '../study/graph.js';
 import { type Dialect, LaunchError, resource } from './dialect.js';
 
-/** `$(LAUNCHER)[2n, 4p]` and its like; not greedy, so that several stand on a line. */
+/** Matches `$(LAUNCHER)[2n, 4p]`; not greedy, because a line may have several. */
 const bracketed = /\$\(LAUNCHER\)\[([^\n]*?)\]/g;
 
 /**
- * `text` with every `$(LAUNCHER)` replaced by the command that starts the parallel program (Maestro 1.1,
- * `_substitute_parallel_command`). If any has brackets, only those are replaced, as in Maestro; otherwise each stands for
- * all of the step's resources.
+ * Replaces every `$(LAUNCHER)` by the command that starts the parallel program (Maestro 1.1,
+ * `_substitute_parallel_command`). If any token has brackets, only tokens with brackets are replaced, as in Maestro;
+ * otherwise each token gets all of the step's resources.
  *
  * @throws LaunchError for brackets that Maestro rejects or that ask for more than the step has
  */
@@ -29,7 +29,7 @@ export function substituteLauncher(text: string, step: StepInstance, dialect: Di
 
 interface Request {
   readonly token: string;
-  /** As written: the legacy form keeps its blanks. */
+  /** As written, with the blanks of the legacy form. */
   readonly procs: string;
   readonly nodes: string | undefined;
 }
@@ -55,7 +55,10 @@ function parseBracket(token: string, inside: string): Request {
 
 const isNumber = (text: string) => /^\s*[0-9]+\s*$/.test(text);
 
-/** Each request, and all of one script together, must fit in the step's allocation: Maestro adds up even what runs in turn. */
+/**
+ * Checks each request, and the sum of a script's requests, against the step's resources; Maestro also adds up launches
+ * that run in turn.
+ */
 function checkTotals(requests: readonly Request[], step: StepInstance): void {
   for (const what of ['nodes', 'procs'] as const) {
     const asked = requests.filter((request) => request[what] !== undefined);

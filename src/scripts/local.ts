@@ -1,12 +1,12 @@
 import type { Batch } from '../spec/spec.js';
 import { type Dialect, firstOf, resource } from './dialect.js';
 
-/** `batch.shell`, for the first line of every script but LSF's. */
+/** The first line of every script except LSF's, from `batch.shell`. */
 export function shellLine(batch: Batch): string {
   return `#!${firstOf(resource(batch.values, 'shell'), '/bin/bash')}`;
 }
 
-/** Scripts of a study without a batch system. Nothing is scheduled, so there is no header and no launcher. */
+/** Scripts of a study without a batch system: no directives and no launcher, because no step is scheduled. */
 export function localDialect(batch: Batch): Dialect {
   return {
     extension: '.sh',

@@ -4,7 +4,7 @@ import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { type Dialect, firstOf, LaunchError, noWalltime, resource } from './dialect.js';
 
-/** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which does not look at `batch.shell`. */
+/** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which ignores `batch.shell`. */
 export function lsfDialect(batch: Batch): Dialect {
   return {
     extension: '.lsf.sh',
@@ -16,7 +16,7 @@ export function lsfDialect(batch: Batch): Dialect {
   };
 }
 
-/** All but the reservation are written even when they are empty. */
+/** As in Maestro, all directives except the reservation are written even if their value is empty. */
 function directives(step: StepInstance, batch: Batch): string[] {
   const job = step.jobName.replaceAll(' ', '_');
   const reservation = firstOf(resource(step.run, 'reservation'), resource(batch.values, 'reservation'));
@@ -33,7 +33,7 @@ function directives(step: StepInstance, batch: Batch): string[] {
   ];
 }
 
-/** LSF knows hours and minutes only: seconds are rounded up to a minute. Other forms stay as they are. */
+/** Rounds seconds up to a minute, because LSF only takes hours and minutes; other forms are kept. */
 function walltime(text: string): string {
   const parts = text.split(':');
   if (parts.length !== 3) return text;
@@ -61,7 +61,7 @@ function launch(step: StepInstance, procs: string, nodes: string | undefined): s
   ].join(' ');
 }
 
-/** `bsub -W` takes minutes or hours and minutes, and after a `/` whose minutes they are. */
+/** `bsub -W` takes minutes, or hours and minutes, and after a `/` the host that the time is normalized to. */
 function check(step: StepInstance): Problem[] {
   const text = resource(step.run, 'walltime');
   if (text === '' || /^[0-9]+(:[0-9]+)?(\/.+)?$/.test(text) || /^[0-9]+:[0-9]+:[0-9]+(\.[0-9]*)?$/.test(text))

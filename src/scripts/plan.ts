@@ -5,7 +5,7 @@ import { resource } from './dialect.js';
 import { lacksFluxRun } from './flux.js';
 import { renderScripts, type StepScripts } from './render.js';
 
-/** A study as it will be staged: all that is known before anything is written or run. */
+/** A study as it will be staged, computed before anything is written or run. */
 export interface Plan {
   readonly spec: Spec;
   readonly places: Places;
@@ -13,17 +13,17 @@ export interface Plan {
   readonly graph: StepGraph;
   /** By the index of the instance. */
   readonly scripts: readonly StepScripts[];
-  /** The parameter generator that made its parameters, of which the study keeps a copy; undefined if there is none. */
+  /** The parameter generator, which is copied into the study directory; undefined if there is none. */
   readonly generator?: GeneratorCopy | undefined;
 }
 
-/** A generator's file: its name, and what was in it when it was asked. */
+/** The name of a generator file, and its content when it was run. */
 export interface GeneratorCopy {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
-/** The plan for a Flux of this version, which may start parallel programs by another command; '' if there is none. */
+/** Adapts the scripts to a version of Flux, because old versions use `flux mini run`; '' leaves the plan unchanged. */
 export function forFlux(plan: Plan, version: string): Plan {
   const { spec, graph } = plan;
   if (version === '') return plan;

@@ -12,15 +12,15 @@ import { slurmDialect } from './slurm.js';
 /** The scripts of one instance. */
 export interface StepScripts {
   readonly main: Script;
-  /** What runs instead when the step is started again after a timeout; null if the step has no restart. */
+  /** The script for a restart after a timeout; null if the step has no `restart`. */
   readonly restart: Script | null;
 }
 
 const dialects = { local: localDialect, slurm: slurmDialect, lsf: lsfDialect, flux: fluxDialect };
 
 /**
- * Writes every script of the study, as Maestro 1.1 would. All is rendered before anything runs, so whatever cannot be
- * written is known at once. Problems are reported once a step, not once an instance.
+ * Renders every script of the study as Maestro 1.1 does. This happens before anything runs, so that all problems are
+ * known at once. A problem is reported once for each step, not for each instance.
  */
 export function renderScripts(
   graph: StepGraph,
@@ -56,7 +56,7 @@ function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Prob
   const hasRestart = step.run.get('restart') !== '';
   return {
     main: script(safeName(`${step.jobName}${dialect.extension}`), body('cmd')),
-    // Maestro does not make the name of the restart script safe. Only what cannot be in a file name is dropped.
+    // Maestro does not make the name of the restart script safe, so only `/` is dropped, which no file name can have.
     restart: hasRestart
       ? script(`${step.jobName.replaceAll('/', '')}.restart${dialect.extension}`, body('restart'))
       : null,

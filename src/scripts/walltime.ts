@@ -1,6 +1,6 @@
 /**
- * A walltime in seconds, as Maestro's Flux adapter reads it: whole minutes, `MM:SS` or `HH:MM:SS`; nothing and `inf` are
- * no limit (0).
+ * Parses a walltime as Maestro's Flux adapter does: whole minutes, `MM:SS` or `HH:MM:SS`; an empty text and `inf` mean
+ * no limit (0). Returns seconds.
  *
  * @returns undefined if it is none of these
  */
@@ -12,8 +12,7 @@ export function walltimeSeconds(walltime: string): number | undefined {
 }
 
 /**
- * Whether `sbatch --time` takes it (Slurm's own forms): `M`, `M:S`, `H:M:S`, `D-H`, `D-H:M`, `D-H:M:S`, or no limit in
- * words.
+ * Whether `sbatch --time` accepts the text: `M`, `M:S`, `H:M:S`, `D-H`, `D-H:M`, `D-H:M:S`, or a word for no limit.
  */
 export function isSlurmTime(walltime: string): boolean {
   return /^([0-9]+(:[0-9]+){0,2}|[0-9]+-[0-9]+(:[0-9]+){0,2}|-1|infinite|unlimited)$/i.test(walltime);

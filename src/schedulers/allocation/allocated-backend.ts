@@ -23,28 +23,28 @@ import { allocationFiles } from './idle-guard.js';
 import { type JobPlace, type KnownOutcome, type RenewingOptions, RenewingScheduler } from './renewing-scheduler.js';
 import type { AllocationRequest } from './request.js';
 
-/** A Flux instance of our own, in an allocation that we get for the study, and give back after it. */
+/** A Flux instance in an allocation that is requested for the study and released after it. */
 export class AllocatedBackend implements Backend {
   readonly #context: BackendContext;
   readonly #request: AllocationRequest;
   #facts: HostFacts | undefined;
   #version = '';
-  /** Whether a step does not run any more, as far as earlier drivers have told. */
+  /** Whether a step is over, by the journal of earlier drivers. */
   #isOver: IsOver = () => false;
   #session: StudySession | undefined;
   #allocation: Allocation | undefined;
   #instance: FluxInstance | undefined;
   readonly #closing = new AbortController();
-  /** The one that is being got. */
+  /** The instance that is being allocated. */
   #getting: Promise<FluxInstance> | undefined;
-  /** How many there have been, with earlier drivers, and with this one. */
+  /** How many allocations there have been: in all runs of the study, and in this run. */
   #count = 0;
   #ownCount = 0;
-  /** Whether the present one was got by an earlier driver. */
+  /** Whether an earlier driver requested the present allocation. */
   #isTaken = false;
-  /** Whether jobs came to run in it. */
+  /** Whether the scheduler was opened, so that jobs may run in the allocation. */
   #isUsed = false;
-  /** Whether it is not ours to give back any more. */
+  /** Whether the allocation is left to a later run, and must not be released. */
   #isLeft = false;
 
   constructor(context: BackendContext, request: AllocationRequest) {
@@ -98,10 +98,10 @@ export class AllocatedBackend implements Backend {
 
   async close({ keepJobs }: CloseOptions): Promise<void> {
     const { log } = this.#context;
-    // A start that failed must not take with it what an earlier driver left.
+    // A failed start must not release an allocation that an earlier driver left with jobs.
     this.#isLeft = keepJobs ?? (this.#isTaken || this.#isUsed || this.#context.leave.aborted);
     this.#closing.abort('the study is over');
-    // One that is being got is given back as well.
+    // An allocation that is being requested is released as well.
     await this.#getting?.catch(() => {});
     this.#instance?.close();
     if (!this.#request.keep && !this.#isLeft) return this.#tryRelease();
@@ -111,7 +111,7 @@ export class AllocatedBackend implements Backend {
     log.info(`The allocation ${this.#allocation.id} ${why}: it ends by itself once nobody uses it`);
   }
 
-  /** How the study ended does not depend on it. */
+  /** Releases the allocation; a failure is only a warning, because the result of the study does not depend on it. */
   async #tryRelease(): Promise<void> {
     try {
       if (this.#allocation !== undefined) await this.#session?.confirm();
@@ -151,7 +151,7 @@ export class AllocatedBackend implements Backend {
       try {
         return await this.#use(taken, plan, cancel);
       } catch (error) {
-        // It may have been about to end; one that lives, and is not reached, is not replaced.
+        // It may have been about to end. If it is alive and only out of reach, it is not replaced.
         if (!(error instanceof BrokerError) || cancel.aborted || !(await taken.hasEnded())) throw error;
         this.#ownCount -= 1;
         log.warning(error.message);
@@ -163,7 +163,7 @@ export class AllocatedBackend implements Backend {
     if (this.#context.onlyFinishes) {
       throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
     }
-    // Before it is waited for, and perhaps for nothing.
+    // Checked before the wait in the queue, which may be long and in vain.
     if (this.#ownCount === 0) await refuseIfRunningElsewhere(this.#context, plan, this.#session!, undefined);
     return this.#use(await this.#submit(common), plan, cancel);
   }
@@ -201,7 +201,8 @@ export class AllocatedBackend implements Backend {
   async #submit(common: Omit<AllocationOptions, 'number'>): Promise<Allocation> {
     const { journal } = this.#session!;
     this.#count += 1;
-    // Its number is spent, whatever becomes of it: should we be killed before we know its id, the next driver ends it by that.
+    // The number is journaled first: if this process is killed before it knows the id, the next driver ends the
+    // allocation by it.
     journal.write({ type: 'allocation', number: this.#count, allocation: null });
     await journal.durable();
     if (this.#ownCount <= 1 && this.#count > 1) await endForgotten(common.host, common.studyPath, this.#count - 1);
@@ -212,9 +213,9 @@ export class AllocatedBackend implements Backend {
   }
 
   /**
-   * What became of jobs in an allocation that is over, made sure of by giving it back.
+   * Releases an allocation that is over, so that none of its jobs can go on, and reads their outcomes.
    *
-   * @param mayLive whether it is left alone unless the queue says that it has ended
+   * @param mayLive whether to leave it alone unless the queue reports that it has ended
    */
   async #reapJobs(
     plan: Plan,
@@ -228,7 +229,7 @@ export class AllocatedBackend implements Backend {
     try {
       await this.#release();
     } catch (error) {
-      // One whose nodes are slow to be cleaned up is over all the same.
+      // Slow clean-up of the nodes can fail the release although the allocation has ended.
       if (!(error instanceof BrokerError) || !(await allocation!.hasEnded())) throw error;
       this.#context.log.warning(error.message);
       this.#allocation = undefined;
@@ -247,11 +248,11 @@ export class AllocatedBackend implements Backend {
   }
 }
 
-/** Queues take their time to notice that what they run has ended: they are asked so often, with this time between. */
+/** A queue may report the end of a job late, so it is asked this often, with this delay. */
 const MAX_LOOKS = 6;
 const LOOK_DELAY_MS = 5_000;
 
-/** Whether an allocation has ended, or does so in no time. One that cannot be asked about has not. */
+/** Whether an allocation has ended or ends within half a minute; false if the host cannot be reached. */
 async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> {
   for (let look = 1; ; look++) {
     try {
@@ -265,7 +266,10 @@ async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> 
   }
 }
 
-/** Ends allocations of earlier drivers by their numbers: a driver that was killed as it got one may never have known its id. */
+/**
+ * Ends all earlier allocations by their numbers, because a driver that was killed during a submit may not have recorded
+ * an id.
+ */
 async function endForgotten(host: Host, studyPath: string, last: number): Promise<void> {
   const files = Array.from({ length: last }, (_, i) => quote(`${studyPath}/${allocationFiles(i + 1).end}`));
   await mustRun(host, 'cannot end earlier allocations', `for file in ${files.join(' ')}; do : > "$file" || exit; done`);

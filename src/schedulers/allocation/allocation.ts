@@ -16,23 +16,23 @@ import { describeProgress, doubtOf, parseWaitingLine, type WaitingLine, waitingC
 
 export interface AllocationOptions {
   readonly host: Host;
-  /** The path of `flux` there. */
+  /** The path of the `flux` command on the host. */
   readonly flux: string;
   readonly fluxVersion: string;
   readonly request: AllocationRequest;
-  /** Absolute, there, and on a file system that nodes share. */
+  /** Absolute path on the host, on a file system that the nodes share. */
   readonly studyPath: string;
   readonly studyName: string;
-  /** Which one of the study's, counted from 1. */
+  /** The number of the allocation in the study, counted from 1. */
   readonly number: number;
   readonly clock: Clock;
-  /** Takes lines for people. */
+  /** Logs a line. */
   readonly log: (line: string) => void;
-  /** Ends the waiting, and gives the allocation back, unless it is to be kept. */
+  /** Stops waiting when aborted, and releases the allocation unless it is kept. */
   readonly cancel: AbortSignal;
-  /** Whether it is kept for another run: then it is not given back although this one does not wait for it any more. */
+  /** Whether the allocation is kept for another run: then it is not released after `cancel`. */
   readonly isKept?: () => boolean;
-  /** Whether an allocation that cannot be asked about is taken for over (`resume: always`). */
+  /** Whether an allocation of a scheduler that cannot be asked counts as ended (`resume: always`). */
   readonly isForced?: boolean;
 }
 
@@ -48,16 +48,16 @@ const described = z.object({
   number: z.int(),
 });
 
-/** A submit, or a wait, whose way to the host broke is begun again so often without anything heard in between. */
+/** How often in a row a submit or a wait is repeated after the connection to the host is lost. */
 const mostLosses = 10;
 
-/** An allocation: a job whose nodes run a Flux instance for the study. */
+/** A job of a batch system whose nodes run a Flux instance for the study. */
 export class Allocation {
   readonly #options: AllocationOptions;
   readonly #job: DescribedAllocation;
-  /** What was last heard of it. */
+  /** The latest known state, for messages. */
   #heard = 'nothing was heard of it';
-  /** Why it may never start, as far as that was told. */
+  /** Reasons why it may never start that have been logged. */
   readonly #doubts = new Set<string>();
 
   private constructor(options: AllocationOptions, job: DescribedAllocation) {
@@ -66,9 +66,9 @@ export class Allocation {
   }
 
   /**
-   * Asks the scheduler for an allocation.
+   * Submits the job of an allocation.
    *
-   * @throws BrokerError if it is refused, in the scheduler's words, or cancelled meanwhile
+   * @throws BrokerError if it is refused, with the scheduler's message, or if the run is cancelled
    * @throws HostError
    */
   static async submit(options: AllocationOptions): Promise<Allocation> {
@@ -91,12 +91,11 @@ export class Allocation {
   }
 
   /**
-   * Takes over an allocation that an earlier driver of the study got. If it has begun, its Flux instance may be about to end
-   * all the same: then `uri` throws a BrokerError.
+   * Takes over an allocation of an earlier driver of the study. If it is about to end, `uri` throws a BrokerError.
    *
-   * @param job as its `describe` had it
+   * @param job the result of its `describe`
    * @returns undefined if it is over, or was told to end
-   * @throws BrokerError if it was told to end and does not, or if it is another scheduler's; HostError
+   * @throws BrokerError if it was told to end and does not, or if it belongs to another scheduler; HostError
    */
   static async attach(
     options: Omit<AllocationOptions, 'number'>,
@@ -104,7 +103,7 @@ export class Allocation {
   ): Promise<Allocation | undefined> {
     const parsed = { cluster: undefined, ...described.parse(job) } as DescribedAllocation;
     const { number } = parsed;
-    // The directory may have another path by now.
+    // The study directory may have been moved.
     const allocation = new Allocation({ ...options, number }, { ...parsed, studyPath: options.studyPath });
     const here = await schedulerOf(options.host, parsed);
     if (parsed.scheduler !== undefined && here !== '' && here !== parsed.scheduler) {
@@ -115,19 +114,19 @@ export class Allocation {
       );
     }
     if (await allocation.hasEnded()) {
-      // Its processes may have a last moment.
+      // Its processes may take a moment to end.
       await allocation.#releaseQuietly();
       return undefined;
     }
     const end = `${options.studyPath}/${allocationFiles(number).end}`;
     const { code } = await again(() => run(options.host, `[ -e ${quote(end)} ]`));
     if (code !== 0) return allocation;
-    // Whoever told it may not have come to see it done.
+    // An earlier driver created the end file, and may have died before the release was complete.
     await allocation.release();
     return undefined;
   }
 
-  /** Gives back what `describe` described. @throws BrokerError, HostError */
+  /** Releases an allocation given by the result of `describe`. @throws BrokerError, HostError */
   static async releaseDescribed(host: Host, data: unknown): Promise<void> {
     await release(host, { cluster: undefined, ...described.parse(data) } as DescribedAllocation);
   }
@@ -145,9 +144,9 @@ export class Allocation {
   }
 
   /**
-   * The address of its Flux instance, once it has one, however long it waits in its queue until then.
+   * Waits for the allocation to start, without a time limit, and returns the URI of its Flux instance.
    *
-   * @throws BrokerError if it ends before, with all that is known of why, or is cancelled; it is given back then
+   * @throws BrokerError with the reason if the allocation ends first; also if the run is cancelled, which releases it
    * @throws HostError
    */
   async uri(): Promise<string> {
@@ -170,7 +169,7 @@ export class Allocation {
     }
   }
 
-  /** Whether it is over, by the scheduler's word. A scheduler that cannot be asked has not said so. @throws HostError */
+  /** Whether the scheduler reports that it has ended; false if the scheduler cannot be asked. @throws HostError */
   async hasEnded(): Promise<boolean> {
     const { host } = this.#options;
     const { code, stdout } = await again(() => run(host, `${queueFunctions(this.#job)}\nlook`));
@@ -178,19 +177,19 @@ export class Allocation {
     return code === 0 && (line === '' || parseJobState(line).phase === 'ended');
   }
 
-  /** Gives it back, and waits until it is gone from the queue. May be called again. @throws BrokerError, HostError */
+  /** Ends the job, and waits until it is gone from the queue. May be called again. @throws BrokerError, HostError */
   async release(): Promise<void> {
     await release(this.#options.host, this.#job);
   }
 
-  /** Runs the command that waits, once. */
+  /** Runs the waiting command once. */
   async #wait(): Promise<string> {
     const { host, studyPath, number, cancel } = this.#options;
     const process = host.spawn(waitingCommand(this.#job, studyPath, number));
     const errors = collectText(process.stderr, 4096);
     let stopListening = () => {};
     const letGo = () => process.stdin.end();
-    // A scheduler that takes its time to answer must not delay a cancellation.
+    // A slow scheduler must not delay a cancellation.
     const cancelled = new Promise<never>((_, reject) => {
       const give = () => {
         letGo();
@@ -224,7 +223,7 @@ export class Allocation {
       if (hasEnded) throw await this.#endedEarly();
       throw new HostError(`cannot wait for allocation ${this.id} on ${host.name}: ${errors() || `exit ${code}`}`);
     } catch (error) {
-      // What was heard before the way broke counts.
+      // Lines that came before the connection was lost count.
       if (error instanceof HostLostError && uri !== undefined) return uri;
       if (error instanceof HostLostError && hasEnded) throw await this.#endedEarly();
       throw error;
@@ -233,7 +232,7 @@ export class Allocation {
     }
   }
 
-  /** @returns whether that was the end of it */
+  /** Logs a line of the waiting command. @returns whether the allocation has ended */
   #hear(line: Exclude<WaitingLine, { type: 'uri' }>): boolean {
     if (line.type === 'gone') {
       this.#heard = `it is gone from the queue; last, ${this.#heard}`;
@@ -247,7 +246,7 @@ export class Allocation {
     return isEnd;
   }
 
-  /** Tells once of each reason why it may wait for ever. */
+  /** Logs each reason why it may never start, once. */
   #doubt(state: JobState): void {
     const doubt = doubtOf(state);
     if (doubt === undefined || this.#doubts.has(doubt.reason)) return;
@@ -277,9 +276,9 @@ export class Allocation {
   }
 }
 
-/** What the scheduler that commands on the host ask calls itself; '' if it does not say. @throws HostError */
+/** The name of the batch system or cluster that commands on the host ask; '' if it has none. @throws HostError */
 async function schedulerOf(host: Host, job: QueuedJob): Promise<string> {
-  // Clusters that are named in a submit are known to each other.
+  // A job with a named cluster can be asked about from every cluster of the site.
   if (job.cluster !== undefined) return '';
   const { stdout } = await again(() => run(host, `${queueFunctions({ ...job, scheduler: undefined })}\nscheduler`));
   return stdout.toString().trim();
@@ -294,14 +293,15 @@ async function release(host: Host, job: DescribedAllocation): Promise<void> {
   );
 }
 
-/** The waits before a queue that takes no jobs is asked again. */
+/** The delays between requests to a queue that takes no jobs at present. */
 const REFUSED_DELAYS_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
 
-/** A scheduler that cannot be asked is tried for so long. */
+/** How long a scheduler that does not answer is asked again. */
 const TROUBLE_LIMIT_MS = 300_000;
 
 /**
- * Submits, as soon as the queue takes jobs. A submit whose answer was lost is not repeated before the queue has been looked at.
+ * Submits as soon as the queue takes jobs. After a lost answer it searches the queue for the job before it submits
+ * again.
  */
 async function submitOnce(
   plan: AllocationPlan,
@@ -321,7 +321,7 @@ async function submitOnce(
       const words = [stderr, printed].filter((text) => text !== '').join('\n') || `exit ${code}`;
       const kind = classifyAllocationRefusal(request.with, words, code);
       if (kind === 'doubt') {
-        // A scheduler that was heard, and whose answer was not, has the job all the same.
+        // The scheduler may have taken the job although its answer was lost.
         const found = await findByName(host, plan);
         if (found !== undefined) return { id: found, cluster: undefined };
       }
@@ -349,7 +349,7 @@ async function submitOnce(
   }
 }
 
-/** Looks for a moment, not once: the command whose answer was lost may run still, and Flux lists what is new late. */
+/** Searches the queue several times, because the lost submit may still be running, and Flux lists new jobs late. */
 async function findByName(host: Host, plan: AllocationPlan): Promise<string | undefined> {
   const { jobName, flux, fluxVersion } = plan;
   const job: QueuedJob = { kind: plan.request.with, id: '0', jobName, cluster: undefined, flux, fluxVersion };

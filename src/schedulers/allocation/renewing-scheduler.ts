@@ -13,64 +13,66 @@ import type {
 } from '../scheduler.js';
 
 /**
- * What is known, once a place has ended, of a job that was in flight there: how it ended, where one that had begun and wrote
- * no end down is lost (`node-failure`). Undefined: it never began, and never will there.
+ * The outcome of a job that was in flight when its allocation ended. A job that started and recorded no end is lost
+ * (`node-failure`). Undefined: it never started, and never will in that allocation.
  */
 export type KnownOutcome = JobOutcome | undefined;
 
-/** Somewhere that jobs run for a while: an allocation. */
+/** An allocation in which jobs can run. */
 export interface JobPlace {
-  /** Makes what runs jobs there. */
+  /** Creates the scheduler for its jobs. */
   readonly start: (listener: SchedulerListener) => BatchScheduler;
 }
 
 export interface RenewingOptions {
   /**
-   * Gives up the place that is out of sight, and looks what became of its jobs.
+   * Releases an allocation with which contact was lost, and reads the outcomes of its jobs.
    *
-   * @param reason why it is; the note of those that are lost
-   * @param mayLive whether the jobs may go on there, and are wanted: then the place is given up only if it is sure to have
-   *   ended. Otherwise it has said so itself, or nothing in it is wanted any more, and it is given up whatever it is.
-   * @returns in the order of `jobs`; `alive` if it was not given up
+   * @param reason why contact was lost; the note of lost jobs
+   * @param mayLive whether its jobs may still be running and are not cancelled: then it is released only if it has
+   *   certainly ended. Otherwise the allocation reported its own end, or all its jobs are cancelled, and it is released
+   *   in any case.
+   * @returns in the order of `jobs`; `alive` if it was not released
    */
   readonly reapJobs: (
     jobs: readonly Job[],
     reason: string,
     mayLive: boolean,
   ) => Promise<readonly KnownOutcome[] | 'alive'>;
-  /** Whether another place may be got. */
+  /** Whether another allocation may be requested. */
   readonly mayRenew: () => boolean;
-  /** Gets another place; undefined if there is to be none. */
+  /** Requests another allocation; undefined if the limit is reached. */
   readonly renew: (reason: string) => Promise<JobPlace | undefined>;
   readonly clock: Clock;
 }
 
 /**
- * Runs jobs in a place that may end before they do, such as an allocation, and then in the next one. What had begun there
- * counts as lost to the failure of a node; what had not is simply submitted again. The next one is sought once there is a
- * job for it: what is left of a study may need none. If it is not to be had the study is interrupted; and so it is if the
- * place is out of sight, and may live: its jobs go on, and are not ours to repeat. Jobs that an earlier driver left are attached to the place that there is, or the next one: it finds out what became of them elsewhere.
+ * Runs jobs in an allocation, and in further allocations if it ends before the study does. Jobs that had started in the
+ * ended allocation count as node failures; the others are submitted again. The next allocation is requested only when
+ * there is a job for it. If none is available, the study is interrupted. It is also interrupted if contact is lost with
+ * an allocation that may be alive, because its jobs may go on and must not run twice. Jobs of an earlier driver are
+ * reattached in the present allocation, or the next one, which finds out what became of them.
  */
 export class RenewingScheduler implements BatchScheduler {
   readonly #options: RenewingOptions;
   readonly #listener: SchedulerListener;
   /** By the index of the step. */
   readonly #inFlight = new Map<number, Job>();
-  /** What is in flight, and not wanted any more. */
+  /** Jobs in flight that were cancelled. */
   readonly #cancelled = new Set<Job>();
-  /** What is in flight, was left by an earlier driver, and has had no place to be attached to. */
+  /** Jobs in flight of an earlier driver that wait for an allocation to be reattached in. */
   readonly #left = new Map<Job, InheritedJob>();
-  /** Why there is no place, once it is known what became of its jobs. */
+  /** Why there is no allocation; set once the outcomes of its jobs are known. */
   #loss: string | undefined;
   #isRenewing = false;
-  /** Undefined while there is none. */
+  /** Undefined while there is no allocation. */
   #scheduler: BatchScheduler | undefined;
-  /** The present or the last one. */
+  /** The scheduler of the present or the last allocation. */
   #last: BatchScheduler;
-  /** The steps that did not fit in the place before, by index. */
+  /** The indexes of steps that did not fit in the present allocation, and in the one before it. */
   #deferred = new Set<number>();
   #deferredBefore: ReadonlySet<number> = new Set();
-  /** Whether a job has begun in the present place. */
+  /** Whether a job has started in the present allocation. */
   #hasBegun = false;
   #isOver = false;
 
@@ -93,7 +95,7 @@ export class RenewingScheduler implements BatchScheduler {
     this.#renewIfNeeded();
   }
 
-  /** Jobs of a place that is over are over with it. */
+  /** Without an allocation there is nothing to cancel, because obsolete jobs ended with it. */
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     await this.#scheduler?.cancelObsolete(jobs);
   }
@@ -153,7 +155,7 @@ export class RenewingScheduler implements BatchScheduler {
     this.#settle(event).catch((error: unknown) => this.#fail(event.reason, error));
   }
 
-  /** Before it is passed on: an end may be answered with the step's next attempt. */
+  /** Updates the jobs in flight, then passes the event on; the listener may submit the step's next attempt at once. */
   #tell(event: JobEvent): void {
     const job = this.#inFlight.get(event.step);
     if (event.type === 'started') this.#hasBegun = true;
@@ -166,7 +168,7 @@ export class RenewingScheduler implements BatchScheduler {
     this.#listener(event.type === 'deferred' ? this.#defer(event) : event);
   }
 
-  /** What does not fit in a new place that nothing has run in yet, fits in no other like it. */
+  /** A step that was deferred before and does not fit in a new, unused allocation fits in no other one. */
   #defer(event: Extract<JobEvent, { type: 'deferred' }>): JobEvent {
     const { step } = event;
     const isHopeless = this.#deferredBefore.has(step) && !this.#hasBegun;
@@ -183,7 +185,7 @@ export class RenewingScheduler implements BatchScheduler {
       const outcome = remains[i];
       return this.#cancelled.has(job) && outcome?.result !== 'completed' ? cancelled : outcome;
     });
-    // Nobody is to believe that what needs another place runs again now.
+    // Without another allocation, steps that need one must not be reported as about to run again.
     const isLast = !this.#options.mayRenew() && outcomes.some(needsPlace);
     if (isLast && !this.#isOver) {
       const ended = jobs.flatMap((job, i) => (outcomes[i] === undefined ? [] : [this.#endOf(job, outcomes[i])]));
@@ -216,7 +218,7 @@ export class RenewingScheduler implements BatchScheduler {
     this.#loss = undefined;
     this.#isRenewing = false;
     const scheduler = this.#begin(place);
-    // Those that never began, and what came meanwhile. Of that, too, something may be answered at once.
+    // Jobs that never started, and new ones. Each call may change the jobs in flight, because events may come at once.
     for (const job of [...this.#inFlight.values()]) {
       if (this.#scheduler !== scheduler) return;
       if (this.#inFlight.get(job.step.index) !== job) continue;
@@ -243,7 +245,7 @@ export class RenewingScheduler implements BatchScheduler {
   #giveUp(reason: string, { ended, hasBackendEnded = false, alsoLocal = false }: GivenUp = {}): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    // What an earlier driver left may have begun elsewhere.
+    // Jobs of an earlier driver may have started elsewhere.
     const waiting = [...this.#inFlight.values()].filter((job) => hasBackendEnded && !this.#left.has(job));
     const notBegun = waiting.map(({ step, attempt }) => ({ step: step.index, attempt }));
     this.#listener({
@@ -257,15 +259,15 @@ export class RenewingScheduler implements BatchScheduler {
   }
 }
 
-/** What is known when there is no place any more. */
+/** What is known of the jobs when the study is interrupted. */
 interface GivenUp {
   readonly ended?: InterruptEvent['ended'];
-  /** What has no end told there never began. */
+  /** The allocation is over: jobs without an end in `ended` never started. */
   readonly hasBackendEnded?: boolean;
   readonly alsoLocal?: boolean | undefined;
 }
 
-/** Whether a job has to run again, or yet. */
+/** Whether a job has to run in another allocation. */
 const needsPlace = (outcome: KnownOutcome) =>
   outcome === undefined || outcome.result === 'node-failure' || outcome.result === 'not-run';
 

@@ -7,23 +7,23 @@ import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } fr
 import { type Allocator, allocators } from '../../store/journal/records.js';
 import { closest } from '../../util/closest.js';
 
-/** The input `allocate`: an allocation that is wanted. */
+/** The input `allocate`, parsed. */
 export interface AllocationRequest {
   readonly with: Allocator;
   readonly nodes: number;
-  /** Of the whole allocation: what a part of each node is enough for. Undefined: whole nodes. */
+  /** Tasks of the whole allocation, if parts of nodes are enough; undefined: whole nodes. */
   readonly tasks: number | undefined;
-  /** Of each node; undefined: as the scheduler has it. */
+  /** GPUs of each node; undefined: the scheduler's default. */
   readonly gpus: number | undefined;
-  /** Whole minutes; undefined: as the queue has it. */
+  /** Time limit in whole minutes; undefined: the queue's default. */
   readonly minutes: number | undefined;
   readonly queue: string | undefined;
   readonly bank: string | undefined;
-  /** Words for `sbatch`, `bsub` or `flux batch` besides ours. */
+  /** Additional arguments for `sbatch`, `bsub` or `flux batch`. */
   readonly args: readonly string[];
-  /** Whether it outlives the study. */
+  /** Whether the allocation is kept after the study. */
   readonly keep: boolean;
-  /** How many more to get, one after the other, if it ends before the study does. */
+  /** How many further allocations to request, one after the other, if one ends before the study. */
   readonly renew: number;
 }
 
@@ -73,9 +73,9 @@ const schema = z.strictObject(
 const keys = Object.keys(schema.shape);
 
 /**
- * Reads the input `allocate`. All its problems are found at once; the request is undefined if one is an error.
+ * Parses the input `allocate` and reports all its problems; the request is undefined if one of them is an error.
  *
- * @param source called as the user gave it: `input 'allocate'`
+ * @param source named as in messages: `input 'allocate'`
  */
 export function readAllocationRequest(source: Source): {
   readonly request: AllocationRequest | undefined;
@@ -111,7 +111,7 @@ export function readAllocationRequest(source: Source): {
   return { request: problems.some(({ severity }) => severity === 'error') ? undefined : request, problems };
 }
 
-/** Keys whose values are read as they are written: PyYAML has numbers where people mean names and times. */
+/** Keys whose values are kept as written, because PyYAML reads some names and times as numbers. */
 const asWritten: ReadonlySet<string> = new Set(['queue', 'bank', 'args']);
 
 function toPlain(root: MappingNode): unknown {
@@ -119,7 +119,7 @@ function toPlain(root: MappingNode): unknown {
     if (node.kind === 'sequence') return node.items.map((item) => plain(key, item));
     if (node.kind === 'mapping') return Symbol.for('mapping');
     const { value, text } = node;
-    // An unquoted 1:30:00 is a number in base 60, and not of minutes.
+    // PyYAML reads an unquoted 1:30:00 as a number in base 60.
     const isTime = key === 'time' && text.includes(':');
     const isNumber = typeof value === 'bigint' || typeof value === 'number';
     if (isNumber && (isTime || asWritten.has(key))) return text;
@@ -156,7 +156,7 @@ function checkCharacters(source: Source, root: MappingNode): Problem[] {
     .map(({ at }) => problemOf('error', at, `a text of ${source.file} cannot have a NUL character in it`));
 }
 
-/** What the schedulers cannot be asked for. */
+/** Checks `tasks` against what each batch system accepts. */
 function checkTasks(root: MappingNode, { with: allocator, nodes, tasks, gpus }: AllocationRequest): Problem[] {
   const at: Position = entry(root, 'tasks')?.value.at ?? root.at;
   if (tasks === undefined) return [];
@@ -175,7 +175,7 @@ function checkTasks(root: MappingNode, { with: allocator, nodes, tasks, gpus }: 
 
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Whole minutes, rounded up; undefined if it is no time, or none at all. */
+/** Whole minutes, rounded up; undefined if the text is not a time, or is zero. */
 function minutesOf(text: string): number | undefined {
   const standard = /^([0-9]+(?:\.[0-9]+)?)([smhd]?)$/.exec(text.trim());
   const seconds = standard
