@@ -1,9 +1,10 @@
 // Makes dist/index.js, all of the program in one file, from what tsc has compiled to build/.
+//   node bundle.mjs [COMPILED [TARGET]]   from another directory, and to another one
 import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import ncc from '@vercel/ncc';
 
-const at = (name) => fileURLToPath(new URL(name, import.meta.url));
+const [compiled = 'build', target = 'dist'] = process.argv.slice(2).map((name) => path.resolve(name));
 
 // ssh2 has a library in it that looks for its own directory as a CommonJS module does.
 const banner =
@@ -13,7 +14,7 @@ const banner =
 /** Files that libraries bring along and that nothing here uses: an agent for Windows. */
 const unused = ['pagent.exe'];
 
-const { code, assets } = await ncc(at('build/main.js'), {
+const { code, assets } = await ncc(path.resolve(import.meta.dirname, compiled, 'main.js'), {
   minify: true,
   license: 'licenses.txt',
   sourceMapRegister: false,
@@ -24,7 +25,8 @@ const files = Object.entries(assets).filter(([name]) => !unused.includes(name));
 const unknown = files.map(([name]) => name).filter((name) => !['licenses.txt', 'package.json'].includes(name));
 if (unknown.length > 0) throw new Error(`the bundle would need more files than one: ${unknown.join(', ')}`);
 
-fs.rmSync(at('dist'), { recursive: true, force: true });
-fs.mkdirSync(at('dist'));
-fs.writeFileSync(at('dist/index.js'), banner + code);
-for (const [name, { source }] of files) fs.writeFileSync(at(`dist/${name}`), source);
+const directory = path.resolve(import.meta.dirname, target);
+fs.rmSync(directory, { recursive: true, force: true });
+fs.mkdirSync(directory);
+fs.writeFileSync(path.join(directory, 'index.js'), banner + code);
+for (const [name, { source }] of files) fs.writeFileSync(path.join(directory, name), source);

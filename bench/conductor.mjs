@@ -1,7 +1,7 @@
 // What the conductor costs per event, from 100 to 100,000 steps, on a scheduler that does nothing: each job is submitted,
 // started and ended at once. The cost must not grow with the study. Then the same with a journal whose disk takes no time:
 // what writing down costs, and waiting for it.
-import { conduct } from '../build/conductor/conductor.js';
+import { Conductor } from '../build/conductor/conductor.js';
 import { Journal } from '../build/store/journal/journal.js';
 import { newRecord } from '../build/study/state.js';
 
@@ -46,18 +46,20 @@ function instantScheduler(listener) {
     jobs = [];
     for (const { step, attempt } of batch) {
       const base = { step: step.index, attempt, at: 0 };
-      listener({ ...base, type: 'submitted', id: '1', place: 'local:///bench', isDoubtful: false });
+      listener({ ...base, type: 'submitted', id: '1', endpoint: 'local:///bench', mayBeDuplicate: false });
       listener({ ...base, type: 'started' });
       listener({ ...base, type: 'ended', outcome: { result: 'completed', exitCode: 0, signal: null, note: '' } });
     }
   };
   return {
-    submit(job) {
-      if (jobs.push(job) === 1) setImmediate(tell);
+    submit(more) {
+      if (jobs.length === 0) setImmediate(tell);
+      jobs.push(...more);
     },
-    attach() {},
-    discard() {},
+    reattach() {},
+    async cancelObsolete() {},
     cancel() {},
+    close() {},
     outputs: () => ({ stdout: '', stderr: '' }),
   };
 }
@@ -77,16 +79,11 @@ async function microsecondsPerEvent(dependsOn, n, hasJournal) {
   }));
   const journal = hasJournal ? journalOf(graph) : undefined;
   const begin = performance.now();
-  const machine = await conduct({
-    graph,
-    scripts,
-    policy,
-    clock,
-    journal,
-    schedulers: (listener) => ({ local: instantScheduler(listener), batch: instantScheduler(listener) }),
-  });
+  const conductor = new Conductor({ graph, scripts, policy, clock, journal });
+  const [local, batch] = [instantScheduler(conductor.listener), instantScheduler(conductor.listener)];
+  const study = await conductor.run({ local, batch });
   const elapsed = performance.now() - begin;
-  if (machine.counts.get('FINISHED') !== n) throw new Error('not all steps finished');
+  if (study.counts.get('FINISHED') !== n) throw new Error('not all steps finished');
   return (elapsed * 1000) / (n * eventsPerStep);
 }
 

@@ -3,18 +3,18 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { conduct } from '../build/conductor/conductor.js';
+import { Conductor } from '../build/conductor/conductor.js';
 import { digestsOf, plannedSteps } from '../build/conductor/resume.js';
 import { LocalHost } from '../build/hosts/local-host.js';
 import { planStudy } from '../build/run/plan.js';
 import { stage } from '../build/run/stage.js';
-import { FluxBatch } from '../build/schedulers/flux/backend.js';
+import { FluxInstance } from '../build/schedulers/flux/instance.js';
 import { LocalScheduler } from '../build/schedulers/local/scheduler.js';
 import { readSpec } from '../build/spec/read.js';
 import { Source } from '../build/spec/source.js';
 import { makePlace } from '../build/store/directory.js';
-import { ourHolder } from '../build/store/lease-owner.js';
-import { Hold } from '../build/store/session.js';
+import { ourHolder } from '../build/store/lease.js';
+import { StudySession } from '../build/store/session.js';
 import { toParameter } from '../build/study/parameters.js';
 import { newRecord } from '../build/study/state.js';
 import { systemClock } from '../build/util/clock.js';
@@ -43,34 +43,31 @@ async function once(host, studyPath, isScheduled, isJournalled) {
   const { plan } = planStudy(spec, spec.parameters.map(toParameter), places, { hashWorkspaces: false });
   await makePlace(host, studyPath, { key: 'bench', name: 'fan' }, systemClock);
   await stage(host, plan, { name: 'fan.yaml', text: '' });
-  const hold = await Hold.take({ host, studyPath, holder: ourHolder(''), clock: systemClock, log });
+  const session = await StudySession.take({ host, studyPath, holder: ourHolder(''), clock: systemClock, log });
   const records = plan.graph.steps.map(() => newRecord());
-  hold.journal.writePlan('', plannedSteps(plan.graph, digestsOf(plan.graph, plan.scripts), records));
-  await hold.journal.durable();
-  const patience = { cancel: new AbortController().signal, tell() {} };
+  session.journal.writePlan('', plannedSteps(plan.graph, digestsOf(plan.graph, plan.scripts), records));
+  await session.journal.durable();
+  const common = { host, clock: systemClock, env: new Map() };
+  const cancel = new AbortController().signal;
   const flux = isScheduled
-    ? await FluxBatch.find(host, systemClock, 'auto', spec.batch, new Map(), patience)
+    ? await FluxInstance.find({ ...common, wanted: 'auto', batch: spec.batch, cancel, log() {} })
     : undefined;
-  let local;
-  let batch;
   const begin = performance.now();
-  const machine = await conduct({
+  const conductor = new Conductor({
     graph: plan.graph,
     scripts: plan.scripts,
     policy,
     clock: systemClock,
-    journal: isJournalled ? hold.journal : undefined,
-    schedulers: (listener) => {
-      local = new LocalScheduler(host, studyPath, new Map(), systemClock, listener);
-      batch = flux?.scheduler(plan, { log, confirm: async () => {} }, listener);
-      return { local, batch };
-    },
+    journal: isJournalled ? session.journal : undefined,
   });
+  const local = new LocalScheduler({ ...common, studyPath }, conductor.listener);
+  const batch = flux?.openScheduler(plan, { log, confirm: async () => {} }, conductor.listener);
+  const study = await conductor.run({ local, batch });
   const seconds = (performance.now() - begin) / 1000;
-  if (machine.counts.get('FINISHED') !== count) throw new Error('not all steps finished');
-  local.leave();
+  if (study.counts.get('FINISHED') !== count) throw new Error('not all steps finished');
+  local.close();
   batch?.close();
-  await hold.release('FINISHED');
+  await session.release('FINISHED');
   const lines = fs.readFileSync(path.join(studyPath, '.conductor/journal.jsonl'), 'utf8').split('\n').length;
   return { seconds, lines };
 }

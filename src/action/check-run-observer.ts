@@ -2,7 +2,7 @@ import type { Annotation } from '../github/annotations.js';
 import { CheckRun, type Delivery } from '../github/check-run.js';
 import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
-import { pathInRepository } from '../github/spec-path.js';
+import { pathInRepository } from '../github/spec-lines.js';
 import { distinctions } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { countStates } from '../report/attention.js';
@@ -20,7 +20,7 @@ import type { ActionsLog } from '../util/log/actions-log.js';
 import { saveLeftBehind } from './state.js';
 
 export interface PublicationContext {
-  readonly study: SpecContext;
+  readonly study: SpecContext & { readonly inputs: Inputs };
   readonly runner: Runner;
   readonly event: GitHubEvent;
   readonly log: ActionsLog;

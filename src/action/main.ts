@@ -1,17 +1,17 @@
 import { type GitHubEvent, readEvent } from '../github/event.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
-import { requestOf } from '../inputs/derive.js';
+import { hostOptionsOf, requestOf } from '../inputs/derive.js';
 import { actionInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { inline } from '../report/markdown.js';
 import { openHosts } from '../run/open-hosts.js';
-import { readStudy, type SpecContext } from '../run/prepare.js';
+import { readStudy } from '../run/prepare.js';
 import {
-  baselineOf,
   givenReportPlace,
   isCancelled,
   type ProcessContext,
+  readBaseline,
   refuseReportPath,
 } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
@@ -19,13 +19,21 @@ import { runStudy } from '../run/run-study.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
-import { describeError } from '../util/errors.js';
-import { InputError } from '../util/input-error.js';
+import { describeError, InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
 import { isUntrusted, lookUp, refusal } from './fork-guard.js';
 import { post } from './post.js';
-import { givenStudy, nameOf, type OnRunner, placings, refuseForeignFiles, report, runContext } from './run-options.js';
+import {
+  type GivenStudy,
+  givenStudy,
+  nameOf,
+  type OnRunner,
+  placings,
+  refuseForeignFiles,
+  report,
+  runContext,
+} from './run-options.js';
 import { maskSecrets, readRunner, writeSummary } from './runner.js';
 import { isPost, saveLeftBehind, savePost } from './state.js';
 
@@ -81,7 +89,7 @@ function refuseForks(inputs: Inputs, event: GitHubEvent): void {
 }
 
 async function run(
-  study: SpecContext,
+  study: GivenStudy,
   on: OnRunner,
   context: ProcessContext,
   log: ActionsLog,
@@ -92,14 +100,19 @@ async function run(
   // What is wrong with what was given is told before anything is connected to.
   readStudy(study);
   const request = requestOf(inputs, nameOf);
-  const baseline = baselineOf(inputs, runner.workspace, (line) => log.warning(line));
+  const baseline = readBaseline(inputs.baseline, runner.workspace, (line) => log.warning(line));
   await refuseReportPath(givenReportPlace(study, runner.workspace), nameOf);
   const environment = await loginEnvironment(context.environment);
   if (on.isUntrusted)
     log.info("The study may be a fork's: it is staged in the runner's temporary directory, without `setup`");
   // Its lines may name files of the checkout.
   const opened = on.isUntrusted ? { ...inputs, setup: '' } : inputs;
-  const hosts = await openHosts(opened, environment, context, log, runner.temporary);
+  const hosts = await openHosts(hostOptionsOf(opened), {
+    environment,
+    process: context,
+    log,
+    temporary: runner.temporary,
+  });
   try {
     return await runStudy({ ...runContext(study, on, context, hosts, log), request, baseline, observer });
   } finally {

@@ -6,19 +6,17 @@ import type { Runner } from '../github/runner-facts.js';
 import { HostError } from '../hosts/host.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { directoryPrefix } from '../hosts/ssh/openssh-leftovers.js';
-import { requestOf } from '../inputs/derive.js';
+import { hostOptionsOf, requestOf } from '../inputs/derive.js';
 import { actionInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
-import type { LeftBehind } from '../run/left-behind.js';
 import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import type { ProcessContext } from '../run/process-context.js';
-import { runStudy } from '../run/run-study.js';
+import { type LeftBehind, runStudy } from '../run/run-study.js';
 import { Allocation } from '../schedulers/allocation/allocation.js';
 import type { JournalState } from '../store/journal/records.js';
 import { JournalError } from '../store/journal/replay.js';
-import { LeaseHeldError } from '../store/lease.js';
-import { ourHolder } from '../store/lease-owner.js';
+import { LeaseHeldError, ourHolder } from '../store/lease.js';
 import { StudySession } from '../store/session.js';
 import { systemClock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
@@ -93,7 +91,12 @@ interface Cleaning {
 async function lookAfter(cleaning: Cleaning): Promise<void> {
   const { left, inputs, runner, context, log } = cleaning;
   const environment = await loginEnvironment(context.environment);
-  const hosts = await openHosts(inputs, environment, context, log, runner.temporary);
+  const hosts = await openHosts(hostOptionsOf(inputs), {
+    environment,
+    process: context,
+    log,
+    temporary: runner.temporary,
+  });
   try {
     // Whatever becomes of the one, the other is tried.
     try {

@@ -1,21 +1,23 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Runner } from '../github/runner-facts.js';
-import { isWithin } from '../github/spec-path.js';
+import { isWithin } from '../github/spec-lines.js';
+import { isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
+import { ineffectiveInputs } from '../inputs/ineffective.js';
 import type { Inputs } from '../inputs/schema.js';
 import { type StudyKeys, withPlainPaths } from '../inputs/study-key.js';
 import { outcomeLine } from '../report/final-table.js';
-import { isElsewhere, type OpenedHosts, stageRootOf } from '../run/open-hosts.js';
+import { type OpenedHosts, stageRootOf } from '../run/open-hosts.js';
 import type { SpecContext } from '../run/prepare.js';
-import { givenReportPlace, overlaysOf, type ProcessContext, pgenOf, readSpecText } from '../run/process-context.js';
+import { givenReportPlace, type ProcessContext, readSpecText } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import type { RunContext } from '../run/run-study.js';
 import type { Spec } from '../spec/spec.js';
-import { ourHolder } from '../store/lease-owner.js';
+import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory } from '../study/directory.js';
 import { safeName } from '../study/names.js';
 import { exitCodes } from '../study/state.js';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
 import type { CheckRunObserver } from './check-run-observer.js';
 import { setOutputs, writeSummary } from './runner.js';
@@ -31,17 +33,23 @@ export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
   none: 'lines',
 };
 
+/** A study as the inputs give it. */
+export interface GivenStudy extends SpecContext {
+  readonly inputs: Inputs;
+}
+
 /** The study as the inputs give it, with its paths in one spelling. */
-export function givenStudy(given: Inputs, runner: Runner): SpecContext {
+export function givenStudy(given: Inputs, runner: Runner): GivenStudy {
   const inputs = withPlainPaths(given, runner.workspace);
   const specPath = path.resolve(runner.workspace, inputs.spec);
   return {
     inputs,
+    options: runOptionsOf(inputs),
     specPath,
     text: readSpecText(specPath, inputs.spec),
     overlays: overlaysOf(inputs, nameOf),
     workingDirectory: runner.workspace,
-    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, runner.workspace) : undefined,
+    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs.stage, specPath, runner.workspace) : undefined,
   };
 }
 
@@ -71,7 +79,7 @@ export interface OnRunner {
 
 /** What a run of the study takes on a runner, but for its allocation. */
 export function runContext(
-  study: SpecContext,
+  study: GivenStudy,
   { runner, keys, isUntrusted }: OnRunner,
   { environment, cancel, hangup }: ProcessContext,
   { host, here, home, isElsewhere }: OpenedHosts,
@@ -111,6 +119,7 @@ export function runContext(
       },
     // A runner in an allocation, whose steps have a login's environment.
     around: isElsewhere ? '' : (environment.FLUX_URI ?? ''),
+    ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
     holder: ourHolder(runner.runUrl, runner.attempt),
     isKeyDerived: inputs['study-key'] === '',
     remember: saveLeftBehind,

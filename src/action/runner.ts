@@ -5,7 +5,7 @@ import { inputVariable } from '../inputs/parse.js';
 import { type outputs, secrets } from '../inputs/schema.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 
 /** @throws InputError if a variable that every runner sets is missing */
 export function readRunner(environment: Readonly<Record<string, string | undefined>>): Runner {

@@ -1,6 +1,6 @@
 import * as core from '@actions/core';
-import type { LeftBehind } from '../run/left-behind.js';
-import type { DescribedAllocation } from '../store/journal/allocation-record.js';
+import type { LeftBehind } from '../run/run-study.js';
+import type { DescribedAllocation } from '../store/journal/records.js';
 
 /**
  * What the main step leaves for the post step, in the runner's own keeping (GITHUB_STATE; the post step finds it as

@@ -3,9 +3,8 @@ import { mustRun, run } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
-import { waitOptionsOf } from '../schedulers/backend.js';
 import { rehearsalOf } from '../schedulers/batch/submission.js';
-import { FluxBatch } from '../schedulers/flux/backend.js';
+import { FluxInstance } from '../schedulers/flux/instance.js';
 import type { Spec } from '../spec/spec.js';
 import type { Clock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
@@ -17,26 +16,26 @@ export interface DoctorContext {
   readonly host: Host;
   readonly clock: Clock;
   readonly log: Log;
-  /** The study that is to be run, if one was named and can be read. */
+  /** The study, if one was named and can be read. */
   readonly spec: Spec | undefined;
-  /** Checks all of a named study that needs no broker: returns what it is, or throws what is wrong with it. */
+  /** Checks a named study as far as that needs no broker: returns a summary, or throws what is wrong with it. */
   readonly study: (() => Promise<string>) | undefined;
   /** The allocation that a run is to get, if any. */
   readonly request: AllocationRequest | undefined;
   /** The directory that studies are made in. */
   readonly root: string;
-  /** Aborted when there is no wish to know any more. */
+  /** Aborted on cancellation. */
   readonly cancel: AbortSignal;
 }
 
-/** Runs a check: `look` returns what was found, or throws what is wrong and what to do. @returns what was found, if nothing is wrong */
+/** Runs a check: `look` returns what it found, or throws what is wrong and what to do. @returns what was found, if nothing is wrong */
 type Checker = (name: string, look: () => Promise<string>) => Promise<string | undefined>;
 
-/** A probe that is not over after so many milliseconds waits in the queue: that says enough. */
-const probeTime = 30_000;
+/** A test job that has not ended by then is still waiting in the queue, which is answer enough. */
+const PROBE_TIMEOUT_MS = 30_000;
 
 /**
- * Looks at everything that a run needs, and tells what there is and what is wrong.
+ * Checks everything that a run needs, and prints what it finds and what is wrong.
  *
  * @returns the exit status: 1 if something is wrong
  */
@@ -67,7 +66,7 @@ export async function examine(context: DoctorContext): Promise<number> {
   return isWell ? 0 : 1;
 }
 
-/** What an allocation is got with, and whether the scheduler would give it. None is got: that may take its time, and costs. */
+/** Whether the commands for an allocation are there, and whether the scheduler would grant it. None is submitted. */
 async function examineAllocator({ host, request, root, log }: DoctorContext, check: Checker): Promise<void> {
   const allocator = { slurm: 'Slurm', lsf: 'LSF', flux: 'Flux' }[request!.with];
   const commands = { slurm: 'sbatch', lsf: 'bsub', flux: 'flux' };
@@ -89,15 +88,15 @@ async function examineAllocator({ host, request, root, log }: DoctorContext, che
     fluxVersion: fluxVersionIn(text((await run(host, 'flux version')).stdout)),
   });
   if (rehearsal === undefined) {
-    log.info('      the allocation: LSF cannot be asked whether it would give it');
+    log.info('      the allocation: LSF has no way to ask whether it would grant it');
     return;
   }
   await check('the allocation', async () => {
     const { code, stdout, stderr } = await run(host, `cd -- ${quote(root)} && ${rehearsal.command}`, rehearsal.script);
     const said = (stderr || text(stdout)).trim();
-    if (code !== 0) throw new HostError(`${allocator} would not give it: ${said || `exit ${code}`}`);
+    if (code !== 0) throw new HostError(`${allocator} would not grant it: ${said || `exit ${code}`}`);
     const isSlurms = request!.with === 'slurm' && said !== '';
-    return `${allocator} would give it${isSlurms ? ` (${said.split('\n').at(-1)})` : ''}`;
+    return `${allocator} would grant it${isSlurms ? ` (${said.split('\n').at(-1)})` : ''}`;
   });
 }
 
@@ -110,14 +109,22 @@ async function examineFlux(
   { host, inputs, spec, clock, root, cancel, log }: DoctorContext,
   check: Checker,
 ): Promise<void> {
-  let flux: FluxBatch | undefined;
+  let flux: FluxInstance | undefined;
   const { stdout } = await run(host, 'type -P flux && flux version');
   const [path = '', ...versions] = text(stdout).split('\n');
   const version = fluxVersionIn(versions.join('\n'));
-  // Whether it is needed shows below.
+  // The next check shows whether it is needed.
   log.info(path === '' ? '      flux: there is no such command on PATH' : `ok    flux: ${path}, version ${version}`);
   await check('broker', async () => {
-    flux = await FluxBatch.find(host, clock, inputs.flux, spec?.batch, inputs.env, waitOptionsOf({ log, cancel }));
+    flux = await FluxInstance.find({
+      host,
+      clock,
+      env: inputs.env,
+      cancel,
+      wanted: inputs.flux,
+      batch: spec?.batch,
+      log: (line) => log.info(line),
+    });
     const lines: string[] = [];
     const tell = (line: string) => lines.push(line);
     flux.introduce({ info: tell, warning: tell });
@@ -130,10 +137,15 @@ async function examineFlux(
 }
 
 /** Whether jobs run, and see the directory that studies are made in. */
-async function probe(flux: FluxBatch, spec: Spec | undefined, root: string, cancel: AbortSignal): Promise<string> {
-  const job = await flux.probe(['test', '-w', root], spec?.batch, probeTime, cancel);
+async function probe(flux: FluxInstance, spec: Spec | undefined, root: string, cancel: AbortSignal): Promise<string> {
+  const job = await flux.probe({
+    command: ['test', '-w', root],
+    batch: spec?.batch,
+    timeoutMs: PROBE_TIMEOUT_MS,
+    cancel,
+  });
   if (job === undefined)
-    return `it was still waiting in the queue when it was cancelled (after ${probeTime / 1000} s at most)`;
+    return `it was still waiting in the queue when it was cancelled (after ${PROBE_TIMEOUT_MS / 1000} s at most)`;
   if (job.exception !== null) throw new BrokerError(`it failed: ${job.exception.note}`, 'jobs of a study would too');
   if (job.waitStatus === 0) return `it ran, and can write to ${root}`;
   throw new BrokerError(

@@ -3,10 +3,10 @@ import { Signalled, terminations } from '../util/signalled.js';
 const cancelling = new AbortController();
 const hangingUp = new AbortController();
 
-/** Aborted, with a reason for people, when this process is told to end, or cannot go on. */
+/** Aborted, with a reason for people, when this process is asked to end, or cannot go on. */
 export const cancel = cancelling.signal;
 
-/** Tells what runs that it cannot go on. @param reason of no use if it was told to end before */
+/** Aborts `cancel` because this process cannot go on. @param reason has no effect if it was asked to end before */
 export function abandon(reason: unknown): void {
   cancelling.abort(reason);
 }

@@ -3,36 +3,35 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { SetupError } from '../hosts/setup.js';
-import { requestOf } from '../inputs/derive.js';
-import { commandLineInputs, distinctions } from '../inputs/parse.js';
+import { hostOptionsOf, isElsewhere, overlaysOf, pgenOf, requestOf, runOptionsOf } from '../inputs/derive.js';
+import { ineffectiveInputs } from '../inputs/ineffective.js';
+import { distinctions } from '../inputs/parse.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
-import { isElsewhere, type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
-import { readStudy, type SpecContext } from '../run/prepare.js';
+import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
+import { readStudy, type SpecContext, type StudyContext } from '../run/prepare.js';
 import {
-  baselineOf,
   givenReportPlace,
   isCancelled,
-  overlaysOf,
   type ProcessContext,
-  pgenOf,
   placeFor,
+  readBaseline,
   readSpecText,
   refuseReportPath,
 } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { formatProblem, SpecError } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
-import { ourHolder } from '../store/lease-owner.js';
+import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory, timeStamp } from '../study/directory.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
-import { describeError } from '../util/errors.js';
-import { InputError } from '../util/input-error.js';
+import { describeError, InputError } from '../util/errors.js';
 import { counted, inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
 import { version } from '../util/version.js';
+import { commandLineInputs } from './arguments.js';
 import { examine } from './doctor.js';
 import { helpText } from './help.js';
 import { checkWhole, validateStudy } from './validate.js';
@@ -60,11 +59,13 @@ export async function commandLine(args: readonly string[], context: ProcessConte
     if (carryOut === undefined) {
       const known = [...commands.keys()].join(', ').replace(/, ([a-z]+)$/, ' or $1');
       throw new InputError([
-        command === undefined ? 'what to do? --help tells' : `there is no command '${command}': use ${known} (--help)`,
+        command === undefined
+          ? 'no command given: use run, validate or doctor (--help)'
+          : `there is no command '${command}': use ${known} (--help)`,
       ]);
     }
     const read = (file: string) => readFileSync(path.resolve(context.workingDirectory, file), 'utf8');
-    const inputs = commandLineInputs(rest, read, command !== 'doctor');
+    const inputs = commandLineInputs(rest, { read, needsSpec: command !== 'doctor' });
     return await carryOut(inputs, context, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
@@ -72,7 +73,7 @@ export async function commandLine(args: readonly string[], context: ProcessConte
   }
 }
 
-/** What the action calls an input is an option here. */
+/** Messages call an input of the action by its option. */
 function inOptions(message: string): string {
   return message.replaceAll(/\binput '([a-z-]+)'/g, '--$1');
 }
@@ -88,17 +89,18 @@ const commands: ReadonlyMap<string, Command> = new Map([
 async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
   const { workingDirectory } = context;
   const plain = withPlainPaths(inputs, workingDirectory);
-  // What is wrong with what was given is told before anything is connected to.
+  // Mistakes in the options are reported before any connection is made.
   const study = givenStudy(inputs, context);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
     throw new InputError([
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',
     ]);
   }
-  for (const name of onGitHubOnly(inputs)) log.warning(`--${name} has no effect here: it is for the action on GitHub`);
+  for (const name of onGitHubOnly(inputs))
+    log.warning(`--${name} has no effect here: only the action on GitHub uses it`);
   readStudy(study);
   const request = requestOf(inputs, optionOf);
-  const baseline = baselineOf(inputs, workingDirectory, (line) => log.warning(line));
+  const baseline = readBaseline(inputs.baseline, workingDirectory, (line) => log.warning(line));
   const given = givenReportPlace(study, workingDirectory);
   await refuseReportPath(given, optionOf);
   const hosts = await open(inputs, context, log);
@@ -118,9 +120,10 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
       },
       request,
       baseline,
+      ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
       around: '',
       holder: ourHolder(''),
-      // Nobody comes after us who could look after it; what is left ends by itself.
+      // On the command line there is no post step: what is left ends by itself.
       remember: () => {},
     });
     if (isResumable) {
@@ -132,7 +135,7 @@ async function run(inputs: Inputs, context: ProcessContext, log: TerminalLog): P
   }
 }
 
-/** Inputs that were given and are heeded by the action only. */
+/** Inputs that were given and that only the action uses. */
 function onGitHubOnly(inputs: Inputs): InputName[] {
   const given: [InputName, boolean][] = [
     ['annotations', inputs.annotations !== 'checks'],
@@ -147,7 +150,7 @@ function onGitHubOnly(inputs: Inputs): InputName[] {
 /** What is wrong with a study is found without any other machine. */
 async function validate(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
   const study = { ...givenStudy(inputs, context), stageRoot: undefined };
-  return validateStudy(common(study, context, log, await openHere(inputs, context, log)));
+  return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
 }
 
 /** With or without a study: what it needs is looked for if there is one. */
@@ -187,7 +190,7 @@ async function doctor(inputs: Inputs, context: ProcessContext, log: TerminalLog)
   }
 }
 
-/** The study, if its text is one: what is wrong with it is told among what else is looked at. */
+/** The study, if its text is one: the check of the study reports what is wrong with it. */
 function tryReadStudy(study: SpecContext): Spec | undefined {
   try {
     return readStudy(study).spec;
@@ -212,7 +215,12 @@ function rootOf({ workingDirectory }: ProcessContext, { home }: OpenedHosts): st
 }
 
 function open(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
-  return openHosts(inputs, callersEnvironment(context.environment), context, log, tmpdir());
+  return openHosts(hostOptionsOf(inputs), {
+    environment: callersEnvironment(context.environment),
+    process: context,
+    log,
+    temporary: tmpdir(),
+  });
 }
 
 function openHere(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
@@ -225,17 +233,22 @@ const optionOf = (name: string) => `--${name}`;
 function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext) {
   const specPath = path.resolve(workingDirectory, inputs.spec);
   return {
-    inputs,
+    options: runOptionsOf(inputs),
+    pgen: pgenOf(inputs, workingDirectory),
     specPath,
     workingDirectory,
     text: readSpecText(specPath, inputs.spec),
     overlays: overlaysOf(inputs, optionOf),
-    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs, specPath, workingDirectory) : undefined,
+    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs.stage, specPath, workingDirectory) : undefined,
   };
 }
 
 /** What running and validating have in common. */
-function common(study: SpecContext, context: ProcessContext, log: TerminalLog, { host, here }: OpenedHosts) {
-  const { workingDirectory, cancel, hangup } = context;
-  return { ...study, log, cancel, hangup, host, here, pgen: pgenOf(study.inputs, workingDirectory) };
+function common(
+  study: SpecContext & Pick<StudyContext, 'pgen'>,
+  { cancel, hangup }: ProcessContext,
+  log: TerminalLog,
+  { host, here }: OpenedHosts,
+) {
+  return { ...study, log, cancel, hangup, host, here };
 }

@@ -1,5 +1,6 @@
 import { mustRun } from '../hosts/commands.js';
-import { unmatchedGlobs } from '../run/ineffective-inputs.js';
+import { unmatchedGlobs } from '../inputs/ineffective.js';
+import type { Inputs } from '../inputs/schema.js';
 import {
   generate,
   missingPaths,
@@ -15,12 +16,12 @@ import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
 
 /**
- * Everything but running: tells all that is wrong with a study. Returns the exit status, 1 if anything is.
+ * Reports everything that is wrong with a study without running it. Returns the exit status: 1 if anything is.
  *
  * @throws PgenError, HostError if a parameter generator cannot be run
  */
-export async function validateStudy(context: StudyContext): Promise<number> {
-  const { inputs, log } = context;
+export async function validateStudy(context: StudyContext, inputs: Inputs): Promise<number> {
+  const { log } = context;
   try {
     const { graph, warnings } = await checkWhole(context);
     for (const warning of warnings) log.problem(warning);
@@ -43,7 +44,7 @@ export async function validateStudy(context: StudyContext): Promise<number> {
 export async function checkWhole(context: StudyContext): Promise<{ graph: StepGraph; warnings: readonly Problem[] }> {
   const read = readStudy(context);
   // What is checked here may run elsewhere.
-  const missing = await missingPaths({ ...context, inputs: { ...context.inputs, 'dry-run': true } }, read.spec);
+  const missing = await missingPaths({ ...context, options: { ...context.options, isDryRun: true } }, read.spec);
   const all = { ...read, warnings: [...read.warnings, ...missing] };
   const isMissing = missing.some(({ severity }) => severity === 'error');
   // A generator that needs a path which is not there would only fail in its own words.

@@ -1,106 +1,130 @@
-import type { InheritedJob, Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
+import type { BatchScheduler, InheritedJob, Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
-import type { StudyJournal } from '../store/journal/study-journal.js';
+import type { StudyJournal } from '../store/journal/journal.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
-import { openJob } from '../study/state.js';
+import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';
-import type { Command, StudyEvent } from './events.js';
+import type { StudyEvent } from './events.js';
 import { backOff, type Policy } from './policy.js';
-import { type Resumed, StudyMachine } from './state-machine.js';
-import { WriteAheadQueue } from './write-ahead.js';
+import { StudyMachine } from './state-machine.js';
+import { type CommandHandlers, type OtherCommand, type SubmitCommand, WriteAheadQueue } from './write-ahead.js';
 
 export interface ConductorOptions {
   readonly graph: StepGraph;
   readonly scripts: readonly StepScripts[];
   readonly policy: Policy;
   readonly clock: Clock;
-  /** Makes the scheduler of each kind of step; events go to the listener. `batch` is undefined in a study without one. */
-  readonly schedulers: (listener: SchedulerListener) => {
-    readonly local: Scheduler;
-    readonly batch: Scheduler | undefined;
-  };
-  /** What an earlier driver of the study left; undefined if there was none. */
-  readonly resumed?: Resumed | undefined;
+  /** What is known of the steps; undefined if none of them ever ran. */
+  readonly records?: readonly StepRecord[] | undefined;
   /**
    * Where all is noted before it is acted on; undefined if nothing is. If it cannot be written any more the study is left as
    * it is, its interruption being the error's message.
    */
   readonly journal?: StudyJournal | undefined;
+}
+
+/** What a conductor works with, and what may change, or end, its work. */
+export interface ConductorHooks {
+  readonly local: Scheduler;
+  /** Undefined in a study without scheduled steps. */
+  readonly batch: BatchScheduler | undefined;
   /** Cancels the study when aborted; the reason, a text, is what the steps' records say. */
   readonly cancel?: AbortSignal;
   /** Stops driving the study when aborted, for that reason: all jobs are left as they are, UNKNOWN. */
   readonly interrupt?: AbortSignal;
-  /** The same, for one who will be followed by another driver: the steps stay in the states that they are in. */
+  /** The same, if another driver will follow: the steps stay in the states that they are in. */
   readonly leave?: AbortSignal | undefined;
-  /** Is given, before the study begins, what changes its limits; that they change is in the journal by then. To call that later than the study's end does nothing. */
+  /** Is given what changes the study's limits; that they change is in the journal by then. Calling it after the study's end does nothing. */
   readonly onLimits?: ((change: (limits: Limits) => void) => void) | undefined;
-  /** Called after each event that changed a step's state. */
-  readonly onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
+  /** Called after each event that changed a step's state, with the records of all steps and the indices of those that changed. */
+  readonly onChange?: (records: readonly StepRecord[], changed: readonly number[]) => void;
 }
+
+/** A study as its conductor left it. */
+export type ConductedStudy = Pick<
+  StudyMachine,
+  'steps' | 'counts' | 'remaining' | 'isOver' | 'isLeft' | 'interruption' | 'cancellation'
+>;
 
 /**
- * Runs a study to its end: gives the machine the events of its schedulers and timers, and carries out its commands.
- * The result is the machine, all of whose steps are over, but for an interruption. All that was noted is written by then,
- * if it can be.
+ * Runs a study to its end: gives the machine the events of its schedulers and timers, and carries out its commands. It is
+ * there before its schedulers are, so that they have their listener when they are made.
  */
-export function conduct(options: ConductorOptions): Promise<StudyMachine> {
-  return new Promise((resolve, reject) => new Conductor(options, resolve, reject).begin());
-}
-
-class Conductor {
+export class Conductor {
   readonly #options: ConductorOptions;
   readonly #machine: StudyMachine;
-  readonly #schedulers: { readonly local: Scheduler; readonly batch: Scheduler | undefined };
   readonly #queue: WriteAheadQueue;
   readonly #timers = new Set<() => void>();
-  readonly #events = new Fifo<StudyEvent>();
-  readonly #resolve: (machine: StudyMachine) => void;
-  readonly #reject: (error: unknown) => void;
+  #events = new Fifo<StudyEvent>();
+  /** Undefined until the study has begun. */
+  #hooks: ConductorHooks | undefined;
+  #resolve: (study: ConductedStudy) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
   #isBusy = false;
   #isDone = false;
 
-  constructor(options: ConductorOptions, resolve: (machine: StudyMachine) => void, reject: (error: unknown) => void) {
+  constructor(options: ConductorOptions) {
     this.#options = options;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#machine = new StudyMachine(options.graph, options.policy, options.resumed);
-    const hands = {
-      act: (command: Exclude<Command, { type: 'cancel' }>) => this.#act(command),
-      cancel: (commands: readonly Extract<Command, { type: 'cancel' }>[]) => this.#cancel(commands),
-      onLost: (error: unknown) => this.#leave(error instanceof Error ? error.message : String(error)),
-      onFault: (error: unknown) => this.#giveUp(error),
+    this.#machine = new StudyMachine(options.graph, options.policy, options.records);
+    const handlers: CommandHandlers = {
+      act: (command) => this.#act(command),
+      submit: (commands) => this.#submit(commands),
+      cancel: (commands) => this.#cancel(commands),
+      onLost: (error) => this.#leave(error instanceof Error ? error.message : String(error)),
+      onFault: (error) => this.#giveUp(error),
     };
-    this.#queue = new WriteAheadQueue(options.journal, hands, options.clock);
-    this.#schedulers = options.schedulers((event) => this.#post(event));
+    this.#queue = new WriteAheadQueue(options.journal, handlers, options.clock);
   }
 
-  readonly #onCancel = () => {
-    const { cancel, clock } = this.#options;
-    this.#post({ type: 'cancel', at: clock.now(), reason: String(cancel!.reason) });
-  };
+  /** Takes what schedulers report. An event that comes before the study has begun takes effect right after that. */
+  readonly listener: SchedulerListener = (event) => this.#post(event);
 
-  readonly #onInterrupt = () => {
-    const { interrupt, clock } = this.#options;
-    this.#post({ type: 'interrupt', at: clock.now(), reason: String(interrupt!.reason), alsoLocal: true });
-  };
+  /**
+   * Drives the study until all of its steps are over, or until it is interrupted. All that was noted is written by then, if it
+   * can be.
+   */
+  run(hooks: ConductorHooks): Promise<ConductedStudy> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#begin(hooks);
+    });
+  }
 
-  readonly #onLeave = () => this.#leave(String(this.#options.leave!.reason));
-
-  begin(): void {
-    const { leave, interrupt, cancel, onLimits, clock } = this.#options;
-    for (const [signal, listener] of [
-      [leave, this.#onLeave],
-      [interrupt, this.#onInterrupt],
-      [cancel, this.#onCancel],
-    ] as const) {
+  #begin(hooks: ConductorHooks): void {
+    const early = this.#events;
+    this.#events = new Fifo();
+    this.#hooks = hooks;
+    const { clock } = this.#options;
+    for (const [signal, listener] of this.#signals(hooks)) {
       if (signal?.aborted) listener();
       else signal?.addEventListener('abort', listener, { once: true });
     }
-    onLimits?.((changed) => this.#post({ type: 'limits', at: clock.now(), ...changed }));
+    hooks.onLimits?.((changed) => this.#post({ type: 'limits', at: clock.now(), ...changed }));
     this.#post({ type: 'begin', at: clock.now() });
+    for (let event = early.shift(); event !== undefined; event = early.shift()) this.#post(event);
   }
+
+  #signals({ leave, interrupt, cancel }: ConductorHooks) {
+    return [
+      [leave, this.#onLeave],
+      [interrupt, this.#onInterrupt],
+      [cancel, this.#onCancel],
+    ] as const;
+  }
+
+  readonly #onCancel = () => {
+    this.#post({ type: 'cancel', at: this.#options.clock.now(), reason: String(this.#hooks!.cancel!.reason) });
+  };
+
+  readonly #onInterrupt = () => {
+    const reason = String(this.#hooks!.interrupt!.reason);
+    this.#post({ type: 'interrupt', at: this.#options.clock.now(), reason, alsoLocal: true });
+  };
+
+  readonly #onLeave = () => this.#leave(String(this.#hooks!.leave!.reason));
 
   #leave(reason: string): void {
     this.#post({ type: 'leave', at: this.#options.clock.now(), reason });
@@ -109,7 +133,7 @@ class Conductor {
   /** Takes an event. A scheduler may report from within `submit`, so events queue up rather than nest. */
   #post(event: StudyEvent): void {
     this.#events.push(event);
-    if (this.#isBusy || this.#isDone) return;
+    if (this.#hooks === undefined || this.#isBusy || this.#isDone) return;
     this.#isBusy = true;
     try {
       // After the end nothing is heard any more.
@@ -122,11 +146,11 @@ class Conductor {
     } finally {
       this.#isBusy = false;
     }
-    if (this.#machine.isOver) this.#end();
+    if (this.#machine.isOver) this.#finish();
   }
 
   /** The study is over, for us: what is still reported is not heard, what is still to be done is not done. */
-  #end(): void {
+  #finish(): void {
     if (this.#isDone) return;
     this.#stop();
     const { journal } = this.#options;
@@ -139,9 +163,7 @@ class Conductor {
     this.#isDone = true;
     this.#queue.stop();
     for (const stop of this.#timers) stop();
-    this.#options.leave?.removeEventListener('abort', this.#onLeave);
-    this.#options.interrupt?.removeEventListener('abort', this.#onInterrupt);
-    this.#options.cancel?.removeEventListener('abort', this.#onCancel);
+    for (const [signal, listener] of this.#signals(this.#hooks!)) signal?.removeEventListener('abort', listener);
   }
 
   /**
@@ -164,29 +186,23 @@ class Conductor {
   }
 
   #handle(event: StudyEvent): void {
-    const { journal, onChange } = this.#options;
+    const { journal } = this.#options;
     const { commands, changed, touched } = this.#machine.handle(event);
     if (journal !== undefined) {
       if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
     this.#queue.take(commands);
-    if (changed.length > 0) onChange?.(this.#machine, changed);
+    if (changed.length > 0) this.#hooks!.onChange?.(this.#machine.steps, changed);
   }
 
-  #act(command: Exclude<Command, { type: 'cancel' }>): void {
+  #act(command: OtherCommand): void {
     const { clock } = this.#options;
     switch (command.type) {
       case 'attach':
         return this.#attach(command.steps);
-      case 'submit': {
-        const job = this.#job(command.step, command.attempt);
-        // An interruption may have come before the disk.
-        if (job === undefined || (job.step.scheduled && this.#machine.interruption !== undefined)) return;
-        return (job.step.scheduled ? this.#schedulers.batch! : this.#schedulers.local).submit(job);
-      }
       case 'renew':
-        if (this.#machine.interruption === undefined) this.#schedulers.batch?.renew?.(command.reason);
+        if (this.#machine.interruption === undefined) this.#hooks!.batch?.renew?.(command.reason);
         return;
       case 'wait': {
         const stop = clock.after(backOff(command.failures, clock.random()), () => {
@@ -198,22 +214,31 @@ class Conductor {
     }
   }
 
+  #submit(commands: readonly SubmitCommand[]): void {
+    const jobs = commands.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []);
+    const [scheduled, local] = split(jobs);
+    // An interruption may have come before the disk.
+    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#hooks!.batch!.submit(scheduled);
+    // What was reported meanwhile may have been the end.
+    if (local.length > 0 && !this.#isDone) this.#hooks!.local.submit(local);
+  }
+
   #attach(steps: readonly number[]): void {
     const jobs = steps.flatMap((step): InheritedJob[] => {
       const record = openJob(this.#machine.steps[step]!);
       if (record === undefined) return [];
       const { id, place, isDoubtful } = record;
-      return [{ ...this.#job(step, record.attempt)!, id, place, isDoubtful }];
+      return [{ ...this.#job(step, record.attempt)!, id, endpoint: place, mayBeDuplicate: isDoubtful }];
     });
     const [scheduled, local] = split(jobs);
-    if (local.length > 0) this.#schedulers.local.reattach(local);
-    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#schedulers.batch!.reattach(scheduled);
+    if (local.length > 0) this.#hooks!.local.reattach(local);
+    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#hooks!.batch!.reattach(scheduled);
   }
 
   #cancel(commands: readonly { readonly step: number; readonly attempt: number }[]): void {
     const [scheduled, local] = split(commands.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []));
-    if (local.length > 0) this.#schedulers.local.cancel(local);
-    if (scheduled.length > 0) this.#schedulers.batch!.cancel(scheduled);
+    if (local.length > 0) this.#hooks!.local.cancel(local);
+    if (scheduled.length > 0) this.#hooks!.batch!.cancel(scheduled);
   }
 
   /** A step's present job, as its scheduler knows it; undefined if that is over by now. */

@@ -4,17 +4,17 @@ import type { Policy } from './policy.js';
 import type { EndState, StepTable } from './step-table.js';
 
 /**
- * What the end of a step means for those that wait for it. The work is proportional to the edges of the graph that it
- * touches.
+ * Counts the dependencies that each step still waits for, and ends steps that can never run because a dependency did not
+ * finish. The work of an event is proportional to the edges of the graph that it touches.
  */
 export class DependencyTracker {
   readonly #graph: StepGraph;
   readonly #allowsFailure: Policy['allowsFailure'];
   readonly #table: StepTable;
-  /** Told of a step that waits for nothing any more. */
+  /** Called when the last dependency of a step is satisfied. */
   readonly #onReady: (index: number) => void;
   readonly #dependents: readonly (readonly number[])[];
-  /** How many dependencies of each step are not as they must be yet. */
+  /** How many dependencies of each step are not satisfied yet. */
   readonly #missing: number[];
 
   constructor(
@@ -32,16 +32,16 @@ export class DependencyTracker {
     this.#missing = graph.steps.map(({ dependsOn }) => dependsOn.filter((index) => !isFinished[index]).length);
   }
 
-  /** Whether the step waits for no other. */
+  /** Whether all dependencies of the step are satisfied. */
   isReady(index: number): boolean {
     return this.#missing[index] === 0;
   }
 
   /**
-   * For once, at the beginning: what ended otherwise before, without that those which wait for it were told. A journal that
-   * was cut may say so; what they would have been told they are told now.
+   * Ends the dependents of steps that did not finish, for a journal that was cut off between the two. Called once, at the
+   * beginning.
    */
-  heal(at: number): void {
+  endDependentsOfFailed(at: number): void {
     const { steps } = this.#table;
     const ended = steps.flatMap((record, index) => (isOver(record) && record.state !== 'FINISHED' ? [index] : []));
     for (const index of ended) this.giveUp(index, steps[index]!.state as EndState, at);
@@ -50,15 +50,15 @@ export class DependencyTracker {
   /** The step is over. */
   end(index: number, state: EndState, reason: string, at: number): void {
     const tolerated = isFailure(state) && this.#allowsFailure(this.#graph.steps[index]!);
-    this.#table.settle(index, state, reason, at, tolerated);
+    this.#table.end(index, { state, reason, at, tolerated });
     if (state !== 'FINISHED') return this.giveUp(index, state, at);
     for (const dependent of this.#dependents[index]!) this.#satisfy(dependent);
   }
 
   /**
-   * What waits for a step that did not finish never runs: it ends too, for the same reason. A step that only waits for
-   * others to be over runs all the same, but not after a cancellation (MEP-004). One that has a job all the same, from before
-   * the study was resumed, is seen to when that is over. Does not recurse.
+   * Ends all steps that wait for a step that did not finish, for the same reason. A step with the condition `all-completed`
+   * runs nevertheless, unless the cause was cancelled (MEP-004). A dependent that still has a job, from before the study was
+   * resumed, is decided when that job is over. Does not recurse.
    */
   giveUp(cause: number, causeState: EndState, at: number): void {
     const { steps } = this.#table;
@@ -71,7 +71,7 @@ export class DependencyTracker {
         else if (isOver(steps[dependent]!)) this.#blame(dependent, ended[next]!);
         else if (openJob(steps[dependent]!) === undefined) {
           const tolerated = state === 'FAILED' && this.#excuses(ended[next]!, dependent);
-          this.#table.settle(dependent, state, reason, at, tolerated);
+          this.#table.end(dependent, { state, reason, at, tolerated });
           ended.push(dependent);
         }
       }
@@ -79,10 +79,11 @@ export class DependencyTracker {
   }
 
   /**
-   * Of a step that is to run anew once its job is over, and now is: whether one of those that it waits for has been given up
-   * meanwhile, so that it is over too.
+   * Ends a step that was to run again after its job, if a dependency failed or was cancelled while the job ran.
+   *
+   * @returns whether it did
    */
-  isGivenUp(index: number, at: number): boolean {
+  giveUpIfDependencyFailed(index: number, at: number): boolean {
     const { steps } = this.#table;
     const { dependsOn, condition } = this.#graph.steps[index]!;
     const causes = dependsOn.filter((dependency) => {
@@ -94,30 +95,30 @@ export class DependencyTracker {
     if (cause === undefined) return false;
     const state: EndState = steps[cause]!.state === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
     const tolerated = state === 'FAILED' && causes.every((each) => this.#excuses(each, index));
-    this.#table.settle(index, state, this.#reason(cause, state), at, tolerated);
+    this.#table.end(index, { state, reason: this.#reason(cause, state), at, tolerated });
     this.giveUp(index, state, at);
     return true;
   }
 
-  /** One of the step's dependencies is as it must be. */
+  /** One more dependency of the step is satisfied. */
   #satisfy(index: number): void {
     this.#missing[index]! -= 1;
     if (this.isReady(index) && this.#table.isIdle(index)) this.#onReady(index);
   }
 
-  /** What those that wait for the step say. Of one that was given up itself they name what it names. */
+  /** The reason of the step's dependents: it names the step, or the first cause if the step itself never ran. */
   #reason(cause: number, state: EndState): string {
     const record = this.#table.steps[cause]!;
     if (!hasRun(record) && record.reason.startsWith('dependency ')) return record.reason;
     return `dependency ${this.#graph.steps[cause]!.name} ${state === 'CANCELLED' ? 'was cancelled' : 'failed'}`;
   }
 
-  /** Whether the study bears with a step that did not run because of `cause`. */
+  /** Whether it is tolerated that a step did not run because of `cause`. */
   #excuses(cause: number, step: number): boolean {
     return this.#table.steps[cause]!.tolerated || this.#allowsFailure(this.#graph.steps[step]!);
   }
 
-  /** A step was given up for failures that the study bears with; now one that it does not stands against it as well. */
+  /** A step that did not run because of tolerated failures is not tolerated once another cause is not. */
   #blame(step: number, cause: number): void {
     const blamed: [step: number, cause: number][] = [[step, cause]];
     for (let next = 0; next < blamed.length; next++) {

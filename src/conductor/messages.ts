@@ -6,10 +6,10 @@ export function describeFailure({ exitCode, signal, note }: JobOutcome): string 
   return [status, note].filter((text) => text !== '').join(': ') || 'failed';
 }
 
-/** What happened to a job, and to which if that is known: a step may have several. */
+/** What happened to a job, with its id if that is known, because a step may have had several. */
 export const ofJob = (what: string, { id }: { readonly id: string }) => (id === '' ? what : `${what} (job ${id})`);
 
-/** What is said of a step that will run again: by a driver that sees to it, and by one that does not any more. */
+/** How a step goes on: `now`, in this run, or `later`, in the next one. */
 const promises = {
   retry: { now: 'trying again', later: 'to be tried again' },
   restart: { now: 'restarting', later: 'to be restarted' },
@@ -22,7 +22,7 @@ export function runsAgain(reason: string, how: keyof typeof promises, when: 'now
   return `${reason}; ${promises[how][when]}`;
 }
 
-/** The same reason once nobody sees to it any more: `exit 3; to be tried again`. Any other text stays as it is. */
+/** The same reason once this run does not do it any more: `exit 3; to be tried again`. Other texts stay as they are. */
 export function putOff(reason: string): string {
   for (const { now, later } of Object.values(promises)) {
     if (reason.endsWith(`; ${now}`)) return reason.slice(0, -now.length) + later;

@@ -14,16 +14,16 @@ export interface Policy {
   readonly allowsFailure: (step: { readonly name: string; readonly step: string }) => boolean;
 }
 
-/** What of it can be changed while the study runs. */
+/** The part of the policy that `maestro update` can change while the study runs. */
 export function limitsOf({ throttle, restartLimit }: Policy): Required<Limits> {
   return { throttle, restartLimit };
 }
 
-/** Jobs lost to node failures are submitted again this often, apart from `submissionAttempts`. */
-export const nodeFailureLimit = 3;
+/** How often a job that a node failure ended is submitted again; not counted in `submissionAttempts`. */
+export const NODE_FAILURE_LIMIT = 3;
 
-/** So many jobs of a step that were not run in a row, for want of files that can be written, are the end for now: about a minute. */
-export const notRunLimit = 6;
+/** After this many jobs of a step in a row that could not write their files (about a minute) the study is left. */
+export const NOT_RUN_LIMIT = 6;
 
 /**
  * Milliseconds to wait before another attempt: 1 s, 2 s, 4 s… to 60 s, each half as much more or less.

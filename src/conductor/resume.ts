@@ -1,50 +1,39 @@
 import { createHash } from 'node:crypto';
 import type { StepScripts } from '../scripts/render.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import { obsoleteAfter } from '../store/journal/obsolete-jobs.js';
 import { cloneRecord, diffRecord } from '../store/journal/patch.js';
-import type { Entry, JournalState, PlannedStep } from '../store/journal/records.js';
-import { unwantedAfter } from '../store/journal/unwanted.js';
+import type { Entry, JournalState, ObsoleteJob, PlannedStep } from '../store/journal/records.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
-import {
-  hasRun,
-  isFailure,
-  isOver,
-  type JobRecord,
-  newRecord,
-  openJob,
-  type Rerun,
-  type StepRecord,
-} from '../study/state.js';
+import { hasRun, isFailure, isOver, type JobRecord, newRecord, openJob, type StepRecord } from '../study/state.js';
 import type { Policy } from './policy.js';
 
-/** What tells whether a step is still what it was. */
+/** By these hashes a step that has changed is found. */
 export interface StepDigests {
   /** Of its scripts and their places. */
   readonly script: string;
-  /** Of the names of what it depends on, and of the condition. */
+  /** Of the names of its dependencies, and of the condition. */
   readonly dependencies: string;
 }
 
-/** How a study goes on that was begun before. */
+/** How a study that an earlier driver began goes on. */
 export interface Resumption {
-  /** The steps as they are to begin, by index. */
+  /** The records that the steps begin with, by index. */
   readonly records: readonly StepRecord[];
-  /** Steps whose job is taken over, but is not to be, or may not be, the end of them. Their records say the same. */
-  readonly rerun: ReadonlyMap<number, Rerun>;
-  /** Jobs that may run, and that no step has any more. They are to be discarded, and that is to be noted. */
-  readonly removed: readonly ObsoleteJob[];
-  /** Why steps run that ran before, in the order of the graph. */
+  /** Jobs that may still run although no step has them any more: they are cancelled before the steps begin. */
+  readonly obsolete: readonly ObsoleteJob[];
+  /** Why steps that ran before run again, in the order of the graph. */
   readonly notes: readonly { readonly step: string; readonly why: string }[];
-  /** Every step is one of these: done, in flight, to run although it ran before, to run for the first time. */
-  readonly counts: Readonly<Record<Standing, number>>;
+  /** How many steps there are of each kind. */
+  readonly counts: Readonly<Record<Disposition, number>>;
 }
 
-type Standing = 'finished' | 'running' | 'again' | 'fresh';
+/** Finished, in flight, to run although it ran before, to run for the first time. */
+type Disposition = 'finished' | 'running' | 'again' | 'fresh';
 
-/** What is found out about one step. */
-interface Outlook {
+/** How one step goes on. */
+interface StepResumption {
   readonly record: StepRecord;
-  readonly standing: Standing;
+  readonly disposition: Disposition;
   readonly why?: string;
 }
 
@@ -82,24 +71,23 @@ export function plannedSteps(
   });
 }
 
-/** What a journal is told once jobs are discarded: until then whoever resumes the study discards them again. */
-export function discardedJobs(jobs: readonly ObsoleteJob[]): Entry {
+/** The journal's entry about obsolete jobs that were told to end; without it the next run cancels them again. */
+export function cancelledObsolete(jobs: readonly ObsoleteJob[]): Entry {
   return { type: 'discarded', jobs: jobs.map(({ workspace, attempt }) => ({ workspace, attempt })) };
 }
 
-/** The records as they are, for a driver that only brings to its end what was begun. */
+/** The records as they are, for a run that only ends what an earlier one began. */
 export function restoreRecords(state: JournalState): StepRecord[] {
   return state.records.map(restore);
 }
 
-/** Whether there is nothing left to do. */
-export function isFinished({ counts, removed }: Resumption): boolean {
-  return counts.running + counts.again + counts.fresh + removed.length === 0;
+/** Whether every step is finished and no job is obsolete. */
+export function isFinished({ counts, obsolete }: Resumption): boolean {
+  return counts.running + counts.again + counts.fresh + obsolete.length === 0;
 }
 
 /**
- * Whether a study ended well and is still the same: then it is over, although a step that may fail did, and would run again if
- * others had to.
+ * Whether a study ended FINISHED and is still the same. Then nothing runs, not even a step that failed and was allowed to.
  */
 export function isOverAndSame(
   { plan, ended, records, obsolete }: JournalState,
@@ -113,13 +101,13 @@ export function isOverAndSame(
     const [before, record, now] = [plan.steps[i]!, records[i]!, digests[i]!];
     const isSame =
       before.workspace === step.workspace && before.script === now.script && before.dependencies === now.dependencies;
-    // What was allowed to fail then may not be now; what did not run because of that goes with it.
-    const isBorne = !isFailure(record.state) || !hasRun(record) || allowsFailure(step);
-    return isSame && isOver(record) && isBorne;
+    // A failure that was allowed then may not be allowed now.
+    const isAllowed = !isFailure(record.state) || !hasRun(record) || allowsFailure(step);
+    return isSame && isOver(record) && isAllowed;
   });
 }
 
-/** Workspaces that an earlier plan had and this one has not; none that others are in. */
+/** Workspaces of earlier plans that this plan does not have, without those that contain one of its own. */
 export function leftWorkspaces(
   { plan, formerWorkspaces }: Pick<JournalState, 'plan' | 'formerWorkspaces'>,
   { steps }: StepGraph,
@@ -133,59 +121,60 @@ export function leftWorkspaces(
 }
 
 /**
- * Decides what becomes of every step of a study that is resumed. What finished and is still the same, after what is still the
- * same, stays; jobs in flight are taken over; all else runs.
+ * Decides what becomes of every step of a study that is resumed. A step that finished, has not changed and depends on no
+ * step that runs again stays as it is. Jobs in flight are taken over. All other steps run.
  *
- * A step is known by its workspace rather than its name, for that is where its files are, and its claims: the number of an
- * attempt that a workspace has had is spent for whichever step has it now.
+ * A step is identified by its workspace, not by its name, because its files and claims are there: the number of an attempt
+ * is used up for every later step in that workspace.
  */
 export function planResumption(state: JournalState, graph: StepGraph, digests: readonly StepDigests[]): Resumption {
   const known = new Map(
     (state.plan?.steps ?? []).map((step, index) => [step.workspace, { step, record: state.records[index]! }]),
   );
   const isCancelled = state.cancelReason !== undefined;
-  const outlooks: Outlook[] = [];
+  const resumed: StepResumption[] = [];
   for (const step of graph.steps) {
     const before = known.get(step.workspace);
-    if (before === undefined) outlooks.push(newcomer(step, state));
+    if (before === undefined) resumed.push(newStep(step, state));
     else {
-      const again = step.dependsOn.find((dependency) => runs(outlooks[dependency]!));
+      const again = step.dependsOn.find((dependency) => runs(resumed[dependency]!));
       const why = changeOf(
         step,
         digests[step.index]!,
         before,
         again === undefined ? undefined : graph.steps[again]!.name,
       );
-      outlooks.push(why === undefined ? unchanged(step, before.record, isCancelled) : changed(step, before, why));
+      resumed.push(why === undefined ? unchanged(step, before.record, isCancelled) : changed(step, before, why));
     }
   }
   const planned = { steps: state.plan?.steps ?? [], records: state.records };
-  const after = outlooks.map(({ record }, index) => ({ workspace: graph.steps[index]!.workspace, record }));
+  const after = resumed.map(({ record }, index) => ({ workspace: graph.steps[index]!.workspace, record }));
   const counts = { finished: 0, running: 0, again: 0, fresh: 0 };
-  for (const { standing } of outlooks) counts[standing] += 1;
+  for (const { disposition } of resumed) counts[disposition] += 1;
   return {
-    records: outlooks.map(({ record }) => record),
-    rerun: new Map(outlooks.flatMap(({ record: { rerun } }, index) => (rerun === null ? [] : [[index, rerun]]))),
-    removed: unwantedAfter(state.obsolete, planned, after),
-    notes: outlooks.flatMap(({ why }, index) => (why === undefined ? [] : [{ step: graph.steps[index]!.name, why }])),
+    records: resumed.map(({ record }) => record),
+    obsolete: obsoleteAfter(state.obsolete, planned, after),
+    notes: resumed.flatMap(({ why }, index) => (why === undefined ? [] : [{ step: graph.steps[index]!.name, why }])),
     counts,
   };
 }
 
-/** Whether something that depends on it must wait until it has run. */
-const runs = ({ standing }: Outlook) => standing === 'again' || standing === 'fresh';
+/** Whether the steps that depend on it must wait for it to run. */
+const runs = ({ disposition }: StepResumption) => disposition === 'again' || disposition === 'fresh';
 
 /**
- * A step that the last plan did not have. Its workspace may have had another, under a plan before that, whose last job may
- * run. Then that is taken over, to be ended before the step begins; one that another scheduler has is removed instead.
+ * A step that the last plan did not have, although a plan before that may have had one in the same workspace. A job of that
+ * one that may still run is taken over, so that it ends before the step begins, unless another scheduler has it: then it is
+ * obsolete.
  */
-function newcomer({ workspace, scheduled }: StepInstance, { former, obsolete }: JournalState): Outlook {
+function newStep({ workspace, scheduled }: StepInstance, { former, obsolete }: JournalState): StepResumption {
   const jobs = former.get(workspace) ?? [];
   const last = jobs.at(-1);
   const mayRun = obsolete.some(
     (job) => job.workspace === workspace && job.attempt === last?.attempt && job.scheduled === scheduled,
   );
-  if (last?.ended !== null || !mayRun) return { record: { ...newRecord(), jobs: jobs.map(close) }, standing: 'fresh' };
+  if (last?.ended !== null || !mayRun)
+    return { record: { ...newRecord(), jobs: jobs.map(close) }, disposition: 'fresh' };
   const { submitted, started } = last;
   const record: StepRecord = {
     ...newRecord(),
@@ -195,10 +184,10 @@ function newcomer({ workspace, scheduled }: StepInstance, { former, obsolete }: 
     rerun: 'changed',
     jobs: [...jobs.slice(0, -1).map(close), { ...last }],
   };
-  return { record, standing: 'again', why: 'it was not in the study for a while' };
+  return { record, disposition: 'again', why: 'it was not in the study for a while' };
 }
 
-/** Of a job that is not followed any more nothing will be heard. */
+/** A job that is not watched any more counts as cancelled. */
 function close(job: JobRecord): JobRecord {
   return job.ended === null ? { ...job, ended: job.started ?? job.submitted, result: 'cancelled' } : { ...job };
 }
@@ -215,34 +204,35 @@ function changeOf(
   if (digests.dependencies !== step.dependencies) return 'its dependencies changed';
   const isOpen = openJob(record) !== undefined;
   if (again !== undefined && (isOver(record) || isOpen)) return `${again}, which it depends on, runs again`;
-  // An earlier driver that found it changed did not live to run it.
+  // An earlier driver found that it had changed, and was killed before it ran it.
   return isOpen && record.rerun === 'changed' ? 'it has changed since its job began' : undefined;
 }
 
-function changed({ scheduled }: StepInstance, { step, record }: KnownStep, why: string): Outlook {
+function changed({ scheduled }: StepInstance, { step, record }: KnownStep, why: string): StepResumption {
   const { jobs } = cloneRecord(record);
   const anew = { ...newRecord(), jobs };
   const told = hasRun(record) ? { why } : {};
   if (openJob(record) === undefined) return { record: anew, ...ranBefore(record), ...told };
-  if (scheduled !== step.scheduled) return { record: { ...anew, jobs: jobs.map(close) }, standing: 'again', ...told };
+  if (scheduled !== step.scheduled)
+    return { record: { ...anew, jobs: jobs.map(close) }, disposition: 'again', ...told };
   const { state, submitted, started } = restore(record);
-  return { record: { ...anew, state, submitted, started, rerun: 'changed' }, standing: 'again', ...told };
+  return { record: { ...anew, state, submitted, started, rerun: 'changed' }, disposition: 'again', ...told };
 }
 
-function unchanged(step: StepInstance, before: StepRecord, isCancelled: boolean): Outlook {
+function unchanged(step: StepInstance, before: StepRecord, isCancelled: boolean): StepResumption {
   const record = restore(before);
-  if (record.state === 'FINISHED') return { record, standing: 'finished' };
+  if (record.state === 'FINISHED') return { record, disposition: 'finished' };
   if (isOver(record)) return over(step, record);
-  // Places to run that were lost with an earlier driver are no fault of the step's.
+  // Nodes and disks that an earlier driver lost do not count against the step now.
   Object.assign(record, { nodeFailures: 0, notRun: 0 });
-  // What waited for another attempt goes on where it was: its other failures are counted on.
+  // A step that waited for its next attempt keeps the count of its failures.
   if (openJob(record) === undefined) return { record, ...ranBefore(record) };
   if (isCancelled) record.rerun ??= 'cancelled';
-  return { record, standing: 'running' };
+  return { record, disposition: 'running' };
 }
 
-/** A step that is over but did not finish runs again, with all the attempts and restarts that a new one has. */
-function over(step: StepInstance, before: StepRecord): Outlook {
+/** A step that is over but did not finish runs again, with as many attempts and restarts as a new one. */
+function over(step: StepInstance, before: StepRecord): StepResumption {
   const restarts = restartsOf(step, before);
   return {
     record: { ...newRecord(), jobs: before.jobs, restarts, restartsBefore: restarts },
@@ -252,15 +242,15 @@ function over(step: StepInstance, before: StepRecord): Outlook {
 }
 
 /**
- * How many restarts the step is to begin with: 0 makes it begin with its main script. One whose time ran out goes on with its
- * restart script, as it would have without the limit; so does one that was to, but did not come to run.
+ * How many restarts the step begins with; with 0 it begins with its main script. A step whose time ran out goes on with its
+ * restart script, as if there were no limit, and so does a step that was about to.
  */
 function restartsOf({ run }: StepInstance, before: StepRecord): number {
   const { jobs, restarts } = before;
   if (!hasRun(before)) return restarts;
   const last = jobs.findLast(({ result }) => result !== 'not-run');
   if (last?.result !== 'timeout' || run.get('restart') === '') return 0;
-  // Each timeout since it began with its main script; whether the last was counted depends on how it went on.
+  // Each timeout since its main script ran last: the record may not have counted the last one.
   const first = jobs.findLastIndex(({ script }) => script === 'main');
   return jobs.slice(Math.max(0, first)).filter(({ result }) => result === 'timeout').length;
 }
@@ -274,11 +264,11 @@ function described({ state, reason }: StepRecord): string {
   return `was ${state}${shown === '' ? '' : `: ${shown}`}`;
 }
 
-function ranBefore({ jobs }: StepRecord): { readonly standing: Standing } {
-  return { standing: jobs.length > 0 ? 'again' : 'fresh' };
+function ranBefore({ jobs }: StepRecord): { readonly disposition: Disposition } {
+  return { disposition: jobs.length > 0 ? 'again' : 'fresh' };
 }
 
-/** A copy, in which what an earlier driver lost sight of is in the state that it was last seen in. */
+/** A copy in which a step that the earlier driver lost sight of has its last known state. */
 function restore(before: StepRecord): StepRecord {
   const record = cloneRecord(before);
   if (record.state !== 'UNKNOWN') return record;

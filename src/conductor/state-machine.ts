@@ -1,44 +1,27 @@
-import type { JobEvent, JobOutcome } from '../schedulers/scheduler.js';
+import type { JobEvent } from '../schedulers/scheduler.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from '../study/state.js';
-import { Deferrals } from './deferrals.js';
+import { afterJob, afterRefusal, type Decision, type Rules } from './after-job.js';
 import { DependencyTracker } from './dependency-tracker.js';
-import type { Command, StudyEvent } from './events.js';
-import { describeFailure, ofJob, putOff, runsAgain } from './messages.js';
-import { nodeFailureLimit, notRunLimit, type Policy } from './policy.js';
-import { ReadyQueue } from './ready-queue.js';
+import type { Command, StudyEvent, Transition } from './events.js';
+import { putOff, runsAgain } from './messages.js';
+import type { Policy } from './policy.js';
 import { type EndState, StepTable } from './step-table.js';
+import { Deferrals, ReadyQueue } from './waiting-steps.js';
 
-export interface Transition {
-  /** What to do about the event, in this order. */
-  readonly commands: readonly Command[];
-  /** The steps whose state changed, by index; one twice if it changed twice. */
-  readonly changed: readonly number[];
-  /** The steps of whose records anything changed, each once. */
-  readonly touched: readonly number[];
-}
-
-/** What an earlier driver of the study left. */
-export interface Resumed {
-  /** By the index of the step. The machine takes them over. */
-  readonly records: readonly StepRecord[];
-  /** The steps whose job is in flight, and that run again after it, besides those whose records say so. */
-  readonly rerun?: ReadonlyMap<number, Rerun>;
-}
-
-/** Why a step runs again whose job was ended for that, or by an earlier driver. */
+/** Why a step runs again although its job, which an earlier driver submitted, has ended. */
 const rerunReasons: Readonly<Record<Rerun, string>> = {
   changed: 'its script changed',
   cancelled: 'it was cancelled with the study before',
 };
 
 /**
- * The study as a state machine: an event in, commands out; no clock, no I/O, no chance, so the same events always give the
- * same state. The work of an event is proportional to the edges of the graph that it touches.
+ * The study as a state machine: an event in, commands out. It has no clock, does no I/O and uses no randomness, so the same
+ * events always give the same state. The work of an event is proportional to the edges of the graph that it touches.
  *
- * Events that do not fit (of a job that is over, of an attempt that was given up, a second time) change nothing: whoever
- * reports them may repeat himself.
+ * An event that does not fit (its job is over, its attempt was given up, it was reported before) changes nothing, so a
+ * scheduler may report an event twice.
  */
 export class StudyMachine {
   readonly steps: readonly StepRecord[];
@@ -46,7 +29,7 @@ export class StudyMachine {
   readonly #policy: Policy;
   readonly #table: StepTable;
   readonly #dependents: DependencyTracker;
-  readonly #pools: { readonly local: ReadyQueue; readonly scheduled: ReadyQueue };
+  readonly #queues: { readonly local: ReadyQueue; readonly scheduled: ReadyQueue };
   #restartLimit: number;
   /** Steps that wait for the end of a back-off. */
   readonly #backingOff = new Set<number>();
@@ -59,26 +42,22 @@ export class StudyMachine {
   #isLeft = false;
   #commands: Command[] = [];
 
-  /** @param resumed where the study stands already; undefined if nothing of it ever ran */
-  constructor(graph: StepGraph, policy: Policy, resumed?: Resumed) {
+  /** @param records of the steps, which the machine takes over; undefined if no step ever ran */
+  constructor(graph: StepGraph, policy: Policy, records?: readonly StepRecord[]) {
     this.#graph = graph;
     this.#policy = policy;
     this.#restartLimit = policy.restartLimit;
-    this.#pools = { local: new ReadyQueue(policy.localJobs), scheduled: new ReadyQueue(noneIfZero(policy.throttle)) };
-    this.#table = new StepTable(graph.steps.length, resumed?.records);
+    this.#queues = { local: new ReadyQueue(policy.localJobs), scheduled: new ReadyQueue(noneIfZero(policy.throttle)) };
+    this.#table = new StepTable(graph.steps.length, records);
     this.steps = this.#table.steps;
     this.#dependents = new DependencyTracker(graph, policy.allowsFailure, this.#table, (index) => this.#enqueue(index));
-    for (const index of this.#inFlight()) {
-      this.#poolOf(index).inFlight += 1;
-      const record = this.steps[index]!;
-      record.rerun = resumed?.rerun?.get(index) ?? record.rerun;
-    }
+    for (const index of this.#inFlight()) this.#queueOf(index).inFlight += 1;
   }
 
-  /** Whether nothing more will happen: every step is in its final state, or what is not cannot get there any more. */
+  /** Whether nothing more will happen: every step is over, or the study was left or interrupted. */
   get isOver(): boolean {
     if (this.remaining === 0 || this.#isLeft) return true;
-    return this.#interruption !== undefined && (!this.#awaitsLocal || this.#pools.local.inFlight === 0);
+    return this.#interruption !== undefined && (!this.#awaitsLocal || this.#queues.local.inFlight === 0);
   }
 
   /** Why the study stops before its end; undefined if it does not. */
@@ -86,7 +65,7 @@ export class StudyMachine {
     return this.#interruption;
   }
 
-  /** Whether that is so because it was left: its jobs go on, to be taken over. */
+  /** Whether the study was left: its jobs go on, and the next driver takes them over. */
   get isLeft(): boolean {
     return this.#isLeft;
   }
@@ -142,7 +121,7 @@ export class StudyMachine {
 
   #begin(at: number): void {
     if (this.#hasBegun || this.#interruption !== undefined) return;
-    this.#dependents.heal(at);
+    this.#dependents.endDependentsOfFailed(at);
     this.#hasBegun = true;
     const inFlight = this.#inFlight();
     if (inFlight.length > 0) this.#commands.push({ type: 'attach', steps: inFlight });
@@ -163,11 +142,11 @@ export class StudyMachine {
     if (this.#interruption !== undefined && !(this.#isLocal(event.step) && this.#awaitsLocal)) return;
     switch (event.type) {
       case 'submitted': {
-        const { id, place, isDoubtful } = event;
-        if (job.id === id && job.place === place && job.isDoubtful === isDoubtful) return;
+        const { id, endpoint, mayBeDuplicate } = event;
+        if (job.id === id && job.place === endpoint && job.isDoubtful === mayBeDuplicate) return;
         job.id = id;
-        job.place = place;
-        job.isDoubtful = isDoubtful;
+        job.place = endpoint;
+        job.isDoubtful = mayBeDuplicate;
         return this.#table.touch(event.step);
       }
       case 'queued':
@@ -177,43 +156,45 @@ export class StudyMachine {
         if (record.state === 'RUNNING') this.#table.setState(event.step, 'FINISHING', '');
         return;
       case 'started':
-        // Of a job that was taken over it may be known.
+        // The start of a job that was taken over may be known already.
         if (job.started !== null && !isBefore(record.state) && record.state !== 'QUEUED') return;
         job.started ??= event.at;
         record.started ??= event.at;
         return this.#table.setState(event.step, 'RUNNING', '');
       case 'not-submitted':
         this.#endJob(event.step, job, 'not submitted', event.at);
-        record.exitCode = null;
-        record.signal = null;
-        if (this.#runsAnew(event.step, job, event.at)) return;
-        return this.#retryOrFail(event.step, `could not be submitted: ${event.reason}`, event.at);
+        if (this.#rerunStep(event.step, job, event.at)) return;
+        return this.#apply(event.step, afterRefusal(record, event.reason, this.#rulesOf(event.step)), event.at);
       case 'deferred':
         this.#endJob(event.step, job, 'not submitted', event.at);
-        if (this.#runsAnew(event.step, job, event.at)) return;
+        if (this.#rerunStep(event.step, job, event.at)) return;
         return this.#defer(event);
       case 'ended':
         this.#endJob(event.step, job, event.outcome.result, event.at);
-        if (this.#runsAnew(event.step, job, event.at)) return;
-        return this.#handleOutcome(event.step, job, event.outcome, event.at);
+        if (this.#rerunStep(event.step, job, event.at)) return;
+        return this.#apply(event.step, afterJob(record, job, event.outcome, this.#rulesOf(event.step)), event.at);
     }
   }
 
-  /** Whether the end of its job is not the end of the step, which begins again as if it had never run. */
-  #runsAnew(index: number, { result }: JobRecord, at: number): boolean {
+  /**
+   * Begins a step again, as if it had never run, whose job from an earlier driver is over.
+   *
+   * @returns false if the end of that job is the end of the step
+   */
+  #rerunStep(index: number, { result }: JobRecord, at: number): boolean {
     const record = this.steps[index]!;
     const { rerun } = record;
     record.rerun = null;
     if (rerun === null) return false;
     if (rerun === 'cancelled') {
-      // Whoever is told to end may do so in any way. One whose time ran out all the same goes on with its restart.
+      // A job that completed before the cancellation reached it counts, and a timeout goes on with the restart.
       const isOwnEnd = result === 'completed' || (result === 'timeout' && this.#hasRestart(index));
       if (isOwnEnd || this.#cancelReason !== undefined) return false;
     }
     Object.assign(record, { exitCode: null, signal: null, submitted: null, started: null });
     Object.assign(record, { restarts: 0, restartsBefore: 0, failedAttempts: 0, nodeFailures: 0, notRun: 0 });
     if (this.#cancelReason !== undefined) this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    else if (!this.#dependents.isGivenUp(index, at)) {
+    else if (!this.#dependents.giveUpIfDependencyFailed(index, at)) {
       const isReady = this.#dependents.isReady(index);
       this.#table.setState(index, isReady ? 'PENDING' : 'INITIALIZED', rerunReasons[rerun]);
       if (isReady) this.#enqueue(index);
@@ -221,42 +202,40 @@ export class StudyMachine {
     return true;
   }
 
-  #handleOutcome(index: number, job: JobRecord, outcome: JobOutcome, at: number): void {
-    const record = this.steps[index]!;
-    record.exitCode = outcome.exitCode;
-    record.signal = outcome.signal;
-    if (outcome.result !== 'not-run') record.notRun = 0;
-    switch (outcome.result) {
-      case 'completed':
-        return this.#end(index, 'FINISHED', '', at);
-      case 'cancelled':
-        return this.#end(index, 'CANCELLED', outcome.note || this.#cancelReason || 'its job was cancelled', at);
-      case 'timeout':
-        return this.#handleTimeout(index, job, outcome.note || 'its time ran out', at);
-      case 'node-failure':
-        return this.#handleNodeFailure(index, job, outcome.note || 'a node failed', at);
-      case 'not-run':
-        return this.#handleNotRun(index, outcome.note || 'the script was not run', at);
-      case 'failed':
-        // An attempt at a local step is a run of it (Maestro 1.1); a scheduled job that ran and failed has failed.
-        if (this.#isLocal(index)) return this.#retryOrFail(index, describeFailure(outcome), at);
-        return this.#end(index, 'FAILED', describeFailure(outcome), at);
-    }
+  #rulesOf(index: number): Rules {
+    return {
+      name: this.#graph.steps[index]!.name,
+      isLocal: this.#isLocal(index),
+      hasRestart: this.#hasRestart(index),
+      submissionAttempts: this.#policy.submissionAttempts,
+      restartLimit: this.#restartLimit,
+      cancelReason: this.#cancelReason,
+      isInterrupted: this.#interruption !== undefined,
+    };
   }
 
-  /** It is no failure of the step: in another place it runs. */
+  #apply(index: number, decision: Decision, at: number): void {
+    if (decision.type === 'end') return this.#end(index, decision.state, decision.reason, at);
+    this.#table.setState(index, decision.state, decision.reason);
+    if (decision.type === 'leave') return this.#leave(decision.why);
+    if (decision.failures === 0) return this.#enqueue(index);
+    this.#backingOff.add(index);
+    this.#commands.push({ type: 'wait', step: index, failures: decision.failures });
+  }
+
+  /** The step has not failed: it runs in another allocation. */
   #defer({ step, reason, mayRenew, at }: Extract<JobEvent, { type: 'deferred' }>): void {
     if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
-    const when = mayRenew ? this.#when : 'later';
-    this.#table.setState(step, 'PENDING', runsAgain(reason, 'defer', when));
+    const isSoon = mayRenew && this.#interruption === undefined;
+    this.#table.setState(step, 'PENDING', runsAgain(reason, 'defer', isSoon ? 'now' : 'later'));
     if (this.#interruption === undefined) this.#deferrals.add(step, { reason, mayRenew });
   }
 
-  /** Once nothing more runs where jobs run now: in the next place, or not in our time. */
+  /** Once the last job of the present allocation has ended, deferred steps run in the next one, or the study stops. */
   #goOnElsewhere(at: number): void {
-    const isUsed = (pool: ReadyQueue, isLocal: boolean) =>
-      pool.inFlight > 0 || [...this.#backingOff].some((index) => this.#isLocal(index) === isLocal);
-    const { local, scheduled } = this.#pools;
+    const isUsed = (queue: ReadyQueue, isLocal: boolean) =>
+      queue.inFlight > 0 || [...this.#backingOff].some((index) => this.#isLocal(index) === isLocal);
+    const { local, scheduled } = this.#queues;
     if (this.#interruption !== undefined || isUsed(scheduled, false)) return;
     const reason = this.#deferrals.describe((index) => this.#graph.steps[index]!.name);
     if (this.#deferrals.mayRenew) {
@@ -264,61 +243,6 @@ export class StudyMachine {
       for (const index of this.#deferrals.take()) this.#enqueue(index);
       this.#submitReady(at);
     } else if (!isUsed(local, true)) this.#stop(reason);
-  }
-
-  /** Maestro 1.1: restarted while the limit allows, then FAILED; a step that cannot be restarted is TIMEDOUT. */
-  #handleTimeout(index: number, job: JobRecord, note: string, at: number): void {
-    const record = this.steps[index]!;
-    if (!this.#hasRestart(index)) return this.#end(index, 'TIMEDOUT', note, at);
-    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    const { restarts, restartsBefore } = record;
-    if (this.#restartLimit > 0 && restarts - restartsBefore >= this.#restartLimit) {
-      return this.#end(index, 'FAILED', `${note}, after ${restarts} restart${restarts === 1 ? '' : 's'}`, at);
-    }
-    record.restarts += 1;
-    // A restart has as many attempts as the first start had (Maestro 1.1).
-    record.failedAttempts = 0;
-    this.#table.setState(index, 'TIMEDOUT', runsAgain(ofJob(note, job), 'restart', this.#when));
-    this.#enqueue(index);
-  }
-
-  #handleNodeFailure(index: number, job: JobRecord, note: string, at: number): void {
-    const failures = ++this.steps[index]!.nodeFailures;
-    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    if (failures > nodeFailureLimit) return this.#end(index, 'HWFAILURE', `${note}, ${failures} times`, at);
-    this.#table.setState(index, 'HWFAILURE', runsAgain(ofJob(note, job), 'resubmit', this.#when));
-    this.#backOff(index, failures);
-  }
-
-  /** It is no failure of the step, however often: with room on the disk it runs. Until then there is no use in going on. */
-  #handleNotRun(index: number, note: string, at: number): void {
-    const count = ++this.steps[index]!.notRun;
-    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    this.#table.setState(index, 'PENDING', runsAgain(note, 'retry', this.#when));
-    // The first wait is of 2 s, so that all of them are about a minute.
-    if (count < notRunLimit || this.#interruption !== undefined) return this.#backOff(index, count + 1);
-    const { name } = this.#graph.steps[index]!;
-    this.#leave(`the study directory cannot be written: ${name} was not run, ${count} times in a row: ${note}`);
-  }
-
-  #retryOrFail(index: number, reason: string, at: number): void {
-    const failures = ++this.steps[index]!.failedAttempts;
-    if (this.#cancelReason !== undefined) return this.#end(index, 'CANCELLED', this.#cancelReason, at);
-    if (failures >= this.#policy.submissionAttempts) {
-      return this.#end(index, 'FAILED', failures === 1 ? reason : `${reason} (${failures} attempts)`, at);
-    }
-    this.#table.setState(index, 'PENDING', runsAgain(reason, 'retry', this.#when));
-    this.#backOff(index, failures);
-  }
-
-  #backOff(index: number, failures: number): void {
-    this.#backingOff.add(index);
-    this.#commands.push({ type: 'wait', step: index, failures });
-  }
-
-  /** When what is to run again does: not any more in our time, once the study is interrupted. */
-  get #when(): 'now' | 'later' {
-    return this.#interruption === undefined ? 'now' : 'later';
   }
 
   #end(index: number, state: EndState, reason: string, at: number): void {
@@ -331,8 +255,8 @@ export class StudyMachine {
     this.#backingOff.clear();
     this.#deferrals.clear();
     for (const { index } of this.#graph.steps) {
-      if (this.#table.isIdle(index)) this.#table.settle(index, 'CANCELLED', reason, at, false);
-      // What is not taken over yet cannot be told to end yet.
+      if (this.#table.isIdle(index)) this.#table.end(index, { state: 'CANCELLED', reason, at, tolerated: false });
+      // Before `begin` no job has been taken over, so none can be cancelled.
       else if (this.#hasBegun && !isOver(this.steps[index]!)) this.#cancelJob(index);
     }
   }
@@ -342,22 +266,22 @@ export class StudyMachine {
   }
 
   #limit({ throttle, restartLimit }: Limits): void {
-    if (throttle !== undefined) this.#pools.scheduled.limit = noneIfZero(throttle);
+    if (throttle !== undefined) this.#queues.scheduled.limit = noneIfZero(throttle);
     if (restartLimit !== undefined) this.#restartLimit = restartLimit;
   }
 
-  /** A job that never began is none, and nothing to be counted. */
+  /** Takes back a job that never began: it does not count as an attempt. */
   #withdraw({ step, attempt }: { readonly step: number; readonly attempt: number }, reason: string, at: number): void {
     const record = this.steps[step];
     const job = record && openJob(record);
     if (job?.attempt !== attempt) return;
     this.#endJob(step, job, 'not-run', at);
-    if (this.#runsAnew(step, job, at)) return;
+    if (this.#rerunStep(step, job, at)) return;
     if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
     this.#table.setState(step, 'PENDING', runsAgain(reason, 'resubmit', 'later'));
   }
 
-  /** Steps whose jobs are out of sight are in no state that we know. What else is not over stays as it is. */
+  /** Steps whose jobs are out of sight become UNKNOWN; the others stay as they are. */
   #interrupt(reason: string, alsoLocal: boolean): void {
     if (alsoLocal) this.#awaitsLocal = false;
     this.#stop(reason);
@@ -367,13 +291,13 @@ export class StudyMachine {
     }
   }
 
-  /** What runs goes on, to be taken over. */
+  /** Jobs go on, and the next driver takes them over. */
   #leave(reason: string): void {
     this.#isLeft = true;
     this.#stop(reason);
   }
 
-  /** From now on nothing is submitted: what was to run again does not do so for now, and must not say that it does. */
+  /** From now on nothing is submitted, and the reasons of steps that were to run again say so. */
   #stop(reason: string): void {
     this.#interruption ??= reason;
     this.#backingOff.clear();
@@ -386,18 +310,18 @@ export class StudyMachine {
   }
 
   #enqueue(index: number): void {
-    // What is ready when the study begins is looked for then.
-    if (this.#hasBegun) this.#poolOf(index).add(index);
+    // `begin` looks for all steps that are ready by then.
+    if (this.#hasBegun) this.#queueOf(index).add(index);
   }
 
   #submitReady(at: number): void {
     if (this.#interruption !== undefined) return;
-    this.#submitFrom(this.#pools.scheduled, at);
-    this.#submitFrom(this.#pools.local, at);
+    this.#submitFrom(this.#queues.scheduled, at);
+    this.#submitFrom(this.#queues.local, at);
   }
 
-  #submitFrom(pool: ReadyQueue, at: number): void {
-    for (let index = pool.next(); index !== undefined; index = pool.next()) {
+  #submitFrom(queue: ReadyQueue, at: number): void {
+    for (let index = queue.next(); index !== undefined; index = queue.next()) {
       if (!this.#table.isIdle(index)) continue;
       const record = this.steps[index]!;
       const attempt = (record.jobs.at(-1)?.attempt ?? 0) + 1;
@@ -405,8 +329,8 @@ export class StudyMachine {
       const job = { attempt, script, id: '', place: '', isDoubtful: false } as const;
       record.jobs.push({ ...job, submitted: at, started: null, ended: null, result: null });
       record.submitted ??= at;
-      pool.inFlight += 1;
-      // Of a step that runs again it stays said why.
+      queue.inFlight += 1;
+      // The reason why a step runs again stays.
       this.#table.setState(index, 'PENDING', record.reason);
       this.#commands.push({ type: 'submit', step: index, attempt, script });
     }
@@ -415,7 +339,7 @@ export class StudyMachine {
   #endJob(index: number, job: JobRecord, result: NonNullable<JobRecord['result']>, at: number): void {
     job.ended = at;
     job.result = result;
-    this.#poolOf(index).inFlight -= 1;
+    this.#queueOf(index).inFlight -= 1;
     this.#table.touch(index);
   }
 
@@ -432,12 +356,12 @@ export class StudyMachine {
     return !this.#graph.steps[index]!.scheduled;
   }
 
-  #poolOf(index: number): ReadyQueue {
-    return this.#isLocal(index) ? this.#pools.local : this.#pools.scheduled;
+  #queueOf(index: number): ReadyQueue {
+    return this.#isLocal(index) ? this.#queues.local : this.#queues.scheduled;
   }
 }
 
-/** Whether a job in that state may yet be found to wait, as far as its scheduler has told us. */
+/** Whether the scheduler may still report that a job in this state waits in the queue. */
 const isBefore = (state: StepState) => state === 'PENDING' || state === 'UNKNOWN';
 
 /** A limit as the user gives it, where 0 is none. */

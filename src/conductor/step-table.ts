@@ -3,7 +3,16 @@ import { isOver, newRecord, openJob, type StepRecord, type StepState } from '../
 /** The states in which a step can be over. */
 export type EndState = 'FINISHED' | 'FAILED' | 'TIMEDOUT' | 'HWFAILURE' | 'CANCELLED';
 
-/** The records of all steps, what is counted of them, and what of them changed of late. */
+/** How a step ends. */
+export interface StepEnd {
+  readonly state: EndState;
+  readonly reason: string;
+  readonly at: number;
+  /** Its failure does not fail the study. */
+  readonly tolerated: boolean;
+}
+
+/** The records of all steps, how many are in each state, and which changed since they were last taken. */
 export class StepTable {
   readonly steps: readonly StepRecord[];
   /** How many steps are in each state. */
@@ -13,7 +22,7 @@ export class StepTable {
   #changed: number[] = [];
   #touched: number[] = [];
 
-  /** @param records are taken over; undefined for a study of which nothing is known yet */
+  /** @param records are taken over; undefined if no step ever ran */
   constructor(size: number, records: readonly StepRecord[] | undefined) {
     this.steps = records ?? Array.from({ length: size }, () => newRecord());
     for (const record of this.steps) {
@@ -22,7 +31,7 @@ export class StepTable {
     }
   }
 
-  /** The steps whose state or reason was set since the last call, one twice if that was so twice; and all that changed. */
+  /** Since the last call: steps whose state or reason was set (twice if set twice), and all whose records changed. */
   takeChanges(): { readonly changed: readonly number[]; readonly touched: readonly number[] } {
     const [changed, touched] = [this.#changed, this.#touched];
     this.#changed = [];
@@ -46,7 +55,7 @@ export class StepTable {
   }
 
   /** The step is over. */
-  settle(index: number, state: EndState, reason: string, at: number, tolerated: boolean): void {
+  end(index: number, { state, reason, at, tolerated }: StepEnd): void {
     const record = this.steps[index]!;
     record.ended = at;
     record.tolerated = tolerated;

@@ -1,99 +1,104 @@
-import type { StudyJournal } from '../store/journal/study-journal.js';
+import type { StudyJournal } from '../store/journal/journal.js';
 import { LeaseLostError } from '../store/lease.js';
 import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';
 import type { Command } from './events.js';
 
-/** So many milliseconds the disk has before jobs are told to end that are not yet noted to be. */
-const cancelPatience = 1000;
+/** How long a cancellation waits for its journal record to reach the disk. */
+const CANCEL_DELAY_MS = 1000;
 
-/** So many milliseconds until the journal is looked at if nothing waits for it. */
-const leisure = 250;
+/** How long after a record the journal is checked for failure if no command waits for it. */
+const CHECK_DELAY_MS = 250;
 
 type Cancel = Extract<Command, { type: 'cancel' }>;
+export type SubmitCommand = Extract<Command, { type: 'submit' }>;
+/** A command that is carried out by itself. */
+export type OtherCommand = Exclude<Command, Cancel | SubmitCommand>;
 
-/** What commands are carried out by. */
+/** Carries out commands. */
 export interface CommandHandlers {
-  act(command: Exclude<Command, Cancel>): void;
-  /** @param commands all that came at once */
+  act(command: OtherCommand): void;
+  /** @param commands submits in a row, with no other command between them */
+  submit(commands: readonly SubmitCommand[]): void;
+  /** @param commands all cancellations of one moment */
   cancel(commands: readonly Cancel[]): void;
-  /** The journal cannot be written any more; nothing more will be carried out. */
+  /** The journal cannot be written any more, and no further command is carried out. */
   onLost(error: unknown): void;
-  /** Something was thrown by the hands. */
+  /** A handler threw an error. */
   onFault(error: unknown): void;
 }
 
 /**
- * Has commands carried out, in their order, once all that was noted before them is on the disk: what a crash makes us
- * forget was not done either. Cancelling waits only a moment, unless what is to be cancelled waits itself: a disk that is
- * full, or hangs, must not keep jobs running that nobody wants. But if it works, whoever resumes the study is to know that
- * they ended because it was cancelled.
+ * Carries out commands in their order, each once the journal records written before it are on the disk, so that a crash never
+ * forgets a command that was carried out. A cancellation waits at most a second for the disk, because a full or hanging disk
+ * must not keep unwanted jobs running; it waits at all so that the next driver knows why they ended. A cancellation of a job
+ * whose own submit still waits here waits with it.
  *
- * One wait for the disk serves all that came before it began.
+ * One wait for the disk serves all commands that came before it began.
  */
 export class WriteAheadQueue {
   readonly #journal: StudyJournal | undefined;
   readonly #handlers: CommandHandlers;
   readonly #clock: Clock;
   readonly #waiting = new Fifo<Command>();
-  /** The steps whose job waits here to be submitted or taken over. */
-  readonly #held = new Set<number>();
-  /** Those of what waits that cancel. */
+  /** The steps whose jobs wait here to be submitted or taken over. */
+  readonly #heldSteps = new Set<number>();
+  /** The cancellations among the commands that wait. */
   readonly #cancels = new Set<Cancel>();
-  /** Ends the wait of those. */
+  /** Stops the timer of the cancellations. */
   #stopTimer: (() => void) | undefined;
-  /** Ends the wait for a look at the journal. */
-  #stopLooking: (() => void) | undefined;
+  /** Stops the timer of the next check of the journal. */
+  #stopCheck: (() => void) | undefined;
   #isBusy = false;
   #isStopped = false;
-  /** Whether something was noted since the wait that is going on began. */
+  /** Whether something was noted since the present wait for the disk began. */
   #isNoted = false;
 
-  /** @param journal undefined if nothing is written down: then all is carried out at once */
-  constructor(journal: StudyJournal | undefined, hands: CommandHandlers, clock: Clock) {
+  /** @param journal undefined if there is none: then every command is carried out at once */
+  constructor(journal: StudyJournal | undefined, handlers: CommandHandlers, clock: Clock) {
     this.#journal = journal;
-    this.#handlers = hands;
+    this.#handlers = handlers;
     this.#clock = clock;
   }
 
-  /** Takes the commands of one event, about which all is noted; that this gets to the disk is watched even if there are none. */
+  /** Takes the commands of one event, whose records were noted before. Without commands the disk is checked all the same. */
   take(commands: readonly Command[]): void {
     if (this.#isStopped) return;
     if (this.#journal === undefined) return this.#carryOut(commands);
     for (const command of commands) this.#hold(command);
     this.#isNoted = true;
-    if (!this.#isBusy) this.#pumpSoon(this.#journal);
-    this.#hurry();
+    if (!this.#isBusy) this.#flushSoon(this.#journal);
+    this.#watchCancels();
   }
 
-  /** At once if something waits for it; otherwise it is only looked whether the journal still works, which has time. */
-  #pumpSoon(journal: StudyJournal): void {
+  /** Waits for the disk at once if a command waits; otherwise soon, only to find out whether the journal still works. */
+  #flushSoon(journal: StudyJournal): void {
     if (this.#waiting.length > 0) {
-      void this.#pump(journal);
+      void this.#flush(journal);
       return;
     }
-    this.#stopLooking ??= this.#clock.after(leisure, () => {
-      this.#stopLooking = undefined;
-      if (!this.#isBusy && !this.#isStopped) void this.#pump(journal);
+    this.#stopCheck ??= this.#clock.after(CHECK_DELAY_MS, () => {
+      this.#stopCheck = undefined;
+      if (!this.#isBusy && !this.#isStopped) void this.#flush(journal);
     });
   }
 
   /** Nothing more is carried out. */
   stop(): void {
     this.#isStopped = true;
-    this.#stopLooking?.();
-    this.#stopLooking = undefined;
+    this.#stopCheck?.();
+    this.#stopCheck = undefined;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
   }
 
   #hold(command: Command): void {
     this.#waiting.push(command);
-    for (const step of jobsOf(command)) this.#held.add(step);
+    for (const step of jobsOf(command)) this.#heldSteps.add(step);
     if (command.type === 'cancel') this.#cancels.add(command);
   }
 
-  async #pump(journal: StudyJournal): Promise<void> {
+  async #flush(journal: StudyJournal): Promise<void> {
     this.#isBusy = true;
     do {
       this.#isNoted = false;
@@ -102,7 +107,7 @@ export class WriteAheadQueue {
         await journal.durable();
       } catch (error) {
         if (this.#isStopped) return;
-        // Whoever drives the study now decides about its jobs.
+        // After a takeover the new driver decides about the jobs.
         if (!(error instanceof LeaseLostError)) this.#cancelNow();
         this.stop();
         return this.#handlers.onLost(error);
@@ -112,35 +117,35 @@ export class WriteAheadQueue {
       } catch (error) {
         return this.#handlers.onFault(error);
       }
-      this.#hurry();
+      this.#watchCancels();
     } while (!this.#isStopped && this.#waiting.length > 0);
     this.#isBusy = false;
-    if (this.#isNoted && !this.#isStopped) this.#pumpSoon(journal);
+    if (this.#isNoted && !this.#isStopped) this.#flushSoon(journal);
   }
 
-  /** Sees to it that what can be cancelled is, soon. */
-  #hurry(): void {
+  /** Starts the timer of the cancellations if there are any, and stops it if not. */
+  #watchCancels(): void {
     if (this.#isStopped) return;
     if (this.#cancellable().length === 0) {
       this.#stopTimer?.();
       this.#stopTimer = undefined;
       return;
     }
-    this.#stopTimer ??= this.#clock.after(cancelPatience, () => {
+    this.#stopTimer ??= this.#clock.after(CANCEL_DELAY_MS, () => {
       this.#stopTimer = undefined;
       this.#cancelNow();
     });
   }
 
-  /** What is to be cancelled, and does not wait itself. */
+  /** The cancellations of jobs that do not wait here themselves. */
   #cancellable(): Cancel[] {
-    return this.#cancels.size === 0 ? [] : [...this.#cancels].filter(({ step }) => !this.#held.has(step));
+    return this.#cancels.size === 0 ? [] : [...this.#cancels].filter(({ step }) => !this.#heldSteps.has(step));
   }
 
   #cancelNow(): void {
     const cancels = this.#cancellable();
     if (cancels.length === 0) return;
-    // In the queue they stay, and are passed over.
+    // They stay in the queue, which skips them.
     for (const cancel of cancels) this.#cancels.delete(cancel);
     try {
       this.#handlers.cancel(cancels);
@@ -149,19 +154,27 @@ export class WriteAheadQueue {
     }
   }
 
-  /** What is reported meanwhile may stop us. */
+  /** Stops early if an event that a handler reports stops the queue. */
   #carryOut(commands: readonly Command[]): void {
     if (commands.length === 0) return;
     const cancelled: Cancel[] = [];
+    let submits: SubmitCommand[] = [];
+    const submit = () => {
+      if (submits.length > 0 && !this.#isStopped) this.#handlers.submit(submits);
+      submits = [];
+    };
     for (const command of commands) {
       if (this.#isStopped) return;
+      for (const step of jobsOf(command)) this.#heldSteps.delete(step);
       if (command.type === 'cancel') {
         if (this.#journal === undefined || this.#cancels.delete(command)) cancelled.push(command);
-        continue;
+      } else if (command.type === 'submit') submits.push(command);
+      else {
+        submit();
+        this.#handlers.act(command);
       }
-      for (const step of jobsOf(command)) this.#held.delete(step);
-      this.#handlers.act(command);
     }
+    submit();
     if (cancelled.length > 0 && !this.#isStopped) this.#handlers.cancel(cancelled);
   }
 }

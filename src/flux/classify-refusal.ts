@@ -13,7 +13,7 @@ import { errno } from './errors.js';
 export type RefusalKind = 'never' | 'wait' | 'instance-time' | 'unsatisfiable' | 'retry' | 'doubt';
 
 export interface RefusalFacts {
-  /** The words of whoever refused it. */
+  /** The message that came with the refusal. */
   readonly words: string;
   /** The broker's error number; undefined if only words are known. */
   readonly errnum?: number;

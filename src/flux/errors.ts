@@ -56,7 +56,7 @@ function describe(errnum: number): string {
   }
 }
 
-/** The connection to the broker could not be made, or is lost. Whether a request that has no answer was heard is not known. */
+/** The connection to the broker could not be made, or is lost. Whether the broker got a request without an answer is unknown. */
 export class ConnectionError extends Error {
   /** The operating system's word for it, if it is its error: `ECONNREFUSED`. */
   readonly code: string | undefined;

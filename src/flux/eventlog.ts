@@ -50,7 +50,7 @@ export type JobState = 'NEW' | 'DEPEND' | 'PRIORITY' | 'SCHED' | 'RUN' | 'CLEANU
 export interface JobException {
   readonly type: string;
   readonly note: string;
-  /** Who raised it; undefined in old logs. */
+  /** The user who raised it; undefined in old logs. */
   readonly userid: number | undefined;
   readonly timestamp: number;
 }
@@ -116,7 +116,7 @@ export function applyEvent(job: JobView, event: FluxEvent): JobView {
 }
 
 function applyException(job: JobView, timestamp: number, context: unknown): JobView {
-  // Others are told for information, and the job goes on.
+  // Other exceptions are for information, and the job goes on.
   if (property(context, 'severity') !== 0 || job.exception !== null) return job;
   const [type, note, userid] = ['type', 'note', 'userid'].map((key) => property(context, key));
   return {
@@ -139,10 +139,10 @@ function numberOf(value: unknown): number | null {
 }
 
 /** How a job ended (RFC 21's results, and node failure apart from other failures). */
-export type JobEnd = 'completed' | 'failed' | 'cancelled' | 'timeout' | 'node-failure';
+export type FluxResult = 'completed' | 'failed' | 'cancelled' | 'timeout' | 'node-failure';
 
 /** To be asked of a job that is INACTIVE. */
-export function endOf({ exception, waitStatus }: JobView): JobEnd {
+export function endOf({ exception, waitStatus }: JobView): FluxResult {
   switch (exception?.type) {
     case undefined:
       return waitStatus === 0 ? 'completed' : 'failed';

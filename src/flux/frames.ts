@@ -52,8 +52,8 @@ const headerVersion = 0x01;
 /** A client's messages have four parts; more are those of routes. */
 const mostParts = 256;
 
-/** Nothing that a conductor asks for is near this: what is bigger is no message, or is meant ill. */
-export const defaultMaximum = 64 * 1024 * 1024;
+/** Far more than any answer that this program asks for: a larger message is an error or an attack. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export function encodeMessage(message: Message): Buffer {
   const parts: Buffer[] = [];
@@ -95,7 +95,7 @@ export class FrameDecoder {
   #wanted: number | undefined;
 
   /** @param maximum of bytes in a message */
-  constructor(maximum = defaultMaximum) {
+  constructor(maximum = MAX_MESSAGE_BYTES) {
     this.#maximum = maximum;
   }
 
@@ -113,7 +113,7 @@ export class FrameDecoder {
     const messages: Message[] = [];
     for (;;) {
       if (this.#wanted === undefined) {
-        // Told as soon as it can be: who speaks another protocol may wait for an answer before the eighth byte.
+        // Checked as early as possible: a peer with another protocol may wait for an answer before the eighth byte.
         if (this.#length > 0) this.#checkMagic();
         if (this.#length < prefixLength) return messages;
         this.#wanted = this.#readLength();

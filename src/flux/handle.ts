@@ -5,7 +5,7 @@ import { ConnectionError, errno, errnoName, FluxError, RequestTimeout } from './
 import { encodeMessage, FrameDecoder, FrameError, type Message, messageFlags, messageTypes } from './frames.js';
 import { parseJson, toJson } from './json.js';
 
-/** What is told of a streaming request. */
+/** The callbacks of a streaming request. */
 export interface StreamListener {
   /** A response's payload. */
   readonly onResponse: (payload: unknown) => void;
@@ -16,7 +16,7 @@ export interface StreamListener {
 export interface RequestOptions {
   /** Milliseconds to wait for the answer; 0 for ever. */
   readonly timeout?: number;
-  /** The rank that is asked; any that offers the service unless told. */
+  /** The rank to ask; by default any that offers the service. */
   readonly rank?: number;
 }
 
@@ -33,9 +33,9 @@ interface Pending {
   readonly end: (error: Error | undefined) => void;
 }
 
-const anyone = 0xffffffff;
-const defaultTimeout = 60_000;
-const connectTimeout = 10_000;
+const ANY_RANK = 0xffffffff;
+const REQUEST_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * A connection to a broker (RFC 6 on RFC 3): requests by matchtag, any number of them at once. Everything that is pending
@@ -46,7 +46,7 @@ export class Handle {
   readonly #clock: Clock;
   readonly #decoder: FrameDecoder;
   readonly #pending = new Map<number, Pending>();
-  /** Requests that nobody waits for any more, and whose answers may still come. */
+  /** Requests that were given up, whose answers may still come. */
   readonly #abandoned = new Set<number>();
   #lastMatchtag = 0;
   #error: ConnectionError | undefined;
@@ -65,7 +65,7 @@ export class Handle {
    * @throws ConnectionError
    */
   static connect(stream: Duplex, clock: Clock, options: ConnectOptions = {}): Promise<Handle> {
-    const { maximumFrame, patience = connectTimeout } = options;
+    const { maximumFrame, patience = CONNECT_TIMEOUT_MS } = options;
     const handle = new Handle(stream, clock, maximumFrame);
     return new Promise((resolve, reject) => {
       const stopTimer = clock.after(patience, () =>
@@ -117,10 +117,10 @@ export class Handle {
    * @returns the response's payload; undefined if it has none
    * @throws FluxError, RequestTimeout, ConnectionError
    */
-  rpc(topic: string, payload?: object, { timeout = defaultTimeout, rank }: RequestOptions = {}): Promise<unknown> {
+  rpc(topic: string, payload?: object, { timeout = REQUEST_TIMEOUT_MS, rank }: RequestOptions = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let stopTimer = () => {};
-      const matchtag = this.#request(topic, payload, rank ?? anyone, {
+      const matchtag = this.#request(topic, payload, rank ?? ANY_RANK, {
         topic,
         isStream: false,
         respond: (response) => {
@@ -144,10 +144,10 @@ export class Handle {
    * One request, any number of responses, until the broker or the caller ends it.
    *
    * @param cancelTopic what ends it at the broker too, if anything does
-   * @returns what ends it: after that nothing more is told
+   * @returns a function that ends it: no callback is called after that
    */
   stream(topic: string, payload: object, listener: StreamListener, cancelTopic?: string): () => void {
-    const matchtag = this.#request(topic, payload, anyone, {
+    const matchtag = this.#request(topic, payload, ANY_RANK, {
       topic,
       isStream: true,
       respond: listener.onResponse,
@@ -157,7 +157,7 @@ export class Handle {
       if (matchtag === undefined || !this.#pending.has(matchtag)) return;
       this.#abandon(matchtag);
       if (cancelTopic !== undefined) {
-        this.#send(cancelTopic, { matchtag }, anyone, 0, messageFlags.noResponse);
+        this.#send(cancelTopic, { matchtag }, ANY_RANK, 0, messageFlags.noResponse);
       }
     };
   }
@@ -195,7 +195,7 @@ export class Handle {
       encodeMessage({
         type: messageTypes.request,
         flags: messageFlags.topic | messageFlags.route | withPayload | flags,
-        userid: anyone,
+        userid: ANY_RANK,
         rolemask: 0,
         control: rank,
         matchtag,

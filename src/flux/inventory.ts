@@ -1,6 +1,5 @@
 import { isTime } from './eventlog.js';
 import type { Handle } from './handle.js';
-import { parseIdset } from './idset.js';
 import { property } from './json.js';
 import { AnswerError } from './requests.js';
 
@@ -97,4 +96,14 @@ const first = (value: unknown): unknown => (Array.isArray(value) ? value[0] : un
 function count(value: unknown, otherwise = 1): number {
   const number = property(value, 'count');
   return typeof number === 'number' ? number : otherwise;
+}
+
+/** The numbers of an idset (RFC 22): `0-2,5` is 0, 1, 2 and 5. Brackets around it are allowed; what is no idset is empty. */
+export function parseIdset(text: string): number[] {
+  const ranges = text.replaceAll(/^\[|\]$/g, '');
+  if (!/^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$/.test(ranges)) return [];
+  return ranges.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+  });
 }

@@ -27,7 +27,7 @@ export interface JobRequest {
   /** Paths, relative to `cwd`; `{{id}}` becomes the job's id. */
   readonly stdout: string;
   readonly stderr: string;
-  /** Goes to `attributes.user`, for whoever lists jobs. */
+  /** Goes to `attributes.user`, for people who list jobs. */
   readonly user: Readonly<Record<string, unknown>>;
   /** `--setattr`: dotted paths below `attributes.system`, unless they begin with `user.`, `system.` or `attributes.`. */
   readonly attributes: readonly Assignment[];
@@ -106,7 +106,7 @@ export function jobspecOf(request: JobRequest): Jobspec {
   return { resources, tasks: [{ command, slot: 'task', count }], attributes, version: 1 };
 }
 
-/** Slots of cores and GPUs; on each of so many nodes, if a number of nodes is asked for. */
+/** Slots of cores and GPUs; on each of `nodes` nodes, if a number of nodes is requested. */
 function layout(request: JobRequest): { resources: Tree[]; count: Tree } {
   const { nodes, procs, coresPerTask, gpusPerTask, exclusive } = request;
   const parts: Tree[] = [{ type: 'core', count: coresPerTask }];
@@ -136,3 +136,15 @@ export function durationOf({ attributes }: Jobspec): number {
   const duration = property(attributes.system, 'duration');
   return typeof duration === 'number' ? duration : 0;
 }
+
+/**
+ * Signs a jobspec with the mechanism `none` (RFC 15), which a broker takes from the owner of its instance only.
+ *
+ * @param userid on the broker's host
+ */
+export function signNone(jobspec: string, userid: number): string {
+  const header = `version\0i1\0userid\0i${userid}\0mechanism\0snone\0`;
+  return `${base64(header)}.${base64(jobspec)}.none`;
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');

@@ -64,7 +64,7 @@ export async function getInstanceState(handle: Handle, timeout: number): Promise
 }
 
 /**
- * Tells when an instance leaves the state that it is in, before its jobs are told to end; for each further state again. For
+ * Watches the instance's state: calls back whenever it leaves one, which is before its jobs are told to end. For
  * its owner only: others get EPERM.
  */
 export function watchInstance(
@@ -108,7 +108,7 @@ export interface EventlogListener {
   readonly onEnd: (error: Error | undefined) => void;
 }
 
-/** Tells a job's eventlog from its first entry on, as it is written. The result ends that. */
+/** Follows a job's eventlog from its first entry on, as it is written. The result stops that. */
 export function watchEventlog(handle: Handle, id: JobId, listener: EventlogListener): () => void {
   const topic = 'job-info.eventlog-watch';
   const stop = handle.stream(
@@ -142,13 +142,13 @@ export async function cancelJob(handle: Handle, id: JobId, note: string): Promis
   }
 }
 
-/** A broker that does not say what a job is within so many milliseconds is not well. */
-const lookUpTime = 60_000;
+/** A broker that does not answer what a job is within this time is not well. */
+const LOOKUP_TIMEOUT_MS = 60_000;
 
 /** Whether a job may still run, as far as its eventlog says. @throws what `Handle.rpc` throws, EventlogError */
 export async function isJobActive(handle: Handle, id: JobId): Promise<boolean> {
   const topic = 'job-info.lookup';
-  const answer = await handle.rpc(topic, { id, keys: ['eventlog'], flags: 0 }, { timeout: lookUpTime });
+  const answer = await handle.rpc(topic, { id, keys: ['eventlog'], flags: 0 }, { timeout: LOOKUP_TIMEOUT_MS });
   const text = property(answer, 'eventlog');
   if (typeof text !== 'string') throw new AnswerError(topic, answer);
   return !parseEvents(text).some(({ name }) => name === 'clean');
@@ -163,7 +163,7 @@ export async function lookUpUserAttribute(handle: Handle, id: JobId, name: strin
   const topic = 'job-info.lookup';
   let answer: unknown;
   try {
-    answer = await handle.rpc(topic, { id, keys: ['jobspec'], flags: 0 }, { timeout: lookUpTime });
+    answer = await handle.rpc(topic, { id, keys: ['jobspec'], flags: 0 }, { timeout: LOOKUP_TIMEOUT_MS });
   } catch (error) {
     const isNone = error instanceof FluxError && (error.errno === errno.ENOENT || error.errno === errno.EPERM);
     if (isNone) return undefined;

@@ -1,8 +1,10 @@
+import { parseDestination } from '../hosts/ssh/destination.js';
 import { failuresOf } from '../report/attention.js';
-import { reasonOf, type StepResult, type StudyResults } from '../report/results.js';
-import { lookCloser } from '../report/tail-command.js';
+import { byStep, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import type { Problem } from '../spec/problem.js';
-import { printable } from '../util/log/plain-text.js';
+import { oneLine, printable } from '../util/log/plain-text.js';
+import { quoteAll } from '../util/shell-quote.js';
+import { firstBytes, firstLines, lastLines } from './bytes.js';
 
 /** Something to say about a line of the spec. */
 export interface Annotation {
@@ -13,8 +15,14 @@ export interface Annotation {
   readonly step?: string;
   readonly title: string;
   readonly message: string;
-  /** More, for whoever asks; '' for nothing. */
+  /** Details, which GitHub shows on request; '' for none. */
   readonly details: string;
+}
+
+/** Where an annotation goes: a line, with a word about it if that is not where the trouble is. */
+export interface PlacedLine {
+  readonly line: number;
+  readonly note?: string;
 }
 
 export interface Annotations {
@@ -23,14 +31,14 @@ export interface Annotations {
   readonly cut: readonly string[];
 }
 
-/** What is more than people read, and than requests carry in the time there is at the end. */
-export const mostAnnotations = 500;
+/** More than this nobody reads, and the requests for them would take too long at the end of a run. */
+export const MAX_ANNOTATIONS = 500;
 
-/** So many failures of one step have one annotation each; more have one together. */
-const mostOfStep = 100;
+/** A step with more failures than this has one annotation for all of them. */
+const MAX_PER_STEP = 100;
 
-/** Of those that are told together so many are named. */
-const mostNamed = 10;
+/** How many failures such an annotation names. */
+const MAX_NAMED = 10;
 
 /**
  * One annotation for each step instance that failed itself, then those of `more`, then the warnings about the spec. If
@@ -42,25 +50,25 @@ export function annotationsOf(
   more: readonly Annotation[] = [],
 ): Annotations {
   const failed = failuresByStep(results);
-  const failures = failed.flatMap((group) => annotationsOfStep(results, group, mostOfStep));
+  const failures = failed.flatMap((group) => annotationsOfStep(results, group, MAX_PER_STEP));
   const others = [...more, ...warnings.filter(({ at }) => at.file === results.spec).map(ofProblem)];
   const all = ranked([...failures, ...others]);
-  if (all.length <= mostAnnotations) return { annotations: all, cut: [] };
+  if (all.length <= MAX_ANNOTATIONS) return { annotations: all, cut: [] };
   const cut =
     others.length === 0 ? [] : [`${count(others.length, 'warning')} left out, so that there is room for failures.`];
-  if (failures.length <= mostAnnotations) return { annotations: ranked(failures), cut };
+  if (failures.length <= MAX_ANNOTATIONS) return { annotations: ranked(failures), cut };
   const together = ranked(failed.flatMap((group) => annotationsOfStep(results, group, 1)));
-  const tooMany = together.length - mostAnnotations;
+  const tooMany = together.length - MAX_ANNOTATIONS;
   if (tooMany > 0) cut.push(`Failures of ${count(tooMany, 'step')} left out.`);
-  return { annotations: together.slice(0, mostAnnotations), cut };
+  return { annotations: together.slice(0, MAX_ANNOTATIONS), cut };
 }
 
 /** What is wrong with a spec that cannot be run. */
 export function annotationsOfProblems(problems: readonly Problem[], spec: string): Annotations {
   const all = ranked(problems.filter(({ at }) => at.file === spec).map(ofProblem));
-  const tooMany = all.length - mostAnnotations;
+  const tooMany = all.length - MAX_ANNOTATIONS;
   return {
-    annotations: all.slice(0, mostAnnotations),
+    annotations: all.slice(0, MAX_ANNOTATIONS),
     cut: tooMany > 0 ? [`${count(tooMany, 'problem')} left out.`] : [],
   };
 }
@@ -73,13 +81,7 @@ function ranked(annotations: readonly Annotation[]): Annotation[] {
 
 /** Those that failed, the instances of a step together. */
 function failuresByStep({ steps }: StudyResults): StepResult[][] {
-  const groups = new Map<string, StepResult[]>();
-  for (const result of failuresOf(steps)) {
-    const group = groups.get(result.step.step);
-    if (group === undefined) groups.set(result.step.step, [result]);
-    else group.push(result);
-  }
-  return [...groups.values()];
+  return [...byStep(failuresOf(steps)).values()];
 }
 
 function annotationsOfStep(results: StudyResults, group: readonly StepResult[], most: number): Annotation[] {
@@ -102,7 +104,7 @@ function together(results: StudyResults, group: readonly StepResult[]): Annotati
   const first = group[0]!;
   const { step } = first;
   const instances = results.steps.filter((result) => result.step.step === step.step).length;
-  const named = group.slice(0, mostNamed).map(titleOf);
+  const named = group.slice(0, MAX_NAMED).map(titleOf);
   const rest = group.length - named.length;
   return {
     level: group.every(({ record }) => record.tolerated) ? 'warning' : 'failure',
@@ -148,4 +150,73 @@ function ofProblem({ severity, at, message, hint }: Problem): Annotation {
 
 function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? ' was' : 's were'}`;
+}
+
+/**
+ * The command by which a person sees the end of what a step said, wherever that person is: over SSH if the study is on
+ * another machine. Undefined if the step said nothing, or no command can name its file.
+ */
+function lookCloser({ host, path }: StudyResults, { outputs }: StepResult): string | undefined {
+  if (outputs === null) return undefined;
+  try {
+    const look = quoteAll(['tail', '-n', '100', `${path}/${outputs.stderr}`]);
+    if (host === 'this machine') return look;
+    const { user, name, port } = parseDestination(host, 'host');
+    const login = user === undefined ? name : `${user}@${name}`;
+    return quoteAll(['ssh', ...(port === undefined ? [] : ['-p', String(port)]), login, look]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An annotation as GitHub's API takes it. */
+export interface ApiAnnotation {
+  readonly path: string;
+  readonly start_line: number;
+  readonly end_line: number;
+  readonly annotation_level: 'failure' | 'warning';
+  readonly title: string;
+  readonly message: string;
+  readonly raw_details?: string;
+}
+
+/** GitHub's limits: bytes of a text, and annotations in one request. */
+export const limits = { title: 255, message: 64 * 1024, details: 64 * 1024, output: 65_535, annotations: 50 } as const;
+
+/** For the texts of one request: larger ones take long to send, and some proxies refuse them. */
+const MAX_REQUEST_BYTES = 512 * 1024;
+
+/** @param path of the spec in the repository, with no `./` before it */
+export function toApi(annotation: Annotation, { line, note }: PlacedLine, path: string): ApiAnnotation {
+  const { level, title, message, details } = annotation;
+  const text = note === undefined ? message : `${message}\n${note}`;
+  return {
+    path,
+    start_line: line,
+    end_line: line,
+    annotation_level: level,
+    title: firstBytes(oneLine(title), limits.title) || 'Study',
+    message: firstLines(text, limits.message, '[the rest is cut off]') || '(nothing more is known)',
+    ...(details.trim() === ''
+      ? {}
+      : { raw_details: lastLines(details, limits.details, '[what was before this is cut off]') }),
+  };
+}
+
+/** Annotations in as many requests as they need, in their order. */
+export function chunksOf(annotations: readonly ApiAnnotation[]): ApiAnnotation[][] {
+  const chunks: ApiAnnotation[][] = [];
+  let bytes = 0;
+  for (const annotation of annotations) {
+    const more = Buffer.byteLength(JSON.stringify(annotation));
+    const last = chunks.at(-1);
+    if (last === undefined || last.length === limits.annotations || bytes + more > MAX_REQUEST_BYTES) {
+      chunks.push([annotation]);
+      bytes = more;
+    } else {
+      last.push(annotation);
+      bytes += more;
+    }
+  }
+  return chunks;
 }

@@ -1,4 +1,6 @@
 import type { Clock } from '../util/clock.js';
+import { backOffMs } from '../util/retry.js';
+import { sleep } from '../util/sleep.js';
 import { firstBytes } from './bytes.js';
 import { member } from './event.js';
 import { type HttpAnswer, type HttpRequest, send } from './http.js';
@@ -59,8 +61,10 @@ export interface RequestOptions {
 /** At the end nothing waits longer for GitHub than this since its last answer. */
 const SILENCE_MS = 5000;
 
-/** For a limit that GitHub does not tell the end of, it says to wait a minute at least. */
-const secondaryWait = 60_000;
+const BACK_OFF = { firstMs: 1000, maxMs: 27_000, factor: 3, jitter: 0.25 } as const;
+
+/** GitHub asks clients to wait at least a minute for a limit whose end it does not give. */
+const SECONDARY_LIMIT_WAIT_MS = 60_000;
 
 /** GitHub's REST API: requests that are tried again where that helps, within the time that they are given. */
 export class GitHubApi {
@@ -72,13 +76,13 @@ export class GitHubApi {
   /** Until when, once there is a hurry, an answer is waited for. */
   #silentUntil = Number.POSITIVE_INFINITY;
   #cut = new AbortController();
-  #endPause: (() => void) | undefined;
+  #pauseEnd = new AbortController();
 
   constructor(options: ApiOptions) {
     this.#options = options;
   }
 
-  /** As the last answer told it. */
+  /** From the last answer. */
   get quota(): Quota | undefined {
     return this.#quota;
   }
@@ -94,7 +98,7 @@ export class GitHubApi {
     this.#silentUntil = this.#options.clock.now() + SILENCE_MS;
     const why = new DOMException(`not answered within ${SILENCE_MS / 1000} s`, 'TimeoutError');
     setTimeout(() => cut.abort(why), SILENCE_MS).unref();
-    this.#endPause?.();
+    this.#pauseEnd.abort();
   }
 
   /**
@@ -123,20 +127,13 @@ export class GitHubApi {
    */
   async pause(attempt: number, deadline: number, wait?: number): Promise<boolean> {
     const { clock } = this.#options;
-    const milliseconds = wait ?? 1000 * 3 ** Math.min(attempt, 3) * (0.75 + clock.random() / 2);
+    const milliseconds = wait ?? backOffMs(attempt + 1, BACK_OFF, clock);
     const last = this.#isSilent ? Math.min(deadline, this.#silentUntil) : deadline;
     if (clock.now() + milliseconds >= last) return false;
-    return new Promise<boolean>((resolve) => {
-      const stop = clock.after(milliseconds, () => {
-        this.#endPause = undefined;
-        resolve(true);
-      });
-      this.#endPause = () => {
-        this.#endPause = undefined;
-        stop();
-        resolve(false);
-      };
-    });
+    this.#pauseEnd = new AbortController();
+    const { signal } = this.#pauseEnd;
+    await sleep(clock, milliseconds, signal);
+    return !signal.aborted;
   }
 
   #isWorthAgain({ trouble }: ApiError, { isRepeatable = true }: RequestOptions): boolean {
@@ -217,7 +214,7 @@ function waitOf(answer: HttpAnswer, now: number): number {
   if (after !== undefined) return after * 1000;
   const reset = answer.header('x-ratelimit-remaining') === '0' ? numberIn(answer, 'x-ratelimit-reset') : undefined;
   // A second more: its clock is not ours.
-  return reset === undefined ? secondaryWait : Math.max(0, reset * 1000 - now) + 1000;
+  return reset === undefined ? SECONDARY_LIMIT_WAIT_MS : Math.max(0, reset * 1000 - now) + 1000;
 }
 
 function numberIn(answer: HttpAnswer, name: string): number | undefined {

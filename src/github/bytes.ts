@@ -1,6 +1,6 @@
 /** GitHub's limits count the bytes of a text in UTF-8. Lone halves of surrogate pairs count as, and become, U+FFFD. */
 
-/** The beginning of a text, of so many bytes at most, cut between characters. */
+/** The beginning of a text, `most` bytes at most, cut between characters. */
 export function firstBytes(text: string, most: number): string {
   const bytes = Buffer.from(most < text.length ? text.slice(0, most + 1) : text);
   if (bytes.length <= most && text.length <= most) return bytes.toString();
@@ -9,7 +9,7 @@ export function firstBytes(text: string, most: number): string {
   return bytes.toString('utf8', 0, end);
 }
 
-/** The end of a text, of so many bytes at most, cut between characters. */
+/** The end of a text, `most` bytes at most, cut between characters. */
 export function lastBytes(text: string, most: number): string {
   const bytes = Buffer.from(text.slice(-most - 1));
   if (bytes.length <= most && text.length <= most) return bytes.toString();

@@ -2,11 +2,11 @@ import { countsText, failuresOf } from '../report/attention.js';
 import { outcomeLine, runTime } from '../report/final-table.js';
 import { code, inline, markdownTable, preformatted } from '../report/markdown.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
-import { shortDuration } from '../report/time.js';
 import { isFailure, type ShownState, type StudyStatus, shownState } from '../study/state.js';
+import { shortDuration } from '../util/format.js';
 import { oneLine } from '../util/log/plain-text.js';
+import { limits } from './annotations.js';
 import { firstBytes, firstLines } from './bytes.js';
-import { limits } from './chunks.js';
 
 /** What a check run's page says. Title without markup, the others in Markdown. */
 export interface CheckOutput {

@@ -1,13 +1,21 @@
 import type { StudyResults } from '../report/results.js';
-import { isoTime } from '../report/time.js';
 import type { Problem } from '../spec/problem.js';
 import type { Clock } from '../util/clock.js';
+import { isoTime } from '../util/format.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
-import { type Annotation, type Annotations, annotationsOf, annotationsOfProblems } from './annotations.js';
-import { ApiError, GitHubApi } from './api.js';
+import {
+  type Annotation,
+  type Annotations,
+  type ApiAnnotation,
+  annotationsOf,
+  annotationsOfProblems,
+  chunksOf,
+  limits,
+  toApi,
+} from './annotations.js';
+import { ApiError, GitHubApi, type Quota } from './api.js';
 import { firstBytes } from './bytes.js';
-import { untilNextUpdate } from './cadence.js';
 import {
   type CheckOutput,
   type Conclusion,
@@ -19,7 +27,6 @@ import {
   stoppedOutput,
 } from './check-run-text.js';
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
-import { type ApiAnnotation, chunksOf, limits, toApi } from './chunks.js';
 import type { GitHubEvent } from './event.js';
 import { explain } from './explain-failure.js';
 import type { Runner } from './runner-facts.js';
@@ -46,11 +53,11 @@ export interface CheckRunOptions {
   readonly clock: Clock;
   /** How long one request may take, in milliseconds. */
   readonly patience?: number;
-  /** Told that there is a check run. */
+  /** Called when there is a check run. */
   readonly onOpen?: () => void;
 }
 
-/** What is told in the end besides the results. */
+/** What the check run says in the end besides the results. */
 export interface Extras {
   /** The comparison with an earlier run, in Markdown. */
   readonly comparison?: string;
@@ -71,7 +78,7 @@ const times = { start: 20_000, update: 15_000, end: 60_000 } as const;
 
 /**
  * The check run that shows a study on the commit that people look at. No method throws: where GitHub does not take it,
- * that is told once, and the study goes on.
+ * a warning says so once, and the study goes on.
  */
 export class CheckRun {
   readonly #options: CheckRunOptions;
@@ -191,7 +198,7 @@ export class CheckRun {
     );
   }
 
-  /** Says that whoever drove the study is no more, and has not said how it stands. */
+  /** Reports that the process that drove the study is gone and left no results. */
   async stopped(conclusion: 'cancelled' | 'timed_out'): Promise<Delivery> {
     const { runUrl } = this.#options.runner;
     return this.#end(
@@ -201,7 +208,7 @@ export class CheckRun {
     );
   }
 
-  /** Says nothing more: somebody else drives the study now. */
+  /** Stops updating: another process drives the study now. */
   leave(): void {
     this.#isOver = true;
     this.#counts = undefined;
@@ -324,4 +331,23 @@ export class CheckRun {
     const { hasWorked } = this.#api;
     log.warning(explain(error, { hasRun: this.#run !== undefined, hasWorked, isFork: event.origin.kind !== 'own' }));
   }
+}
+
+/** How often a young study's check run is updated: people watch it move. */
+const MIN_UPDATE_INTERVAL_MS = 15_000;
+
+/**
+ * How long to wait, in milliseconds, before a check run is updated again. All workflows of a repository share a thousand
+ * requests an hour: an update comes when a tenth of the study's time has gone by since the last, so a study of an hour
+ * makes some 40, and one of a day some 75. What is left of the quota stretches that.
+ *
+ * @param age how long the study has been running, in milliseconds
+ */
+export function untilNextUpdate(age: number, quota: Quota | undefined, now: number): number {
+  const wait = Math.max(MIN_UPDATE_INTERVAL_MS, age / 10);
+  if (quota === undefined || quota.limit <= 0 || now >= quota.reset) return wait;
+  const left = quota.remaining / quota.limit;
+  // The rest is for how studies end. No quota is longer than an hour: what says so is a clock that is wrong.
+  if (left < 0.1) return Math.max(wait, Math.min(quota.reset - now, 3_600_000));
+  return left < 0.5 ? wait * 4 : wait;
 }

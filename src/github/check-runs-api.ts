@@ -1,8 +1,7 @@
 import type { Clock } from '../util/clock.js';
-import type { GitHubApi } from './api.js';
-import { ApiError, repositoryPath } from './api.js';
+import type { ApiAnnotation } from './annotations.js';
+import { ApiError, type GitHubApi, repositoryPath } from './api.js';
 import type { CheckOutput, Conclusion } from './check-run-text.js';
-import type { ApiAnnotation } from './chunks.js';
 import { member } from './event.js';
 import type { SpecAtHead } from './spec-lines.js';
 
@@ -29,8 +28,8 @@ export interface CheckRunFields {
 
 type NamedFields = CheckRunFields & { readonly name: string; readonly external_id: string };
 
-/** Pages of a hundred in which a check run is looked for: a commit with more of one name is none that people look at. */
-const mostPages = 3;
+/** How many pages of a hundred check runs are searched for ours. */
+const MAX_PAGES = 3;
 
 /** The requests that check runs take, each with the milliseconds that it may be tried for. All throw ApiError. */
 export class CheckRunsApi {
@@ -93,7 +92,7 @@ export class CheckRunsApi {
 
   /** The newest check run of a name and a key on a commit. */
   async #find(sha: string, name: string, key: string, milliseconds: number): Promise<KnownCheckRun | undefined> {
-    for (let page = 1; page <= mostPages; page++) {
+    for (let page = 1; page <= MAX_PAGES; page++) {
       const query = new URLSearchParams({ check_name: name, filter: 'all', per_page: '100', page: String(page) });
       const answer = await this.#api.request('GET', `${this.#root}/commits/${sha}/check-runs?${query}`, {
         milliseconds,
@@ -155,7 +154,7 @@ export class CheckRunsApi {
       if (member(answer, 'encoding') !== 'base64' || typeof content !== 'string') return { kind: 'unknown' };
       return { kind: 'text', text: Buffer.from(content, 'base64').toString() };
     } catch (error) {
-      // Whoever may not read the contents is told the same: but who could check them out may read them.
+      // GitHub answers the same if the token may not read the contents, but a token that checked them out may.
       return { kind: error instanceof ApiError && error.trouble === 'not found' ? 'absent' : 'unknown' };
     }
   }

@@ -12,7 +12,7 @@ export interface GitHubEvent {
 
 /** Whose code the run may be about to run. */
 export type Origin =
-  /** The repository's own, by someone who may write to it. */
+  /** The repository's own, by a person who may write to it. */
   | { readonly kind: 'own' }
   /** Another repository's; '' if that was deleted. */
   | { readonly kind: 'fork'; readonly repository: string }

@@ -13,7 +13,7 @@ export interface Runner {
   readonly serverUrl: string;
   /** The commit that the run is for; of a pull request, what would come of merging it. '' if that is not said. */
   readonly sha: string;
-  /** What started the run, and the file that tells all about it; '' if that is not said. */
+  /** The event that started the run, and the file with its payload; '' if unknown. */
   readonly eventName: string;
   readonly eventPath: string;
   /** A directory of the runner's that later steps of the job can read. */

@@ -1,6 +1,9 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { readSpec } from '../spec/read.js';
 import { Source } from '../spec/source.js';
-import type { Annotation } from './annotations.js';
+import { groupBy } from '../util/group-by.js';
+import type { Annotation, PlacedLine } from './annotations.js';
 
 /** What is known of the spec at the commit that a check run is on. */
 export type SpecAtHead =
@@ -11,12 +14,6 @@ export type SpecAtHead =
   | { readonly kind: 'absent' }
   /** It could not be read. */
   | { readonly kind: 'unknown' };
-
-/** Where an annotation goes: a line, with a word about it if that is not where the trouble is. */
-export interface PlacedLine {
-  readonly line: number;
-  readonly note?: string;
-}
 
 /**
  * The lines, at a commit, of what is said about the spec that ran. A pull request's run is of what would come of merging
@@ -62,12 +59,86 @@ function stepLines(text: string): Map<string, number> {
 }
 
 function linesByText(text: string): Map<string, number[]> {
-  const lines = new Map<string, number[]>();
-  for (const [i, line] of text.split('\n').entries()) {
-    const key = line.trim();
-    const those = lines.get(key);
-    if (those === undefined) lines.set(key, [i + 1]);
-    else those.push(i + 1);
+  const lines = text.split('\n').map((line, i) => ({ text: line.trim(), number: i + 1 }));
+  const groups = groupBy(lines, (line) => line.text);
+  return new Map([...groups].map(([line, group]) => [line, group.map(({ number }) => number)]));
+}
+
+/**
+ * The path of a file in its repository, as annotations name it: from the checkout that it is in, which need not be the
+ * workspace itself (`actions/checkout` with `path`).
+ *
+ * @param file absolute
+ * @param workspace absolute
+ * @param repositories `owner/name` of those that annotations can be of; any, if none is named
+ * @returns undefined for a file outside the workspace, and for one of another repository: a submodule's, for example
+ */
+export function pathInRepository(
+  file: string,
+  workspace: string,
+  repositories: readonly string[] = [],
+): string | undefined {
+  if (!isWithin(file, workspace)) return undefined;
+  for (let directory = path.dirname(file); isWithin(directory, workspace); directory = path.dirname(directory)) {
+    if (existsSync(path.join(directory, '.git'))) {
+      return isOneOf(directory, workspace, repositories) ? relative(directory, file) : undefined;
+    }
+    if (path.dirname(directory) === directory) break;
   }
-  return lines;
+  return relative(workspace, file);
+}
+
+/** Whether a checkout is of one of these repositories, as its remote says. */
+function isOneOf(checkout: string, workspace: string, repositories: readonly string[]): boolean {
+  const config = configOf(path.join(checkout, '.git'));
+  if (config === undefined || repositories.length === 0) return true;
+  const remotes = remotesIn(config);
+  // One that was made in place of a checkout.
+  if (remotes.size === 0) return checkout === workspace;
+  const urls = remotes.has('origin') ? [remotes.get('origin')!] : [...remotes.values()];
+  const wanted = repositories.map((name) => name.toLowerCase());
+  return urls.some((url) => wanted.includes(repositoryOf(url)?.toLowerCase() ?? ''));
+}
+
+/** The configuration of a repository; undefined if there is none to be read. A submodule's, or a worktree's, `.git` is a file. */
+function configOf(git: string): string | undefined {
+  try {
+    if (!statSync(git).isFile()) return readFileSync(path.join(git, 'config'), 'utf8');
+    const directory = /^gitdir: (.*)$/m.exec(readFileSync(git, 'utf8'))?.[1]?.trim();
+    if (directory === undefined) return undefined;
+    const own = path.resolve(path.dirname(git), directory);
+    const common = path.join(own, 'commondir');
+    const shared = existsSync(common) ? path.resolve(own, readFileSync(common, 'utf8').trim()) : own;
+    return readFileSync(path.join(shared, 'config'), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The remotes of a configuration of git, and the first address of each. */
+function remotesIn(config: string): Map<string, string> {
+  const remotes = new Map<string, string>();
+  let remote: string | undefined;
+  for (const line of config.split('\n')) {
+    const section = /^\s*\[\s*([^\]"\s]+)\s*(?:"((?:[^"\\]|\\.)*)")?\s*\]/.exec(line);
+    if (section !== null) remote = section[1]!.toLowerCase() === 'remote' ? section[2] : undefined;
+    const url = /^(?:\s*\[[^\]]*\])?\s*url\s*=\s*"?([^"#;]*)/i.exec(line)?.[1]?.trim();
+    if (remote !== undefined && url !== undefined && url !== '' && !remotes.has(remote)) remotes.set(remote, url);
+  }
+  return remotes;
+}
+
+/** `owner/name` at the end of an address: `https://github.com/owner/name.git`, `git@github.com:owner/name`. */
+function repositoryOf(url: string): string | undefined {
+  return /([^/:]+\/[^/:]+?)(\.git)?\/*$/.exec(url)?.[1];
+}
+
+/** Whether a file is in a directory, or is that, by their names alone. */
+export function isWithin(file: string, directory: string): boolean {
+  const way = path.relative(directory, file);
+  return way !== '..' && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
+}
+
+function relative(directory: string, file: string): string {
+  return path.relative(directory, file).split(path.sep).join('/');
 }

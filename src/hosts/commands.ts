@@ -27,7 +27,7 @@ export async function run(
 /** Milliseconds without another byte, after a command's end, after which what a process that it left may still write is not waited for. */
 const STREAM_QUIET_MS = 300;
 
-/** What a command printed by its end. A process that it left behind may keep its streams open: nobody waits for that one. */
+/** What a command printed until it ended. Processes that it left behind may keep its streams open: they are not waited for. */
 async function resultOf({ stdout, stderr, exit }: HostProcess): Promise<CommandResult> {
   const errors = collectText(stderr, 65_536);
   const chunks: Buffer[] = [];
@@ -53,8 +53,8 @@ async function resultOf({ stdout, stderr, exit }: HostProcess): Promise<CommandR
   }
 }
 
-/** A command that the way to the machine broke under is run again so often. */
-const mostLosses = 5;
+/** How often a command is run again when its connection breaks. */
+const MAX_RETRIES = 5;
 
 /**
  * Does something that may as well be done twice, again if the way to the machine broke before it was seen to be done.
@@ -66,7 +66,7 @@ export async function again<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();
     } catch (error) {
-      if (!(error instanceof HostLostError) || losses === mostLosses) throw error;
+      if (!(error instanceof HostLostError) || losses === MAX_RETRIES) throw error;
     }
   }
 }
@@ -99,8 +99,8 @@ export function collectText(stream: Readable, most: number): () => string {
   return () => kept.toString('utf8').trim();
 }
 
-/** What is told to end and does not is killed after so many seconds. */
-const grace = 2;
+/** How long a process that was told to end may take before it is killed. */
+const KILL_DELAY_SECONDS = 2;
 
 /**
  * Runs a long command that ends when `cancel` is aborted, or this program dies: the end of its input ends it.
@@ -116,7 +116,7 @@ export async function runLeashed(
 ): Promise<CommandResult> {
   const process = host.spawn(
     `exec 3<&0\n{\n${command}\n} </dev/null 3<&- &\ncommand=$!\n` +
-      `{ trap '' TERM; cat <&3; ${endsGroup ? '' : 'kill -0 $command && '}{ kill -TERM -- -$$; sleep ${grace}; kill -KILL -- -$$; }; } >/dev/null 2>&1 &\n` +
+      `{ trap '' TERM; cat <&3; ${endsGroup ? '' : 'kill -0 $command && '}{ kill -TERM -- -$$; sleep ${KILL_DELAY_SECONDS}; kill -KILL -- -$$; }; } >/dev/null 2>&1 &\n` +
       `trap : TERM\nwait $command`,
     options,
   );

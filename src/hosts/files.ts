@@ -57,7 +57,7 @@ async function writeAll(host: Host, directory: string, all: readonly (HostFile |
 
 async function add(packer: Packer, header: Parameters<Packer['add']>[0], body?: Uint8Array): Promise<void> {
   const writer = packer.add(header).getWriter();
-  // These reject too when the stream breaks; `write` and `close` tell of it.
+  // These reject too when the stream breaks; `write` and `close` report it.
   for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
   if (body !== undefined && body.length > 0) await writer.write(body);
   await writer.close();
@@ -93,7 +93,7 @@ async function pack(controller: Packer, files: readonly (HostFile | HostDirector
 }
 
 /**
- * Bash that writes its input to a new file beside another, `$new`, whose name nobody can have prepared a link at: bash
+ * Bash that writes its input to a new file beside another, `$new`, at whose name no link can have been prepared: bash
  * creates it exclusively. It ends if that fails.
  */
 export function replacingCommand(path: string): string {

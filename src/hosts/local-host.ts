@@ -3,8 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { quoteBytes } from '../util/shell-quote.js';
-import { commandEnvironment } from './command-environment.js';
-import { type Environment, isText } from './environment.js';
+import { commandEnvironment, type Environment, isText } from './environment.js';
 import { type Exit, type Host, HostError, type HostProcess, type SpawnOptions } from './host.js';
 import { preludeLines } from './setup.js';
 
@@ -57,7 +56,7 @@ export class LocalHost implements Host {
     // Of a process for which there are no descriptors left Node makes no streams either.
     if (child.stdin == null || child.stdout == null || child.stderr == null) return { ...failed(new Error()), exit };
     const { stdin, stdout, stderr } = child;
-    // A command may end without reading what it is sent; its exit status tells whether that matters.
+    // A command may end without reading all of its input; its exit status shows whether that matters.
     stdin.on('error', () => {});
     const prelude = preludeLines(`${this.#prelude.every}${isForSteps ? this.#prelude.steps : ''}`);
     stdin.write(`${bytesOf(environment)}${prelude}${command}\0`);
@@ -83,8 +82,8 @@ function bytesOf(environment: Environment): string {
     .join('');
 }
 
-/** After a command's end, milliseconds to wait for what is left in its streams: a background process of `setup` may hold one. */
-const streamGrace = 300;
+/** How long to read on after a command has ended: a background process of `setup` may keep its streams open. */
+const DRAIN_TIMEOUT_MS = 300;
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   const exit = new Promise<Exit>((resolve, reject) => {
@@ -92,10 +91,10 @@ function exitOf(child: ChildProcess): Promise<Exit> {
     child.on('exit', (code, signal) => {
       const end = () => resolve({ code: code ?? 128 + constants.signals[signal!] });
       child.on('close', end);
-      setTimeout(end, streamGrace).unref();
+      setTimeout(end, DRAIN_TIMEOUT_MS).unref();
     });
   });
-  // Whoever awaits it is told; until then it is no unhandled rejection.
+  // A caller that awaits it gets the error; until then it must not count as an unhandled rejection.
   exit.catch(() => {});
   return exit;
 }

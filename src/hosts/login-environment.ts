@@ -6,8 +6,8 @@ import { HostError } from './host.js';
 /** What a login starts from; everything else comes from the machine's and the user's profile. */
 const loginStartsFrom = ['HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'TZ', 'TMPDIR'];
 
-/** A login that takes longer than this, in seconds, waits for something that does not come. */
-const timeLimit = 60;
+/** A login that takes longer than this is waiting for something that will not come. */
+const LOGIN_TIMEOUT_SECONDS = 60;
 
 /**
  * The environment of steps on a runner: what a login shell on this machine has, and nothing of the runner's.
@@ -31,7 +31,7 @@ export async function loginEnvironment(
       [
         '--norc',
         '-c',
-        `${login} </dev/null & login=$!\nset -m\n{ sleep ${timeLimit}; kill -KILL $login; } >/dev/null 2>&1 & watch=$!\nset +m\nwait $login; status=$?\nkill -- -$watch\nexit $status`,
+        `${login} </dev/null & login=$!\nset -m\n{ sleep ${LOGIN_TIMEOUT_SECONDS}; kill -KILL $login; } >/dev/null 2>&1 & watch=$!\nset +m\nwait $login; status=$?\nkill -- -$watch\nexit $status`,
       ],
       {
         env: start,
@@ -49,7 +49,7 @@ export async function loginEnvironment(
   const at = output.indexOf(`${marker}\0`);
   if (result.exitCode === 137) {
     throw new HostError(
-      `a login shell on this machine did not start within ${timeLimit} s: look at its ~/.bash_profile or ~/.profile`,
+      `a login shell on this machine did not start within ${LOGIN_TIMEOUT_SECONDS} s: look at its ~/.bash_profile or ~/.profile`,
     );
   }
   if (result.exitCode !== 0 || at === -1) {

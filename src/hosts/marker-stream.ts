@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 
 /** How much is kept of what comes before the mark: it may say why no mark comes. */
-const mostNoise = 4096;
+const MAX_NOISE_BYTES = 4096;
 
 /**
  * Passes on what comes after a mark. A shell may print anything before it runs what it was told to run; what that is to say
@@ -12,7 +12,7 @@ export class AfterMark extends Transform {
   #before: Buffer | undefined = Buffer.alloc(0);
   #noise = '';
 
-  /** @param mark in two halves: a shell that prints what it is told to run must not be taken for one that runs it */
+  /** @param mark in two halves, so that a shell that echoes its command line is not taken for one that runs it */
   constructor(mark: readonly [string, string]) {
     super();
     this.#mark = Buffer.from(mark.join(''));
@@ -25,7 +25,7 @@ export class AfterMark extends Transform {
 
   /** What came before the mark, its end if that is long. */
   get noise(): string {
-    return `${this.#noise}${this.#before?.toString() ?? ''}`.slice(-mostNoise).trim();
+    return `${this.#noise}${this.#before?.toString() ?? ''}`.slice(-MAX_NOISE_BYTES).trim();
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -35,7 +35,7 @@ export class AfterMark extends Transform {
     if (at === -1) {
       // The mark may have begun within what is kept.
       const kept = Math.max(0, all.length - this.#mark.length);
-      this.#noise = `${this.#noise}${all.toString('utf8', 0, kept)}`.slice(-mostNoise);
+      this.#noise = `${this.#noise}${all.toString('utf8', 0, kept)}`.slice(-MAX_NOISE_BYTES);
       this.#before = all.subarray(kept);
       return done();
     }

@@ -7,7 +7,7 @@ import { awaitReport } from './run-setup.js';
 import { type SetupMarks, setupCommand } from './setup.js';
 
 /** Milliseconds until bash must have come to `setup`; BASH_ENV may name a file that takes its time. */
-const beginTimeMs = 60_000;
+const BEGIN_TIMEOUT_MS = 60_000;
 
 /** What bash makes for itself in its environment; steps have the caller's. */
 const bashsOwn = ['_', 'SHLVL', 'PWD', 'OLDPWD'];
@@ -34,11 +34,11 @@ export async function openLocalHost(
         setup,
         marks,
         clock: systemClock,
-        beginTimeMs,
+        beginTimeMs: BEGIN_TIMEOUT_MS,
         cancel,
         notBegun: (code, noise) =>
           new HostError(
-            `cannot run setup: bash ${code === undefined ? `did not start within ${beginTimeMs / 1000} s` : `ended before it (exit ${code})`}${noise && `: ${noise}`}`,
+            `cannot run setup: bash ${code === undefined ? `did not start within ${BEGIN_TIMEOUT_MS / 1000} s` : `ended before it (exit ${code})`}${noise && `: ${noise}`}`,
           ),
       },
     );

@@ -1,12 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** A process, and what tells whether a process id means the same elsewhere. */
+/** A process, and what shows whether its id means the same on another machine or in another container. */
 export interface ProcessIdentity {
   /** The name of its machine. */
   readonly machine: string;
   readonly pid: number;
-  /** What tells whether it is the same machine, where that can be known: of the boot, and of the process's namespace. */
+  /** Identify the machine's boot and the process's namespace, where they are known. */
   readonly bootId?: string;
   readonly pidNamespace?: string;
   /** Ticks from the start of the machine to that of the process. */
@@ -40,7 +40,7 @@ export function isSameMachine(one: ProcessIdentity, other: ProcessIdentity): boo
   );
 }
 
-/** Whether a process of this machine lives. A process id may be somebody else's by now. */
+/** Whether a process of this machine is alive. Its id may have been reused by another process. */
 export function lifeOf({ pid, startTime }: ProcessIdentity): 'alive' | 'dead' | 'unknown' {
   if (startTime === undefined) return 'unknown';
   const text = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -50,7 +50,7 @@ export function lifeOf({ pid, startTime }: ProcessIdentity): 'alive' | 'dead' | 
   return found.startTime === startTime && !/^[ZX]/.test(found.state) ? 'alive' : 'dead';
 }
 
-/** /proc may be mounted so that it shows nobody else's processes. */
+/** /proc may be mounted so that it hides the processes of other users. */
 function isHidden(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -78,6 +78,24 @@ export function processOf(stat: string): { readonly state: string; readonly star
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process of this machine started another, or what started it, and so on. */
+export function isAncestor(ancestor: number, pid: number): boolean {
+  for (let next: number | undefined = pid; next !== undefined && next > 1; next = parentOf(next)) {
+    if (next === ancestor) return true;
+  }
+  return false;
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    // `PID (NAME) STATE PPID ...`; the name may hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Clock } from '../util/clock.js';
 import { HostError } from './host.js';
 import { AfterMark } from './marker-stream.js';
-import { isWhole, type PreparedShell, readReport, SetupError, type SetupMarks, setupTimeMs } from './setup.js';
+import { isWhole, type PreparedShell, readReport, SETUP_TIMEOUT_MS, SetupError, type SetupMarks } from './setup.js';
 
 /** A shell that `setupCommand` became. */
 export interface SetupProcess {
@@ -17,16 +17,17 @@ export interface SetupOptions {
   readonly setup: string;
   readonly marks: SetupMarks;
   readonly clock: Clock;
-  /** What it means that the shell ended, or said nothing in time (then without a code), before the lines of `setup` began. */
+  /** The error when the shell ended, or printed nothing in time (then without a code), before `setup` began. */
   readonly notBegun: (code: number | undefined, noise: string) => HostError;
   /** Milliseconds until they must have begun. */
   readonly beginTimeMs: number;
-  /** Aborted, with a reason for people, when there is no wish to wait. */
+  /** Aborted on cancellation, with a reason for people. */
   readonly cancel?: AbortSignal | undefined;
 }
 
 /**
- * Awaits the report of a shell that runs `setup`, and no more than that: what `setup` leaves running may have its streams.
+ * Waits for the report of a shell that runs `setup`, not for the end of its streams: processes that `setup` leaves running may
+ * keep them open.
  *
  * @throws SetupError, and what `notBegun` makes
  */
@@ -60,12 +61,12 @@ export async function awaitReport(process: SetupProcess, options: SetupOptions):
   const noise = () => [begin.stderr.noise, begin.stdout.noise].filter((text) => text !== '').join('\n');
   try {
     const start = await Promise.race([begun, process.exit, late(beginTimeMs), cancelled]);
-    const rest = () => Promise.race([whole, process.exit, late(setupTimeMs), cancelled]);
+    const rest = () => Promise.race([whole, process.exit, late(SETUP_TIMEOUT_MS), cancelled]);
     const end = start === 'begun' ? await rest() : start;
     if (end === 'cancelled') throw new HostError(String(cancel!.reason));
     if (!begin.stdout.hasBegun) throw notBegun(typeof end === 'number' ? end : undefined, noise());
     if (end === 'late') {
-      throw new SetupError(`setup did not come to its end within ${setupTimeMs / 1000} s: does it wait for something?`);
+      throw new SetupError(`setup did not finish within ${SETUP_TIMEOUT_MS / 1000} s: does it wait for something?`);
     }
     const [words = ''] = said().toString('utf8').split(endMark);
     return readReport(setup, report(), words, typeof end === 'number' ? end : 0);

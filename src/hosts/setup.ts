@@ -1,13 +1,14 @@
+import { programs } from '../generated/programs.js';
 import { quote } from '../util/shell-quote.js';
 import { type Environment, environmentOf } from './environment.js';
 import { HostError } from './host.js';
 import { printMark } from './marker-stream.js';
 
-/** Milliseconds for the lines of `setup`: one that takes longer waits for something that does not come. */
-export const setupTimeMs = 300_000;
+/** For the lines of `setup`: one that takes longer is waiting for something that will not come. */
+export const SETUP_TIMEOUT_MS = 300_000;
 
-/** How much is shown of what `setup` printed, in characters. */
-const mostSaid = 2000;
+/** How much of what `setup` printed is shown. */
+const MAX_OUTPUT_CHARACTERS = 2000;
 
 /** `setup` fails. The message names the line. */
 export class SetupError extends HostError {
@@ -47,13 +48,13 @@ export interface SetupMarks {
  * @param isLogin whether it is a login shell
  */
 export function setupCommand(setup: string, marks: SetupMarks, isLogin: boolean): string {
-  const text = `_maestro_setup=${quote(setup)}\n${variables(marks, isLogin)}${program}`;
+  const text = `_maestro_setup=${quote(setup)}\n${variables(marks, isLogin)}${programs['hosts/setup.sh']}`;
   // The program comes by a descriptor of its own, since a profile may read stdin. `env`: what bash makes of these is not the user's.
   const shell = `bash ${isLogin ? '-l' : '--norc'} -c 'IFS= read -r -d "" -u 9 _maestro_text; exec 9<&-; eval "$_maestro_text"'`;
   return `_maestro_text=${quote(text)}\n${leash}exec env -u SHELLOPTS -u BASHOPTS _maestro_leash=$! ${shell} 9< <(printf '%s\\0' "$_maestro_text") < /dev/null`;
 }
 
-/** Whatever comes of `setup` is ended if the input ends before the report is there: nobody waits for it any more. */
+/** The processes of `setup` are ended if the input ends before the report is complete: nothing waits for them then. */
 const leash = `exec 8<&0
 { read -r _ <&8; kill -KILL -- -$$; } > /dev/null 2>&1 &
 exec 8<&-
@@ -71,59 +72,6 @@ function variables({ begin, end }: SetupMarks, isLogin: boolean): string {
     '',
   ].join('\n');
 }
-
-/**
- * Records of the report have fields that NULs end: `missing LINE NAME DEPTH` of a command that was not found, so many subshells deep, `failed STATUS LINE` of
- * another that failed, `exit STATUS LINE` of an `exit`, and at last `end STATUS OVER HOME UMASK UMASK LIMITS LIMITS`, each of the
- * last two pairs before and after, with the environment until an empty field, and `done`.
- */
-const program = `_maestro_home=$HOME _maestro_posix=\${POSIXLY_CORRECT-}
-_maestro_umask=$(umask) _maestro_limits=$(ulimit -S -a; ulimit -H -a)
-set +o posix
-
-# Called in place of a command that there is not. One in another file may be looked for there in vain, and on purpose.
-command_not_found_handle() {
-  if [ "\${BASH_SOURCE[1]}" = "\${BASH_SOURCE[\${#BASH_SOURCE[@]} - 1]}" ]; then
-    builtin printf 'missing\\0%s\\0%s\\0%s\\0' "\${BASH_LINENO[0]}" "$1" "$BASH_SUBSHELL" >&"$_maestro_report"
-  fi
-  builtin printf '%s: command not found\\n' "$1" >&2
-  return 127
-}
-
-_maestro_failed() {
-  builtin local at=$((\${#BASH_LINENO[@]} - 2))
-  ((at < 0)) || builtin printf 'failed\\0%s\\0%s\\0' "$1" "\${BASH_LINENO[at]}" >&"$_maestro_report"
-}
-
-exit() {
-  builtin set -- "\${1-$?}"
-  if [ "$BASH_SUBSHELL" = 0 ]; then
-    builtin printf 'exit\\0%s\\0%s\\0' "$1" "\${BASH_LINENO[\${#BASH_LINENO[@]} - 2]}" >&"$_maestro_report"
-  fi
-  builtin exit "$1"
-}
-
-_maestro_end() {
-  builtin trap - EXIT ERR DEBUG
-  _maestro_posix=\${POSIXLY_CORRECT-$_maestro_posix}
-  builtin set +aefuvxCET +o posix
-  builtin printf '%s\\0' end "$1" "$2" "$_maestro_home" "$_maestro_umask" "$(umask)" "$_maestro_limits" "$(
-    ulimit -S -a
-    ulimit -H -a
-  )" >&"$_maestro_report"
-  [ -z "$_maestro_posix" ] || builtin export POSIXLY_CORRECT="$_maestro_posix"
-  builtin command env -0 >&"$_maestro_report"
-  builtin kill "$_maestro_leash"
-  builtin printf %s "$_maestro_mark" >&"$_maestro_errors"
-  builtin printf '\\0done\\0' >&"$_maestro_report"
-  builtin exit 0
-} 2> /dev/null
-
-trap '_maestro_failed $? 2> /dev/null' ERR
-trap '_maestro_end $? no' EXIT
-builtin source <(builtin printf '%s\\n' "$_maestro_setup")
-_maestro_end $? yes
-`;
 
 const doneMark = Buffer.from('\0\0done\0');
 
@@ -239,13 +187,13 @@ function after(words: string): string {
   return words === '' ? '' : `: ${words.split('\n').slice(-5).join(' / ')}`;
 }
 
-/** Of bash's own messages the place, which is a descriptor, is told as a line of `setup`. */
+/** Bash names a file descriptor as the place of an error; this replaces it by the line of `setup`. */
 function readable(said: string): string {
   return said
     .replaceAll(/^\++ .*_maestro_.*$\n?/gm, '')
     .replaceAll(/^(?:\S+: line \d+: )?\/dev\/fd\/\d+: (line \d+: )/gm, '$1')
     .trim()
-    .slice(-mostSaid);
+    .slice(-MAX_OUTPUT_CHARACTERS);
 }
 
 /** `set -a` in `setup` makes variables of ours a part of the environment. */

@@ -1,12 +1,34 @@
+import path from 'node:path';
 import type { Policy } from '../conductor/policy.js';
+import type { HostOptions } from '../run/open-hosts.js';
+import type { RunOptions } from '../run/options.js';
 import { type AllocationRequest, readAllocationRequest } from '../schedulers/allocation/request.js';
+import type { Overlays } from '../spec/overlay.js';
 import { SpecError } from '../spec/problem.js';
 import { Source } from '../spec/source.js';
+import type { Pgen } from '../study/pgen/pgen.js';
 import { matchAny } from '../util/globs.js';
 import type { InputName, Inputs } from './schema.js';
 
-/** How the inputs want a study to be driven. */
-export function policyOf(inputs: Inputs): Policy {
+/** The options of a run, which know nothing of how inputs are named. */
+export function runOptionsOf(inputs: Inputs): RunOptions {
+  return {
+    shownSpec: inputs.spec,
+    isDryRun: inputs['dry-run'],
+    hasRemoteHost: inputs.host !== '',
+    allowsSharedDirectory: inputs['allow-shared-directory'],
+    hashWorkspaces: inputs['hash-workspaces'],
+    fluxTarget: inputs.flux,
+    stepEnvironment: inputs.env,
+    ignoresJobsElsewhere: inputs.resume === 'always',
+    policy: policyOf(inputs),
+    stop: { onCancel: inputs['on-cancel'], timeoutMinutes: inputs['timeout-minutes'] },
+    stage: { excluded: inputs['stage-exclude'] },
+    report: { path: inputs['report-path'], collect: inputs.collect, slowerThan: inputs['slower-than'] },
+  };
+}
+
+function policyOf(inputs: Inputs): Policy {
   const allowed = matchAny(inputs['allow-failure']);
   return {
     throttle: inputs.throttle,
@@ -14,6 +36,28 @@ export function policyOf(inputs: Inputs): Policy {
     submissionAttempts: inputs['submission-attempts'],
     restartLimit: inputs['restart-limit'],
     allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
+  };
+}
+
+/** Whether a study runs on another machine. A dry run stages everything on this one. */
+export function isElsewhere(inputs: Inputs): boolean {
+  return inputs.host !== '' && !inputs['dry-run'];
+}
+
+/** The machine that the inputs want to run on, and how it is set up. */
+export function hostOptionsOf(inputs: Inputs): HostOptions {
+  const { setup } = inputs;
+  if (!isElsewhere(inputs)) return { setup, ssh: undefined };
+  return {
+    setup,
+    ssh: {
+      host: inputs.host,
+      proxyJump: inputs['proxy-jump'],
+      client: inputs['ssh-client'],
+      key: inputs['ssh-key'],
+      passphrase: inputs['ssh-passphrase'],
+      knownHosts: inputs['ssh-known-hosts'],
+    },
   };
 }
 
@@ -28,4 +72,17 @@ export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string):
   const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
   if (request === undefined) throw new SpecError(problems);
   return request;
+}
+
+/** The overlays in the inputs; `nameOf` is what messages about them begin with. */
+export function overlaysOf(inputs: Inputs, nameOf: (name: string) => string): Overlays {
+  const source = (name: 'parameters' | 'variables' | 'batch') =>
+    inputs[name] === '' ? {} : { [name]: new Source(nameOf(name), inputs[name]) };
+  return { ...source('parameters'), ...source('variables'), ...source('batch') };
+}
+
+/** The parameter generator that the inputs name, if any; its path is taken from `directory`. */
+export function pgenOf(inputs: Inputs, directory: string): Pgen | undefined {
+  if (inputs.pgen === '') return undefined;
+  return { file: path.resolve(directory, inputs.pgen), shown: inputs.pgen, kwargs: inputs.pargs };
 }

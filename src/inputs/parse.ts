@@ -1,8 +1,7 @@
 import * as z from 'zod';
-import { closest } from '../util/closest.js';
-import { InputError } from '../util/input-error.js';
+import { InputError } from '../util/errors.js';
 import { contradictions, requirements } from './requirements.js';
-import { type InputName, type Inputs, inputNames, inputsSchema, repeatable } from './schema.js';
+import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.js';
 
 /**
  * Types the inputs.
@@ -23,12 +22,13 @@ interface ParseOptions {
   readonly filesOf?: ReadonlyMap<string, string>;
 }
 
-/** A value that is a slip of the hand, and not a text that got here by mistake. */
+/** A short value as it is; of a long one, which may be a file's content or a secret, only the length. */
 function shownValue(value: string): string {
   return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
 }
 
-function tryInputs(
+/** Types the inputs: they are undefined if there are errors. */
+export function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
   { schema = inputsSchema, filesOf = new Map() }: ParseOptions = {},
@@ -51,7 +51,7 @@ function tryInputs(
   return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
 }
 
-/** Where the runner puts an input. */
+/** The environment variable in which the runner passes an input. */
 export function inputVariable(name: InputName): string {
   return `INPUT_${name.toUpperCase()}`;
 }
@@ -65,70 +65,7 @@ export function actionInputs(environment: Readonly<Record<string, string | undef
   return parseInputs(new Map(given), (name) => `input '${name}'`);
 }
 
-/**
- * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
- * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time.
- *
- * @param read reads a file
- * @param needsSpec whether there must be a SPEC; without one it is ''
- * @throws InputError
- */
-export function commandLineInputs(args: readonly string[], read: (file: string) => string, needsSpec = true): Inputs {
-  const given = new Map<string, string>();
-  const filesOf = new Map<string, string>();
-  const errors: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (!arg.startsWith('-') || arg === '-') {
-      if (given.has('spec'))
-        errors.push(`there is one spec to run, but '${given.get('spec')}' and '${arg}' were given`);
-      else given.set('spec', arg);
-      continue;
-    }
-    const [, name = '', inline] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg)!;
-    const next = args[i + 1];
-    if (name === 'spec' || !inputNames.includes(name as InputName)) {
-      const guess = closest(
-        name,
-        inputNames.filter((known) => known !== 'spec'),
-      );
-      const hint = guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`;
-      errors.push(`there is no option ${arg.split('=')[0]}${hint}`);
-      // What follows is its value, not the spec.
-      const takesValue = given.has('spec') || (guess !== undefined && !isTruth(guess as InputName));
-      if (inline === undefined && next !== undefined && !next.startsWith('-') && takesValue) i += 1;
-      continue;
-    }
-    let value = inline;
-    if (value === undefined && isTruth(name as InputName) && next !== 'true' && next !== 'false') value = 'true';
-    if (value === undefined) {
-      value = next;
-      i += 1;
-    }
-    if (value === undefined) errors.push(`--${name} needs a value`);
-    else {
-      const text = value.startsWith('@') ? fromFile(name, value.slice(1), read, errors) : value;
-      if (value.startsWith('@')) filesOf.set(name, value.slice(1));
-      const before = repeatable.has(name) ? given.get(name) : undefined;
-      given.set(name, before === undefined ? text : `${before}\n${text}`);
-    }
-  }
-  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
-  if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
-  return parsed.inputs;
-}
-
-function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {
-  try {
-    return read(file).replace(/\r?\n$/, '');
-  } catch (error) {
-    errors.push(`--${name}: cannot read ${file}: ${(error as Error).message}`);
-    return '';
-  }
-}
-
-/** What an input takes when it is not given, as text. */
+/** The default of an input, as text. */
 export function defaultOf(name: InputName): string | undefined {
   const schema: z.ZodType = inputsSchema.shape[name];
   return schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : undefined;
@@ -140,11 +77,11 @@ export function descriptionOf(name: InputName): string {
   return `${inputsSchema.shape[name].description ?? ''}${needs}`;
 }
 
-function isTruth(name: InputName): boolean {
+export function isTruth(name: InputName): boolean {
   return defaultOf(name) === 'true' || defaultOf(name) === 'false';
 }
 
-/** What tells studies of one spec from each other: what is laid over it, what makes its parameters, and where it runs. */
+/** The inputs that make two runs of one spec different studies: overlays, the generator, and where it runs. */
 export function distinctions(inputs: Inputs): string[] {
   return [
     inputs.parameters,
@@ -152,9 +89,9 @@ export function distinctions(inputs: Inputs): string[] {
     inputs.batch,
     inputs.pgen,
     JSON.stringify([...inputs.pargs]),
-    // Legs of a build matrix may differ by these alone.
+    // Legs of a matrix may differ only in these.
     ...(inputs.setup === '' && inputs.env.size === 0 ? [] : [inputs.setup, JSON.stringify([...inputs.env])]),
-    // A study that is not elsewhere has the key that it has always had.
+    // Without a host the list is as in earlier versions, and so is the study key.
     ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
       ? []
       : [inputs.host, inputs.flux, inputs.allocate]),

@@ -2,18 +2,18 @@ import { HostError } from '../hosts/host.js';
 import { IncompleteDestination, parseDestination, parseJumps } from '../hosts/ssh/destination.js';
 import type { InputName, Inputs } from './schema.js';
 
-/** An input that means something only with another one. */
+/** An input that has a meaning only together with another one. */
 export interface Requirement {
   readonly input: InputName;
   readonly needs: InputName;
-  /** Where it means something without. */
+  /** An exception in which it has a meaning alone. */
   readonly unless?: (inputs: Inputs) => boolean;
 }
 
 const needing = (needs: InputName, ...inputs: readonly InputName[]): Requirement[] =>
   inputs.map((input) => ({ input, needs }));
 
-/** Errors are made of these, and what the documentation says of them. */
+/** Both the errors and the documentation are made from these. */
 export const requirements: readonly Requirement[] = [
   ...needing(
     'host',
@@ -25,19 +25,19 @@ export const requirements: readonly Requirement[] = [
     'stage',
     'stage-exclude',
   ),
-  // The client openssh also gives it for a key of its own configuration.
+  // The client openssh also uses the passphrase for a key of its own configuration.
   { input: 'ssh-passphrase', needs: 'ssh-key', unless: (inputs) => inputs['ssh-client'] === 'openssh' },
   ...needing('pgen', 'pargs'),
   ...needing('baseline', 'slower-than'),
 ];
 
-/** Which texts were given: '' for one that is empty, as GitHub gives an input that comes from a variable that is not set. */
+/** The texts that were given: '' for an input that comes from a variable of GitHub that is not set. */
 export interface Given {
   readonly texts: ReadonlyMap<string, string>;
   readonly defaultOf: (name: InputName) => string | undefined;
 }
 
-/** What inputs say against each other; names of inputs stand in backquotes. */
+/** The contradictions between inputs, whose names are in backquotes. */
 export function contradictions(inputs: Inputs, given: Given): string[] {
   const errors = requirements.filter((requirement) => isUnmet(requirement, inputs, given)).map(unmet(given));
   if (inputs.allocate !== '' && inputs.flux !== 'auto') {
@@ -66,7 +66,7 @@ function unmet({ texts }: Given): (requirement: Requirement) => string {
     `\`${input}\` is of no use without \`${needs}\`${texts.has(needs) ? `, which is empty${unset}` : ''}`;
 }
 
-/** Machines of whose names a part is missing, told where none is connected to as well. */
+/** Names of machines that lack a part: errors even if nothing is connected to. */
 function wrongMachines(inputs: Inputs): string[] {
   const reads = [
     () => inputs.host !== '' && parseDestination(inputs.host, 'host'),

@@ -37,7 +37,7 @@ const pairs = () =>
     const lines = linesOf(value);
     const bad = lines.findIndex((line) => !line.includes(':'));
     if (bad !== -1) {
-      // It may be a secret, or of a file that holds something else.
+      // The line may be a secret, so it is not shown.
       context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but line ${bad + 1} has no colon` });
       return z.NEVER;
     }
@@ -54,7 +54,7 @@ const assignments = () =>
     for (const line of linesOf(value)) {
       const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line);
       if (match === null) {
-        // The value of such a line may be a secret: only what comes before a `=` is shown.
+        // The value may be a secret, so only the text before `=` is shown.
         const shown = line.includes('=') ? `${line.slice(0, line.indexOf('=')).trim()}=...` : 'a line without `=`';
         context.addIssue({ code: 'custom', message: `must be lines of NAME=VALUE, but has ${shown}` });
         return z.NEVER;
@@ -237,13 +237,13 @@ export const repeatable: ReadonlySet<string> = new Set<InputName>([
   'ssh-known-hosts',
 ]);
 
-/** Inputs that nobody but who gave them may see. */
+/** Inputs that must not be shown. */
 export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase', 'github-token'];
 
-/** What the action is given where nothing else is said, if that is not what the program takes then. */
+/** Defaults of the action that differ from those of the command line. */
 export const actionDefaults: Partial<Record<InputName, string>> = {
   'github-token': '${{ github.token }}',
-  // Evaluated for the post step again: a main step that was killed at once has told it nothing.
+  // GitHub evaluates it again for the post step, which a main step that was killed at once has told nothing.
   'job-status': '${{ job.status }}',
 };
 

@@ -5,16 +5,16 @@ import { defaultStudyKey } from '../study/directory.js';
 import { distinctions } from './parse.js';
 import type { Inputs } from './schema.js';
 
-/** What a study of a workflow run is known by. */
+/** The keys of a study of a workflow run. */
 export interface StudyKeys {
   readonly key: string;
-  /** What an earlier version of this program called the same study; undefined if that is the same, or was chosen. */
+  /** The key that an earlier version gave the same study; undefined if it is the same, or the user chose the key. */
   readonly former: string | undefined;
 }
 
 /**
- * The study key of a step of a workflow. Its job and its step are in it, both of which a re-run keeps: two steps with one spec
- * are two studies.
+ * The study key of a step of a workflow. It includes the ids of the job and the step, which a re-run keeps, so that two steps
+ * with one spec are two studies.
  *
  * @param inputs as they were given, however their paths are spelled
  */

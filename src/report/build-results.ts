@@ -6,17 +6,17 @@ import type { StepInstance } from '../study/graph.js';
 import { lastJob, type StepRecord, type StudyStatus } from '../study/state.js';
 import { tailText } from '../util/log/plain-text.js';
 import { failuresOf } from './attention.js';
-import { mostErrorTails, type StepResult, type StudyResults } from './results.js';
+import { MAX_ERROR_TAILS, type StepResult, type StudyResults } from './results.js';
 
-/** How a study ended, as far as the conductor tells. */
+/** How a study ended, as the conductor reports it. */
 export interface ExecutionEnd {
   readonly status: StudyStatus;
   /** By the index of the instance. */
   readonly records: readonly StepRecord[];
   /** Why the study stopped before its end; '' if it did not. */
   readonly interruption: string;
-  /** What ran a step; undefined if nothing did. */
-  readonly schedulerOf: (step: StepInstance) => { outputs(step: StepInstance, id: string): Outputs } | undefined;
+  /** Where a job of a step wrote to; undefined if nothing ran. */
+  readonly outputsOfJob: (step: StepInstance, id: string) => Outputs | undefined;
   /** The Flux broker that ran the scheduled steps; null if none did. */
   readonly fluxUri: string | null;
   readonly started: number;
@@ -34,7 +34,7 @@ export async function buildResults(
   specShown: string,
 ): Promise<StudyResults> {
   const { spec, places, graph, scripts } = plan;
-  const { status, interruption, records, schedulerOf, fluxUri, started, ended } = ending;
+  const { status, interruption, records, outputsOfJob, fluxUri, started, ended } = ending;
   const steps = graph.steps.map((step): StepResult => {
     const record = records[step.index]!;
     const job = lastJob(record);
@@ -43,7 +43,7 @@ export async function buildResults(
       record,
       scripts: scripts[step.index]!,
       // A job that never began wrote nothing.
-      outputs: job === undefined || job.started === null ? null : (schedulerOf(step)?.outputs(step, job.id) ?? null),
+      outputs: job === undefined || job.started === null ? null : (outputsOfJob(step, job.id) ?? null),
       dependsOn: step.dependsOn.map((index) => graph.steps[index]!.name),
       errorTail: null,
     };
@@ -83,8 +83,8 @@ async function withTrueNames(host: Host, studyPath: string, steps: readonly Step
 
 async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
   const all = failuresOf(steps).filter(({ outputs }) => outputs !== null);
-  const failed = all.slice(0, mostErrorTails);
-  const leftOut = new Set(all.slice(mostErrorTails));
+  const failed = all.slice(0, MAX_ERROR_TAILS);
+  const leftOut = new Set(all.slice(MAX_ERROR_TAILS));
   const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);
   // Reports without the steps' last words are better than none.
   const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));

@@ -10,9 +10,9 @@ import {
   type StudyStatus,
 } from '../study/state.js';
 import { UserError } from '../util/errors.js';
+import { shortDuration } from '../util/format.js';
+import { groupBy } from '../util/group-by.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
-import { groupBy } from './summary/groups.js';
-import { shortDuration } from './time.js';
 
 /** What is compared of an earlier report.json. Times are milliseconds since the epoch. */
 export interface BaselineReport {
@@ -91,8 +91,8 @@ export class BaselineError extends UserError {
   }
 }
 
-/** Less than this is noise, whatever part of the whole it is; in milliseconds. */
-export const leastGrowth = 10_000;
+/** A step that takes less than this longer is not called slower, whatever share of its time it is. */
+export const MIN_GROWTH_MS = 10_000;
 
 const states = [
   ...['INITIALIZED', 'PENDING', 'QUEUED', 'RUNNING', 'FINISHING', 'FINISHED'],
@@ -235,7 +235,7 @@ function slowerSteps(timed: readonly Timed[], slowerThan: number): SlowerStep[] 
 }
 
 function slower(what: Pick<Slower, 'name' | 'step' | 'at'>, was: number, now: number, slowerThan: number): Slower[] {
-  if (now - was < leastGrowth || now <= was * (1 + slowerThan / 100)) return [];
+  if (now - was < MIN_GROWTH_MS || now <= was * (1 + slowerThan / 100)) return [];
   return [{ ...what, was, now, percent: was === 0 ? Number.POSITIVE_INFINITY : ((now - was) / was) * 100 }];
 }
 
@@ -286,7 +286,7 @@ export interface Finding {
 }
 
 /**
- * What is worth a warning: what takes longer. What newly fails is told as a failure already. Slower instances of a step that is
+ * What is worth a warning: what takes longer. What newly fails is reported as a failure already. Slower instances of a step that is
  * slower as a whole are left out.
  */
 export function findings(comparison: Comparison): Finding[] {

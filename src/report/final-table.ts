@@ -1,8 +1,8 @@
 import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../study/state.js';
+import { shortDuration } from '../util/format.js';
 import { oneLine, table } from '../util/log/plain-text.js';
 import { countsText, failuresOf } from './attention.js';
-import { reasonOf, type StepResult, type StudyResults } from './results.js';
-import { shortDuration } from './time.js';
+import { byStep, reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** More instances than this are shown as a line a step. */
 const mostInstances = 40;
@@ -44,15 +44,9 @@ function instanceRows(steps: readonly StepResult[]): string[][] {
 }
 
 function stepRows(steps: readonly StepResult[]): string[][] {
-  const groups = new Map<string, StepResult[]>();
-  for (const result of steps) {
-    const group = groups.get(result.step.step);
-    if (group === undefined) groups.set(result.step.step, [result]);
-    else group.push(result);
-  }
   return [
     ['STEP', 'INSTANCES', 'FINISHED', 'FAILED', 'SKIPPED', 'CANCELLED', 'FIRST FAILURE'],
-    ...[...groups].map(([name, group]) => {
+    ...[...byStep(steps)].map(([name, group]) => {
       const count = (is: (record: StepRecord) => boolean) => String(group.filter(({ record }) => is(record)).length);
       const [failure] = failuresOf(group);
       const first = failure === undefined ? '' : `${failure.step.name}: ${reasonOf(failure.record)}`;

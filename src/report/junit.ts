@@ -1,6 +1,6 @@
 import { isFailure, isOver, isSkipped, lastJob } from '../study/state.js';
 import { oneLine, printable } from '../util/log/plain-text.js';
-import { lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
+import { byStep, lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** What a reader of JUnit's format makes of an instance. */
 type Verdict =
@@ -14,16 +14,10 @@ type Verdict =
  * in a test case, and times without a zone (they are UTC).
  */
 export function junitXml(results: StudyResults): string {
-  const suites = new Map<string, StepResult[]>();
-  for (const result of results.steps) {
-    const suite = suites.get(result.step.step);
-    if (suite === undefined) suites.set(result.step.step, [result]);
-    else suite.push(result);
-  }
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites>',
-    ...[...suites.values()].map((suite, id) => suiteXml(results, suite, id)),
+    ...[...byStep(results.steps).values()].map((suite, id) => suiteXml(results, suite, id)),
     '</testsuites>',
     '',
   ].join('\n');

@@ -13,7 +13,7 @@ export function inline(text: string): string {
   );
 }
 
-/** The beginning of a text that is longer than so many characters, and what says that it goes on. */
+/** The beginning of a text that is too long, followed by an ellipsis. */
 export function clip(text: string, most: number): string {
   if (text.length <= most) return text;
   // Half of a character is none.
@@ -32,7 +32,7 @@ export function preformatted(text: string): string {
   return `<pre>${lines.map((line) => (line.trim() === '' ? '&#8203;' : line)).join('\n')}</pre>`;
 }
 
-/** Markdown that is shown once somebody opens it. The title is Markdown on one line. */
+/** Markdown that is folded until it is opened. The title is Markdown on one line. */
 export function folded(title: string, content: string): string {
   return `<details><summary>${title}</summary>\n\n${content}\n\n</details>`;
 }

@@ -1,9 +1,8 @@
 import { shownState } from '../study/state.js';
 import { oneLine } from '../util/log/plain-text.js';
 import { countStates, type Look, lookOf, looks } from './attention.js';
-import { clip } from './markdown.js';
-import type { StepResult, StudyResults } from './results.js';
-import { byStep } from './summary/groups.js';
+import { clip, fenced, folded } from './markdown.js';
+import { byStep, type StepResult, type StudyResults } from './results.js';
 
 /** Mermaid draws no text of more than 50,000 characters, and no more than 500 edges; a person reads far less. */
 export const mermaidLimits = { characters: 45_000, edges: 400 };
@@ -116,7 +115,7 @@ function flowchart(nodes: readonly Node[]): string | undefined {
   ].join('\n');
 }
 
-/** A label is never empty: that would be a node that nobody sees. */
+/** A label is never empty: the node would be invisible. */
 function label(text: string): string {
   return mermaidText(clip(oneLine(text), longestLabel)) || '#63;';
 }
@@ -169,4 +168,19 @@ function barText({ name }: Bar): string {
 function axisFormat(span: number): string {
   if (span < 10 * 60_000) return '%H:%M:%S';
   return span < 36 * 3_600_000 ? '%H:%M' : '%m-%d %H:%M';
+}
+
+/** The step graph; '' for a single step. */
+export function graphSection(results: StudyResults): string {
+  const count = byStep(results.steps).size;
+  if (count < 2) return '';
+  const graph = stepGraph(results);
+  if (graph === undefined) return `### Step graph\n\nIt is too big to be drawn here: ${count} steps.`;
+  return `### Step graph\n\n${fenced('mermaid', graph)}`;
+}
+
+/** When the jobs ran; '' if they are too few or too many to be drawn. */
+export function timelineSection(results: StudyResults): string {
+  const chart = jobTimeline(results);
+  return chart === undefined ? '' : `### Timeline\n\n${folded('When the jobs ran', fenced('mermaid', chart))}`;
 }

@@ -1,6 +1,6 @@
 import { isSkipped } from '../study/state.js';
+import { isoTime } from '../util/format.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
-import { isoTime } from './time.js';
 
 /** The text of report.json, schema 1: for programs, and for comparison with a later run. */
 export function reportJson(results: StudyResults): string {

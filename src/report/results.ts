@@ -2,6 +2,7 @@ import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { hasFailed, type StepRecord, type StudyStatus } from '../study/state.js';
+import { groupBy } from '../util/group-by.js';
 
 /** A study that has ended, as the reports see it. Times are milliseconds since the epoch. */
 export interface StudyResults {
@@ -46,13 +47,18 @@ export function failedItself({ record }: StepResult): boolean {
   return hasFailed(record);
 }
 
-/** Of so many failed steps the end of stderr is read. */
-export const mostErrorTails = 50;
+/** For how many failed steps the end of stderr is read. */
+export const MAX_ERROR_TAILS = 50;
 
 /** What a failed step said last, or why that is not shown. */
 export function lastWords({ errorTail, outputs, isTailLeftOut }: StepResult): string {
   if (outputs === null) return 'it did not begin to run';
-  if (isTailLeftOut) return `its stderr was not read: only that of the first ${mostErrorTails} failed steps is`;
+  if (isTailLeftOut) return `its stderr was not read: only that of the first ${MAX_ERROR_TAILS} failed steps is`;
   if (errorTail === null) return 'its stderr could not be read';
   return errorTail === '' ? 'nothing on stderr' : errorTail;
+}
+
+/** The instances of each step of the spec, in the order of their first ones. */
+export function byStep(steps: readonly StepResult[]): Map<string, StepResult[]> {
+  return groupBy(steps, ({ step }) => step.step);
 }

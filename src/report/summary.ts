@@ -1,14 +1,14 @@
 import type { Comparison } from './comparison.js';
+import { graphSection, timelineSection } from './mermaid.js';
 import type { StudyResults } from './results.js';
 import { comparisonMarkdown } from './summary/comparison.js';
-import { graphSection, timelineSection } from './summary/diagrams.js';
 import { failures } from './summary/failures.js';
 import { arrange, firstFitting, type Section } from './summary/fit.js';
 import { outcome, resuming } from './summary/outcome.js';
 import { parameterTables, stepTables } from './summary/tables.js';
 
-/** GitHub drops a summary over 1 MiB whole; the rest is left to what other steps of the job write. */
-export const largestSummary = 900 * 1024;
+/** GitHub drops a summary of more than 1 MiB altogether; the rest is for other steps of the job. */
+export const MAX_SUMMARY_BYTES = 900 * 1024;
 
 /** What a summary can say besides the results. */
 export interface SummaryExtras {
@@ -20,7 +20,7 @@ export interface SummaryExtras {
 
 /**
  * The job summary, as Markdown: the outcome, the failures with the end of their stderr, what is new, the step graph, the
- * timeline, tables, and how to continue. It is never larger than `largestSummary`: details are shortened or left out first.
+ * timeline, tables, and how to continue. It is never larger than `MAX_SUMMARY_BYTES`: details are shortened or left out first.
  */
 export function summaryMarkdown(results: StudyResults, extras: SummaryExtras = {}): string {
   const { comparison, resume } = extras;
@@ -43,5 +43,5 @@ export function summaryMarkdown(results: StudyResults, extras: SummaryExtras = {
     { name: 'the steps', rank: 7, render: (bytes) => stepTables(results, bytes) },
     fixed('how to continue', 2, () => resuming(results, resume)),
   ];
-  return arrange(sections, largestSummary);
+  return arrange(sections, MAX_SUMMARY_BYTES);
 }

@@ -76,11 +76,11 @@ async function existing(host: Host, paths: readonly string[]): Promise<boolean[]
     .map((status) => status === '0');
 }
 
-/** A repository that has not answered after this is not asked any longer. */
-const ANSWER_SECONDS = 60;
+/** How long a repository may take to answer. */
+const ANSWER_TIMEOUT_S = 60;
 
-/** A clone that takes longer than this is given up. */
-const CLONE_MINUTES = 60;
+/** How long a clone may take. */
+const CLONE_TIMEOUT_MINUTES = 60;
 
 export interface CloneOptions {
   readonly host: Host;
@@ -93,9 +93,9 @@ export interface CloneOptions {
 }
 
 /**
- * Clones the repositories of `env.dependencies.git` on the host, one after the other. A clone appears at once and whole, and
- * a mark in the study tells it from whatever else may be there: a study that is continued has its clones already, and they
- * stay as they are, wherever their branch is by now.
+ * Clones the repositories of `env.dependencies.git` on the host, one after the other. A clone appears only once it is
+ * complete, and a mark in the study records it. A study that is continued keeps its clones as they are, even if their branches
+ * have moved on.
  *
  * @throws HostError with git's own words
  */
@@ -115,12 +115,20 @@ export async function cloneRepositories({ host, studyPath, clones, cancel, log, 
     };
     if (!isThere) {
       log.info(`Cloning ${url} to ${destination}`);
-      const asked = await carryOut(askCommand(clone), ANSWER_SECONDS, `it did not answer within ${ANSWER_SECONDS} s`);
+      const asked = await carryOut(
+        askCommand(clone),
+        ANSWER_TIMEOUT_S,
+        `it did not answer within ${ANSWER_TIMEOUT_S} s`,
+      );
       if (cancel.aborted) return;
       if (asked.code !== 0) throw cannot(asked.stderr || `exit ${asked.code}`);
     }
-    const tooLong = `it took more than ${CLONE_MINUTES} minutes`;
-    const { code, stdout, stderr } = await carryOut(cloneCommand(clone, studyPath), CLONE_MINUTES * 60, tooLong);
+    const tooLong = `it took more than ${CLONE_TIMEOUT_MINUTES} minutes`;
+    const { code, stdout, stderr } = await carryOut(
+      cloneCommand(clone, studyPath),
+      CLONE_TIMEOUT_MINUTES * 60,
+      tooLong,
+    );
     if (cancel.aborted) return;
     if (code === TAKEN) {
       throw new HostError(
@@ -138,7 +146,7 @@ export async function cloneRepositories({ host, studyPath, clones, cancel, log, 
   }
 }
 
-/** A clone that the spec does not want any more may be in use, and have been built in. */
+/** The warning about a clone of another branch or commit than the spec now has: steps may use it, so it stays. */
 function otherClone(clone: Clone, { checkout, commit }: CloneMark): string {
   return (
     `git dependency '${clone.name}' is what was cloned before, ${checkout} at ${commit.slice(0, 12)}, though the spec now says ` +

@@ -1,12 +1,12 @@
 import type { Resumption } from '../conductor/resume.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import { oneLine } from '../util/log/plain-text.js';
 
-/** So many steps are named; the journal has the others. */
-const mostNotes = 60;
+/** How many steps are named; the journal has the others. */
+const MAX_NAMED = 60;
 
-/** What a person wants to know of a study that is continued: how much of it stays, and which steps run again, and why. */
-export function describeResumption({ counts, notes, removed }: Resumption, isDone: boolean): string[] {
+/** The lines about a study that is continued: how many steps stay, and which run again and why. */
+export function describeResumption({ counts, notes, obsolete }: Resumption, isDone: boolean): string[] {
   const { finished, running, again, fresh } = counts;
   if (isDone) return ['There is nothing to do: this study ran to its end before, and is still the same'];
   const parts = [
@@ -15,17 +15,17 @@ export function describeResumption({ counts, notes, removed }: Resumption, isDon
     ...(again > 0 ? [`that run again: ${again}`] : []),
     ...(fresh > 0 ? [`that have not run yet: ${fresh}`] : []),
   ];
-  const more = notes.length - mostNotes;
+  const more = notes.length - MAX_NAMED;
   return [
     `Continuing this study: ${parts.join(', ')}`,
-    ...notes.slice(0, mostNotes).map(({ step, why }) => oneLine(`  ${step} runs again: ${why}`)),
+    ...notes.slice(0, MAX_NAMED).map(({ step, why }) => oneLine(`  ${step} runs again: ${why}`)),
     ...(more > 0 ? [`  and ${more} more`] : []),
-    ...removed.map(removal),
+    ...obsolete.map(cancellation),
   ];
 }
 
 /**
- * What somebody has to know of workspaces whose steps the study does not have any more.
+ * The lines about workspaces whose steps the study does not have any more.
  *
  * @param steps the directories of the steps that it has
  */
@@ -51,11 +51,11 @@ export function describeLeftWorkspaces(
 }
 
 function named(workspaces: readonly string[]): string {
-  const more = workspaces.length - mostNotes;
-  return `${workspaces.slice(0, mostNotes).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const more = workspaces.length - MAX_NAMED;
+  return `${workspaces.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** A step that is gone, or that has become one of another kind, local or a job. */
-function removal({ step, id }: ObsoleteJob): string {
+/** The line about an obsolete job, whose step is gone, or has changed between local and scheduled. */
+function cancellation({ step, id }: ObsoleteJob): string {
   return oneLine(`  ${step} has no use any more for its job${id === '' ? '' : ` ${id}`}: it is cancelled`);
 }

@@ -1,139 +1,160 @@
-import { conduct } from '../conductor/conductor.js';
-import { discardedJobs, type Resumption } from '../conductor/resume.js';
+import { Conductor } from '../conductor/conductor.js';
+import { cancelledObsolete, type Resumption } from '../conductor/resume.js';
+import { BrokerError } from '../flux/connect/errors.js';
 import type { Host } from '../hosts/host.js';
-import { policyOf } from '../inputs/derive.js';
-import type { Inputs } from '../inputs/schema.js';
 import type { ExecutionEnd } from '../report/build-results.js';
-import type { Batch } from '../schedulers/flux/backend.js';
+import type { Backend } from '../schedulers/backend.js';
 import { LocalScheduler } from '../schedulers/local/scheduler.js';
-import type { BatchScheduler, SchedulerListener } from '../schedulers/scheduler.js';
+import type { BatchScheduler, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import { UnavailableScheduler } from '../schedulers/unavailable.js';
 import type { Plan } from '../scripts/plan.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StudySession } from '../store/session.js';
 import { StatusFile } from '../store/status-file.js';
 import type { Limits } from '../store/update-lock.js';
 import { openJob, type StepRecord, studyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
-import { Signalled } from './process-context.js';
+import { isDoneWithin } from '../util/sleep.js';
+import { interpretSignals } from './interpret-signals.js';
+import type { RunOptions } from './options.js';
 import { Progress } from './progress.js';
 
 /** What driving a study to its end needs from outside. */
 export interface ExecuteContext {
-  readonly inputs: Inputs;
+  readonly options: Pick<RunOptions, 'policy' | 'stepEnvironment'>;
   readonly host: Host;
   readonly log: Log;
   readonly clock: Clock;
   /** What may end it before. */
-  readonly ending: { readonly cancel: AbortSignal; readonly leave: AbortSignal };
+  readonly ending: { readonly cancel: AbortSignal; readonly leave: AbortSignal; readonly waiting: AbortSignal };
   /** Aborted when the process gets a SIGHUP, whatever it got before. */
   readonly hangup: AbortSignal;
-  readonly session: StudySession;
-  /** Who is told how the steps change. */
+  /** Is told how the steps change. */
   readonly observer?: { changed(records: readonly StepRecord[]): void } | undefined;
-  /** Limits that are not those of the inputs: somebody changed them while an earlier run drove the study. */
+  /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
+  readonly finishes?: string | undefined;
+}
+
+/** A study that is staged, and what runs it. */
+export interface StagedStudy {
+  readonly plan: Plan;
+  readonly session: StudySession;
+  /** What its scheduled steps run on; undefined if it has none. */
+  readonly backend: Backend | undefined;
+  /** Limits that are not those of the options: somebody changed them while an earlier run drove the study. */
   readonly limits: Limits;
-  /** Where the study stands: nothing has run yet, or it is resumed. */
-  readonly standing: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'rerun' | 'removed'>>;
+  /** What is known of its steps: nothing has run yet, or it is resumed. */
+  readonly resumption: Pick<Resumption, 'records'> & Partial<Pick<Resumption, 'obsolete'>>;
 }
 
 /** How a study was left, as far as that is known without reading any output. */
 export interface ExecutionResult extends Omit<ExecutionEnd, 'started' | 'ended'> {
-  /** Whether jobs go on, to be taken over by whoever resumes the study. */
+  /** Whether jobs go on, to be taken over by the driver that resumes the study. */
   readonly areJobsLeft: boolean;
 }
 
+/** How long schedulers may take to tell obsolete jobs to end before the steps begin. */
+const CANCEL_OBSOLETE_TIMEOUT_MS = 10_000;
+
 /**
- * Runs the steps of a study that is staged.
+ * Runs the steps of a study that is staged: opens its schedulers with the conductor as their listener, and drives the study to
+ * its end.
  *
- * @param flux what its scheduled steps run on; undefined if it has none, or if the study was stopped before it was there
+ * @throws SpecError, BrokerError, HostError if there is nothing to run its jobs in, and the study was not stopped meanwhile
  */
-export async function execute(context: ExecuteContext, plan: Plan, flux: Batch | undefined): Promise<ExecutionResult> {
-  const { inputs, host, log, clock, session, standing } = context;
+export async function execute(context: ExecuteContext, study: StagedStudy): Promise<ExecutionResult> {
+  const { options, host, log, clock, ending, hangup } = context;
+  const { plan, session, backend, resumption, limits } = study;
   const { graph, scripts, places } = plan;
+  const { journal } = session;
+  const policy = { ...options.policy, ...limits };
+  const conductor = new Conductor({ graph, scripts, policy, clock, journal, records: resumption.records });
+  const { listener } = conductor;
+  const opened = await openBatch(context, study, listener);
+  const batch = opened ?? standIn(plan, clock, listener);
+  const env = localEnvironment(options, opened && backend);
+  const warn = (line: string) => log.warning(line);
+  const local = new LocalScheduler({ host, studyPath: places.studyPath, env, clock, log: warn }, listener);
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile((text) => session.writeStatus(text), graph, clock);
-  // Schedulers are there before the conductor is: what they report until then it is told when it begins.
-  const early: Parameters<SchedulerListener>[0][] = [];
-  let listener: SchedulerListener = (event) => early.push(event);
-  const hear: SchedulerListener = (event) => listener(event);
-  const tell = (line: string) => log.warning(line);
-  const local = new LocalScheduler(host, places.studyPath, localEnvironment(inputs, flux), clock, hear, tell);
-  const batch = flux?.scheduler(plan, { log, confirm: () => session.confirm() }, hear) ?? absentFor(plan, clock, hear);
-  const { cancel, interrupt } = endings(context, flux, () => batch);
+  const signals = interpretSignals({ clock, cancel: ending.cancel, hangup, backend: opened && backend, batch });
   const run = async () => {
-    await discard(context, standing.removed ?? [], local, batch);
-    return conduct({
-      graph,
-      scripts,
-      policy: { ...policyOf(inputs), ...context.limits },
-      clock,
-      cancel,
-      interrupt,
-      leave: context.ending.leave,
-      journal: session.journal,
-      resumed: { records: standing.records, rerun: standing.rerun ?? new Map() },
-      schedulers: (conductor) => {
-        listener = conductor;
-        queueMicrotask(() => early.forEach(conductor));
-        return { local, batch };
-      },
+    await cancelObsolete(context, study, { local, batch: opened });
+    return conductor.run({
+      local,
+      batch,
+      ...signals,
+      leave: ending.leave,
       onLimits: (onLimits) => session.onLimits(onLimits),
-      onChange: (changedMachine, changed) => {
-        statusFile.changed(changedMachine.steps);
-        progress.onChange(changedMachine, changed);
-        context.observer?.changed(changedMachine.steps);
+      onChange: (records, changed) => {
+        statusFile.changed(records);
+        progress.onChange(records, changed);
+        context.observer?.changed(records);
       },
     });
   };
   // Told and written even if the conductor fails.
-  const machine = await run().finally(async () => {
+  const conducted = await run().finally(async () => {
     batch?.close();
-    local.leave();
+    local.close();
     progress.end();
     await statusFile.end();
   });
   if (statusFile.failure !== undefined) log.warning(statusFile.failure);
+  const { steps, isOver, isLeft, remaining, interruption, cancellation } = conducted;
+  const hasOpenJobs = !isOver || steps.some((record) => openJob(record) !== undefined);
   return {
-    records: machine.steps,
-    status: studyStatus(machine.steps),
-    interruption: machine.isOver && machine.remaining === 0 ? '' : (machine.interruption ?? ''),
-    // Jobs that are out of sight may be running, and their end is wanted only if the study was cancelled.
-    areJobsLeft:
-      machine.isLeft ||
-      ((!machine.isOver || machine.steps.some((record) => openJob(record) !== undefined)) &&
-        machine.cancellation === undefined),
-    schedulerOf: (step) => (step.scheduled ? batch : local),
-    fluxUri: flux?.uri ?? null,
+    records: steps,
+    status: studyStatus(steps),
+    interruption: isOver && remaining === 0 ? '' : (interruption ?? ''),
+    // Jobs that are out of sight may be running, unless the study was cancelled: then their end is wanted.
+    areJobsLeft: isLeft || (hasOpenJobs && cancellation === undefined),
+    outputsOfJob: (step, id) => (step.scheduled ? batch : local)?.outputs({ step, id }),
+    fluxUri: (opened && backend?.describe().endpoint) ?? null,
   };
 }
 
-/** What stands for a batch system that was not reached; undefined if the study needs none. */
-function absentFor({ graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
+/** Undefined if the study has no scheduled steps, or was stopped before there was anything to run them in. */
+async function openBatch(
+  { ending, finishes, log }: ExecuteContext,
+  { plan, session, backend }: StagedStudy,
+  listener: SchedulerListener,
+): Promise<BatchScheduler | undefined> {
+  try {
+    return await backend?.open(plan, session, listener);
+  } catch (error) {
+    if (ending.waiting.aborted) return undefined;
+    if (finishes === undefined || !(error instanceof BrokerError)) throw error;
+    log.warning(error.message);
+    return undefined;
+  }
+}
+
+/** What takes the place of a batch system that was not reached; undefined if the study needs none. */
+function standIn({ graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
   if (!graph.steps.some(({ scheduled }) => scheduled)) return undefined;
   return new UnavailableScheduler('what runs its jobs was not reached', clock, listener);
 }
 
-/** So many milliseconds jobs that no step has any more have to be told to end, before others are told to begin. */
-const discardTime = 10_000;
-
-/** Ends what no step has any more, and notes it: what is to run now may want the same files. */
-async function discard(
-  { clock, session, log }: ExecuteContext,
-  removed: readonly ObsoleteJob[],
-  local: LocalScheduler,
-  batch: BatchScheduler | undefined,
+/**
+ * Cancels the jobs that no step of the new plan has, and notes in the journal those that were told to end: the new steps may
+ * need the same files. The others stay obsolete in the journal, and a later run cancels them.
+ */
+async function cancelObsolete(
+  { clock, log }: ExecuteContext,
+  { session, resumption: { obsolete = [] } }: StagedStudy,
+  { local, batch }: { readonly local: Scheduler; readonly batch: Scheduler | undefined },
 ): Promise<void> {
-  const [scheduled, others] = [removed.filter((job) => job.scheduled), removed.filter((job) => !job.scheduled)];
-  const schedulers = [
-    [local, others],
-    [batch instanceof UnavailableScheduler ? undefined : batch, scheduled],
-  ] as const;
-  for (const [scheduler, jobs] of schedulers) {
+  const isDone = (scheduler: Scheduler, jobs: readonly ObsoleteJob[]) =>
+    isDoneWithin(clock, CANCEL_OBSOLETE_TIMEOUT_MS, scheduler.cancelObsolete(jobs));
+  for (const [scheduler, jobs] of [
+    [local, obsolete.filter(({ scheduled }) => !scheduled)],
+    [batch, obsolete.filter(({ scheduled }) => scheduled)],
+  ] as const) {
     if (jobs.length === 0) continue;
-    if (scheduler !== undefined && (await isDone(clock, discardTime, scheduler.cancelObsolete(jobs)))) {
-      session.journal.write(discardedJobs(jobs));
+    if (scheduler !== undefined && (await isDone(scheduler, jobs))) {
+      session.journal.write(cancelledObsolete(jobs));
     } else {
       const names = jobs.map(({ step, id }) => `${id || 'a job'} of ${step}`).join(', ');
       log.warning(
@@ -143,67 +164,11 @@ async function discard(
   }
 }
 
-/** Whether something is done before so many milliseconds are over. */
-async function isDone(clock: Clock, milliseconds: number, what: void | Promise<void>): Promise<boolean> {
-  let stop = () => {};
-  const tooLong = new Promise<false>((resolve) => {
-    stop = clock.after(milliseconds, () => resolve(false));
-  });
-  const done = await Promise.race([Promise.resolve(what).then(() => true), tooLong]);
-  stop();
-  return done;
-}
-
-/** After a SIGTERM, so many milliseconds to see whether it is a whole Flux instance that ends. */
-const instanceTime = 1000;
-
-/**
- * What the end of this process means for the study: that it is cancelled, or, if it is our time that is up and not the
- * study that is not wanted, that it is interrupted. As the initial program of a Flux instance, or a part of it, we are told
- * to end when the instance is: its jobs end with it whatever we do.
- *
- * @param batch what runs the study's jobs, once it is there
- */
-function endings(
-  { ending: { cancel }, hangup }: ExecuteContext,
-  flux: Batch | undefined,
-  batch: () => BatchScheduler | undefined,
-): { readonly cancel: AbortSignal; readonly interrupt: AbortSignal } {
-  const [cancelling, interrupting] = [new AbortController(), new AbortController()];
-  // Now, because what started us may get the same signal, and be gone before we look.
-  const isWithin = flux?.isAround(process.pid) === true;
-  const end = async () => {
-    const { reason } = cancel;
-    if (!(reason instanceof Signalled) || flux === undefined) return cancelling.abort(reason);
-    const { signal } = reason;
-    const interrupt = async (why: string) => {
-      // It knows of jobs that have ended already.
-      await batch()?.interrupt(why);
-      interrupting.abort(why);
-    };
-    if (signal === 'SIGALRM') return interrupt('the time of the job that this program runs in is up');
-    const isEnding = async () => (await batch()?.isEnding()) === true;
-    const isInstances =
-      isWithin && (signal === 'SIGHUP' || (signal === 'SIGTERM' && (await soon(hangup, instanceTime, isEnding))));
-    if (isInstances) return interrupt(`the Flux instance that this program runs in is ending (${signal})`);
-    cancelling.abort(reason);
-  };
-  if (cancel.aborted) void end();
-  else cancel.addEventListener('abort', () => void end(), { once: true });
-  return { cancel: cancelling.signal, interrupt: interrupting.signal };
-}
-
-/** Whether a signal is aborted within so many milliseconds, or after them something else is so. */
-function soon(signal: AbortSignal, milliseconds: number, otherwise: () => Promise<boolean>): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(true);
-    signal.addEventListener('abort', () => resolve(true), { once: true });
-    setTimeout(() => void otherwise().then(resolve), milliseconds);
-  });
-}
-
 /** What local steps find in their environment besides the host's: the same `flux` as jobs. */
-function localEnvironment(inputs: Inputs, flux: Batch | undefined): ReadonlyMap<string, string> {
-  const path = flux?.environment.PATH;
-  return path === undefined ? inputs.env : new Map([['PATH', path], ...inputs.env]);
+function localEnvironment(
+  { stepEnvironment }: Pick<RunOptions, 'stepEnvironment'>,
+  backend: Backend | undefined,
+): ReadonlyMap<string, string> {
+  const path = backend?.describe().environment.PATH;
+  return path === undefined ? stepEnvironment : new Map([['PATH', path], ...stepEnvironment]);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { programs } from '../generated/programs.js';
 import { shortHash } from '../study/directory.js';
 import type { Clone } from '../study/environment.js';
 import { withoutPassword } from '../study/git-url.js';
-import { quote } from '../util/shell-quote.js';
+import { assignments, quote } from '../util/shell-quote.js';
 
 /** Exit status of `cloneCommand` for a destination that has something else in it. */
 export const TAKEN = 17;
@@ -41,21 +42,9 @@ export function describeCheckout({ checkout }: Clone): string {
   return checkout === undefined ? 'its default branch' : `${checkout.kind} ${checkout.name}`;
 }
 
-/**
- * Nobody is there to answer a question, and what the caller of this program works on is another repository. An `ssh` that
- * somebody has chosen is kept; one that is no `ssh` by name may not know its options.
- */
-const environment = `unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_COMMON_DIR GIT_NAMESPACE SSH_ASKPASS SSH_ASKPASS_REQUIRE
-export GIT_TERMINAL_PROMPT=0 GCM_INTERACTIVE=never GIT_ALLOW_PROTOCOL="\${GIT_ALLOW_PROTOCOL:-file:git:http:https:ssh}"
-export GIT_HTTP_LOW_SPEED_LIMIT="\${GIT_HTTP_LOW_SPEED_LIMIT:-1}" GIT_HTTP_LOW_SPEED_TIME="\${GIT_HTTP_LOW_SPEED_TIME:-120}"
-ssh=\${GIT_SSH_COMMAND:-$(git config --get core.sshCommand 2>/dev/null)}
-[ -n "$ssh\${GIT_SSH:-}" ] || ssh=ssh
-case \${ssh%% *} in ssh | */ssh) export GIT_SSH_COMMAND="$ssh -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=30" ;; esac
-`;
-
 /** Bash that asks a repository for nothing but an answer. */
 export function askCommand({ url }: Clone): string {
-  return `${environment}exec git ls-remote --quiet -- ${quote(url)} HEAD >/dev/null`;
+  return `${programs['run/git-environment.sh']}exec git ls-remote --quiet -- ${quote(url)} HEAD >/dev/null`;
 }
 
 /**
@@ -63,24 +52,18 @@ export function askCommand({ url }: Clone): string {
  */
 export function cloneCommand(clone: Clone, studyPath: string): string {
   const { url, destination, checkout } = clone;
-  const what = checkout && (checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name);
-  const isInStudy = destination.startsWith(`${studyPath}/`);
-  const words = [identityOf(clone), describeCheckout(clone)].map((word) => quote(word.replaceAll('\n', ' ')));
-  return `to=${quote(destination)}
-mark=${quote(markOf(clone, studyPath))}
-${isInStudy ? `case $(readlink -m -- "$to") in "$(readlink -m -- ${quote(studyPath)})"/*) ;; *) exit ${LEFT_STUDY} ;; esac` : ''}
-[ ! -L "$to" ] || to=$(readlink -f -- "$to") || exit
-partial=$to.${shortHash(studyPath)}.partial-clone
-if [ -e "$to" ] && { [ ! -d "$to" ] || [ -n "$(ls -A -- "$to")" ]; }; then
-  [ -e "$mark" ] || exit ${TAKEN}
-  exec cat -- "$mark"
-fi
-${environment}rm -rf -- "$partial"
-git clone --quiet -- ${quote(url)} "$partial" || exit
-${what === undefined ? '' : `git -C "$partial" checkout --quiet ${quote(what)} -- || exit`}
-mkdir -p -- "\${mark%/*}" && printf '%s\\n' ${words.join(' ')} "$(git -C "$partial" rev-parse --verify --quiet HEAD)" > "$mark" || exit
-# An empty directory is as good as none.
-if { [ ! -d "$to" ] || rmdir -- "$to"; } && mv -T -- "$partial" "$to"; then exit 0; fi
-rm -f -- "$mark"
-exit 1`;
+  const oneLine = (text: string) => text.replaceAll('\n', ' ');
+  const variables = assignments({
+    url,
+    revision: checkout === undefined ? '' : checkout.kind === 'tag' ? `tags/${checkout.name}` : checkout.name,
+    to: destination,
+    study: destination.startsWith(`${studyPath}/`) ? studyPath : '',
+    suffix: `${shortHash(studyPath)}.partial-clone`,
+    mark: markOf(clone, studyPath),
+    identity: oneLine(identityOf(clone)),
+    checkout: oneLine(describeCheckout(clone)),
+    taken: TAKEN,
+    left_study: LEFT_STUDY,
+  });
+  return programs['run/git-environment.sh'] + variables + programs['run/git-clone.sh'];
 }

@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { Host } from '../hosts/host.js';
 import { LocalHost } from '../hosts/local-host.js';
 import { openLocalHost } from '../hosts/open-local-host.js';
-import type { Inputs } from '../inputs/schema.js';
-import { InputError } from '../util/input-error.js';
+import type { ConnectOptions } from '../hosts/ssh/connect.js';
+import { InputError } from '../util/errors.js';
 import type { Log } from '../util/log/log.js';
 import type { ProcessContext } from './process-context.js';
 
@@ -17,42 +17,51 @@ export interface OpenedHosts {
   readonly isElsewhere: boolean;
   /** The user's home on the host. */
   readonly home: string;
-  /** Lets go of the host. */
+  /** Closes the connection to the host. */
   close(): void;
 }
 
-/** Whether a study runs on another machine. What a dry run stages, it stages here. */
-export function isElsewhere(inputs: Inputs): boolean {
-  return inputs.host !== '' && !inputs['dry-run'];
+/** The machine that a study is to run on. */
+export interface HostOptions {
+  /** How another machine is reached; undefined for this one. */
+  readonly ssh: ConnectOptions | undefined;
+  /** Shell lines that are run on it before every command. */
+  readonly setup: string;
+}
+
+/** What machines are opened with. */
+export interface HostsContext {
+  /** The environment of commands on this machine. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly process: ProcessContext;
+  readonly log: Log;
+  /** A directory for what must be a file while we are connected. */
+  readonly temporary: string;
 }
 
 /**
- * Opens the machine that the input `host` names, or this one.
+ * Opens the machine that a study runs on.
  *
- * @param environment what commands find in theirs on this machine
- * @param temporary a directory for what must be a file while we are connected
  * @throws InputError, SetupError, HostError
  */
 export async function openHosts(
-  inputs: Inputs,
-  environment: Readonly<Record<string, string>>,
-  { environment: own, cancel }: ProcessContext,
-  log: Log,
-  temporary: string,
+  { ssh, setup }: HostOptions,
+  { environment, process, log, temporary }: HostsContext,
 ): Promise<OpenedHosts> {
-  if (!isElsewhere(inputs)) {
-    const { host, said } = await openLocalHost(environment, inputs.setup, cancel);
+  const { cancel } = process;
+  if (ssh === undefined) {
+    const { host, said } = await openLocalHost(environment, setup, cancel);
     tell(said, log);
     return { host, here: host, isElsewhere: false, home: environment.HOME ?? homedir(), close: () => {} };
   }
   // Loaded only where it is needed: it takes as long to load as half of the rest.
   const { connectBySsh } = await import(/* webpackMode: "eager" */ '../hosts/ssh/connect.js');
-  const host = await connectBySsh(inputs, { environment: own, cancel, temporary }, log);
+  const host = await connectBySsh(ssh, { environment: process.environment, cancel, temporary, setup, log });
   tell(host.said, log);
   return { host, here: new LocalHost(environment), isElsewhere: true, home: host.home, close: () => host.close() };
 }
 
-/** Modules of some sites only print that there is no such module, and succeed. */
+/** Reports what `setup` printed. At some sites `module load` succeeds and only prints that there is no such module. */
 function tell(said: string, log: Pick<Log, 'info' | 'warning'>): void {
   if (said === '') return;
   const isTrouble = /\berror\b|unable to locate/i.test(said);
@@ -60,12 +69,13 @@ function tell(said: string, log: Pick<Log, 'info' | 'warning'>): void {
 }
 
 /**
- * The directory that is copied to the host: `stage`, or the spec's own.
+ * The directory that is copied to the host.
  *
+ * @param stage as the user gave it; '' stands for the directory of the spec
  * @param specPath the absolute path of the spec
  * @throws InputError if there is no such directory, or the spec is not in it
  */
-export function stageRootOf({ stage }: Inputs, specPath: string, workingDirectory: string): string {
+export function stageRootOf(stage: string, specPath: string, workingDirectory: string): string {
   if (stage === '') return path.dirname(specPath);
   const root = path.resolve(workingDirectory, stage);
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {

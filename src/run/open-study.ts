@@ -9,10 +9,10 @@ import {
   type StepDigests,
 } from '../conductor/resume.js';
 import { HostError } from '../hosts/host.js';
-import { policyOf } from '../inputs/derive.js';
-import type { IsOver } from '../schedulers/flux/backend.js';
+import type { IsOver } from '../schedulers/backend.js';
+import { asPrepared } from '../schedulers/create-backend.js';
 import type { Plan } from '../scripts/plan.js';
-import { forFlux } from '../scripts/plan.js';
+import type { Problem } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';
 import type { JournalState } from '../store/journal/records.js';
@@ -34,6 +34,32 @@ export interface OpenContext extends StudyContext {
   readonly onlyFinishes: boolean;
 }
 
+/** A study that is planned as far as that can be done without asking what will run it. */
+export interface DraftStudy {
+  readonly plan: Plan;
+  readonly warnings: readonly Problem[];
+  readonly place: WantedPlace & { readonly path: string };
+  /** Whether the directory is there already: otherwise it is made once the study can be run. */
+  readonly isMade: boolean;
+  /** The hold on a study whose directory is there already; undefined for a dry run. */
+  readonly session: StudySession | undefined;
+  /** How a study that was begun before goes on with the plan that it had last; undefined if it was not. */
+  readonly earlier: PlannedResumption | undefined;
+  /** Whether everything is done already. */
+  readonly isDone: boolean;
+  /** Whether a step, by its index, does not run any more. */
+  readonly isOver: IsOver;
+  /** Whether jobs of a batch system are to be cancelled, whatever the plan has. */
+  readonly hasObsoleteJobs: boolean;
+}
+
+/** A plan, and how a study goes on with it. */
+interface PlannedResumption {
+  readonly plan: Plan;
+  readonly digests: readonly StepDigests[];
+  readonly resumption: Resumption;
+}
+
 /** A study that is planned, and ours to drive. */
 export interface OpenStudy {
   readonly plan: Plan;
@@ -47,104 +73,126 @@ export interface OpenStudy {
 }
 
 /**
- * Makes the last changes to a plan, or says by throwing what is wrong with it besides.
+ * Plans a study: a new one, or one that was begun before, which is taken hold of then, because its plan depends on what its
+ * journal says. The directory of a new study is made only if a parameter generator needs one.
  *
- * @param needsBatch whether there are jobs of a batch system to be ended, whatever the plan has
- * @param isOver whether a step, by its index, does not run any more
+ * @throws SpecError, PgenError, HostError, LeaseHeldError, JournalError
  */
-export type Settle = (plan: Plan, needsBatch: boolean, isOver: IsOver) => Promise<Plan>;
-
-/**
- * Begins a study, or takes up one that was begun before. What can be found wrong before anything is made, is.
- *
- * @throws SpecError, PgenError, HostError, LeaseHeldError, JournalError, and what `settle` throws
- */
-export async function openStudy(context: OpenContext, settle: Settle): Promise<OpenStudy> {
+export async function draftStudy(context: OpenContext): Promise<DraftStudy> {
   const planning = await planner(context);
-  const place = context.place(planning.spec);
   // A dry run continues nothing: beside a study, or another dry run, it has a directory of its own.
-  const isShared = context.inputs['allow-shared-directory'];
-  const wanted = { ...place, isShared, ...(context.inputs['dry-run'] ? { resume: 'never' as const } : {}) };
+  const { allowsSharedDirectory: isShared, isDryRun } = context.options;
+  const wanted = { ...context.place(planning.spec), isShared, ...(isDryRun ? { resume: 'never' as const } : {}) };
   for (;;) {
-    const found = await findPlace(context.host, wanted);
-    if (found.state !== undefined) return resume(context, planning, found.path, found.state, wanted, settle);
-    if (context.onlyFinishes) throw new HostError(`there is no study in ${found.path} to be finished`);
-    const study = await make(context, planning, { ...wanted, path: found.path }, settle);
-    // Undefined: somebody made a study there meanwhile.
-    if (study !== undefined) return study;
+    const { path, state } = await findPlace(context.host, wanted);
+    const place = { ...wanted, path };
+    if (state !== undefined) return draftResumption(context, planning, place, state);
+    if (context.onlyFinishes) throw new HostError(`there is no study in ${path} to be finished`);
+    if (!planning.needsDirectory) return draftNew(place, undefined, await planning.at(path));
+    const made = await makeStudy(context, place, planning.spec.name);
+    // Otherwise another run has made a study there meanwhile.
+    if (made !== undefined) {
+      const { session } = made;
+      return releasedOnError(session, async () => {
+        return draftNew(place, made, await planning.at(path, session && answersIn(context, session)));
+      });
+    }
   }
 }
 
-async function make(
-  context: OpenContext,
-  planning: Planner,
-  { path, key, isShared = false }: WantedPlace,
-  settle: Settle,
-): Promise<OpenStudy | undefined> {
-  const { host, clock } = context;
-  const settled = async (answers?: AnswerStore) => {
-    const { plan, warnings } = await planning.at(path, answers);
-    return { plan: await settle(plan, false, () => false), warnings };
-  };
-  const early = planning.needsDirectory ? undefined : await settled();
-  if (!(await makePlace(host, path, { key, name: planning.spec.name, isShared }, clock))) return undefined;
-  return holding(context, path, 0, async (session) => {
-    if (session?.state.plan !== undefined) {
-      // Somebody else had it in between.
-      await session.release(undefined);
-      return undefined;
-    }
-    const { plan, warnings } = early ?? (await settled(session && answersIn(context, session)));
-    for (const warning of warnings) context.log.problem(warning);
-    return {
-      plan,
-      digests: digestsOf(plan.graph, plan.scripts),
-      session,
-      resumption: undefined,
-      isDone: false,
-    };
-  });
+/** @param made what was made for it already; undefined if nothing was */
+function draftNew(
+  place: DraftStudy['place'],
+  made: { readonly session: StudySession | undefined } | undefined,
+  { plan, warnings }: Pick<DraftStudy, 'plan' | 'warnings'>,
+): DraftStudy {
+  const beginning = { earlier: undefined, isDone: false, isOver: () => false, hasObsoleteJobs: false };
+  return { plan, warnings, place, isMade: made !== undefined, session: made?.session, ...beginning };
 }
 
-async function resume(
+async function draftResumption(
   context: OpenContext,
   planning: Planner,
-  path: string,
+  place: DraftStudy['place'],
   { fence }: JournalState,
-  wanted: WantedPlace,
-  settle: Settle,
-): Promise<OpenStudy> {
-  return holding(context, path, fence, async (session) => {
-    const { state, journal } = session!;
-    const { key } = wanted;
+): Promise<DraftStudy> {
+  const { path } = place;
+  const session = await takeSession(context, path, fence);
+  return releasedOnError(session, async () => {
+    const { state, journal } = session;
+    const { key } = place;
     if (state.key !== key && !context.onlyFinishes) {
       // Its key may have been changed since we looked.
-      if (wanted.resume === 'auto' && !isOurs(state, wanted)) throw otherStudy(path, state, key);
-      if (state.key === wanted.former?.key) {
+      if (place.resume === 'auto' && !isOurs(state, place)) throw otherStudy(path, state, key);
+      if (state.key === place.former?.key) {
         context.log.info(`This study has the key ${state.key}, of an earlier version; from now on its key is ${key}`);
       }
       journal.write({ type: 'study', version: 1, key, name: planning.spec.name });
     }
-    const { plan: draft, warnings } = await planning.at(path, answersIn(context, session!));
-    const resumed = (plan: Plan) => {
-      const digests = digestsOf(plan.graph, plan.scripts);
-      return {
-        plan,
-        digests,
-        resumption: onlyFinishing(context, session!, plan) ?? planResumption(state, plan.graph, digests),
-      };
-    };
-    // As it was planned last: no Flux is asked which version it is if there is nothing to do.
-    const before = resumed(state.plan ? forFlux(draft, state.plan.flux) : draft);
-    const isSame = isOverAndSame(state, before.plan.graph, before.digests, policyOf(context.inputs));
+    const { plan, warnings } = await planning.at(path, answersIn(context, session));
+    // As it was planned last, so that nothing is asked for its version if there is nothing to do.
+    const before = resumed(context, session, state.plan ? asPrepared(plan, state.plan.flux) : plan);
+    const isSame = isOverAndSame(state, before.plan.graph, before.digests, context.options.policy);
     const isDone = state.isStaged && (isSame || (!context.onlyFinishes && isFinished(before.resumption)));
-    const done = isSame ? { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } } : before;
-    const needsBatch = before.resumption.removed.some(({ scheduled }) => scheduled);
-    const stands = (index: number) => isOver(before.resumption.records[index]!);
-    const after = isDone ? done : resumed(await settle(draft, needsBatch, stands));
-    for (const warning of warnings) context.log.problem(warning);
-    return { ...after, session, isDone };
+    const done = { ...before, resumption: { ...before.resumption, records: restoreRecords(state) } };
+    return {
+      plan,
+      warnings,
+      place,
+      isMade: true,
+      session,
+      earlier: isSame ? done : before,
+      isDone,
+      isOver: (index) => isOver(before.resumption.records[index]!),
+      hasObsoleteJobs: before.resumption.obsolete.some(({ scheduled }) => scheduled),
+    };
   });
+}
+
+/**
+ * Makes a study ours to drive, as it is planned in the end. A new one is made now.
+ *
+ * @param plan as what runs it has prepared it
+ * @returns undefined if another run has made a study there meanwhile
+ * @throws HostError, LeaseHeldError, JournalError
+ */
+export async function claimStudy(context: OpenContext, draft: DraftStudy, plan: Plan): Promise<OpenStudy | undefined> {
+  const { place, earlier, isDone, warnings } = draft;
+  let { session } = draft;
+  if (!draft.isMade) {
+    const made = await makeStudy(context, place, plan.spec.name);
+    if (made === undefined) return undefined;
+    session = made.session;
+  }
+  for (const warning of warnings) context.log.problem(warning);
+  if (earlier === undefined || session === undefined) {
+    return { plan, digests: digestsOf(plan.graph, plan.scripts), session, resumption: undefined, isDone: false };
+  }
+  return { ...(isDone ? earlier : resumed(context, session, plan)), session, isDone };
+}
+
+/**
+ * Makes the directory of a study, and takes hold of it unless nothing will be run.
+ *
+ * @returns undefined if another run has made a study there meanwhile
+ */
+async function makeStudy(
+  context: OpenContext,
+  { path, key, isShared = false }: DraftStudy['place'],
+  name: string,
+): Promise<{ readonly session: StudySession | undefined } | undefined> {
+  if (!(await makePlace(context.host, path, { key, name, isShared }, context.clock))) return undefined;
+  if (context.options.isDryRun) return { session: undefined };
+  const session = await takeSession(context, path, 0);
+  if (session.state.plan === undefined) return { session };
+  await session.release(undefined);
+  return undefined;
+}
+
+function resumed(context: OpenContext, session: StudySession, plan: Plan): PlannedResumption {
+  const digests = digestsOf(plan.graph, plan.scripts);
+  const resumption = onlyFinishing(context, session, plan) ?? planResumption(session.state, plan.graph, digests);
+  return { plan, digests, resumption };
 }
 
 /** A generator that is not deterministic would give other parameters now: what it gave belongs to the study. */
@@ -171,24 +219,26 @@ function onlyFinishing(
     throw new HostError('the study is not the one that was begun: nothing can be finished');
   }
   const records = restoreRecords(state);
-  return { records, rerun: new Map(), removed: [], notes: [], counts: { finished: 0, running: 0, again: 0, fresh: 0 } };
+  return {
+    records,
+    obsolete: [],
+    notes: [],
+    counts: { finished: 0, running: 0, again: 0, fresh: 0 },
+  };
 }
 
-/** Takes the study, and lets go of it again if something goes wrong. */
-async function holding<T>(
-  context: OpenContext,
-  studyPath: string,
-  lastFence: number,
-  task: (session: StudySession | undefined) => Promise<T>,
-): Promise<T> {
-  const { host, holder, clock, log, inputs, cancel } = context;
-  if (inputs['dry-run']) return task(undefined);
-  const limits = limitsOf(policyOf(inputs));
-  const session = await StudySession.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
+function takeSession(context: OpenContext, studyPath: string, lastFence: number): Promise<StudySession> {
+  const { host, holder, clock, log, options, cancel } = context;
+  const limits = limitsOf(options.policy);
+  return StudySession.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
+}
+
+/** Lets go of a study if something goes wrong. */
+async function releasedOnError<T>(session: StudySession | undefined, task: () => Promise<T>): Promise<T> {
   try {
-    return await task(session);
+    return await task();
   } catch (error) {
-    await session.release(undefined);
+    await session?.release(undefined);
     throw error;
   }
 }

@@ -10,8 +10,9 @@ import { checkGitDependencies } from '../study/git-dependencies.js';
 import type { Parameter } from '../study/parameters.js';
 
 /**
- * From a specification and its parameters (its own, or a generator's) to everything that will be staged. Pure. `plan` is undefined
- * if a problem is an error.
+ * Plans everything that is staged, from a specification and its parameters (its own, or a generator's), without any I/O.
+ *
+ * @returns `plan` is undefined if a problem is an error
  */
 export function planStudy(
   spec: Spec,
@@ -24,7 +25,7 @@ export function planStudy(
   if (graph === undefined) return { plan: undefined, problems };
   const rendered = renderScripts(graph, spec.batch);
   const found = spec.batch.type === 'flux' ? checkAllResources(graph, spec.batch) : [];
-  // A dry run stages them, as Maestro's does: nothing is asked for.
+  // A dry run asks for no resources, so it stages these steps nevertheless, as Maestro does.
   const resources = options.isDryRun ? found.map((problem) => ({ ...problem, severity: 'warning' as const })) : found;
   const repositories = checkGitDependencies(spec, environment, places);
   const all = [...problems, ...repositories, ...rendered.problems, ...resources];
@@ -33,11 +34,11 @@ export function planStudy(
 }
 
 /**
- * What else is wrong with a specification that has errors already, as far as can be told: its steps' names and links.
- * What follows from an error that is known is not told again.
+ * Finds more problems of a specification that has errors: in the names of its steps and in their dependencies. Problems at the
+ * places of known errors are left out.
  */
 export function checkDraft(draft: Spec, places: Places, known: readonly Problem[]): readonly Problem[] {
-  // A step without a name, or one whose name is no text, cannot be waited for: every dependency on it would be unknown.
+  // Every dependency on a step without a valid name would be reported as unknown.
   if (draft.steps.some((step) => step.name === '')) return [];
   const told = new Set(known.filter(({ severity }) => severity === 'error').map(({ at }) => `${at.line}:${at.column}`));
   return checkStudy(draft, new Environment(draft, places)).problems.filter(

@@ -1,9 +1,8 @@
 import path from 'node:path';
 import type { Host } from '../hosts/host.js';
-import type { Inputs } from '../inputs/schema.js';
 import type { Plan } from '../scripts/plan.js';
 import type { Overlays } from '../spec/overlay.js';
-import { type Problem, SpecError, sortProblems } from '../spec/problem.js';
+import { type Problem, SpecError, sortProblems, warning } from '../spec/problem.js';
 import { readSpec } from '../spec/read.js';
 import { Source } from '../spec/source.js';
 import type { Spec } from '../spec/spec.js';
@@ -12,27 +11,28 @@ import { type Parameter, toParameter } from '../study/parameters.js';
 import type { AnswerStore } from '../study/pgen/answer.js';
 import { type Asked, askGenerator } from '../study/pgen/ask.js';
 import type { Pgen } from '../study/pgen/pgen.js';
+import { closest } from '../util/closest.js';
 import type { Log } from '../util/log/log.js';
 import { checkPaths } from './dependencies.js';
-import { unusedVariables } from './ineffective-inputs.js';
+import type { RunOptions } from './options.js';
 import { checkDraft, planStudy } from './plan.js';
 
-/** What a study is made from. */
+/** What a study is planned from. */
 export interface StudyContext {
-  readonly inputs: Inputs;
+  readonly options: RunOptions;
   /** Where the study runs. */
   readonly host: Host;
-  /** The machine that this program runs on; the host itself, unless that is reached by SSH. */
+  /** The machine that this program runs on; the same as `host` unless that is reached by SSH. */
   readonly here: Host;
   readonly log: Log;
   /** The spec's text. */
   readonly text: string;
   readonly overlays: Overlays;
-  /** What makes the parameters in place of the spec; undefined if nothing does. */
+  /** The parameter generator, which replaces the parameters of the spec; undefined if there is none. */
   readonly pgen: Pgen | undefined;
   /** The spec's absolute path on this machine. */
   readonly specPath: string;
-  /** What relative paths of the spec start from, on this machine. */
+  /** The directory on this machine that relative paths of the spec start from. */
   readonly workingDirectory: string;
   /** The directory that is copied to the host, which the spec is in; undefined if the host is this machine. */
   readonly stageRoot: string | undefined;
@@ -48,16 +48,16 @@ export interface ReadStudy {
   readonly warnings: readonly Problem[];
 }
 
-/** What a spec is read from. */
+/** What reading a spec needs. */
 export type SpecContext = Pick<
   StudyContext,
-  'inputs' | 'text' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'
+  'options' | 'text' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'
 >;
 
 /** @throws SpecError with everything that can be found wrong without expanding the study */
 export function readStudy(context: SpecContext): ReadStudy {
-  const { inputs, text, overlays } = context;
-  const { spec, draft, problems } = readSpec(new Source(inputs.spec, text), overlays);
+  const { options, text, overlays } = context;
+  const { spec, draft, problems } = readSpec(new Source(options.shownSpec, text), overlays);
   if (spec !== undefined) return { spec, warnings: problems };
   const more = draft === undefined ? [] : checkDraft(draft, placesIn(context, nowhere), problems);
   throw new SpecError([...problems, ...more]);
@@ -75,10 +75,8 @@ export function planAt(
   studyPath: string,
   parameters: readonly Parameter[] = spec.parameters.map(toParameter),
 ): { readonly plan: Plan; readonly warnings: readonly Problem[] } {
-  const { 'hash-workspaces': hashWorkspaces, 'dry-run': isDryRun } = context.inputs;
-  const options = { hashWorkspaces, isDryRun };
-  const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), options);
-  // What a generator reads of the variables is not known.
+  const { plan, problems } = planStudy(spec, parameters, placesIn(context, studyPath), context.options);
+  // A generator may use any variable.
   const unused = context.pgen === undefined ? unusedVariables(spec, context.overlays, context.text) : [];
   const all = sortProblems([...warnings, ...problems, ...unused]);
   if (plan === undefined) throw new SpecError(all);
@@ -86,7 +84,7 @@ export function planAt(
 }
 
 /**
- * What the parameter generator makes, if there is one. It may write to the study directory, as with Maestro.
+ * Asks the parameter generator, if there is one. It may write to the study directory, as with Maestro.
  *
  * @param answers of earlier runs of the study; undefined if nothing is kept
  */
@@ -97,15 +95,15 @@ export async function generate(
   answers?: AnswerStore,
 ): Promise<Asked | undefined> {
   const { pgen, here, cancel, log } = context;
-  // It runs here, and looks at files here.
+  // It runs on this machine, and reads files of this machine.
   const places = placesIn({ ...context, stageRoot: undefined }, studyPath);
   return pgen && askGenerator({ host: here, pgen, spec, places, cancel, log, answers });
 }
 
-/** Where a study is planned only to find what is wrong with it. */
+/** The directory of a study that is planned only to find its problems. */
 export const nowhere = '/study';
 
-/** Where the copy of the staged directory is, relative to the study. */
+/** The copy of the staged directory, relative to the study. */
 export const stagePath = '.conductor/stage';
 
 function placesIn({ specPath, workingDirectory, stageRoot }: SpecContext, studyPath: string): Places {
@@ -117,8 +115,8 @@ function placesIn({ specPath, workingDirectory, stageRoot }: SpecContext, studyP
 }
 
 /**
- * How a study is planned in a directory, once it is known which: `at` asks the parameter generator, if there is one and `answers`
- * does not have what it gives, for which the directory must be there. Warnings are those of the last plan.
+ * Plans a study once its directory is known. `at` asks the parameter generator, if there is one, unless `answers` has its
+ * answer; for that the directory must exist.
  */
 export interface Planner {
   readonly spec: Spec;
@@ -129,7 +127,7 @@ export interface Planner {
 }
 
 /**
- * Reads a study, and looks for what can be found wrong with it wherever it goes.
+ * Reads a study, and looks for the problems that do not depend on its directory.
  *
  * @throws SpecError, HostError
  */
@@ -141,7 +139,7 @@ export async function planner(context: StudyContext): Promise<Planner> {
     needsDirectory: context.pgen !== undefined,
     at: async (studyPath, answers) => {
       const isMissing = missing.some(({ severity }) => severity === 'error');
-      // A generator that needs a path which is not there would only fail in its own words.
+      // A generator that needs a missing path would fail with a less helpful message.
       if (isMissing && context.pgen !== undefined) throw new SpecError([...read.warnings, ...missing]);
       const asked = await generate(context, read, studyPath, answers);
       const known = { ...read, warnings: [...read.warnings, ...missing] };
@@ -153,12 +151,35 @@ export async function planner(context: StudyContext): Promise<Planner> {
 }
 
 /**
- * Paths that the study depends on and that are not there: errors, as in Maestro, in a dry run too. That absolute ones are on
- * the host of a run by SSH, which a dry run does not look at, is a warning.
+ * The missing paths that the study depends on: errors as in Maestro, also in a dry run. Absolute paths of a dry run with a
+ * host are only warnings, because they may exist on the host.
  */
 export async function missingPaths(context: StudyContext, spec: Spec): Promise<Problem[]> {
   const missing = await checkPaths(context.host, context.here, spec, placesIn(context, nowhere));
-  if (!context.inputs['dry-run'] || context.inputs.host === '') return missing;
+  if (!context.options.isDryRun || !context.options.hasRemoteHost) return missing;
   const elsewhere = new Set(spec.paths.filter((dependency) => path.isAbsolute(dependency.path)).map(({ at }) => at));
   return missing.map((problem) => (elsewhere.has(problem.at) ? { ...problem, severity: 'warning' } : problem));
+}
+
+/** Names in `$(NAME)` and `$(NAME.x)`. */
+const tokens = /\$\(([^()\s.]+)(?:\.[^()\s]*)?\)/g;
+
+/**
+ * Warnings about variables of the overlay that nothing of the study uses.
+ *
+ * @param text of the spec
+ */
+export function unusedVariables(spec: Spec, overlays: Overlays, text: string): Problem[] {
+  const { variables, parameters, batch } = overlays;
+  if (variables === undefined) return [];
+  const texts = [text, variables.text, parameters?.text ?? '', batch?.text ?? ''];
+  const used = new Set(texts.flatMap((each) => [...each.matchAll(tokens)].map(([, name]) => name!)));
+  const defined = spec.variables.filter(({ at }) => at.file !== variables.file).map(({ name }) => name);
+  return spec.variables
+    .filter(({ name, at }) => at.file === variables.file && name !== 'OUTPUT_PATH' && !used.has(name))
+    .map(({ name, at }) => {
+      const guess = name.length > 2 ? closest(name, [...defined, ...used]) : undefined;
+      const hint = guess === undefined ? `write $(${name}) where it is wanted` : `did you mean '${guess}'?`;
+      return warning(at, `variable '${name}' is not used by the study`, hint);
+    });
 }

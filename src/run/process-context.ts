@@ -1,17 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import type { Inputs } from '../inputs/schema.js';
 import { type BaselineReport, parseBaseline } from '../report/comparison.js';
-import type { Overlays } from '../spec/overlay.js';
-import { Source } from '../spec/source.js';
-import type { Pgen } from '../study/pgen/pgen.js';
+import { InputError } from '../util/errors.js';
 import { type GuardedPlace, guardedPath, UnsafePathError } from '../util/guarded-path.js';
-import { InputError } from '../util/input-error.js';
+import type { RunOptions } from './options.js';
 
 export { Signalled } from '../util/signalled.js';
 
-/** Why a study is left as it is if this process has an error that nothing caught: nobody knows what works still. */
+/** An error that nothing caught, after which the study is left as it is, because the state of this process is unknown. */
 export class Fault {
   readonly #words: string;
 
@@ -24,7 +21,7 @@ export class Fault {
   }
 }
 
-/** Whether this process was told to end, other than by a fault of its own. */
+/** Whether this process was told to end, and does not end because of a fault of its own. */
 export function isCancelled({ aborted, reason }: AbortSignal): boolean {
   return aborted && !(reason instanceof Fault);
 }
@@ -33,7 +30,7 @@ export function isCancelled({ aborted, reason }: AbortSignal): boolean {
 export interface ProcessContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
-  /** Aborted, with a reason for people, when the process is told to end, or has to: `Signalled` or `Fault`. */
+  /** Aborted when the process is told to end or must: the reason is a `Signalled` or a `Fault`. */
   readonly cancel: AbortSignal;
   /** Aborted when the process gets a SIGHUP, even after another signal. */
   readonly hangup: AbortSignal;
@@ -55,34 +52,21 @@ export function readSpecText(file: string, shown: string): string {
     throw new InputError([`cannot read the study ${shown}: ${why}`]);
   }
   try {
-    // The copy of the spec in the study has the bytes that were read, a byte order mark among them.
+    // The copy of the spec in the study keeps a byte order mark.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new InputError([`cannot read the study ${shown}: it is not UTF-8`]);
   }
 }
 
-/** The overlays that the inputs hold; `nameOf` is what messages about them begin with. */
-export function overlaysOf(inputs: Inputs, nameOf: (name: string) => string): Overlays {
-  const source = (name: 'parameters' | 'variables' | 'batch') =>
-    inputs[name] === '' ? {} : { [name]: new Source(nameOf(name), inputs[name]) };
-  return { ...source('parameters'), ...source('variables'), ...source('batch') };
-}
-
-/** The parameter generator that the inputs name, if any; its path is taken from `directory`. */
-export function pgenOf(inputs: Inputs, directory: string): Pgen | undefined {
-  if (inputs.pgen === '') return undefined;
-  return { file: path.resolve(directory, inputs.pgen), shown: inputs.pgen, kwargs: inputs.pargs };
-}
-
 /**
- * The report of an earlier run that the inputs name, if any; its path is taken from `directory`. That of a first run is not
- * there: that is told, and no more.
+ * Reads the report of an earlier run. A first run has none: that is only a warning.
  *
+ * @param baseline its path, relative to `directory`; '' for none
  * @throws InputError, BaselineError if it cannot be read
  */
-export function baselineOf(
-  { baseline }: Inputs,
+export function readBaseline(
+  baseline: string,
   directory: string,
   warn: (line: string) => void,
 ): BaselineReport | undefined {
@@ -101,18 +85,18 @@ export function baselineOf(
 
 /** What is known of a study before it is planned. */
 interface Given {
-  readonly inputs: Inputs;
+  readonly options: Pick<RunOptions, 'report'>;
   readonly specPath: string;
 }
 
-/** Where the input `report-path` says that the reports go; undefined if it was not given. */
+/** Where the user wants the reports; undefined if the user did not say. */
 export function givenReportPlace(study: Given, workingDirectory: string): GuardedPlace | undefined {
-  const given = study.inputs['report-path'];
+  const given = study.options.report.path;
   return given === '' ? undefined : placeFor(study, workingDirectory, given);
 }
 
-/** A directory to write into. A checkout, which a pull request may have prepared, is where we are and where the spec is. */
-export function placeFor({ specPath }: Given, workingDirectory: string, given: string): GuardedPlace {
+/** A directory to write to. The working directory and the spec's may be a checkout that a pull request has prepared. */
+export function placeFor({ specPath }: Pick<Given, 'specPath'>, workingDirectory: string, given: string): GuardedPlace {
   const untrusted = [workingDirectory, path.dirname(specPath)].flatMap((directory) => [
     directory,
     ...checkoutsAround(directory),
@@ -128,7 +112,7 @@ function checkoutsAround(directory: string): string[] {
   return directory !== homedir() && existsSync(path.join(directory, '.git')) ? [directory, ...others] : others;
 }
 
-/** @throws InputError if it is known beforehand that the reports cannot be written there, for what is in the way */
+/** @throws InputError if a link is in the way of the reports */
 export async function refuseReportPath(
   place: GuardedPlace | undefined,
   nameOf: (name: string) => string,
@@ -137,7 +121,7 @@ export async function refuseReportPath(
   try {
     await guardedPath(place, 'keep');
   } catch (error) {
-    // What else is wrong may be mended until the study is over.
+    // Other problems may be solved before the study ends.
     if (error instanceof UnsafePathError && error.isLink)
       throw new InputError([`${nameOf('report-path')}: ${error.message}`]);
   }

@@ -1,10 +1,9 @@
-import type { StudyMachine } from '../conductor/state-machine.js';
 import { countStates } from '../report/attention.js';
 import { reasonOf } from '../report/results.js';
-import { shortDuration } from '../report/time.js';
 import type { StepGraph } from '../study/graph.js';
 import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
+import { shortDuration } from '../util/format.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
 
@@ -25,7 +24,9 @@ export class Progress {
   #refilled: number;
   #untold = new Map<ShownState, number>();
   #stopTimer: (() => void) | undefined;
-  #machine: StudyMachine | undefined;
+  #records: readonly StepRecord[] = [];
+  /** The steps that are over, by index; undefined until the first transition. */
+  #over: Set<number> | undefined;
 
   constructor(log: Log, graph: StepGraph, clock: Clock) {
     this.#log = log;
@@ -35,11 +36,13 @@ export class Progress {
   }
 
   /** To be called with every transition. */
-  readonly onChange = (machine: StudyMachine, changed: readonly number[]): void => {
-    this.#machine = machine;
+  readonly onChange = (records: readonly StepRecord[], changed: readonly number[]): void => {
+    this.#records = records;
+    this.#over ??= new Set([...records.keys()].filter((index) => isOver(records[index]!)));
+    for (const index of changed) if (isOver(records[index]!)) this.#over.add(index);
     // A step that changed twice at once is told as it is now.
     for (const index of new Set(changed)) {
-      const record = machine.steps[index]!;
+      const record = records[index]!;
       if (this.#isWorthTelling(record, index)) this.#tell(index, record);
     }
     this.#log.live(this.#counts);
@@ -91,12 +94,12 @@ export class Progress {
 
   #position(): string {
     const total = this.#graph.steps.length;
-    const over = total - (this.#machine?.remaining ?? total);
+    const over = this.#over?.size ?? 0;
     return `[${String(over).padStart(String(total).length)}/${total}]`;
   }
 
   readonly #counts = (): string => {
-    const counts = [...countStates(this.#machine!.steps)].map(([state, count]) => `${count} ${state.toLowerCase()}`);
+    const counts = [...countStates(this.#records)].map(([state, count]) => `${count} ${state.toLowerCase()}`);
     return `${this.#position()} ${counts.join(', ')}  ${shortDuration(this.#clock.now() - this.#begun)}`;
   };
 }

@@ -1,6 +1,4 @@
 import type { Host } from '../hosts/host.js';
-import { someOf } from '../hosts/upload/bytes.js';
-import type { Inputs } from '../inputs/schema.js';
 import { collect, collectedText, collectedWarnings } from '../report/artifacts/collected.js';
 import { bringLogs } from '../report/artifacts/failed-logs.js';
 import { failuresOf } from '../report/attention.js';
@@ -17,19 +15,21 @@ import { finalTable } from '../report/final-table.js';
 import { reportHtml } from '../report/html/report-html.js';
 import { junitXml } from '../report/junit.js';
 import { reportJson } from '../report/report-json.js';
-import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import { summaryMarkdown } from '../report/summary.js';
 import type { LeaseHolder } from '../store/lease.js';
 import { describeError } from '../util/errors.js';
+import { someOf } from '../util/format.js';
 import { GuardedDirectory } from '../util/guarded-directory.js';
 import type { GuardedPlace } from '../util/guarded-path.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
 import type { OpenStudy } from './open-study.js';
+import type { RunOptions } from './options.js';
 
 /** What reports are made with. */
 export interface ReportContext {
-  readonly inputs: Inputs;
+  readonly options: RunOptions;
   readonly host: Host;
   readonly log: Log;
   /** Who drove the study. */
@@ -59,12 +59,12 @@ export async function report(
   { plan, session }: OpenStudy,
   ending: ExecutionEnd,
 ): Promise<RunOutcome> {
-  const { inputs, host, log } = context;
+  const { options, host, log } = context;
   log.phase('Report');
-  const results = await buildResults(host, plan, ending, inputs.spec);
+  const results = await buildResults(host, plan, ending, options.shownSpec);
   const place = context.reportPlace(plan.places.studyPath);
   const reportPath = place.path;
-  const comparison = context.baseline && compare(context.baseline, results, inputs['slower-than']);
+  const comparison = context.baseline && compare(context.baseline, results, options.report.slowerThan);
   const summary = summaryMarkdown(results, { comparison });
   const files = {
     'report.json': reportJson(results),
@@ -132,11 +132,12 @@ const reserved = ['report.json', 'junit.xml', 'report.html', 'summary.md', 'logs
  * @returns what a person is to be warned of
  */
 async function bring(
-  { host, inputs, log }: ReportContext,
+  { host, options, log }: ReportContext,
   results: StudyResults,
   directory: GuardedDirectory,
 ): Promise<string[]> {
-  if (inputs['dry-run']) return [];
+  const wanted = options.report.collect;
+  if (options.isDryRun) return [];
   const logs = failuresOf(results.steps).flatMap(({ step, outputs }) => {
     const [stdout, stderr] = [`${results.path}/${outputs?.stdout}`, `${results.path}/${outputs?.stderr}`];
     return outputs === null ? [] : [{ name: step.name, stdout, stderr }];
@@ -152,9 +153,9 @@ async function bring(
   } catch (error) {
     warnings.push(`the logs of failed steps could not be collected: ${describeError(error)}`);
   }
-  if (inputs.collect.length === 0) return warnings;
+  if (wanted.length === 0) return warnings;
   try {
-    const collected = await collect(host, results.path, inputs.collect, directory, reserved);
+    const collected = await collect(host, results.path, wanted, directory, reserved);
     log.info(collectedText(collected));
     warnings.push(...collectedWarnings(collected));
   } catch (error) {
@@ -168,7 +169,9 @@ function reportFailures(log: Log, { steps }: StudyResults): void {
   const unread = failures.filter(({ isTailLeftOut }) => isTailLeftOut).length;
   for (const [i, result] of failures.entries()) {
     if (result.isTailLeftOut && !failures[i - 1]?.isTailLeftOut) {
-      log.info(`Only the stderr of the first ${mostErrorTails} failed steps was read, not that of the other ${unread}`);
+      log.info(
+        `Only the stderr of the first ${MAX_ERROR_TAILS} failed steps was read, not that of the other ${unread}`,
+      );
     }
     reportFailure(log, result);
   }

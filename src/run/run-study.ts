@@ -4,17 +4,15 @@ import { BrokerError } from '../flux/connect/errors.js';
 import { appendFile, areThere, replaceFile } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Tree } from '../hosts/upload/tree.js';
-import { policyOf } from '../inputs/derive.js';
-import { AllocatedBackend } from '../schedulers/allocation/allocated-backend.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
-import { type Backend, RunningBackend } from '../schedulers/backend.js';
+import type { Backend } from '../schedulers/backend.js';
+import { createBackend } from '../schedulers/create-backend.js';
 import { outputsOf } from '../scripts/outputs.js';
 import type { Plan } from '../scripts/plan.js';
-import { SpecError } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
 import type { WantedPlace } from '../store/directory.js';
-import type { LeaseHolder } from '../store/lease.js';
-import { isSameAttempt } from '../store/lease-owner.js';
+import type { DescribedAllocation } from '../store/journal/records.js';
+import { isSameAttempt, type LeaseHolder } from '../store/lease.js';
 import type { StudySession } from '../store/session.js';
 import { statusCsv, statusOrder } from '../store/status-csv.js';
 import { type Limits, limitsGoingOn } from '../store/update-lock.js';
@@ -25,9 +23,7 @@ import { KeptLog } from '../util/log/kept-log.js';
 import { counted } from '../util/log/plain-text.js';
 import { describeLeftWorkspaces, describeResumption } from './describe-resume.js';
 import { type ExecutionResult, execute } from './execute.js';
-import { ineffectiveInputs } from './ineffective-inputs.js';
-import type { LeftBehind } from './left-behind.js';
-import { type OpenStudy, openStudy, type Settle } from './open-study.js';
+import { claimStudy, type DraftStudy, draftStudy, type OpenStudy } from './open-study.js';
 import type { StudyContext } from './prepare.js';
 import { type ReportContext, type RunOutcome, report } from './report.js';
 import { logPath } from './stage.js';
@@ -35,7 +31,7 @@ import { stageAll, treeOf } from './stage-all.js';
 import { StopSignals } from './stop-signals.js';
 
 /** Everything that a run needs from outside. */
-export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' | 'host' | 'log'> {
+export interface RunContext extends StudyContext, Omit<ReportContext, 'options' | 'host' | 'log'> {
   /** Where the study goes, once the spec is read. */
   readonly place: (spec: Spec) => WantedPlace;
   /** The allocation that is wanted, if one is. */
@@ -50,8 +46,24 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'inputs' |
   readonly remember: (left: Partial<LeftBehind>) => void;
   /** Who shows the study elsewhere than in the log. */
   readonly observer?: RunObserver;
+  /** What a user is to be warned of about options that change nothing for this study. */
+  readonly ineffectiveOptions: (study: Plan) => readonly string[];
   /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
   readonly finishes?: string;
+}
+
+/** What is to be looked after if the main step was killed before it came to it. */
+export interface LeftBehind {
+  /** The allocation that is to be given back. */
+  readonly allocation: DescribedAllocation | undefined;
+  /** The directory of the study that was being driven. */
+  readonly study: string | undefined;
+  /** The process id of who drove it. */
+  readonly driver: number | undefined;
+  /** Whether the workflow was cancelled meanwhile. */
+  readonly isCancelled: boolean;
+  /** Whether there is a check run that says that the study runs. */
+  readonly isShown: boolean;
 }
 
 /** Who is told how a study goes. */
@@ -71,57 +83,48 @@ export interface RunObserver {
  *   a study that somebody else drives
  */
 export async function runStudy(context: RunContext): Promise<RunOutcome> {
-  const { inputs, request } = context;
+  const { options } = context;
   const clock = systemClock;
   const log = new KeptLog(context.log, clock.now);
   const started = clock.now();
-  const ending = new StopSignals({ ...context, clock });
+  const ending = new StopSignals({ ...context, policy: options.stop, clock });
   const own = { ...context, log, clock, ending, cancel: ending.waiting, onlyFinishes: context.finishes !== undefined };
 
-  log.phase(`Read ${inputs.spec}`);
-  let instance: Backend | undefined;
-  const settle: Settle = async (candidate, needsBatch, isOver) => {
-    if (inputs['dry-run']) return candidate;
-    refuseUnrunnable(candidate);
-    if (!isFluxStudy(candidate) && !needsBatch) return candidate;
-    instance ??= request ? new AllocatedBackend(own, request, context) : new RunningBackend(own);
-    try {
-      return await instance.prepare(candidate, isOver);
-    } catch (error) {
-      // What does not need it is brought to its end all the same.
-      if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
-      log.warning(error.message);
-      await instance.close(undefined);
-      instance = undefined;
-      return candidate;
-    }
-  };
+  log.phase(`Read ${options.shownSpec}`);
+  let draft: DraftStudy | undefined;
+  let prepared: PreparedBackend | undefined;
   let study: OpenStudy | undefined;
-  let ran: ExecutionResult | undefined;
+  let result: ExecutionResult | undefined;
   try {
     const tree = await treeOf(own);
-    study = await openStudy(own, settle);
-    log.info(describe(study.plan));
-    for (const sentence of ineffectiveInputs(inputs, study.plan)) log.warning(sentence);
-    const stop = ending.listen(study.session);
+    while (study === undefined) {
+      draft = await draftStudy(own);
+      prepared = await prepareBackend(own, draft);
+      study = await claimStudy(own, draft, prepared.plan);
+      // Another run has made the study meanwhile: it is continued.
+      if (study === undefined) await prepared.backend?.close({});
+    }
+    announce(own, study);
+    const stopListening = ending.listen(study.session);
     study.session?.lost.addEventListener('abort', () => context.observer?.lost(), { once: true });
     await context.observer?.begun();
     try {
-      ran = await stageAndDrive(own, study, tree, instance);
+      result = await stageAndExecute(own, study, tree, prepared?.backend);
     } finally {
-      stop();
+      stopListening();
     }
-    return await report(own, study, { ...ran, started, ended: clock.now() });
+    return await report(own, study, { ...result, started, ended: clock.now() });
   } catch (error) {
-    // Whoever looks into the study directory later finds there why nothing more is in it.
+    // Somebody who looks into the study directory later finds there why nothing more is in it.
     log.note(`error: ${describeError(error)}`);
     throw error;
   } finally {
     ending.end();
     try {
-      await instance?.close(ran?.areJobsLeft);
+      await prepared?.backend?.close({ keepJobs: result?.areJobsLeft });
     } finally {
-      if (study !== undefined) await letGo(own, study, ran);
+      if (study !== undefined) await letGo(own, study, result);
+      else await draft?.session?.release(undefined);
     }
   }
 }
@@ -131,15 +134,46 @@ interface Own extends RunContext {
   readonly log: KeptLog;
   readonly clock: Clock;
   readonly ending: StopSignals;
+  readonly onlyFinishes: boolean;
 }
 
-async function stageAndDrive(
+interface PreparedBackend {
+  /** Undefined if nothing of the study needs one. */
+  readonly backend: Backend | undefined;
+  readonly plan: Plan;
+}
+
+/** What will run the scheduled steps of a study, and the plan as that has it. Nothing has been made yet. */
+async function prepareBackend(context: Own, draft: DraftStudy): Promise<PreparedBackend> {
+  const { plan, isDone, isOver, hasObsoleteJobs } = draft;
+  if (context.options.isDryRun || isDone) return { backend: undefined, plan };
+  const { ending, request } = context;
+  const backend = createBackend(plan, { ...context, leave: ending.leave }, request, hasObsoleteJobs);
+  if (backend === undefined) return { backend, plan };
+  try {
+    return { backend, plan: await backend.prepare(plan, isOver) };
+  } catch (error) {
+    await backend.close({});
+    // What does not need it is brought to its end all the same.
+    if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
+    context.log.warning(error.message);
+    return { backend: undefined, plan };
+  }
+}
+
+/** Tells what is going to be run, and what of the options has no effect. */
+function announce({ log, ineffectiveOptions }: Own, { plan }: OpenStudy): void {
+  log.info(describe(plan));
+  for (const sentence of ineffectiveOptions(plan)) log.warning(sentence);
+}
+
+async function stageAndExecute(
   context: Own,
   study: OpenStudy,
   tree: Tree | undefined,
-  instance: Backend | undefined,
+  backend: Backend | undefined,
 ): Promise<ExecutionResult> {
-  const { inputs, host, log, ending, clock } = context;
+  const { log, clock, host } = context;
   const { plan, session, resumption, isDone } = study;
   log.info(`Study directory ${plan.places.studyPath}`);
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
@@ -149,15 +183,16 @@ async function stageAndDrive(
     warnOfRepeat(context, session);
     return done(resumption!.records);
   }
-
-  const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
   if (session === undefined) {
     await stageAll(context, study, tree);
     return dryRun(host, plan, clock);
   }
+
+  const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
   if (context.finishes === undefined) {
-    // First, so that a crash in the middle leaves no doubt about which scripts are there.
-    session.journal.writePlan(instance?.version ?? '', plannedSteps(plan.graph, study.digests, records));
+    // The plan is written first, so that a crash in the middle leaves no doubt about which scripts are there.
+    const { version = '' } = backend?.describe() ?? {};
+    session.journal.writePlan(version, plannedSteps(plan.graph, study.digests, records));
     await session.journal.durable();
     await stageAll(context, study, tree);
     session.journal.write({ type: 'staged' });
@@ -165,21 +200,8 @@ async function stageAndDrive(
   context.remember({ study: plan.places.studyPath });
 
   log.phase('Run');
-  /** Nothing of a study that was stopped before it had an instance needs one. */
-  const open = async () => {
-    try {
-      return await instance?.open(plan, session);
-    } catch (error) {
-      if (ending.waiting.aborted) return undefined;
-      if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
-      log.warning(error.message);
-      return undefined;
-    }
-  };
-  const standing = { ...resumption, records };
-  const { hangup, observer } = context;
   const limits = limitsOfRun(context, session);
-  return execute({ inputs, host, log, clock, ending, hangup, session, limits, standing, observer }, plan, await open());
+  return execute(context, { plan, session, backend, limits, resumption: { ...resumption, records } });
 }
 
 /** What is in the workspaces of steps that are gone is still read by whoever looks for it by a pattern. */
@@ -199,8 +221,8 @@ async function tellOfLeftWorkspaces({ host, log }: Own, { plan, session }: OpenS
 }
 
 /** What `maestro update` changed while an earlier run drove the study. */
-function limitsOfRun({ inputs, log }: Own, { state, journal }: StudySession): Limits {
-  const own = limitsOf(policyOf(inputs));
+function limitsOfRun({ options, log }: Own, { state, journal }: StudySession): Limits {
+  const own = limitsOf(options.policy);
   const { limits, overruled, told } = limitsGoingOn(state.limits, own);
   for (const line of told) log.info(line);
   if (Object.keys(overruled).length > 0) journal.write({ type: 'limits', ...overruled, inputs: own });
@@ -237,26 +259,9 @@ function done(records: readonly StepRecord[]): ExecutionResult {
     status: studyStatus(records),
     interruption: '',
     areJobsLeft: false,
-    schedulerOf: () => ({ outputs: outputsOf }),
+    outputsOfJob: outputsOf,
     fluxUri: null,
   };
-}
-
-function isFluxStudy({ spec, graph }: Plan): boolean {
-  return spec.batch.type === 'flux' && graph.steps.some(({ scheduled }) => scheduled);
-}
-
-function refuseUnrunnable({ spec, graph }: Plan): void {
-  const step = graph.steps.find(({ scheduled }) => scheduled);
-  if (step === undefined || spec.batch.type === 'flux') return;
-  throw new SpecError([
-    {
-      severity: 'error',
-      at: spec.batch.at,
-      message: `jobs of type ${spec.batch.type} cannot be run yet, and step '${step.step}' is one`,
-      hint: 'a dry run stages the study and writes all its scripts',
-    },
-  ]);
 }
 
 function describe({ spec, graph }: Plan): string {
@@ -273,7 +278,7 @@ async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promis
     status: 'DRYRUN',
     interruption: '',
     areJobsLeft: false,
-    schedulerOf: () => undefined,
+    outputsOfJob: () => undefined,
     fluxUri: null,
   };
 }

@@ -2,9 +2,8 @@ import path from 'node:path';
 import type { StepDigests } from '../conductor/resume.js';
 import { HostError } from '../hosts/host.js';
 import { sendTree } from '../hosts/upload/send.js';
-import { StagingStopped } from '../hosts/upload/stopped.js';
 import { largeTreeWarning, leftOutText } from '../hosts/upload/texts.js';
-import { readTree, type Tree } from '../hosts/upload/tree.js';
+import { readTree, StagingStopped, type Tree } from '../hosts/upload/tree.js';
 import type { Plan } from '../scripts/plan.js';
 import type { JournalState } from '../store/journal/records.js';
 import { openJob, type StepRecord } from '../study/state.js';
@@ -15,7 +14,7 @@ import { type StudyContext, stagePath } from './prepare.js';
 import { clone, type StagedBefore, stage } from './stage.js';
 import { UploadProgress } from './upload-progress.js';
 
-interface StagingContext extends Pick<StudyContext, 'inputs' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
+interface StagingContext extends Pick<StudyContext, 'options' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
   readonly clock: Clock;
 }
 
@@ -25,7 +24,7 @@ export async function stageAll(
   { plan, digests, session, resumption }: OpenStudy,
   tree: Tree | undefined,
 ): Promise<void> {
-  const { inputs, host, log, text, specPath, cancel } = context;
+  const { options, host, log, text, specPath, cancel } = context;
   const { studyPath } = plan.places;
   // Whoever drives the study by now has staged it as he wants it.
   const stopIfLost = () => {
@@ -38,7 +37,7 @@ export async function stageAll(
   stopIfLost();
   if (tree !== undefined) await upload(context, tree, `${studyPath}/${stagePath}`);
   stopIfLost();
-  if (!inputs['dry-run']) await clone(host, plan, cancel, log);
+  if (!options.isDryRun) await clone(host, plan, cancel, log);
 }
 
 /**
@@ -84,16 +83,16 @@ async function upload({ host, log, cancel, clock }: StagingContext, tree: Tree, 
  * @throws HostError, SpecError
  */
 export async function treeOf(context: StudyContext): Promise<Tree | undefined> {
-  const { stageRoot, inputs, log, workingDirectory, cancel } = context;
+  const { stageRoot, options, log, workingDirectory, cancel } = context;
   if (stageRoot === undefined) return undefined;
-  const report = inputs['report-path'];
+  const report = options.report.path;
   const own = {
     reportPath: report === '' ? undefined : path.resolve(workingDirectory, report),
     isNeeded: neededBy(context, stageRoot),
   };
   let tree: Tree;
   try {
-    tree = await readTree(stageRoot, inputs['stage-exclude'], { own, cancel });
+    tree = await readTree(stageRoot, options.stage.excluded, { own, cancel });
   } catch (error) {
     if (error instanceof StagingStopped) return undefined;
     throw error;

@@ -1,23 +1,23 @@
-import type { Inputs } from '../inputs/schema.js';
 import type { Clock } from '../util/clock.js';
+import type { StopPolicy } from './options.js';
 import { Fault } from './process-context.js';
 
 /** What may end a run before its study is over. */
 export interface StopOptions {
-  readonly inputs: Pick<Inputs, 'on-cancel' | 'timeout-minutes'>;
+  readonly policy: StopPolicy;
   readonly clock: Clock;
   /** Aborted, with a reason for people, when this process is told to end. */
   readonly cancel: AbortSignal;
-  /** Why what was begun is only brought to its end: cancelled. Undefined otherwise. */
+  /** Why this run only cancels what an earlier one began; undefined if it does not. */
   readonly finishes?: string | undefined;
 }
 
-/** What is cancelled must end by itself within so many milliseconds, if there is nothing more to do than that. */
-const finishTime = 120_000;
+/** How long a run that only cancels waits for the jobs to end. */
+const FINISH_TIMEOUT_MS = 120_000;
 
 /**
- * When, and how, a run ends before its study does: cancelled, which ends its jobs too, or left, which leaves them running to
- * be resumed.
+ * When and how a run ends before its study does: cancelled, which also cancels its jobs, or left, which leaves them running for
+ * the next run.
  */
 export class StopSignals {
   readonly #cancelling = new AbortController();
@@ -25,15 +25,15 @@ export class StopSignals {
   readonly #waiting = new AbortController();
   readonly #stop: () => void;
 
-  constructor({ inputs, clock, cancel, finishes }: StopOptions) {
+  constructor({ policy, clock, cancel, finishes }: StopOptions) {
     const onCancel = () => {
-      if (inputs['on-cancel'] === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
+      if (policy.onCancel === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
         this.#leave(`${cancel.reason}; jobs are left running`);
       else this.#cancel(cancel.reason);
     };
     if (finishes !== undefined) this.#cancelling.abort(finishes);
-    const minutes = inputs['timeout-minutes'];
-    const time = finishes !== undefined ? finishTime : minutes * 60_000;
+    const minutes = policy.timeoutMinutes;
+    const time = finishes !== undefined ? FINISH_TIMEOUT_MS : minutes * 60_000;
     const why =
       finishes !== undefined
         ? 'some jobs take their time to end'
@@ -57,12 +57,12 @@ export class StopSignals {
     return this.#leaving.signal;
   }
 
-  /** Aborted when there is no sense in waiting for what a study needs before it runs. */
+  /** Aborted when the run is cancelled or left, so that waiting for what the study needs is pointless. */
   get waiting(): AbortSignal {
     return this.#waiting.signal;
   }
 
-  /** Heeds also what happens to a study that is held. @returns what ends that */
+  /** Stops also when the study is cancelled on the host, or taken over. @returns a function that ends the listening */
   listen(hold: { readonly cancelled: AbortSignal; readonly lost: AbortSignal; hurry(): void } | undefined): () => void {
     if (hold === undefined) return () => {};
     const hurry = () => hold.hurry();
@@ -90,7 +90,7 @@ export class StopSignals {
   }
 
   #cancel(reason: unknown): void {
-    // What is being cancelled already may have to wait for what its jobs are in.
+    // A run that only cancels may still have to wait for the instance of its jobs.
     if (this.#cancelling.signal.aborted) return;
     this.#cancelling.abort(reason);
     this.#waiting.abort(reason);
@@ -102,13 +102,13 @@ export class StopSignals {
   }
 }
 
-/** Node's timers have no more than 24 days. */
-const longestTimer = 2 ** 31 - 1;
+/** Node's timers cannot be longer than 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function after(clock: Clock, milliseconds: number, call: () => void): () => void {
   let stop = () => {};
   const wait = (left: number) => {
-    stop = clock.after(Math.min(left, longestTimer), () => (left > longestTimer ? wait(left - longestTimer) : call()));
+    stop = clock.after(Math.min(left, MAX_TIMER_MS), () => (left > MAX_TIMER_MS ? wait(left - MAX_TIMER_MS) : call()));
   };
   wait(milliseconds);
   return () => stop();

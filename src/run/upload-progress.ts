@@ -1,5 +1,5 @@
-import { sizeText } from '../hosts/upload/bytes.js';
 import type { Clock } from '../util/clock.js';
+import { sizeText } from '../util/format.js';
 import type { Log } from '../util/log/log.js';
 
 /** An upload that takes longer than the first is told of, and from then on every so often. */

@@ -1,5 +1,5 @@
 import type { Outputs } from '../scripts/outputs.js';
-import type { ObsoleteJob } from '../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StepInstance } from '../study/graph.js';
 import type { JobResult } from '../study/state.js';
 
@@ -33,9 +33,9 @@ export type JobEvent =
       readonly at: number;
       readonly id: string;
       /** Where the job is: the URI of a broker; '' if it is a process of the host. */
-      readonly place: string;
+      readonly endpoint: string;
       /** An earlier submit of this attempt got no answer: another job may have it. */
-      readonly isDoubtful: boolean;
+      readonly mayBeDuplicate: boolean;
     }
   | {
       readonly type: 'not-submitted';
@@ -83,53 +83,61 @@ export interface InterruptEvent {
   /** Local steps are left too, rather than waited for. */
   readonly alsoLocal?: boolean;
   /** What ran the jobs is ending, or has ended, by its own word: they do not go on. */
-  readonly isPlaceOver?: boolean;
+  readonly hasBackendEnded?: boolean;
 }
 
 /** A job that an earlier driver of the study submitted, or was about to. */
 export interface InheritedJob extends Job {
   /** As `submitted` told it; '' if nothing was told: it may have been submitted all the same. */
   readonly id: string;
-  readonly place: string;
-  readonly isDoubtful: boolean;
+  readonly endpoint: string;
+  readonly mayBeDuplicate: boolean;
 }
+
+/** A job whose outputs are asked for. */
+export interface JobRef {
+  readonly step: StepInstance;
+  /** As `submitted` told it. */
+  readonly id: string;
+}
+
+/** Is told what becomes of jobs. */
+export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
 
 /**
- * Where jobs run. Nothing here waits: what happens is reported to the listener, for each job at least `submitted`,
- * `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`; unless there is an interruption before. A job whose
- * `submitted` comes again has another id now. One that could not begin because of the machine, or that was left and is
- * gone, may have an `ended` without any `submitted`.
+ * Runs jobs. Nothing here waits: what happens is reported to the listener, which it gets when it is made. Of each job it
+ * reports at least `submitted`, `not-submitted` or `deferred`, and in the end, once it was submitted, `ended` or `deferred`;
+ * unless there is an interruption before. A job whose `submitted` comes again has another id now. One that could not begin
+ * because of the machine, or that an earlier driver left and that is gone, may have an `ended` without any `submitted`.
+ *
+ * A further batch system is a folder with a `Backend` whose `open` makes one of these: `submit` and `cancel` take many jobs
+ * at once, so that one command over SSH can carry them; `reattach` asks the queue for the ids that the journal has; and the
+ * claims of the launcher say which job has an attempt, if a submit got no answer.
  */
 export interface Scheduler {
-  submit(job: Job): void;
+  submit(jobs: readonly Job[]): void;
   /**
    * Takes jobs over. What is reported of each from then on is as if they had been submitted here, but for `submitted` where
-   * nothing is new about that. Those that nobody runs, and nobody will, are submitted.
+   * nothing is new about that. Those that no job runs, or will, are submitted.
    */
   reattach(jobs: readonly InheritedJob[]): void;
-  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told, if that takes time. */
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void | Promise<void>;
   /** Asks for the end of jobs. Their `ended` follows, whatever it then says. */
   cancel(jobs: readonly Job[]): void;
+  /** Ends jobs of no step of this study, as well as it can. Nothing is reported of them. Resolves once they are told to end. */
+  cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void>;
   /** Where a job's stdout and stderr are. */
-  outputs(step: StepInstance, id: string): Outputs;
-  /**
-   * Gives up where jobs run now, where none is in flight, for another place: all that is submitted from now on runs there. To
-   * be called after a `deferred` that says that this can be done.
-   */
-  renew?(reason: string): void;
-}
-
-/** A scheduler of which we can lose sight. */
-export interface BatchScheduler extends Scheduler {
-  /** Whether what it runs jobs on is ending, or cannot be asked. */
-  isEnding(): Promise<boolean>;
-  /** Stops, and reports an interruption for that reason. */
-  interrupt(reason: string): Promise<void>;
-  /** Stops; nothing is reported after that, jobs are left as they are. */
+  outputs(job: JobRef): Outputs;
+  /** Stops. Nothing is reported after that, and jobs are left as they are. */
   close(): void;
 }
 
-export type JobListener = (event: JobEvent) => void;
-/** Of a scheduler that can be lost. */
-export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
+/** A scheduler of a batch system, of which a study can lose sight. */
+export interface BatchScheduler extends Scheduler {
+  /**
+   * Gives up where jobs run now, where none is in flight, for another place: all that is submitted from now on runs there. To
+   * be called after a `deferred` that says that this can be done. Not there if there is no other place.
+   */
+  renew?(reason: string): void;
+  /** Stops, and reports an interruption for that reason. Jobs are left as they are. */
+  suspend(reason: string): Promise<void>;
+}

@@ -1,8 +1,7 @@
 import type { Outputs } from '../scripts/outputs.js';
 import { outputsOf } from '../scripts/outputs.js';
-import type { StepInstance } from '../study/graph.js';
 import type { Clock } from '../util/clock.js';
-import type { BatchScheduler, SchedulerListener } from './scheduler.js';
+import type { BatchScheduler, JobRef, SchedulerListener } from './scheduler.js';
 
 /** Stands for a scheduler that was not reached: what it has of jobs is out of sight from the beginning. */
 export class UnavailableScheduler implements BatchScheduler {
@@ -18,26 +17,22 @@ export class UnavailableScheduler implements BatchScheduler {
   }
 
   submit(): void {
-    void this.interrupt(this.#reason);
+    void this.suspend(this.#reason);
   }
 
   reattach(): void {
-    void this.interrupt(this.#reason);
+    void this.suspend(this.#reason);
   }
 
-  cancelObsolete(): void {}
+  async cancelObsolete(): Promise<void> {}
 
   cancel(): void {}
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return outputsOf(step, id);
   }
 
-  async isEnding(): Promise<boolean> {
-    return false;
-  }
-
-  async interrupt(reason: string): Promise<void> {
+  async suspend(reason: string): Promise<void> {
     this.#listener({ type: 'interrupt', at: this.#clock.now(), reason });
   }
 

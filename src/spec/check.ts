@@ -1,10 +1,8 @@
-import { checkoutsOf } from './git.js';
 import type { Problem } from './problem.js';
 import { pyStr } from './python.js';
 import type { Position } from './source.js';
-import { type Spec, schedulerTypes } from './spec.js';
-import { entriesOf, itemsOf, mappingOf, textOf } from './yaml/access.js';
-import { entry, type MappingNode, scalarsIn } from './yaml/read-yaml.js';
+import { type GitDependency, type Spec, schedulerTypes } from './spec.js';
+import { entriesOf, entry, itemsOf, type MappingNode, mappingOf, scalarsIn, textOf } from './yaml/read-yaml.js';
 
 /** What a schema cannot say, and Maestro's code rejects: names that clash, lengths that differ, keys that a batch type needs. */
 
@@ -88,6 +86,13 @@ export function checkEnvironment(spec: Spec, root: MappingNode): Problem[] {
 /** Where something is, if it is in another file than what it is compared with: ` of input 'parameters'`. */
 function inFile(item: { readonly at: Position }, other: { readonly at: Position }): string {
   return item.at.file === other.at.file ? '' : ` of ${item.at.file}`;
+}
+
+/** The tag, hash and branch that a git dependency says to check out: at most one, if it is right. */
+export function checkoutsOf(item: MappingNode): NonNullable<GitDependency['checkout']>[] {
+  return (['hash', 'tag', 'branch'] as const)
+    .map((kind) => ({ kind, name: textOf(item, kind) }))
+    .filter((checkout) => checkout.name !== '');
 }
 
 export function checkParameters(spec: Spec): Problem[] {

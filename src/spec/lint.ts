@@ -1,10 +1,9 @@
 import { closest } from '../util/closest.js';
 import { type Problem, problemOf, warning } from './problem.js';
-import { itemsOf, mappingOf } from './yaml/access.js';
-import { entry, type MappingNode, type ScalarNode, scalarsIn } from './yaml/read-yaml.js';
+import { entry, itemsOf, type MappingNode, mappingOf, type ScalarNode, scalarsIn } from './yaml/read-yaml.js';
 
 /**
- * What Maestro lets pass without a word and is probably not what was meant, as far as the text of the spec shows it.
+ * What Maestro accepts silently and is probably a mistake, as far as the text of the spec shows it.
  * Takes a document that fits the schema. Warnings, and errors for what could not run.
  */
 export function lintSpec(root: MappingNode): Problem[] {
@@ -33,7 +32,7 @@ export function lintSpec(root: MappingNode): Problem[] {
   ];
 }
 
-/** @param told keys that are spoken of elsewhere */
+/** @param told keys that another check has reported */
 function unknownKeys(node: MappingNode, of: string, known: readonly string[], told: readonly string[] = []): Problem[] {
   return node.entries
     .filter(({ name }) => !known.includes(name) && !told.includes(name))
@@ -68,7 +67,7 @@ const otherNames: Readonly<Record<string, string>> = {
   ntasks: "set 'procs' of the steps",
 };
 
-/** The batch block has no schema: sites keep keys of their own in it. Only what looks like a slip is told. */
+/** The batch block has no schema: sites keep keys of their own in it. Only what looks like a typing error is reported. */
 function lintBatch(batch: MappingNode | undefined): Problem[] {
   const typeNode = batch && entry(batch, 'type')?.value;
   const type = typeNode?.kind === 'scalar' ? typeNode.text : 'local';

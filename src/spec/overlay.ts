@@ -14,7 +14,7 @@ export interface Overlays {
 
 /**
  * Lays the overlays over a spec. What comes from one keeps its own place, so that an error in it names the input.
- * Blocks of the wrong kind are left as they are: validation tells.
+ * Blocks of the wrong kind are left as they are: validation reports them.
  */
 export function applyOverlays(
   root: MappingNode,

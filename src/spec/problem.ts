@@ -47,3 +47,18 @@ export class SpecError extends UserError {
     this.problems = problems;
   }
 }
+
+/** Ends the reading of a text: nothing after the problem can be trusted. */
+export class Fatal extends Error {
+  readonly problem: Problem;
+
+  constructor(at: Position, message: string, hint?: string) {
+    super(message);
+    this.problem = problemOf('error', at, message, hint);
+  }
+}
+
+/** Enough of a text to recognize it by. */
+export function clip(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}

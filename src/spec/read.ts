@@ -1,5 +1,4 @@
-import { checkBatch, checkCharacters, checkEnvironment, checkParameters } from './check.js';
-import { checkoutsOf } from './git.js';
+import { checkBatch, checkCharacters, checkEnvironment, checkoutsOf, checkParameters } from './check.js';
 import { lintSpec } from './lint.js';
 import { applyOverlays, type Overlays } from './overlay.js';
 import type { Problem } from './problem.js';
@@ -7,8 +6,18 @@ import type { PyValue } from './python.js';
 import type { Position, Source } from './source.js';
 import type { Batch, Condition, Named, ParameterSpec, SchedulerType, Spec, Step } from './spec.js';
 import { validate } from './validate.js';
-import { entriesOf, itemsOf, mappingOf, textOf } from './yaml/access.js';
-import { type Entry, entry, type MappingNode, type Node, readYaml, toPyValue } from './yaml/read-yaml.js';
+import {
+  type Entry,
+  entriesOf,
+  entry,
+  itemsOf,
+  type MappingNode,
+  mappingOf,
+  type Node,
+  readYaml,
+  textOf,
+  toPyValue,
+} from './yaml/read-yaml.js';
 
 /** The keys that Maestro's `StudyStep` always has: empty text, not absent, when the spec says nothing. */
 const runDefaults = [
@@ -65,7 +74,7 @@ export function readSpec(source: Source, overlays: Overlays = {}): ReadResult {
 
 const isError = (problem: Problem) => problem.severity === 'error';
 
-/** Takes what fits; validation tells of what does not. */
+/** Takes what fits the schema; validation reports the rest. */
 function toSpec(file: string, root: MappingNode): Spec {
   const description = mappingOf(root, 'description');
   const env = mappingOf(root, 'env');

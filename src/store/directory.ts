@@ -8,35 +8,35 @@ import { distrust } from './ownership.js';
 import { ownershipCommand, parseOwnership } from './ownership-text.js';
 import { journalPath } from './remote-writer-protocol.js';
 
-/** Where a study is to go, and whose it is. */
+/** Where a study is to be, and which study it is. */
 export interface WantedPlace {
   readonly path: string;
   /** What makes two runs the same study. */
   readonly key: string;
   /**
-   * Whether a study that is there already is continued: `auto` one of the same key, `always` any, `never` none: then the
-   * study goes beside it.
+   * Whether an existing study is continued: `auto` if it has the same key, `always` in any case, `never`: then the new study
+   * gets a directory beside it.
    */
   readonly resume: 'auto' | 'always' | 'never';
-  /** Whether others of a group may write the directory, and are trusted. */
+  /** Whether members of a group who can write to the directory are trusted. */
   readonly isShared?: boolean;
-  /** Where an earlier version of this program put the same study, and the key that it gave it. */
+  /** The directory and the key that an earlier version of this program gave the same study. */
   readonly former?: { readonly path: string; readonly key: string };
 }
 
 /** The directory of a study. */
 export interface StudyPlace {
   readonly path: string;
-  /** What its journal says; undefined if the directory is still to be made. */
+  /** The state of its journal; undefined if the directory is still to be made. */
   readonly state: JournalState | undefined;
 }
 
 export { journalPath };
 
 /**
- * Finds out where a study goes. Nothing is made.
+ * Finds the directory of a study, without making anything.
  *
- * @throws HostError if it cannot go where it must; JournalError if what is there cannot be continued
+ * @throws HostError if the study cannot be there; JournalError if the existing study cannot be continued
  */
 export async function findPlace(host: Host, wanted: WantedPlace): Promise<StudyPlace> {
   const { path, resume, isShared = false } = wanted;
@@ -61,12 +61,12 @@ export async function findPlace(host: Host, wanted: WantedPlace): Promise<StudyP
   }
 }
 
-/** Whether a study is the wanted one, by its key or by the one that it had before. */
+/** Whether a study is the wanted one, by its key or by its key of an earlier version. */
 export function isOurs({ key }: JournalState, wanted: Pick<WantedPlace, 'key' | 'former'>): boolean {
   return key === wanted.key || key === wanted.former?.key;
 }
 
-/** The study where an earlier version of this program put it. What cannot be continued there is left alone. */
+/** The study in the directory that an earlier version chose; undefined if it cannot be continued there. */
 async function formerPlace(host: Host, wanted: WantedPlace): Promise<StudyPlace | undefined> {
   const { former, path, resume } = wanted;
   if (former === undefined || former.path === path || resume === 'never') return undefined;
@@ -76,7 +76,7 @@ async function formerPlace(host: Host, wanted: WantedPlace): Promise<StudyPlace 
   return state.seq > 0 && isOurs(state, wanted) ? { path: former.path, state } : undefined;
 }
 
-/** A nightly run that took last night's results for its own would be green for nothing. */
+/** The refusal of a study with another key: a nightly run must not take last night's results for its own. */
 export function otherStudy(path: string, { key, name, opened }: JournalState, wanted: string): HostError {
   const run = opened?.holder.runUrl === undefined ? '' : `, last driven by ${opened.holder.runUrl}`;
   return new HostError(
@@ -87,9 +87,9 @@ export function otherStudy(path: string, { key, name, opened }: JournalState, wa
 }
 
 /**
- * Makes the directory of a new study, with its journal, in one step as far as others can see.
+ * Makes the directory of a new study with its journal, which appears in one step.
  *
- * @returns false if somebody else was there first
+ * @returns false if another process was faster
  * @throws HostError if it cannot be made
  */
 export async function makePlace(
@@ -98,7 +98,7 @@ export async function makePlace(
   { isShared = false, ...study }: { readonly key: string; readonly name: string; readonly isShared?: boolean },
   clock: Clock,
 ): Promise<boolean> {
-  // By which its maker knows it again.
+  // By the token this process recognises its own journal if the command is repeated.
   const token = Math.floor(clock.random() * 2 ** 40).toString(36);
   const entry = { type: 'study', version: journalVersion, ...study, token } as const;
   const first = serialize({ seq: 1, fence: 0, at: clock.now() }, entry);
@@ -107,21 +107,21 @@ export async function makePlace(
   const output = await mustRun(
     host,
     `cannot create the study directory ${path} on ${host.name}`,
-    // Whom we do not trust must not come to write it by the umask.
+    // The umask must not let users write to it who are not trusted.
     `umask ${isShared ? 'o-w' : 'go-w'}\nmkdir -p -- ${quote(`${path}/.conductor`)} || exit\n${ownershipCommand(path)}` +
       `new=${journal}.${token}\ncat > "$new" || exit\n` +
       `if [ -f ${journal} ]; then :; elif ${isFree(directory)}; then\n` +
-      // There are file systems without links.
+      // Some file systems have no hard links.
       `ln -- "$new" ${journal} && echo made || [ -f ${journal} ] || { rm -f -- "$new"; exit 1; }\nfi\n` +
-      // Or was it made by this command, the end of which was not seen?
+      // A repeated command finds the journal that its first run made.
       `read -r ours < "$new"\n[ -f ${journal} ] && read -r first < ${journal} && [ "$ours" = "$first" ] && echo made\nrm -f -- "$new"`,
     first,
   );
-  // Who could make it first, in a directory of everybody's, is known only now.
+  // Only now is it known who owns the directory: another user may have made it first.
   return trusted(output, path, isShared).startsWith('made');
 }
 
-/** Bash: whether a directory has nothing in it but what whoever is making a study there makes first. */
+/** Bash: whether a directory is empty, apart from what another process that makes a study there makes first. */
 function isFree(directory: string): string {
   return `[ -z "$(ls -A -- ${directory} | grep -vx '\\.conductor')" ] && [ -z "$(ls -A -- ${directory}/.conductor 2>/dev/null | grep -v '^journal\\.jsonl\\.')" ]`;
 }
@@ -148,9 +148,9 @@ async function lookAt(
 }
 
 /**
- * What a command printed after what it told of who may write the directory.
+ * The output of a command after the part about ownership.
  *
- * @throws HostError if nobody can trust what is there
+ * @throws HostError if users who are not trusted may write to the directory
  */
 function trusted(output: Buffer, path: string, isShared: boolean): string {
   const found = parseOwnership(output);
@@ -159,7 +159,7 @@ function trusted(output: Buffer, path: string, isShared: boolean): string {
   return found!.rest.toString();
 }
 
-/** Reads the journal of a study again, now that nobody else writes it. @throws HostError, JournalError */
+/** Reads the journal of a study that this process has taken. @throws HostError, JournalError */
 export async function readJournal(host: Host, path: string): Promise<JournalState> {
   return replay(
     (await mustRun(host, `cannot read the journal of ${path}`, `cat -- ${quote(`${path}/${journalPath}`)}`)).toString(),

@@ -1,23 +1,57 @@
-import { mustRun, runLeashed } from '../hosts/commands.js';
+import { again, collectText, mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
+import { isSameMachine, lifeOf, ourProcess, type ProcessIdentity } from '../hosts/processes.js';
 import type { Clock } from '../util/clock.js';
 import { UserError } from '../util/errors.js';
-import { type LeaseSight, lookCommand, parseSight, takeCommand, watchCommand } from './lease-commands.js';
-import { isSameMachine, type LeaseHolder, lifeOf } from './lease-owner.js';
+import { isDoneWithin } from '../util/sleep.js';
+import {
+  confirmCommand,
+  type LeaseSight,
+  lookCommand,
+  parseConfirmation,
+  parseSight,
+  takeCommand,
+  watchCommand,
+} from './lease-commands.js';
 
-export type { LeaseHolder };
+/** The process that drives a study. */
+export interface LeaseHolder extends ProcessIdentity {
+  /** The page of the run on GitHub. */
+  readonly runUrl?: string;
+  /** Which attempt of that run it is. */
+  readonly runAttempt?: string;
+}
 
-/** What the lease says: a line of JSON, `.conductor/lease`. */
+/** The holder that this process is. @param runUrl the page of the run; '' if it has none */
+export function ourHolder(runUrl = '', runAttempt?: string): LeaseHolder {
+  return {
+    ...ourProcess(),
+    ...(runUrl === '' ? {} : { runUrl }),
+    ...(runAttempt === undefined ? {} : { runAttempt }),
+  };
+}
+
+/** Whether both are known to belong to one attempt of one workflow run. */
+export function isSameAttempt(one: LeaseHolder, other: LeaseHolder): boolean {
+  return (
+    one.runUrl !== undefined &&
+    one.runUrl === other.runUrl &&
+    one.runAttempt === other.runAttempt &&
+    one.runAttempt !== undefined
+  );
+}
+
+/** The text of `.conductor/lease`, a line of JSON. */
 export interface LeaseLine extends LeaseHolder {
   readonly fence: number;
   /** ISO 8601. */
   readonly since: string;
   readonly beat: number;
-  /** Whether it was given back. */
+  /** Whether the holder gave it back. */
   readonly released?: boolean;
 }
 
-/** Somebody else drives the study. The message is for people. */
+/** Another process drives the study. The message is for people. */
 export class LeaseHeldError extends UserError {
   readonly holder: LeaseLine | undefined;
 
@@ -31,7 +65,7 @@ export class LeaseHeldError extends UserError {
   }
 }
 
-/** We drove the study, and somebody else has taken it over. */
+/** Another process has taken over the study that this one drove. */
 export class LeaseLostError extends UserError {
   readonly holder: LeaseLine | undefined;
 
@@ -72,16 +106,16 @@ function leaseText(line: LeaseLine): string {
   return JSON.stringify(all);
 }
 
-/** Milliseconds without a sign of a driver after which it is held to be gone. */
-const usualSilence = 60_000;
+/** A driver whose lease does not change for this long while it is watched counts as gone. */
+const SILENCE_MS = 60_000;
 
-/** Seconds for which a lease that did not change shows that its holder is gone. */
-const longSilence = 120;
+/** A lease that has not changed for this long shows without watching that its holder is gone. */
+const STALE_AGE_S = 120;
 
-/** What is to be done about a driver that there was. */
+/** What to do about an earlier driver: take the study, refuse to, or watch whether its lease changes. */
 export type LeaseState = 'take' | 'held' | 'watch';
 
-/** @param life of a holder, if it is on this machine */
+/** @param life tells of a holder on this machine whether its process lives */
 export function classifyLease(
   { fence, age, line }: LeaseSight,
   me: LeaseHolder,
@@ -93,23 +127,23 @@ export function classifyLease(
     if (holder.released === true) return 'take';
     const found = isSameMachine(holder, me) ? life(holder) : 'unknown';
     if (found === 'dead') return 'take';
-    // One that lives and has said nothing for so long hangs, or was stopped: it has a last chance to say something.
-    if (found === 'alive') return age > longSilence ? 'watch' : 'held';
+    // A process that lives and has not written for so long hangs or was stopped: it is watched once more.
+    if (found === 'alive') return age > STALE_AGE_S ? 'watch' : 'held';
   }
-  return age > longSilence ? 'take' : 'watch';
+  return age > STALE_AGE_S ? 'take' : 'watch';
 }
 
 export interface AcquireOptions {
-  /** Milliseconds without a sign of a driver after which it is held to be gone. */
-  readonly silence?: number;
+  /** A driver whose lease does not change for this long counts as gone. */
+  readonly silenceMs?: number;
   /** Ends the wait for that. */
   readonly cancel?: AbortSignal | undefined;
-  /** The lowest fencing number to take: somebody may have cleaned up those that there were. */
+  /** The lowest fencing number to take, in case the files of earlier numbers were removed. */
   readonly least?: number;
 }
 
 /**
- * Takes the lease of a study: from then on we drive it, and whoever did notices before it next writes.
+ * Takes the lease of a study. An earlier driver that is still alive notices that before its next write.
  *
  * @param tell takes a line for people if there is a wait
  * @returns our fencing number, and who drove the study before, if that is known
@@ -121,22 +155,22 @@ export async function acquireLease(
   me: LeaseHolder,
   clock: Clock,
   tell: (line: string) => void,
-  { silence = usualSilence, cancel, least = 1 }: AcquireOptions = {},
+  { silenceMs = SILENCE_MS, cancel, least = 1 }: AcquireOptions = {},
 ): Promise<{ readonly fence: number; readonly previous: LeaseHolder | undefined }> {
   const token = Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
   const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
   const seen = parseSight((await mustRun(host, purpose, lookCommand(studyPath, token))).toString());
   const previous = parseLease(seen.line);
   const held = (line: string, fence: number) => new LeaseHeldError(studyPath, parseLease(line, fence));
-  const verdict = classifyLease(seen, me, lifeOf);
-  if (verdict === 'held') throw held(seen.line, seen.fence);
-  if (verdict === 'watch') {
+  const state = classifyLease(seen, me, lifeOf);
+  if (state === 'held') throw held(seen.line, seen.fence);
+  if (state === 'watch') {
     const last = describeHolder(parseLease(seen.line, seen.fence), 'a run that has not said which it is');
-    tell(`${studyPath} was last driven by ${last}; waiting up to ${silence / 1000} s to see whether it still is`);
-    const now = await watch(host, purpose, watchCommand(studyPath, seen, silence), cancel);
+    tell(`${studyPath} was last driven by ${last}; waiting up to ${silenceMs / 1000} s to see whether it still is`);
+    const now = await watch(host, purpose, watchCommand(studyPath, seen, silenceMs), cancel);
     const isSame = now.fence === seen.fence && now.line === seen.line;
     if (!isSame && parseLease(now.line, now.fence)?.released !== true) throw held(now.line, now.fence);
-    if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silence, cancel, least });
+    if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silenceMs, cancel, least });
   }
   const fence = Math.max(seen.fence + 1, least);
   const line = leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
@@ -154,20 +188,72 @@ async function watch(host: Host, purpose: string, command: string, cancel?: Abor
   return parseSight(stdout.toString());
 }
 
-/** What writes the lease: the clerk. */
+/** How long reaching the host may take: connecting is tried for five minutes. */
+const REACH_TIMEOUT_MS = 330_000;
+
+/**
+ * Makes sure that no other process has taken the study since this one did.
+ *
+ * @param timeoutMs how long the answer may take once the host is reached
+ * @throws LeaseLostError if another process has it; HostError if that could not be found out
+ */
+export async function confirmLease(
+  host: Host,
+  studyPath: string,
+  fence: number,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<void> {
+  const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
+  const seen = await again(() => look(host, purpose, studyPath, clock, timeoutMs));
+  if (seen.fence > fence) throw new LeaseLostError(studyPath, parseLease(seen.line, fence + 1));
+  if (seen.fence < fence) throw new HostError(`${purpose}: that it was ours is not written there any more`);
+}
+
+function look(host: Host, purpose: string, studyPath: string, clock: Clock, timeoutMs: number): Promise<LeaseSight> {
+  const process = host.spawn(confirmCommand(studyPath));
+  process.stdin.on('error', () => {});
+  process.stdin.end();
+  const stderrText = collectText(process.stderr, 65_536);
+  let stop = () => {};
+  const seen = new Promise<LeaseSight>((resolve, reject) => {
+    const giveUp = () => reject(new HostError(`${purpose}: no answer`));
+    stop = clock.after(REACH_TIMEOUT_MS, giveUp);
+    let said = '';
+    process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      if (said === '') {
+        stop();
+        stop = clock.after(timeoutMs, giveUp);
+      }
+      said += text;
+      const sight = parseConfirmation(said);
+      if (sight !== undefined) resolve(sight);
+    });
+    // Its output may arrive after its exit.
+    process.exit.then(({ code }) => {
+      if (code !== 0) reject(new HostError(`${purpose}: ${stderrText() || `exit ${code}`}`));
+    }, reject);
+  });
+  // A command that hangs is not waited for.
+  return seen.finally(() => {
+    stop();
+    process.leave();
+  });
+}
+
+/** Writes the lease on the host. */
 export interface LeaseWriter {
   replace(file: '.conductor/lease', text: string): Promise<void>;
 }
 
-/** Milliseconds from beat to beat. */
-const interval = 10_000;
+const HEARTBEAT_INTERVAL_MS = 10_000;
 
-/** Milliseconds that the end may take. */
-const endTime = 10_000;
+/** How long giving the lease back may take. */
+const END_TIMEOUT_MS = 10_000;
 
 /**
- * Says on the host that we still drive the study: the lease changes with every beat, so that who looks at it again (an
- * allocation does) need not compare clocks. A beat that fails is only counted: the way to the host breaks and comes back.
+ * Keeps the lease fresh on the host: its text changes with every heartbeat, so that an observer, such as the guard of an
+ * allocation, need not compare clocks. A heartbeat that fails is only counted, because connections break and come back.
  */
 export class Lease {
   readonly #writer: LeaseWriter;
@@ -177,59 +263,59 @@ export class Lease {
   readonly #since: string;
   #beat = 0;
   #failures = 0;
-  /** When it was last known that it is on the host. */
+  /** When the last successful write ended. */
   #written: number;
   #isOver = false;
   #writing: Promise<void> | undefined;
   #stopTimer: () => void = () => {};
 
-  private constructor(clerk: LeaseWriter, holder: LeaseHolder, fence: number, clock: Clock) {
-    this.#writer = clerk;
+  private constructor(writer: LeaseWriter, holder: LeaseHolder, fence: number, clock: Clock) {
+    this.#writer = writer;
     this.#holder = holder;
     this.#fence = fence;
     this.#clock = clock;
-    // It was written when the study was taken.
+    // Taking the study wrote the lease.
     this.#written = clock.now();
     this.#since = new Date(this.#written).toISOString();
   }
 
-  /** Beats at once, and from then on until its end, or until somebody else drives the study. */
-  static start(clerk: LeaseWriter, me: LeaseHolder, fence: number, clock: Clock): Lease {
-    const lease = new Lease(clerk, me, fence, clock);
+  /** Writes the first heartbeat at once, and goes on until `end`, or until another process has taken the study. */
+  static start(writer: LeaseWriter, me: LeaseHolder, fence: number, clock: Clock): Lease {
+    const lease = new Lease(writer, me, fence, clock);
     lease.#next();
     return lease;
   }
 
-  /** How many beats failed since the last one that did not. */
+  /** How many heartbeats failed since the last successful one. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Milliseconds since the last beat that did not fail; one that has no answer counts as little as one that failed. */
-  get silence(): number {
+  /** Milliseconds since the last heartbeat that was known to succeed. */
+  get silenceMs(): number {
     return this.#clock.now() - this.#written;
   }
 
   /**
-   * Stops. The file stays as it is, and that it does not change any more says enough, after a while; or it says that it is
-   * released, and the next driver need not wait.
+   * Stops the heartbeat.
    *
-   * @param within milliseconds after which that is waited for no longer
+   * @param released whether the file says so, which spares the next driver the wait for a change
+   * @param timeoutMs how long that may take
    */
-  async end({ released, within = endTime }: { readonly released: boolean; readonly within?: number }): Promise<void> {
+  async end({
+    released,
+    timeoutMs = END_TIMEOUT_MS,
+  }: {
+    readonly released: boolean;
+    readonly timeoutMs?: number;
+  }): Promise<void> {
     const wasOver = this.#isOver;
     this.#stop();
     const write = async () => {
       await this.#writing;
       if (released && !wasOver) await this.#write(true);
     };
-    await new Promise<void>((resolve) => {
-      const stop = this.#clock.after(within, resolve);
-      void write().then(() => {
-        stop();
-        resolve();
-      });
-    });
+    await isDoneWithin(this.#clock, timeoutMs, write());
   }
 
   #stop(): void {
@@ -237,12 +323,12 @@ export class Lease {
     this.#stopTimer();
   }
 
-  /** One write at a time: a beat that comes due while another is on its way is left out. */
+  /** One write at a time: a heartbeat that is due while another is under way is skipped. */
   #next(): void {
     this.#writing ??= this.#write(false).finally(() => {
       this.#writing = undefined;
     });
-    this.#stopTimer = this.#clock.after(interval, () => this.#next());
+    this.#stopTimer = this.#clock.after(HEARTBEAT_INTERVAL_MS, () => this.#next());
   }
 
   async #write(released: boolean): Promise<void> {

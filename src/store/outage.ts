@@ -1,9 +1,9 @@
 import type { Clock } from '../util/clock.js';
 
-/** What is wrong with a file that cannot be written: that is said, or nothing is said. */
+/** A write failed with a message, or has no answer. */
 type Kind = 'failure' | 'silence';
 
-/** That something cannot be done, since when, and who is told: once of each kind, and once when all is well again. */
+/** Since when writes fail. People are told once of each kind of failure, and once when writes succeed again. */
 export class Outage {
   readonly #clock: Clock;
   readonly #tell: (words: string | undefined) => void;
@@ -16,7 +16,7 @@ export class Outage {
     this.#tell = tell;
   }
 
-  /** Begins to count if it has not. @returns the milliseconds for which it fails */
+  /** A write failed. @returns for how many milliseconds writes have failed */
   failed(): number {
     const now = this.#clock.now();
     this.#since ??= now;
@@ -29,7 +29,7 @@ export class Outage {
     this.#tell(words);
   }
 
-  /** There was an answer. @param isWell whether what had failed does not any more */
+  /** There was an answer. @param isWell whether the write that had failed succeeded */
   answered(isWell: boolean): void {
     if (isWell) this.#since = undefined;
     if (this.#since !== undefined || this.#told === undefined) return;

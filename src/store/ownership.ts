@@ -1,4 +1,4 @@
-/** `parent`: on the way to a study directory. `study`: that directory. `own`: what this program has in it. */
+/** A directory above the study, the study directory itself, or a file of this program in it. */
 export type Role = 'parent' | 'study' | 'own';
 
 /** A name in a path. */
@@ -12,20 +12,20 @@ export interface Entry {
   /** Names, or UNKNOWN. */
   readonly owner: string;
   readonly group: string;
-  /** Of what its group may write: who we are, and who else is known to be in the group. */
+  /** Of an entry that its group may write: this user's name, and the known members of the group. */
   readonly user: string;
   readonly members: readonly string[];
-  /** Whether an access control list lets others in besides. */
+  /** Whether an access control list grants more. */
   readonly hasAcl: boolean;
-  /** Of what is neither ours nor root's: whose the user's home is. Undefined if that is not known. */
+  /** Of an entry that is neither ours nor root's: the owner of the user's home; undefined if that is not known. */
   readonly homeOwner: number | undefined;
 }
 
-/** Who may change what a study directory leads to. */
+/** Who may change the path of a study directory, or what is in it. */
 export interface Ownership {
-  /** Who we are. */
+  /** The user of this program. */
   readonly uid: number;
-  /** Each from the file system's root; the first is the study directory's, the others are where symbolic links lead. */
+  /** Each path from `/`: first that of the study directory, then those that symbolic links lead to. */
   readonly paths: readonly (readonly Entry[])[];
 }
 
@@ -35,11 +35,11 @@ const mayEveryoneWrite = ({ mode }: Entry) => (mode & 0o002) !== 0;
 const mayGroupWrite = ({ mode }: Entry) => (mode & 0o020) !== 0;
 
 /**
- * Judges as OpenSSH does with StrictModes: whoever may write where a study is, or on the way to it, could put another in its
- * place, and what it says, and runs, would be theirs.
+ * Checks as OpenSSH's StrictModes does: a user who may write to the study directory or to one above it could replace the
+ * study, and run commands as this user.
  *
- * @param isShared whether the members of a group are trusted who may write there
- * @returns what is wrong, in words for people; undefined if nothing is
+ * @param isShared whether members of a group who may write there are trusted
+ * @returns what is wrong, for people; undefined if nothing is
  */
 export function distrust({ uid, paths }: Ownership, isShared: boolean): string | undefined {
   for (const entries of paths) {
@@ -58,7 +58,7 @@ function distrustEntry(entry: Entry, parent: Entry | undefined, us: number, isSh
   if (role === 'own' && isLink(entry)) {
     return `${path} is a symbolic link, which this program never makes there: move it away`;
   }
-  // Who has the user's home, as in a container, has all of the user's.
+  // The owner of the user's home, as in a container, can change all files of the user anyway.
   const isOurs = uid === 0 || uid === us || uid === entry.homeOwner;
   if (!isOurs && (!isShared || (parent !== undefined && mayEveryoneWrite(parent)))) {
     return `${path} belongs to ${named(owner, 'uid', uid)}, not to you (uid ${us}) or root. ${advice(isShared)}`;
@@ -77,11 +77,11 @@ function distrustEntry(entry: Entry, parent: Entry | undefined, us: number, isSh
   return undefined;
 }
 
-/** Whether nobody but us is in the group that may write. */
+/** Whether this user is the only member of the group that may write. */
 function isPrivateGroup({ gid, group, user, members, hasAcl }: Entry, us: number): boolean {
   if (hasAcl || members.some((member) => member !== user)) return false;
   if (gid === 0 || group === user) return true;
-  // A container may have names for neither.
+  // A container may have no names for users and groups.
   if (group === 'UNKNOWN') return gid === us;
   return members.length > 0;
 }

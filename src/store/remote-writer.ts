@@ -1,10 +1,7 @@
-import { StringDecoder } from 'node:string_decoder';
-import { collectText } from '../hosts/commands.js';
-import { type Host, HostError, HostLostError, type HostProcess } from '../hosts/host.js';
+import { type Host, HostError } from '../hosts/host.js';
+import { type CommandEnd, LongLivedCommand } from '../hosts/long-lived-command.js';
 import type { Clock } from '../util/clock.js';
-import { Watchdog } from '../util/watchdog.js';
-import { confirmLease } from './confirm.js';
-import { LeaseLostError, parseLease } from './lease.js';
+import { confirmLease, LeaseLostError, parseLease } from './lease.js';
 import { Outage } from './outage.js';
 import {
   appendRequest,
@@ -16,7 +13,7 @@ import {
   replaceRequest,
 } from './remote-writer-protocol.js';
 
-/** Who is told what a clerk sees. */
+/** Who is told what the writer sees. */
 export interface RemoteWriterListener {
   /**
    * Somebody wants the study cancelled. The lock file that says so is removed after this, or what it promises; if that
@@ -48,37 +45,22 @@ interface Request {
   readonly reject: (error: Error) => void;
 }
 
-interface Session {
-  readonly process: HostProcess;
-  readonly since: number;
-  /** Whether it has said anything. */
-  hasBegun: boolean;
-  hasAnswered: boolean;
-}
-
-/** Milliseconds until what could not be appended is tried again. */
-const retryPause = 5_000;
-
-const usualPatience = 60_000;
-
-/** A command that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
-const shortLife = 10_000;
+/** What could not be appended is tried again after this time, and for this long. */
+const RETRY_MS = 5_000;
+const USUAL_PATIENCE_MS = 60_000;
 
 /**
  * A command that owes an answer is left for another one after so many long silences (a minute), for it may be the command
  * that hangs. More than so many in a row are not: then it is the file system, and each would hang there too.
  */
-const silencesOfOne = 3;
-const mostLeft = 5;
+const SILENCES_OF_ONE = 3;
+const MOST_LEFT = 5;
 
-/** Milliseconds that the end, or an answer about who drives the study, may take. */
-const usualWithin = 10_000;
-
-const firstPause = 250;
-const longestPause = 10_000;
+/** The end, or an answer about who drives the study, may take this long. */
+const USUAL_WITHIN_MS = 10_000;
 
 /** So many commands in a row that ended without a word are worth one to people. */
-const worthTelling = 3;
+const WORTH_TELLING = 3;
 
 /**
  * Writes the study's own files on the host, for one driver of the study and for as long as nobody else drives it. It is one
@@ -94,15 +76,15 @@ export class RemoteWriter {
   readonly #patience: number;
   /** All that has no answer, in order. While there is a command it has been sent all of it. */
   #requests: Request[] = [];
-  #session: Session | undefined;
+  readonly #command: LongLivedCommand;
   /** How many commands there have been. */
   #count = 0;
-  #stopPause: (() => void) | undefined;
-  /** How many commands in a row had a short life, and how many of those never answered. */
-  #shortLives = 0;
+  /** Whether the present command has said anything, and whether it has answered. */
+  #hasBegun = false;
+  #hasAnswered = false;
+  /** How many commands in a row had a short life and never answered. */
   #silentLives = 0;
   readonly #trouble: Outage;
-  readonly #silence: Watchdog;
   /** How many commands were left since the last answer because they gave none. */
   #left = 0;
   /** The lock files that somebody is being told of. */
@@ -126,9 +108,16 @@ export class RemoteWriter {
     this.#fence = fence;
     this.#clock = clock;
     this.#listener = listener;
-    this.#patience = options.patience ?? usualPatience;
+    this.#patience = options.patience ?? USUAL_PATIENCE_MS;
     this.#trouble = new Outage(clock, (words) => listener.onTrouble(words));
-    this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
+    this.#command = new LongLivedCommand({
+      host,
+      clock,
+      begin: () => this.#begin(),
+      onLine: (line) => this.#onLine(line),
+      onEnd: (end) => this.#onEnd(end),
+      onSilence: (times) => this.#onSilence(times),
+    });
   }
 
   /** @param fence the fencing number by which we drive the study */
@@ -141,7 +130,7 @@ export class RemoteWriter {
     options: RemoteWriterOptions = {},
   ): RemoteWriter {
     const writer = new RemoteWriter(host, studyPath, fence, clock, listener, options);
-    writer.#start();
+    writer.#command.start();
     return writer;
   }
 
@@ -173,7 +162,7 @@ export class RemoteWriter {
    * @param within milliseconds that the answer may take, once the host is reached
    * @throws LeaseLostError if somebody else drives it; HostError if that could not be found out
    */
-  async confirm(within = usualWithin): Promise<void> {
+  async confirm(within = USUAL_WITHIN_MS): Promise<void> {
     if (this.#over instanceof LeaseLostError) throw this.#over;
     try {
       await confirmLease(this.#host, this.#studyPath, this.#fence, this.#clock, within);
@@ -184,7 +173,7 @@ export class RemoteWriter {
   }
 
   /** Ends after all that was asked for, or after so many milliseconds: then what is left of it rejects with HostError. */
-  async end(within = usualWithin): Promise<void> {
+  async end(within = USUAL_WITHIN_MS): Promise<void> {
     if (this.#requests.length > 0) {
       await new Promise<void>((resolve) => {
         const stop = this.#clock.after(within, () => this.giveUp(`no answer for ${within / 1000} s`));
@@ -206,79 +195,45 @@ export class RemoteWriter {
     return new Promise((resolve, reject) => {
       if (this.#over !== undefined) return reject(this.#over);
       this.#requests.push({ kind, file, bytes, resolve, reject });
-      this.#session?.process.stdin.write(bytes);
+      this.#command.write(bytes);
       if (this.#requests.length === 1) this.#watch();
     });
   }
 
   // The command.
 
-  #start(): void {
-    this.#stopPause = undefined;
+  /** What the next command is, and what it is sent: all that has no answer. */
+  #begin() {
     this.#count += 1;
-    const process = this.#host.spawn(remoteWriterText(this.#studyPath, this.#fence, this.#count));
-    const session: Session = { process, since: this.#clock.now(), hasBegun: false, hasAnswered: false };
-    this.#session = session;
-    // That it does not read any more is told by its end.
-    process.stdin.on('error', () => {});
-    const said = collectText(process.stderr, 4096);
-    const decoder = new StringDecoder('utf8');
-    let rest = '';
-    process.stdout.on('data', (data: Buffer) => {
-      const lines = (rest + decoder.write(data)).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) if (session === this.#session) this.#onLine(session, line);
-    });
+    this.#hasBegun = false;
+    this.#hasAnswered = false;
     // That we live must not wait for what cannot be appended.
     const isBeat = ({ file }: Request) => file === '.conductor/lease';
     this.#requests = [...this.#requests.filter(isBeat), ...this.#requests.filter((request) => !isBeat(request))];
-    if (this.#requests.length > 0) process.stdin.write(Buffer.concat(this.#requests.map(({ bytes }) => bytes)));
-    this.#watch();
-    process.exit.then(
-      ({ code }) => this.#onEnd(session, said() || `exit ${code}`),
-      (error: unknown) => this.#onEnd(session, error),
-    );
+    return {
+      text: remoteWriterText(this.#studyPath, this.#fence, this.#count),
+      input: Buffer.concat(this.#requests.map(({ bytes }) => bytes)),
+    };
   }
 
-  /** @param cause the error, or the last words of one that ended by itself */
-  #onEnd(session: Session, cause: unknown): void {
-    if (session !== this.#session) return;
-    if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
-    this.#leave();
-    const isLost = cause instanceof HostLostError;
-    if (cause instanceof HostError && !isLost) return this.#close(cause);
-    const isShort = this.#clock.now() - session.since < shortLife;
-    this.#shortLives = isShort ? this.#shortLives + 1 : 0;
-    this.#silentLives = isShort && !isLost && !session.hasAnswered ? this.#silentLives + 1 : 0;
+  #onEnd({ error, isLost, words, shortLives }: CommandEnd): void {
+    if (error !== undefined && !isLost) return this.#close(error);
+    this.#silentLives = shortLives > 0 && !isLost && !this.#hasAnswered ? this.#silentLives + 1 : 0;
     if (this.#silentLives > 0 && this.#requests.length > 0) {
-      this.#inTrouble(journalPath, String(cause), this.#silentLives >= worthTelling);
+      this.#inTrouble(journalPath, words, this.#silentLives >= WORTH_TELLING);
       if (this.#over !== undefined) return;
     }
-    if (this.#shortLives <= 1) return this.#start();
-    const most = Math.min(firstPause * 2 ** (this.#shortLives - 2), longestPause);
-    this.#pause(most * (0.5 + this.#clock.random() / 2));
+    this.#command.restart();
   }
 
-  #pause(milliseconds: number): void {
-    this.#stopPause = this.#clock.after(milliseconds, () => this.#start());
-  }
-
+  /** It ends with its input; what has no answer it need not read, for another one is sent that. */
   #leave(): void {
-    const session = this.#session;
-    this.#session = undefined;
-    this.#silence.end();
-    if (session === undefined) return;
-    // What it does not read would keep this program from its end.
-    if (this.#requests.length > 0) session.process.stdin.destroy();
-    else session.process.stdin.end();
-    session.process.leave();
+    this.#command.leave(this.#requests.length === 0);
   }
 
   /** Nothing is written after this. */
   #close(reason: Error): void {
     this.#over ??= reason;
-    this.#stopPause?.();
-    this.#stopPause = undefined;
     this.#leave();
     for (const { reject } of this.#requests.splice(0)) reject(this.#over);
     this.#tellIdle();
@@ -290,42 +245,39 @@ export class RemoteWriter {
 
   /** From now on the command owes its next answer, if any. */
   #watch(): void {
-    if (this.#session !== undefined && this.#requests.length > 0) this.#silence.begin();
-    else this.#silence.end();
+    this.#command.expectAnswer(this.#requests.length > 0);
   }
 
   #onSilence(times: number): void {
-    const session = this.#session;
-    if (session === undefined) return;
     const [name, path] = [this.#host.name, this.#studyPath];
     // That may be the way to the host, or what `setup` does there. Another command would have to wait as well.
-    if (!session.hasBegun) {
+    if (!this.#hasBegun) {
       return this.#trouble.tell('silence', `the command that writes ${path} on ${name} has not been started yet`);
     }
     const words = `the command that writes ${path} on ${name} does not answer: is its file system hanging?`;
     this.#trouble.tell('silence', words);
-    if (times < silencesOfOne || this.#left === mostLeft) return;
+    if (times < SILENCES_OF_ONE || this.#left === MOST_LEFT) return;
     this.#left += 1;
     this.#leave();
-    this.#start();
+    this.#command.start();
   }
 
   // What it says.
 
-  #onLine(session: Session, line: string): void {
+  #onLine(line: string): void {
     const report = parseWriterReport(line);
     switch (report?.type) {
       case undefined:
         return;
       case 'ready':
-        session.hasBegun = true;
+        this.#hasBegun = true;
         return this.#watch();
       case 'ok':
-        session.hasAnswered = true;
+        this.#hasAnswered = true;
         this.#left = 0;
         return this.#onDone();
       case 'failed':
-        session.hasAnswered = true;
+        this.#hasAnswered = true;
         this.#left = 0;
         return this.#onFailed(report.words);
       case 'lost':
@@ -369,7 +321,7 @@ export class RemoteWriter {
     // It ends; what it was sent after this it has not looked at.
     this.#leave();
     this.#inTrouble(request.file, words, true);
-    if (this.#over === undefined) this.#pause(retryPause);
+    if (this.#over === undefined) this.#command.startAfter(RETRY_MS);
   }
 
   #cannotWrite(file: string, words: string): string {

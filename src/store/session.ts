@@ -9,10 +9,10 @@ import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './le
 import { RemoteWriter } from './remote-writer.js';
 import { type Limits, readLimits } from './update-lock.js';
 
-/** When a run is to end, a journal that cannot be written within so many milliseconds is given up. */
-const longestHang = 10_000;
+/** At the end of a run, a journal that cannot be written within this time is given up. */
+const LAST_WRITE_TIMEOUT_MS = 10_000;
 
-/** Who wants to drive a study, and what that takes. */
+/** What taking a study needs. */
 export interface SessionOptions {
   readonly host: Host;
   readonly studyPath: string;
@@ -28,10 +28,10 @@ export interface SessionOptions {
 }
 
 /**
- * One driver's hold on a study: the lease, and all writing that is done by it. Who has lost it writes nothing more.
+ * A driver's session on a study: its lease, and everything that it writes. After the lease is lost nothing more is written.
  */
 export class StudySession {
-  /** What the journal said when the study became ours. */
+  /** The journal's state when this session began. */
   readonly state: JournalState;
   readonly journal: Journal;
   readonly #clock: Clock;
@@ -60,7 +60,7 @@ export class StudySession {
   }
 
   /**
-   * Takes the study, and writes down who has it.
+   * Takes the study, and notes in the journal who has it.
    *
    * @throws LeaseHeldError, HostError, JournalError
    */
@@ -86,24 +86,24 @@ export class StudySession {
     }
   }
 
-  /** Aborted, with a reason for people, when somebody cancels the study on the host (`maestro cancel`). */
+  /** Aborted, with a reason for people, by `maestro cancel` on the host. */
   get cancelled(): AbortSignal {
     return this.#cancelled.signal;
   }
 
-  /** Aborted, with a reason for people, when somebody else has the study. */
+  /** Aborted, with a reason for people, when another process has taken the study. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Takes what somebody on the host (`maestro update`) changes from now on, and has changed since the hold began. */
+  /** Reports the changes of `maestro update` on the host, also those since the session began. */
   onLimits(listener: (limits: Limits) => void): void {
     this.#remote.onLimits(listener);
   }
 
   /**
-   * Makes sure that nobody else drives the study by now, before something is done that cannot be undone. That it cannot be
-   * known is no reason not to do it.
+   * Makes sure, before an action that cannot be undone, that no other process has taken the study. If that cannot be found out
+   * the action goes ahead.
    *
    * @throws LeaseLostError
    */
@@ -115,9 +115,9 @@ export class StudySession {
     }
   }
 
-  /** There is no time to wait for a journal that hangs: what is not written soon is given up. */
+  /** Gives up what the journal cannot write soon. */
   hurry(): void {
-    const stop = this.#clock.after(longestHang, () => this.#writer.giveUp('it did not answer'));
+    const stop = this.#clock.after(LAST_WRITE_TIMEOUT_MS, () => this.#writer.giveUp('it did not answer'));
     this.journal.durable().then(stop, stop);
   }
 
@@ -125,7 +125,7 @@ export class StudySession {
     return this.#writer.replace('status.csv', text);
   }
 
-  /** Lets go of the study. What the journal was told before is written first. */
+  /** Writes what the journal still has, and gives the study back. */
   async release(status: StudyStatus | undefined): Promise<void> {
     if (status !== undefined) this.journal.write({ type: 'end', status });
     this.hurry();
@@ -135,7 +135,7 @@ export class StudySession {
   }
 }
 
-/** What people on the host want of a driver. */
+/** Handles the lock files of `maestro cancel` and `maestro update`, and what the writer reports. */
 class RemoteControl {
   readonly cancelled = new AbortController();
   readonly lost = new AbortController();
@@ -144,7 +144,7 @@ class RemoteControl {
   #begin: (journal: Journal) => void = () => {};
   readonly #log: SessionOptions['log'];
   readonly #inputs: SessionOptions['limits'];
-  readonly #untold: Limits[] = [];
+  readonly #unreported: Limits[] = [];
   #listener: ((limits: Limits) => void) | undefined;
 
   /** @param inputs the limits as the inputs have them */
@@ -156,37 +156,37 @@ class RemoteControl {
     });
   }
 
-  /** From now on there is a journal. */
+  /** The journal has been read. */
   begin(journal: Journal): void {
     this.#begin(journal);
   }
 
   onLimits(listener: (limits: Limits) => void): void {
     this.#listener = listener;
-    for (const limits of this.#untold.splice(0)) listener(limits);
+    for (const limits of this.#unreported.splice(0)) listener(limits);
   }
 
-  /** Resolves once it is written down what is wanted: only then may the wish be forgotten. */
+  /** Resolves once the cancellation is in the journal: only then may the lock file be removed. */
   async onCancel(): Promise<void> {
     const reason = 'cancelled on the host (`maestro cancel`)';
     const journal = await this.#journal;
-    // Whatever the study has come to by now: what is cancelled stays cancelled.
+    // Even if the study has ended by now: a cancelled study stays cancelled.
     journal.write({ type: 'cancel', reason });
     this.cancelled.abort(reason);
     await journal.durable();
   }
 
-  /** The same. */
+  /** Resolves once the change is in the journal: only then may the lock file be removed. */
   async onUpdate(text: string): Promise<void> {
     const { limits, told } = readLimits(text);
     const journal = await this.#journal;
     this.#log.info(told);
-    // The next run of the study has to know of it too, even if this one never comes to use it.
+    // The next run uses it too, even if this one ends before it does.
     if (Object.keys(limits).length > 0) {
       const inputs = this.#inputs === undefined ? {} : { inputs: this.#inputs };
       journal.write({ type: 'limits', ...limits, ...inputs });
     }
-    if (this.#listener === undefined) this.#untold.push(limits);
+    if (this.#listener === undefined) this.#unreported.push(limits);
     else this.#listener(limits);
     await journal.durable();
   }

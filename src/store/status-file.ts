@@ -35,7 +35,7 @@ export class StatusFile {
     return this.#failure;
   }
 
-  /** Something changed: write soon. The records are read then. */
+  /** Writes soon, with the records as they are then. */
   changed(records: readonly StepRecord[]): void {
     this.#records = records;
     if (this.#stopTimer !== undefined) return;
@@ -46,7 +46,7 @@ export class StatusFile {
     });
   }
 
-  /** Writes the last state, after all that was begun. */
+  /** Writes the last state, after a write that is under way. */
   async end(): Promise<void> {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
@@ -54,7 +54,7 @@ export class StatusFile {
     while (this.#writing !== undefined) await this.#writing;
   }
 
-  /** Writes; if a write is under way, once more after it, however often that is asked for. */
+  /** Writes, or once more after the write that is under way. */
   #write(): void {
     if (this.#writing !== undefined) {
       this.#isStale = true;

@@ -9,31 +9,31 @@ export interface Limits {
   readonly restartLimit?: number;
 }
 
-/** A limit that somebody changed. */
+/** A limit that `maestro update` changed. */
 export interface ChangedLimit {
   readonly value: number;
-  /** What the inputs said then; undefined if that is not known. */
+  /** The input's value at that time; undefined if that is not known. */
   readonly input: number | undefined;
   /** When, in milliseconds since the epoch. */
   readonly at: number;
 }
 
-/** The limits that somebody changed, the last change of each. */
+/** The last change of each limit. */
 export type ChangedLimits = { readonly [Name in keyof Limits]?: ChangedLimit };
 
 const words: Readonly<Record<keyof Limits, string>> = { throttle: 'throttle', restartLimit: 'restart limit' };
 
 /**
- * The limits of a study that goes on: as somebody changed them while it ran, unless the inputs have changed since, for that
- * is the later word.
+ * The limits of a study that is resumed: as `maestro update` changed them, unless the inputs have changed since, which counts
+ * more.
  */
 export function limitsGoingOn(
   changed: ChangedLimits,
   inputs: Required<Limits>,
 ): {
-  /** Where they are not those of the inputs. */
+  /** The limits that differ from the inputs. */
   readonly limits: Limits;
-  /** Changes that count no more, for the journal: the inputs' own values. */
+  /** For the journal: the inputs' values, in place of changes that count no more. */
   readonly overruled: Limits;
   readonly told: readonly string[];
 } {
@@ -60,10 +60,10 @@ export function limitsGoingOn(
 }
 
 /**
- * Reads what `maestro update` leaves in `.study.update.lock`: a YAML mapping of `throttle`, `rlimit` and `sleep` (Maestro
- * 1.1). `sleep` means nothing here: nothing is polled.
+ * Reads `.study.update.lock`, which `maestro update` writes: a YAML mapping of `throttle`, `rlimit` and `sleep` (Maestro 1.1).
+ * `sleep` has no effect, because nothing is polled.
  *
- * @returns the limits, and what a person is told about them
+ * @returns the limits, and a line about them for people
  */
 export function readLimits(text: string): { readonly limits: Limits; readonly told: string } {
   const { root } = readYaml(new Source('.study.update.lock', text));

@@ -142,6 +142,7 @@ export function lintLeftovers(
 /** `$(my step.workspace)`: Maestro finds no names with blanks, quotes, `#`, `@` or a backslash in them. */
 function lintWorkspaceNames(step: Step, instance: StepInstance, spec: Spec): Problem[] {
   const text = ['cmd', 'restart'].map((key) => instance.run.get(key) as string).join('\n');
+  if (!text.includes('.workspace)')) return [];
   return spec.steps.flatMap(({ name }) => {
     const whole = `$(${name}.workspace)`;
     if (!/[\s"'`#@\\]/.test(name) || !text.includes(whole)) return [];

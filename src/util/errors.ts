@@ -12,3 +12,11 @@ export function describeError(error: unknown): string {
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return message;
   return `internal error, please report it: ${message}`;
 }
+
+/** Inputs that cannot be used, said in the words of whoever gave them. */
+export class InputError extends UserError {
+  constructor(messages: readonly string[]) {
+    super(messages.join('\n'));
+    this.name = 'InputError';
+  }
+}

@@ -24,3 +24,14 @@ function escaped(surrogates: string): string {
 export function quoteAll(words: readonly string[]): string {
   return words.map(quote).join(' ');
 }
+
+/**
+ * Lines that assign shell variables: how a program in a file of its own, sent to a host after them, gets its parameters.
+ *
+ * @throws RangeError for a NUL
+ */
+export function assignments(variables: Readonly<Record<string, string | number>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${quote(String(value))}\n`)
+    .join('');
+}

@@ -229,7 +229,7 @@ describe('maestro-on-flux', () => {
   });
 
   it('says what to do if it is told nothing, or something else', async () => {
-    expect(await run()).toEqual(refused('what to do? --help tells\n'));
+    expect(await run()).toEqual(refused('no command given: use run, validate or doctor (--help)\n'));
     expect(await run('runn', 'study.yaml')).toEqual(
       refused("there is no command 'runn': use run, validate or doctor (--help)\n"),
     );
@@ -261,7 +261,7 @@ describe('what cannot be run', () => {
     it(`has no spec, or more than one (${command})`, async () => {
       expect(await run(command)).toEqual(refused('SPEC is required: the path of a study specification\n'));
       expect(await run(command, 'study.yaml', 'b.yaml')).toEqual(
-        refused("there is one spec to run, but 'study.yaml' and 'b.yaml' were given\n"),
+        refused("only one spec can be given, but 'study.yaml' and 'b.yaml' were given\n"),
       );
     });
   }

@@ -215,7 +215,8 @@ describe('a study that cannot run at its broker', () => {
   });
 
   it('is refused if there is no broker, and it is said what was tried and what to do', async () => {
-    const none = await start(jobs({ one: 'true' }), 'auto').ended;
+    const { environment } = stubFlux('exit 1');
+    const none = await start(jobs({ one: 'true' }), 'auto', [], environment).ended;
     expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('FLUX_URI is not set') });
     const gone = await start(jobs({ one: 'true' }), 'local:///nonexistent/local-0').ended;
     expect(gone).toMatchObject({
@@ -356,7 +357,7 @@ describe('the action', () => {
   it('finds flux by its `setup`', async () => {
     const broker = await startBroker();
     const { directory: bin } = stubFlux(`[ "$1" = getattr ] && echo '${broker.uri}'`);
-    const job = new Job().study(jobs({ one: 'command -v flux' })).with({ setup: `export PATH=$PATH:${bin}` });
+    const job = new Job().study(jobs({ one: 'command -v flux' })).with({ setup: `export PATH=${bin}:$PATH` });
     expect(await job.run()).toMatchObject({ code: 0 });
     expect(job.outputs['flux-uri']).toBe(broker.uri);
     expect(job.read(job.report.steps[0].stdout)).toBe(`${bin}/flux\n`);
@@ -409,10 +410,13 @@ describe('doctor', () => {
   });
 
   it('says what is wrong without a broker, and what to do', async () => {
-    const { code, stdout } = await doctor([]);
+    // Not the system instance, which this machine may have.
+    const { code, stdout } = await doctor(['--flux', 'slurm:17']);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^.{6}flux: there is no such command on PATH/m);
-    expect(stdout).toMatch(/^FAIL {2}broker: there is no Flux here: .*\(start the study inside a Flux instance/m);
+    expect(stdout).toMatch(
+      /^FAIL {2}broker: cannot find the Flux broker 'slurm:17'.*: there is no `flux` on PATH .*\(/m,
+    );
     expect(stdout).toMatch(/^ok {4}bash: /m);
   });
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, startBundle } from '../support/bundle.js';
+import { bundlePath, startBundle } from '../support/bundle.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { yamlOf } from '../support/plan.js';
 import { clients } from '../support/ssh-hosts.js';
@@ -70,7 +70,7 @@ describe.skipIf(!possible)('staging on a host by SSH', { timeout: 120_000 }, () 
   it('takes a log of this very command, in the same directory, with a warning', async () => {
     const { directory, args, options } = prepare('ssh2');
     const log = openSync(path.join(directory, 'log'), 'a');
-    const child = spawn(process.execPath, [bundle, ...args], { ...options, stdio: ['ignore', log, log] });
+    const child = spawn(process.execPath, [bundlePath(), ...args], { ...options, stdio: ['ignore', log, log] });
     expect((await once(child, 'close'))[0]).toBe(0);
     const text = readFileSync(path.join(directory, 'log'), 'utf8');
     expect(text).toMatch(/^warning: Changed while they were staged, .*: log\. .*stage-exclude$/m);

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../src/conductor/state-machine.js';
+import type { ConductedStudy } from '../../src/conductor/conductor.js';
 import { HostError } from '../../src/hosts/host.js';
 import type { Job, SchedulerListener } from '../../src/schedulers/scheduler.js';
+import type { StudyJournal } from '../../src/store/journal/journal.js';
 import { applyPatch } from '../../src/store/journal/patch.js';
 import type { Entry } from '../../src/store/journal/records.js';
-import type { StudyJournal } from '../../src/store/journal/study-journal.js';
 import { LeaseLostError } from '../../src/store/lease.js';
 import type { Limits } from '../../src/store/update-lock.js';
 import { newRecord, type StepRecord } from '../../src/study/state.js';
+import { type ConductOptions, conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedCluster, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -51,7 +51,7 @@ class HeldJournal implements StudyJournal {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-interface Setting extends Partial<Pick<ConductorOptions, 'cancel' | 'leave' | 'interrupt' | 'resumed' | 'onLimits'>> {
+interface Setting extends Partial<Pick<ConductOptions, 'cancel' | 'leave' | 'interrupt' | 'records' | 'onLimits'>> {
   readonly policy?: Parameters<typeof policyOf>[0];
   readonly courseOf?: (job: Job) => Course;
 }
@@ -62,7 +62,7 @@ function study(shapes: readonly Shape[], { policy, courseOf, ...options }: Setti
   const graph = graphOf(shapes);
   const journal = new HeldJournal();
   const asked: string[] = [];
-  let ended: StudyMachine | undefined;
+  let ended: ConductedStudy | undefined;
   let listener!: SchedulerListener;
   const done = conduct({
     graph,
@@ -85,7 +85,7 @@ function study(shapes: readonly Shape[], { policy, courseOf, ...options }: Setti
   return { clock, cluster, done, journal, asked, lose, ended: () => ended };
 }
 
-const states = (machine: StudyMachine | undefined) => machine?.steps.map(({ state }) => state);
+const states = (machine: ConductedStudy | undefined) => machine?.steps.map(({ state }) => state);
 
 describe('with a journal', () => {
   it('a step is submitted once it is on the disk that it is', async () => {
@@ -171,7 +171,7 @@ describe('with a journal', () => {
 
   it('a study whose steps are all over is at its end at once', async () => {
     const records = [{ ...newRecord(), state: 'FINISHED' as const, ended: 5 }];
-    const { journal, done, asked } = study([{ name: 'a' }], { resumed: { records } });
+    const { journal, done, asked } = study([{ name: 'a' }], { records });
     await journal.sync();
     expect([states(await done), asked, journal.noted]).toEqual([['FINISHED'], [], []]);
   });
@@ -340,10 +340,10 @@ describe('a study that is left', () => {
     expect([(await done).interruption, asked, journal.noted]).toEqual(['no time', [], []]);
   });
 
-  it('while its commands are carried out stops there', async () => {
+  it('while its jobs are submitted submits no other batch', async () => {
     const leave = new AbortController();
     const { journal, asked, done } = study(
-      ['a', 'b', 'c'].map((name) => ({ name, scheduled: true })),
+      ['a', 'b', 'c'].map((name) => ({ name, scheduled: name !== 'c' })),
       {
         leave: leave.signal,
         courseOf: ({ step }) => {
@@ -426,10 +426,10 @@ describe('jobs that an earlier driver left', () => {
     { name: 'c', scheduled: true },
     { name: 'd' },
   ];
-  const resumed = () => ({ records: [record('1', ''), record('', ''), record('2', 'local:///x'), newRecord()] });
+  const left = () => [record('1', ''), record('', ''), record('2', 'local:///x'), newRecord()];
 
   it('are taken over by their schedulers, all of each at once, when that is on the disk', async () => {
-    const { clock, journal, asked, done } = study(shapes, { resumed: resumed() });
+    const { clock, journal, asked, done } = study(shapes, { records: left() });
     await turn();
     expect(asked).toEqual([]);
     await journal.sync();
@@ -447,7 +447,7 @@ describe('jobs that an earlier driver left', () => {
 
   it('are taken over before they are cancelled', async () => {
     const { clock, journal, asked, done } = study(shapes, {
-      resumed: resumed(),
+      records: left(),
       cancel: AbortSignal.abort('cancelled after all'),
     });
     await journal.sync();
@@ -462,7 +462,7 @@ describe('jobs that an earlier driver left', () => {
   });
 
   it('and are out of sight before that are taken over if they are local', async () => {
-    const { clock, journal, asked, lose, done } = study(shapes, { resumed: resumed() });
+    const { clock, journal, asked, lose, done } = study(shapes, { records: left() });
     lose();
     await journal.sync();
     await journal.sync();
@@ -475,7 +475,7 @@ describe('jobs that an earlier driver left', () => {
 
   it('and are out of sight before that, all of them, are not taken over', async () => {
     const interrupt = new AbortController();
-    const { journal, asked, done } = study(shapes, { resumed: resumed(), interrupt: interrupt.signal });
+    const { journal, asked, done } = study(shapes, { records: left(), interrupt: interrupt.signal });
     interrupt.abort('the broker is lost');
     await journal.sync();
     await journal.sync();

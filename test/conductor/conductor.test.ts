@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type ConductorOptions, conduct } from '../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../src/conductor/state-machine.js';
-import type { Job, JobListener, Scheduler } from '../../src/schedulers/scheduler.js';
+import type { ConductedStudy } from '../../src/conductor/conductor.js';
+import type { Job, Scheduler, SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../src/study/state.js';
+import { type ConductOptions, conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { type Course, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
-interface Setting extends Partial<Pick<ConductorOptions, 'cancel' | 'onChange'>> {
+interface Setting extends Partial<Pick<ConductOptions, 'cancel' | 'onChange'>> {
   readonly policy?: Parameters<typeof policyOf>[0];
   readonly courseOf?: (job: Job) => Course;
   /** Whether the schedulers report all from within `submit`. */
@@ -40,7 +40,7 @@ function study(shapes: readonly Shape[], { policy, courseOf, atOnce, ...options 
   return { clock, done, jobs, local, batch };
 }
 
-const states = (machine: StudyMachine) => machine.steps.map(({ state }) => state);
+const states = (machine: ConductedStudy) => machine.steps.map(({ state }) => state);
 const chain = (length: number, shape: Partial<Shape> = {}): Shape[] =>
   Array.from({ length }, (_, i) => ({ ...shape, name: `s${i}`, after: i === 0 ? [] : [`s${i - 1}`] }));
 
@@ -125,8 +125,8 @@ describe('the conductor', () => {
     const changes: string[] = [];
     const { clock, done } = study(chain(2), {
       courseOf: ({ step }) => ({ result: step.index === 0 ? 'completed' : 'failed' }),
-      onChange: (machine, changed) => {
-        changes.push(changed.map((index) => `${index} ${machine.steps[index]!.state}`).join(', '));
+      onChange: (records, changed) => {
+        changes.push(changed.map((index) => `${index} ${records[index]!.state}`).join(', '));
       },
     });
     clock.runOut();
@@ -140,9 +140,10 @@ describe('the conductor', () => {
         throw new Error('out of order');
       },
       reattach: () => {},
-      cancelObsolete: () => {},
+      cancelObsolete: async () => {},
       cancel: () => {},
       outputs: () => ({ stdout: '', stderr: '' }),
+      close: () => {},
     };
     const graph = graphOf([{ name: 'run' }]);
     const done = conduct({
@@ -186,24 +187,26 @@ describe('a scheduler that reports from within submit', () => {
   });
 
   it('may report twice', async () => {
-    let listener!: JobListener;
+    let listener!: SchedulerListener;
     const graph = graphOf(chain(2));
     const asked: string[] = [];
     const twice: Scheduler = {
-      submit: ({ step, attempt }) => {
-        asked.push(`${step.name} ${attempt}`);
+      submit: (jobs) => {
+        const { step, attempt } = jobs[0]!;
+        asked.push(...jobs.map((job) => `${job.step.name} ${job.attempt}`));
         const event = { step: step.index, attempt, at: 0 };
         const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
         for (let i = 0; i < 2; i++) {
-          listener({ ...event, type: 'submitted', id: '1', place: '', isDoubtful: false });
+          listener({ ...event, type: 'submitted', id: '1', endpoint: '', mayBeDuplicate: false });
           listener({ ...event, type: 'started' });
           listener({ ...event, type: 'ended', outcome });
         }
       },
       reattach: () => {},
-      cancelObsolete: () => {},
+      cancelObsolete: async () => {},
       cancel: () => {},
       outputs: () => ({ stdout: '', stderr: '' }),
+      close: () => {},
     };
     const machine = await conduct({
       graph,
@@ -272,8 +275,8 @@ describe('cancelling', () => {
     const cancel = new AbortController();
     const { clock, done } = study(chain(3), {
       cancel: cancel.signal,
-      onChange: (machine) => {
-        if (machine.steps[0]!.state === 'FINISHED') cancel.abort('enough');
+      onChange: (records) => {
+        if (records[0]!.state === 'FINISHED') cancel.abort('enough');
       },
     });
     clock.runOut();

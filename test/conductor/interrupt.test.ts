@@ -1,69 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { conduct } from '../../src/conductor/conductor.js';
-import type { StudyEvent } from '../../src/conductor/events.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
-import type { JobOutcome, SchedulerListener } from '../../src/schedulers/scheduler.js';
+import type { SchedulerListener } from '../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../src/study/state.js';
+import { conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
+import { MachineStudy } from '../support/machine-study.js';
 import { type Course, SimulatedScheduler } from '../support/simulated-scheduler.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 const reason = 'the Flux broker local:///x is lost';
 
-/** A machine that is spoken to in the names of the steps. */
-class Study {
-  readonly machine: StudyMachine;
-  readonly #names: readonly string[];
-  #now = 0;
-
-  constructor(shapes: readonly Shape[], policy: Parameters<typeof policyOf>[0] = {}) {
-    this.machine = new StudyMachine(graphOf(shapes), policyOf(policy));
-    this.#names = shapes.map(({ name }) => name);
-    this.tell({ type: 'begin', at: 0 });
-  }
-
-  /** The commands that answer: `submit run 1`. */
-  tell(event: StudyEvent): string[] {
-    const { commands } = this.machine.handle(event);
-    return commands.map((command) => {
-      if (command.type === 'renew') return `renew ${command.reason}`;
-      if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
-      return `${command.type} ${this.#names[command.step]} ${command.type === 'wait' ? command.failures : command.attempt}`;
-    });
-  }
-
-  job(name: string, type: 'queued' | 'started' | 'finishing', attempt = 1): string[] {
-    return this.tell({ type, ...this.#base(name, attempt) });
-  }
-
-  submitted(name: string, id: string, attempt = 1): string[] {
-    return this.tell({ type: 'submitted', id, place: 'local:///x', isDoubtful: false, ...this.#base(name, attempt) });
-  }
-
-  ended(name: string, result: JobOutcome['result'] = 'completed', attempt = 1): string[] {
-    const outcome = { result, exitCode: result === 'completed' ? 0 : 1, signal: null, note: '' };
-    return this.tell({ type: 'ended', outcome, ...this.#base(name, attempt) });
-  }
-
-  interrupt(more: { reason?: string; alsoLocal?: boolean } = {}): string[] {
-    return this.tell({ type: 'interrupt', at: ++this.#now, reason, ...more });
-  }
-
-  cancel(): string[] {
-    return this.tell({ type: 'cancel', at: ++this.#now, reason: 'cancelled by SIGINT' });
-  }
-
-  get states(): string[] {
-    return this.machine.steps.map(({ state }) => state);
-  }
-
-  get status(): string {
-    return studyStatus(this.machine.steps);
-  }
-
-  #base(name: string, attempt: number) {
-    return { step: this.#names.indexOf(name), attempt, at: ++this.#now };
-  }
+/** A machine with a study that has begun. */
+function begun(...options: ConstructorParameters<typeof MachineStudy>): MachineStudy {
+  const study = new MachineStudy(...options);
+  study.begin();
+  return study;
 }
 
 const jobs: readonly Shape[] = [
@@ -76,12 +27,12 @@ const jobs: readonly Shape[] = [
 ];
 
 /** One step in each situation; four may be in flight. */
-function underWay(): Study {
-  const study = new Study(jobs, { throttle: 3 });
-  study.submitted('done', '1');
+function underWay(): MachineStudy {
+  const study = begun(jobs, { throttle: 3 });
+  study.submitted('done', { id: '1' });
   study.ended('done');
-  study.job('running', 'started');
-  study.job('queued', 'queued');
+  study.started('running');
+  study.queued('queued');
   return study;
 }
 
@@ -99,11 +50,11 @@ describe('an interruption that knows of jobs that have ended', () => {
 
 describe('the way of a job', () => {
   it('leads through all of its states', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
+    const study = begun([{ name: 'run', scheduled: true }]);
     const seen = [study.states[0]];
-    study.submitted('run', 'ƒ1');
+    study.submitted('run', { id: 'ƒ1' });
     for (const type of ['queued', 'started', 'finishing'] as const) {
-      study.job('run', type);
+      study[type]('run');
       seen.push(study.states[0]);
     }
     study.ended('run');
@@ -111,42 +62,42 @@ describe('the way of a job', () => {
   });
 
   it('is not gone back', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
-    study.job('run', 'started');
-    study.job('run', 'queued');
+    const study = begun([{ name: 'run', scheduled: true }]);
+    study.started('run');
+    study.queued('run');
     expect(study.states).toEqual(['RUNNING']);
-    study.job('run', 'finishing');
-    study.job('run', 'started');
-    study.job('run', 'queued');
+    study.finishing('run');
+    study.started('run');
+    study.queued('run');
     expect(study.states).toEqual(['FINISHING']);
   });
 
   it('may be short: nothing has to be said of a stage', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
-    study.job('run', 'finishing');
+    const study = begun([{ name: 'run', scheduled: true }]);
+    study.finishing('run');
     expect(study.states).toEqual(['PENDING']);
     study.ended('run');
     expect(study.states).toEqual(['FINISHED']);
   });
 
   it('may turn out to be that of another job, whose id it has from then on', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
-    study.submitted('run', 'ƒsecond');
-    study.job('run', 'started');
-    study.submitted('run', 'ƒfirst');
+    const study = begun([{ name: 'run', scheduled: true }]);
+    study.submitted('run', { id: 'ƒsecond' });
+    study.started('run');
+    study.submitted('run', { id: 'ƒfirst' });
     expect(study.machine.steps[0]).toMatchObject({ state: 'RUNNING', jobs: [{ attempt: 1, id: 'ƒfirst' }] });
     study.ended('run');
-    study.submitted('run', 'ƒlate');
+    study.submitted('run', { id: 'ƒlate' });
     expect(study.machine.steps[0]!.jobs.map(({ id }) => id)).toEqual(['ƒfirst']);
   });
 
   it('of an attempt that was given up is no more of interest', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }]);
-    study.submitted('run', 'ƒ1');
+    const study = begun([{ name: 'run', scheduled: true, restart: true }]);
+    study.submitted('run', { id: 'ƒ1' });
     study.ended('run', 'timeout');
-    study.submitted('run', 'ƒlate', 1);
-    study.job('run', 'queued', 1);
-    study.submitted('run', 'ƒ2', 2);
+    study.submitted('run', { id: 'ƒlate', attempt: 1 });
+    study.queued('run', { attempt: 1 });
+    study.submitted('run', { id: 'ƒ2', attempt: 2 });
     expect(study.machine.steps[0]).toMatchObject({ state: 'PENDING', jobs: [{ id: 'ƒ1' }, { id: 'ƒ2' }] });
   });
 });
@@ -154,7 +105,7 @@ describe('the way of a job', () => {
 describe('an interruption', () => {
   it('leaves what is in flight UNKNOWN, with the reason, and the rest as it is', () => {
     const study = underWay();
-    expect(study.interrupt()).toEqual([]);
+    expect(study.interrupt(reason)).toEqual([]);
     expect(study.states).toEqual(['FINISHED', 'UNKNOWN', 'UNKNOWN', 'UNKNOWN', 'INITIALIZED', 'INITIALIZED']);
     expect(study.machine.steps[1]).toMatchObject({ reason, ended: null, jobs: [{ ended: null, result: null }] });
     expect(study.machine.interruption).toBe(reason);
@@ -164,7 +115,7 @@ describe('an interruption', () => {
   it('is the end: the study is over, INTERRUPTED, though steps are left', () => {
     const study = underWay();
     expect(study.machine.isOver).toBe(false);
-    study.interrupt();
+    study.interrupt(reason);
     expect(study.machine.isOver).toBe(true);
     expect(study.machine.remaining).toBe(5);
     expect(study.status).toBe('INTERRUPTED');
@@ -172,11 +123,11 @@ describe('an interruption', () => {
 
   it('has nothing more submitted, and what is told of jobs after it changes nothing', () => {
     const study = underWay();
-    study.interrupt();
+    study.interrupt(reason);
     const before = structuredClone(study.machine.steps);
     for (const commands of [
-      study.submitted('asked', 'ƒ3'),
-      study.job('queued', 'started'),
+      study.submitted('asked', { id: 'ƒ3' }),
+      study.started('queued'),
       study.ended('running'),
       study.ended('queued', 'failed'),
       study.tell({ type: 'not-submitted', step: 3, attempt: 1, at: 9, reason: 'no' }),
@@ -189,14 +140,14 @@ describe('an interruption', () => {
 
   it('counts once, with its first reason', () => {
     const study = underWay();
-    study.interrupt();
-    study.interrupt({ reason: 'again' });
+    study.interrupt(reason);
+    study.interrupt('again');
     expect(study.machine.interruption).toBe(reason);
     expect(study.machine.steps[1]!.reason).toBe(reason);
   });
 
   it('before anything was submitted has nothing submitted', () => {
-    const study = new Study([]);
+    const study = begun([]);
     expect(study.machine.isOver).toBe(true);
     const graph = graphOf(jobs);
     const machine = new StudyMachine(graph, policyOf());
@@ -207,18 +158,18 @@ describe('an interruption', () => {
   });
 
   it('does not wake what waits for another attempt', () => {
-    const study = new Study([{ name: 'run', scheduled: true }], { submissionAttempts: 3 });
+    const study = begun([{ name: 'run', scheduled: true }], { submissionAttempts: 3 });
     expect(study.tell({ type: 'not-submitted', step: 0, attempt: 1, at: 1, reason: 'busy' })).toEqual(['wait run 1']);
-    study.interrupt();
+    study.interrupt(reason);
     expect(study.machine.isOver).toBe(true);
     expect(study.tell({ type: 'wake', step: 0, at: 2 })).toEqual([]);
     expect(study.status).toBe('INTERRUPTED');
   });
 
   it('after the end of the study changes nothing of how it ended', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
+    const study = begun([{ name: 'run', scheduled: true }]);
     study.ended('run');
-    study.interrupt();
+    study.interrupt(reason);
     expect([study.states, study.status]).toEqual([['FINISHED'], 'FINISHED']);
   });
 });
@@ -232,9 +183,9 @@ describe('local steps, when the jobs are out of sight,', () => {
   ];
 
   it('are waited for, and nothing is started after them', () => {
-    const study = new Study(shapes, { localJobs: 1 });
-    study.job('local', 'started');
-    study.interrupt();
+    const study = begun(shapes, { localJobs: 1 });
+    study.started('local');
+    study.interrupt(reason);
     expect(study.machine.isOver).toBe(false);
     expect(study.states).toEqual(['RUNNING', 'INITIALIZED', 'UNKNOWN', 'INITIALIZED']);
     expect(study.ended('local')).toEqual([]);
@@ -244,8 +195,8 @@ describe('local steps, when the jobs are out of sight,', () => {
   });
 
   it('may fail, and what waits for them with them', () => {
-    const study = new Study(shapes, { localJobs: 1 });
-    study.interrupt();
+    const study = begun(shapes, { localJobs: 1 });
+    study.interrupt(reason);
     study.ended('local', 'failed');
     expect(study.machine.isOver).toBe(true);
     expect(study.states).toEqual(['FAILED', 'FAILED', 'UNKNOWN', 'INITIALIZED']);
@@ -253,8 +204,8 @@ describe('local steps, when the jobs are out of sight,', () => {
   });
 
   it('are not tried again', () => {
-    const study = new Study(shapes, { localJobs: 1, submissionAttempts: 2 });
-    study.interrupt();
+    const study = begun(shapes, { localJobs: 1, submissionAttempts: 2 });
+    study.interrupt(reason);
     study.ended('local', 'failed');
     expect(study.machine.isOver).toBe(true);
     expect(study.states[0]).toBe('PENDING');
@@ -262,9 +213,9 @@ describe('local steps, when the jobs are out of sight,', () => {
   });
 
   it('are left too if that is asked for', () => {
-    const study = new Study(shapes);
-    study.job('local', 'started');
-    study.interrupt({ alsoLocal: true });
+    const study = begun(shapes);
+    study.started('local');
+    study.interrupt(reason, { alsoLocal: true });
     expect(study.machine.isOver).toBe(true);
     expect(study.states).toEqual(['UNKNOWN', 'INITIALIZED', 'UNKNOWN', 'UNKNOWN']);
     study.ended('local');
@@ -272,10 +223,10 @@ describe('local steps, when the jobs are out of sight,', () => {
   });
 
   it('are left if that is asked for after they were waited for', () => {
-    const study = new Study(shapes);
-    study.interrupt();
+    const study = begun(shapes);
+    study.interrupt(reason);
     expect(study.machine.isOver).toBe(false);
-    study.interrupt({ reason: 'and now all of it', alsoLocal: true });
+    study.interrupt('and now all of it', { alsoLocal: true });
     expect(study.machine.isOver).toBe(true);
     expect(study.machine.steps[0]).toMatchObject({ state: 'UNKNOWN', reason: 'and now all of it' });
     expect(study.machine.interruption).toBe(reason);
@@ -287,23 +238,23 @@ describe('a cancellation and an interruption', () => {
     const study = underWay();
     expect(study.cancel()).toEqual(['cancel running 1', 'cancel queued 1', 'cancel asked 1']);
     study.ended('running', 'cancelled');
-    study.interrupt();
+    study.interrupt(reason);
     expect(study.machine.isOver).toBe(true);
     expect(study.states).toEqual(['FINISHED', 'CANCELLED', 'UNKNOWN', 'UNKNOWN', 'CANCELLED', 'CANCELLED']);
     expect(study.status).toBe('INTERRUPTED');
   });
 
   it('are CANCELLED if no job is left to be unknown', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
+    const study = begun([{ name: 'run', scheduled: true }]);
     study.cancel();
     study.ended('run', 'cancelled');
-    study.interrupt();
+    study.interrupt(reason);
     expect(study.status).toBe('CANCELLED');
   });
 
   it('the other way round end local steps, and settle what was not submitted', () => {
-    const study = new Study([{ name: 'local' }, { name: 'run', scheduled: true }, { name: 'next', after: ['run'] }]);
-    study.interrupt();
+    const study = begun([{ name: 'local' }, { name: 'run', scheduled: true }, { name: 'next', after: ['run'] }]);
+    study.interrupt(reason);
     expect(study.cancel()).toContain('cancel local 1');
     expect(study.machine.isOver).toBe(false);
     study.ended('local', 'cancelled');
@@ -343,8 +294,8 @@ describe('the conductor', () => {
         batch = new SimulatedScheduler(clock, given, courseOf);
         return { local, batch };
       },
-      onChange: (machine, changed) => {
-        for (const index of changed) changes.push(`${shapes[index]!.name} ${machine.steps[index]!.state}`);
+      onChange: (records, changed) => {
+        for (const index of changed) changes.push(`${shapes[index]!.name} ${records[index]!.state}`);
       },
       ...(interrupt === undefined ? {} : { interrupt }),
       ...(cancel === undefined ? {} : { cancel }),

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  cancelledObsolete,
   digestsOf,
-  discardedJobs,
   isFinished,
   plannedSteps,
   planResumption,
@@ -33,6 +33,11 @@ function studyOf(sketches: readonly Sketch[]): Study {
     restart,
   }));
   return { graph, digests: digestsOf(graph, scripts) };
+}
+
+/** The steps that run again once their job is over, and why. */
+function rerunsOf({ records }: Resumption): [number, string][] {
+  return records.flatMap(({ rerun }, index) => (rerun === null ? [] : [[index, rerun]]));
 }
 
 /** A journal's state after a plan, and what came then. */
@@ -128,8 +133,7 @@ describe('a study that is resumed', () => {
     expect(isFinished(resumption)).toBe(true);
     expect(resumption).toEqual({
       records: [finished, finished, finished, finished],
-      rerun: new Map(),
-      removed: [],
+      obsolete: [],
       notes: [],
       counts: { finished: 4, running: 0, again: 0, fresh: 0 },
     });
@@ -151,7 +155,7 @@ describe('a study that is resumed', () => {
     const resumption = resume(chain, [finished, running, newRecord(), pending]);
     expect(resumption.records).toEqual([finished, running, newRecord(), pending]);
     expect(resumption.counts).toEqual({ finished: 1, running: 2, again: 0, fresh: 1 });
-    expect([resumption.notes, resumption.rerun.size, isFinished(resumption)]).toEqual([[], 0, false]);
+    expect([resumption.notes, rerunsOf(resumption).length, isFinished(resumption)]).toEqual([[], 0, false]);
   });
 
   it('runs again what failed, and for the first time what that kept from running', () => {
@@ -213,7 +217,7 @@ describe('a study that is resumed', () => {
     const after = studyOf([{ name: 'new' }, { name: 'd' }, { name: 'a' }, { name: 'b', after: ['a'] }]);
     const resumption = resume(chain, [finished, running, newRecord(), pending], after);
     expect(resumption.records).toEqual([newRecord(), pending, finished, running]);
-    expect(resumption.removed).toEqual([]);
+    expect(resumption.obsolete).toEqual([]);
   });
 
   it('does not change what the journal said', () => {
@@ -251,11 +255,10 @@ describe('a job in flight', () => {
     const expected = { ...running, rerun: 'cancelled' };
     expect(resume(one, [running], one, cancel)).toMatchObject({
       records: [expected],
-      rerun: new Map([[0, 'cancelled']]),
     });
     // The driver that was to resume it died before it planned anything.
     expect(resume(one, [running], one, cancel, open)).toMatchObject({ records: [expected] });
-    expect(resume(one, [running], one, open).rerun.size).toBe(0);
+    expect(rerunsOf(resume(one, [running], one, open))).toEqual([]);
   });
 
   it('of a step that has changed is taken over, to be ended; the step and what depends on it run anew', () => {
@@ -272,7 +275,7 @@ describe('a job in flight', () => {
       { ...running, rerun: 'changed' },
       { ...running, rerun: 'changed' },
     ]);
-    expect([...resumption.rerun]).toEqual([
+    expect(rerunsOf(resumption)).toEqual([
       [0, 'changed'],
       [1, 'changed'],
     ]);
@@ -284,7 +287,7 @@ describe('a job in flight', () => {
     const after = studyOf([{ name: 'a', text: 'new', scheduled: true, restart: true }]);
     const first = resume(one, [running], after);
     const second = resume(after, first.records);
-    expect([...second.rerun]).toEqual([[0, 'changed']]);
+    expect(rerunsOf(second)).toEqual([[0, 'changed']]);
     expect(second.records).toEqual(first.records);
     expect(notesOf(second)).toEqual({ a: 'it has changed since its job began' });
   });
@@ -293,7 +296,7 @@ describe('a job in flight', () => {
     const after = studyOf([{ name: 'a' }, { name: 'd', workspace: 'elsewhere' }]);
     const resumption = resume(chain, [finished, running, newRecord(), pending], after);
     const foreign = { scheduled: false, attempt: 1, place: 'local:///run/flux/local' };
-    expect(resumption.removed).toEqual([
+    expect(resumption.obsolete).toEqual([
       { ...foreign, step: 'b', workspace: 'b', id: 'ƒ1' },
       { ...foreign, step: 'd', workspace: 'd', id: '' },
     ]);
@@ -306,11 +309,11 @@ describe('a job in flight', () => {
   it('cannot be taken over by another scheduler', () => {
     const after = studyOf([{ name: 'a', restart: true }]);
     const resumption = resume(one, [running], after);
-    expect(resumption.removed).toEqual([
+    expect(resumption.obsolete).toEqual([
       { step: 'a', scheduled: true, workspace: 'a', attempt: 1, id: 'ƒ1', place: 'local:///run/flux/local' },
     ]);
     expect(resumption.records).toEqual([record({ jobs: [job(1, { started: 11, ended: 11, result: 'cancelled' })] })]);
-    expect(resumption.rerun.size).toBe(0);
+    expect(rerunsOf(resumption).length).toBe(0);
     expect(notesOf(resumption)).toEqual({ a: 'its script changed' });
   });
 });
@@ -354,8 +357,8 @@ describe('a job of a step that is gone', () => {
   it('stays to be ended until it is noted that it was, whoever dies meanwhile', () => {
     const [first, one] = planned(without, before);
     const [second, two] = planned(without, first);
-    const [third, three] = planned(without, second, discardedJobs(two.removed));
-    expect([one, two, three].map(({ removed }) => removed)).toEqual([[theirs], [theirs], [theirs]]);
+    const [third, three] = planned(without, second, cancelledObsolete(two.obsolete));
+    expect([one, two, three].map(({ obsolete }) => obsolete)).toEqual([[theirs], [theirs], [theirs]]);
     expect([one, two, three].map(isFinished)).toEqual([false, false, false]);
     expect([first, second, third].map(({ obsolete }) => obsolete)).toEqual([[theirs], [theirs], []]);
     expect(isFinished(planResumption(third, without.graph, without.digests))).toBe(true);
@@ -370,27 +373,27 @@ describe('a job of a step that is gone', () => {
       newRecord(),
       record({ jobs: finished.jobs }),
     ]);
-    expect([...resumption.rerun]).toEqual([[1, 'changed']]);
+    expect(rerunsOf(resumption)).toEqual([[1, 'changed']]);
     expect(notesOf(resumption)).toEqual({ b: 'it was not in the study for a while' });
     expect(resumption.counts).toEqual({ finished: 1, running: 0, again: 1, fresh: 2 });
-    expect([resumption.removed, back.obsolete]).toEqual([[], []]);
+    expect([resumption.obsolete, back.obsolete]).toEqual([[], []]);
     const [, later] = planned(chain, back);
-    expect([later.records, later.removed]).toEqual([resumption.records, []]);
+    expect([later.records, later.obsolete]).toEqual([resumption.records, []]);
   });
 
   it('is over, as far as we know, once that is noted: if its step comes back that runs at once', () => {
-    const [gone] = planned(without, before, discardedJobs([theirs]));
+    const [gone] = planned(without, before, cancelledObsolete([theirs]));
     const [, resumption] = planned(chain, gone);
     const closed = job(1, { started: 11, ended: 11, result: 'cancelled' });
     expect(resumption.records.slice(0, 3)).toEqual([finished, record({ jobs: [closed] }), newRecord()]);
-    expect([resumption.rerun.size, resumption.removed]).toEqual([0, []]);
+    expect([rerunsOf(resumption).length, resumption.obsolete]).toEqual([0, []]);
   });
 
   it('cannot be taken over by another scheduler', () => {
     const [gone] = planned(without, before);
     const elsewhere = studyOf([{ name: 'a' }, { name: 'b', after: ['a'], scheduled: true }]);
     const [moved, resumption] = planned(elsewhere, gone);
-    expect([resumption.removed, resumption.rerun.size, openJob(resumption.records[1]!)]).toEqual([
+    expect([resumption.obsolete, rerunsOf(resumption).length, openJob(resumption.records[1]!)]).toEqual([
       [theirs],
       0,
       undefined,
@@ -398,7 +401,7 @@ describe('a job of a step that is gone', () => {
     expect(moved.obsolete).toEqual([theirs]);
     // Nor when its step is as it was: the attempt was closed.
     const [, back] = planned(studyOf([{ name: 'a' }, { name: 'b', after: ['a'] }]), moved);
-    expect([back.removed, back.rerun.size]).toEqual([[theirs], 0]);
+    expect([back.obsolete, rerunsOf(back).length]).toEqual([[theirs], 0]);
   });
 
   it('and of one that began anew after it in the same place are two', () => {
@@ -407,17 +410,17 @@ describe('a job of a step that is gone', () => {
     expect(records[0]!.jobs).toMatchObject([{ attempt: 1, result: 'cancelled' }]);
     const again: Entry = { type: 'steps', steps: { 0: { state: 'PENDING', jobs: [job(2)] } } };
     const both = stateOf([...texts.get(moved)!, again]);
-    const [none, { removed }] = planned(studyOf([]), both);
+    const [none, { obsolete }] = planned(studyOf([]), both);
     const [first, second] = [
       { ...theirs, step: 'a', workspace: 'a' },
       { ...theirs, step: 'a', workspace: 'a', scheduled: true, attempt: 2, id: 'ƒ2' },
     ];
-    expect([removed, none.obsolete]).toEqual([
+    expect([obsolete, none.obsolete]).toEqual([
       [first, second],
       [first, second],
     ]);
     const [, back] = planned(studyOf([{ name: 'a', scheduled: true }]), none);
-    expect([back.removed, openJob(back.records[0]!)?.attempt]).toEqual([[first], 2]);
+    expect([back.obsolete, openJob(back.records[0]!)?.attempt]).toEqual([[first], 2]);
   });
 });
 
@@ -426,7 +429,7 @@ describe('the attempts of a workspace', () => {
     const [gone] = planned(studyOf([{ name: 'b' }]), begun(chain, [finished, newRecord(), newRecord(), finished]));
     const [, resumption] = planned(chain, gone);
     expect(resumption.records[0]).toEqual(record({ jobs: finished.jobs }));
-    expect(resumption.rerun.size).toBe(0);
+    expect(rerunsOf(resumption).length).toBe(0);
   });
 
   it('go on if it is another step that has it', () => {
@@ -634,7 +637,7 @@ describe('of any study that is resumed it is so', () => {
         }
         const inFlight = [
           ...steps.flatMap(({ step, is }) => (openJob(is) === undefined ? [] : [step.workspace])),
-          ...resumption.removed.map(({ workspace }) => workspace),
+          ...resumption.obsolete.map(({ workspace }) => workspace),
         ];
         const left = each.before.graph.steps.filter((_, index) => openJob(each.records[index]!) !== undefined);
         expect(inFlight.sort()).toEqual(left.map(({ workspace }) => workspace).sort());
@@ -649,8 +652,8 @@ describe('of any study that is resumed it is so', () => {
         const { finished: done, running: taken, again, fresh } = resumption.counts;
         expect(done + taken + again + fresh).toBe(steps.length);
         expect(done).toBe(steps.filter(({ is }) => is.state === 'FINISHED').length);
-        expect(isFinished(resumption)).toBe(done === steps.length && resumption.removed.length === 0);
-        for (const [index, { is }] of steps.entries()) expect(resumption.rerun.get(index) ?? null).toBe(is.rerun);
+        expect(isFinished(resumption)).toBe(done === steps.length && resumption.obsolete.length === 0);
+        for (const [index, { is }] of steps.entries()) expect(resumption.records[index]!.rerun).toBe(is.rerun);
       }),
     );
   });
@@ -661,10 +664,9 @@ describe('of any study that is resumed it is so', () => {
         const first = resume(before, records, after, ...entriesOf(isCancelled));
         const second = resume(after, first.records);
         expect(second.records).toEqual(first.records);
-        expect(second.rerun).toEqual(first.rerun);
-        expect(second.removed).toEqual([]);
+        expect(second.obsolete).toEqual([]);
         const [noted] = planned(after, stateOf([...texts.get(begun(before, records))!, ...entriesOf(isCancelled)]));
-        expect(planResumption(noted, after.graph, after.digests).removed).toEqual(first.removed);
+        expect(planResumption(noted, after.graph, after.digests).obsolete).toEqual(first.obsolete);
         expect({ ...second.counts, fresh: 0, again: 0 }).toEqual({ ...first.counts, fresh: 0, again: 0 });
       }),
     );

@@ -1,93 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { StudyEvent } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
-import { StudyMachine, type Transition } from '../../src/conductor/state-machine.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { isOver, studyStatus } from '../../src/study/state.js';
-import { graphOf, policyOf, type Shape } from '../support/graphs.js';
-
-/** A machine that is spoken to, and answers, in the names of the steps. */
-class Study {
-  readonly machine: StudyMachine;
-  readonly #names: readonly string[];
-  #now = 0;
-
-  constructor(shapes: readonly Shape[], policy: Partial<Policy> = {}) {
-    this.machine = new StudyMachine(graphOf(shapes), policyOf(policy));
-    this.#names = shapes.map(({ name }) => name);
-  }
-
-  begin(): string[] {
-    return this.#tell({ type: 'begin', at: ++this.#now });
-  }
-
-  submitted(name: string, id = `id-${name}`): string[] {
-    return this.#tell({ ...this.#job(name), type: 'submitted', id, place: 'local:///x', isDoubtful: false });
-  }
-
-  refused(name: string, reason = 'no such queue'): string[] {
-    return this.#tell({ ...this.#job(name), type: 'not-submitted', reason });
-  }
-
-  started(name: string): string[] {
-    return this.#tell({ ...this.#job(name), type: 'started' });
-  }
-
-  ended(name: string, result: JobOutcome['result'], outcome: Partial<JobOutcome> = {}): string[] {
-    const exitCode = result === 'completed' ? 0 : result === 'failed' ? 1 : null;
-    return this.#tell({
-      ...this.#job(name),
-      type: 'ended',
-      outcome: { result, exitCode, signal: null, note: '', ...outcome },
-    });
-  }
-
-  wake(name: string): string[] {
-    return this.#tell({ type: 'wake', step: this.#index(name), at: ++this.#now });
-  }
-
-  cancel(reason = 'cancelled by SIGINT'): string[] {
-    return this.#tell({ type: 'cancel', at: ++this.#now, reason });
-  }
-
-  /** The commands that answer an event: `submit run 1 main`, `cancel run 1`, `wait run 2`. */
-  answer({ commands }: Transition): string[] {
-    return commands.map((command) => {
-      if (command.type === 'renew') return `renew ${command.reason}`;
-      if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
-      const name = this.#names[command.step];
-      if (command.type === 'submit') return `submit ${name} ${command.attempt} ${command.script}`;
-      return command.type === 'cancel' ? `cancel ${name} ${command.attempt}` : `wait ${name} ${command.failures}`;
-    });
-  }
-
-  step(name: string) {
-    return this.machine.steps[this.#index(name)]!;
-  }
-
-  /** `FINISHED`, `FAILED (exit 1)`. */
-  state(name: string): string {
-    const { state, reason } = this.step(name);
-    return reason === '' ? state : `${state} (${reason})`;
-  }
-
-  get states(): Record<string, string> {
-    return Object.fromEntries(this.#names.map((name) => [name, this.state(name)]));
-  }
-
-  #tell(event: StudyEvent): string[] {
-    return this.answer(this.machine.handle(event));
-  }
-
-  #job(name: string) {
-    const { jobs } = this.step(name);
-    return { step: this.#index(name), attempt: jobs.at(-1)?.attempt ?? 1, at: ++this.#now };
-  }
-
-  #index(name: string): number {
-    return this.#names.indexOf(name);
-  }
-}
+import type { Shape } from '../support/graphs.js';
+import { MachineStudy } from '../support/machine-study.js';
 
 const diamond: readonly Shape[] = [
   { name: 'make' },
@@ -98,9 +15,9 @@ const diamond: readonly Shape[] = [
 
 describe('a study', () => {
   it('begins with the steps that wait for nothing, in their order', () => {
-    const study = new Study([...diamond, { name: 'alone' }]);
+    const study = new MachineStudy([...diamond, { name: 'alone' }]);
     expect(study.begin()).toEqual(['submit make 1 main', 'submit alone 1 main']);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       make: 'PENDING',
       left: 'INITIALIZED',
       right: 'INITIALIZED',
@@ -110,7 +27,7 @@ describe('a study', () => {
   });
 
   it('submits a step when the last of its dependencies has finished', () => {
-    const study = new Study(diamond);
+    const study = new MachineStudy(diamond);
     study.begin();
     expect(study.ended('make', 'completed')).toEqual(['submit left 1 main', 'submit right 1 main']);
     expect(study.ended('right', 'completed')).toEqual([]);
@@ -122,18 +39,18 @@ describe('a study', () => {
   });
 
   it('is over before it begins if it has no steps', () => {
-    const study = new Study([]);
+    const study = new MachineStudy([]);
     expect(study.machine.isOver).toBe(true);
     expect(study.begin()).toEqual([]);
   });
 
   it('keeps the times of a step: first submission, first start, end', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }]);
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }]);
     study.begin(); // 1
-    study.submitted('run', '77'); // 2
+    study.submitted('run', { id: '77' }); // 2
     study.started('run'); // 3
     study.ended('run', 'timeout'); // 4, and submitted again
-    study.submitted('run', '78'); // 5
+    study.submitted('run', { id: '78' }); // 5
     study.started('run'); // 6
     study.ended('run', 'completed'); // 7
     const where = { place: 'local:///x', isDoubtful: false };
@@ -160,8 +77,8 @@ describe('a study', () => {
   });
 
   it('says which steps changed, and counts the steps in each state', () => {
-    const { machine } = new Study(diamond);
-    const job = { step: 0, attempt: 1, at: 2, id: '5', place: '', isDoubtful: false };
+    const { machine } = new MachineStudy(diamond);
+    const job = { step: 0, attempt: 1, at: 2, id: '5', endpoint: '', mayBeDuplicate: false };
     const submitted = { ...job, type: 'submitted' } as const;
     expect(machine.handle({ type: 'begin', at: 1 }).changed).toEqual([0]);
     expect(machine.handle(submitted).changed).toEqual([]);
@@ -177,24 +94,24 @@ describe('the throttle', () => {
   const jobs = ['a', 'b', 'c'].map((name): Shape => ({ name, scheduled: true }));
 
   it('holds back scheduled steps, first come first served', () => {
-    const study = new Study(jobs, { throttle: 2 });
+    const study = new MachineStudy(jobs, { throttle: 2 });
     expect(study.begin()).toEqual(['submit a 1 main', 'submit b 1 main']);
     expect(study.ended('b', 'completed')).toEqual(['submit c 1 main']);
   });
 
   it('is no limit at 0', () => {
-    expect(new Study(jobs, { throttle: 0 }).begin()).toHaveLength(3);
+    expect(new MachineStudy(jobs, { throttle: 0 }).begin()).toHaveLength(3);
   });
 
   it('does not hold back local steps, nor do they count', () => {
-    const study = new Study([{ name: 'l1' }, { name: 'l2' }, ...jobs], { throttle: 1 });
+    const study = new MachineStudy([{ name: 'l1' }, { name: 'l2' }, ...jobs], { throttle: 1 });
     expect(study.begin()).toEqual(['submit a 1 main', 'submit l1 1 main', 'submit l2 1 main']);
     expect(study.ended('l1', 'completed')).toEqual([]);
     expect(study.ended('a', 'completed')).toEqual(['submit b 1 main']);
   });
 
   it('lets another step go on while one waits to be submitted again', () => {
-    const study = new Study(jobs, { throttle: 1, submissionAttempts: 2 });
+    const study = new MachineStudy(jobs, { throttle: 1, submissionAttempts: 2 });
     study.begin();
     expect(study.refused('a')).toEqual(['wait a 1', 'submit b 1 main']);
     expect(study.wake('a')).toEqual([]);
@@ -205,9 +122,12 @@ describe('the throttle', () => {
 
 describe('local jobs', () => {
   it('are at most so many at once, whatever the scheduled ones do', () => {
-    const study = new Study([{ name: 's', scheduled: true }, ...['a', 'b', 'c'].map((name): Shape => ({ name }))], {
-      localJobs: 2,
-    });
+    const study = new MachineStudy(
+      [{ name: 's', scheduled: true }, ...['a', 'b', 'c'].map((name): Shape => ({ name }))],
+      {
+        localJobs: 2,
+      },
+    );
     expect(study.begin()).toEqual(['submit s 1 main', 'submit a 1 main', 'submit b 1 main']);
     expect(study.ended('s', 'completed')).toEqual([]);
     expect(study.ended('a', 'failed')).toEqual(['submit c 1 main']);
@@ -225,10 +145,10 @@ describe('a failed step', () => {
         { exitCode: null },
       ] as const
     ).map((outcome) => {
-      const study = new Study([{ name: 'run', scheduled: true }]);
+      const study = new MachineStudy([{ name: 'run', scheduled: true }]);
       study.begin();
       study.ended('run', 'failed', outcome);
-      return study.state('run');
+      return study.outcome('run');
     });
     expect(reasons).toEqual([
       'FAILED (exit 3)',
@@ -240,18 +160,18 @@ describe('a failed step', () => {
   });
 
   it('keeps its exit status and signal', () => {
-    const study = new Study([{ name: 'run' }]);
+    const study = new MachineStudy([{ name: 'run' }]);
     study.begin();
     study.ended('run', 'failed', { exitCode: 143, signal: 'SIGTERM' });
     expect(study.step('run')).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
   });
 
   it('fails all that waits for it, at once, in its own name, and none of that runs', () => {
-    const study = new Study([...diamond, { name: 'last', after: ['join'] }, { name: 'alone' }]);
+    const study = new MachineStudy([...diamond, { name: 'last', after: ['join'] }, { name: 'alone' }]);
     study.begin();
     study.ended('make', 'completed');
     expect(study.ended('left', 'failed')).toEqual([]);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       make: 'FINISHED',
       left: 'FAILED (exit 1)',
       right: 'PENDING',
@@ -277,10 +197,10 @@ describe('a step that only waits for others to be over', () => {
   ];
 
   it('runs when they are, though some failed and some could not run', () => {
-    const study = new Study(shapes);
+    const study = new MachineStudy(shapes);
     study.begin();
     expect(study.ended('one', 'failed')).toEqual([]);
-    expect(study.states).toMatchObject({
+    expect(study.outcomesByName).toMatchObject({
       three: 'FAILED (dependency one failed)',
       collect: 'INITIALIZED',
       plot: 'INITIALIZED',
@@ -292,16 +212,16 @@ describe('a step that only waits for others to be over', () => {
   });
 
   it('does not run before', () => {
-    const study = new Study(shapes);
+    const study = new MachineStudy(shapes);
     study.begin();
     study.ended('two', 'failed');
     expect(study.ended('one', 'completed')).toEqual(['submit three 1 main']);
-    expect(study.state('collect')).toBe('INITIALIZED');
+    expect(study.outcome('collect')).toBe('INITIALIZED');
     expect(study.ended('three', 'failed')).toEqual(['submit collect 1 main']);
   });
 
   it('waits for the last attempt, restart and submission of a step', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'local' },
         { name: 'slow', scheduled: true, restart: true },
@@ -314,7 +234,7 @@ describe('a step that only waits for others to be over', () => {
     study.ended('local', 'failed');
     study.ended('slow', 'timeout');
     study.ended('lost', 'node-failure');
-    expect(study.state('collect')).toBe('INITIALIZED');
+    expect(study.outcome('collect')).toBe('INITIALIZED');
     study.wake('local');
     study.wake('lost');
     study.ended('local', 'failed');
@@ -323,10 +243,10 @@ describe('a step that only waits for others to be over', () => {
   });
 
   it('does not run when one of them was cancelled', () => {
-    const study = new Study(shapes);
+    const study = new MachineStudy(shapes);
     study.begin();
     study.ended('two', 'cancelled');
-    expect(study.states).toMatchObject({
+    expect(study.outcomesByName).toMatchObject({
       collect: 'CANCELLED (dependency two was cancelled)',
       plot: 'CANCELLED (dependency two was cancelled)',
     });
@@ -335,7 +255,7 @@ describe('a step that only waits for others to be over', () => {
   });
 
   it('is not excused by what failed before it', () => {
-    const study = new Study(shapes, { allowsFailure: ({ name }) => name === 'one' });
+    const study = new MachineStudy(shapes, { allowsFailure: ({ name }) => name === 'one' });
     study.begin();
     study.ended('one', 'failed');
     study.ended('two', 'completed');
@@ -349,52 +269,52 @@ describe('the attempts', () => {
   const twice = { submissionAttempts: 3 };
 
   it('at a scheduled step are submissions, each after a longer wait', () => {
-    const study = new Study([{ name: 'run', scheduled: true }], twice);
+    const study = new MachineStudy([{ name: 'run', scheduled: true }], twice);
     expect(study.begin()).toEqual(['submit run 1 main']);
     expect(study.refused('run', 'no such queue')).toEqual(['wait run 1']);
-    expect(study.state('run')).toBe('PENDING (could not be submitted: no such queue; trying again)');
+    expect(study.outcome('run')).toBe('PENDING (could not be submitted: no such queue; trying again)');
     expect(study.wake('run')).toEqual(['submit run 2 main']);
     expect(study.refused('run')).toEqual(['wait run 2']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.refused('run', 'broker is gone')).toEqual([]);
-    expect(study.state('run')).toBe('FAILED (could not be submitted: broker is gone (3 attempts))');
+    expect(study.outcome('run')).toBe('FAILED (could not be submitted: broker is gone (3 attempts))');
     expect(study.step('run').jobs.map(({ result }) => result)).toEqual(Array(3).fill('not submitted'));
   });
 
   it('do not help a scheduled job that ran and failed', () => {
-    const study = new Study([{ name: 'run', scheduled: true }], twice);
+    const study = new MachineStudy([{ name: 'run', scheduled: true }], twice);
     study.begin();
     expect(study.ended('run', 'failed')).toEqual([]);
-    expect(study.state('run')).toBe('FAILED (exit 1)');
+    expect(study.outcome('run')).toBe('FAILED (exit 1)');
   });
 
   it('at a local step are runs of it', () => {
-    const study = new Study([{ name: 'run' }, { name: 'next', after: ['run'] }], twice);
+    const study = new MachineStudy([{ name: 'run' }, { name: 'next', after: ['run'] }], twice);
     study.begin();
     expect(study.ended('run', 'failed', { exitCode: 3 })).toEqual(['wait run 1']);
-    expect(study.state('run')).toBe('PENDING (exit 3; trying again)');
-    expect(study.state('next')).toBe('INITIALIZED');
+    expect(study.outcome('run')).toBe('PENDING (exit 3; trying again)');
+    expect(study.outcome('next')).toBe('INITIALIZED');
     expect(study.wake('run')).toEqual(['submit run 2 main']);
     expect(study.refused('run', 'fork: no memory')).toEqual(['wait run 2']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.ended('run', 'completed')).toEqual(['submit next 1 main']);
-    expect(study.state('run')).toBe('FINISHED');
+    expect(study.outcome('run')).toBe('FINISHED');
   });
 
   it('fail the step, and what waits for it, when they are used up', () => {
-    const study = new Study([{ name: 'run' }, { name: 'next', after: ['run'] }], { submissionAttempts: 2 });
+    const study = new MachineStudy([{ name: 'run' }, { name: 'next', after: ['run'] }], { submissionAttempts: 2 });
     study.begin();
     study.ended('run', 'failed');
     study.wake('run');
     expect(study.ended('run', 'failed', { exitCode: 9 })).toEqual([]);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       run: 'FAILED (exit 9 (2 attempts))',
       next: 'FAILED (dependency run failed)',
     });
   });
 
   it('are as many again for a restart, as in Maestro', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }], { submissionAttempts: 2 });
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }], { submissionAttempts: 2 });
     study.begin();
     study.refused('run');
     study.wake('run');
@@ -407,13 +327,13 @@ describe('the attempts', () => {
 
 describe('a step whose time ran out', () => {
   it('is TIMEDOUT if it has no restart, and what waits for it fails', () => {
-    const study = new Study([
+    const study = new MachineStudy([
       { name: 'run', scheduled: true },
       { name: 'next', after: ['run'] },
     ]);
     study.begin();
     study.ended('run', 'timeout');
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       run: 'TIMEDOUT (its time ran out)',
       next: 'FAILED (dependency run failed)',
     });
@@ -421,17 +341,17 @@ describe('a step whose time ran out', () => {
   });
 
   it('is started again by its restart script, at once', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }]);
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }]);
     study.begin();
     study.submitted('run');
     expect(study.ended('run', 'timeout')).toEqual(['submit run 2 restart']);
     expect(study.step('run')).toMatchObject({ restarts: 1, ended: null });
     expect(study.ended('run', 'completed')).toEqual([]);
-    expect(study.state('run')).toBe('FINISHED');
+    expect(study.outcome('run')).toBe('FINISHED');
   });
 
   it('is TIMEDOUT, but not over, while the throttle holds its restart back', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'run', scheduled: true, restart: true },
         { name: 'other', scheduled: true },
@@ -439,15 +359,15 @@ describe('a step whose time ran out', () => {
       { throttle: 1 },
     );
     study.begin();
-    study.submitted('run', '7');
+    study.submitted('run', { id: '7' });
     expect(study.ended('run', 'timeout', { note: 'time limit reached' })).toEqual(['submit other 1 main']);
-    expect(study.state('run')).toBe('TIMEDOUT (time limit reached (job 7); restarting)');
+    expect(study.outcome('run')).toBe('TIMEDOUT (time limit reached (job 7); restarting)');
     expect(isOver(study.step('run'))).toBe(false);
     expect(study.ended('other', 'completed')).toEqual(['submit run 2 restart']);
   });
 
   it('is FAILED after as many restarts as are allowed', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'run', scheduled: true, restart: true },
         { name: 'next', after: ['run'] },
@@ -458,7 +378,7 @@ describe('a step whose time ran out', () => {
     expect(study.ended('run', 'timeout')).toEqual(['submit run 2 restart']);
     expect(study.ended('run', 'timeout')).toEqual(['submit run 3 restart']);
     expect(study.ended('run', 'timeout')).toEqual([]);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       run: 'FAILED (its time ran out, after 2 restarts)',
       next: 'FAILED (dependency run failed)',
     });
@@ -466,15 +386,15 @@ describe('a step whose time ran out', () => {
   });
 
   it('says so of one restart as of one', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }], { restartLimit: 1 });
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }], { restartLimit: 1 });
     study.begin();
     study.ended('run', 'timeout');
     study.ended('run', 'timeout');
-    expect(study.state('run')).toBe('FAILED (its time ran out, after 1 restart)');
+    expect(study.outcome('run')).toBe('FAILED (its time ran out, after 1 restart)');
   });
 
   it('is restarted without end at a limit of 0', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }], { restartLimit: 0 });
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }], { restartLimit: 0 });
     study.begin();
     for (let restart = 1; restart <= 100; restart++) {
       expect(study.ended('run', 'timeout')).toEqual([`submit run ${restart + 1} restart`]);
@@ -485,35 +405,35 @@ describe('a step whose time ran out', () => {
 
 describe('a step that lost a node', () => {
   it('is submitted again three times, each after a longer wait, then it is HWFAILURE', () => {
-    const study = new Study([
+    const study = new MachineStudy([
       { name: 'run', scheduled: true },
       { name: 'next', after: ['run'] },
     ]);
     study.begin();
-    study.submitted('run', '7');
+    study.submitted('run', { id: '7' });
     for (const failure of [1, 2, 3]) {
       expect(study.ended('run', 'node-failure')).toEqual([`wait run ${failure}`]);
       expect(study.step('run')).toMatchObject({ state: 'HWFAILURE', ended: null });
-      expect(study.state('next')).toBe('INITIALIZED');
+      expect(study.outcome('next')).toBe('INITIALIZED');
       expect(study.wake('run')).toEqual([`submit run ${failure + 1} main`]);
     }
     expect(study.ended('run', 'node-failure', { note: 'node n7 died' })).toEqual([]);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       run: 'HWFAILURE (node n7 died, 4 times)',
       next: 'FAILED (dependency run failed)',
     });
   });
 
   it('says what it waits for meanwhile', () => {
-    const study = new Study([{ name: 'run', scheduled: true }]);
+    const study = new MachineStudy([{ name: 'run', scheduled: true }]);
     study.begin();
-    study.submitted('run', '7');
+    study.submitted('run', { id: '7' });
     study.ended('run', 'node-failure');
-    expect(study.state('run')).toBe('HWFAILURE (a node failed (job 7); submitting again)');
+    expect(study.outcome('run')).toBe('HWFAILURE (a node failed (job 7); submitting again)');
   });
 
   it('has used up none of its attempts, nor restarts', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }], { submissionAttempts: 2 });
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }], { submissionAttempts: 2 });
     study.begin();
     study.ended('run', 'node-failure');
     study.wake('run');
@@ -534,17 +454,17 @@ describe('a step whose script was not run, for files that cannot be written', ()
   ];
 
   it('waits longer each time; after six in a row the study is left, and the step is not over', () => {
-    const study = new Study(shapes);
+    const study = new MachineStudy(shapes);
     study.begin();
     for (let time = 1; time <= 5; time++) {
       study.started('run');
       expect(study.ended('run', 'not-run', { note })).toEqual([`wait run ${time + 1}`]);
-      expect(study.state('run')).toBe(`PENDING (${note}; trying again)`);
+      expect(study.outcome('run')).toBe(`PENDING (${note}; trying again)`);
       expect(study.machine.isOver).toBe(false);
       expect(study.wake('run')).toEqual([`submit run ${time + 1} main`]);
     }
     expect(study.ended('run', 'not-run', { note })).toEqual([]);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       run: `PENDING (${note}; to be tried again)`,
       next: 'INITIALIZED',
       other: 'PENDING',
@@ -557,7 +477,7 @@ describe('a step whose script was not run, for files that cannot be written', ()
   });
 
   it('counts from the beginning once one was run, whatever became of it', () => {
-    const study = new Study(shapes);
+    const study = new MachineStudy(shapes);
     study.begin();
     for (const result of ['timeout', 'node-failure'] as const) {
       for (let time = 1; time <= 5; time++) {
@@ -574,27 +494,27 @@ describe('a step whose script was not run, for files that cannot be written', ()
 
   it('has used up none of its attempts, nor of its nodes', () => {
     for (const scheduled of [true, false]) {
-      const study = new Study([{ name: 'run', scheduled }]);
+      const study = new MachineStudy([{ name: 'run', scheduled }]);
       study.begin();
       study.ended('run', 'not-run');
       expect(study.step('run')).toMatchObject({ failedAttempts: 0, nodeFailures: 0, ended: null, exitCode: null });
       study.wake('run');
       study.ended('run', 'completed');
-      expect(study.state('run')).toBe('FINISHED');
+      expect(study.outcome('run')).toBe('FINISHED');
       expect(study.step('run').jobs.map(({ result }) => result)).toEqual(['not-run', 'completed']);
     }
   });
 
   it('is CANCELLED with the study', () => {
-    const study = new Study(shapes);
+    const study = new MachineStudy(shapes);
     study.begin();
     study.cancel();
     study.ended('run', 'not-run');
-    expect(study.state('run')).toBe('CANCELLED (cancelled by SIGINT)');
+    expect(study.outcome('run')).toBe('CANCELLED (cancelled by SIGINT)');
   });
 
   it('does not end the wait for local steps once the jobs are out of sight', () => {
-    const study = new Study([{ name: 'run' }, { name: 'long' }]);
+    const study = new MachineStudy([{ name: 'run' }, { name: 'long' }]);
     study.begin();
     for (let time = 1; time <= 5; time++) {
       study.ended('run', 'not-run', { note });
@@ -602,7 +522,7 @@ describe('a step whose script was not run, for files that cannot be written', ()
     }
     study.machine.handle({ type: 'interrupt', at: 1000, reason: 'lost' });
     study.ended('run', 'not-run', { note });
-    expect(study.state('run')).toBe(`PENDING (${note}; to be tried again)`);
+    expect(study.outcome('run')).toBe(`PENDING (${note}; to be tried again)`);
     expect([study.machine.isOver, study.machine.interruption]).toEqual([false, 'lost']);
     study.ended('long', 'completed');
     expect(study.machine.isOver).toBe(true);
@@ -611,7 +531,7 @@ describe('a step whose script was not run, for files that cannot be written', ()
 
 describe('a job that somebody else cancelled', () => {
   it('cancels its step and all that waits for it, but nothing else', () => {
-    const study = new Study([
+    const study = new MachineStudy([
       { name: 'run', scheduled: true },
       { name: 'next', after: ['run'] },
       { name: 'last', after: ['next'] },
@@ -619,7 +539,7 @@ describe('a job that somebody else cancelled', () => {
     ]);
     study.begin();
     study.ended('run', 'cancelled');
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       run: 'CANCELLED (its job was cancelled)',
       next: 'CANCELLED (dependency run was cancelled)',
       last: 'CANCELLED (dependency run was cancelled)',
@@ -640,7 +560,7 @@ describe('cancelling a study', () => {
   ];
 
   function cancelled(policy: Partial<Policy> = {}) {
-    const study = new Study(jobs, { throttle: 2, ...policy });
+    const study = new MachineStudy(jobs, { throttle: 2, ...policy });
     study.begin();
     study.submitted('running');
     study.started('running');
@@ -651,7 +571,7 @@ describe('cancelling a study', () => {
   it('cancels the jobs in flight, and ends all other steps at once', () => {
     const { study, answer } = cancelled();
     expect(answer).toEqual(['cancel running 1', 'cancel queued 1', 'cancel local 1']);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       running: 'RUNNING',
       queued: 'PENDING',
       held: 'CANCELLED (cancelled by SIGINT)',
@@ -667,7 +587,7 @@ describe('cancelling a study', () => {
     expect(study.ended('queued', 'completed')).toEqual([]);
     expect(study.machine.isOver).toBe(false);
     expect(study.ended('local', 'cancelled')).toEqual([]);
-    expect(study.states).toEqual({
+    expect(study.outcomesByName).toEqual({
       running: 'CANCELLED (cancelled by SIGINT)',
       queued: 'FINISHED',
       held: 'CANCELLED (cancelled by SIGINT)',
@@ -686,43 +606,43 @@ describe('cancelling a study', () => {
     }
     const { study } = cancelled({ submissionAttempts: 5 });
     expect(study.refused('local')).toEqual([]);
-    expect(study.state('local')).toBe('CANCELLED (cancelled by SIGINT)');
+    expect(study.outcome('local')).toBe('CANCELLED (cancelled by SIGINT)');
   });
 
   it('ends a step that waits for another attempt, at once', () => {
-    const study = new Study([{ name: 'run' }], { submissionAttempts: 2 });
+    const study = new MachineStudy([{ name: 'run' }], { submissionAttempts: 2 });
     study.begin();
     study.ended('run', 'failed');
     expect(study.cancel('enough')).toEqual([]);
-    expect(study.state('run')).toBe('CANCELLED (enough)');
+    expect(study.outcome('run')).toBe('CANCELLED (enough)');
     expect(study.wake('run')).toEqual([]);
     expect(study.machine.isOver).toBe(true);
   });
 
   it('does not restart a step whose time runs out', () => {
-    const study = new Study([{ name: 'run', scheduled: true, restart: true }]);
+    const study = new MachineStudy([{ name: 'run', scheduled: true, restart: true }]);
     study.begin();
     study.cancel('enough');
     expect(study.ended('run', 'timeout')).toEqual([]);
-    expect(study.state('run')).toBe('CANCELLED (enough)');
+    expect(study.outcome('run')).toBe('CANCELLED (enough)');
   });
 
   it('leaves a job that failed by itself FAILED', () => {
     const { study } = cancelled();
     study.ended('running', 'failed', { exitCode: 3 });
-    expect(study.state('running')).toBe('FAILED (exit 3)');
-    expect(study.state('next')).toBe('CANCELLED (cancelled by SIGINT)');
+    expect(study.outcome('running')).toBe('FAILED (exit 3)');
+    expect(study.outcome('next')).toBe('CANCELLED (cancelled by SIGINT)');
   });
 
   it('counts once: the first reason stays, and no job is cancelled again', () => {
     const { study } = cancelled();
     expect(study.cancel('cancelled by SIGTERM')).toEqual([]);
     study.ended('running', 'cancelled');
-    expect(study.state('running')).toBe('CANCELLED (cancelled by SIGINT)');
+    expect(study.outcome('running')).toBe('CANCELLED (cancelled by SIGINT)');
   });
 
   it('before it begins runs nothing', () => {
-    const study = new Study(jobs);
+    const study = new MachineStudy(jobs);
     expect(study.cancel('enough')).toEqual([]);
     expect(study.machine.isOver).toBe(true);
     expect(study.begin()).toEqual([]);
@@ -733,10 +653,10 @@ describe('allow-failure', () => {
   const allowing = (...names: string[]): Partial<Policy> => ({
     allowsFailure: ({ name, step }) => names.includes(name) || names.includes(step),
   });
-  const tolerated = (study: Study, ...names: string[]) => names.filter((name) => study.step(name).tolerated);
+  const tolerated = (study: MachineStudy, ...names: string[]) => names.filter((name) => study.step(name).tolerated);
 
   it('tolerates the failure of the steps it names, and that what waits for them did not run', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [{ name: 'flaky' }, { name: 'next', after: ['flaky'] }, { name: 'last', after: ['next'] }, { name: 'good' }],
       allowing('flaky'),
     );
@@ -744,12 +664,12 @@ describe('allow-failure', () => {
     study.ended('flaky', 'failed');
     study.ended('good', 'completed');
     expect(tolerated(study, 'flaky', 'next', 'last', 'good')).toEqual(['flaky', 'next', 'last']);
-    expect(study.state('next')).toBe('FAILED (dependency flaky failed)');
+    expect(study.outcome('next')).toBe('FAILED (dependency flaky failed)');
     expect(studyStatus(study.machine.steps)).toBe('FINISHED');
   });
 
   it('knows a step by the name of its instance too', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'run_1', step: 'run', workspace: 'run/1' },
         { name: 'run_2', step: 'run', workspace: 'run/2' },
@@ -765,7 +685,7 @@ describe('allow-failure', () => {
 
   it('tolerates a timeout and a node failure, but a cancellation is none of its business', () => {
     const ends = (['timeout', 'node-failure', 'cancelled'] as const).map((result) => {
-      const study = new Study([{ name: 'run', scheduled: true }], allowing('run'));
+      const study = new MachineStudy([{ name: 'run', scheduled: true }], allowing('run'));
       study.begin();
       for (let i = 0; i < 4 && !study.machine.isOver; i++) {
         study.ended('run', result);
@@ -782,14 +702,14 @@ describe('allow-failure', () => {
   });
 
   it('has nothing to tolerate of a step that finished', () => {
-    const study = new Study([{ name: 'run' }], allowing('run'));
+    const study = new MachineStudy([{ name: 'run' }], allowing('run'));
     study.begin();
     study.ended('run', 'completed');
     expect(study.step('run').tolerated).toBe(false);
   });
 
   it('tolerates that a step it names did not run, and what waits for that, but not the failure before', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [{ name: 'bad' }, { name: 'plot', after: ['bad'] }, { name: 'movie', after: ['plot'] }],
       allowing('plot'),
     );
@@ -804,7 +724,7 @@ describe('allow-failure', () => {
     ['bad', 'flaky'],
   ]) {
     it(`does not tolerate a step with one failed dependency that may fail and one that may not (${order})`, () => {
-      const study = new Study(
+      const study = new MachineStudy(
         [
           { name: 'flaky' },
           { name: 'bad' },
@@ -821,7 +741,7 @@ describe('allow-failure', () => {
   }
 
   it('tolerates that a step it names did not run, though another dependency is cancelled later', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'bad', scheduled: true },
         { name: 'cancelled', scheduled: true },
@@ -832,12 +752,12 @@ describe('allow-failure', () => {
     study.begin();
     study.ended('bad', 'failed');
     study.ended('cancelled', 'cancelled');
-    expect(study.state('plot')).toBe('FAILED (dependency bad failed)');
+    expect(study.outcome('plot')).toBe('FAILED (dependency bad failed)');
     expect(tolerated(study, 'plot')).toEqual(['plot']);
   });
 
   it('keeps its excuse where the way to a failure that may not be passes a step that may', () => {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'flaky' },
         { name: 'bad' },
@@ -856,7 +776,7 @@ describe('allow-failure', () => {
 describe('events that do not fit', () => {
   /** A study in the middle: `old` is over, `retry` waits for its second attempt, `busy` runs, `next` waits for it. */
   function midway() {
-    const study = new Study(
+    const study = new MachineStudy(
       [
         { name: 'old' },
         { name: 'retry' },
@@ -871,7 +791,7 @@ describe('events that do not fit', () => {
     study.ended('old', 'completed');
     study.ended('retry', 'failed');
     study.ended('busy', 'timeout');
-    study.submitted('busy', 'id-busy');
+    study.submitted('busy', { id: 'id-busy' });
     study.started('busy');
     return study;
   }
@@ -888,8 +808,8 @@ describe('events that do not fit', () => {
       attempt: 1,
       at,
       id: '99',
-      place: '',
-      isDoubtful: false,
+      endpoint: '',
+      mayBeDuplicate: false,
     },
     'a refusal of a job that is over': { type: 'not-submitted', step: 0, attempt: 1, at, reason: 'late' },
     'a second start': { type: 'started', step: 2, attempt: 2, at },

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { bundle } from '../support/bundle.js';
+import { bundlePath } from '../support/bundle.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 /** How real Maestro's runs ended; they stay with the project's documents. */
@@ -25,7 +25,7 @@ async function within(...command: string[]): Promise<{ code: number; stdout: str
 
 describe.skipIf(!hasFlux)('on a real broker', () => {
   it('the sample runs: local, plain and nested steps, a funnel, a restart', { timeout: 120_000 }, async () => {
-    const { code, stdout } = await within(bundle, 'run', path.resolve('samples/flux-sweep.yaml'));
+    const { code, stdout } = await within(bundlePath(), 'run', path.resolve('samples/flux-sweep.yaml'));
     expect(stdout).toMatch(/Study flux_sweep FINISHED in .*: 6 steps, 6 finished/);
     expect(stdout).toMatch(/^long +FINISHED +\S+ +1 *$/m);
     expect(code).toBe(0);
@@ -38,7 +38,7 @@ describe.skipIf(!hasFlux)('on a real broker', () => {
       path.join(shared, 'runs'),
       '--',
       process.execPath,
-      bundle,
+      bundlePath(),
     );
     expect(stdout).toBe('40 passed, 0 failed, 0 skipped\n');
   });

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { bundlePath } from '../support/bundle.js';
 
-const bundle = path.resolve('dist/index.js');
 /** Generated specs, and what real Maestro staged for them. */
 const own = path.resolve('test/conformance/recordings');
 /** Maestro's own samples and recorded runs, which stay with the project's documents. */
@@ -14,7 +14,7 @@ if (!isShared) console.warn(`SKIPPED: ${shared} is not there: Maestro's own samp
 
 async function compare(directory: string, program: string, golden: string, specs: string): Promise<string> {
   const args = [program, golden, specs].map((name) => path.join(directory, name));
-  const { stdout } = await promisify(execFile)(process.execPath, [...args, '--', process.execPath, bundle]).catch(
+  const { stdout } = await promisify(execFile)(process.execPath, [...args, '--', process.execPath, bundlePath()]).catch(
     (error: { stdout: string }) => error,
   );
   return stdout;

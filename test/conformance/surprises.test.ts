@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { conduct } from '../../src/conductor/conductor.js';
-import { nodeFailureLimit } from '../../src/conductor/policy.js';
+import { NODE_FAILURE_LIMIT } from '../../src/conductor/policy.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
 import { checkPaths } from '../../src/run/dependencies.js';
 import { planStudy } from '../../src/run/plan.js';
@@ -15,6 +14,7 @@ import { studyDirectory } from '../../src/study/directory.js';
 import { makeParameter, toParameter } from '../../src/study/parameters.js';
 import { exitCodes, type StepRecord, studyStatus } from '../../src/study/state.js';
 import { systemClock } from '../../src/util/clock.js';
+import { conduct } from '../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../support/graphs.js';
 import { plainHost } from '../support/hosts.js';
 import {
@@ -87,7 +87,7 @@ async function runHere(brief: Brief) {
     policy: policyOf(),
     clock: systemClock,
     schedulers: (listener) => ({
-      local: new LocalScheduler(host, studyPath, new Map(), systemClock, listener),
+      local: new LocalScheduler({ host, studyPath, env: new Map(), clock: systemClock }, listener),
       batch: undefined,
     }),
   });
@@ -357,7 +357,7 @@ describe('running', () => {
       count(machine.handle({ type: 'ended', step: 1, attempt: 1, at: attempt, outcome: outcome('completed') }));
       count(machine.handle({ type: 'wake', step: 0, at: attempt }));
     }
-    expect([machine.steps[0]!.state, submitted, machine.isOver]).toEqual(['HWFAILURE', 1 + nodeFailureLimit, true]);
+    expect([machine.steps[0]!.state, submitted, machine.isOver]).toEqual(['HWFAILURE', 1 + NODE_FAILURE_LIMIT, true]);
     expect(studyStatus(machine.steps)).toBe('FAILURE');
   });
 

@@ -5,8 +5,7 @@ import { errno, FluxError } from '../../src/flux/errors.js';
 import { endOf, exitCodeOf, type JobView, newJob } from '../../src/flux/eventlog.js';
 import type { Handle } from '../../src/flux/handle.js';
 import { decodeJobId, encodeJobId } from '../../src/flux/job-id.js';
-import type { JobRequest } from '../../src/flux/jobspec.js';
-import { jobspecOf } from '../../src/flux/jobspec.js';
+import { type JobRequest, jobspecOf, signNone } from '../../src/flux/jobspec.js';
 import { property } from '../../src/flux/json.js';
 import {
   cancelJob,
@@ -17,7 +16,6 @@ import {
   submitJob,
   watchInstance,
 } from '../../src/flux/requests.js';
-import { signNone } from '../../src/flux/sign.js';
 import { connectTo, jobRequest, run, shell, signed, submit, Watch } from '../support/flux/client.js';
 import { at } from '../support/flux/submission.js';
 import { temporaryDirectory } from '../support/temporary.js';

@@ -1,8 +1,7 @@
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Handle } from '../../src/flux/handle.js';
-import { parseIdset } from '../../src/flux/idset.js';
-import { fits, getInventory } from '../../src/flux/inventory.js';
+import { fits, getInventory, parseIdset } from '../../src/flux/inventory.js';
 import { durationPolicy, standardDuration } from '../../src/flux/policy.js';
 import { explainLoss } from '../../src/schedulers/flux/lost-nodes.js';
 import { systemClock } from '../../src/util/clock.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { signNone } from '../../src/flux/jobspec.js';
 import { parseJson, property } from '../../src/flux/json.js';
-import { signNone } from '../../src/flux/sign.js';
 import { recordedConnections } from '../support/flux/recordings.js';
 
 /** What was signed with the mechanism `none`, as it was sent. */

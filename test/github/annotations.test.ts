@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { annotationsOf, annotationsOfProblems, mostAnnotations } from '../../src/github/annotations.js';
-import { chunksOf, limits, toApi } from '../../src/github/chunks.js';
+import {
+  annotationsOf,
+  annotationsOfProblems,
+  chunksOf,
+  limits,
+  MAX_ANNOTATIONS,
+  toApi,
+} from '../../src/github/annotations.js';
 import { hostileText } from '../support/hostile.js';
 import { ran, resultsOf, type Told } from '../support/results.js';
 
@@ -96,10 +102,10 @@ describe('the annotations of results', () => {
   });
 
   it('are failures only if there are too many, and that is said', () => {
-    const warnings = Array.from({ length: mostAnnotations }, (_, i) => warning(i + 1));
+    const warnings = Array.from({ length: MAX_ANNOTATIONS }, (_, i) => warning(i + 1));
     const { annotations, cut } = annotationsOf(resultsOf([failed('a')]), warnings);
     expect(annotations.map(({ level }) => level)).toEqual(['failure']);
-    expect(cut).toEqual([`${mostAnnotations} warnings were left out, so that there is room for failures.`]);
+    expect(cut).toEqual([`${MAX_ANNOTATIONS} warnings were left out, so that there is room for failures.`]);
   });
 
   it('are one for each step, then the first of those, if there are still too many', () => {
@@ -107,7 +113,7 @@ describe('the annotations of results', () => {
     expect(some.annotations).toHaveLength(10);
     expect(some.cut).toEqual([]);
     const all = annotationsOf(resultsOf(many(600, (i) => ({ step: `step${i}` }))), []);
-    expect(all.annotations).toHaveLength(mostAnnotations);
+    expect(all.annotations).toHaveLength(MAX_ANNOTATIONS);
     expect(all.cut).toEqual(['Failures of 100 steps were left out.']);
   });
 

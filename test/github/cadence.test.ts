@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { untilNextUpdate } from '../../src/github/cadence.js';
+import { untilNextUpdate } from '../../src/github/check-run.js';
 
 const minute = 60_000;
 const hour = 60 * minute;

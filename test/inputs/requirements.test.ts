@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { actionInputs, commandLineInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
+import { commandLineInputs } from '../../src/cli/arguments.js';
+import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
 import { type InputName, inputNames } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/input-error.js';
+import { InputError } from '../../src/util/errors.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
 function onGitHub(given: Partial<Record<InputName, string>>) {
@@ -46,9 +47,9 @@ describe('an input that means something only with another', () => {
 
     it(`(${input}) is an error on the command line without --${needs}, in its words`, () => {
       const flag = `--${input}=${given(input)}`;
-      const errors = complaints(() => commandLineInputs(['study.yaml', flag], () => ''));
+      const errors = complaints(() => commandLineInputs(['study.yaml', flag], { read: () => '' }));
       expect(errors).toContain(`--${input} is of no use without --${needs}`);
-      const empty = complaints(() => commandLineInputs(['study.yaml', flag, `--${needs}`, ' '], () => ''));
+      const empty = complaints(() => commandLineInputs(['study.yaml', flag, `--${needs}`, ' '], { read: () => '' }));
       expect(empty).toContain(
         `--${input} is of no use without --${needs}, which is empty; is it taken from a variable that is not set?`,
       );
@@ -101,7 +102,7 @@ describe('what is left of a text of which a part is a variable that is not set',
   });
 
   it('is an error in the words of the command line there', () => {
-    expect(complaints(() => commandLineInputs(['a', '--host=me@'], () => ''))).toEqual([
+    expect(complaints(() => commandLineInputs(['a', '--host=me@'], { read: () => '' }))).toEqual([
       expect.stringMatching(/^--host: there is no name of a machine/),
     ]);
   });

@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import {
-  actionInputs,
-  commandLineInputs,
-  defaultOf,
-  descriptionOf,
-  distinctions,
-  parseInputs,
-} from '../../src/inputs/parse.js';
+import { commandLineInputs } from '../../src/cli/arguments.js';
+import { actionInputs, defaultOf, descriptionOf, distinctions, parseInputs } from '../../src/inputs/parse.js';
 import { type InputName, inputNames, secrets } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/input-error.js';
+import { InputError } from '../../src/util/errors.js';
 
 const noFiles = (file: string): string => {
   throw new Error(`ENOENT: no such file or directory, open '${file}'`);
 };
-const flags = (...args: string[]) => commandLineInputs(args, noFiles);
+const flags = (...args: string[]) => commandLineInputs(args, { read: noFiles });
 
 /** The lines of the error that comes of it. */
 function complaints(parse: () => unknown): string[] {
@@ -143,7 +137,7 @@ describe('what is said of the connection', () => {
       id_ed25519: '-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n',
       known: 'login1 ssh-ed25519 AAAA\n',
     })[file] ?? noFiles(file);
-  const given = (...args: string[]) => commandLineInputs(['a', ...args], read);
+  const given = (...args: string[]) => commandLineInputs(['a', ...args], { read });
 
   it('may be read from files: a key, and known hosts, of several files', () => {
     const inputs = given(
@@ -366,7 +360,7 @@ describe('the inputs of the command line', () => {
   it('may be read from a file, less its last newline', () => {
     const read = (file: string) =>
       ({ 'lines.txt': 'one\ntwo\n', 'dos.txt': 'one\r\n', none: '' })[file] ?? noFiles(file);
-    const setup = (...args: string[]) => commandLineInputs(['a', ...args], read).setup;
+    const setup = (...args: string[]) => commandLineInputs(['a', ...args], { read }).setup;
     expect(setup('--setup', '@lines.txt')).toBe('one\ntwo');
     expect(setup('--setup=@dos.txt')).toBe('one');
     expect(setup('--setup=@none')).toBe('');
@@ -378,11 +372,11 @@ describe('the inputs of the command line', () => {
   it('are refused without what is in a file that was given by mistake', () => {
     const secret = () => 'ssh-key hunter2\nhunter2';
     for (const name of ['throttle', 'slower-than', 'flux-x', 'pargs', 'env', 'resume', 'study-key', 'dry-run']) {
-      const words = complaints(() => commandLineInputs(['a', `--${name}=@id_rsa`], secret)).join('\n');
+      const words = complaints(() => commandLineInputs(['a', `--${name}=@id_rsa`], { read: secret })).join('\n');
       expect(words).not.toBe('');
       expect(words).not.toContain('hunter2');
     }
-    expect(complaints(() => commandLineInputs(['a', '--throttle=@id_rsa'], secret))).toEqual([
+    expect(complaints(() => commandLineInputs(['a', '--throttle=@id_rsa'], { read: secret }))).toEqual([
       '--throttle must be a whole number from 0 up, not what is in id_rsa',
     ]);
   });
@@ -413,7 +407,7 @@ describe('the inputs of the command line', () => {
 
   it('are one spec, no less and no more', () => {
     expect(complaints(() => flags('--dry-run'))).toEqual(['SPEC is required: the path of a study specification']);
-    expect(complaints(() => flags('a', 'b'))).toEqual(["there is one spec to run, but 'a' and 'b' were given"]);
+    expect(complaints(() => flags('a', 'b'))).toEqual(["only one spec can be given, but 'a' and 'b' were given"]);
   });
 
   it('are wrong all at once, whatever is wrong with them', () => {

@@ -6,8 +6,7 @@ import { hostileText } from '../support/hostile.js';
 
 const resumption = (changes: Partial<Resumption> = {}, counts: Partial<Resumption['counts']> = {}): Resumption => ({
   records: [],
-  rerun: new Map(),
-  removed: [],
+  obsolete: [],
   notes: [],
   ...changes,
   counts: { finished: 0, running: 0, again: 0, fresh: 0, ...counts },
@@ -51,10 +50,10 @@ describe('what is told of a study that is continued', () => {
   });
 
   it('is which jobs are cancelled, for no step has them any more', () => {
-    expect(describeResumption(resumption({ removed: [removed('gone')] }, { finished: 4 }), false).slice(1)).toEqual([
+    expect(describeResumption(resumption({ obsolete: [removed('gone')] }, { finished: 4 }), false).slice(1)).toEqual([
       '  gone has no use any more for its job ƒ17: it is cancelled',
     ]);
-    expect(describeResumption(resumption({ removed: [removed('gone', '')] }), false)[1]).toBe(
+    expect(describeResumption(resumption({ obsolete: [removed('gone', '')] }), false)[1]).toBe(
       '  gone has no use any more for its job: it is cancelled',
     );
   });
@@ -74,7 +73,7 @@ describe('what is told of a study that is continued', () => {
   it('is one line for each, whatever is in names and reasons', () => {
     fc.assert(
       fc.property(hostileText, hostileText, hostileText, (step, why, id) => {
-        const lines = describeResumption(resumption({ notes: [{ step, why }], removed: [removed(step, id)] }), false);
+        const lines = describeResumption(resumption({ notes: [{ step, why }], obsolete: [removed(step, id)] }), false);
         expect(lines).toHaveLength(3);
         for (const line of lines) expect(line).not.toMatch(/[\n\r\u0000-\u0008\u001b]/);
       }),

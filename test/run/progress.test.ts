@@ -33,7 +33,7 @@ function study(shapes: readonly Shape[], policy: Partial<Policy> = {}) {
   const machine = new StudyMachine(graph, policyOf({ localJobs: 10_000, ...policy }));
   const tell = (event: StudyEvent) => {
     const { changed } = machine.handle(event);
-    if (changed.length > 0) progress.onChange(machine, changed);
+    if (changed.length > 0) progress.onChange(machine.steps, changed);
   };
   const attempt = (step: number) => machine.steps[step]!.jobs.at(-1)!.attempt;
   return {
@@ -48,8 +48,8 @@ function study(shapes: readonly Shape[], policy: Partial<Policy> = {}) {
         attempt: attempt(step),
         at: clock.now(),
         id,
-        place: '',
-        isDoubtful: false,
+        endpoint: '',
+        mayBeDuplicate: false,
       }),
     started: (step: number) => tell({ type: 'started', step, attempt: attempt(step), at: clock.now() }),
     ended: (step: number, result: JobOutcome['result'] = 'completed', exitCode = result === 'completed' ? 0 : 1) =>

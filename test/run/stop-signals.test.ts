@@ -24,8 +24,8 @@ class Setting {
 
   constructor({ onCancel = 'cancel', minutes = 0, finishes, before }: Given = {}) {
     if (before !== undefined) this.process.abort(before);
-    const inputs = { 'on-cancel': onCancel, 'timeout-minutes': minutes } as const;
-    const options: StopOptions = { inputs, clock: this.clock, cancel: this.process.signal, finishes };
+    const policy = { onCancel, timeoutMinutes: minutes };
+    const options: StopOptions = { policy, clock: this.clock, cancel: this.process.signal, finishes };
     this.ending = new StopSignals(options);
   }
 
@@ -177,8 +177,8 @@ describe('the time that a run has', () => {
             return super.after(milliseconds, call);
           }
         })();
-        const inputs = { 'on-cancel': 'cancel', 'timeout-minutes': minutes } as const;
-        const ending = new StopSignals({ inputs, clock, cancel: setting.process.signal });
+        const policy = { onCancel: 'cancel', timeoutMinutes: minutes } as const;
+        const ending = new StopSignals({ policy, clock, cancel: setting.process.signal });
         clock.advance(minutes * minute - 1);
         expect(ending.leave.aborted).toBe(false);
         clock.advance(1);

@@ -89,7 +89,7 @@ describe('repr() of a str', () => {
   });
 });
 
-it('prints a float so that it reads back the same', () => {
+it('a float is printed so that it reads back the same', () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
       const text = pyStr(value);
@@ -99,7 +99,7 @@ it('prints a float so that it reads back the same', () => {
   );
 });
 
-it('names the types as Python does', () => {
+it('types have the names that Python gives them', () => {
   const values: readonly PyValue[] = [
     '',
     1n,

@@ -68,7 +68,7 @@ describe('status.csv', () => {
       policyOf(),
     );
     const outcome = { result: 'completed', exitCode: 0, signal: null, note: '' } as const;
-    const where = { place: '', isDoubtful: false };
+    const where = { endpoint: '', mayBeDuplicate: false };
     machine.handle({ type: 'begin', at: at(9, 0, 0) });
     machine.handle({ type: 'submitted', step: 0, attempt: 1, at: at(9, 0, 0), id: '101', ...where });
     machine.handle({ type: 'started', step: 0, attempt: 1, at: at(9, 0, 1) });

@@ -2,14 +2,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 import { plainEnvironment } from './hosts.js';
 import { temporaryDirectory } from './temporary.js';
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const root = path.resolve(import.meta.dirname, '../..');
 
-/** What users get: the one file of dist. */
-export const bundle = path.join(root, 'dist/index.js');
+/** The bundle that the sources make, as users get it: see build-bundle.ts. */
+export function bundlePath(): string {
+  const bundle = inject('bundle') as string | undefined;
+  if (bundle === undefined) throw new Error('this project of the tests has no bundle: see vitest.config.ts');
+  return bundle;
+}
 
 /** The Node that the project brings with it, of the version that runs the action. */
 export const ownNode = path.join(root, 'node_modules/.bin/node');
@@ -31,7 +35,7 @@ export function startBundle(
   args: readonly string[],
   { cwd, env, node = process.execPath }: { cwd: string; env: Readonly<Record<string, string>>; node?: string },
 ): Started {
-  const child = spawn(node, [bundle, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(node, [bundlePath(), ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const code = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject));
   const ended = Promise.all([code, text(child.stdout), text(child.stderr)]);
   return { process: child, ended: ended.then(([code, stdout, stderr]) => ({ code, stdout, stderr })) };

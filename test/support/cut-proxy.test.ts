@@ -34,7 +34,7 @@ async function connected({
   return { socket, received: () => received, isClosed: () => isClosed };
 }
 
-it('passes on all bytes both ways, and the end of each way by itself, and counts', async () => {
+it('a proxy passes on all bytes both ways, and the end of each way by itself, and counts', async () => {
   const proxy = await echoing();
   const socket = connect({ port: proxy.port, host: '127.0.0.1' });
   const sent = Buffer.alloc(3_000_000, 'abcdefg');
@@ -44,7 +44,7 @@ it('passes on all bytes both ways, and the end of each way by itself, and counts
   await until('the connection is over', () => proxy.connections === 0);
 });
 
-it('cuts what is connected, and lets others in', async () => {
+it('a proxy cuts what is connected, and lets others in', async () => {
   const proxy = await echoing();
   const [one, two] = await Promise.all([connected(proxy), connected(proxy)]);
   one.socket.write('x');
@@ -57,7 +57,7 @@ it('cuts what is connected, and lets others in', async () => {
   expect(proxy.accepted).toBe(3);
 });
 
-it('holds every byte and every end back while it is stalled', async () => {
+it('a proxy holds every byte and every end back while it is stalled', async () => {
   const proxy = await echoing();
   const before = await connected(proxy);
   before.socket.write('1');
@@ -72,7 +72,7 @@ it('holds every byte and every end back while it is stalled', async () => {
   await until('all came back', () => before.received() === '12' && before.isClosed() && during.received() === '3');
 });
 
-it('refuses connections, and takes them again on the same port', async () => {
+it('a proxy refuses connections, and takes them again on the same port', async () => {
   const proxy = await echoing();
   const before = await connected(proxy);
   await proxy.refuse();
@@ -85,7 +85,7 @@ it('refuses connections, and takes them again on the same port', async () => {
   await until('it came back', () => after.received() === '2');
 });
 
-it('lets bytes trickle', async () => {
+it('a proxy lets bytes trickle', async () => {
   const proxy = await echoing();
   proxy.trickle();
   const slow = await connected(proxy);

@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream';
 import type { Host, HostProcess, SpawnOptions } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { openLocalHost } from '../../src/hosts/open-local-host.js';
+import { pathWithoutFlux } from './path-without-flux.js';
 
 /** What a command needs to run at all, and nothing of what the tests themselves were started with. */
 export const plainEnvironment: Readonly<Record<string, string>> = {
   // Nobody's: no profile of whoever runs the tests takes part in them.
   HOME: '/nonexistent',
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: pathWithoutFlux('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
   LC_ALL: 'C.UTF-8',
 };
 

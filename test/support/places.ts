@@ -9,11 +9,11 @@ import type {
   InterruptEvent,
   Job,
   JobEvent,
+  JobRef,
   SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
-import type { StepInstance } from '../../src/study/graph.js';
+import type { ObsoleteJob } from '../../src/store/journal/records.js';
 import type { JobResult } from '../../src/study/state.js';
 import { graphOf } from './graphs.js';
 import { VirtualClock } from './virtual-clock.js';
@@ -28,7 +28,6 @@ export class Place implements JobPlace, BatchScheduler {
   readonly left: InheritedJob[] = [];
   listener!: SchedulerListener;
   isClosed = false;
-  ending = false;
   /** Does something with a job as soon as it is submitted, from within `submit`. */
   onSubmit: (job: Job) => void = () => {};
   readonly #name: string;
@@ -42,10 +41,12 @@ export class Place implements JobPlace, BatchScheduler {
     return this;
   };
 
-  submit(job: Job): void {
-    this.asked.push(`submit ${job.step.name} ${job.attempt}`);
-    this.jobs.push(job);
-    this.onSubmit(job);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      this.asked.push(`submit ${job.step.name} ${job.attempt}`);
+      this.jobs.push(job);
+      this.onSubmit(job);
+    }
   }
 
   reattach(jobs: readonly InheritedJob[]): void {
@@ -53,7 +54,7 @@ export class Place implements JobPlace, BatchScheduler {
     this.left.push(...jobs);
   }
 
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void {
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     for (const job of jobs) this.asked.push(`discard ${job.step} ${job.attempt}`);
   }
 
@@ -61,16 +62,12 @@ export class Place implements JobPlace, BatchScheduler {
     for (const job of jobs) this.asked.push(`cancel ${job.step.name} ${job.attempt}`);
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return { stdout: `${this.#name}/${step.name}.${id}.out`, stderr: '' };
   }
 
-  async isEnding(): Promise<boolean> {
-    return this.ending;
-  }
-
-  async interrupt(reason: string): Promise<void> {
-    this.asked.push(`interrupt ${reason}`);
+  async suspend(reason: string): Promise<void> {
+    this.asked.push(`suspend ${reason}`);
     this.listener({ type: 'interrupt', at: 99, reason });
   }
 
@@ -83,7 +80,7 @@ export class Place implements JobPlace, BatchScheduler {
   }
 
   submitted(job: Job, id = '1'): void {
-    this.listener({ type: 'submitted', ...base(job), id, place: this.#name, isDoubtful: false });
+    this.listener({ type: 'submitted', ...base(job), id, endpoint: this.#name, mayBeDuplicate: false });
   }
 
   end(job: Job, result: JobResult = 'completed'): void {
@@ -160,7 +157,7 @@ export class Setting {
     this.first,
     {
       clock: this.clock,
-      settle: (jobs, reason, mayLive) => {
+      reapJobs: (jobs, reason, mayLive) => {
         this.losses.push(reason);
         this.mayLive.push(mayLive);
         this.settled.push(jobs.map(({ step, attempt }) => `${step.name} ${attempt}`));
@@ -184,7 +181,7 @@ export class Setting {
 
   submit(...names: string[]): Job[] {
     const jobs = names.map((name) => this.job(name));
-    for (const job of jobs) this.scheduler.submit(job);
+    for (const job of jobs) this.scheduler.submit([job]);
     return jobs;
   }
 

@@ -1,14 +1,14 @@
 import type {
+  BatchScheduler,
   InheritedJob,
   Job,
   JobEvent,
-  JobListener,
   JobOutcome,
-  Scheduler,
+  JobRef,
+  SchedulerListener,
 } from '../../src/schedulers/scheduler.js';
 import type { Outputs } from '../../src/scripts/outputs.js';
-import type { ObsoleteJob } from '../../src/store/journal/foreign-job.js';
-import type { StepInstance } from '../../src/study/graph.js';
+import type { ObsoleteJob } from '../../src/store/journal/records.js';
 import type { JobResult } from '../../src/study/state.js';
 import type { Clock } from '../../src/util/clock.js';
 
@@ -102,14 +102,14 @@ export class SimulatedCluster {
  * A scheduler on a virtual clock, without chance: each job goes as the test says. With `atOnce` nothing takes time, and
  * all is reported from within `submit`.
  */
-export class SimulatedScheduler implements Scheduler {
+export class SimulatedScheduler implements BatchScheduler {
   /** What was asked of it: `submit run 1`, `cancel run 1`. */
   readonly asked: string[] = [];
   /** How many jobs are in flight, and the most that ever were. */
   inFlight = 0;
   mostInFlight = 0;
   readonly #clock: Clock;
-  readonly #listener: JobListener;
+  readonly #listener: SchedulerListener;
   readonly #courseOf: (job: Job) => Course;
   readonly #atOnce: boolean;
   readonly #cluster: SimulatedCluster;
@@ -117,7 +117,7 @@ export class SimulatedScheduler implements Scheduler {
 
   constructor(
     clock: Clock,
-    listener: JobListener,
+    listener: SchedulerListener,
     courseOf: (job: Job) => Course = () => ({}),
     atOnce = false,
     cluster = new SimulatedCluster(clock, atOnce),
@@ -129,13 +129,20 @@ export class SimulatedScheduler implements Scheduler {
     this.#cluster = cluster;
   }
 
+  close(): void {}
+
+  /** Stops as if the driver had been lost. */
+  async suspend(reason: string): Promise<void> {
+    this.#listener({ type: 'interrupt', at: this.#clock.now(), reason });
+  }
+
   /** Nothing more is reported, and what is on its way to the cluster is lost; what is there goes on. */
   crash(): void {
     this.#isGone = true;
   }
 
-  submit(job: Job): void {
-    this.#submit(job, false);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#submit(job, false);
   }
 
   reattach(jobs: readonly InheritedJob[]): void {
@@ -147,7 +154,7 @@ export class SimulatedScheduler implements Scheduler {
     }
   }
 
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void {
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     for (const { step, attempt } of jobs) {
       this.asked.push(`discard ${step} ${attempt}`);
       this.#cluster.cancel(`${step} ${attempt}`);
@@ -161,14 +168,14 @@ export class SimulatedScheduler implements Scheduler {
     }
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return {
       stdout: `${step.workspace}/${step.jobName}.${id}.out`,
       stderr: `${step.workspace}/${step.jobName}.${id}.err`,
     };
   }
 
-  #submit(job: Job, isDoubtful: boolean): void {
+  #submit(job: Job, mayBeDuplicate: boolean): void {
     this.asked.push(`submit ${nameOf(job)}`);
     const course = this.#courseOf(job);
     const { refused, travels } = course;
@@ -180,7 +187,7 @@ export class SimulatedScheduler implements Scheduler {
       if (this.#isGone) return;
       const isNew = this.#cluster.find(nameOf(job)) === undefined;
       const there = this.#cluster.claim(nameOf(job), course);
-      this.#follow(job, there, { id: '', isDoubtful });
+      this.#follow(job, there, { id: '', mayBeDuplicate });
       if (isNew) this.#cluster.go(there);
     };
     if (travels === undefined) arrive();
@@ -188,7 +195,7 @@ export class SimulatedScheduler implements Scheduler {
   }
 
   /** Reports what becomes of a job, and what already became of it. */
-  #follow(job: Job, there: ClusterJob, known: { readonly id: string; readonly isDoubtful: boolean }): void {
+  #follow(job: Job, there: ClusterJob, known: { readonly id: string; readonly mayBeDuplicate: boolean }): void {
     this.inFlight += 1;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     there.tell = (news) => {
@@ -197,8 +204,8 @@ export class SimulatedScheduler implements Scheduler {
       this.#report(job, { type: 'ended', outcome: there.outcome! });
     };
     if (known.id !== there.id) {
-      const place = job.step.scheduled ? 'simulated:///' : '';
-      const told = { type: 'submitted', id: there.id, place, isDoubtful: known.isDoubtful } as const;
+      const endpoint = job.step.scheduled ? 'simulated:///' : '';
+      const told = { type: 'submitted', id: there.id, endpoint, mayBeDuplicate: known.mayBeDuplicate } as const;
       const { travels } = there.course;
       if (travels === undefined) this.#report(job, told);
       else this.#after(travels, () => this.#report(job, told));

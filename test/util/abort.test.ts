@@ -1,12 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { anyAborted, deadline } from '../../src/util/abort.js';
+import { collectGarbage } from '../support/held-memory.js';
 import { VirtualClock } from '../support/virtual-clock.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
 
 /** What a signal's listener hears, while nothing but the listener remembers the signal, and garbage is collected. */
 async function heard(listen: (listener: (reason: string) => void) => void, abort: () => void): Promise<string[]> {

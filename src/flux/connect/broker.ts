@@ -32,8 +32,8 @@ export interface Broker {
 /** The oldest version that Maestro's own adapters for standalone jobs support, and so that anybody uses. */
 const oldest = [0, 26] as const;
 
-/** Milliseconds until a command that carries the bytes is there: it may have to log in somewhere. */
-const relayTime = 60_000;
+/** How long a relay command may take to start: it may have to log in somewhere. */
+const RELAY_TIMEOUT_MS = 60_000;
 
 /**
  * Connects to a broker: by its socket if that is on this machine, else by the first way that leads there.
@@ -55,7 +55,7 @@ export async function connectTo(
     const giveUp = () => stream.destroy(new ConnectionError(String(cancel!.reason)));
     cancel?.addEventListener('abort', giveUp, { once: true });
     try {
-      return await Handle.connect(stream, clock, { patience: relayTime });
+      return await Handle.connect(stream, clock, { patience: RELAY_TIMEOUT_MS });
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       errors.push(error);
@@ -141,7 +141,7 @@ async function unless<T, U>(refusals: readonly number[], answer: Promise<T>, oth
   }
 }
 
-/** What a person wants to know of the broker that was chosen, in one line. */
+/** A line for people about the broker that was chosen. */
 export function describeBroker({ address, version, size, isOwner, queues, expiration }: Broker): string {
   const parts = [
     `version ${version}`,

@@ -1,17 +1,14 @@
+import { programs } from '../../generated/programs.js';
 import { run } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
 import { nodeCommands } from './relay.js';
 import type { BrokerAddress } from './resolve.js';
 
-/** Text for any POSIX shell. A machine's first process namespace has the same number everywhere. */
-const script = `id=
-read -r id 2>/dev/null </etc/machine-id || read -r id 2>/dev/null </proc/sys/kernel/random/boot_id
-namespace=$(readlink /proc/self/ns/pid)
-[ "$namespace" != 'pid:[4026531836]' ] || namespace=
-printf 'machine=%s\\n' "$id$namespace"`;
+/** Text for any POSIX shell. */
+const script = programs['flux/connect/machine-id.sh'];
 
 /**
- * What tells the machine of a broker from others of the same name, in another cluster or another container: its id, with the
+ * Distinguishes the machine of a broker from others of the same name, in another cluster or another container: its id, with the
  * process namespace if that is a container's. '' if it cannot be found out.
  *
  * @param environment the host's

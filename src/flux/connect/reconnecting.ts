@@ -1,13 +1,14 @@
 import type { Clock } from '../../util/clock.js';
+import { backOffMs } from '../../util/retry.js';
 import { ConnectionError } from '../errors.js';
 import type { Handle } from '../handle.js';
 
 export interface LinkListener {
   /** There is a connection, the first or another. */
   readonly onUp: (handle: Handle) => void;
-  /** It is lost. Told once until it is up again. */
+  /** The connection is lost. Called once until it is up again. */
   readonly onDown: (reason: string) => void;
-  /** It will not come back. Nothing is told after that. */
+  /** The connection will not come back. Nothing is called after this. */
   readonly onGone: (reason: string) => void;
 }
 
@@ -17,12 +18,14 @@ export interface LinkOptions {
   readonly clock: Clock;
   /** Milliseconds that a broker may be away. */
   readonly patience: number;
-  /** Milliseconds for one at whose address nobody answers: its instance is over, or starting again. */
+  /** How long, in milliseconds, to try an address at which nothing answers: the instance has ended, or is restarting. */
   readonly patienceWithNobody: number;
 }
 
-/** A connection that has held so long, in milliseconds, was a good one: what comes after it is a new trouble. */
-const goodTime = 10_000;
+const BACK_OFF = { firstMs: 100, maxMs: 5_000 } as const;
+
+/** A connection that has lasted this long was a good one: the next failure is a new one. */
+const STABLE_AFTER_MS = 10_000;
 
 /** Keeps a connection to a broker up: when it is lost, connects again and again, ever more slowly. */
 export class BrokerLink {
@@ -51,7 +54,7 @@ export class BrokerLink {
     this.#handle?.close(reason);
   }
 
-  /** No connection any more, and nothing told. */
+  /** Closes the connection for good; no callback is called. */
   close(): void {
     this.#isOver = true;
     this.#stopTimer();
@@ -62,7 +65,7 @@ export class BrokerLink {
     this.#handle = handle;
     this.#upSince = this.#options.clock.now();
     this.#listener.onUp(handle);
-    // After that: who is told of the connection may find it broken already.
+    // The callback comes last: it may find the connection broken already.
     handle.onClose = (error) => this.#down(error);
   }
 
@@ -70,13 +73,13 @@ export class BrokerLink {
     if (this.#isOver) return;
     this.#handle = undefined;
     const now = this.#options.clock.now();
-    if (now - this.#upSince >= goodTime) {
+    if (now - this.#upSince >= STABLE_AFTER_MS) {
       this.#troubleSince = undefined;
       this.#failures = 0;
     }
     this.#troubleSince ??= now;
     this.#listener.onDown(error.message);
-    // Who hears of it may not want it any more.
+    // The callback may have closed it.
     if (!this.#isOver) this.#tryLater(error);
   }
 
@@ -88,8 +91,8 @@ export class BrokerLink {
       this.#listener.onGone(error.message);
       return;
     }
-    const wait = Math.min(5000, 100 * 2 ** this.#failures) * (0.5 + clock.random());
     this.#failures += 1;
+    const wait = backOffMs(this.#failures, BACK_OFF, clock);
     this.#stopTimer = clock.after(wait, () => void this.#reconnect());
   }
 

@@ -26,7 +26,7 @@ export interface BrokerAddress {
 export interface WaitOptions {
   /** Takes lines about what is waited for, for people. */
   readonly tell: (line: string) => void;
-  /** Aborted when there is no wish to wait any more. */
+  /** Aborted on cancellation. */
   readonly cancel: AbortSignal;
 }
 

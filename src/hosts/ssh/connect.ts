@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
-import type { Inputs } from '../../inputs/schema.js';
 import { type Clock, systemClock } from '../../util/clock.js';
-import { InputError } from '../../util/input-error.js';
+import { InputError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { HostError } from '../host.js';
 import { parseDestination, parseJumps } from './destination.js';
@@ -15,61 +14,73 @@ import { SshHost } from './ssh-host.js';
 import { Ssh2Transport } from './ssh2-transport.js';
 import type { Transport } from './transport.js';
 
+/** The machine to connect to, and how. A text that was not given is ''. */
+export interface ConnectOptions {
+  /** `[user@]name[:port]` */
+  readonly host: string;
+  /** Machines to go through, written as `host` is, with commas between them. */
+  readonly proxyJump: string;
+  readonly client: 'ssh2' | 'openssh';
+  /** The text of the private key. */
+  readonly key: string;
+  readonly passphrase: string;
+  /** Lines of known_hosts. */
+  readonly knownHosts: string;
+}
+
 /** What connecting needs of the machine that this program runs on. */
-export interface Surrounding {
+export interface ConnectContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cancel: AbortSignal;
   /** A directory for what `ssh` wants as files. */
   readonly temporary: string;
+  /** Shell lines that are run on the host before every command. */
+  readonly setup: string;
+  readonly log: Pick<Log, 'info' | 'warning'>;
+  readonly clock?: Clock;
 }
 
 /**
- * Connects to the machine that the input `host` names.
+ * Connects to a machine.
  *
  * @throws InputError, HostError
  */
-export async function connectBySsh(
-  inputs: Inputs,
-  surrounding: Surrounding,
-  log: Pick<Log, 'info' | 'warning'>,
-  clock: Clock = systemClock,
-): Promise<SshHost> {
-  const { setup } = inputs;
-  const transport = transportOf(inputs, surrounding, log);
+export async function connectBySsh(options: ConnectOptions, context: ConnectContext): Promise<SshHost> {
+  const { setup, cancel, log, clock = systemClock } = context;
+  const transport = transportOf(options, context);
   log.info(`Connecting to ${transport.name}`);
   const giveUp = () => transport.close();
-  surrounding.cancel.addEventListener('abort', giveUp, { once: true });
+  cancel.addEventListener('abort', giveUp, { once: true });
   try {
     const tell = (line: string) => log.warning(line);
-    const { cancel } = surrounding;
     return await persistently(() => SshHost.open(transport, { setup, clock, tell, cancel }), { clock, tell, cancel });
   } catch (error) {
     transport.close();
     throw error;
   } finally {
-    surrounding.cancel.removeEventListener('abort', giveUp);
+    cancel.removeEventListener('abort', giveUp);
   }
 }
 
-function transportOf(inputs: Inputs, surrounding: Surrounding, log: Pick<Log, 'warning'>): Transport {
-  const { environment, temporary } = surrounding;
-  const destination = parseDestination(inputs.host, 'host');
-  const jumps = parseJumps(inputs['proxy-jump'], 'proxy-jump');
-  if (inputs['ssh-client'] === 'openssh') {
-    const [key, passphrase, knownHosts] = [inputs['ssh-key'], inputs['ssh-passphrase'], inputs['ssh-known-hosts']];
+function transportOf(options: ConnectOptions, { environment, temporary, log }: ConnectContext): Transport {
+  const { key, passphrase } = options;
+  const destination = parseDestination(options.host, 'host');
+  const jumps = parseJumps(options.proxyJump, 'proxy-jump');
+  if (options.client === 'openssh') {
+    const { knownHosts } = options;
     return new OpensshTransport({ destination, jumps, key, passphrase, knownHosts, temporary, environment });
   }
   const home = environment.HOME ?? '';
-  const knownHosts = trusted(inputs['ssh-known-hosts'], home);
+  const knownHosts = trusted(options.knownHosts, home);
   for (const { source, line, message } of knownHosts.problems) {
-    log.warning(`line ${line} of ${source} is passed over: ${message}`);
+    log.warning(`line ${line} of ${source} is ignored: ${message}`);
   }
   return new Ssh2Transport({
     destination,
     jumps,
     user: environment.USER || userInfo().username,
-    keys: inputs['ssh-key'] === '' ? ownKeys(home) : [readPrivateKey(inputs['ssh-key'], inputs['ssh-passphrase'])],
-    agent: inputs['ssh-key'] === '' ? (environment.SSH_AUTH_SOCK ?? '') : '',
+    keys: key === '' ? ownKeys(home) : [readPrivateKey(key, passphrase)],
+    agent: key === '' ? (environment.SSH_AUTH_SOCK ?? '') : '',
     knownHosts,
   });
 }

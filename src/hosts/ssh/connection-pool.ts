@@ -1,11 +1,12 @@
 import type { Clock } from '../../util/clock.js';
+import { sleep } from '../../util/sleep.js';
 import { HostLostError } from '../host.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 /** One of the connections. */
 interface Lane {
   readonly transport: Transport;
-  /** Those that there are, or that are being asked for. */
+  /** Sessions that are open or being opened. */
   sessions: number;
   /** How many sessions it has room for, as far as is known. */
   limit: number;
@@ -13,32 +14,32 @@ interface Lane {
   endedAt: number;
   /** Refusals in a row while there was no session. */
   emptyRefusals: number;
-  /** When a refusal was last not believed. */
+  /** When a refusal was last taken for a late one. */
   doubtedAt: number;
-  /** It is not to be asked before this resolves. */
+  /** No session is opened on it before this resolves. */
   rest: Promise<void> | undefined;
-  /** When it was made. */
+  /** When the connection was made. */
   readonly since: number;
 }
 
-/** A server may take so long, in milliseconds, to see that a session has ended: until then it refuses the next one. */
-const lateness = 1000;
+/** How long a server may take to notice that a session has ended: until then it refuses the next one. */
+const SESSION_END_DELAY_MS = 1000;
 
-/** A refusal that may be such a one is tried again after so many milliseconds. */
-const shortRest = 250;
+/** How long to wait after a refusal that may be due to that delay. */
+const REFUSAL_RETRY_MS = 250;
 
-/** Milliseconds after such a refusal in which the next one is believed. */
-const doubtTime = 5_000;
+/** After such a refusal, a further one within this time is believed. */
+const DOUBT_PERIOD_MS = 5_000;
 
-/** After a further connection could not be had, milliseconds until it is tried again. */
-const longRest = 30_000;
+/** How long to wait before trying again to make a further connection. */
+const CONNECT_RETRY_MS = 30_000;
 
-/** A server may let somebody in only to say that it is full: then a connection lives less than this, in milliseconds. */
-const shortLife = 5_000;
+/** A connection that lives less than this was accepted only to be turned away: the server is full. */
+const SHORT_LIFE_MS = 5_000;
 
 /**
- * The connections to one machine: one, as long as the server allows enough sessions on it, else as many as it takes. They
- * break each for itself, and what is said of the machine is said of all of them.
+ * The connections to one machine: one, as long as the server allows enough sessions on it, else as many as it takes. Each may
+ * break by itself; the machine counts as lost when all are.
  */
 export class Connections {
   readonly name: string;
@@ -49,19 +50,19 @@ export class Connections {
   #lanes: Lane[];
   /** How many sessions a connection has room for, by the last refusal. */
   #limit = Number.POSITIVE_INFINITY;
-  /** The one that is being made: servers limit how many logins there are at once. */
+  /** The one that is being made: one at a time, as servers limit concurrent logins. */
   #coming: Transport | undefined;
   #mayAddFrom = 0;
-  /** How many in a row were lost as soon as they were made. */
+  /** How many connections in a row were lost as soon as they were made. */
   #shortLives = 0;
   #hasTold = false;
   #isClosed = false;
-  /** Told when there may be room where there was none. */
+  /** Called when there may be room for a session again. */
   #waiting: (() => void)[] = [];
 
   /**
    * @param most how many connections there may be
-   * @param tell takes a line for people
+   * @param tell called with a line for people
    */
   constructor(first: Transport, most: number, clock: Clock, tell: (line: string) => void) {
     this.name = first.name;
@@ -82,12 +83,12 @@ export class Connections {
     return !this.#isClosed && (this.#coming !== undefined || this.#mayAdd || this.#lanes.some(isFree));
   }
 
-  /** As `Transport` has it. */
+  /** As in `Transport`. */
   async connect(): Promise<void> {
     if (!this.isConnected) await this.#lanes[0]!.transport.connect();
   }
 
-  /** As `Transport` has it, on the first connection that has room. That none has is found out by asking. */
+  /** As in `Transport`, on the first connection that has room. */
   async open(commandLine: string): Promise<Session> {
     for (;;) {
       if (this.#isClosed) throw new SshError('connection', 'the connection was closed');
@@ -98,7 +99,7 @@ export class Connections {
     }
   }
 
-  /** Resolves when the machine has answered, whatever it said. */
+  /** Resolves when the machine has answered, even by refusing a session. */
   async ask(): Promise<void> {
     try {
       const session = await this.#lanes[0]!.transport.open('exit 0');
@@ -124,7 +125,7 @@ export class Connections {
     if (free !== undefined) return free;
     if (this.#mayAdd) void this.#add(this.#first.another());
     if (this.#coming !== undefined) return undefined;
-    // A limit may be an old one.
+    // All seem full, but a limit may be out of date: the least used one is asked.
     return this.#lanes.reduce((least, lane) => (lane.sessions < least.sessions ? lane : least));
   }
 
@@ -154,7 +155,7 @@ export class Connections {
     lane.sessions -= 1;
     lane.endedAt = this.#clock.now();
     lane.emptyRefusals = 0;
-    // So there was room for this one.
+    // There was room for at least this one.
     lane.limit = Math.max(1, lane.limit);
     this.#changed();
   }
@@ -164,7 +165,7 @@ export class Connections {
       lane.sessions -= 1;
       this.#refused(lane);
     } else {
-      // A session that ended without a word, on a connection that is well, is over like any other.
+      // A session that ended without an exit status on a connection that still stands is over like any other.
       if (lane.transport.isConnected && error instanceof HostLostError) return this.#ended(lane);
       lane.sessions -= 1;
       this.#drop(lane);
@@ -175,12 +176,12 @@ export class Connections {
   #refused(lane: Lane): void {
     if (lane.rest !== undefined) return;
     const now = this.#clock.now();
-    const mayBeLate = now - lane.endedAt < lateness && now - lane.doubtedAt > doubtTime;
-    // That there is room for none at all is hard to believe.
+    const mayBeLate = now - lane.endedAt < SESSION_END_DELAY_MS && now - lane.doubtedAt > DOUBT_PERIOD_MS;
+    // A server that allows no session at all is unlikely.
     if (lane.sessions === 0) lane.emptyRefusals += 1;
     if (mayBeLate || (lane.sessions === 0 && lane.emptyRefusals <= 2)) {
       lane.doubtedAt = now;
-      lane.rest = new Promise<void>((resolve) => void this.#clock.after(shortRest, resolve)).then(() => {
+      lane.rest = sleep(this.#clock, REFUSAL_RETRY_MS).then(() => {
         lane.rest = undefined;
       });
       return;
@@ -189,18 +190,18 @@ export class Connections {
     this.#limit = Math.max(1, lane.sessions);
   }
 
-  /** One that is lost is not made again while there are others: another takes its place when there is need. */
+  /** A lost connection is not made again while there are others: another is added when it is needed. */
   #drop(lane: Lane): void {
     if (lane.transport.isConnected || !this.#lanes.includes(lane)) return;
     if (!this.isConnected) {
-      // All are gone: that says nothing of how many there may be.
+      // With all connections lost, how many the server allows is open again.
       this.#shortLives = 0;
       if (this.#mayAddFrom < Number.POSITIVE_INFINITY) this.#mayAddFrom = 0;
       return;
     }
     const now = this.#clock.now();
-    this.#shortLives = now - lane.since < shortLife ? this.#shortLives + 1 : 0;
-    if (this.#shortLives > 1) this.#mayAddFrom = now + longRest;
+    this.#shortLives = now - lane.since < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
+    if (this.#shortLives > 1) this.#mayAddFrom = now + CONNECT_RETRY_MS;
     this.#lanes = this.#lanes.filter((other) => other !== lane);
     lane.transport.close();
   }
@@ -214,7 +215,7 @@ export class Connections {
     );
   }
 
-  /** Never rejects: a machine that lets us in no second time is still one that we have. */
+  /** Never rejects: if the server allows no second login, the first connection still works. */
   async #add(transport: Transport): Promise<void> {
     this.#coming = transport;
     try {
@@ -229,7 +230,7 @@ export class Connections {
     } catch (error) {
       transport.close();
       const isPassing = error instanceof SshError && error.kind !== 'refused';
-      this.#mayAddFrom = isPassing ? this.#clock.now() + longRest : Number.POSITIVE_INFINITY;
+      this.#mayAddFrom = isPassing ? this.#clock.now() + CONNECT_RETRY_MS : Number.POSITIVE_INFINITY;
     } finally {
       this.#coming = undefined;
       this.#changed();

@@ -3,7 +3,7 @@ import { HostError } from '../host.js';
 
 /** A machine to log in to, as a person names it. */
 export interface Destination {
-  /** undefined: not said; who connects, or the user's own configuration, decides. */
+  /** undefined: not given; the client, or the user's own configuration, decides. */
   readonly user: string | undefined;
   /** A name or an address; an IPv6 address without its brackets. */
   readonly name: string;
@@ -25,13 +25,13 @@ export class IncompleteDestination extends HostError {}
  */
 export function parseDestination(text: string, input: string): Destination {
   const wrong = (what: string): HostError =>
-    new HostError(`input '${input}': ${what}, in ${quoted(text)} (it is written [user@]name[:port])`);
+    new HostError(`input '${input}': ${what}, in ${quoted(text)} (write it as [user@]name[:port])`);
   const lacking = (what: string): HostError =>
     new IncompleteDestination(wrong(`${what} (is it taken from a variable that is not set?)`).message);
   const trimmed = text.trim();
   if (trimmed === '') {
     throw new IncompleteDestination(
-      `input '${input}': a machine has no name; is it taken from a variable that is not set? (it is written [user@]name[:port])`,
+      `input '${input}': a machine has no name; is it taken from a variable that is not set? (write it as [user@]name[:port])`,
     );
   }
   const rest = trimmed.startsWith('ssh://') ? trimmed.slice('ssh://'.length).replace(/\/$/, '') : trimmed;
@@ -40,9 +40,9 @@ export function parseDestination(text: string, input: string): Destination {
   const user = at === -1 ? undefined : rest.slice(0, at);
   const place = rest.slice(at + 1);
   if (user === '') throw lacking('there is no user before the @');
-  if (user?.startsWith('-')) throw wrong('the user begins with a -');
+  if (user?.startsWith('-')) throw wrong('the user name begins with a -');
   if (user !== undefined && !/^[A-Za-z0-9_.+-]+$/.test(user)) {
-    throw wrong('the user has something in it other than letters, digits and . _ + -');
+    throw wrong('the user name may only have letters, digits and . _ + -');
   }
   if (place.includes('@')) throw wrong('there is more than one @');
 
@@ -51,14 +51,14 @@ export function parseDestination(text: string, input: string): Destination {
   if (name.startsWith('-')) throw wrong('the name of the machine begins with a -');
   if (!isAddress(name) && !/^[A-Za-z0-9_.-]+$/.test(name)) {
     if (name.includes(':')) {
-      throw wrong(inBrackets ? 'what is in the brackets is no IPv6 address' : 'there is more than one :');
+      throw wrong(inBrackets ? 'the text in brackets is not an IPv6 address' : 'there is more than one :');
     }
-    throw wrong('the name of the machine has something in it other than letters, digits and . _ -');
+    throw wrong('the name of the machine may only have letters, digits and . _ -');
   }
   if (port === undefined) return { user, name, port };
-  if (port === '') throw lacking('the port is no number from 1 to 65535');
+  if (port === '') throw lacking('the port is not a number from 1 to 65535');
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
-    throw wrong('the port is no number from 1 to 65535');
+    throw wrong('the port is not a number from 1 to 65535');
   }
   return { user, name, port: Number(port) };
 }
@@ -72,11 +72,10 @@ interface Place {
 function split(place: string, wrong: (what: string) => HostError): Place {
   if (place.startsWith('[')) {
     const parts = /^\[([^\]]*)\](?::(.*))?$/s.exec(place);
-    if (parts === null)
-      throw wrong('after the [ of an address there is no ], or after that something other than :port');
+    if (parts === null) throw wrong('the [ of an address has no ], or something other than :port follows it');
     return { name: parts[1]!, port: parts[2], inBrackets: true };
   }
-  // All of `::1:22` is an address: who means a port has to use brackets.
+  // All of `::1:22` is an address: a port after an IPv6 address needs brackets.
   if (isAddress(place)) return { name: place, port: undefined, inBrackets: false };
   const colon = place.lastIndexOf(':');
   if (colon === -1) return { name: place, port: undefined, inBrackets: false };
@@ -101,7 +100,7 @@ export function parseJumps(text: string, input: string): Destination[] {
 /**
  * A destination as a person writes it.
  *
- * @param user who logs in where it does not say
+ * @param user shown where the destination names none
  */
 export function shown({ user: own, name, port }: Destination, user?: string): string {
   const login = own ?? user;

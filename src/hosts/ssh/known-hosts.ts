@@ -1,4 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
+import { sshFailure } from './failures.js';
+import type { SshError } from './transport.js';
 
 /** A line of a known_hosts file that has a key. */
 export interface KnownHostsLine {
@@ -13,21 +15,21 @@ export interface KnownHostsLine {
   readonly key: Buffer;
 }
 
-/** A line that makes no sense: it is passed over, and told. */
+/** A line that cannot be read: it is ignored with a warning. */
 export interface KnownHostsProblem {
   readonly source: string;
   readonly line: number;
   readonly message: string;
 }
 
-/** What is to be thought of a key that a server showed. */
+/** Whether a key that a server showed is trusted. */
 export type KeyState =
   | { readonly is: 'known' }
   | { readonly is: 'unknown' }
   /** The machine is known, with other keys. */
   | { readonly is: 'changed'; readonly expected: readonly KnownHostsLine[] }
   | { readonly is: 'revoked'; readonly by: KnownHostsLine }
-  /** The machine is known only by who signs its keys, and the client `ssh2` cannot read what is signed. */
+  /** The machine is known only by the authority that signs its keys, and the client `ssh2` does not read certificates. */
   | { readonly is: 'needs-ca'; readonly by: KnownHostsLine };
 
 /** The algorithms of host keys that we can check, the best first, and the type of key that each goes with. */
@@ -87,8 +89,8 @@ export class KnownHosts {
 
   /**
    * The algorithms of host keys to ask this machine for, the best first; none if we know no key of it. Those of which we know
-   * one come first, and servers show the first that they have. The others are there so that a machine that has no such key
-   * any more is told by the key that it has.
+   * one come first, and servers show the first that they have. The others are there so that a machine that no longer has
+   * such a key is reported with the key that it has.
    */
   algorithmsFor(name: string, port: number): string[] {
     for (const lookUp of lookUps(name, port)) {
@@ -107,7 +109,7 @@ export class KnownHosts {
   judge(name: string, port: number, key: Buffer): KeyState {
     const [first, ...others] = lookUps(name, port).map((lookUp) => judgeBy(this.#matching(lookUp), key));
     if (first!.is !== 'unknown' && first!.is !== 'needs-ca') return first!;
-    // What is known without its port may be another server of the machine: that its key differs says nothing.
+    // A line without the port may be about another server on the same machine, so a different key there proves nothing.
     return others.find(({ is }) => is !== 'unknown' && is !== 'changed') ?? first!;
   }
 
@@ -180,7 +182,7 @@ function hashed(lookUp: string, salt: Buffer): string {
 /** Whether a pattern of which `*` and `?` stand for any characters and any one is all of the text. Linear for each `*`. */
 function matches(text: string, pattern: string): boolean {
   let [t, p] = [0, 0];
-  /** Where to go on if what follows the last `*` does not fit. */
+  /** Where to continue if what follows the last `*` does not match. */
   let back: { readonly p: number; t: number } | undefined;
   while (t < text.length) {
     if (pattern[p] === '*') {
@@ -222,41 +224,32 @@ export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replaceAll('=', '')}`;
 }
 
-/** What a person has to know of a server whose key is not trusted: what it showed, what was expected, what to do. */
-export function verdictText(
-  verdict: Exclude<KeyState, { readonly is: 'known' }>,
-  name: string,
-  port: number,
-  key: Buffer,
-): string {
+/**
+ * The error for a server whose key is not trusted.
+ *
+ * @param state what is wrong with the key
+ * @param key as the server sent it
+ */
+export function hostKeyFailure(
+  state: Exclude<KeyState, { readonly is: 'known' }>,
+  { name, port, key }: { readonly name: string; readonly port: number; readonly key: Buffer },
+): SshError {
   const host = nameOf(name, port);
-  const shown = `it showed the ${typeOfKey(key)} key ${fingerprint(key)}`;
-  switch (verdict.is) {
+  const shown = `${typeOfKey(key)} ${fingerprint(key)}`;
+  switch (state.is) {
     case 'unknown':
-      return (
-        `the host key of ${host} is not known: ${shown}. Compare this with the fingerprint that the site gives by another way ` +
-        '(its documentation, its support). Only if it is the same, add this line to `ssh-known-hosts`:\n' +
-        `${host} ${typeOfKey(key)} ${key.toString('base64')}`
-      );
+      return sshFailure('host-key-unknown', host, {
+        shown,
+        line: `${host} ${typeOfKey(key)} ${key.toString('base64')}`,
+      });
     case 'changed': {
-      const expected = verdict.expected.map(
-        (line) => `${place(line)} expects the ${line.type} key ${fingerprint(line.key)}`,
-      );
-      return (
-        `the host key of ${host} has changed: ${shown}, but ${expected.join(', ')}. Somebody may be listening in, or the machine ` +
-        'has a new key. Do not go on before the site has told you so by another way; then replace its line in `ssh-known-hosts`'
-      );
+      const expected = state.expected.map((line) => `${place(line)} expects ${line.type} ${fingerprint(line.key)}`);
+      return sshFailure('host-key-changed', host, { shown, expected });
     }
     case 'revoked':
-      return (
-        `the host key of ${host} is revoked: ${shown}, which ${place(verdict.by)} says must not be accepted. ` +
-        'Somebody who has stolen it may be listening in: ask the site for its new key'
-      );
+      return sshFailure('host-key-revoked', host, { shown, by: place(state.by) });
     case 'needs-ca':
-      return (
-        `the host key of ${host} cannot be checked: ${shown}, and ${place(verdict.by)} trusts keys of this machine only if a ` +
-        'certificate authority has signed them, which needs `ssh-client: openssh`. Or add a line with the key itself to `ssh-known-hosts`'
-      );
+      return sshFailure('host-key-needs-ca', host, { shown, by: place(state.by) });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../util/clock.js';
+import { isDoneWithin } from '../../util/sleep.js';
 import { HostError, HostLostError } from '../host.js';
 import type { AfterMark } from '../marker-stream.js';
 import { awaitReport } from '../run-setup.js';
@@ -6,11 +7,11 @@ import { type PreparedShell, setupCommand } from '../setup.js';
 import { type Marks, readerLine } from './remote-shell.js';
 import { SshError, type Transport } from './transport.js';
 
-/** A login that takes longer than this, in milliseconds, waits for something that does not come. */
-const loginTime = 60_000;
+/** A login that takes longer than this is waiting for something that will not come. */
+const LOGIN_TIMEOUT_MS = 60_000;
 
-/** Milliseconds for the end of its session after that: what `setup` left running may hold it. */
-const endTime = 1_000;
+/** How long to wait for the end of the login's session: processes that `setup` left running may keep it open. */
+const SESSION_END_TIMEOUT_MS = 1_000;
 
 export interface LoginOptions {
   readonly marks: Marks;
@@ -19,7 +20,7 @@ export interface LoginOptions {
 }
 
 /**
- * Logs in, and runs `setup` in the shell that the user's files there make.
+ * Logs in, and runs `setup` in the environment of the user's login shell.
  *
  * @throws SetupError, HostError, SshError
  */
@@ -33,28 +34,27 @@ export async function login(
   const notBegun = (code: number | undefined, noise: string) =>
     code === undefined
       ? new HostError(
-          `a login on ${transport.name} did not come to its end within ${loginTime / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
+          `a login on ${transport.name} did not finish within ${LOGIN_TIMEOUT_MS / 1000} s: look at ~/.bashrc, ~/.bash_profile and ~/.profile there`,
         )
       : noBash(transport.name, code, noise);
-  let stop = () => {};
   try {
-    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: loginTime });
-    // The server has room for another session once it has seen the end of this one.
-    const tooLong = new Promise<void>((resolve) => {
-      stop = clock.after(endTime, resolve);
-    });
-    await Promise.race([session.exit.catch(() => {}), tooLong]);
+    const shell = await awaitReport(session, { setup, marks, clock, notBegun, beginTimeMs: LOGIN_TIMEOUT_MS });
+    // The server may allow another session only after it has noticed the end of this one.
+    await isDoneWithin(
+      clock,
+      SESSION_END_TIMEOUT_MS,
+      session.exit.catch(() => {}),
+    );
     return shell;
   } catch (error) {
     if (!(error instanceof HostLostError)) throw error;
     throw new SshError('connection', error.message);
   } finally {
-    stop();
     session.close();
   }
 }
 
-/** What it means that the login shell did not come as far as to run our bash. */
+/** The error when the login shell ended before it ran our bash. */
 export function noShell(
   name: string,
   code: number,

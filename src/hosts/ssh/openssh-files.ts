@@ -12,13 +12,13 @@ export interface OpensshOptions {
   readonly passphrase: string;
   /** Lines of known_hosts; '' for the files of the user's configuration. */
   readonly knownHosts: string;
-  /** A directory of the runner's, for what must be a file. */
+  /** A directory on this machine for the files that `ssh` needs. */
   readonly temporary: string;
   /** The environment of this program. Of it `ssh` gets what it needs to log in. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What `ssh` needs of the environment: where its files are, an agent, Kerberos' tickets. */
+/** What `ssh` needs of the environment: its files, an agent, Kerberos tickets. */
 const sshsOwn = [
   'HOME',
   'PATH',
@@ -31,17 +31,17 @@ const sshsOwn = [
   'XDG_RUNTIME_DIR',
 ];
 
-/** A path of a Unix socket has 108 bytes at most, and ssh adds some of its own while it makes one. */
-const longestSocketPath = 85;
+/** A Unix socket's path has at most 108 bytes, and ssh appends some while it creates the socket. */
+const MAX_SOCKET_PATH_BYTES = 85;
 
-/** Those that are there: they are removed however this program ends, but by SIGKILL; then the next one removes them. */
+/** Removed when this program ends. After SIGKILL the next run removes them. */
 const present = new Set<OpensshFiles>();
 
 function removeAll(): void {
   for (const files of present) files.remove();
 }
 
-/** What `ssh` wants as files, in a directory of ours that nobody else can read. */
+/** The files that `ssh` needs, in a directory that only this user can read. */
 export class OpensshFiles {
   readonly config: string;
   readonly socket: string;
@@ -63,7 +63,7 @@ export class OpensshFiles {
     this.environment = {};
     for (const name of sshsOwn) if (environment[name] !== undefined) this.environment[name] = environment[name];
     if (passphrase !== '') {
-      // The passphrase itself is in the environment of `ssh` and of what that asks only.
+      // The passphrase itself is only in the environment of `ssh` and of the programs that it starts.
       this.environment.SSH_ASKPASS = write('askpass', '#!/bin/sh\nprintf "%s\\n" "$MAESTRO_SSH_PASSPHRASE"\n', 0o700);
       this.environment.SSH_ASKPASS_REQUIRE = 'force';
       this.environment.DISPLAY = 'none:0';
@@ -80,7 +80,7 @@ export class OpensshFiles {
       }),
     );
     this.socket = path.join(directory, 'master');
-    if (this.socket.length > longestSocketPath) {
+    if (this.socket.length > MAX_SOCKET_PATH_BYTES) {
       const short = mkdtempSync(`/tmp/${directoryPrefix}`);
       this.#directories.push(short);
       markAsOurs(short);

@@ -8,12 +8,12 @@ export const directoryPrefix = 'maestro-ssh-';
 /** In such a directory: the process that made it. */
 const ownerFile = 'owner';
 
-/** Says in a directory whose it is. It comes first: what has no owner is never removed by others, and must hold no key. */
+/** Writes down whose directory it is, before anything else: one without an owner is never removed, so it must hold no key. */
 export function markAsOurs(directory: string): void {
   writeFileSync(path.join(directory, ownerFile), JSON.stringify(ourProcess()), { mode: 0o600, flag: 'wx' });
 }
 
-/** Removes what processes of this machine and this user left behind that were killed. What cannot be is left. */
+/** Removes the directories of killed processes of this machine and this user, as far as possible. */
 export function removeLeftovers(directory: string): void {
   const us = ourProcess();
   for (const name of attempt(() => readdirSync(directory)) ?? []) {

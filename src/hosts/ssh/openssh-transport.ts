@@ -5,16 +5,18 @@ import { getExecOutput } from '@actions/exec';
 import { collectText } from '../commands.js';
 import { HostError, HostLostError } from '../host.js';
 import { type Destination, shown } from './destination.js';
+import { sshFailure } from './failures.js';
+import { opensshFailure } from './openssh-failure.js';
 import { OpensshFiles as Files, type OpensshOptions } from './openssh-files.js';
-import { type Session, SshError, type Transport } from './transport.js';
+import type { Session, Transport } from './transport.js';
 
-/** Milliseconds for a login: `ConnectTimeout` is about the first of it only. */
-const loginTime = 60_000;
+/** For a whole login: `ConnectTimeout` bounds only the first part of one. */
+const LOGIN_TIMEOUT_MS = 60_000;
 
-/** A connection that broke under a session is the end of its master within so many milliseconds. */
-const masterTime = 300;
+/** A master whose connection broke ends within this time. */
+const MASTER_END_MS = 300;
 
-/** Said by the master once it has logged in. */
+/** Printed by the master once it has logged in. */
 const loggedIn = 'maestro: logged in';
 
 /**
@@ -25,15 +27,15 @@ export class OpensshTransport implements Transport {
   readonly name: string;
   readonly #options: OpensshOptions;
   readonly #address: string;
-  /** Whoever connects when it is closed is to stop. */
+  /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();
   readonly #mayShare: boolean;
   #files: Files | undefined;
   #connecting: Promise<Master> | undefined;
-  /** The last one that there was. */
+  /** The latest one. */
   #master: Master | undefined;
 
-  /** @param mayShare whether a connection that a person has authenticated will do; one of our own is made otherwise */
+  /** @param mayShare whether to use a connection that a person has authenticated, if there is one */
   constructor(options: OpensshOptions, mayShare = true) {
     this.#options = options;
     this.#mayShare = mayShare;
@@ -55,7 +57,7 @@ export class OpensshTransport implements Transport {
     return this.#session(files, master, commandLine);
   }
 
-  /** Ours: somebody else's connection would be the same one. */
+  /** A connection of our own: a shared one would be the same as the first. */
   another(): OpensshTransport {
     return new OpensshTransport(this.#options, false);
   }
@@ -72,8 +74,8 @@ export class OpensshTransport implements Transport {
   }
 
   async #connected(): Promise<{ readonly master: Master; readonly files: Files }> {
-    // No file must be made that nobody removes.
-    if (this.#closing.signal.aborted) throw new SshError('connection', 'the connection was closed');
+    // `close` has removed the files, so none must be made after it.
+    if (this.#closing.signal.aborted) throw sshFailure('closed', this.name, {});
     // Without the jumps: ssh reads the file for each of these too, which would jump without end.
     this.#files ??= new Files({ ...this.#options, jumps: [] });
     const files = this.#files;
@@ -100,10 +102,10 @@ export class OpensshTransport implements Transport {
       : new Master(theirs, undefined, () => this.#check(files, theirs));
   }
 
-  /** The control socket of a master that somebody has authenticated, if the user's configuration names one that lives. */
+  /** The control socket of a connection that a person has authenticated, if the user's configuration names one that answers. */
   async #authenticated(files: Files): Promise<string | undefined> {
     const { stdout, exitCode, stderr } = await this.#ssh(files, ['-G', '--', this.#address]);
-    if (exitCode !== 0) throw new SshError('refused', `the configuration of ssh cannot be used: ${stderr.trim()}`);
+    if (exitCode !== 0) throw sshFailure('unusable-configuration', this.name, { reason: stderr.trim() });
     const socket = /^controlpath (.+)$/m.exec(stdout)?.[1];
     if (socket === undefined || socket === 'none') return undefined;
     return (await this.#check(files, socket)) ? socket : undefined;
@@ -148,24 +150,21 @@ export class OpensshTransport implements Transport {
    * @returns 255 if the connection is well: something killed the command
    */
   async #judgeFailure(master: Master, words: string): Promise<number> {
-    const closed = 'the connection was closed';
-    // Before the next one: who is refused a session by a master looks for another way too.
+    // Before the next check: a refused session also looks for another way to connect, and finds no master.
     const refusal = /^.*(?:refused by peer|session request failed).*$/im.exec(words)?.[0];
-    if (refusal !== undefined) {
-      throw new SshError('session', `${this.name} allows no further session: ${refusal.trim()}`);
-    }
+    if (refusal !== undefined) throw sshFailure('session-refused', this.name, { reason: refusal.trim() });
     if (words.includes(noMaster)) {
       master.isGone = true;
-      throw new SshError('connection', closed);
+      throw sshFailure('closed', this.name, {});
     }
     // A master takes its time to notice.
-    await sleep(masterTime);
+    await sleep(MASTER_END_MS);
     if (await master.isAlive()) return 255;
-    throw new HostLostError(closed);
+    throw new HostLostError(sshFailure('closed', this.name, {}).message);
   }
 
   async #session(files: Files, master: Master, commandLine: string): Promise<Session> {
-    // Without the master it must not connect by itself: it would be a session that nobody counts.
+    // Without the master ssh must not connect by itself: that session would not be counted.
     const options = [
       '-S',
       master.socket,
@@ -193,10 +192,10 @@ export class OpensshTransport implements Transport {
   }
 }
 
-/** Said by a session that found no master, in place of connecting by itself. */
+/** Printed by a session that found no master, in place of connecting by itself. */
 const noMaster = 'maestro: there is no master';
 
-/** The connection that carries the sessions: a process of ours, or a socket of somebody else's. */
+/** The connection that carries the sessions: a process of ours, or the socket of one that a person started. */
 class Master {
   readonly socket: string;
   readonly #child: ChildProcess | undefined;
@@ -236,14 +235,14 @@ class Master {
     const timer = setTimeout(() => {
       isLate = true;
       stop();
-    }, loginTime);
+    }, LOGIN_TIMEOUT_MS);
     await new Promise<void>((resolve, reject) => {
       child.once('error', (error) => reject(noSsh(error)));
       child.once('close', () =>
         reject(
           isLate
-            ? new SshError('connection', `${name} did not let us in within ${loginTime / 1000} s (timed out)`)
-            : describeFailure(said(), name),
+            ? sshFailure('timed-out', name, { afterMs: LOGIN_TIMEOUT_MS, during: 'let us in' })
+            : opensshFailure(said(), name),
         ),
       );
       let output = '';
@@ -297,70 +296,4 @@ function noSsh(error: Error): HostError {
 function jumpText({ user, name, port }: Destination): string {
   const address = name.includes(':') ? `[${name}]` : name;
   return `${user === undefined ? '' : `${user}@`}${address}${port === undefined ? '' : `:${port}`}`;
-}
-
-/** Why a master could not log in, from what `ssh -v` says. */
-function describeFailure(said: string, destination: string): SshError {
-  const words = said
-    .split('\n')
-    .filter((line) => !/^(debug\d|OpenSSH_|Authenticated|Transferred|Bytes per)/.test(line.trim()));
-  const text = words.join('\n').trim();
-  // Of the last machine that it came to: each jump says these too.
-  const server = [...said.matchAll(/Server host key: (\S+ \S+)/g)].at(-1)?.[1];
-  const at = [...said.matchAll(/Authenticating to (\S+):(\d+) as '([^']*)'/g)].at(-1);
-  // A jump that is not there: who is behind it only sees the way end.
-  const jump = /UNKNOWN port/.test(text)
-    ? /connect to host (\S+) port (\d+)|resolve hostname ([^\s:]+)/.exec(text)
-    : undefined;
-  const name = jump
-    ? shown({ user: undefined, name: jump[1] ?? jump[3]!, port: jump[2] === undefined ? undefined : Number(jump[2]) })
-    : at === undefined
-      ? destination
-      : shown({ user: at[3]!, name: at[1]!, port: Number(at[2]) });
-  const refused = (message: string) => new SshError('refused', message);
-  const connection = (message: string) => new SshError('connection', message);
-  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed/i.test(said)) {
-    return refused(
-      `the host key of ${name} has changed (the server shows ${server ?? 'another'}): somebody may be listening in, or it was set up anew. Compare the fingerprint by another way before you change ssh-known-hosts`,
-    );
-  }
-  if (/REVOKED HOST KEY/i.test(said)) {
-    return refused(
-      `the host key of ${name} is revoked (the server shows ${server ?? 'it'}): somebody who has stolen it may be listening in. Ask the site for its new key`,
-    );
-  }
-  if (/Host key verification failed|host key is known/i.test(said)) {
-    return refused(
-      `the host key of ${name} is not known${server === undefined ? '' : ` (the server shows ${server})`}: compare it with what the site publishes, and add its line to ssh-known-hosts. ${text}`,
-    );
-  }
-  if (/Permission denied|Too many authentication failures/i.test(said)) {
-    const lately = said.slice(at?.index ?? 0);
-    const offered = [...lately.matchAll(/Offering public key: (.+)/g)].map(([, key]) => key!.trim());
-    const load = /Load key .*|.*incorrect passphrase.*/i.exec(text)?.[0];
-    // Who may log in with a key and does not could not read it.
-    if (load === undefined && /Server accepts key/.test(lately) && !/signing failed/i.test(lately)) {
-      return refused(
-        `${name} takes the key (${offered.join('; ')}), but it cannot be read: give its passphrase with \`ssh-passphrase\``,
-      );
-    }
-    return refused(
-      `${name} rejected the login (${offered.length === 0 ? 'no key was offered' : `offered: ${offered.join('; ')}`})${load === undefined ? '' : `; ${load}`}: ${lastLine(text)}`,
-    );
-  }
-  const barrier = /open failed: (.+)/.exec(text)?.[1];
-  // Before the next ones: it tells of a machine that only the jump has tried to reach.
-  if (barrier !== undefined) return connection(`${name} does not let us through to the next machine: ${barrier}`);
-  if (/Connection refused/i.test(said))
-    return connection(`${name} refused the connection: is an SSH server there, at this port?`);
-  if (/timed out/i.test(said)) return connection(`${name} did not answer (timed out)`);
-  if (/Could not resolve hostname/i.test(said))
-    return new SshError('unknown', `${name} is unknown: its name cannot be resolved`);
-  if (/No route to host|Network is unreachable/i.test(said))
-    return connection(`${name} is unreachable from this machine`);
-  return connection(`cannot connect to ${name}: ${lastLine(text) || 'ssh ended without a word'}`);
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)!.trim();
 }

@@ -11,9 +11,8 @@ export interface PrivateKey {
 }
 
 /**
- * Reads a private key as OpenSSH writes them, or as PEM (PKCS#1, SEC 1, PKCS#8).
- *
- * What copying does to a key is repaired. No message has any part of it.
+ * Reads a private key in OpenSSH's own format, or as PEM (PKCS#1, SEC 1, PKCS#8). Line ends and blanks that copying changed are
+ * repaired. No message contains any part of the key.
  *
  * @param text the input `ssh-key`
  * @param passphrase the input `ssh-passphrase`; '' for none
@@ -40,7 +39,7 @@ const wanted =
 
 const kinds = 'ed25519, ecdsa and rsa can be used: make one with `ssh-keygen -t ed25519`';
 
-/** Secrets are copied by hand: with other ends of lines, with none, with `\n` in their place, with blanks around. */
+/** Secrets are copied by hand, which may change line ends, write them as `\n`, or add blanks. */
 function repaired(text: string): string {
   return text
     .replaceAll(/\\r\\n|\\n|\r\n|\r/g, '\n')
@@ -52,7 +51,7 @@ function repaired(text: string): string {
 
 interface Pem {
   readonly label: string;
-  /** Lines such as `Proc-Type: 4,ENCRYPTED`, which old forms have. */
+  /** Lines such as `Proc-Type: 4,ENCRYPTED`, which PKCS#1 and SEC 1 have. */
   readonly headers: string;
   /** Base64 without blanks. */
   readonly body: string;
@@ -78,7 +77,7 @@ function findPem(text: string): Pem {
 function noPem(text: string): HostError {
   if (/^PuTTY-User-Key-File-/m.test(text)) {
     return wrong(
-      'is a key in the form of PuTTY, which cannot be read',
+      "is a key in PuTTY's format, which cannot be read",
       'convert it with `puttygen KEY.ppk -O private-openssh -o KEY`, or in PuTTYgen with Conversions > Export OpenSSH key',
     );
   }
@@ -88,7 +87,7 @@ function noPem(text: string): HostError {
 
 function publicKey(): HostError {
   return wrong(
-    'is a public key: that one belongs into ~/.ssh/authorized_keys on the host',
+    'is a public key: that one belongs in ~/.ssh/authorized_keys on the host',
     'give the private key, which is the file without .pub',
   );
 }
@@ -98,7 +97,7 @@ function damaged(): HostError {
 }
 
 function unsupported(kind: string): HostError {
-  return wrong(`is a key of a kind that cannot be used here: ${kind}`, kinds);
+  return wrong(`is a kind of key that cannot be used here: ${kind}`, kinds);
 }
 
 function passphraseNeeded(): HostError {
@@ -121,12 +120,12 @@ const ciphers = /^(none|3des-cbc|aes(128|192|256)-(cbc|ctr|gcm@openssh\.com))$/;
 
 function readOpenSsh(body: string, passphrase: string): ParsedKey {
   const { cipher, type } = readHeader(Buffer.from(body, 'base64'));
-  if (type.startsWith('sk-')) throw unsupported(`${type}, a security key, which somebody must touch`);
+  if (type.startsWith('sk-')) throw unsupported(`${type}, a security key, which a person must touch`);
   if (type === 'ssh-dss') throw unsupported('DSA');
   if (!/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/.test(type)) throw unsupported('none that is known');
   if (!ciphers.test(cipher)) {
     throw wrong(
-      'is encrypted in a way that cannot be read',
+      'is encrypted with a cipher that cannot be read here',
       'encrypt it again with `ssh-keygen -p -Z aes256-ctr -f KEY`',
     );
   }
@@ -136,7 +135,7 @@ function readOpenSsh(body: string, passphrase: string): ParsedKey {
   return key;
 }
 
-/** Reads what is never encrypted: how the rest is, and the public key. */
+/** Reads the part of a key that is never encrypted: the name of the cipher, and the type in the public key. */
 function readHeader(data: Buffer): { readonly cipher: string; readonly type: string } {
   try {
     if (!data.subarray(0, magic.length).equals(magic)) throw damaged();
@@ -159,7 +158,10 @@ function readString(data: Buffer, at: number): readonly [content: Buffer, after:
   return [data.subarray(at + 4, after), after];
 }
 
-/** ssh2 reads some of these forms, and tells a wrong passphrase badly. So Node reads them, and gives ssh2 one that it reads. */
+/**
+ * ssh2 reads PKCS#1 and SEC 1 but not PKCS#8, and does not tell a wrong passphrase from a damaged key. So Node reads all three, and
+ * writes what ssh2 reads. Of Ed25519 keys ssh2 reads only OpenSSH's own format, which Node does not write.
+ */
 function readPem(text: string, isEncrypted: boolean, passphrase: string): ParsedKey {
   if (isEncrypted && passphrase === '') throw passphraseNeeded();
   let key: KeyObject;
@@ -184,7 +186,10 @@ function inReadableForm(key: KeyObject): string {
       return key.export({ type: 'sec1', format: 'pem' }) as string;
     }
     case 'ed25519':
-      return ed25519InOpenSshForm(key);
+      throw wrong(
+        'is an Ed25519 key in PKCS#8, a format that cannot be used here',
+        "convert it to OpenSSH's own format with `ssh-keygen -p -f KEY` (OpenSSH 9.6 or later), or make a new key with `ssh-keygen -t ed25519`",
+      );
     case 'dsa':
       throw unsupported('DSA');
     default:
@@ -192,34 +197,7 @@ function inReadableForm(key: KeyObject): string {
   }
 }
 
-/** There is no other form of these that ssh2 reads (OpenSSH, PROTOCOL.key). */
-function ed25519InOpenSshForm(key: KeyObject): string {
-  const { x, d } = key.export({ format: 'jwk' });
-  const [open, secret] = [Buffer.from(x!, 'base64url'), Buffer.from(d!, 'base64url')];
-  const type = string('ssh-ed25519');
-  const secrets = [uint32(0), uint32(0), type, string(open), string(Buffer.concat([secret, open])), string('')];
-  const length = Buffer.concat(secrets).length;
-  const padding = Buffer.from(Array.from({ length: (8 - (length % 8)) % 8 }, (_, i) => i + 1));
-  const data = Buffer.concat([
-    magic,
-    ...[string('none'), string('none'), string(''), uint32(1)],
-    string(Buffer.concat([type, string(open)])),
-    string(Buffer.concat([...secrets, padding])),
-  ]);
-  return pem('OPENSSH PRIVATE KEY', data.toString('base64'));
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
-}
-
-function string(content: string | Buffer): Buffer {
-  return Buffer.concat([uint32(Buffer.byteLength(content)), Buffer.from(content as string)]);
-}
-
-/** undefined for what cannot be read. ssh2's own words are not passed on: they may be about what it decrypted. */
+/** @returns undefined if ssh2 cannot read the key. Its error is not passed on: it may quote what it decrypted. */
 function parse(text: string, passphrase: string): ParsedKey | undefined {
   try {
     const key = ssh2.utils.parseKey(text, passphrase) as ParsedKey | Error | undefined;

@@ -7,9 +7,9 @@ import { printMark } from '../marker-stream.js';
  * What runs on the other side of an SSH session.
  *
  * A server hands each command line to the user's login shell, whichever that is, and some of them read files that print
- * something first. So what is handed over is short and means the same to all shells: to become a bash, which says by a mark on
- * both outputs that what follows is its command's, takes that from its input (in its arguments everybody on the machine could
- * read it), and says on stderr how it ended.
+ * something first. So the command line is short and means the same to all shells: it becomes a bash, which prints a mark on both
+ * outputs before its command's own output, reads the command from its input (in its arguments everybody on the machine could
+ * read it), and prints the exit status on stderr.
  */
 
 /** What marks the beginning and the end of what a command prints, each in two halves. */
@@ -18,14 +18,14 @@ export interface Marks {
   readonly end: readonly [string, string];
 }
 
-/** @param chance unlike any other text: hexadecimal digits */
+/** @param chance random hexadecimal digits, so that no other text has them */
 export function marksOf(chance: string): Marks {
   return { begin: ['maestro-', `begin-${chance}`], end: ['maestro-', `end-${chance}=`] };
 }
 
 /**
  * The command line. The subshell leaves the process id `$$`, which leads the session's process group, to the command; the
- * bash around it outlives a signal to that group, to tell how the command ended.
+ * bash around it outlives a signal to that group, so that it can report how the command ended.
  */
 export function shellLine({ begin, end }: Marks): string {
   const program = [
@@ -48,13 +48,13 @@ const bashsOwn = /^(BASHOPTS|SHELLOPTS|BASH_VERSINFO|BASH_EXECUTION_STRING|UID|E
 /** Bash that sets an environment, exported functions (`BASH_FUNC_module%%`) included. */
 export function exportsOf(environment: Environment): string {
   const entries = Object.entries(environment);
-  // What is evaluated after this is in another mode, in which bash takes fewer names for functions.
+  // POSIXLY_CORRECT comes last: it puts bash in a mode that allows fewer function names.
   const last = entries.filter(([name]) => name === 'POSIXLY_CORRECT');
   return [...entries.filter(([name]) => name !== 'POSIXLY_CORRECT'), ...last]
     .map(([name, value]) => {
       const functionName = /^BASH_FUNC_(.+?)(?:%%|\(\))$/.exec(name)?.[1];
       if (functionName !== undefined) {
-        // One that this bash cannot read is passed over, as bash itself does.
+        // A function that this bash cannot parse is skipped, as bash itself does.
         const text = `${functionName} ${value}\nexport -f ${quote(functionName)}`;
         return value.startsWith('() {') ? `eval ${quoteBytes(text)} 2>/dev/null || :\n` : '';
       }
@@ -73,14 +73,14 @@ export function becomeStepsShell(environment: Environment): string {
   return `${exportsOf(environment)}exec "$BASH" --norc -p -c ${quote(program)}\0`;
 }
 
-/** Passes on what comes before the mark of the end; what follows is of processes that were left behind. */
+/** Passes on what comes before the end mark; what follows is output of processes that were left behind. */
 export class BeforeEnd extends Transform {
   readonly #mark: Buffer;
   readonly #onEnd: (status: number) => void;
   #held = Buffer.alloc(0);
   #hasEnded = false;
 
-  /** @param onEnd is told the exit status, which follows the mark and ends in `;` */
+  /** @param onEnd called with the exit status, which follows the mark and ends in `;` */
   constructor(mark: readonly [string, string], onEnd: (status: number) => void) {
     super();
     this.#mark = Buffer.from(mark.join(''));

@@ -1,20 +1,18 @@
 import type { Clock } from '../../util/clock.js';
+import { backOffMs, retry } from '../../util/retry.js';
 import { SshError } from './transport.js';
 
-/** How often it is tried. */
-const mostAttempts = 5;
+const MOST_ATTEMPTS = 5;
+const BACK_OFF = { firstMs: 800, maxMs: 10_000 } as const;
 
-/** About so many milliseconds are between the first two attempts, and twice as many each time after. */
-const firstPause = 800;
-
-/** No attempt begins later than this, in milliseconds after the first. */
-const patience = 20_000;
+/** No attempt begins later than this after the first. */
+const PATIENCE_MS = 20_000;
 
 export interface FirstConnectionOptions {
   readonly clock: Clock;
   /** Takes a line for people. */
   readonly tell: (line: string) => void;
-  /** Aborted when there is no wish to go on. */
+  /** Ends the attempts. */
   readonly cancel: AbortSignal;
 }
 
@@ -25,34 +23,20 @@ export interface FirstConnectionOptions {
  *
  * @throws what `connect` throws
  */
-export async function persistently<T>(connect: () => Promise<T>, options: FirstConnectionOptions): Promise<T> {
+export function persistently<T>(connect: () => Promise<T>, options: FirstConnectionOptions): Promise<T> {
   const { clock, tell, cancel } = options;
   const since = clock.now();
-  for (let attempts = 1; ; attempts++) {
-    try {
-      return await connect();
-    } catch (error) {
-      if (!(error instanceof SshError) || error.kind !== 'connection' || cancel.aborted) throw error;
-      // Those that were turned away together are not to come together again.
-      const pause = firstPause * 2 ** (attempts - 1) * (0.5 + clock.random());
-      if (attempts === mostAttempts || clock.now() + pause - since > patience) throw error;
-      if (attempts === 1) tell(`${error.message}; trying again`);
-      await sleep(pause, clock, cancel);
-      if (cancel.aborted) throw error;
-    }
-  }
-}
-
-/** A cancellation ends it. */
-function sleep(milliseconds: number, clock: Clock, cancel: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      stop();
-      cancel.removeEventListener('abort', end);
-      resolve();
-    };
-    const stop = clock.after(milliseconds, end);
-    if (cancel.aborted) end();
-    else cancel.addEventListener('abort', end, { once: true });
+  return retry(connect, {
+    clock,
+    signal: cancel,
+    shouldRetry: (error) => error instanceof SshError && error.kind === 'connection',
+    delays(failures) {
+      const delay = backOffMs(failures, BACK_OFF, clock);
+      const isOver = failures === MOST_ATTEMPTS || clock.now() + delay - since > PATIENCE_MS;
+      return isOver ? undefined : delay;
+    },
+    onRetry(error, failures) {
+      if (failures === 1) tell(`${(error as SshError).message}; trying again`);
+    },
   });
 }

@@ -1,8 +1,10 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import type { Clock } from '../../util/clock.js';
+import { backOffMs } from '../../util/retry.js';
 import { Semaphore } from '../../util/semaphore.js';
-import { commandEnvironment } from '../command-environment.js';
+import { sleep } from '../../util/sleep.js';
+import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
 import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';
@@ -17,7 +19,7 @@ export interface SshHostOptions {
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
   readonly tell: (line: string) => void;
-  /** Aborted when there is no wish to go on: nothing is connected any more that is not. */
+  /** Aborted on cancellation: no further connections are made after that. */
   readonly cancel?: AbortSignal;
 }
 
@@ -28,22 +30,22 @@ interface Streams {
 }
 
 /**
- * Commands that run at once. A server allows 10 sessions on a connection unless told; somebody else may share ours. One that
- * allows a single session has as many connections.
+ * How many commands run at once. OpenSSH's default is 10 sessions on a connection, which others may share. A server that allows a
+ * single session gets as many connections.
  */
-const mostSessions = 6;
+const MAX_SESSIONS = 6;
 
-/** A server may take a moment to see that a session has ended. One that refuses so often while there is none allows none. */
-const mostRefusals = 4;
+/** How many refusals in a row, while no session of ours is open, show that the server allows none at all. */
+const MAX_REFUSALS = 4;
 
-/** How long a machine that was reached before may be out of reach, in milliseconds. */
-const patience = 300_000;
+/** How long the host may stay out of reach after a connection was lost. */
+const RECONNECT_TIMEOUT_MS = 300_000;
 
-/** Once all is cancelled, how long it may say nothing, in milliseconds: a runner kills us after ten seconds. */
-const hurry = 8_000;
+/** How long the host may stay silent after a cancellation: a runner kills this program after ten seconds. */
+const CANCELLED_TIMEOUT_MS = 8_000;
 
-/** After a command's end, milliseconds without a byte until its streams are taken to be done: something left behind may hold them. */
-const silence = 5_000;
+/** How long the streams of a command that has ended must be silent to be taken as done: a process left behind may hold them open. */
+const DRAIN_TIMEOUT_MS = 5_000;
 
 /** A machine that is reached by SSH. Commands run in the environment of a login shell there. */
 export class SshHost implements Host {
@@ -55,21 +57,21 @@ export class SshHost implements Host {
   readonly #marks: Marks;
   /** What `setup` printed to stderr. */
   readonly said: string;
-  /** What is sent before a command of ours, and before one that is for steps. */
+  /** Bash that is sent before a command of ours, and before one for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
-  readonly #pool = new Semaphore(mostSessions);
+  readonly #pool = new Semaphore(MAX_SESSIONS);
   #sessions = 0;
-  /** One attempt to get the connection back at a time. */
+  /** Set while the connection is being made again: there is one attempt at a time. */
   #reconnecting: Promise<void> | undefined;
   /** The commands that have not ended. */
   readonly #running = new Set<AbortController>();
   #hasToldOfRefusal = false;
   /** Every connection broke, and no session has been opened since. */
   #isDown = false;
-  /** Takes back that the machine is given up in a moment. */
+  /** Stops the timer that gives the machine up. */
   #stopHurry: (() => void) | undefined;
   readonly #onCancel = () => this.#awaitAnswer();
-  /** Why nothing is run any more. */
+  /** Why no more commands are run. */
   #over: HostError | undefined;
 
   private constructor(connections: Connections, marks: Marks, shell: PreparedShell, options: SshHostOptions) {
@@ -94,16 +96,16 @@ export class SshHost implements Host {
   static async open(transport: Transport, options: SshHostOptions): Promise<SshHost> {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
-    const connections = new Connections(transport, mostSessions, options.clock, options.tell);
+    const connections = new Connections(transport, MAX_SESSIONS, options.clock, options.tell);
     return new SshHost(connections, marks, await login(connections, { ...options, marks }), options);
   }
 
   spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
     const text = `${isForSteps ? this.#prelude.steps : this.#prelude.own}${command}\0`;
     const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-    // A command may end without reading what it is sent; its exit status tells whether that matters.
+    // A command may end without reading all of its input; its exit status shows whether that matters.
     stdin.on('error', () => {});
-    // One that is left, or whose connection is closed, gives back its session, whatever it does over there.
+    // A command that is left, or whose connection is closed, frees its session, even if it still runs on the host.
     const leaving = new AbortController();
     this.#running.add(leaving);
     const streams = { stdin, stdout, stderr };
@@ -144,15 +146,15 @@ export class SshHost implements Host {
         return await this.#runIn(session, text, streams, leaving);
       } catch (error) {
         if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
-        // Only a session that did not come about says these.
+        // SshError means that no session came about: nothing was run.
         if (!(error instanceof SshError)) throw error;
         failure = error;
       } finally {
         this.#sessions -= 1;
       }
-      // One of the others will end.
+      // While other sessions are open, one of them will end and make room.
       refusals = failure.kind === 'session' && this.#sessions === 0 ? refusals + 1 : 0;
-      if (refusals === mostRefusals) throw failure;
+      if (refusals === MAX_REFUSALS) throw failure;
       await this.#overcome(failure);
     }
   }
@@ -173,7 +175,7 @@ export class SshHost implements Host {
       status = code;
       onEnd();
     });
-    // What breaks a stream breaks the session too, which tells. Other than `pipeline`, `pipe` leaves nothing behind on a stream
+    // A broken stream breaks the session too, which reports it. Unlike `pipeline`, `pipe` leaves nothing behind on a stream
     // that the next session may go on with.
     pipeline(session.stdout, begin.stdout).catch(() => {});
     pipeline(session.stderr, begin.stderr, end).catch(() => {});
@@ -183,16 +185,16 @@ export class SshHost implements Host {
     end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
     session.stdin.write(text);
-    // Not before: of a session that does not come about nothing must be lost of what the command is sent.
+    // Not before: if the session does not come about, the next one needs all of the command's input.
     begin.stdout.once('begun', () => stdin.pipe(session.stdin));
     session.stdout.on('data', () => this.#heard());
     try {
-      // `ssh` has no other word than 255 for its own failures: where the command said the same, that is it.
+      // `ssh` exits with 255 for its own failures. If the command itself ended with 255, that is its status.
       const exit = session.exit.catch((error: unknown) => {
         if (status === 255) return status;
         throw error;
       });
-      // Whoever reads slowly gets all of it too.
+      // A slow reader gets all of the output too.
       const over = exit.then(async (code) => {
         await Promise.all(flows);
         return code;
@@ -207,7 +209,7 @@ export class SshHost implements Host {
       ]);
       if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
       for (const stream of [stdout, stderr]) stream.end();
-      // Nothing but SIGKILL keeps our bash from telling.
+      // Only SIGKILL keeps our bash from reporting a status.
       return { code: status ?? (code === 255 ? 137 : code) };
     } finally {
       stdin.unpipe(session.stdin);
@@ -216,14 +218,14 @@ export class SshHost implements Host {
     }
   }
 
-  /** When a session whose command has ended is over, or has been silent for long enough. */
+  /** Resolves when a session whose command has ended is over, or has been silent for long enough. */
   #quiet(streams: readonly Readable[], isDrained: () => boolean, exit: Promise<number>): Promise<number> {
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       let stop = () => {};
       const wait = () => {
         stop();
-        stop = clock.after(silence, () => (isDrained() ? resolve(0) : wait()));
+        stop = clock.after(DRAIN_TIMEOUT_MS, () => (isDrained() ? resolve(0) : wait()));
       };
       for (const stream of streams) stream.on('data', wait);
       wait();
@@ -244,11 +246,12 @@ export class SshHost implements Host {
   }
 
   /**
-   * Waits until it may be tried again.
+   * Waits until another attempt makes sense.
    *
-   * @throws SshError, HostError if there is no hope
+   * @throws SshError, HostError if none does
    */
   async #overcome(error: SshError): Promise<void> {
+    const { clock } = this.#options;
     switch (error.kind) {
       case 'refused':
         throw error;
@@ -256,10 +259,10 @@ export class SshHost implements Host {
         if (this.#connections.hasRoom) return;
         if (!this.#hasToldOfRefusal) this.#options.tell(`${error.message}; waiting until one of ours ends`);
         this.#hasToldOfRefusal = true;
-        return this.#pause(500 * (0.5 + this.#options.clock.random()));
+        return sleep(clock, 500 * (0.5 + clock.random()));
       case 'connection':
       case 'unknown':
-        // Another one carries on.
+        // Another connection carries on.
         if (this.#connections.isConnected) return;
         this.#lost(error);
         this.#reconnecting ??= this.#reconnect(error).finally(() => {
@@ -269,7 +272,7 @@ export class SshHost implements Host {
     }
   }
 
-  /** Told once, however many commands notice it. */
+  /** Reports a lost connection once, however many commands notice it. */
   #lost(error: HostError): void {
     if (this.#isDown || this.#over !== undefined) return;
     this.#isDown = true;
@@ -277,11 +280,11 @@ export class SshHost implements Host {
     if (this.#options.cancel?.aborted) this.#awaitAnswer();
   }
 
-  /** What is still to be done over there after a cancellation is worth a try, but no long wait. */
+  /** Gives the host up soon after a cancellation if it does not answer: what is left to do there is not worth a long wait. */
   #awaitAnswer(): void {
     if (this.#stopHurry !== undefined || this.#over !== undefined) return;
-    this.#stopHurry = this.#options.clock.after(hurry, () =>
-      this.#end(new HostError(`${this.name} did not answer any more, and all is cancelled`)),
+    this.#stopHurry = this.#options.clock.after(CANCELLED_TIMEOUT_MS, () =>
+      this.#end(new HostError(`${this.name} no longer answers, and the study is cancelled`)),
     );
     this.#connections.ask().then(
       () => this.#heard(),
@@ -299,13 +302,18 @@ export class SshHost implements Host {
     const since = clock.now();
     let error = first;
     for (let failures = 0; ; failures++) {
-      if (clock.now() - since >= patience) {
+      if (clock.now() - since >= RECONNECT_TIMEOUT_MS) {
         throw new HostError(
-          `${this.name} could not be reached again for ${patience / 60_000} minutes: ${error.message}`,
+          `${this.name} could not be reached again for ${RECONNECT_TIMEOUT_MS / 60_000} minutes: ${error.message}`,
         );
       }
       const longest = cancel?.aborted ? 1000 : 10_000;
-      await this.#pause(Math.min(longest, 250 * 2 ** failures) * (0.5 + clock.random()), !cancel?.aborted);
+      // A wait that has begun ends with the cancellation; after it each is short.
+      await sleep(
+        clock,
+        backOffMs(failures + 1, { firstMs: 250, maxMs: longest }, clock),
+        cancel?.aborted ? undefined : cancel,
+      );
       if (this.#over !== undefined) throw this.#over;
       try {
         await this.#connections.connect();
@@ -317,24 +325,9 @@ export class SshHost implements Host {
       }
     }
   }
-
-  /** @param isCutShort whether a cancellation ends it */
-  #pause(milliseconds: number, isCutShort = false): Promise<void> {
-    const { clock, cancel } = this.#options;
-    return new Promise((resolve) => {
-      const end = () => {
-        stop();
-        cancel?.removeEventListener('abort', end);
-        resolve();
-      };
-      const stop = clock.after(milliseconds, end);
-      if (isCutShort && cancel?.aborted) end();
-      else if (isCutShort) cancel?.addEventListener('abort', end, { once: true });
-    });
-  }
 }
 
-/** Rejects once a command is left, with the reason if that is a text. */
+/** Rejects once a command is left, with the reason if there is one. */
 function left(leaving: AbortSignal, name: string): Promise<never> {
   return new Promise((_, reject) => {
     const end = () => {

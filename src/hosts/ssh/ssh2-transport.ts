@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type AuthHandlerMiddleware, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { HostLostError } from '../host.js';
 import { type Destination, shown } from './destination.js';
-import { type KnownHosts, verdictText } from './known-hosts.js';
+import { sshFailure } from './failures.js';
+import { hostKeyFailure, type KnownHosts } from './known-hosts.js';
 import type { PrivateKey } from './private-key.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
@@ -12,7 +13,7 @@ export interface Ssh2Options {
   readonly destination: Destination;
   /** Machines to go through, in this order. */
   readonly jumps: readonly Destination[];
-  /** Who logs in where a destination does not say. */
+  /** The user for destinations that name none. */
   readonly user: string;
   /** Keys to log in with, in the order in which they are offered. */
   readonly keys: readonly PrivateKey[];
@@ -21,23 +22,23 @@ export interface Ssh2Options {
   readonly knownHosts: KnownHosts;
 }
 
-/** Milliseconds for a connection and a login. */
-const readyTime = 20_000;
+/** For connecting and logging in. */
+const LOGIN_TIMEOUT_MS = 20_000;
 
-/** A connection on which nothing comes is asked for a sign of life so often, in milliseconds; after three in vain it is lost. */
-const keepaliveTime = 30_000;
+/** How often a silent server is asked for a sign of life. The connection is lost when three requests stay unanswered. */
+const KEEPALIVE_INTERVAL_MS = 30_000;
 
-/** A connection that is closed and does not end is cut after so many milliseconds. */
-const goodbyeTime = 500;
+/** A connection that we close is cut if it has not ended by then. */
+const CLOSE_TIMEOUT_MS = 500;
 
 /** The SSH client that the program brings with it. Keys stay in memory. */
 export class Ssh2Transport implements Transport {
   readonly name: string;
   readonly #options: Ssh2Options;
-  /** Whoever connects when it is closed is to stop. */
+  /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();
   #connecting: Promise<Connection> | undefined;
-  /** The last one that was made. */
+  /** The latest one. */
   #connection: Connection | undefined;
 
   constructor(options: Ssh2Options) {
@@ -137,22 +138,22 @@ class Connection {
     const way = await before?.forward(destination.name, port, name);
     const client = new ssh2.Client();
     const login = new Login(options, destination.user ?? options.user);
-    let refusal: string | undefined;
+    let refusal: SshError | undefined;
     const known = options.knownHosts.algorithmsFor(destination.name, port);
     const config: ConnectConfig = {
       host: destination.name,
       port,
       username: login.user,
       authHandler: login.handler,
-      readyTimeout: readyTime,
-      keepaliveInterval: keepaliveTime,
+      readyTimeout: LOGIN_TIMEOUT_MS,
+      keepaliveInterval: KEEPALIVE_INTERVAL_MS,
       keepaliveCountMax: 3,
-      // A key that we know is asked for; of a server of which we know none, any: the error shows it.
+      // The server is asked for a key that we know. If we know none, any will do: the error shows it.
       ...(known.length === 0 ? {} : { algorithms: { serverHostKey: known as never } }),
       hostVerifier: (key: Buffer) => {
         const verdict = options.knownHosts.judge(destination.name, port, key);
         if (verdict.is === 'known') return true;
-        refusal = verdictText(verdict, destination.name, port, key);
+        refusal = hostKeyFailure(verdict, { name: destination.name, port, key });
         return false;
       },
     };
@@ -167,10 +168,10 @@ class Connection {
         client.removeAllListeners();
         client.on('error', () => {});
         client.end();
-        reject(refusal === undefined ? describeFailure(error, name, login) : new SshError('refused', refusal));
+        reject(refusal ?? failureOf(error, name, login));
       };
       client.once('error', fail);
-      client.once('close', () => fail(new Error('the server closed the connection before it let us in')));
+      client.once('close', () => fail(new Error('the server closed the connection before the login')));
       client.once('ready', () => {
         closing.removeEventListener('abort', stop);
         client.removeAllListeners('error');
@@ -179,7 +180,7 @@ class Connection {
       });
       closing.addEventListener('abort', stop);
       if (closing.aborted) return stop();
-      // Every request is small and waits for its answer.
+      // Requests are small and each waits for its answer, so delaying packets to fill them would only cost time.
       socket = way ?? connect({ host: destination.name, port, noDelay: true });
       client.connect({ ...config, sock: socket });
     });
@@ -197,7 +198,7 @@ class Connection {
         this.#client.off('close', onLost);
         if (error === undefined) resolve(this.#session(channel));
         else if (this.isLost) onLost();
-        else reject(new SshError('session', `${this.#name} allows no further session: ${error.message}`));
+        else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
       });
     });
   }
@@ -223,22 +224,22 @@ class Connection {
     return new Promise((resolve, reject) => {
       this.#client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
         if (error === undefined) resolve(channel);
-        else reject(new SshError('connection', `${this.#name} does not let us through to ${next}: ${error.message}`));
+        else reject(sshFailure('no-forwarding', this.#name, { next, reason: error.message }));
       });
     });
   }
 
   close(): void {
     this.#client.end();
-    // Of a machine that does not answer, it would never be the end.
-    const timer = setTimeout(() => this.#socket.destroy(), goodbyeTime);
+    // A machine that does not answer would never end the connection itself.
+    const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
     this.#socket.once('close', () => clearTimeout(timer));
     this.#before?.close();
     this.#before = undefined;
   }
 
   get #reason(): string {
-    return this.#error?.message ?? 'the session ended without a word of how';
+    return this.#error?.message ?? 'the session ended without an exit status';
   }
 }
 
@@ -271,37 +272,26 @@ class Login {
   }
 }
 
-function describeFailure(error: Error & { code?: string; level?: string }, name: string, login: Login): SshError {
-  const connection = (message: string) => new SshError('connection', message);
-  const refused = (message: string) => new SshError('refused', message);
-  switch (error.level) {
-    case 'client-authentication':
-      return refused(rejection(name, login));
-    case 'client-timeout':
-      return connection(`${name} did not answer within ${readyTime / 1000} s (timed out)`);
-  }
+function failureOf(error: Error & { code?: string; level?: string }, name: string, login: Login): SshError {
+  if (error.level === 'client-authentication') return rejection(name, login);
+  if (error.level === 'client-timeout') return sshFailure('timed-out', name, { afterMs: LOGIN_TIMEOUT_MS });
   switch (error.code) {
     case 'ECONNREFUSED':
-      return connection(`${name} refused the connection: is an SSH server there, at this port?`);
+      return sshFailure('connection-refused', name, {});
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return new SshError('unknown', `${name} is unknown: its name cannot be resolved (${error.code})`);
+      return sshFailure('unresolved', name, {});
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return connection(`${name} is unreachable from this machine (${error.code})`);
+      return sshFailure('unreachable', name, {});
     case 'ETIMEDOUT':
-      return connection(`${name} did not answer (timed out)`);
+      return sshFailure('timed-out', name, {});
   }
-  return connection(`cannot connect to ${name}: ${error.message}`);
+  return sshFailure('cannot-connect', name, { reason: error.message });
 }
 
-function rejection(name: string, { user, offered, methods, isPartial }: Login): string {
-  if (isPartial) {
-    return `${name} wants more than a key (${methods.join(', ')}): use \`ssh-client: openssh\` with a connection that a person has authenticated`;
-  }
-  if (offered.length === 0) {
-    return `there is no key to log in to ${name} with: give one with \`ssh-key\`, or run an agent (SSH_AUTH_SOCK)`;
-  }
-  const takes = methods.length > 0 && !methods.includes('publickey') ? `; it takes ${methods.join(', ')} only` : '';
-  return `${name} rejected the key of user ${user} (offered: ${offered.join('; ')})${takes}: is its public half in ~/.ssh/authorized_keys there, and is this the right user?`;
+function rejection(name: string, { user, offered, methods, isPartial }: Login): SshError {
+  if (isPartial) return sshFailure('more-than-a-key', name, { methods });
+  if (offered.length === 0) return sshFailure('no-key', name, {});
+  return sshFailure('rejected', name, { user, offered, methods });
 }

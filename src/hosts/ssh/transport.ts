@@ -3,7 +3,7 @@ import { HostError } from '../host.js';
 
 /**
  * A connection to a machine by SSH, whichever client makes it. It is made when it is first used, and again when it is used
- * after it broke; it does not try twice by itself.
+ * after it broke. A failed attempt is not repeated.
  */
 export interface Transport {
   /** What messages call the machine: `user@name`. */
@@ -24,7 +24,7 @@ export interface Transport {
   open(commandLine: string): Promise<Session>;
   /** Another connection to the same machine, by the same login and with the same trust; not made yet. */
   another(): Transport;
-  /** Ends the connection; what still runs over there goes on. */
+  /** Ends the connection. Commands that still run on the machine go on. */
   close(): void;
 }
 
@@ -39,14 +39,14 @@ export interface Session {
    * it did not come about: then nothing was run.
    */
   readonly exit: Promise<number>;
-  /** Lets go of it, whatever it does. */
+  /** Closes the session, whether or not the command has ended. */
   close(): void;
 }
 
 /**
- * `connection`: the machine cannot be reached for the moment. `unknown`: its name cannot be resolved. `session`: it can be
- * reached, but allows no further session beside those that there are. `refused`: it does not want us, or is not the one it
- * should be: trying again does not help.
+ * `connection`: the machine cannot be reached at the moment. `unknown`: its name cannot be resolved. `session`: it can be
+ * reached, but allows no further session besides those that are open. `refused`: it rejects the login, or its host key is
+ * not trusted: trying again does not help.
  */
 export type SshFailure = 'connection' | 'unknown' | 'session' | 'refused';
 

@@ -15,7 +15,7 @@ type Packer = ReturnType<typeof createTarPacker>['controller'];
 type Header = Parameters<Packer['add']>[0];
 
 export interface Archiving {
-  /** Told what has other contents by now than when it was hashed: it is archived as it is. */
+  /** Called with what has changed since it was hashed: it is archived as it is now. */
   readonly changes: Changes;
   /** Called with how many bytes of files have been packed. */
   readonly progress: (bytes: number) => void;
@@ -63,7 +63,7 @@ async function packFile(
   count: (bytes: number) => void,
 ): Promise<string> {
   try {
-    // The header has the size of the file that is open: so many bytes follow, whatever becomes of it.
+    // The header has the size that the file had when it was opened, so exactly that many bytes must follow.
     const writer = writerOf(controller, { ...entry, size: opened.size } as TreeEntry);
     const hash = createHash('sha256');
     for await (const chunk of opened.content()) {
@@ -80,7 +80,7 @@ async function packFile(
 
 function writerOf(controller: Packer, entry: TreeEntry): WritableStreamDefaultWriter<Uint8Array> {
   const writer = controller.add(headerOf(entry)).getWriter();
-  // These reject too when the stream breaks; `write` and `close` tell of it.
+  // These reject too when the stream breaks; `write` and `close` report it.
   for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
   return writer;
 }

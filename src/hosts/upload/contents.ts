@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { HostError } from '../host.js';
-import { StagingStopped } from './stopped.js';
-import type { Tree, TreeEntry, TreeFile } from './tree.js';
+import { StagingStopped, type Tree, type TreeEntry, type TreeFile } from './tree.js';
 
-const chunkSize = 256 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** What became of files of a tree after it was listed. Paths relative to its root. */
 export class Changes {
@@ -15,7 +14,7 @@ export class Changes {
   readonly vanished = new Set<string>();
 }
 
-/** A file that is open, with the size that it had then: so many bytes are read of it, whatever becomes of it. */
+/** An open file, with the size that it had when it was opened: exactly that many bytes are read of it. */
 export interface OpenedFile {
   readonly size: number;
   /**
@@ -79,10 +78,10 @@ class Opened implements OpenedFile {
 
   async *content(shared = false): AsyncGenerator<Buffer, void, undefined> {
     let left = this.size;
-    const room = shared ? Buffer.allocUnsafe(Math.min(chunkSize, left + 1)) : undefined;
+    const room = shared ? Buffer.allocUnsafe(Math.min(CHUNK_BYTES, left + 1)) : undefined;
     for (;;) {
       // One byte more than there should be shows whether there is more.
-      const asked = Math.min(chunkSize, left + 1);
+      const asked = Math.min(CHUNK_BYTES, left + 1);
       const bytes = await this.#read(room?.subarray(0, asked) ?? Buffer.allocUnsafe(asked));
       this.isTorn = bytes.length > left || (bytes.length === 0 && left > 0);
       const wanted = bytes.subarray(0, left);
@@ -91,7 +90,7 @@ class Opened implements OpenedFile {
       // Less than was asked for is the end.
       if (this.isTorn || (left === 0 && bytes.length < asked)) break;
     }
-    for (; left > 0; left -= Math.min(chunkSize, left)) yield Buffer.alloc(Math.min(chunkSize, left));
+    for (; left > 0; left -= Math.min(CHUNK_BYTES, left)) yield Buffer.alloc(Math.min(CHUNK_BYTES, left));
   }
 
   close(): Promise<void> {
@@ -108,8 +107,8 @@ class Opened implements OpenedFile {
   }
 }
 
-/** So many files are read at once: of small ones most of the time goes into opening them. */
-const atOnce = 8;
+/** How many files are read at once: opening small ones takes most of the time. */
+const MAX_OPEN_FILES = 8;
 
 /** A tree whose files have been read. */
 export interface HashedTree {
@@ -120,9 +119,9 @@ export interface HashedTree {
 }
 
 export interface Hashing {
-  /** Told what changed since the tree was listed. */
+  /** Called with what changed since the tree was listed. */
   readonly changes?: Changes;
-  /** Told how many bytes have been read, as it goes. */
+  /** Called with the number of bytes read so far. */
   readonly progress?: (bytes: number) => void;
   /** Aborted when this is not wanted any more. */
   readonly cancel?: AbortSignal | undefined;
@@ -164,7 +163,7 @@ export async function hashContents(tree: Tree, hashing: Hashing = {}): Promise<H
       }
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, hashSome));
+  await Promise.all(Array.from({ length: MAX_OPEN_FILES }, hashSome));
   return { tree: asRead(tree, changes.vanished, sizes), hashes };
 }
 

@@ -1,23 +1,23 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { quote } from '../../util/shell-quote.js';
+import { programs } from '../../generated/programs.js';
+import { assignments, quote } from '../../util/shell-quote.js';
 import { again, collectText, mustRun } from '../commands.js';
 import { type Host, HostError, HostLostError } from '../host.js';
 import { archiveOf } from './archive.js';
 import { Changes, digestOfContents, type HashedTree, hashContents } from './contents.js';
-import { StagingStopped } from './stopped.js';
 import { changesTexts, type Staged, stagedText } from './texts.js';
-import type { Tree } from './tree.js';
+import { StagingStopped, type Tree } from './tree.js';
 
 export interface Sending {
-  /** Told what was done, in a sentence. */
+  /** Called with what was done, as a sentence. */
   readonly tell?: (text: string) => void;
-  /** Told what a person has to know of the tree that is there, in a sentence. */
+  /** Called with a warning about the tree on the host, as a sentence. */
   readonly warn?: (text: string) => void;
-  /** Told how many bytes of `tree.bytes` have been read to see whether the host has them, or for sending, as it goes. */
+  /** Called with how many of `tree.bytes` have been read so far, to compare them with the host's or to send them. */
   readonly progress?: (bytes: number, doing: 'looking' | 'sending') => void;
-  /** Aborted when the tree is not wanted there any more: nothing is waited for then. */
+  /** Aborted when the tree is no longer needed: then nothing is waited for. */
   readonly cancel?: AbortSignal;
 }
 
@@ -28,7 +28,7 @@ export interface Sending {
  * Contents, links, executable bits and times are kept; all else is what the host's umask makes it.
  *
  * @param directory absolute, as `Host.spawn` starts at the file system's root
- * A file that is written meanwhile is sent as it is found, and told of; one that is removed is not sent.
+ * A file that changes meanwhile is sent as it is, with a warning; one that is removed is not sent.
  *
  * @throws HostError, StagingStopped
  */
@@ -135,7 +135,7 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
     process.exit,
   ]);
   const [made, sent, ended] = await unlessAborted(cancel, parts).catch((error) => {
-    // An archive that is cut off is unpacked nowhere: the receiver removes what it has, and nobody waits for that.
+    // The receiver unpacks no archive that is cut off: it removes what it has, and that is not waited for.
     stop.abort();
     process.leave();
     throw error;
@@ -151,32 +151,9 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
   return wire;
 }
 
-/**
- * Unpacks its input beside the directory and then puts it in its place. An attempt whose connection was cut, and which may
- * be running still, has a place of its own; if it was first after all, what it put there is the same.
- */
+/** A command that unpacks its input beside the directory and then puts it in its place. */
 function receiver(directory: string, digest: string): string {
-  const mark = `${directory}.digest`;
-  return `for program in tar gzip; do
-  command -v $program >/dev/null || { echo "there is no $program" >&2; exit 127; }
-done
-directory=${quote(directory)} mark=${quote(mark)} digest=${quote(digest)}
-mkdir -p -- "$(dirname -- "$directory")" || exit 1
-temporary=$(mktemp -d -- "$directory.XXXXXXXX") || exit 1
-trap 'rm -rf -- "$temporary"' EXIT
-trap 'exit 129' HUP TERM
-mkdir -- "$temporary/tree" || exit 1
-(export LC_ALL=C; exec tar -xzf - -C "$temporary/tree" --no-same-owner --no-same-permissions) || exit
-if [ -d "$directory" ] && [ "$(cat -- "$mark" 2>/dev/null)" = "$digest" ]; then exit 0; fi
-rm -f -- "$mark" || exit 1
-[ -L "$directory" ] || rmdir -- "$directory" 2>/dev/null
-if [ -e "$directory" ] || [ -L "$directory" ]; then
-  number=1
-  while [ -e "$directory.old-$number" ] || [ -L "$directory.old-$number" ]; do number=$((number + 1)); done
-  mv -T -- "$directory" "$directory.old-$number" || exit 1
-fi
-mv -T -- "$temporary/tree" "$directory" || exit 1
-printf '%s\\n' "$digest" > "$temporary/digest" && mv -fT -- "$temporary/digest" "$mark"`;
+  return assignments({ directory, mark: `${directory}.digest`, digest }) + programs['hosts/upload/receive.sh'];
 }
 
 /** tar says the same of every file that it cannot write, and then that it failed. */

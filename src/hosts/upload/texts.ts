@@ -1,4 +1,4 @@
-import { sizeText, someOf } from './bytes.js';
+import { sizeText, someOf } from '../../util/format.js';
 import type { Changes } from './contents.js';
 import type { Tree } from './tree.js';
 
@@ -29,7 +29,7 @@ export function changesTexts(...all: readonly Changes[]): string[] {
       `Changed while they were staged, so what is on the host may be neither old nor new: ${someOf([...changed])}. What is written meanwhile can be left out with stage-exclude`,
     );
   }
-  if (vanished.size > 0) texts.push(`Removed while the tree was staged, and not on the host: ${someOf([...vanished])}`);
+  if (vanished.size > 0) texts.push(`Removed while the tree was staged, so not on the host: ${someOf([...vanished])}`);
   return texts;
 }
 
@@ -42,12 +42,12 @@ export function leftOutText({ leftOut: { studies, reports } }: Tree): string | u
   return parts.length === 0 ? undefined : `Not staged, as earlier runs wrote them: ${parts.join(' and ')}`;
 }
 
-/** From so many bytes on a tree is more than a study usually needs. */
-const large = 200_000_000;
+/** A tree from this size on is larger than a study usually needs. */
+const LARGE_TREE_BYTES = 200_000_000;
 
-/** What a person is told of a large tree before it is sent; undefined of others. */
+/** A sentence about a large tree, before it is sent; undefined for others. */
 export function largeTreeWarning(tree: Tree): string | undefined {
-  if (tree.bytes <= large) return undefined;
+  if (tree.bytes <= LARGE_TREE_BYTES) return undefined;
   const parts = largestParts(tree, 5).map(({ path, bytes }) => `${path} (${sizeText(bytes)})`);
   return `The tree to stage has ${sizeText(tree.bytes)}, most of it in ${parts.join(', ')}. What the study does not need can be left out with stage-exclude.`;
 }
@@ -58,15 +58,15 @@ export interface Part {
   readonly bytes: number;
 }
 
-/** Of a directory that holds more than this much of all, it is said what it holds. */
-const nearlyAll = 0.8;
+/** A directory with more than this share of all is named by what is in it. */
+const NEARLY_ALL = 0.8;
 
-/** The largest files and directories of the highest level at which they tell something, the largest first. */
+/** The largest files and directories, of the highest level at which that says something, the largest first. */
 export function largestParts(tree: Tree, most: number): Part[] {
   for (let level = ''; ; ) {
     const parts = partsBelow(tree, level);
     const first = parts[0];
-    if (first?.path.endsWith('/') && first.bytes > nearlyAll * tree.bytes) level = first.path;
+    if (first?.path.endsWith('/') && first.bytes > NEARLY_ALL * tree.bytes) level = first.path;
     else return parts.slice(0, most);
   }
 }

@@ -1,11 +1,10 @@
 import { constants, type Stats } from 'node:fs';
 import { access, lstat, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { someOf } from '../../util/format.js';
+import { excludedBy, type PathMatcher } from '../../util/globs.js';
 import { HostError } from '../host.js';
-import { someOf } from './bytes.js';
-import { excludedBy, type PathMatcher } from './globs.js';
 import { type OwnFiles, ownOutputIn } from './own-output.js';
-import { StagingStopped } from './stopped.js';
 
 export interface TreeFile {
   readonly kind: 'file';
@@ -59,8 +58,8 @@ export interface Listing {
   readonly cancel?: AbortSignal;
 }
 
-/** So many files are looked at at once. */
-const atOnce = 64;
+/** How many files are looked at at once. */
+const MAX_STAT_CALLS = 64;
 
 /**
  * Lists a directory of this machine. Left out are `.git` wherever it is (a submodule has one too), and what the globs match
@@ -85,7 +84,7 @@ export async function readTree(root: string, exclude: readonly string[], listing
     );
   }
   const warnings: string[] = [];
-  if (special.length > 0) warnings.push(`Not staged, as sockets, fifos and devices are not: ${someOf(special)}`);
+  if (special.length > 0) warnings.push(`Not staged, because they are sockets, fifos or devices: ${someOf(special)}`);
   const strays = entries.filter((entry) => entry.kind === 'link' && leavesTree(entry)).map((entry) => entry.path);
   if (strays.length > 0) {
     warnings.push(`Symbolic links that lead out of the staged tree may lead nowhere on the host: ${someOf(strays)}`);
@@ -154,8 +153,8 @@ class Walk {
         relative: directory === '' ? name : `${directory}/${name}`,
         isText: Buffer.from(name).equals(bytes),
       }));
-    for (let i = 0; i < candidates.length; i += atOnce) {
-      const some = candidates.slice(i, i + atOnce);
+    for (let i = 0; i < candidates.length; i += MAX_STAT_CALLS) {
+      const some = candidates.slice(i, i + MAX_STAT_CALLS);
       const looks = await Promise.all(some.map((candidate) => this.#look(candidate)));
       for (const entry of looks) {
         if (entry === undefined) continue;
@@ -209,4 +208,12 @@ interface Candidate {
   readonly file: Buffer;
   readonly relative: string;
   readonly isText: boolean;
+}
+
+/** Listing or sending a tree was stopped because the study was cancelled or is left to a later run. */
+export class StagingStopped extends Error {
+  constructor() {
+    super('staging was stopped before its end');
+    this.name = 'StagingStopped';
+  }
 }

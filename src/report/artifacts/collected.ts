@@ -1,7 +1,7 @@
 import { again, run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import { sizeText, someOf } from '../../hosts/upload/bytes.js';
 import { closest } from '../../util/closest.js';
+import { sizeText, someOf } from '../../util/format.js';
 import { GuardedDirectory } from '../../util/guarded-directory.js';
 import { quote } from '../../util/shell-quote.js';
 import { receiveFiles } from './received.js';
@@ -94,7 +94,7 @@ async function listStudy(host: Host, studyPath: string): Promise<Listing> {
   if (files === undefined) {
     throw new HostError(`cannot list the files of ${studyPath} on ${host.name}: ${stderr || `exit ${code}`}`);
   }
-  // A directory that cannot be read, or vanished, is told of; the rest is there. What else was said is of `setup`.
+  // Directories that cannot be read, or vanished, are problems; the rest is listed. Other lines are `setup`'s.
   const lines = code === 0 ? [] : stderr.split('\n').filter((line) => line.startsWith('find: '));
   return { files, problems: lines.map((line) => line.slice('find: '.length)) };
 }
@@ -111,7 +111,7 @@ export function collectedWarnings({ unmatched, problems, renamed }: Collected): 
   if (problems.length > 0) warnings.push(`Not everything could be collected: ${someOf(problems)}`);
   if (renamed.length > 0) {
     const names = renamed.map(({ from, to }) => `${from} is ${to}`);
-    warnings.push(`Renamed, as artifacts cannot have such names (${renamedList} has all): ${someOf(names)}`);
+    warnings.push(`Renamed, because artifacts cannot have such names (${renamedList} has all): ${someOf(names)}`);
   }
   return warnings;
 }

@@ -19,12 +19,12 @@ export interface BroughtLogs {
   readonly leftOut: number;
 }
 
-/** Of each file the last so many bytes: where failures are told. */
-const most = 64 * 1024;
-/** Bytes, which leave room for `.out` and `.err`. */
-const longestName = 250;
-/** With one command so many steps: what is read is kept in memory. */
-const atOnce = 20;
+/** How much of the end of each file is brought: failures are reported there. */
+const TAIL_BYTES = 64 * 1024;
+/** Leaves room for `.out` and `.err`. */
+const MAX_NAME_BYTES = 250;
+/** What one command brings is kept in memory. */
+const STEPS_PER_COMMAND = 20;
 
 /**
  * Brings the ends of steps' outputs into `logs/` of the destination: `<name>.out` and `<name>.err`. The first line of one
@@ -45,12 +45,12 @@ export async function bringLogs(
   let files = 0;
   if (chosen.length === 0) return { files, leftOut: 0 };
   const target = await GuardedDirectory.at(destination);
-  for (let i = 0; i < chosen.length; i += atOnce) {
-    const some = chosen.slice(i, i + atOnce);
+  for (let i = 0; i < chosen.length; i += STEPS_PER_COMMAND) {
+    const some = chosen.slice(i, i + STEPS_PER_COMMAND);
     const tails = await readTails(
       host,
       some.flatMap(({ stdout, stderr }) => [stdout, stderr]),
-      most + 1,
+      TAIL_BYTES + 1,
     );
     for (const [j, { name, stdout, stderr }] of some.entries()) {
       const base = freeName(storableFileName(name), taken);
@@ -59,7 +59,7 @@ export async function bringLogs(
         ['err', stderr, tails[2 * j + 1]],
       ] as const) {
         if (tail == null) continue;
-        await target.write(`logs/${base}.${ending}`, tail.length > most ? endOf(tail, path, host) : tail);
+        await target.write(`logs/${base}.${ending}`, tail.length > TAIL_BYTES ? endOf(tail, path, host) : tail);
         files += 1;
       }
     }
@@ -69,16 +69,18 @@ export async function bringLogs(
 
 /** From the first line that is whole, if there is one. */
 function endOf(tail: Buffer, path: string, host: Host): Buffer {
-  const end = tail.subarray(tail.length - most);
-  const first = Buffer.from(`[the last ${most / 1024} KiB; all of it is in ${JSON.stringify(path)} on ${host.name}]\n`);
+  const end = tail.subarray(tail.length - TAIL_BYTES);
+  const first = Buffer.from(
+    `[the last ${TAIL_BYTES / 1024} KiB; all of it is in ${JSON.stringify(path)} on ${host.name}]\n`,
+  );
   const line = end.indexOf('\n');
   return Buffer.concat([first, line === -1 || line === end.length - 1 ? end : end.subarray(line + 1)]);
 }
 
 /** A name that no other has. */
 function freeName(name: string, taken: Set<string>): string {
-  let free = fitting(name, '', longestName);
-  for (let number = 2; taken.has(free); number++) free = fitting(name, `~${number}`, longestName);
+  let free = fitting(name, '', MAX_NAME_BYTES);
+  for (let number = 2; taken.has(free); number++) free = fitting(name, `~${number}`, MAX_NAME_BYTES);
   taken.add(free);
   return free;
 }

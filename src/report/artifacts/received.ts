@@ -29,7 +29,7 @@ export LC_ALL=C
 exec tar -c -f - --format=posix --hard-dereference --no-recursion --ignore-failed-read --null --no-unquote -T -`;
 
 /**
- * Brings files in one stream. Those that vanish or cannot be read meanwhile are told of.
+ * Brings files in one stream. Files that vanish or cannot be read meanwhile are among the problems.
  *
  * @throws HostError if the stream is not whole; HostLostError; UnsafePathError; what the operating system says of the
  *   destination
@@ -65,7 +65,7 @@ export async function receiveFiles(
     }
   } catch (error) {
     if (!(error instanceof StreamBroke)) {
-      // Nobody reads what else it sends.
+      // The rest of the stream is not read.
       process.leave();
       process.stdout.destroy();
       throw error;
@@ -88,9 +88,9 @@ function unpacked(stdout: Readable): ReadableStream<ParsedTarEntry> {
   return readable;
 }
 
-/** `Readable.toWeb` throws where nobody can catch it if data comes after what reads it was cancelled. */
+/** Not `Readable.toWeb`: it throws an error that cannot be caught if data arrives after its reader was cancelled. */
 async function feed(source: Readable, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
-  // What breaks the decoder is told to who reads from it.
+  // The reader of the decoder gets its errors.
   for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
   try {
     for await (const chunk of source) await writer.write(chunk as Buffer);
@@ -144,7 +144,7 @@ class Expected {
 const cannot = /^[^:]*tar: \.\/(.*?): (?:Warning: )?(?:Cannot \w+: (.+)|(File removed before we read it))$/;
 const torn = /^[^:]*tar: (?:\.\/)?(.*): (?:file changed as we read it|File shrank by .*)$/;
 
-/** What has become of files, as far as tar tells; `setup` may have told something too. */
+/** What became of the files, from tar's messages. Other lines are `setup`'s. */
 function problemsOf(missing: readonly StudyEntry[], errors: string): string[] {
   const reasons = new Map<string, string>();
   const problems = new Set<string>();

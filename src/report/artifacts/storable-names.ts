@@ -1,8 +1,8 @@
 /** What stores of workflow artifacts refuse in a path, and `%` is not among it. */
 const refused = /[":<>|*?\r\n]/g;
 
-/** What a name may have at most, in bytes. */
-const longest = 255;
+/** The longest name that file systems take. */
+const MAX_NAME_BYTES = 255;
 
 /** A name as artifact stores take it: what they refuse is percent-encoded, as in a URL. */
 export function storableName(name: string): string {
@@ -37,8 +37,8 @@ function isText(raw: string, text: string): boolean {
 }
 
 /**
- * Paths as artifact stores take them, each another one. A name that can stay as it is does, whoever comes first; of others
- * that would meet, or are too long by now, all but one get `~2`, `~3`, … at their end.
+ * Paths as artifact stores take them, each another one. A name that can stay as it is does, whatever the order; of others
+ * that would be equal, or are too long by now, all but one get `~2`, `~3`, … at their end.
  *
  * @param paths relative, in latin1, each once, of files: none is what another one is below
  * @param reserved names that none may have at the top
@@ -100,8 +100,8 @@ class Names {
   }
 }
 
-/** A name and what is put behind it, cut in between to so many bytes. */
-export function fitting(name: string, end: string, most = longest): string {
+/** A name with an ending, the name cut so that both fit into `most` bytes. */
+export function fitting(name: string, end: string, most = MAX_NAME_BYTES): string {
   const room = most - end.length;
   const bytes = Buffer.from(name);
   if (bytes.length <= room) return name + end;

@@ -1,4 +1,4 @@
-import { pathGlob } from '../../hosts/upload/globs.js';
+import { pathGlob } from '../../util/globs.js';
 import { textOf } from './storable-names.js';
 
 /** Something in a study's directory. Names are bytes, which JavaScript's strings hold as `latin1`: not all are text. */
@@ -115,8 +115,8 @@ function union(a: readonly number[], b: readonly number[]): readonly number[] {
   return a.length === 0 ? b : b.length === 0 ? a : [...new Set([...a, ...b])];
 }
 
-/** So many links on one way are a circle, as the kernel has it. */
-const mostLinks = 40;
+/** As many links one after the other as the kernel follows: more are a circle. */
+const MAX_LINKS = 40;
 
 /** Gives what a link leads to, if that is in the study: nothing outside of it is ever brought. */
 function resolver(studyPath: string, { realPath, entries }: StudyFiles): (link: StudyEntry) => StudyEntry | undefined {
@@ -140,7 +140,7 @@ function resolver(studyPath: string, { realPath, entries }: StudyFiles): (link: 
         continue;
       }
       links += 1;
-      if (links > mostLinks) return undefined;
+      if (links > MAX_LINKS) return undefined;
       let target = entry.target;
       if (target.startsWith('/')) {
         const root = roots.find((root) => target.startsWith(root));

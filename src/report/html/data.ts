@@ -1,8 +1,8 @@
 import { lastJob, type ShownState, shownState } from '../../study/state.js';
+import { isoTime } from '../../util/format.js';
 import { printable } from '../../util/log/plain-text.js';
 import { attentionRank } from '../attention.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';
-import { isoTime } from '../time.js';
 import { toneOf } from './states.js';
 
 /** In this order states are sorted and offered: what wants looking at first. */
@@ -11,7 +11,7 @@ const stateOrder: readonly ShownState[] = [
   ...(['PENDING', 'INITIALIZED', 'SKIPPED', 'FINISHED', 'DRYRUN'] as const),
 ];
 
-/** Of what a step waits for so many are named. */
+/** How many of the steps that a step waits for are named. */
 const mostDependencies = 20;
 
 /** What the page's script makes its table of. Texts are fit to be shown; times are milliseconds. Short keys: there are many rows. */

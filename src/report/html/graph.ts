@@ -1,13 +1,13 @@
 import { hasFailed, type StepRecord, shownState } from '../../study/state.js';
 import { countStates } from '../attention.js';
-import type { StepResult, StudyResults } from '../results.js';
+import { byStep, type StepResult, type StudyResults } from '../results.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type Layout, layered } from './layers.js';
-import { groupsOf, toneOf } from './states.js';
+import { toneOf } from './states.js';
 
 /** More instances than this, or edges between them, are shown as one node a step of the spec. */
 const most = { instances: 40, edges: 120 };
-/** Of so many steps of a spec no picture helps. */
+/** More steps than this make a picture that helps nobody. */
 const mostNodes = 300;
 const mostEdges = 2000;
 
@@ -29,7 +29,7 @@ export function graphSection({ steps }: StudyResults): Html {
   const isWhole = steps.length <= most.instances && edgeCount <= most.edges;
   const nodes: Node[] = isWhole
     ? steps.map((result) => ({ name: result.step.name, step: result.step.step, results: [result] }))
-    : groupsOf(steps).map(({ name, results }) => ({ name, step: name, results }));
+    : [...byStep(steps)].map(([name, results]) => ({ name, step: name, results }));
   const edges = edgesOf(steps, nodes);
   const note = isWhole ? '' : ' One node for each step of the spec; each stands for all of its instances.';
   return html`<section aria-labelledby="graph">

@@ -1,6 +1,5 @@
 import type { JobRecord } from '../../study/state.js';
-import type { StepResult, StudyResults } from '../results.js';
-import { groupsOf } from './states.js';
+import { byStep, type StepResult, type StudyResults } from '../results.js';
 
 /** A job as a timeline shows it. Times are milliseconds since the timeline's start. */
 export interface TimedJob {
@@ -27,7 +26,7 @@ export function jobTimes({ steps, started: start, ended: end }: StudyResults): J
   let earlier = 0;
   const length = Math.max(1, end - start);
   const inside = (time: number) => Math.min(length, Math.max(0, time - start));
-  const groups = groupsOf(steps).map(({ name, results }) => {
+  const groups = [...byStep(steps)].map(([name, results]) => {
     const jobs = results.flatMap((result) =>
       result.record.jobs.flatMap((job): TimedJob[] => {
         if (job.ended !== null && job.ended < start) {
@@ -52,7 +51,7 @@ export function jobTimes({ steps, started: start, ended: end }: StudyResults): J
 }
 
 /**
- * How many of the intervals there are at once: for each of so many equal parts of the time, the most in it.
+ * How many of the intervals there are at once: for each of `parts` equal parts of the time, the most in it.
  *
  * @param intervals from, to; within 0 and `length`
  */

@@ -29,9 +29,9 @@ interface Cell {
   y: number;
 }
 
-/** So often the layers are put into a better order; then so often moved closer to their neighbours. */
-const sweeps = 12;
-const moves = 16;
+/** How often the layers are reordered, and then moved closer to their neighbours. */
+const ORDER_PASSES = 12;
+const MOVE_PASSES = 16;
 
 /**
  * Places the nodes of a graph: each in the layer after the last of its predecessors, the nodes of a layer ordered so that few
@@ -80,7 +80,7 @@ function orderLayers(layers: readonly Cell[][]): Cell[][] {
   let current = layers.map((layer) => [...layer]);
   let best = current;
   let fewest = crossings(current);
-  for (let sweep = 0; sweep < sweeps && fewest > 0; sweep++) {
+  for (let sweep = 0; sweep < ORDER_PASSES && fewest > 0; sweep++) {
     const isForward = sweep % 2 === 0;
     current = current.map((layer) => [...layer]);
     const places = placesOf(current);
@@ -134,7 +134,7 @@ function placeLayers(layers: readonly (readonly Cell[])[], { height, gap }: Size
   for (const [l, layer] of layers.entries()) {
     for (const [i, one] of layer.entries()) one.y = offsets[l]![i]! - offsets[l]!.at(-1)! / 2;
   }
-  for (let move = 0; move < moves; move++) {
+  for (let move = 0; move < MOVE_PASSES; move++) {
     const isForward = move % 2 === 0;
     for (let n = 0; n < layers.length; n++) {
       const l = isForward ? n : layers.length - 1 - n;

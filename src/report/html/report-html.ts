@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
+import { programs } from '../../generated/programs.js';
 import type { Comparison } from '../comparison.js';
 import type { StudyResults } from '../results.js';
 import { pageData } from './data.js';
 import { graphSection } from './graph.js';
 import { counted, Html, html, jsonInHtml, nothing } from './html.js';
-import { pageScript } from './script.js';
 import { comparisonSection, failuresSection, header, shownFailures } from './sections.js';
-import { pageStyle } from './style.js';
 import { timelineSection } from './timeline.js';
+
+const pageScript = programs['report/html/page.js'];
+const pageStyle = programs['report/html/page.css'] + programs['report/html/table.css'];
 
 export interface ReportExtras {
   /** What is new since the baseline, if there is one. */

@@ -1,8 +1,8 @@
 import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../study/state.js';
+import { isoTime, shortDuration } from '../../util/format.js';
 import { countStates, failuresOf } from '../attention.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
-import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
-import { isoTime, shortDuration } from '../time.js';
+import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type Tone, toneOf } from './states.js';
 
@@ -14,10 +14,10 @@ const statusTones: Readonly<Record<StudyStatus, Tone>> = {
   INTERRUPTED: 'late',
 };
 
-/** So many failures, and so many lines of each list of a comparison, are shown. */
+/** How many failures are shown, and how many lines of each list of a comparison. */
 const mostFailures = 200;
 const mostCompared = 100;
-/** So few failures are shown unfolded. */
+/** Up to this many failures are shown unfolded. */
 const mostOpen = 3;
 
 /** The outcome, how many steps are in each state, and where the study is. */
@@ -85,7 +85,7 @@ ${all === shown.length ? nothing : html`<p class="note">And ${counted(all - show
 </section>`;
 }
 
-const unreadNote = html`<p class="note">Only the stderr of the first ${mostErrorTails} failed steps was read; that of the following was not.</p>`;
+const unreadNote = html`<p class="note">Only the stderr of the first ${MAX_ERROR_TAILS} failed steps was read; that of the following was not.</p>`;
 
 function failure(result: StepResult, spec: string, isOpen: boolean): Html {
   const { step, record, outputs, errorTail } = result;

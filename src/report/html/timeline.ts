@@ -1,5 +1,5 @@
+import { isoTime, shortDuration } from '../../util/format.js';
 import type { StudyResults } from '../results.js';
-import { isoTime, shortDuration } from '../time.js';
 import { counted, type Html, html, nothing } from './html.js';
 import { type JobTimes, jobTimes, lanesOf, mostAtOnce, type TimedJob } from './jobs.js';
 import { jobToneOf } from './states.js';
@@ -11,7 +11,7 @@ const mostSteps = 60;
 const left = 150;
 const plot = 920;
 const right = 36;
-/** So many parts has the time in a curve: two pixels each. */
+/** How many parts the time of a curve has: two pixels each. */
 const parts = plot / 2;
 
 /** The section with the jobs over time. */

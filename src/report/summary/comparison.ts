@@ -1,12 +1,12 @@
+import { isoTime } from '../../util/format.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
 import { inline } from '../markdown.js';
-import { isoTime } from '../time.js';
 import { short, shortCode } from './outcome.js';
 
 /**
  * What is new since the baseline, as a section of a summary.
  *
- * @param most of each kind so many are named, the others counted
+ * @param most how many of each kind are named; the others are counted
  */
 export function comparisonMarkdown(comparison: Comparison, most = 20): string {
   const { newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished, newlySkipped, gone } =

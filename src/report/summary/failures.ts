@@ -1,9 +1,8 @@
 import { isFailure, isSkipped } from '../../study/state.js';
 import { failuresOf } from '../attention.js';
 import { clip, code, inline, preformatted } from '../markdown.js';
-import { lastWords, mostErrorTails, reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { byStep, lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { firstFitting, fittingLines } from './fit.js';
-import { byStep } from './groups.js';
 import { short } from './outcome.js';
 
 const mostFailures = 50;
@@ -48,7 +47,7 @@ function moreFailures(failed: readonly StepResult[]): string {
   const named = groups.slice(0, 10).map(([name, group]) => `${group.length} of ${short(name)}`);
   const others = groups.length > named.length ? [`${groups.length - named.length} other steps`] : [];
   const unread = failed.some(({ isTailLeftOut }) => isTailLeftOut)
-    ? ` Only the stderr of the first ${mostErrorTails} failed steps was read.`
+    ? ` Only the stderr of the first ${MAX_ERROR_TAILS} failed steps was read.`
     : '';
   return `And ${failed.length} more: ${[...named, ...others].join(', ')}.${unread}`;
 }

@@ -2,25 +2,25 @@
 export interface Section {
   /** What it is called where it had to be left out: `the step graph`. */
   readonly name: string;
-  /** Who gets room first: 1 before 2. Where it stands is another matter. */
+  /** Which section gets room first: 1 before 2. The order on the page is another matter. */
   readonly rank: number;
-  /** So many bytes at most, however much room there is. */
+  /** The most bytes that it may have, however much room there is. */
   readonly most?: number;
   /**
-   * Its text, in so many bytes at most, shortened as makes sense and saying so; '' if there is nothing to say, undefined if
+   * Its text of at most `bytes` bytes, shortened where necessary with a note that says so; '' if there is nothing to say, undefined if
    * it does not fit at all.
    */
   render(bytes: number): string | undefined;
 }
 
 const end = '\n\n';
-/** For the line that says what was left out. */
-const noteRoom = 1000;
+/** Room for the line that says what was left out. */
+const NOTE_BYTES = 1000;
 
-/** Sections below each other, in the order given, in so many bytes at most: what does not fit is left out, and named. */
+/** Sections below each other, in the order given, within `largest` bytes: sections that do not fit are left out, and named. */
 export function arrange(sections: readonly Section[], largest: number): string {
   const texts = new Map<Section, string | undefined>();
-  let room = largest - noteRoom;
+  let room = largest - NOTE_BYTES;
   for (const section of [...sections].sort((a, b) => a.rank - b.rank)) {
     const bytes = Math.min(room - end.length, section.most ?? Number.POSITIVE_INFINITY);
     const text = section.render(bytes);
@@ -43,7 +43,7 @@ export function firstFitting(bytes: number, ...variants: readonly (() => string)
   return undefined;
 }
 
-/** As many of the first lines as fit, so many at most. `more` says of those that are left out how many there are. */
+/** As many of the first lines as fit. `more` makes a line of the number of those that are left out. */
 export function fittingLines(
   bytes: number,
   lines: readonly string[],

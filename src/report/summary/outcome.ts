@@ -1,10 +1,10 @@
 import type { StudyStatus } from '../../study/state.js';
+import { shortDuration } from '../../util/format.js';
 import { oneLine } from '../../util/log/plain-text.js';
 import { quote } from '../../util/shell-quote.js';
 import { countsText } from '../attention.js';
 import { clip, code, inline } from '../markdown.js';
 import type { StudyResults } from '../results.js';
-import { shortDuration } from '../time.js';
 
 const marks: Readonly<Record<StudyStatus, string>> = {
   FINISHED: '✅',
@@ -14,11 +14,11 @@ const marks: Readonly<Record<StudyStatus, string>> = {
   INTERRUPTED: '⏸️',
 };
 
-/** Texts of others are cut to this where they stand in a sentence or a table. */
-export const longestText = 300;
+/** To how much messages from elsewhere are cut within a sentence or a table. */
+export const MAX_TEXT_CHARACTERS = 300;
 
-export const short = (text: string) => inline(clip(text, longestText));
-export const shortCode = (text: string) => code(clip(text, longestText));
+export const short = (text: string) => inline(clip(text, MAX_TEXT_CHARACTERS));
+export const shortCode = (text: string) => code(clip(text, MAX_TEXT_CHARACTERS));
 
 /** How the study ended, how many steps did how, and where it is. */
 export function outcome(results: StudyResults): string {

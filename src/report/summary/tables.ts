@@ -1,12 +1,12 @@
 import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../study/state.js';
+import { shortDuration } from '../../util/format.js';
+import { groupBy } from '../../util/group-by.js';
 import { attentionRank, sortedBy } from '../attention.js';
 import { median } from '../comparison.js';
 import { runTime } from '../final-table.js';
 import { folded, markdownTable } from '../markdown.js';
-import { reasonOf, type StepResult, type StudyResults } from '../results.js';
-import { shortDuration } from '../time.js';
+import { byStep, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { fittingLines } from './fit.js';
-import { byStep, groupBy } from './groups.js';
 import { short, shortCode } from './outcome.js';
 
 /** A longer table is folded, so that what is below it is found. */
@@ -120,7 +120,7 @@ function timeOf({ record }: StepResult): number[] {
   return job?.started == null || job.ended === null ? [] : [job.ended - job.started];
 }
 
-/** A row of a table, and where it stands if not all rows fit: what wants attention is not to be cut off. */
+/** A row of a table, and its rank if not all rows fit: rows that need attention are kept. */
 interface Row {
   readonly rank: number;
   readonly cells: readonly string[];

@@ -5,31 +5,27 @@ import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import type { Plan } from '../../scripts/plan.js';
 import { forFlux } from '../../scripts/plan.js';
-import type { DescribedAllocation } from '../../store/journal/allocation-record.js';
+import type { DescribedAllocation } from '../../store/journal/records.js';
 import { LeaseLostError } from '../../store/lease.js';
 import type { StudySession } from '../../store/session.js';
 import { anyAborted } from '../../util/abort.js';
 import type { Clock } from '../../util/clock.js';
 import { quote } from '../../util/shell-quote.js';
-import { type Backend, type BackendContext, elsewhere, noteEndpoint, ownBroker } from '../backend.js';
+import { sleep } from '../../util/sleep.js';
+import type { Backend, BackendContext, BackendDescription, CloseOptions, IsOver } from '../backend.js';
 import { readOutcomes } from '../claims/outcome.js';
-import { type Batch, checkAllocation, FluxBatch, type IsOver, type Surrounding } from '../flux/backend.js';
-import { refuseJobsElsewhere } from '../flux/check-endpoints.js';
+import { checkAllocation } from '../flux/check-plan.js';
+import { FluxInstance } from '../flux/instance.js';
+import { joinInstance, refuseIfRunningElsewhere } from '../flux/join-instance.js';
 import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
 import { Allocation, type AllocationOptions } from './allocation.js';
 import { allocationFiles } from './idle-guard.js';
-import { type KnownOutcome, RenewingScheduler } from './renewing-scheduler.js';
+import { type JobPlace, type KnownOutcome, type RenewingOptions, RenewingScheduler } from './renewing-scheduler.js';
 import type { AllocationRequest } from './request.js';
 
-/** Told of the allocation that there is to give back, should this program not come to that; of none, once it is given back. */
-export interface Rememberer {
-  readonly remember: (left: { readonly allocation: DescribedAllocation | undefined }) => void;
-}
-
 /** A Flux instance of our own, in an allocation that we get for the study, and give back after it. */
-export class AllocatedBackend implements Backend, Batch {
+export class AllocatedBackend implements Backend {
   readonly #context: BackendContext;
-  readonly #rememberer: Rememberer;
   readonly #request: AllocationRequest;
   #facts: HostFacts | undefined;
   #version = '';
@@ -37,10 +33,10 @@ export class AllocatedBackend implements Backend, Batch {
   #isOver: IsOver = () => false;
   #session: StudySession | undefined;
   #allocation: Allocation | undefined;
-  #flux: FluxBatch | undefined;
+  #instance: FluxInstance | undefined;
   readonly #closing = new AbortController();
   /** The one that is being got. */
-  #getting: Promise<FluxBatch> | undefined;
+  #getting: Promise<FluxInstance> | undefined;
   /** How many there have been, with earlier drivers, and with this one. */
   #count = 0;
   #ownCount = 0;
@@ -51,10 +47,9 @@ export class AllocatedBackend implements Backend, Batch {
   /** Whether it is not ours to give back any more. */
   #isLeft = false;
 
-  constructor(context: BackendContext, request: AllocationRequest, rememberer: Rememberer) {
+  constructor(context: BackendContext, request: AllocationRequest) {
     this.#context = context;
     this.#request = request;
-    this.#rememberer = rememberer;
   }
 
   async prepare(plan: Plan, isOver: IsOver = () => false): Promise<Plan> {
@@ -76,65 +71,42 @@ export class AllocatedBackend implements Backend, Batch {
     return forFlux(plan, this.#version);
   }
 
-  get version(): string {
-    return this.#version;
-  }
-
-  async open(plan: Plan, session: StudySession): Promise<Batch> {
+  async open(plan: Plan, session: StudySession, listener: SchedulerListener): Promise<BatchScheduler> {
+    const { log, clock } = this.#context;
     this.#session = session;
     this.#count = session.state.allocations;
-    await this.#get(plan, session.state.allocation);
-    return this;
-  }
-
-  get environment(): Readonly<Record<string, string>> {
-    return this.#flux!.environment;
-  }
-
-  get uri(): string {
-    return this.#flux!.uri;
-  }
-
-  /** We are outside of what we made. */
-  isAround(): boolean {
-    return false;
-  }
-
-  scheduler(plan: Plan, surroundings: Surrounding, listener: SchedulerListener): BatchScheduler {
-    const { log } = surroundings;
+    const first = await this.#get(plan, session.state.allocation);
     this.#isUsed = true;
-    const placeIn = (flux: FluxBatch) => {
-      const allocation = this.#allocation;
-      const hasEnded = async () => (await allocation?.hasEnded()) ?? true;
-      return { start: (own: SchedulerListener) => flux.scheduler(plan, surroundings, own, hasEnded) };
-    };
-    return new RenewingScheduler(
-      placeIn(this.#flux!),
-      {
-        clock: this.#context.clock,
-        settle: (jobs, reason, mayLive) => this.#settleJobs(plan, jobs, reason, mayLive),
-        mayRenew: () => this.#ownCount <= this.#request.renew,
-        renew: async (reason) => {
-          if (this.#ownCount > this.#request.renew) return undefined;
-          log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
-          return placeIn(await this.#get(plan, undefined));
-        },
+    const options: RenewingOptions = {
+      clock,
+      reapJobs: (jobs, reason, mayLive) => this.#reapJobs(plan, jobs, reason, mayLive),
+      mayRenew: () => this.#ownCount <= this.#request.renew,
+      renew: async (reason) => {
+        if (this.#ownCount > this.#request.renew) return undefined;
+        log.warning(`${reason}: getting another allocation (${this.#ownCount} of ${this.#request.renew})`);
+        return this.#placeIn(plan, await this.#get(plan, undefined));
       },
-      listener,
-    );
+    };
+    return new RenewingScheduler(this.#placeIn(plan, first), options, listener);
   }
 
-  async close(areJobsLeft: boolean | undefined): Promise<void> {
+  describe(): BackendDescription {
+    const { uri, environment } = this.#instance ?? {};
+    const isOpen = this.#isUsed;
+    return { version: this.#version, endpoint: (isOpen && uri) || '', environment: (isOpen && environment) || {} };
+  }
+
+  async close({ keepJobs }: CloseOptions): Promise<void> {
     const { log } = this.#context;
     // A start that failed must not take with it what an earlier driver left.
-    this.#isLeft = areJobsLeft ?? (this.#isTaken || this.#isUsed || this.#context.ending.leave.aborted);
+    this.#isLeft = keepJobs ?? (this.#isTaken || this.#isUsed || this.#context.leave.aborted);
     this.#closing.abort('the study is over');
     // One that is being got is given back as well.
     await this.#getting?.catch(() => {});
-    this.#flux?.close();
+    this.#instance?.close();
     if (!this.#request.keep && !this.#isLeft) return this.#tryRelease();
     if (this.#allocation === undefined) return;
-    if (this.#isLeft) this.#rememberer.remember({ allocation: undefined });
+    if (this.#isLeft) this.#context.remember({ allocation: undefined });
     const why = this.#isLeft ? 'is left as it is' : 'is kept';
     log.info(`The allocation ${this.#allocation.id} ${why}: it ends by itself once nobody uses it`);
   }
@@ -151,12 +123,12 @@ export class AllocatedBackend implements Backend, Batch {
   }
 
   /** @param left the allocation of an earlier driver */
-  #get(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
+  #get(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxInstance> {
     this.#getting = this.#getOne(plan, left);
     return this.#getting;
   }
 
-  async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxBatch> {
+  async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxInstance> {
     const { host, clock, log } = this.#context;
     const cancel = anyAborted(this.#context.cancel, this.#closing.signal).signal;
     const common = {
@@ -169,8 +141,8 @@ export class AllocatedBackend implements Backend, Batch {
       fluxVersion: this.#version,
       studyName: plan.spec.name,
       tell: (line: string) => log.info(line),
-      isKept: () => this.#isLeft || this.#context.ending.leave.aborted,
-      isForced: this.#context.inputs.resume === 'always',
+      isKept: () => this.#isLeft || this.#context.leave.aborted,
+      isForced: this.#context.options.ignoresJobsElsewhere,
     };
     const taken = left && (await Allocation.attach(common, left));
     if (taken !== undefined) {
@@ -183,8 +155,8 @@ export class AllocatedBackend implements Backend, Batch {
         if (!(error instanceof BrokerError) || cancel.aborted || !(await taken.hasEnded())) throw error;
         this.#ownCount -= 1;
         log.warning(error.message);
-        this.#flux?.close();
-        this.#flux = undefined;
+        this.#instance?.close();
+        this.#instance = undefined;
       }
       this.#isTaken = false;
     }
@@ -192,35 +164,38 @@ export class AllocatedBackend implements Backend, Batch {
       throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
     }
     // Before it is waited for, and perhaps for nothing.
-    if (this.#ownCount === 0) {
-      await refuseJobsElsewhere(this.#session!.state, elsewhere(this.#context, plan, undefined));
-    }
+    if (this.#ownCount === 0) await refuseIfRunningElsewhere(this.#context, plan, this.#session!, undefined);
     return this.#use(await this.#submit(common), plan, cancel);
   }
 
   /** Connects to the Flux instance of an allocation, once it has one. */
-  async #use(allocation: Allocation, plan: Plan, cancel: AbortSignal): Promise<FluxBatch> {
-    const { host, clock, inputs, log } = this.#context;
+  async #use(allocation: Allocation, plan: Plan, cancel: AbortSignal): Promise<FluxInstance> {
+    const { host, clock, options, log } = this.#context;
     this.#ownCount += 1;
     this.#allocation = allocation;
-    this.#rememberer.remember({ allocation: this.#request.keep ? undefined : allocation.describe() });
+    this.#context.remember({ allocation: this.#request.keep ? undefined : allocation.describe() });
     const uri = await allocation.uri();
     const find = async (facts: HostFacts) => {
       const address = addressOf(uri, facts, `in allocation ${allocation.id}`, false);
       return allocation.kind === 'slurm' ? { ...address, slurmJob: allocation.id } : address;
     };
-    const flux = await FluxBatch.open(host, clock, find, inputs.env, cancel);
-    this.#flux = flux;
-    flux.introduce(log);
-    log.info(flux.watchHint);
-    flux.check(plan, this.#isOver, true);
-    const endpoint = await flux.endpoint(allocation.describe());
-    if (this.#isTaken) {
-      const own = ownBroker(flux, endpoint, plan);
-      await refuseJobsElsewhere(this.#session!.state, elsewhere(this.#context, plan, own));
-    }
-    await noteEndpoint(this.#session!, flux, endpoint);
-    return flux;
+    const open = { host, clock, env: options.stepEnvironment, cancel };
+    const instance = await FluxInstance.open(open, find);
+    this.#instance = instance;
+    instance.introduce(log);
+    log.info(instance.watchHint);
+    instance.check(plan, this.#isOver, true);
+    const endpoint = await instance.endpoint(allocation.describe());
+    await joinInstance(this.#context, { plan, session: this.#session!, instance, endpoint, isNew: !this.#isTaken });
+    return instance;
+  }
+
+  #placeIn(plan: Plan, instance: FluxInstance): JobPlace {
+    const { log } = this.#context;
+    const allocation = this.#allocation;
+    const confirm = () => this.#session!.confirm();
+    const hasEnded = async () => (await allocation?.hasEnded()) ?? true;
+    return { start: (listener) => instance.openScheduler(plan, { log, confirm, hasEnded }, listener) };
   }
 
   async #submit(common: Omit<AllocationOptions, 'number'>): Promise<Allocation> {
@@ -241,7 +216,7 @@ export class AllocatedBackend implements Backend, Batch {
    *
    * @param mayLive whether it is left alone unless the queue says that it has ended
    */
-  async #settleJobs(
+  async #reapJobs(
     plan: Plan,
     jobs: readonly Job[],
     reason: string,
@@ -268,12 +243,13 @@ export class AllocatedBackend implements Backend, Batch {
     await allocation.release();
     this.#allocation = undefined;
     this.#session?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
-    this.#rememberer.remember({ allocation: undefined });
+    this.#context.remember({ allocation: undefined });
   }
 }
 
-/** Queues take their time to notice that what they run has ended: one is asked so often, with so many milliseconds between. */
-const looks = { most: 6, pause: 5_000 };
+/** Queues take their time to notice that what they run has ended: they are asked so often, with this time between. */
+const MAX_LOOKS = 6;
+const LOOK_DELAY_MS = 5_000;
 
 /** Whether an allocation has ended, or does so in no time. One that cannot be asked about has not. */
 async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> {
@@ -284,8 +260,8 @@ async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> 
       if (error instanceof HostError) return false;
       throw error;
     }
-    if (look === looks.most) return false;
-    await new Promise<void>((resolve) => clock.after(looks.pause, resolve));
+    if (look === MAX_LOOKS) return false;
+    await sleep(clock, LOOK_DELAY_MS);
   }
 }
 

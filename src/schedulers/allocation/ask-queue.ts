@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import { again, run } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
-import type { QueuedJob } from '../../store/journal/allocation-record.js';
-import { allocators } from '../../store/journal/allocation-record.js';
+import { allocators, type QueuedJob } from '../../store/journal/records.js';
 import { parseJobState, queueFunctions } from '../batch/queue.js';
 
 const queued = z.looseObject({

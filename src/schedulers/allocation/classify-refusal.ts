@@ -1,5 +1,5 @@
 import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.js';
-import type { Allocator } from '../../store/journal/allocation-record.js';
+import type { Allocator } from '../../store/journal/records.js';
 
 /**
  * What a scheduler's refusal of an allocation means.

@@ -1,6 +1,5 @@
 import type { Outputs } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
-import type { StepInstance } from '../../study/graph.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import type {
   BatchScheduler,
@@ -9,6 +8,7 @@ import type {
   Job,
   JobEvent,
   JobOutcome,
+  JobRef,
   SchedulerListener,
 } from '../scheduler.js';
 
@@ -33,7 +33,7 @@ export interface RenewingOptions {
    *   ended. Otherwise it has said so itself, or nothing in it is wanted any more, and it is given up whatever it is.
    * @returns in the order of `jobs`; `alive` if it was not given up
    */
-  readonly settle: (
+  readonly reapJobs: (
     jobs: readonly Job[],
     reason: string,
     mayLive: boolean,
@@ -80,9 +80,9 @@ export class RenewingScheduler implements BatchScheduler {
     this.#last = this.#begin(first);
   }
 
-  submit(job: Job): void {
-    this.#inFlight.set(job.step.index, job);
-    if (this.#scheduler !== undefined) this.#scheduler.submit(job);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) this.#inFlight.set(job.step.index, job);
+    if (this.#scheduler !== undefined) this.#scheduler.submit(jobs);
     else this.#renewIfNeeded();
   }
 
@@ -94,8 +94,8 @@ export class RenewingScheduler implements BatchScheduler {
   }
 
   /** Jobs of a place that is over are over with it. */
-  cancelObsolete(jobs: readonly ObsoleteJob[]): void | Promise<void> {
-    return this.#scheduler?.cancelObsolete(jobs);
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
+    await this.#scheduler?.cancelObsolete(jobs);
   }
 
   cancel(jobs: readonly Job[]): void {
@@ -107,12 +107,8 @@ export class RenewingScheduler implements BatchScheduler {
     else if (this.#loss !== undefined) this.#endCancelled();
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
-    return this.#last.outputs(step, id);
-  }
-
-  async isEnding(): Promise<boolean> {
-    return (await this.#scheduler?.isEnding()) ?? false;
+  outputs(job: JobRef): Outputs {
+    return this.#last.outputs(job);
   }
 
   renew(reason: string): void {
@@ -120,14 +116,14 @@ export class RenewingScheduler implements BatchScheduler {
     if (this.#isOver || scheduler === undefined) return;
     this.#scheduler = undefined;
     scheduler.close();
-    const event = { type: 'interrupt', at: this.#options.clock.now(), reason, isPlaceOver: true } as const;
+    const event = { type: 'interrupt', at: this.#options.clock.now(), reason, hasBackendEnded: true } as const;
     this.#settle(event).catch((error: unknown) => this.#fail(reason, error));
   }
 
-  async interrupt(reason: string): Promise<void> {
+  async suspend(reason: string): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#scheduler !== undefined) return this.#scheduler.interrupt(reason);
+    if (this.#scheduler !== undefined) return this.#scheduler.suspend(reason);
     this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
   }
 
@@ -178,10 +174,10 @@ export class RenewingScheduler implements BatchScheduler {
     return { ...event, mayRenew: !isHopeless && this.#options.mayRenew() };
   }
 
-  async #settle({ reason, alsoLocal, isPlaceOver }: InterruptEvent): Promise<void> {
+  async #settle({ reason, alsoLocal, hasBackendEnded }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
-    const mayLive = isPlaceOver !== true && jobs.some((job) => !this.#cancelled.has(job));
-    const remains = await this.#options.settle(jobs, reason, mayLive);
+    const mayLive = hasBackendEnded !== true && jobs.some((job) => !this.#cancelled.has(job));
+    const remains = await this.#options.reapJobs(jobs, reason, mayLive);
     if (remains === 'alive') return this.#giveUp(reason, { alsoLocal });
     const outcomes = jobs.map((job, i) => {
       const outcome = remains[i];
@@ -192,7 +188,7 @@ export class RenewingScheduler implements BatchScheduler {
     if (isLast && !this.#isOver) {
       const ended = jobs.flatMap((job, i) => (outcomes[i] === undefined ? [] : [this.#endOf(job, outcomes[i])]));
       for (const event of ended) this.#inFlight.delete(event.step);
-      return this.#giveUp(reason, { ended, isPlaceOver: true });
+      return this.#giveUp(reason, { ended, hasBackendEnded: true });
     }
     for (const [i, job] of jobs.entries()) {
       if (outcomes[i] !== undefined) this.#tellEnd(job, outcomes[i]);
@@ -210,13 +206,13 @@ export class RenewingScheduler implements BatchScheduler {
     const reason = this.#loss;
     if (reason === undefined || this.#isRenewing || this.#isOver || this.#inFlight.size === 0) return;
     this.#isRenewing = true;
-    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error, { isPlaceOver: true }));
+    this.#renew(reason).catch((error: unknown) => this.#fail(reason, error, { hasBackendEnded: true }));
   }
 
   async #renew(reason: string): Promise<void> {
     const place = await this.#options.renew(reason);
     if (this.#isOver) return;
-    if (place === undefined) return this.#giveUp(reason, { isPlaceOver: true });
+    if (place === undefined) return this.#giveUp(reason, { hasBackendEnded: true });
     this.#loss = undefined;
     this.#isRenewing = false;
     const scheduler = this.#begin(place);
@@ -228,7 +224,7 @@ export class RenewingScheduler implements BatchScheduler {
       this.#left.delete(job);
       if (this.#cancelled.has(job)) this.#tellEnd(job, cancelled);
       else if (left !== undefined) scheduler.reattach([left]);
-      else scheduler.submit(job);
+      else scheduler.submit([job]);
     }
   }
 
@@ -244,11 +240,11 @@ export class RenewingScheduler implements BatchScheduler {
     this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`, what);
   }
 
-  #giveUp(reason: string, { ended, isPlaceOver = false, alsoLocal = false }: GivenUp = {}): void {
+  #giveUp(reason: string, { ended, hasBackendEnded = false, alsoLocal = false }: GivenUp = {}): void {
     if (this.#isOver) return;
     this.#isOver = true;
     // What an earlier driver left may have begun elsewhere.
-    const waiting = [...this.#inFlight.values()].filter((job) => isPlaceOver && !this.#left.has(job));
+    const waiting = [...this.#inFlight.values()].filter((job) => hasBackendEnded && !this.#left.has(job));
     const notBegun = waiting.map(({ step, attempt }) => ({ step: step.index, attempt }));
     this.#listener({
       type: 'interrupt',
@@ -265,7 +261,7 @@ export class RenewingScheduler implements BatchScheduler {
 interface GivenUp {
   readonly ended?: InterruptEvent['ended'];
   /** What has no end told there never began. */
-  readonly isPlaceOver?: boolean;
+  readonly hasBackendEnded?: boolean;
   readonly alsoLocal?: boolean | undefined;
 }
 

@@ -4,7 +4,7 @@ import { type Problem, problemOf, sortProblems } from '../../spec/problem.js';
 import { pyRepr } from '../../spec/python.js';
 import type { Position, Source } from '../../spec/source.js';
 import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml/read-yaml.js';
-import { type Allocator, allocators } from '../../store/journal/allocation-record.js';
+import { type Allocator, allocators } from '../../store/journal/records.js';
 import { closest } from '../../util/closest.js';
 
 /** The input `allocate`: an allocation that is wanted. */

@@ -1,5 +1,6 @@
-import type { QueuedJob } from '../../store/journal/allocation-record.js';
-import { quote } from '../../util/shell-quote.js';
+import { programs } from '../../generated/programs.js';
+import type { QueuedJob } from '../../store/journal/records.js';
+import { assignments } from '../../util/shell-quote.js';
 import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
 import { allocationFiles } from './idle-guard.js';
 
@@ -11,69 +12,10 @@ export type WaitingLine =
   | { readonly type: 'gone' }
   | { readonly type: 'uri'; readonly uri: string };
 
-/**
- * A command that waits until a job's Flux instance has said where it is, and tells whatever changes meanwhile: one command
- * for all the hours that it may take. It ends with its input, so with us.
- *
- * It asks the scheduler every 2 s at first and less often later, and counts those before it in the queue (a question about
- * everybody's jobs) once a minute at most. The file with the address, which costs nobody anything, it looks for each second.
- */
+/** A command that waits until a job's Flux instance has said where it is, and tells what changes meanwhile. It ends with its input. */
 export function waitingCommand(job: QueuedJob, studyPath: string, number: number): string {
-  const { uri } = allocationFiles(number);
-  return `cd ${quote(studyPath)} || exit
-${queueFunctions(job)}
-# Tells what the scheduler says now, if that is new. Fails if there is nothing to wait for any more.
-tell() {
-  local line code now queue
-  line=$(look)
-  code=$?
-  # A job that is new may not be listed yet.
-  if [ $code -eq 0 ] && [ -z "$line" ]; then
-    sleep 2
-    line=$(look)
-    code=$?
-  fi
-  if [ $code -ne 0 ]; then
-    now="mute $line"
-  elif [ -z "$line" ]; then
-    echo gone
-    return 1
-  else
-    case \${line%%|*} in
-      PENDING | PEND | SCHED)
-        if [ $((SECONDS - counted)) -ge 60 ]; then
-          queue=\${line#*|}
-          place=$(position "\${queue%%|*}")
-          counted=$SECONDS
-        fi ;;
-      *) place= ;;
-    esac
-    printf -v now 'state %(%F)T|%s|%s' -1 "$place" "$line"
-  fi
-  [ "$now" = "$last" ] || printf '%s\\n' "\${now//$'\\n'/ / }"
-  last=$now
-}
-last=
-delay=2
-place=
-counted=-60
-while tell; do
-  next=$((SECONDS + delay))
-  while [ $SECONDS -lt $next ]; do
-    # A directory that was read is up to date on NFS too.
-    ls .conductor > /dev/null 2>&1
-    uri=
-    { read -r uri < ${uri}; } 2> /dev/null
-    if [ -n "$uri" ]; then
-      # An instance that is over, or runs since we last asked.
-      tell && echo "uri $uri"
-      exit
-    fi
-    read -r -t 1 _
-    [ $? -gt 128 ] || exit 0
-  done
-  [ $delay -ge 15 ] || delay=$((delay + 1))
-done`;
+  const variables = assignments({ study: studyPath, uri_file: allocationFiles(number).uri });
+  return queueFunctions(job) + variables + programs['schedulers/allocation/wait-for-start.sh'];
 }
 
 /** Reads a line of it; undefined if it is none. */

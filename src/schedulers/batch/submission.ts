@@ -1,4 +1,4 @@
-import type { Allocator } from '../../store/journal/allocation-record.js';
+import type { Allocator } from '../../store/journal/records.js';
 import { quoteAll } from '../../util/shell-quote.js';
 import { allocationFiles, initialProgramWords } from '../allocation/idle-guard.js';
 import type { AllocationRequest } from '../allocation/request.js';

@@ -1,6 +1,7 @@
+import { programs } from '../../generated/programs.js';
 import { mustRun } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
-import { quote } from '../../util/shell-quote.js';
+import { assignments } from '../../util/shell-quote.js';
 import { claimsPath, neverBegan, notExecutable, ours } from './launcher.js';
 
 /** Who has an attempt of a step, and what the launcher wrote down of it. */
@@ -32,9 +33,7 @@ export async function readClaims(
   const output = await mustRun(
     host,
     'cannot read which jobs have which steps',
-    `while IFS= read -r -d '' claim; do\n` +
-      `  all=; [ ! -f "$claim" ] || read -r all < "$claim"\n` +
-      `  ${eachExit('"$claim"', 'all+=";$line"')}\n  echo "$all"\ndone`,
+    programs['schedulers/claims/read.sh'],
     attempts.map(({ workspace, attempt }) => `${studyPath}/${claimsPath}/${workspace}/${attempt}\0`).join(''),
   );
   const lines = output.toString().split('\n');
@@ -42,11 +41,6 @@ export async function readClaims(
     const [owner = '', ...exits] = (lines[i] ?? '').split(';');
     return owner === '' ? undefined : toClaim(owner, exits);
   });
-}
-
-/** Bash that does something with each exit of a claim, `$line`. One that is not complete is of a task that has not ended. */
-function eachExit(claim: string, action: string): string {
-  return `for exit in ${claim}.*.exit; do ! read -r line 2>/dev/null <"$exit" || ${action}; done`;
 }
 
 function toClaim(owner: string, lines: readonly string[]): Claim {
@@ -70,16 +64,9 @@ function toClaim(owner: string, lines: readonly string[]): Claim {
  * @throws HostError if the study directory cannot be read or written
  */
 export async function claimOrRead(host: Host, studyPath: string, workspace: string, attempt: number): Promise<Claim> {
-  const claim = quote(`${studyPath}/${claimsPath}/${workspace}/${attempt}`);
-  const output = await mustRun(
-    host,
-    'cannot find out which job has a step',
-    `[ -d ${quote(studyPath)} ] || { echo "there is no" ${quote(studyPath)} >&2; exit 1; }\n` +
-      `mine=${claim}.${ours}.$$\nmkdir -p -- "\${mine%/*}" || exit\necho ${ours} > "$mine" || exit\n` +
-      `[ -f ${claim} ] || ln -- "$mine" ${claim} 2>/dev/null\nrm -f -- "$mine"\n` +
-      `read -r owner < ${claim} || exit\necho "$owner"\n` +
-      eachExit(claim, 'echo "$line"'),
-  );
+  const claim = `${studyPath}/${claimsPath}/${workspace}/${attempt}`;
+  const command = assignments({ study: studyPath, claim, ours }) + programs['schedulers/claims/take.sh'];
+  const output = await mustRun(host, 'cannot find out which job has a step', command);
   const [owner = '', ...exits] = output.toString().trim().split('\n');
   return toClaim(owner, exits);
 }

@@ -22,14 +22,8 @@ export function tasksOfStep({ step }: Pick<Job, 'step'>, { batch }: Pick<StudyJo
  * What the launcher wrote down of an attempt whose job is no more, or whose Flux instance is not.
  *
  * @param note says why nothing else is known of it, unless it ended well
- * @returns undefined if no job has the attempt: it may run as it is
  */
-export function outcomeFromClaim(
-  claim: Claim | undefined,
-  { tasks, isNested }: Tasks,
-  note: string,
-): JobOutcome | undefined {
-  if (claim === undefined) return undefined;
+export function outcomeFromClaim(claim: Claim, { tasks, isNested }: Tasks, note: string): JobOutcome {
   const exitCode = Math.max(0, ...claim.exits);
   const when = claim.endedAt === undefined ? {} : { endedAt: claim.endedAt };
   // Of several tasks some may have been on their way.
@@ -45,7 +39,7 @@ export function outcomeFromClaim(
 /**
  * The same of jobs that were in a Flux instance which is gone, all read at once.
  *
- * @returns in the order of `jobs`
+ * @returns in the order of `jobs`; undefined where no job has the attempt, which may run as it is
  * @throws HostError
  */
 export async function readOutcomes(
@@ -56,5 +50,5 @@ export async function readOutcomes(
 ): Promise<(JobOutcome | undefined)[]> {
   const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
   const claims = await readClaims(host, study.studyPath, attempts);
-  return jobs.map((job, i) => outcomeFromClaim(claims[i], tasksOfStep(job, study), note));
+  return jobs.map((job, i) => claims[i] && outcomeFromClaim(claims[i], tasksOfStep(job, study), note));
 }

@@ -3,11 +3,11 @@ import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import { cancelJob } from '../../flux/requests.js';
 import { type Host, HostError } from '../../hosts/host.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { claimOrRead } from '../claims/claims.js';
+import { isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
-import { isJobOf } from './left.js';
 
 /** As many at once: each takes a process on the host. */
 const atOnce = 4;

@@ -8,12 +8,12 @@ import type { Handle } from '../../flux/handle.js';
 import { getIdentity } from '../../flux/identity.js';
 import type { JobId } from '../../flux/job-id.js';
 import { AnswerError, isJobActive } from '../../flux/requests.js';
-import type { HostFacts } from '../../hosts/facts.js';
+import { readHostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import type { Endpoint } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import { type Attempt, isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
-import { type Attempt, isJobOf } from './left.js';
 
 /** What is at an endpoint that an earlier driver submitted jobs to. */
 export type Probe =
@@ -33,7 +33,6 @@ export interface ProbeOptions {
   readonly host: Host;
   readonly clock: Clock;
   readonly cancel: AbortSignal;
-  readonly facts: HostFacts;
   readonly study: Pick<StudyJobs, 'studyName' | 'studyPath'>;
 }
 
@@ -43,7 +42,8 @@ export async function probeEndpoint(
   jobs: readonly SoughtJob[],
   options: ProbeOptions,
 ): Promise<Probe> {
-  const { host, clock, cancel, facts } = options;
+  const { host, clock, cancel } = options;
+  const facts = await readHostFacts(host);
   let handle: Handle | undefined;
   try {
     const address = addressOf(place, facts, 'as the journal says', false);

@@ -1,7 +1,7 @@
 import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, type JobId } from '../../flux/job-id.js';
+import { signNone } from '../../flux/jobspec.js';
 import { submitJob } from '../../flux/requests.js';
-import { signNone } from '../../flux/sign.js';
 import { run } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
 import { quote } from '../../util/shell-quote.js';

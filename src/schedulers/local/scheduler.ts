@@ -1,15 +1,11 @@
-import { StringDecoder } from 'node:string_decoder';
-import { collectText } from '../../hosts/commands.js';
-import { type Host, HostError, HostLostError, type HostProcess } from '../../hosts/host.js';
-import type { Outputs } from '../../scripts/outputs.js';
-import { outputsOf } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
-import type { StepInstance } from '../../study/graph.js';
+import type { Host } from '../../hosts/host.js';
+import { type CommandEnd, LongLivedCommand } from '../../hosts/long-lived-command.js';
+import { type Outputs, outputsOf } from '../../scripts/outputs.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
-import { Watchdog } from '../../util/watchdog.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
-import type { InheritedJob, Job, JobEvent, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { InheritedJob, Job, JobEvent, JobRef, Scheduler, SchedulerListener } from '../scheduler.js';
 import { OffHostSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
 import { supervisorText } from './supervisor.js';
@@ -24,11 +20,8 @@ import {
   type SupervisorReport,
 } from './supervisor-protocol.js';
 
-/** After so many shepherds in a row that ended before they were ready it is held that there will be none. */
-const mostFailures = 5;
-
-/** A shepherd that lived less than this, in milliseconds, may be one of many: before the next there is a pause. */
-const shortLife = 10_000;
+/** After this many supervisors in a row that ended before they were ready there is no other one. */
+const MOST_FAILURES = 5;
 
 /**
  * A supervisor that says nothing is replaced after so many long silences (a minute), for it may be stopped. More than so many in a row are
@@ -40,31 +33,40 @@ const MOST_REPLACED = 5;
 /** So many supervisors in a row that lived shortly are worth a word to people. */
 const WORTH_TELLING = 3;
 
-const firstPause = 250;
-const longestPause = 10_000;
+export interface LocalSchedulerOptions {
+  /** Where the study is, and its local steps run. */
+  readonly host: Host;
+  readonly studyPath: string;
+  /** What every step finds in its environment besides the host's. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly clock: Clock;
+  /** Takes warnings for people. */
+  readonly log?: (line: string) => void;
+}
 
-interface Shepherd {
-  readonly process: HostProcess;
-  readonly since: number;
+/** The supervisor that there is. */
+interface Supervisor {
   /** Where it is, and which process, by its own word; undefined until it is ready. */
-  host: string | undefined;
-  self: string | undefined;
+  readonly host: string | undefined;
+  readonly self: string | undefined;
 }
 
 interface Running {
   readonly job: Job;
   /** What was told to be its id; '' until then. */
   id: string;
-  /** Undefined until the shepherd has said which. */
+  /** Undefined until the supervisor has said which. */
   process: StepProcess | undefined;
-  /** Whether it may run although nobody said so: a shepherd that is gone was told to run it, of ours or of another driver. */
+  /** Whether it may run although nobody said so: a supervisor that is gone was told to run it, of ours or of another driver. */
   mayRun: boolean;
   isCancelled: boolean;
 }
 
+const notReady: Supervisor = { host: undefined, self: undefined };
+
 interface Unwanted {
   readonly job: ObsoleteJob;
-  /** Called when the shepherd has ended it, or cannot. */
+  /** Called when the supervisor has ended it, or cannot. */
   readonly done: () => void;
 }
 
@@ -73,61 +75,57 @@ interface Unwanted {
  * with no input, stdout and stderr in `<name>.<pid>.out` and `.err`; but written as they come, whatever bytes they are.
  * How many run at once is the conductor's business.
  *
- * However many there are, and however long they run, they take one command of the host: the shepherd. If that is lost,
+ * However many there are, and however long they run, they take one command of the host: the supervisor. If that is lost,
  * another is told the same, and finds what runs or has ended.
  */
 export class LocalScheduler implements Scheduler {
   readonly #host: Host;
   readonly #studyPath: string;
-  readonly #shepherdText: string;
+  readonly #supervisorText: string;
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
   readonly #tellPeople: (line: string) => void;
   readonly #offHost: OffHostSteps;
-  /** By the key of the job. While there is a shepherd it has been told of each. */
+  /** By the key of the job. While there is a supervisor it has been told of each. */
   readonly #running = new Map<string, Running>();
-  /** By what the shepherd calls it. While there is a shepherd it has been told of each. */
+  /** By what the supervisor calls it. While there is a supervisor it has been told of each. */
   readonly #unwanted = new Map<string, Unwanted>();
   #nextUnwanted = 0;
-  #supervisor: Shepherd | undefined;
-  /** Takes back the start of the next shepherd; undefined if none is waited for. */
-  #stopPause: (() => void) | undefined;
-  /** How many shepherds in a row ended before they were ready. */
+  readonly #command: LongLivedCommand;
+  #supervisor: Supervisor = notReady;
+  /** How many supervisors in a row ended before they were ready. */
   #failures = 0;
-  /** How many in a row had a short life. */
-  #shortLives = 0;
-  readonly #silence: Watchdog;
   /** Whether people were told that the supervisor does not answer. */
   #hasToldOfSilence = false;
   /** What the supervisors that did not answer call themselves, since one last did: the next one kills them. */
   #replaced: string[] = [];
   #isOver = false;
 
-  /**
-   * @param env what every step finds in its environment besides the host's
-   * @param tell takes warnings for people
-   */
-  constructor(
-    host: Host,
-    studyPath: string,
-    env: ReadonlyMap<string, string>,
-    clock: Clock,
-    listener: SchedulerListener,
-    tell: (line: string) => void = () => {},
-  ) {
+  constructor(options: LocalSchedulerOptions, listener: SchedulerListener) {
+    const { host, studyPath, env, clock, log: tell = () => {} } = options;
     this.#host = host;
     this.#studyPath = studyPath;
-    this.#shepherdText = supervisorText(studyPath, env);
+    this.#supervisorText = supervisorText(studyPath, env);
     this.#clock = clock;
     this.#listener = listener;
     this.#tellPeople = tell;
-    this.#silence = new Watchdog(clock, (times) => this.#onSilence(times));
+    this.#command = new LongLivedCommand({
+      host,
+      clock,
+      isForSteps: true,
+      begin: () => this.#begin(),
+      onLine: (line) => this.#onLine(line),
+      onEnd: (end) => this.#onSupervisorEnd(end),
+      onSilence: (times) => this.#onSilence(times),
+    });
     this.#offHost = new OffHostSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
-  submit(job: Job): void {
-    this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
-    this.#ask([runRecord(job)]);
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
+    }
+    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
   }
 
   /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
@@ -139,8 +137,8 @@ export class LocalScheduler implements Scheduler {
   }
 
   /**
-   * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no shepherd to
-   * see to it, nor after `leave`: they may run.
+   * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no supervisor to
+   * see to it, nor after `close`: they may run.
    */
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     if (jobs.length === 0) return;
@@ -163,109 +161,66 @@ export class LocalScheduler implements Scheduler {
   }
 
   /** Lets all that runs go on without us. Nothing is reported after that. */
-  leave(): void {
-    const supervisor = this.#supervisor;
+  close(): void {
     this.#isOver = true;
-    this.#supervisor = undefined;
-    this.#silence.end();
     this.#forgetAll();
     this.#unwanted.clear();
-    this.#stopPause?.();
-    this.#stopPause = undefined;
-    supervisor?.process.stdin.end();
-    supervisor?.process.leave();
+    this.#command.leave(true);
   }
 
-  outputs(step: StepInstance, id: string): Outputs {
+  outputs({ step, id }: JobRef): Outputs {
     return outputsOf(step, id);
   }
 
-  // The shepherd.
+  // The supervisor.
 
-  /** Tells the shepherd that there is, or has another, which is told all. */
+  /** Tells the supervisor that there is, or has another, which is told all. */
   #ask(records: readonly string[]): void {
-    if (this.#supervisor !== undefined) this.#supervisor.process.stdin.write(records.join(''));
-    else if (this.#stopPause === undefined) this.#start();
+    if (this.#command.isThere) this.#command.write(records.join(''));
+    else if (!this.#command.isPaused) this.#command.start();
   }
 
-  #start(): void {
-    const process = this.#host.spawn(this.#shepherdText, { isForSteps: true });
-    const supervisor: Shepherd = { process, since: this.#clock.now(), host: undefined, self: undefined };
-    this.#supervisor = supervisor;
-    // That it does not read any more is told by its end.
-    process.stdin.on('error', () => {});
-    const trouble = collectText(process.stderr, 4096);
-    const decoder = new StringDecoder('utf8');
-    let rest = '';
-    process.stdout.on('data', (data: Buffer) => {
-      const lines = (rest + decoder.write(data)).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) if (supervisor === this.#supervisor) this.#onLine(supervisor, line);
-      if (supervisor === this.#supervisor) this.#silence.begin();
-    });
-    // In one piece: that of a shepherd which starts is read sooner.
+  /** What the next supervisor is told, in one piece, which it reads sooner. */
+  #begin() {
+    this.#supervisor = notReady;
     const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
     const drops = [...this.#unwanted].map(([key, { job }]) => dropRecord(key, job));
-    process.stdin.write([...this.#replaced.map(retireRecord), ...runs, ...drops].join(''));
-    this.#silence.begin();
-    process.exit.then(
-      ({ code }) => this.#onEnd(supervisor, trouble() || `exit ${code}`),
-      (error: unknown) => this.#onEnd(supervisor, error),
-    );
+    return { text: this.#supervisorText, input: [...this.#replaced.map(retireRecord), ...runs, ...drops].join('') };
   }
 
-  /** @param cause the error, or the last words of one that ended by itself */
-  #onEnd(supervisor: Shepherd, cause: unknown): void {
-    if (supervisor !== this.#supervisor) return;
-    if (typeof cause !== 'string' && !(cause instanceof HostError)) throw cause;
-    this.#supervisor = undefined;
-    this.#silence.end();
-    // Its keepers may hold its streams.
-    supervisor.process.leave();
-    const isLost = cause instanceof HostLostError;
-    const wasReady = supervisor.host !== undefined;
+  #onSupervisorEnd({ error, isLost, words, shortLives }: CommandEnd): void {
+    const wasReady = this.#supervisor.host !== undefined;
     if (isLost || wasReady) for (const running of this.#running.values()) running.mayRun = true;
     this.#failures = wasReady ? 0 : this.#failures + 1;
-    this.#shortLives = this.#clock.now() - supervisor.since < shortLife ? this.#shortLives + 1 : 0;
     if (this.#running.size + this.#unwanted.size === 0) return;
-    if (cause instanceof HostError && !isLost) return this.#giveUp(cause.message);
-    if (this.#failures >= mostFailures) return this.#giveUp(isLost ? cause.message : String(cause));
-    if (this.#shortLives === WORTH_TELLING) {
-      this.#tellPeople(
-        `${this.#command} ends again and again, and is started again: ${isLost ? cause.message : cause}`,
-      );
+    if (error !== undefined && !isLost) return this.#giveUp(words);
+    if (this.#failures >= MOST_FAILURES) return this.#giveUp(words);
+    if (shortLives === WORTH_TELLING) {
+      this.#tellPeople(`${this.#commandName} ends again and again, and is started again: ${words}`);
     }
-    if (this.#shortLives <= 1) return this.#start();
-    this.#stopPause = this.#clock.after(Math.min(firstPause * 2 ** (this.#shortLives - 2), longestPause), () => {
-      this.#stopPause = undefined;
-      this.#start();
-    });
+    this.#command.restart();
   }
 
-  get #command(): string {
+  get #commandName(): string {
     return `the command that runs the local steps on ${this.#host.name}`;
   }
 
   #onSilence(times: number): void {
-    const supervisor = this.#supervisor;
-    if (supervisor === undefined || this.#running.size + this.#unwanted.size === 0) return;
-    const wasReady = supervisor.host !== undefined;
+    if (this.#running.size + this.#unwanted.size === 0) return;
+    const wasReady = this.#supervisor.host !== undefined;
     if (!this.#hasToldOfSilence) {
       const words = wasReady
         ? 'does not answer: is it stopped, or is its file system hanging? Steps go on; in a minute another one takes over'
         : 'has not been started yet';
-      this.#tellPeople(`${this.#command} ${words}`);
+      this.#tellPeople(`${this.#commandName} ${words}`);
     }
     this.#hasToldOfSilence = true;
     // One that was not started yet waits for the way to the host, or for `setup`, where another would wait as well.
     if (!wasReady || times < SILENCES_OF_ONE || this.#replaced.length >= MOST_REPLACED) return;
-    this.#supervisor = undefined;
-    this.#replaced.push(supervisor.self ?? '');
-    // What it does not read would keep this program from its end.
-    supervisor.process.stdin.destroy();
-    supervisor.process.leave();
+    this.#replaced.push(this.#supervisor.self ?? '');
+    this.#command.leave(false);
     for (const running of this.#running.values()) running.mayRun = true;
-    this.#start();
+    this.#command.start();
   }
 
   /** A supervisor has said something. */
@@ -273,11 +228,11 @@ export class LocalScheduler implements Scheduler {
     this.#replaced = [];
     if (!this.#hasToldOfSilence) return;
     this.#hasToldOfSilence = false;
-    this.#tellPeople(`${this.#command} answers again`);
+    this.#tellPeople(`${this.#commandName} answers again`);
   }
 
   /**
-   * There will be no shepherd. Even if nothing was started, for sure, because no step was told to one that may have heard it:
+   * There will be no supervisor. Even if nothing was started, for sure, because no step was told to one that may have heard it:
    * that is a fault of the host, or of its `setup`, and of no step.
    */
   #giveUp(reason: string): void {
@@ -300,17 +255,17 @@ export class LocalScheduler implements Scheduler {
   }
 
   #end(processes: readonly StepProcess[]): void {
-    if (processes.length > 0) this.#supervisor?.process.stdin.write(endRecord(processes));
+    if (processes.length > 0) this.#command.write(endRecord(processes));
   }
 
   // What it says.
 
-  #onLine(supervisor: Shepherd, line: string): void {
+  #onLine(line: string): void {
+    this.#command.expectAnswer(true);
     const report = parseReport(line);
     if (report === undefined) return;
     if (report.type === 'ready') {
-      supervisor.host = report.host;
-      supervisor.self = report.process;
+      this.#supervisor = { host: report.host, self: report.process };
       return;
     }
     if (report.type === 'alive') return this.#onAlive();
@@ -320,8 +275,8 @@ export class LocalScheduler implements Scheduler {
     if (report.type === 'stuck') return this.#tellPeople(wordsOfStuck(running.job.step.name, report.pid));
     if (report.type !== 'started') return this.#onEndOf(running, report);
     const { key, process } = report;
-    if (process.host === '-' || process.host === supervisor.host) this.#offHost.delete(key);
-    else this.#offHost.add(key, running.job.step.name, process, supervisor.host);
+    if (process.host === '-' || process.host === this.#supervisor.host) this.#offHost.delete(key);
+    else this.#offHost.add(key, running.job.step.name, process, this.#supervisor.host);
     this.#onStarted(running, process);
   }
 
@@ -358,7 +313,7 @@ export class LocalScheduler implements Scheduler {
 
   /** Nothing of the script ran: why, is on the step's stderr. */
   async #onNotRun({ job, id, isCancelled }: Running, report: EndReport): Promise<void> {
-    const { stderr } = this.outputs(job.step, id);
+    const { stderr } = this.outputs({ step: job.step, id });
     const words = id === '' ? '' : await lastWords(this.#host, `${this.#studyPath}/${stderr}`);
     if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
   }
@@ -372,7 +327,7 @@ export class LocalScheduler implements Scheduler {
       this.#offHost.end(keyOf(job));
     }
     const id = String(process.pid);
-    if (running.id !== id) this.#tell(job, { type: 'submitted', id, place: '', isDoubtful: false });
+    if (running.id !== id) this.#tell(job, { type: 'submitted', id, endpoint: '', mayBeDuplicate: false });
     running.id = id;
     if (known === undefined) this.#tell(job, { type: 'started' });
   }

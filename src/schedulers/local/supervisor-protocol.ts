@@ -1,5 +1,5 @@
 import { outputName } from '../../scripts/outputs.js';
-import type { ObsoleteJob } from '../../store/journal/foreign-job.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
 import { neverBegan, notExecutable } from '../claims/launcher.js';
 import type { Job } from '../scheduler.js';
 
@@ -13,7 +13,7 @@ export interface StepProcess {
   readonly pid: number;
 }
 
-/** What the shepherd says, in a line each. `key` is that of the job. */
+/** What the supervisor says, in a line each. `key` is that of the job. */
 export type SupervisorReport =
   /** It has begun to read what it is told, and is there. */
   | { readonly type: 'ready'; readonly host: string; readonly process: string }
@@ -49,24 +49,24 @@ export function machineOf({ host }: Pick<StepProcess, 'host'>): string {
   return host.replace(/@\d*$/, '');
 }
 
-/** What a job is called between us and the shepherd. */
+/** What a job is called in the records and reports. */
 export function keyOf({ step, attempt }: Job): string {
   return `${step.index}.${attempt}`;
 }
 
-/** Tells the shepherd to run a job, or to find it where it runs or has ended. */
+/** Tells the supervisor to run a job, or to find it where it runs or has ended. */
 export function runRecord(job: Job): string {
   const { step, attempt, script } = job;
   return record(['run', keyOf(job), step.workspace, String(attempt), script, outputName(step)]);
 }
 
-/** Tells the shepherd to end steps. */
+/** Tells the supervisor to end steps. */
 export function endRecord(processes: readonly StepProcess[]): string {
   return record(['end', ...processes.map(({ host, pid }) => `${host}:${pid}`), '']);
 }
 
 /**
- * Tells the shepherd to end whatever has an attempt, and to see to it that nothing has it later.
+ * Tells the supervisor to end whatever has an attempt, and to see to it that nothing has it later.
  *
  * @param key what `dropped` calls it
  */
@@ -87,7 +87,7 @@ function record(fields: readonly string[]): string {
   return ['', ...fields].map((field) => `${field}\0`).join('');
 }
 
-/** @returns undefined for a line that is none of the shepherd's */
+/** @returns undefined for a line that is none of the supervisor's */
 export function parseReport(line: string): SupervisorReport | undefined {
   const [, type, key = '', rest = ''] = /^([\w-]+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
   switch (type) {

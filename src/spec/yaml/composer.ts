@@ -7,35 +7,19 @@ import {
   type ScalarEvent,
   type SequenceEvent,
 } from 'js-yaml';
-import { type Problem, problemOf } from '../problem.js';
+import { clip, Fatal, type Problem, problemOf } from '../problem.js';
 import { keyIdentity, PySet, type PyValue, pyRepr, pyStr } from '../python.js';
 import type { Position } from '../source.js';
-import { clip, Fatal } from './fatal.js';
-import { MAX_DEPTH } from './mending.js';
 import type { Entry, Node } from './nodes.js';
+import { MAX_DEPTH } from './padded-source.js';
 import { type Decoded, decodeScalar, PyYamlError, plainTag, resolvePlain, resolveTagged } from './pyyaml-scalars.js';
 import { Scalar } from './scalar.js';
 import type { Syntax } from './syntax.js';
+import { CORE, fullTag, kindOf, MERGE, shortTag, VALUE } from './tags.js';
 
 /** How many nodes may be reached through aliases: far more than a study has, far fewer than fill the memory. */
 const MAX_EXPANDED = 100_000;
 const MAX_PROBLEMS = 100;
-
-const CORE = 'tag:yaml.org,2002:';
-const MERGE = `${CORE}merge`;
-const VALUE = `${CORE}value`;
-const KINDS = new Map([
-  ['seq', 'sequence'],
-  ['map', 'mapping'],
-  ['set', 'mapping'],
-]);
-const SCALAR_TAGS = ['str', 'int', 'float', 'bool', 'null', 'timestamp', 'binary'];
-
-/** What kind of node a tag is for, or undefined if the tag is unknown. */
-function kindOf(tag: string): string | undefined {
-  const name = tag.startsWith(CORE) ? tag.slice(CORE.length) : '';
-  return SCALAR_TAGS.includes(name) ? 'scalar' : KINDS.get(name);
-}
 
 type Tagged = Exclude<Event, DocumentEvent | { type: typeof EVENT_ID.POP | typeof EVENT_ID.ALIAS }>;
 
@@ -291,12 +275,7 @@ export class Composer {
   /** The full tag of an event, `!`, or undefined for none. */
   #tagOf(event: Tagged): string | undefined {
     if (event.tagStart === -1) return undefined;
-    const raw = this.#syntax.text.slice(event.tagStart, event.tagEnd);
-    if (raw.startsWith('!<')) return unescapeTag(raw.slice(2, -1));
-    if (raw === '!') return raw;
-    const handle = /^!(?:[^!]*!)?/.exec(raw)![0];
-    const prefix = this.#tagHandles.get(handle) ?? (handle === '!!' ? CORE : handle);
-    return prefix + unescapeTag(raw.slice(handle.length));
+    return fullTag(this.#syntax.text.slice(event.tagStart, event.tagEnd), this.#tagHandles);
   }
 
   #close(frame: Exclude<Frame, { kind: 'document' }>): void {
@@ -392,18 +371,6 @@ export class Composer {
       this.#expand(this.#extentOf(source).nodes, keyAt);
       return source.entries;
     });
-  }
-}
-
-function shortTag(tag: string): string {
-  return clip(tag.startsWith(CORE) ? `!!${tag.slice(CORE.length)}` : tag);
-}
-
-function unescapeTag(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
   }
 }
 

@@ -65,3 +65,26 @@ export function* scalarsIn(root: Node): Generator<ScalarNode> {
     for (let i = children.length - 1; i >= 0; i--) waiting.push(children[i]!);
   }
 }
+
+/** The mapping under a name; undefined if there is none, as in a document that does not fit the schema. */
+export function mappingOf(node: MappingNode, name: string): MappingNode | undefined {
+  const value = entry(node, name)?.value;
+  return value?.kind === 'mapping' ? value : undefined;
+}
+
+/** The entries of the mapping under a name. */
+export function entriesOf(node: MappingNode | undefined, name: string): readonly Entry[] {
+  return (node && mappingOf(node, name)?.entries) ?? [];
+}
+
+/** The mappings in the list under a name. */
+export function itemsOf(node: MappingNode | undefined, name: string): MappingNode[] {
+  const value = node && entry(node, name)?.value;
+  return value?.kind === 'sequence' ? value.items.filter((item) => item.kind === 'mapping') : [];
+}
+
+/** The text under a name; '' if there is none. */
+export function textOf(node: MappingNode | undefined, name: string): string {
+  const value = node && entry(node, name)?.value;
+  return value?.kind === 'scalar' && typeof value.value === 'string' ? value.value : '';
+}

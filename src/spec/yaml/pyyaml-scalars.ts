@@ -1,12 +1,11 @@
 import { CHOMPING_MODE, SCALAR_STYLE, type ScalarEvent } from 'js-yaml';
 import { PyBytes, PyDate, type PyValue } from '../python.js';
+import { CORE } from './tags.js';
 
 /** A scalar that PyYAML refuses: where it raises ValueError, KeyError, ConstructorError or the like. */
 export class PyYamlError extends Error {
   override readonly name = 'PyYamlError';
 }
-
-const CORE = 'tag:yaml.org,2002:';
 
 // PyYAML 6 resolver.py, in the order in which it tries them. All other plain text is a str.
 const RESOLVERS: readonly (readonly [tag: string, pattern: RegExp])[] = [
@@ -250,7 +249,7 @@ export interface Decoded {
 
 /**
  * Decodes a scalar as PyYAML 6 scanner.py does. js-yaml's own decoder ends every block scalar with a line break,
- * even where the file ends without one, and tells no positions.
+ * even where the file ends without one, and gives no positions.
  *
  * @param source the text that was parsed
  * @throws PyYamlError for an escape that is no character

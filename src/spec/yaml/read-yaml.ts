@@ -1,32 +1,35 @@
 /**
  * YAML text → located nodes, read as Maestro reads it: PyYAML 6, FullLoader.
  *
- * js-yaml reads the structure (YAML 1.2), pyyaml.ts gives the scalars their values. What remains different from PyYAML:
+ * js-yaml reads the structure (YAML 1.2), pyyaml-scalars.ts gives the scalars their values. What remains different from PyYAML:
  *
  * Accepted here, refused by PyYAML: tabs between tokens and within unquoted text; `?` within unquoted text in [] or {}; a key in {} that
  * ends in U+0085, U+2028 or U+2029;
  * keys of more than 1024 characters; an escaped half of a surrogate pair (`"\ud800"`, which Python cannot write).
  * Refused here, accepted by PyYAML: aliases to a node that contains them; an alias or anchor with a `:` or `?` straight
  * after it; `!!omap`, `!!pairs` and `!!python/…`; more than 500 levels; very much text, or much through aliases; many
- * hundreds of lists and quoted texts that are indented less than their keys; a block of blank lines, the first of them
+ * hundreds of lines within brackets or quotes that are indented less than their keys; a block of blank lines, the first of them
  * longer than the indentation of a comment that follows.
  * Read differently: `{?a: b}` has the key `?a` here and `a` in PyYAML; a document that is a block with an indentation indicator (`--- |2`) is indented by one less here.
  */
-import type { Problem } from '../problem.js';
+import { Fatal, type Problem } from '../problem.js';
 import type { Source } from '../source.js';
 import { Composer } from './composer.js';
-import { Fatal } from './fatal.js';
 import type { Node } from './nodes.js';
 import { parse } from './syntax.js';
 
 export {
   type Entry,
+  entriesOf,
   entry,
+  itemsOf,
   type MappingNode,
+  mappingOf,
   type Node,
   type ScalarNode,
   type SequenceNode,
   scalarsIn,
+  textOf,
   toPyValue,
 } from './nodes.js';
 

@@ -1,8 +1,22 @@
-import { Fatal } from './fatal.js';
-import { endOfFlow, type Indented, MAX_DEPTH, openerBefore, UNFINISHED } from './mending.js';
+import { Fatal } from '../problem.js';
+import { MAX_DEPTH, type PaddedSource, type Refusal, tryParse } from './padded-source.js';
 
-/** js-yaml's error in the words of someone who wants to mend a study. */
-export function syntaxError(source: Indented, reason: string, offset: number): Fatal {
+/** What js-yaml says when a text breaks off within brackets or quotes. */
+const UNFINISHED = /^(?:unexpected end of the stream within a (?:flow|single|double)|deficient indentation)/;
+
+/** The outermost bracket or quote within which the text breaks off at `end`. */
+function openerBefore(text: string, end: number): number | undefined {
+  for (let offset = end - 1, tries = 0; offset >= 0 && tries < 200; offset--) {
+    if (!'[{"\''.includes(text[offset]!)) continue;
+    const before = tryParse(text.slice(0, offset));
+    tries++;
+    if (Array.isArray(before) || !UNFINISHED.test(before.reason)) return offset;
+  }
+  return undefined;
+}
+
+/** js-yaml's error, in words that help to correct a study. */
+export function syntaxError(source: PaddedSource, { reason, offset }: Refusal): Fatal {
   const { text } = source;
   const fatal = (at: number, message: string, hint?: string) => new Fatal(source.positionAt(at), message, hint);
   const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
@@ -26,23 +40,22 @@ export function syntaxError(source: Indented, reason: string, offset: number): F
   if (/^name of an (?:alias|anchor) node/.test(reason)) {
     return fatal(offset - 1, `a value cannot start with '${text[offset - 1]}'`, 'put the value in quotes');
   }
-  if (UNFINISHED.test(reason)) {
+  const isMissingComma = /^missed comma/.test(reason);
+  if (UNFINISHED.test(reason) || (isMissingComma && source.isIndented(offset))) {
     const opener = openerBefore(text, offset);
-    const what = /['"]/.test(text[opener?.offset ?? offset] ?? '') ? 'quote' : 'bracket';
-    if (opener && endOfFlow(text, opener.offset) === undefined) {
+    const what = /['"]/.test(text[opener ?? offset] ?? '') ? 'quote' : 'bracket';
+    if (opener !== undefined && endOfFlow(text, opener) === undefined) {
+      return fatal(opener, `this ${what} is never closed`, `close it, or put text with a ${what} in it in quotes`);
+    }
+    if (!isMissingComma) {
       return fatal(
-        opener.offset,
-        `this ${what} is never closed`,
-        `close it, or put text with a ${what} in it in quotes`,
+        offset,
+        `the text within this ${what} breaks off`,
+        'indent its lines further than the key it belongs to',
       );
     }
-    return fatal(
-      offset,
-      `the text within this ${what} breaks off`,
-      'indent its lines further than the key it belongs to',
-    );
   }
-  if (/^missed comma/.test(reason)) return fatal(offset, "a ',' or a closing bracket is missing before this");
+  if (isMissingComma) return fatal(offset, "a ',' or a closing bracket is missing before this");
   if (/^unknown escape|^expected hexadecimal/.test(reason)) {
     return fatal(
       offset,
@@ -67,8 +80,8 @@ export function syntaxError(source: Indented, reason: string, offset: number): F
   if (/["']\s*$/.test(before)) {
     const opener = openerBefore(text, text.slice(0, offset).trimEnd().length - 1);
     const line = source.positionAt(offset).line;
-    if (opener && source.positionAt(opener.offset).line !== line) {
-      return fatal(opener.offset, `this quote is closed on line ${line}, with more text behind it`, 'close it');
+    if (opener !== undefined && source.positionAt(opener).line !== line) {
+      return fatal(opener, `this quote is closed on line ${line}, with more text behind it`, 'close it');
     }
     return fatal(offset, 'text after a closing quote', 'put the whole value in quotes, and write a quote in it twice');
   }
@@ -140,4 +153,47 @@ function keylessError(
   const better = `${key}:${rest === '' ? '' : ` ${rest}`}`;
   const shown = better.length > 60 ? `${better.slice(0, 60)}...` : better;
   return fatal(lineStart + before.length, 'a colon is missing from this line', `write \`${shown}\``);
+}
+
+/** The offset after the flow collection or quoted text that starts at `start`, or undefined if it never ends. */
+function endOfFlow(text: string, start: number): number | undefined {
+  let depth = 0;
+  // A quote opens quoted text only where a value can start: within unquoted text it is part of it. So is a `#`, unless
+  // there is a blank before it.
+  let valueStarts = true;
+  let inText = false;
+  for (let offset = start; offset < text.length; ) {
+    const character = text[offset]!;
+    if (valueStarts && (character === '"' || character === "'")) {
+      const end = endOfQuoted(text, offset);
+      if (end === undefined) return undefined;
+      offset = end;
+      valueStarts = false;
+      inText = false;
+    } else if (character === '#' && (!inText || /\s/.test(text[offset - 1]!))) {
+      const length = text.slice(offset).search(/[\n\x85\u2028\u2029]/);
+      offset = length === -1 ? text.length : offset + length;
+    } else {
+      if (/[[{]/.test(character)) depth++;
+      if (/[\]}]/.test(character)) depth--;
+      if (!/\s/.test(character)) {
+        const separates = /[:?]/.test(character) && /[\s,[\]{}'"]/.test(text[offset + 1] ?? '');
+        valueStarts = separates || /[[{,]/.test(character);
+        inText = !separates && !/[[\]{},]/.test(character);
+      }
+      offset++;
+    }
+    if (depth === 0) return offset;
+  }
+  return undefined;
+}
+
+function endOfQuoted(text: string, start: number): number | undefined {
+  const quote = text[start];
+  for (let offset = start + 1; offset < text.length; offset++) {
+    if (quote === '"' && text[offset] === '\\') offset++;
+    else if (text[offset] === quote && (quote === '"' || text[offset + 1] !== quote)) return offset + 1;
+    else if (text[offset] === quote) offset++;
+  }
+  return undefined;
 }

@@ -1,11 +1,14 @@
 import type { Event } from 'js-yaml';
+import { Fatal } from '../problem.js';
 import type { Position, Source } from '../source.js';
-import { Fatal } from './fatal.js';
-import { HIDDEN, Indented, openerBefore, tryParse, unhide } from './mending.js';
+import { PaddedSource, tryParse } from './padded-source.js';
 import { syntaxError } from './syntax-error.js';
 
 /** In UTF-16 units: reading takes about a second for each million. */
 const MAX_LENGTH = 100_000_000;
+
+/** In UTF-16 units: how much text may be parsed again, whatever the text's own length. */
+const MIN_BUDGET = 50_000_000;
 
 /** A text that js-yaml has parsed, and where its offsets are in the file. */
 export interface Syntax {
@@ -31,25 +34,15 @@ export function parse(source: Source): Syntax {
     const code = bad[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
     throw new Fatal(source.positionAt(bad.index), `the character U+${code} is not allowed in YAML`, 'remove it');
   }
-  const indented = new Indented(source);
-  // Characters that are the stand-ins themselves are left alone.
-  const hasStandIns = HIDDEN.test(source.text);
-  // Each round mends one flow collection or quoted text, and costs a few parses: no more than a second or two in all.
-  let budget = Math.max(50_000_000, source.text.length * 20);
+  const padded = new PaddedSource(source);
+  // Each round pads one line and costs a parse: no more than a second or two in all.
+  let budget = Math.max(MIN_BUDGET, source.text.length * 20);
   for (;;) {
-    const result = tryParse(indented.text);
+    const result = tryParse(padded.text);
     if (Array.isArray(result)) {
-      return {
-        text: hasStandIns ? indented.text : unhide(indented.text),
-        events: result,
-        positionAt: (offset) => indented.positionAt(offset),
-      };
+      return { text: padded.text, events: result, positionAt: (offset) => padded.positionAt(offset) };
     }
-    const { reason, offset } = result;
-    budget -= indented.text.length;
-    if (budget > 0 && indented.separateComment(offset)) continue;
-    const opener = reason === 'deficient indentation' && budget > 0 ? openerBefore(indented.text, offset) : undefined;
-    if (opener) budget -= opener.cost;
-    if (!opener || !indented.indent(opener.offset, offset)) throw syntaxError(indented, reason, offset);
+    budget -= padded.text.length;
+    if (budget <= 0 || !padded.pad(result)) throw syntaxError(padded, result);
   }
 }

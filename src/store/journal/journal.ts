@@ -3,29 +3,42 @@ import type { Clock } from '../../util/clock.js';
 import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from './patch.js';
 import type { Entry, JournalState, PlannedStep, StepPatch } from './records.js';
 import { serialize } from './replay.js';
-import type { StudyJournal } from './study-journal.js';
 
-/** Lines that go together, and who waits for them. */
+/** The journal as the conductor sees it: records are written before they are acted on. */
+export interface StudyJournal {
+  /** Notes the present records of these steps, in one record of the journal, if anything that matters changed. */
+  note(steps: Iterable<number>, records: readonly StepRecord[]): void;
+  /** Notes an entry about the study as a whole. */
+  write(entry: Entry): void;
+  /**
+   * Resolves once all that was noted is on the host's disk.
+   *
+   * @throws LeaseLostError if another process has taken the study; HostError if the journal cannot be written
+   */
+  durable(): Promise<void>;
+}
+
+/** Lines that are appended together. */
 interface Batch {
   readonly lines: string[];
-  /** Whether somebody waits for it. */
+  /** Whether a caller waits for it. */
   isWanted: boolean;
-  /** Whether it is to be written before its time. */
+  /** Whether its timer is the short one. */
   isSoon: boolean;
   readonly written: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** What nobody waits for is written after so many milliseconds, with all else that there is by then: an append is not cheap. */
-const leisure = 250;
+/** How long lines that no caller waits for are collected before one append writes them all. */
+const FLUSH_DELAY_MS = 250;
 
-/** The same of the ids of jobs. */
-const haste = 20;
+/** The same for the ids of jobs. */
+const JOB_ID_FLUSH_DELAY_MS = 20;
 
 /**
- * Writes a journal, one append at a time: what is noted while one is on its way goes with the next, all of it at once. Once
- * an append has failed nothing more is written, for the journal has an end that is not known.
+ * Writes a journal, one append at a time: lines that come during an append go together with the next. After a failed append
+ * nothing more is written, because it is not known how the file ends.
  */
 export class Journal implements StudyJournal {
   readonly #append: (text: string) => Promise<void>;
@@ -41,8 +54,8 @@ export class Journal implements StudyJournal {
   #failed: { readonly error: unknown; readonly rejection: Promise<void> } | undefined;
 
   /**
-   * @param append adds to the end of the file, and resolves once the text is on the disk
-   * @param start how the journal was read, with the fencing number of its new writer
+   * @param append appends to the file, and resolves once the text is on the disk
+   * @param start the state that was read, with the fencing number of the new writer
    */
   constructor(
     append: (text: string) => Promise<void>,
@@ -57,7 +70,7 @@ export class Journal implements StudyJournal {
     this.#noted = start.records.map(cloneRecord);
   }
 
-  /** Why nothing is written any more; undefined if that is not so. */
+  /** The error after which nothing is written any more; undefined if there was none. */
   get failure(): unknown {
     return this.#failed?.error;
   }
@@ -74,8 +87,8 @@ export class Journal implements StudyJournal {
     if (!isWorthIt) return;
     for (const index of Object.keys(patches)) applyPatch(this.#noted[Number(index)]!, patches[index]!);
     this.#add({ type: 'steps', steps: patches });
-    // By its id a job is found again; without it another would be submitted, to find that it is not needed.
-    if (this.#next !== undefined && Object.values(patches).some(hasNewId)) this.#wantSoon(this.#next);
+    // The next driver finds a job by its id, and would otherwise submit a second one in vain.
+    if (this.#next !== undefined && Object.values(patches).some(hasNewId)) this.#flushSoon(this.#next);
   }
 
   write(entry: Entry): void {
@@ -83,7 +96,7 @@ export class Journal implements StudyJournal {
     this.#add(entry);
   }
 
-  /** Notes the steps from now on, and all that is known of them. What `note` tells after that is compared with it. */
+  /** Notes a new plan with the records of its steps, which later calls of `note` are compared with. */
   writePlan(flux: string, steps: readonly PlannedStep[]): void {
     this.write({ type: 'plan', flux, steps, knowsAnswers: true });
   }
@@ -92,7 +105,7 @@ export class Journal implements StudyJournal {
     if (this.#failed !== undefined) return this.#failed.rejection;
     const next = this.#next;
     if (next === undefined) return this.#writing?.written ?? Promise.resolve();
-    this.#want(next);
+    this.#flush(next);
     return next.written;
   }
 
@@ -103,24 +116,24 @@ export class Journal implements StudyJournal {
     if (this.#next === undefined) {
       const batch = newBatch();
       this.#next = batch;
-      this.#stopTimer = this.#clock.after(leisure, () => this.#want(batch));
+      this.#stopTimer = this.#clock.after(FLUSH_DELAY_MS, () => this.#flush(batch));
     }
     this.#next.lines.push(line);
   }
 
-  /** With what else comes of a burst of submits. */
-  #wantSoon(batch: Batch): void {
+  /** Writes the batch after the short delay, together with the other ids of a burst of submits. */
+  #flushSoon(batch: Batch): void {
     if (batch.isWanted || batch.isSoon) return;
     batch.isSoon = true;
     this.#stopTimer();
-    this.#stopTimer = this.#clock.after(haste, () => this.#want(batch));
+    this.#stopTimer = this.#clock.after(JOB_ID_FLUSH_DELAY_MS, () => this.#flush(batch));
   }
 
-  #want(batch: Batch): void {
+  #flush(batch: Batch): void {
     if (batch.isWanted) return;
     batch.isWanted = true;
     this.#stopTimer();
-    // Not at once: what else this event leads to goes with it.
+    // After the present event, so that its other lines go with the batch.
     if (this.#writing === undefined) queueMicrotask(() => void this.#writeAll());
   }
 
@@ -165,7 +178,7 @@ function newBatch(): Batch {
     resolve = resolve_;
     reject = reject_;
   });
-  // Nobody may be waiting.
+  // A batch that no caller waits for must not cause an unhandled rejection.
   written.catch(() => {});
   return { lines: [], isWanted: false, isSoon: false, written, resolve, reject };
 }

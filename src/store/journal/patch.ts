@@ -7,7 +7,7 @@ const { jobs: _, ...blankStep } = newRecord();
 const stepFields = Object.keys(blankStep) as (keyof typeof blankStep)[];
 const jobFields = Object.keys(newJob(1)) as (keyof JobRecord)[];
 
-/** A job of which nothing is known but its number. */
+/** A job of which only the number is known. */
 function newJob(attempt: number): JobRecord {
   return {
     attempt,
@@ -23,7 +23,7 @@ function newJob(attempt: number): JobRecord {
 }
 
 /**
- * What is new: only the fields that differ, and only the jobs that do.
+ * The fields that differ, and the jobs that differ.
  *
  * @param after has every job that `before` has: jobs are only ever added
  * @returns undefined if the two say the same
@@ -33,7 +33,7 @@ export function diffRecord(before: StepRecord, after: StepRecord): StepPatch | u
   const jobs: JobPatch[] = [];
   for (const [i, job] of after.jobs.entries()) {
     const known = before.jobs[i];
-    // A new job is told whole, so that what this program takes for granted of one may change.
+    // A new job is written with all its fields, so that a later version may change their defaults.
     const changed = known === undefined ? job : difference(jobFields, known, job);
     if (changed !== undefined) jobs.push({ ...changed, attempt: job.attempt });
   }
@@ -52,7 +52,7 @@ function difference<T extends object>(fields: readonly (keyof T)[], before: T, a
 }
 
 /**
- * Changes the record as the patch says. Fields that this program does not know are left out.
+ * Changes the record as the patch says. Fields that this version does not know are ignored.
  *
  * @returns the record that was given
  * @throws RangeError if the patch names an attempt before which others are missing
@@ -83,8 +83,8 @@ export function cloneRecord(record: StepRecord): StepRecord {
 }
 
 /**
- * Whether a journal without the patch would lack something. That a job is queued, or finishing, it does not: the scheduler
- * says it again to whoever asks, and the patch that follows has it anyway.
+ * Whether a patch must be written. QUEUED and FINISHING need not be: the scheduler reports them again to the next driver, and
+ * the next patch includes them.
  */
 export function isWorthNoting(patch: StepPatch): boolean {
   const isPassing = patch.state === 'QUEUED' || patch.state === 'FINISHING';

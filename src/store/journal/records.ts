@@ -2,13 +2,11 @@ import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
 import type { ChangedLimits, Limits } from '../update-lock.js';
-import type { DescribedAllocation, QueuedJob } from './allocation-record.js';
-import type { ObsoleteJob } from './foreign-job.js';
 
 /** The version of the journal's format that this program writes; it reads no later one. */
 export const journalVersion = 1;
 
-/** What every record begins with. */
+/** The fields of every record. */
 export interface RecordBase {
   /** Counts from 1, through all drivers of the study. */
   readonly seq: number;
@@ -18,12 +16,12 @@ export interface RecordBase {
   readonly at: number;
 }
 
-/** What is new about a record of a step: the fields that changed, and the jobs that changed, by attempt. */
+/** The fields of a step's record that changed, and the jobs that changed, by attempt. */
 export type StepPatch = Partial<Omit<StepRecord, 'jobs'>> & {
   readonly jobs?: readonly ({ readonly attempt: number } & Partial<JobRecord>)[];
 };
 
-/** A step instance as the plan had it when it was last looked at. */
+/** A step instance as a plan has it. */
 export interface PlannedStep {
   readonly name: string;
   readonly workspace: string;
@@ -32,27 +30,63 @@ export interface PlannedStep {
   readonly script: string;
   /** Hash of the names of what it depends on, and of the condition. */
   readonly dependencies: string;
-  /** What was known of it then, as a patch to a new record. */
+  /** Its record at that time, as a patch to a new record. */
   readonly record: StepPatch;
 }
 
-/** Where jobs are submitted to, and which instance that is: a path says little, for every system instance has the same. */
-export interface Endpoint {
-  /** As the records of jobs have it. */
+/** A job that may still run although no step of the plan has it. */
+export interface ObsoleteJob {
+  readonly step: string;
+  readonly scheduled: boolean;
+  /** The workspace of its step, relative to the study directory. */
+  readonly workspace: string;
+  readonly attempt: number;
+  readonly id: string;
   readonly place: string;
-  /** The text of the instance's identity; '' if that is not known. */
+}
+
+/** The schedulers that allocations are got from. */
+export const allocators = ['slurm', 'lsf', 'flux'] as const;
+
+export type Allocator = (typeof allocators)[number];
+
+/** A job in a scheduler's queue, with what is needed to query and to cancel it. */
+export interface QueuedJob {
+  readonly kind: Allocator;
+  readonly id: string;
+  /** A name that no other job has. */
+  readonly jobName: string;
+  /** The cluster of Slurm, if it is not the default one on the host. */
+  readonly cluster: string | undefined;
+  /** The name of the scheduler's installation, as `scheduler` prints it; undefined if that is not known. */
+  readonly scheduler?: string | undefined;
+  readonly flux: string;
+  readonly fluxVersion: string;
+}
+
+/** An allocation, as plain data with which another process can give it back. */
+export interface DescribedAllocation extends QueuedJob {
+  readonly studyPath: string;
+  readonly number: number;
+}
+
+/** A Flux instance that jobs are submitted to. Its path is not enough: all system instances have the same. */
+export interface Endpoint {
+  /** Its address in the records of jobs. */
+  readonly place: string;
+  /** The identity of the instance; '' if that is not known. */
   readonly instance: string;
-  /** Of the broker there; the instance is not over with any but the first, 0. */
+  /** The rank of the broker there; only the end of rank 0 is the end of the instance. */
   readonly rank: number;
-  /** What tells its machine from others of that name; '' if that is not known. */
+  /** The id of its machine, as names may be shared; '' if that is not known. */
   readonly machine: string;
-  /** The job of another scheduler that the instance ends with, if it is known to be in one. */
+  /** The allocation that the instance runs in, if that is known. */
   readonly allocation?: QueuedJob;
 }
 
-/** What a record says besides. */
+/** The other fields of a record, by its type. */
 export type Entry =
-  /** Whose study this is; the first record, and again when the key changes. */
+  /** The key of the study: the first record, and again when the key changes. */
   | {
       readonly type: 'study';
       readonly version: number;
@@ -60,12 +94,12 @@ export type Entry =
       readonly name: string;
       readonly token?: string;
     }
-  /** Somebody took the lease, and drives the study from now on. */
+  /** A process took the lease, and drives the study from now on. */
   | { readonly type: 'open'; readonly holder: LeaseHolder }
   /**
-   * The steps from now on, by index, with all that is known of them: one record, so that a crash leaves the old plan or the
-   * new one. `flux` is the version that the scripts are for; '' if that does not matter. `knowsAnswers` is absent from the plan
-   * of a version that does not know of answers, and asked the generator anew.
+   * A new plan: its steps, by index, with their records. It is one record, so that a crash leaves the old plan or the new one.
+   * `flux` is the version that the scripts are for; '' if that does not matter. Plans of versions that did not record answers
+   * of generators lack `knowsAnswers`.
    */
   | {
       readonly type: 'plan';
@@ -73,36 +107,36 @@ export type Entry =
       readonly steps: readonly PlannedStep[];
       readonly knowsAnswers?: true;
     }
-  /** What a parameter generator gave: it counts for the plans that follow. */
+  /** The answer of a parameter generator, which later plans use again. */
   | ({ readonly type: 'generated' } & GeneratorAnswer)
-  /** All files of the plan are there. */
+  /** All files of the plan are in the study directory. */
   | { readonly type: 'staged' }
-  /** What one event changed, by the index of the step. */
+  /** The changes of one event, by the index of the step. */
   | { readonly type: 'steps'; readonly steps: Readonly<Record<string, StepPatch>> }
   | { readonly type: 'cancel'; readonly reason: string }
-  /** Somebody changed limits while the inputs said `inputs`. */
+  /** `maestro update` changed limits; `inputs` has the values of the inputs at that time. */
   | {
       readonly type: 'limits';
       readonly throttle?: number;
       readonly restartLimit?: number;
       readonly inputs?: Required<Limits>;
     }
-  /** The allocation that the study has; null before it is known which, and once it is given back. */
+  /** The allocation of the study; null before its id is known, and after it was given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
-  /** Jobs are submitted there from now on. */
+  /** The Flux instance that jobs are submitted to from now on. */
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
-  /** These jobs of no step were told to end, and none of their attempts will begin any more. */
+  /** Obsolete jobs that were told to end, and whose attempts cannot begin any more. */
   | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }
-  /** The driver stopped, the study being so. */
+  /** The driver stopped; the status of the study at that time. */
   | { readonly type: 'end'; readonly status: StudyStatus };
 
 export type JournalRecord = RecordBase & Entry;
 
-/** All that a journal says: what a study is, and where it stands. */
+/** The state of a study, as its journal has it. */
 export interface JournalState {
   readonly key: string;
   readonly name: string;
-  /** Of the last record; 0 and 0 if there is none. */
+  /** The numbers of the last record; 0 if there is none. */
   readonly seq: number;
   readonly fence: number;
   /** Whether the text ends in the middle of a line. */
@@ -111,27 +145,27 @@ export interface JournalState {
   readonly plan: { readonly flux: string; readonly steps: readonly Omit<PlannedStep, 'record'>[] } | undefined;
   /** By the index of the step in the plan. */
   readonly records: readonly StepRecord[];
-  /** The jobs of workspaces that only earlier plans had, by workspace. */
+  /** The jobs of workspaces that only earlier plans had: the numbers of their attempts are used up. */
   readonly former: ReadonlyMap<string, readonly JobRecord[]>;
   /** Workspaces that only earlier plans had. */
   readonly formerWorkspaces: ReadonlySet<string>;
-  /** Jobs that may run, and that no step has any more: nobody is known to have told them to end. */
+  /** Jobs that may still run although no step has them: no `discarded` record names them. */
   readonly obsolete: readonly ObsoleteJob[];
-  /** Whether all files of this plan are there. */
+  /** Whether all files of this plan are in the study directory. */
   readonly isStaged: boolean;
-  /** What parameter generators gave, the latest last: one for each question. */
+  /** The answers of parameter generators, one for each question, the latest last. */
   readonly answers: readonly KnownAnswer[];
-  /** Why the study was cancelled, by the last driver; undefined if it was not. */
+  /** Why the study was cancelled under the last driver; undefined if it was not. */
   readonly cancelReason: string | undefined;
-  /** As changed by somebody, through all drivers. */
+  /** The limits that `maestro update` changed, under all drivers. */
   readonly limits: ChangedLimits;
   readonly allocation: DescribedAllocation | undefined;
-  /** Where jobs were submitted to, in order; none of those that versions before this one had. */
+  /** The Flux instances that jobs were submitted to, in order; earlier versions did not record them. */
   readonly endpoints: readonly Endpoint[];
   /** How many allocations the study has had. */
   readonly allocations: number;
   /** The last driver, and when it began; undefined if there was none. */
   readonly opened: { readonly holder: LeaseHolder; readonly at: number } | undefined;
-  /** How, and when, the last driver stopped; undefined if it did not say. */
+  /** How and when the last driver stopped; undefined if it was killed. */
   readonly ended: { readonly status: StudyStatus; readonly at: number } | undefined;
 }

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
 import { UserError } from '../../util/errors.js';
-import type { DescribedAllocation } from './allocation-record.js';
+import { obsoleteAfter, withoutDiscarded } from './obsolete-jobs.js';
 import { applyPatch } from './patch.js';
 import {
+  type DescribedAllocation,
   type Endpoint,
   type Entry,
   type JournalRecord,
@@ -13,9 +14,8 @@ import {
   type RecordBase,
   type StepPatch,
 } from './records.js';
-import { unwantedAfter, withoutDiscarded } from './unwanted.js';
 
-/** Why a study cannot be continued from its journal, for the person who wants it to be. */
+/** A journal from which the study cannot be continued. The message is for people. */
 export class JournalError extends UserError {
   constructor(line: number, what: string, hint: string) {
     super(`journal.jsonl:${line}: ${what} (${hint})`);
@@ -23,16 +23,15 @@ export class JournalError extends UserError {
   }
 }
 
-/** The line of a record, with its newline; there is no other within. */
+/** The line of a record, ending with its only newline. */
 export function serialize({ seq, fence, at }: RecordBase, entry: Entry): string {
   return `${JSON.stringify({ seq, fence, at, ...entry })}\n`;
 }
 
 /**
- * What a journal says. Its text may have been torn by a crash, written to by a driver that had been replaced, and have
- * lines twice: none of that does harm.
+ * Reads a journal. A line that a crash tore, lines of a driver that had been replaced, and repeated lines are tolerated.
  *
- * @throws JournalError if it lacks something, or is of a later version
+ * @throws JournalError if a record is missing or malformed, or if a later version wrote the journal
  */
 export function replay(text: string): JournalState {
   const isTorn = text !== '' && !text.endsWith('\n');
@@ -59,15 +58,15 @@ interface Line {
   readonly record: JournalRecord;
 }
 
-/** The records that count, whose numbers are 1, 2, 3… */
+/** The valid records, numbered 1, 2, 3… */
 function keep(text: string): Line[] {
   const kept: Line[] = [];
   let fence = 0;
-  /** Where a record was missed, and up to which one all must come yet, from the driver that left it out or a later one. */
+  /** Where a record is missing, and up to which number the same driver, or a later one, must still supply all. */
   let gap: { readonly line: number; readonly fence: number; readonly upTo: number } | undefined;
   for (const [i, text_] of text.split('\n').entries()) {
     const record = parseRecord(text_);
-    // Of a driver that had not noticed yet that it was replaced.
+    // A driver that had not noticed yet that it was replaced wrote this line.
     if (record === undefined || record.fence < fence) continue;
     fence = record.fence;
     const { seq } = record;
@@ -90,9 +89,9 @@ function keep(text: string): Line[] {
   return kept;
 }
 
-/** @returns undefined if the line holds no whole record */
+/** @returns undefined if the line has no complete record */
 function parseRecord(line: string): JournalRecord | undefined {
-  // Somebody may have gone on behind a torn line. Nothing within a record looks like the beginning of one.
+  // A driver may have appended to a torn line. Within a record there is no text like the beginning of one.
   const start = line.lastIndexOf('{"seq":');
   if (start < 0) return undefined;
   let value: unknown;
@@ -109,7 +108,7 @@ const baseShape = z.object({ seq: z.int().min(1), fence: z.int().min(0), at: z.n
 const anything = z.looseObject({});
 const outcome = z.enum(['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYRUN']);
 
-/** What the records of each type must be like. Those of types that are not here say nothing to this program. */
+/** The shape of each type of record. Records of other types are ignored. */
 const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>([
   ['study', z.object({ version: z.int(), key: z.string(), name: z.string() })],
   [
@@ -286,13 +285,13 @@ function patchStep({ records }: Draft, index: string, patch: StepPatch): void {
   applyPatch(record, patch);
 }
 
-/** The driver that was told to cancel is gone, but what it told to end may not have ended. */
+/** Jobs that the last driver cancelled may not have ended before it did. */
 function rememberCancelled({ cancelReason, records }: Draft): void {
   if (cancelReason === undefined) return;
   for (const record of records) if (openJob(record) !== undefined) record.rerun ??= 'cancelled';
 }
 
-/** Claims of attempts stay, so their numbers are spent even if the step is gone from the plan. */
+/** Claims stay in the study, so the numbers of attempts are used up even when their step is gone from the plan. */
 function rememberJobs({ plan, records, former }: Draft): void {
   for (const [index, { workspace }] of (plan?.steps ?? []).entries()) {
     const { jobs } = records[index]!;
@@ -304,7 +303,7 @@ function planAnew(state: Draft, { flux, steps }: Extract<Entry, { type: 'plan' }
   const before = { steps: state.plan?.steps ?? [], records: state.records };
   const records = steps.map(({ record }) => applyPatch(newRecord(), record));
   const after = steps.map(({ workspace }, index) => ({ workspace, record: records[index]! }));
-  state.obsolete = unwantedAfter(state.obsolete, before, after);
+  state.obsolete = obsoleteAfter(state.obsolete, before, after);
   state.plan = { flux, steps: steps.map(({ record: _, ...step }) => step) };
   state.records = records;
 }
@@ -320,7 +319,7 @@ function withAnswer(
   return [...answers.filter(isOther), { question, files, parameters, at }];
 }
 
-/** JSON has no undefined. */
+/** Restores a field that JSON leaves out if it is undefined. */
 function described(allocation: DescribedAllocation): DescribedAllocation {
   return { ...allocation, cluster: allocation.cluster };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { programs } from '../../generated/programs.js';
 import { runLeashed } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { pyRepr } from '../../spec/python.js';
@@ -10,7 +11,6 @@ import { quote, quoteAll } from '../../util/shell-quote.js';
 import type { Places } from '../environment.js';
 import type { GeneratorAnswer, Request } from './answer.js';
 import { LARGEST_HASHED_BYTES } from './files.js';
-import { pgenShim } from './shim.js';
 
 /** A generator that takes longer than this is ended. */
 const LIMIT_SECONDS = 60;
@@ -82,7 +82,7 @@ export async function runPgen(options: PgenOptions): Promise<Omit<GeneratorAnswe
   const command =
     `command -v python3 >/dev/null || { echo 'there is no python3' >&2; exit 127; }\n` +
     `cd -- ${quote(places.workingDirectory)} || exit\n` +
-    `exec ${quoteAll(['python3', '-c', pgenShim, JSON.stringify(question)])}`;
+    `exec ${quoteAll(['python3', '-c', programs['study/pgen/shim.py'], JSON.stringify(question)])}`;
   const limit = deadline(LIMIT_SECONDS * 1000, { parent: cancel, ...(clock === undefined ? {} : { clock }) });
   const { code, stdout, stderr } = await runLeashed(host, command, limit.signal, {
     endsGroup: true,

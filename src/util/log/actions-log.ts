@@ -4,7 +4,7 @@ import type { Log, Place } from './log.js';
 import { inert, oneLine, printable } from './plain-text.js';
 
 /** GitHub shows ten annotations of a kind for a step, and drops the others: the last is kept for the outcome. */
-const mostAnnotations = 9;
+const MAX_ANNOTATIONS = 9;
 
 /** Of a longer one GitHub shows so many characters. */
 const longestAnnotation = 4096;
@@ -94,7 +94,7 @@ export class ActionsLog implements Log {
 
   #hasRoom(kind: 'error' | 'warning'): boolean {
     this.#shown[kind] += 1;
-    return this.#shown[kind] <= mostAnnotations;
+    return this.#shown[kind] <= MAX_ANNOTATIONS;
   }
 
   #annotate(kind: 'error' | 'warning', message: string, properties: core.AnnotationProperties): void {

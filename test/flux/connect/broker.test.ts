@@ -190,7 +190,7 @@ describe('what a person is told of a broker', () => {
   });
 });
 
-it('is connected to by its socket', async () => {
+it('a broker is connected to by its socket', async () => {
   const broker = await startBroker();
   const handle = await connectTo(plainHost(), addressOf(broker.uri), facts, systemClock);
   expect(handle.isClosed).toBe(false);

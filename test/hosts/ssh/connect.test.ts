@@ -7,9 +7,10 @@ import { mustRun } from '../../../src/hosts/commands.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { connectBySsh } from '../../../src/hosts/ssh/connect.js';
 import type { SshHost } from '../../../src/hosts/ssh/ssh-host.js';
+import { hostOptionsOf } from '../../../src/inputs/derive.js';
 import { parseInputs } from '../../../src/inputs/parse.js';
 import { systemClock } from '../../../src/util/clock.js';
-import { InputError } from '../../../src/util/input-error.js';
+import { InputError } from '../../../src/util/errors.js';
 import { CutProxy } from '../../support/cut-proxy.js';
 import { plainEnvironment } from '../../support/hosts.js';
 import { clients } from '../../support/ssh-hosts.js';
@@ -43,12 +44,15 @@ async function connect(
   { clock = systemClock, cancel = new AbortController().signal } = {},
 ): Promise<SshHost> {
   const inputs = parseInputs(new Map(Object.entries({ spec: 'study.yaml', ...given })), (name) => `input '${name}'`);
-  const surrounding = {
+  const { ssh, setup } = hostOptionsOf(inputs);
+  const host = await connectBySsh(ssh!, {
     environment: { ...plainEnvironment, ...environment },
     cancel,
     temporary: temporaryDirectory(),
-  };
-  const host = await connectBySsh(inputs, surrounding, told, clock);
+    setup,
+    log: told,
+    clock,
+  });
   onTestFinished(() => host.close());
   return host;
 }
@@ -261,7 +265,7 @@ describe.skipIf(sshd === undefined)('a host that is reached by SSH', () => {
     const told = new Told();
     const lines = `127.0.0.1 nonsense\n${inputs['ssh-known-hosts']}`;
     await connect({ ...inputs, 'ssh-known-hosts': lines }, {}, told);
-    expect(told.warnings).toEqual([expect.stringMatching(/^line 1 of input 'ssh-known-hosts' is passed over: /)]);
+    expect(told.warnings).toEqual([expect.stringMatching(/^line 1 of input 'ssh-known-hosts' is ignored: /)]);
   });
 
   describe('without a key in the inputs', () => {

@@ -6,7 +6,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import ssh2 from 'ssh2';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { fingerprint, type KeyState, KnownHosts, typeOfKey, verdictText } from '../../../src/hosts/ssh/known-hosts.js';
+import {
+  fingerprint,
+  hostKeyFailure,
+  type KeyState,
+  KnownHosts,
+  typeOfKey,
+} from '../../../src/hosts/ssh/known-hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
 const source = "input 'ssh-known-hosts'";
@@ -179,13 +185,13 @@ describe('what a person is told of a host key', () => {
   function told(port: number, ...lines: readonly string[]): string {
     const verdict = parse(...lines).judge('Login1.Example.org', port, ed1);
     if (verdict.is === 'known') throw new Error('it is known');
-    return verdictText(verdict, 'Login1.Example.org', port, ed1);
+    return hostKeyFailure(verdict, { name: 'Login1.Example.org', port, key: ed1 }).message;
   }
 
   it('that is unknown is its fingerprint, to be compared, and the line to add', () => {
     expect(told(22)).toBe(
-      `the host key of ${host} is not known: it showed the ssh-ed25519 key ${fingerprint(ed1)}. Compare this with the fingerprint ` +
-        'that the site gives by another way (its documentation, its support). Only if it is the same, add this line to ' +
+      `the host key of ${host} is not known: it showed the key ssh-ed25519 ${fingerprint(ed1)}. Compare it with the fingerprint ` +
+        'that the site publishes (in its documentation, or ask its support). Only if they are the same, add this line to ' +
         `\`ssh-known-hosts\`:\n${lineOf(host, ed1)}`,
     );
   });
@@ -198,19 +204,19 @@ describe('what a person is told of a host key', () => {
 
   it('that has changed is what it was, by which line, and the danger', () => {
     expect(told(22, '# one', lineOf(host, ed2), lineOf(`*,!x`, rsa1))).toBe(
-      `the host key of ${host} has changed: it showed the ssh-ed25519 key ${fingerprint(ed1)}, but line 2 of ${source} expects the ` +
-        `ssh-ed25519 key ${fingerprint(ed2)}, line 3 of ${source} expects the ssh-rsa key ${fingerprint(rsa1)}. Somebody may be ` +
-        'listening in, or the machine has a new key. Do not go on before the site has told you so by another way; then replace ' +
-        'its line in `ssh-known-hosts`',
+      `the host key of ${host} has changed: it showed the key ssh-ed25519 ${fingerprint(ed1)}, but line 2 of ${source} expects ` +
+        `ssh-ed25519 ${fingerprint(ed2)}, line 3 of ${source} expects ssh-rsa ${fingerprint(rsa1)}. Either someone is ` +
+        'intercepting the connection, or the machine has a new key. Ask the site, by another way, before you replace its line ' +
+        'in `ssh-known-hosts`',
     );
   });
 
   it('that is revoked is by which line', () => {
     const text = told(22, lineOf(host, ed1), `@revoked * ${lineOf('', ed1).trim()}`);
     expect(text).toContain(
-      `is revoked: it showed the ssh-ed25519 key ${fingerprint(ed1)}, which line 2 of ${source} says`,
+      `is revoked: it showed the key ssh-ed25519 ${fingerprint(ed1)}, which line 2 of ${source} says`,
     );
-    expect(text).toContain('may be listening in');
+    expect(text).toContain('may be intercepting the connection');
   });
 
   it('that only an authority could vouch for is the client that can check that', () => {
@@ -221,8 +227,8 @@ describe('what a person is told of a host key', () => {
 
   it('has nothing of a key that is none', () => {
     const key = field('\x1b[2J');
-    const text = verdictText({ is: 'unknown' }, host, 22, key);
-    expect(text).toContain('the unknown key SHA256:');
+    const text = hostKeyFailure({ is: 'unknown' }, { name: host, port: 22, key }).message;
+    expect(text).toContain('the key unknown SHA256:');
     expect(text).not.toContain('\x1b');
   });
 });

@@ -56,7 +56,7 @@ forClients('a login shell', (client) => {
   it('that comes to no end is said so', async () => {
     const home = homeWith({ '.bash_profile': 'sleep 1000\n' });
     const message = await refusal(client, (await Account.forTest({ home })).wanted({ clock: hurried(40) }));
-    expect(message).toMatch(/did not come to its end within 60 s: look at ~\/\.bashrc/);
+    expect(message).toMatch(/did not finish within 60 s: look at ~\/\.bashrc/);
   });
 
   it.each<[string, () => SshServerOptions, RegExp]>([

@@ -54,7 +54,7 @@ it('a session that ends without a word is lost, but not the connection', async (
   await new Promise((resolve) => process.stdout.once('data', resolve));
   streams.at(-1)!.close();
   await expect(process.exit).rejects.toBeInstanceOf(HostLostError);
-  await expect(process.exit).rejects.toThrow('ended without a word');
+  await expect(process.exit).rejects.toThrow('ended without an exit status');
   expect((await run(host, 'echo well')).stdout.toString()).toBe('well\n');
   other.stdin.end();
   expect(await other.exit).toEqual({ code: 0 });

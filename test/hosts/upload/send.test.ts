@@ -15,8 +15,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError, HostLostError } from '../../../src/hosts/host.js';
 import { digestOf } from '../../../src/hosts/upload/contents.js';
 import { sendTree } from '../../../src/hosts/upload/send.js';
-import { StagingStopped } from '../../../src/hosts/upload/stopped.js';
-import { readTree } from '../../../src/hosts/upload/tree.js';
+import { readTree, StagingStopped } from '../../../src/hosts/upload/tree.js';
+import { mostHeldDuring } from '../../support/held-memory.js';
 import { plainHost, WatchedHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
@@ -126,22 +126,19 @@ describe('sending a tree', () => {
     }
     const host = new WatchedHost();
     const progress: number[] = [];
-    const before = process.memoryUsage().arrayBuffers;
-    let most = 0;
-    const result = await sendTree(host, await readTree(root, []), there, {
-      progress: (bytes) => {
-        progress.push(bytes);
-        most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-      },
+    const held = await mostHeldDuring(async () => {
+      const result = await sendTree(host, await readTree(root, []), there, {
+        progress: (bytes) => progress.push(bytes),
+      });
+      expect(result).toMatchObject({ files: 2001, sent: true });
+      expect(progress.at(-1)).toBe(result.bytes);
     });
-    expect(result).toMatchObject({ files: 2001, sent: true });
-    expect(progress.at(-1)).toBe(result.bytes);
     expect(host.commands).toHaveLength(2);
     expect(readFileSync(`${there}/big`).equals(big)).toBe(true);
     expect(look(there)).toEqual(look(root));
-    // A rough bound: what is on its way or not yet collected, and not the file.
-    expect(most).toBeLessThan(75_000_000);
-  });
+    // What is under way, and not the file.
+    expect(held).toBeLessThan(50_000_000);
+  }, 180_000);
 
   it('sends nothing if the host has it, though it be a new checkout with new times, and says so', async () => {
     make(root, { a: 'one', sub: { b: { run: 'two' } } });

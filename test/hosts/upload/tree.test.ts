@@ -1,12 +1,11 @@
 import { chmodSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError } from '../../../src/hosts/host.js';
-import { sizeText, someOf } from '../../../src/hosts/upload/bytes.js';
 import { Changes, digestOf, hashContents } from '../../../src/hosts/upload/contents.js';
-import { excludedBy, pathGlob } from '../../../src/hosts/upload/globs.js';
-import { StagingStopped } from '../../../src/hosts/upload/stopped.js';
 import { largestParts, largeTreeWarning, leftOutText, stagedText } from '../../../src/hosts/upload/texts.js';
-import { readTree, type Tree } from '../../../src/hosts/upload/tree.js';
+import { readTree, StagingStopped, type Tree } from '../../../src/hosts/upload/tree.js';
+import { sizeText, someOf } from '../../../src/util/format.js';
+import { excludedBy, pathGlob } from '../../../src/util/globs.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { type Made, make, mkfifo, setTimes } from './tree-support.js';
 
@@ -61,7 +60,7 @@ describe('reading a tree', () => {
     mkfifo(`${root}/sub/fifo`);
     const tree = await readTree(root, []);
     expect(paths(tree)).toEqual(['a', 'sub/']);
-    expect(tree.warnings).toEqual(['Not staged, as sockets, fifos and devices are not: sub/fifo']);
+    expect(tree.warnings).toEqual(['Not staged, because they are sockets, fifos or devices: sub/fifo']);
   });
 
   it('keeps links that lead out of it, or nowhere, and warns of the first', async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { classifyAllocationRefusal } from '../../../src/schedulers/allocation/classify-refusal.js';
-import type { Allocator } from '../../../src/store/journal/allocation-record.js';
+import type { Allocator } from '../../../src/store/journal/records.js';
 
 const slurm = 'sbatch: error: Batch job submission failed: ';
 

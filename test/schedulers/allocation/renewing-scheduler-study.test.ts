@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { conduct } from '../../../src/conductor/conductor.js';
-import type { StudyMachine } from '../../../src/conductor/state-machine.js';
+import type { ConductedStudy, ConductorHooks } from '../../../src/conductor/conductor.js';
 import { type KnownOutcome, RenewingScheduler } from '../../../src/schedulers/allocation/renewing-scheduler.js';
 import type { Job } from '../../../src/schedulers/scheduler.js';
 import { studyStatus } from '../../../src/study/state.js';
+import { conduct } from '../../support/conduct.js';
 import { graphOf, policyOf, type Shape, scriptsOf } from '../../support/graphs.js';
 import { base, endOf, Place, remains, Setting, turn } from '../../support/places.js';
 import { SimulatedScheduler } from '../../support/simulated-scheduler.js';
@@ -32,7 +32,7 @@ describe('a study in places that are lost', () => {
       cancel?: AbortSignal;
       /** How many more places it is said that there may be. */
       promises?: number;
-      onChange?: (machine: StudyMachine, changed: readonly number[]) => void;
+      onChange?: ConductorHooks['onChange'];
     } = {},
   ) {
     const graph = graphOf(shapes.map((shape) => ({ ...shape, scheduled: !isLocal(shape.name) })));
@@ -63,7 +63,7 @@ describe('a study in places that are lost', () => {
           newPlace(),
           {
             clock,
-            settle: async (jobs) => jobs.map(settle),
+            reapJobs: async (jobs) => jobs.map(settle),
             mayRenew: () => places.length <= promises,
             renew: async () => (places.length <= renewals ? newPlace() : undefined),
           },
@@ -72,7 +72,7 @@ describe('a study in places that are lost', () => {
       }),
     });
     const pump = async () => {
-      let machine: StudyMachine | undefined;
+      let machine: ConductedStudy | undefined;
       void done.then((ended) => {
         machine = ended;
       });
@@ -86,7 +86,7 @@ describe('a study in places that are lost', () => {
     return { pump, places, clock };
   }
 
-  const states = ({ steps }: StudyMachine) => steps.map(({ state }) => state);
+  const states = ({ steps }: ConductedStudy) => steps.map(({ state }) => state);
 
   it('runs what had begun once more, as another attempt, and the rest as it was', async () => {
     const { pump, places } = conducted((job) => (job.step.name === 'make' ? remains.begun : remains.waiting), 1);
@@ -117,7 +117,7 @@ describe('a study in places that are lost', () => {
   it('ends interrupted when no place is left: what had begun is lost, what had not waits, and nothing is said to run again now', async () => {
     const told: string[] = [];
     const { pump, places } = conducted((job) => (job.step.name === 'make' ? remains.begun : remains.waiting), 0, {
-      onChange: ({ steps }, changed) => told.push(...changed.map((index) => steps[index]!.reason)),
+      onChange: (records, changed) => told.push(...changed.map((index) => records[index]!.reason)),
     });
     const machine = await pump();
     expect(machine.interruption).toBe('the allocation is over');
@@ -202,7 +202,7 @@ it('whatever happens, each job ends once or the study is interrupted, and none i
         attempts.set(name, attempt);
         const job = setting.job(name, attempt);
         open.set(keyOf(job), job);
-        scheduler.submit(job);
+        scheduler.submit([job]);
       };
       setting.onEvent = (event) => {
         if (isStopped) faults.push(`${event.type} after the end`);
@@ -285,7 +285,7 @@ it('whatever happens, each job ends once or the study is interrupted, and none i
             if (setting.renewing.open > 0) await setting.renewing.give(undefined);
             break;
           case 'interrupt':
-            await scheduler.interrupt('stop');
+            await scheduler.suspend('stop');
             expect(wasInterrupted).toBe(1);
             break;
           case 'close':

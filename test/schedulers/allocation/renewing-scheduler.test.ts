@@ -23,18 +23,15 @@ describe('while a place lasts', () => {
     ]);
     scheduler.cancel([setting.job('c')]);
     expect(first.asked).toEqual(['submit a 1', 'submit b 1', 'cancel c 1']);
-    expect(scheduler.outputs(a!.step, 'ƒ1')).toEqual({ stdout: 'first/a.ƒ1.out', stderr: '' });
-    expect(await scheduler.isEnding()).toBe(false);
-    first.ending = true;
-    expect(await scheduler.isEnding()).toBe(true);
+    expect(scheduler.outputs({ step: a!.step, id: 'ƒ1' })).toEqual({ stdout: 'first/a.ƒ1.out', stderr: '' });
   });
 
   it('is interrupted as it interrupts itself, and then not renewed', async () => {
     const setting = new Setting();
     setting.submit('a');
-    await setting.scheduler.interrupt('time is up');
+    await setting.scheduler.suspend('time is up');
     await turn();
-    expect(setting.first.asked).toEqual(['submit a 1', 'interrupt time is up']);
+    expect(setting.first.asked).toEqual(['submit a 1', 'suspend time is up']);
     expect(setting.said).toEqual(['interrupt: time is up']);
     expect(setting.settled).toEqual([]);
   });
@@ -48,7 +45,6 @@ describe('when a place is lost', () => {
     await turn();
     expect(setting.said).toEqual([]);
     expect(setting.settled).toEqual([['a 1']]);
-    expect(await setting.scheduler.isEnding()).toBe(false);
   });
 
   it('its jobs are settled: completed, lost to a node, or submitted again as they are', async () => {
@@ -75,7 +71,7 @@ describe('when a place is lost', () => {
     second.submitted(c!, '2');
     second.end(c!);
     expect(setting.said.slice(5)).toEqual(['c 1 submitted', 'c 1 completed']);
-    expect(setting.scheduler.outputs(c!.step, '2').stdout).toBe('second/c.2.out');
+    expect(setting.scheduler.outputs({ step: c!.step, id: '2' }).stdout).toBe('second/c.2.out');
     expect(setting.first.asked).toEqual(['submit a 1', 'submit b 1', 'submit c 1']);
   });
 
@@ -129,7 +125,7 @@ describe('when a place is lost', () => {
     const [a] = setting.submit('a', 'b');
     setting.onEvent = (event) => {
       if (event.type === 'ended')
-        setting.scheduler.submit(setting.job(setting.steps[event.step]!.name, event.attempt + 1));
+        setting.scheduler.submit([setting.job(setting.steps[event.step]!.name, event.attempt + 1)]);
     };
     setting.first.lose('over', endOf(a!, 'node-failure'));
     expect(setting.settled).toEqual([['b 1', 'a 2']]);
@@ -184,7 +180,7 @@ describe('what is submitted while there is no place', () => {
     };
     setting.onEvent = (event) => {
       if (event.type === 'not-submitted')
-        setting.scheduler.submit(setting.job(setting.steps[event.step]!.name, event.attempt + 1));
+        setting.scheduler.submit([setting.job(setting.steps[event.step]!.name, event.attempt + 1)]);
     };
     await setting.renewing.give(second);
     expect(second.asked.sort()).toEqual(
@@ -329,7 +325,7 @@ describe('a place that is out of sight, and may live', () => {
     await setting.settling.give('alive');
     expect(setting.said).toEqual(['a 1 completed', 'interrupt: the broker is lost']);
     expect(setting.events.at(-1)).toEqual({ type: 'interrupt', at: 1000, reason: 'the broker is lost' });
-    setting.scheduler.submit(setting.job('c'));
+    setting.scheduler.submit([setting.job('c')]);
     setting.scheduler.cancel([setting.job('b')]);
     await turn();
     expect([setting.reasons, setting.events.length]).toEqual([[], 2]);
@@ -355,7 +351,7 @@ describe('a place that is out of sight, and may live', () => {
   it('does not matter if it says itself that it ends', async () => {
     const setting = new Setting();
     setting.submit('a');
-    setting.first.listener({ type: 'interrupt', at: 1, reason: 'it ends', isPlaceOver: true });
+    setting.first.listener({ type: 'interrupt', at: 1, reason: 'it ends', hasBackendEnded: true });
     expect(setting.mayLive).toEqual([false]);
   });
 
@@ -419,7 +415,7 @@ describe('where there is to be no other place', () => {
     const setting = new Setting();
     setting.first.lose('the allocation is over');
     await setting.settling.give([]);
-    setting.scheduler.reattach([{ ...setting.job('a'), id: '1', place: 'x', isDoubtful: false }]);
+    setting.scheduler.reattach([{ ...setting.job('a'), id: '1', endpoint: 'x', mayBeDuplicate: false }]);
     await setting.renewing.give(undefined);
     expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the allocation is over' }]);
   });
@@ -461,7 +457,7 @@ describe('where there is to be no other place', () => {
     const before = setting.said;
     setting.scheduler.cancel(jobs);
     setting.submit('b');
-    await setting.scheduler.interrupt('time is up');
+    await setting.scheduler.suspend('time is up');
     setting.scheduler.close();
     await turn();
     expect(setting.said).toEqual(before);
@@ -491,9 +487,9 @@ describe('a wish to stop', () => {
     const setting = new Setting();
     setting.submit('a', 'b');
     await phases[phase](setting);
-    await setting.scheduler.interrupt('time is up');
+    await setting.scheduler.suspend('time is up');
     expect(setting.said).toEqual(['interrupt: time is up']);
-    await setting.scheduler.interrupt('again');
+    await setting.scheduler.suspend('again');
     const late = await goOn(setting);
     expect(setting.said).toEqual(['interrupt: time is up']);
     expect(late.asked).toEqual([]);
@@ -507,7 +503,7 @@ describe('a wish to stop', () => {
     setting.scheduler.close();
     setting.scheduler.cancel(jobs);
     const late = await goOn(setting);
-    await setting.scheduler.interrupt('time is up');
+    await setting.scheduler.suspend('time is up');
     expect(setting.said).toEqual([]);
     expect(late.listener).toBeUndefined();
     expect(setting.first.isClosed).toBe(true);
@@ -535,7 +531,7 @@ describe('a wish to stop', () => {
 });
 
 describe('jobs that an earlier driver left', () => {
-  const left = (job: Job): InheritedJob => ({ ...job, id: 'ƒ7', place: 'long ago', isDoubtful: false });
+  const left = (job: Job): InheritedJob => ({ ...job, id: 'ƒ7', endpoint: 'long ago', mayBeDuplicate: false });
 
   it('are attached to the place that there is, and lost with it like others', async () => {
     const setting = new Setting();
@@ -612,7 +608,7 @@ describe('a job that the rest of a place is too short for', () => {
     expect(setting.reasons).toEqual([]);
     setting.scheduler.renew('too short');
     const again = setting.job('a', 2);
-    setting.scheduler.submit(again);
+    setting.scheduler.submit([again]);
     expect(setting.first.isClosed).toBe(true);
     await setting.settling.give([]);
     const place = new Place('next');
@@ -635,7 +631,7 @@ describe('a job that the rest of a place is too short for', () => {
     defer(setting.first, a!);
     setting.scheduler.renew('too short');
     const again = setting.job('a', 2);
-    setting.scheduler.submit(again);
+    setting.scheduler.submit([again]);
     const place = new Place('next');
     await setting.settling.give([]);
     await setting.renewing.give(place);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Host } from '../../../src/hosts/host.js';
 import { Allocation, type AllocationOptions } from '../../../src/schedulers/allocation/allocation.js';
 import type { AllocationRequest } from '../../../src/schedulers/allocation/request.js';
-import type { Allocator, DescribedAllocation } from '../../../src/store/journal/allocation-record.js';
+import type { Allocator, DescribedAllocation } from '../../../src/store/journal/records.js';
 import { systemClock } from '../../../src/util/clock.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 

@@ -138,7 +138,7 @@ describe('an unquoted date', () => {
       'datetime.datetime(2001, 12, 14, 21, 59, 43, tzinfo=datetime.timezone.utc)',
     ],
   ];
-  it.each(cases)('%s', (plain, str, repr) => {
+  it.each(cases)('is typed as PyYAML types it: %s', (plain, str, repr) => {
     expect(pyStr(resolvePlain(plain))).toBe(str);
     expect(pyRepr(resolvePlain(plain))).toBe(repr);
   });
@@ -226,7 +226,7 @@ describe('a tag', () => {
   );
 });
 
-it('reads any text without failing in another way', () => {
+it('any text has a value, or is refused with a PyYamlError', () => {
   const piece = fc.constantFrom(
     '0',
     '1',

@@ -89,7 +89,7 @@ describe('text in quotes', () => {
     [`" a "`, ' a '],
     [`"12"`, '12'],
     [`'<<'`, '<<'],
-  ])('%j', (text, expected) => {
+  ])('has its escapes and line breaks resolved in %j', (text, expected) => {
     expect(read(text).root).toMatchObject({ value: expected, text: expected });
     expect(problems(text)).toEqual([]);
   });
@@ -107,7 +107,9 @@ describe('unquoted text', () => {
     ["don't", "don't"],
     ['-x', '-x'],
     ['--flag=[1, 2]', '--flag=[1, 2]'],
-  ])('a: %s', (text, expected) => expect(scalarAt(`a: ${text}\n`, 'a').value).toBe(expected));
+  ])('ends before a comment, and is joined over lines: a: %s', (text, expected) =>
+    expect(scalarAt(`a: ${text}\n`, 'a').value).toBe(expected),
+  );
 });
 
 describe('a block of text', () => {
@@ -227,7 +229,7 @@ describe('<<', () => {
     ['{<<: []}', '{}'],
     ['{"<<": 1}', "{'<<': 1}"],
     ['{!!str <<: 1}', "{'<<': 1}"],
-  ])('%s', (text, expected) => expect(merged(text)).toBe(expected));
+  ])('is merged, or a key like others, in %s', (text, expected) => expect(merged(text)).toBe(expected));
 
   it('merges what was merged', () => {
     expect(value('a: &a {x: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b, x: 3}\n')).toBe(
@@ -365,66 +367,6 @@ describe('a mistake', () => {
   });
 });
 
-describe('limits', () => {
-  const error = (text: string) => {
-    const { root, problems } = read(text);
-    expect(root).toBeNull();
-    return problems.map(({ message }) => message);
-  };
-
-  it('stop a document that aliases blow up', () => {
-    const row = (i: number) =>
-      `a${i}: &a${i} [${Array(10)
-        .fill(i === 0 ? 'x' : `*a${i - 1}`)
-        .join(', ')}]`;
-    const text = Array.from({ length: 20 }, (_, i) => row(i)).join('\n');
-    expect(error(text)).toEqual(['aliases make this document larger than 100,000 values']);
-  });
-
-  it('stop a document that merges blow up', () => {
-    const row = (i: number) => `a${i}: &a${i} {<<: *a${i - 1}, k${i}: 1}`;
-    const text = ['a0: &a0 {k0: 1}', ...Array.from({ length: 3000 }, (_, i) => row(i + 1))].join('\n');
-    expect(error(text)).toEqual(['aliases make this document larger than 100,000 values']);
-  });
-
-  it('leave room for a study', () => {
-    const text = `a: &a {${Array.from({ length: 50 }, (_, i) => `k${i}: ${i}`).join(', ')}}\nb:\n${'- {<<: *a}\n'.repeat(500)}`;
-    expect((toPyValue(read(text).root!) as Map<PyValue, PyValue[]>).get('b')).toHaveLength(500);
-  });
-
-  it('stop what is nested too deeply', () => {
-    expect(value('['.repeat(450) + ']'.repeat(450))).toBe('['.repeat(450) + ']'.repeat(450));
-    const deep = (i: number) => `a${i}: &a${i} ${'['.repeat(400)}${i === 0 ? 'x' : `*a${i - 1}`}${']'.repeat(400)}`;
-    for (const text of ['['.repeat(100_000), '- '.repeat(100_000), '? '.repeat(1000), `${deep(0)}\n${deep(1)}`]) {
-      expect(error(text)).toEqual(['more than 500 levels of nesting']);
-    }
-  });
-
-  it('stop a text of endless length', () => {
-    expect(error(' '.repeat(100_000_001))).toEqual(['more than 100,000,000 characters']);
-  });
-
-  it.each([
-    ['blank lines', `a:${'\n'.repeat(5_000_000)}`],
-    ['a word', 'x'.repeat(5_000_000)],
-    ['a line that is no pair', `a: b\n${'x '.repeat(500_000)}`],
-    ['a quoted word', `"${'x'.repeat(5_000_000)}\n"`],
-    ['tabs', '\t'.repeat(100_000)],
-    ['quotes', '"'.repeat(100_001)],
-    ['an open quote', `"${'\\'.repeat(100_001)}`],
-    ['brackets', '[{'.repeat(100_000)],
-    ['a long number', `a: ${'9'.repeat(1_000_000)}`],
-    ['colons', `a: ${'1:'.repeat(100_000)}1`],
-    ['tags', '!!map\n'.repeat(10_000)],
-    ['broken lines in brackets', 'a: [\n1,\n]\n'.repeat(5000)],
-    ['wide broken lines in brackets', `${' '.repeat(100_000)}a: [\n${'1,\n'.repeat(10_000)}]`],
-    ['comments after quotes', 'a: "x"#\n'.repeat(5000)],
-    ['a long list in brackets', `a:\n  b: [\n${'  "x",\n'.repeat(20_000)}  ]`],
-  ])('keep %s from taking long', (_, text) => {
-    read(text);
-  });
-});
-
 describe('positions', () => {
   const text = lines(
     'name: my study', // 1
@@ -553,12 +495,12 @@ describe('any text', () => {
       fc.property(text, (each) => {
         const { root, problems } = read(each);
         const rows = each.split('\n');
-        const check = ({ file, line, column }: Position) => {
-          expect(file).toBe('study.yaml');
-          expect(line).toBeGreaterThanOrEqual(1);
-          expect(line).toBeLessThanOrEqual(rows.length);
-          expect(column).toBeGreaterThanOrEqual(1);
-          expect(column).toBeLessThanOrEqual(rows[line - 1]!.length + 1);
+        const outside: Position[] = [];
+        // Not an assertion for each of a million positions, which would take longer than all else.
+        const check = (position: Position) => {
+          const { file, line, column } = position;
+          const isInside = line >= 1 && line <= rows.length && column >= 1 && column <= rows[line - 1]!.length + 1;
+          if (file !== 'study.yaml' || !isInside) outside.push(position);
         };
         const visit = (node: Node): void => {
           check(node.at);
@@ -569,6 +511,7 @@ describe('any text', () => {
         };
         for (const { at } of problems) check(at);
         if (root) visit(root);
+        expect(outside).toEqual([]);
       }),
       { numRuns: 5000 },
     );
@@ -623,7 +566,7 @@ describe('any text', () => {
   });
 });
 
-it('finds an entry by its key, or by what the key prints as', () => {
+it('an entry is found by its key, or by what the key prints as', () => {
   const root = read('1: int\n"1": str\nfalse: bool\n').root as MappingNode;
   expect(toPyValue(entry(root, '1')!.value)).toBe('str');
   expect(toPyValue(entry(root, 'False')!.value)).toBe('bool');

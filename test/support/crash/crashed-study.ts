@@ -14,7 +14,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { bundle, type Ended } from '../bundle.js';
+import { bundlePath, type Ended } from '../bundle.js';
 import { plainEnvironment } from '../hosts.js';
 import { isAlive, until } from '../wait.js';
 import { elsewhere } from './elsewhere.js';
@@ -88,7 +88,7 @@ export class CrashedStudy {
     const searchPath = `${this.#dd.bin}:${plainEnvironment.PATH}`;
     const setup = this.#place.isFar === true ? [`--setup=PATH=${searchPath}`] : [];
     const flags = ['--output-path', this.path, '--report-path', '../report', ...this.#place.args, ...setup];
-    const words = [...(isElsewhere ? elsewhere : []), process.execPath, bundle, 'run'];
+    const words = [...(isElsewhere ? elsewhere : []), process.execPath, bundlePath(), 'run'];
     const child = spawn(words[0]!, [...words.slice(1), 'study.yaml', ...flags, ...this.study.args, ...args], {
       cwd: path.join(this.directory, 'spec'),
       env: { ...plainEnvironment, HOME: this.directory, PATH: searchPath },

@@ -3,9 +3,8 @@ import { onTestFinished } from 'vitest';
 import { applyEvent, type FluxEvent, type JobView, newJob } from '../../../src/flux/eventlog.js';
 import { Handle } from '../../../src/flux/handle.js';
 import type { JobId } from '../../../src/flux/job-id.js';
-import { type JobRequest, jobspecOf, plainJob } from '../../../src/flux/jobspec.js';
+import { type JobRequest, jobspecOf, plainJob, signNone } from '../../../src/flux/jobspec.js';
 import { submitJob, watchEventlog } from '../../../src/flux/requests.js';
-import { signNone } from '../../../src/flux/sign.js';
 import { systemClock } from '../../../src/util/clock.js';
 import { until } from '../wait.js';
 

@@ -1,9 +1,9 @@
-import { applyEvent, endOf, type JobEnd, newJob, parseEvents } from '../../../src/flux/eventlog.js';
+import { applyEvent, endOf, type FluxResult, newJob, parseEvents } from '../../../src/flux/eventlog.js';
 import type { SimulatedJob } from './jobs.js';
 import { at } from './submission.js';
 
 const states = { PRIORITY: 4, SCHED: 8, RUN: 16, CLEANUP: 32, INACTIVE: 64 } as const;
-const results: Readonly<Record<JobEnd, number>> = {
+const results: Readonly<Record<FluxResult, number>> = {
   completed: 1,
   failed: 2,
   cancelled: 4,

@@ -134,20 +134,20 @@ export class FluxStudy {
   /** Submits a step. */
   submit(...step: Parameters<FluxStudy['step']>): Job {
     const job = this.step(...step);
-    this.scheduler.submit(job);
+    this.scheduler.submit([job]);
     return job;
   }
 
   /** What its jobs are said to be at. */
-  get place(): string {
+  get endpoint(): string {
     return this.#uri;
   }
 
   /** What a later driver knows of a job that this one submitted: what was told of it. */
   left(job: Job): InheritedJob {
     const said = this.of(job).findLast((event) => event.type === 'submitted' && event.attempt === job.attempt);
-    const { id, place, isDoubtful } = said?.type === 'submitted' ? said : nothingTold;
-    return { ...job, id, place, isDoubtful };
+    const { id, endpoint, mayBeDuplicate } = said?.type === 'submitted' ? said : nothingTold;
+    return { ...job, id, endpoint, mayBeDuplicate };
   }
 
   /** Another scheduler, which takes over from this one what is not over. This one is closed. */
@@ -225,7 +225,7 @@ export class FluxStudy {
   }
 }
 
-const nothingTold = { id: '', place: '', isDoubtful: false };
+const nothingTold = { id: '', endpoint: '', mayBeDuplicate: false };
 
 /** What a whole, good job reports. */
 export const wholeStory = ['submitted', 'queued', 'started', 'finishing', 'ended'];

@@ -6,9 +6,8 @@ import { FluxError } from '../../../../src/flux/errors.js';
 import { applyEvent, type JobView, newJob } from '../../../../src/flux/eventlog.js';
 import type { Handle } from '../../../../src/flux/handle.js';
 import { encodeJobId, type JobId } from '../../../../src/flux/job-id.js';
-import { type JobRequest, jobspecOf, plainJob } from '../../../../src/flux/jobspec.js';
+import { type JobRequest, jobspecOf, plainJob, signNone } from '../../../../src/flux/jobspec.js';
 import { submitJob, watchEventlog } from '../../../../src/flux/requests.js';
-import { signNone } from '../../../../src/flux/sign.js';
 import { type Environment, Failure, type Run, withHandle, withPythonHandle, words as wordsOf } from './command.js';
 
 /** `flux job submit [--urgency=N] [FILE]`, with the jobspec on its input unless there is a file. */

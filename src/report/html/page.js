@@ -1,0 +1,281 @@
+// The script of the report's page: makes the table of steps from the data that the page holds, and lets the nodes of the graph
+// choose in it.
+// biome-ignore lint/suspicious/noRedundantUseStrict: the page has it as a script, not as a module
+'use strict';
+(() => {
+  const data = JSON.parse(document.getElementById('data').textContent);
+  if (data.rows.length === 0) return;
+
+  /** An element with attributes, and with texts and elements in it. Texts of others get into the page here, as text alone. */
+  function make(tag, attributes, ...content) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value !== undefined) element.setAttribute(name, value);
+    }
+    element.append(...content);
+    return element;
+  }
+
+  /** '0.4s', '3m 05s', '2h 07m', '4d 06h'; as in the rest of the page. */
+  function duration(milliseconds) {
+    const seconds = milliseconds / 1000;
+    if (seconds < 9.95) return seconds.toFixed(1) + 's';
+    const whole = Math.round(seconds);
+    const two = (value) => String(Math.floor(value)).padStart(2, '0');
+    if (whole < 60) return whole + 's';
+    if (whole < 3600) return Math.floor(whole / 60) + 'm ' + two(whole % 60) + 's';
+    if (whole < 86400) return Math.floor(whole / 3600) + 'h ' + two((whole % 3600) / 60) + 'm';
+    return Math.floor(whole / 86400) + 'd ' + two((whole % 86400) / 3600) + 'h';
+  }
+
+  const count = (number) => number.toLocaleString('en');
+
+  const rowsOnPage = 100;
+  /** More parameters than this get no column; more values of one, no list to choose from. */
+  const mostColumns = 6;
+  const mostChoices = 300;
+
+  const collator = new Intl.Collator('en', { numeric: true });
+
+  /** Each column: what it is sorted by, what is in its cells, and whether those are aligned as numbers. */
+  const columns = [
+    { title: 'Step', key: (row) => row.name },
+    { title: 'State', key: (row) => row.state, cell: stateCell },
+    ...data.params.slice(0, mostColumns).map((title, i) => ({ title, ...parameterColumn(i) })),
+    { title: 'Waited', isNumeric: true, key: (row) => row.waited, cell: (row) => durationCell(row.waited) },
+    { title: 'Ran', isNumeric: true, key: (row) => row.ran, cell: (row) => durationCell(row.ran) },
+    ...(data.rows.some((row) => row.restarts > 0)
+      ? [
+          {
+            title: 'Restarts',
+            isNumeric: true,
+            key: (row) => row.restarts,
+            cell: (row) => digits(String(row.restarts)),
+          },
+        ]
+      : []),
+    { title: 'Reason', key: (row) => row.reason || null, cell: (row) => make('td', { class: 'reason' }, row.reason) },
+  ];
+
+  function stateCell(row) {
+    const state = data.states[row.state];
+    return make('td', { class: 'state' }, make('span', { class: 'dot fill-' + state.tone }), state.name);
+  }
+
+  function digits(text) {
+    return make('td', { class: 'digits' }, text);
+  }
+
+  function durationCell(milliseconds) {
+    return digits(milliseconds === null ? '' : duration(milliseconds));
+  }
+
+  /** Parameters are texts; where all of them are numbers they are sorted as such. */
+  function parameterColumn(i) {
+    const isNumeric = data.rows.every(
+      ({ params }) => params[i] === null || /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(params[i]),
+    );
+    return {
+      isNumeric,
+      key: ({ params }) => (isNumeric && params[i] !== null ? Number(params[i]) : params[i]),
+      cell: ({ params }) => make('td', isNumeric ? { class: 'digits' } : {}, params[i] ?? ''),
+    };
+  }
+
+  /** In ascending order of what a column is sorted by; rows without it come last, whichever the direction. */
+  function sorted(rows, { key }, isDescending) {
+    const keyed = rows.map((row) => ({ row, value: key(row) }));
+    const sign = isDescending ? -1 : 1;
+    keyed.sort((a, b) => {
+      if (a.value === null || b.value === null) return (a.value === null) - (b.value === null);
+      return sign * (typeof a.value === 'number' ? a.value - b.value : collator.compare(a.value, b.value));
+    });
+    return keyed.map(({ row }) => row);
+  }
+
+  /** A filter: what it has to offer, and whether it lets a row pass. */
+  function field(title, control, passes) {
+    control.addEventListener('input', () => show({ page: 0 }));
+    return { title, control, passes };
+  }
+
+  function search(title, textOf) {
+    const control = make('input', { type: 'search', autocomplete: 'off', spellcheck: 'false' });
+    return field(title, control, (row) => textOf(row).includes(control.value.toLowerCase()));
+  }
+
+  /** A list of what there is, with how many rows have it. Its options' values are places in the list: a text may be empty. */
+  function choice(title, values, indexOf) {
+    const counts = values.map(() => 0);
+    for (const row of data.rows) if (indexOf(row) !== undefined) counts[indexOf(row)] += 1;
+    const control = make('select', {}, make('option', { value: '' }, 'any'));
+    for (const [i, value] of values.entries())
+      control.append(make('option', { value: i }, value + ' (' + count(counts[i]) + ')'));
+    return field(title, control, (row) => control.value === '' || indexOf(row) === Number(control.value));
+  }
+
+  function parameterFilter(title, i) {
+    const values = [...new Set(data.rows.map(({ params }) => params[i]).filter((value) => value !== null))].sort(
+      collator.compare,
+    );
+    if (values.length > mostChoices) return search(title, ({ params }) => (params[i] ?? '').toLowerCase());
+    const indexes = new Map(values.map((value, index) => [value, index]));
+    return choice(title, values, ({ params }) => indexes.get(params[i]));
+  }
+
+  for (const [index, row] of data.rows.entries()) {
+    row.index = index;
+    row.text = [row.name, row.reason, ...row.params].join('\n').toLowerCase();
+  }
+
+  const textFilter = search('Text in name, parameters, reason', (row) => row.text);
+  const stateFilter = choice(
+    'State',
+    data.states.map(({ name }) => name),
+    (row) => row.state,
+  );
+  const stepFilter = choice('Step', data.steps, (row) => row.step);
+  const filters = [textFilter, stateFilter, stepFilter, ...data.params.map(parameterFilter)];
+
+  /**
+   * What the table shows: the column that orders it, undefined for the study's own order, in which what wants attention comes
+   * first if there are more rows than on a page; the page; which rows are opened.
+   */
+  const view = { column: undefined, isDescending: false, page: 0 };
+  const opened = new Set();
+
+  const table = document.getElementById('table');
+  const [head, body] = [table.tHead, table.tBodies[0]];
+  const pages = document.getElementById('pages');
+
+  /** Brings the page up to date, after a change of the view. */
+  function show(change) {
+    Object.assign(view, change);
+    const passing = data.rows.filter((row) => filters.every(({ passes }) => passes(row)));
+    const byRank = () => (passing.length > rowsOnPage ? sorted(passing, { key: (row) => row.rank }, false) : passing);
+    const rows = view.column === undefined ? byRank() : sorted(passing, view.column, view.isDescending);
+    const first = view.page * rowsOnPage;
+    const last = Math.min(rows.length, first + rowsOnPage);
+    body.replaceChildren(...rows.slice(first, last).flatMap(tableRow));
+    const all = rows.length === data.rows.length ? '' : '; ' + count(data.rows.length) + ' in all';
+    document.getElementById('shown').textContent =
+      rows.length === 0
+        ? 'No step matches' + all
+        : 'Steps ' +
+          count(first + 1) +
+          ' to ' +
+          count(last) +
+          ' of ' +
+          count(rows.length) +
+          (all && ' that match' + all);
+    const lastPage = Math.max(0, Math.ceil(rows.length / rowsOnPage) - 1);
+    pages.hidden = lastPage === 0;
+    for (const button of pages.querySelectorAll('button')) {
+      const page = { first: 0, previous: view.page - 1, next: view.page + 1, last: lastPage }[button.value];
+      button.disabled = page < 0 || page > lastPage || page === view.page;
+      button.onclick = () => show({ page });
+    }
+    pages.querySelector('span').textContent = 'Page ' + count(view.page + 1) + ' of ' + count(lastPage + 1);
+    for (const [i, cell] of [...head.rows[0].cells].entries()) {
+      const isSorted = columns[i] === view.column;
+      cell.setAttribute('aria-sort', isSorted ? (view.isDescending ? 'descending' : 'ascending') : 'none');
+    }
+  }
+
+  /** A row, and the one below it that says more if it is opened. */
+  function tableRow(row) {
+    const button = make(
+      'button',
+      { type: 'button', 'aria-expanded': 'false' },
+      make('bdi', { class: 'name' }, row.name),
+    );
+    const line = make('tr', {}, make('th', { scope: 'row' }, button), ...columns.slice(1).map(({ cell }) => cell(row)));
+    const more = make('tr', { class: 'more', id: 'more-' + row.index });
+    more.hidden = true;
+    const open = (isOpen) => {
+      if (isOpen && more.childElementCount === 0)
+        more.append(make('td', { colspan: columns.length }, description(row)));
+      more.hidden = !isOpen;
+      button.setAttribute('aria-expanded', isOpen);
+      if (isOpen) opened.add(row);
+      else opened.delete(row);
+    };
+    button.setAttribute('aria-controls', more.id);
+    button.addEventListener('click', () => open(more.hidden));
+    open(opened.has(row));
+    return [line, more];
+  }
+
+  function description(row) {
+    const list = make('dl', {});
+    const add = (title, ...content) => list.append(make('div', {}, make('dt', {}, title), make('dd', {}, ...content)));
+    add('Defined', 'line ' + row.line + ' of the spec');
+    for (const [i, title] of data.params.entries()) {
+      if (i >= mostColumns && row.params[i] !== null) add(title, row.params[i]);
+    }
+    for (const [title, text] of row.more) add(title, make('code', {}, text));
+    if (row.failure) add('Said last', make('a', { href: '#failure-' + row.index }, 'the end of its stderr'));
+    return list;
+  }
+
+  /** Sets the filters so that only a step of the spec, or one of its instances, is left. */
+  function chooseOnly({ step, name }) {
+    for (const { control } of filters) control.value = '';
+    const index = data.steps.indexOf(step);
+    stepFilter.control.value = index === -1 ? '' : index;
+    textFilter.control.value = name;
+    show({ page: 0 });
+  }
+
+  const form = document.getElementById('filters');
+  for (const [i, { title, control }] of filters.entries()) {
+    control.id = 'filter-' + i;
+    form.append(make('div', {}, make('label', { for: control.id }, title), control));
+  }
+  form.append(make('button', { type: 'reset' }, 'Clear'));
+  form.addEventListener('submit', (event) => event.preventDefault());
+  // The fields are empty only after this event.
+  form.addEventListener('reset', () => setTimeout(() => show({ page: 0 })));
+
+  const heads = columns.map((column) => {
+    const button = make('button', { type: 'button' }, column.title);
+    button.addEventListener('click', () => {
+      // Ascending, descending, then the study's own order again.
+      if (view.column !== column) show({ column, isDescending: false, page: 0 });
+      else if (!view.isDescending) show({ isDescending: true, page: 0 });
+      else show({ column: undefined, isDescending: false, page: 0 });
+    });
+    return make('th', { scope: 'col', class: column.isNumeric ? 'digits' : undefined }, button);
+  });
+  head.append(make('tr', {}, ...heads));
+  for (const [value, title] of [
+    ['first', 'First'],
+    ['previous', 'Previous'],
+    ['next', 'Next'],
+    ['last', 'Last'],
+  ]) {
+    if (value === 'next') pages.append(make('span', {}));
+    pages.append(make('button', { type: 'button', value }, title));
+  }
+  show({});
+
+  // A node of the graph chooses its step, or its one instance, and goes to the table.
+  for (const node of document.querySelectorAll('.graph .node')) {
+    node.addEventListener('click', (event) => {
+      event.preventDefault();
+      chooseOnly({ step: node.dataset.step, name: node.dataset.name });
+      const heading = document.getElementById('steps');
+      heading.scrollIntoView();
+      heading.focus({ preventScroll: true });
+    });
+  }
+
+  // A link to a failure opens it.
+  function openTarget() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  }
+  addEventListener('hashchange', openTarget);
+  openTarget();
+  document.documentElement.classList.add('scripted');
+})();

@@ -1,0 +1,339 @@
+import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from '../../flux/connect/broker.js';
+import { BrokerError } from '../../flux/connect/errors.js';
+import { fluxDirectory, withDirectory } from '../../flux/connect/flux-command.js';
+import { readMachineId } from '../../flux/connect/machine-id.js';
+import { type BrokerAddress, findBroker } from '../../flux/connect/resolve.js';
+import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
+import type { JobView } from '../../flux/eventlog.js';
+import type { Handle } from '../../flux/handle.js';
+import { getIdentity, getRank } from '../../flux/identity.js';
+import { AnswerError } from '../../flux/requests.js';
+import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
+import type { Host } from '../../hosts/host.js';
+import { isAncestor } from '../../hosts/processes.js';
+import { resource } from '../../scripts/dialect.js';
+import type { Plan } from '../../scripts/plan.js';
+import type { Batch } from '../../spec/spec.js';
+import type { Endpoint, QueuedJob } from '../../store/journal/records.js';
+import type { Clock } from '../../util/clock.js';
+import type { Log } from '../../util/log/log.js';
+import { quote } from '../../util/shell-quote.js';
+import type { IsOver } from '../backend.js';
+import type { SchedulerListener } from '../scheduler.js';
+import { checkPlan, queueOf } from './check-plan.js';
+import { isJobOf } from './find-inherited.js';
+import { guestsUrgency, urgency } from './job-request.js';
+import type { SoughtJob } from './probe-endpoint.js';
+import { runProbe } from './run-probe.js';
+import { FluxScheduler } from './scheduler.js';
+import { GuestSubmitter, OwnerSubmitter, type Submitter } from './submitter.js';
+
+/** How long the machine's own broker may be away, because it is started again. */
+const SYSTEM_PATIENCE_MS = 300_000;
+
+/** The same of one in an allocation, which ends with it. */
+const ALLOCATION_PATIENCE_MS = 60_000;
+
+/** The same of one on another machine: the connection to that may be what is broken. */
+const REMOTE_PATIENCE_MS = 300_000;
+
+/** The same if nothing listens at the address of a broker that does not come back. */
+const REFUSED_PATIENCE_MS = 5_000;
+
+/** The highest urgency that the owner of an instance can give (RFC 30). */
+const MAX_URGENCY = 31;
+
+export interface OpenOptions {
+  readonly host: Host;
+  readonly clock: Clock;
+  /** What every step finds in its environment besides the host's. */
+  readonly env: ReadonlyMap<string, string>;
+  /** Ends the attempt. */
+  readonly cancel: AbortSignal;
+}
+
+export interface FindInstanceOptions extends OpenOptions {
+  /** The input `flux`. */
+  readonly wanted: string;
+  /** The study's batch block, if there is a study. */
+  readonly batch: Batch | undefined;
+  /** The URI of the instance around this program, if steps do not find it in their environment. */
+  readonly around?: string;
+  /** Takes lines for people about what is waited for. */
+  readonly log: (line: string) => void;
+}
+
+export interface InstanceProbe {
+  readonly command: readonly string[];
+  /** Whose queue and bank it uses, if any. */
+  readonly batch: Batch | undefined;
+  readonly timeoutMs: number;
+  readonly cancel: AbortSignal;
+}
+
+export interface SchedulerOptions {
+  readonly log: Log;
+  /** Rejects with LeaseLostError if another driver has the study by now. */
+  readonly confirm: () => Promise<void>;
+  /** Whether the instance is known to be over, if that can be asked elsewhere than at its broker. */
+  readonly hasEnded?: () => Promise<boolean>;
+}
+
+/** What an instance is made of once it is connected to. */
+interface Connection {
+  readonly host: Host;
+  readonly clock: Clock;
+  readonly facts: HostFacts;
+  readonly opened: { readonly broker: Broker; readonly handle: Handle };
+  readonly environment: Readonly<Record<string, string>>;
+  readonly fluxDirectory: string | undefined;
+}
+
+/** The Flux instance that a study runs on, connected to. */
+export class FluxInstance {
+  readonly broker: Broker;
+  /** The environment of jobs. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #handle: Handle;
+  readonly #facts: HostFacts;
+  /** Where `flux` is; undefined if there is none. */
+  readonly #fluxDirectory: string | undefined;
+  readonly #host: Host;
+  readonly #clock: Clock;
+  /** Whether all jobs that were left at its address are in its instance. */
+  #isFamiliar = true;
+
+  private constructor({ host, clock, facts, opened, environment, fluxDirectory }: Connection) {
+    this.#host = host;
+    this.#clock = clock;
+    this.#facts = facts;
+    this.#fluxDirectory = fluxDirectory;
+    this.broker = opened.broker;
+    this.#handle = opened.handle;
+    this.environment = environment;
+  }
+
+  /**
+   * Finds the broker and connects to it.
+   *
+   * @param find where it is, for what is known of the host
+   * @throws BrokerError, HostError
+   */
+  static async open(
+    { host, clock, env, cancel }: OpenOptions,
+    find: (facts: HostFacts) => Promise<BrokerAddress>,
+  ): Promise<FluxInstance> {
+    const facts = await readHostFacts(host);
+    const opened = await openBroker(host, facts, await find(facts), clock, cancel);
+    try {
+      const directory = await fluxDirectory(host, facts, opened.broker);
+      const environment = { ...withDirectory(facts.environment, directory), ...Object.fromEntries(env) };
+      return new FluxInstance({ host, clock, facts, opened, environment, fluxDirectory: directory });
+    } catch (error) {
+      opened.handle.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Finds a broker that runs already, and connects to it.
+   *
+   * @throws BrokerError, HostError
+   */
+  static find(options: FindInstanceOptions): Promise<FluxInstance> {
+    const { host, wanted, batch, around = '', log, cancel } = options;
+    const inSpec = batch === undefined ? '' : resource(batch.values, 'flux_uri') || resource(batch.values, 'uri');
+    return FluxInstance.open(options, (facts: HostFacts) => {
+      const environment = around === '' ? facts.environment : { ...facts.environment, FLUX_URI: around };
+      return findBroker(host, { ...facts, environment }, wanted, inSpec, { cancel, tell: log });
+    });
+  }
+
+  /**
+   * Where its jobs are, as a journal has it.
+   *
+   * @param allocation what the instance ends with, if that is known
+   * @throws BrokerError, HostError
+   */
+  endpoint(allocation?: QueuedJob): Promise<Endpoint> {
+    const { address } = this.broker;
+    return this.#ask(async () => {
+      const [{ text }, rank] = [await getIdentity(this.#handle), await getRank(this.#handle)];
+      // Its queue tells more than its machine.
+      const machine = allocation === undefined ? await readMachineId(this.#host, address, this.#facts.environment) : '';
+      return {
+        place: this.#sharedUri,
+        instance: text,
+        rank,
+        machine,
+        ...(allocation === undefined ? {} : { allocation }),
+      };
+    });
+  }
+
+  /** Whether it has, or had, a job of a study. @throws BrokerError */
+  knows({ spec, places }: Plan, job: SoughtJob): Promise<boolean> {
+    const study = { studyName: spec.name, studyPath: places.studyPath };
+    return this.#ask(async () => {
+      for (const id of job.ids) if (await isJobOf(this.#handle, id, study, job)) return true;
+      return false;
+    });
+  }
+
+  /** Jobs that were left at its address are taken to be in its instance only if no other one is known to have been there. */
+  recognise(endpoints: readonly Endpoint[], { instance }: Endpoint): void {
+    const own = endpoints.filter(({ place }) => place === this.#sharedUri);
+    this.#isFamiliar = instance !== '' && own.length > 0 && own.every((endpoint) => endpoint.instance === instance);
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      const isOfBroker = [ConnectionError, FluxError, RequestTimeout, AnswerError].some(
+        (kind) => error instanceof kind,
+      );
+      if (!isOfBroker) throw error;
+      throw new BrokerError(`the Flux broker ${this.uri} cannot be asked: ${(error as Error).message}`, 'try again');
+    }
+  }
+
+  /** Whether a process of this machine runs in the instance: it ends when that does. */
+  isAround(pid: number): boolean {
+    return this.#isHere && this.broker.pid !== undefined && isAncestor(this.broker.pid, pid);
+  }
+
+  get uri(): string {
+    return this.broker.address.uri;
+  }
+
+  /** The URI as it means the same on other machines, where a path of this one says nothing. */
+  get #sharedUri(): string {
+    const [, machine] = this.#facts.names;
+    return machine === undefined ? this.uri : this.uri.replace(/^local:\/\//, `ssh://${machine}`);
+  }
+
+  get #isHere(): boolean {
+    return isHere(this.#host, this.broker.address);
+  }
+
+  /** Tells which broker it is, and why that one. */
+  introduce(log: Pick<Log, 'info' | 'warning'>): void {
+    log.info(describeBroker(this.broker));
+    const old = ageWarning(this.broker);
+    if (old !== undefined) log.warning(old);
+    const { leftOut } = this.#facts;
+    if (leftOut.length > 0) {
+      log.warning(
+        `jobs do not get these variables of the environment, whose values are not UTF-8: ${leftOut.join(', ')}`,
+      );
+    }
+  }
+
+  /** How a person watches its jobs as they run. */
+  get watchHint(): string {
+    const where = this.#isHere ? '' : ` (on ${this.#host.name})`;
+    return `To watch its jobs${where}: flux proxy ${quote(this.uri)} flux top`;
+  }
+
+  /**
+   * What keeps a study from being run here.
+   *
+   * @param isOurs whether the instance is an allocation of ours
+   * @throws SpecError, BrokerError
+   */
+  check(plan: Plan, isOver: IsOver = () => false, isOurs = false): void {
+    const hasFlux = this.#fluxDirectory !== undefined;
+    checkPlan(plan, { broker: this.broker, hasFlux, isOver, isOurs });
+  }
+
+  /** Makes what runs the study's scheduled steps, which has the connection from now on. */
+  openScheduler(plan: Plan, options: SchedulerOptions, listener: SchedulerListener): FluxScheduler {
+    const { log, confirm, hasEnded } = options;
+    const { spec, places } = plan;
+    const { broker } = this;
+    const { address } = broker;
+    // An instance that has guests is a machine's own, however it was found.
+    const comesBack = address.isSystem || !broker.isOwner;
+    const queue = broker.queues?.length === 0 ? undefined : queueOf(spec.batch);
+    const mostUrgent = broker.isOwner ? MAX_URGENCY : guestsUrgency;
+    this.#warnOfIgnored(plan, mostUrgent, log);
+    const { environment } = this;
+    const study = { studyPath: places.studyPath, studyName: spec.name, batch: spec.batch };
+    const patienceMs = this.#isHere ? ALLOCATION_PATIENCE_MS : REMOTE_PATIENCE_MS;
+    const scheduler = new FluxScheduler(
+      {
+        host: this.#host,
+        study: { ...study, queue, environment, mostUrgent },
+        submitter: this.#submitter(),
+        link: {
+          connect: () => this.#reconnect(hasEnded),
+          clock: this.#clock,
+          patience: comesBack ? SYSTEM_PATIENCE_MS : patienceMs,
+          patienceWithNobody: comesBack ? SYSTEM_PATIENCE_MS : REFUSED_PATIENCE_MS,
+        },
+        uri: address.uri,
+        endpoint: this.#sharedUri,
+        isFamiliar: this.#isFamiliar,
+        confirm,
+        comesBack,
+        isOwner: broker.isOwner,
+        expiration: broker.inventory?.expiration ?? broker.expiration,
+        clock: this.#clock,
+        tell: (line) => log.warning(line),
+      },
+      listener,
+    );
+    scheduler.start(this.#handle);
+    return scheduler;
+  }
+
+  #warnOfIgnored({ spec, graph }: Plan, mostUrgent: number, log: Log): void {
+    const queue = queueOf(spec.batch);
+    if (queue !== undefined && this.broker.queues?.length === 0) {
+      log.info(`The queue '${queue}' of the batch block is left out: this broker has no named queues`);
+    }
+    const urgent = graph.steps.find((step) => step.scheduled && urgency(step) > mostUrgent);
+    if (urgent === undefined) return;
+    log.warning(
+      `guests of an instance cannot raise a job's urgency: the priority of '${urgent.step}' is taken for medium`,
+    );
+  }
+
+  async #reconnect(hasEnded: SchedulerOptions['hasEnded']): Promise<Handle> {
+    try {
+      return await connectTo(this.#host, this.broker.address, this.#facts, this.#clock);
+    } catch (error) {
+      if (!(error instanceof ConnectionError) || (await hasEnded?.()) !== true) throw error;
+      throw new ConnectionError('its allocation has ended', 'ENOENT');
+    }
+  }
+
+  /**
+   * Runs a short command as a job of one core, to see whether jobs run at all.
+   *
+   * @returns the job; undefined if it had to wait for too long
+   * @throws BrokerError
+   */
+  async probe({ command, batch, timeoutMs, cancel }: InstanceProbe): Promise<JobView | undefined> {
+    const queue = batch === undefined || this.broker.queues?.length === 0 ? undefined : queueOf(batch);
+    const bank = (batch && resource(batch.values, 'bank')) || undefined;
+    const connection = { handle: this.#handle, submitter: this.#submitter(), clock: this.#clock };
+    try {
+      return await runProbe(connection, { command, environment: this.environment, queue, bank, timeoutMs, cancel });
+    } catch (error) {
+      throw new BrokerError((error as Error).message, 'the jobs of a study would fare no better');
+    }
+  }
+
+  #submitter(): Submitter {
+    const { isOwner, address } = this.broker;
+    if (isOwner) return new OwnerSubmitter(this.#facts.userid);
+    return new GuestSubmitter(this.#host, `${this.#fluxDirectory}/flux`, address.uri);
+  }
+
+  /** Lets go of a connection that no scheduler took. */
+  close(): void {
+    this.#handle.close();
+  }
+}

@@ -1,0 +1,328 @@
+# shellcheck shell=bash
+# The supervisor: one command on the host, for bash 4.2 or later, that runs all local steps. It reads records of fields that NULs
+# end, with an empty field before each record,
+#
+#     run KEY WORKSPACE ATTEMPT SCRIPT NAME
+#     end HOST:PID... (an empty field)
+#     drop KEY WORKSPACE ATTEMPT
+#     retire HOST:PID:START
+#
+# and says on its stdout what `SupervisorReport` has (supervisor-protocol.ts). At the end of its input it ends, and steps go on.
+#
+# Below it each step has a waiter, a subshell that waits for the step's launcher. A step leads a session of its own, so that what
+# ends the step's processes does not end its waiter. The claim of the attempt decides what a waiter does: if there is one already,
+# because another supervisor was told the same, the waiter starts nothing, and waits for the exit status that the launcher of the
+# claim's owner will have written down. A waiter that is killed before it has said how its step ended is replaced.
+#
+# A claim's owner is `HOST:PID:NONCE`. Containers may have the name of their machine but process ids of their own, so a host is a
+# name and a pid namespace, `NAME@NAMESPACE`. In old claims it is the name alone.
+#
+# Names of variables are long because those of the steps' environment must get through unchanged.
+#
+# What comes before this: the functions of step-processes.sh; a function _maestro_exports, which sets what the steps find in their
+# environment besides the host's; and these variables, most of which are constants of claims/launcher.ts.
+true "${_maestro_study?}" "${_maestro_launcher?}" "${_maestro_claims?}" "${_maestro_ours?}"
+true "${_maestro_could_not_claim?}" "${_maestro_never_began?}" "${_maestro_lost?}"
+
+# Seconds for which the exit status of a step may still come once its process is gone.
+_maestro_exit_grace=2
+# Seconds between two looks at whether waiters are gone. One look in so many is for waiters that are stopped.
+_maestro_pause=3
+_maestro_looks_for_stopped=3
+# A supervisor that was away for so many seconds was stopped.
+_maestro_stopped=30
+# Seconds. TMOUT, which login shells of some sites have, would end a `read` that has no limit of its own.
+_maestro_for_ever=999999999
+
+# What `setup` may have set is not meant for this.
+_maestro_posix=${POSIXLY_CORRECT-}
+set +aefuvxC +o posix
+_maestro_setsid=$(type -P setsid) || { echo 'there is no setsid (of util-linux) on PATH' >&2; exit 1; }
+# HOSTNAME may have come from another machine, with the environment.
+{ read -r _maestro_machine < /proc/sys/kernel/hostname; } 2> /dev/null || _maestro_machine=$HOSTNAME
+_maestro_host=$(command readlink /proc/self/ns/pid 2> /dev/null)
+_maestro_host=${_maestro_host//[^0-9]/}
+_maestro_host=$_maestro_machine${_maestro_host:+@$_maestro_host}
+{ read -r _maestro_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || _maestro_boot=
+_maestro_boot=${_maestro_boot%%-*}
+_maestro_boot=${_maestro_boot:+$((16#$_maestro_boot))}
+exec 3>&1 > /dev/null
+# Without job control bash lets what runs in the background ignore SIGINT and SIGQUIT, and not each undoes that for what is
+# started from there. Job control keeps a copy of stderr, which the waiters would hold.
+{ set -m; } 2> /dev/null
+
+# In the process that becomes the launcher.
+_maestro_step() {
+  cd -- "$_maestro_directory" || _maestro_failed "$(LC_ALL=C; cd -- "$_maestro_directory" 2>&1 || exit)"
+  _maestro_exports
+  _maestro_output=$_maestro_name.$BASHPID
+  exec > "$_maestro_output.out" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.out"; } 2>&1)"
+  exec 2> "$_maestro_output.err" || _maestro_failed "$(LC_ALL=C; { : > "$_maestro_output.err"; } 2>&1)"
+  echo "started $_maestro_key $_maestro_host $BASHPID" >&3
+  # Bash has unset it with the mode that it stands for.
+  [ -z "$_maestro_posix" ] || export POSIXLY_CORRECT="$_maestro_posix"
+  CONDUCTOR_JOB=$_maestro_host:$BASHPID:$_maestro_nonce exec "$_maestro_setsid" \
+    "$_maestro_study/$_maestro_launcher" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_study/$_maestro_script" 3>&-
+}
+
+_maestro_failed() {
+  _maestro_message=${1#*: line *: }
+  _maestro_message=${_maestro_message//$'\n'/; }
+  printf 'failed %s %s\n' "$_maestro_key" "${_maestro_message:0:500}" >&3
+  exit "${2:-1}"
+}
+
+# Its status is 0 if there is nothing more to say of the step, and never else.
+_maestro_wait() {
+  _maestro_key=$1 _maestro_workspace=$2 _maestro_attempt=$3 _maestro_script=$4 _maestro_name=$5
+  _maestro_directory=$_maestro_study/$_maestro_workspace
+  _maestro_claim=$_maestro_study/$_maestro_claims/$_maestro_workspace/$_maestro_attempt
+  if [ ! -f "$_maestro_claim" ]; then
+    # This makes the job's id known here too, whatever process id it has.
+    _maestro_nonce=$BASHPID.$RANDOM${_maestro_boot:+.$_maestro_boot}
+    # No leader of a group, so setsid becomes the launcher rather than to start it.
+    (_maestro_step)
+    _maestro_status=$?
+    _maestro_owner=
+    read -r _maestro_owner < "$_maestro_claim"
+    case $_maestro_owner in
+      '')
+        case $_maestro_status in
+          "$_maestro_could_not_claim") echo "not-run $_maestro_key unclaimed" >&3 ;;
+          # Whatever it ended with: the launcher runs nothing before it has claimed the attempt.
+          *) echo "ended $_maestro_key $_maestro_status $_maestro_never_began" >&3 ;;
+        esac
+        exit 0
+        ;;
+      "$_maestro_host":*:"$_maestro_nonce")
+        _maestro_word=
+        if IFS=' ' read -r _maestro_rest _maestro_rest _maestro_word < "$_maestro_claim.0.exit"; then
+          :
+        elif ((_maestro_status > 128)); then
+          # The launcher was killed, and perhaps it alone.
+          _maestro_pid=${_maestro_owner#*:}
+          _maestro_pid=${_maestro_pid%%:*}
+          _maestro_same_boot=1
+          ! _maestro_sweep "$_maestro_pid" "$_maestro_directory/$_maestro_name.$_maestro_pid" 1 || _maestro_word=orphaned
+        fi
+        echo "ended $_maestro_key $_maestro_status $_maestro_word" >&3
+        exit 0
+        ;;
+    esac
+  fi
+  _maestro_attach
+}
+
+# Whether its end is written down: that is a whole line.
+_maestro_exited() {
+  IFS=' ' read -r _maestro_status _maestro_rest < "$_maestro_claim.0.exit"
+}
+
+# Of the job that has the attempt. Fails if that is not a process of a machine.
+_maestro_find() {
+  _maestro_owner=
+  read -r _maestro_owner < "$_maestro_claim"
+  case $_maestro_owner in
+    *:*:*) ;;
+    *) return 1 ;;
+  esac
+  _maestro_there=${_maestro_owner%%:*}
+  [ "$_maestro_there" != "$_maestro_machine" ] || _maestro_there=$_maestro_host
+  _maestro_pid=${_maestro_owner#*:}
+  _maestro_pid=${_maestro_pid%%:*}
+}
+
+# Another job has the attempt.
+_maestro_attach() {
+  if ! _maestro_find; then
+    [ "$_maestro_owner" != "$_maestro_ours" ] || { echo "not-run $_maestro_key given-up" >&3; exit 0; }
+    _maestro_failed "the attempt belongs to another job: $_maestro_owner" 0
+  fi
+  # The process id of one that is gone may be somebody else's, who must not be told to end.
+  _maestro_where=$_maestro_there
+  [ "$_maestro_there" != "$_maestro_host" ] || _maestro_runs || _maestro_where=-
+  echo "started $_maestro_key $_maestro_where $_maestro_pid" >&3
+  _maestro_tenths=2
+  _maestro_gone=0
+  until _maestro_exited; do
+    # Nobody would hear of it.
+    kill -0 $$ || exit
+    if [ "$_maestro_there" = "$_maestro_host" ] && ! _maestro_runs; then
+      if ((_maestro_gone++ >= _maestro_exit_grace * 5)); then
+        _maestro_sweep_left "$_maestro_directory/$_maestro_name.$_maestro_pid"
+        ! _maestro_exited || break
+        echo "ended $_maestro_key $_maestro_lost" >&3
+        exit 0
+      fi
+      _maestro_tenths=2
+    fi
+    sleep "$((_maestro_tenths / 10)).$((_maestro_tenths % 10))"
+    ((_maestro_tenths = _maestro_tenths < 14 ? _maestro_tenths * 3 / 2 : 20))
+  done
+  echo "ended $_maestro_key $_maestro_status $_maestro_rest" >&3
+  exit 0
+}
+
+# The environment that a launcher was started with says which job it is: its process id may be somebody else's by now.
+_maestro_runs() {
+  kill -0 "$_maestro_pid" || return
+  [ -d "/proc/$$" ] || return 0
+  while IFS= read -r -d '' _maestro_word; do
+    [ "$_maestro_word" != "CONDUCTOR_JOB=$_maestro_owner" ] || return 0
+  done < "/proc/$_maestro_pid/environ"
+  return 1
+}
+
+# What the launcher of the claim has left, which is gone. Another process may have its process id.
+_maestro_sweep_left() {
+  _maestro_same_boot=
+  case $_maestro_owner in
+    *:*:*.*.*)
+      [ "${_maestro_owner##*.}" = "$_maestro_boot" ] || return
+      _maestro_same_boot=1
+      ;;
+  esac
+  _maestro_leader=$_maestro_pid
+  if _maestro_stat "$_maestro_pid"; then
+    # shellcheck disable=SC2154 # The function of this name sets it.
+    case ${_maestro_stat[0]} in Z | X) ;; *) _maestro_leader= ;; esac
+  fi
+  _maestro_sweep "$_maestro_leader" "$1" ''
+}
+# Of a job that is not wanted any more. Says nothing if the attempt could not be taken.
+_maestro_drop() {
+  _maestro_claim=$_maestro_study/$_maestro_claims/$2/$3
+  if [ ! -f "$_maestro_claim" ]; then
+    _maestro_mine=$_maestro_claim.$_maestro_ours.$BASHPID
+    mkdir -p -- "${_maestro_claim%/*}"
+    echo "$_maestro_ours" > "$_maestro_mine"
+    ln -- "$_maestro_mine" "$_maestro_claim"
+    rm -f -- "$_maestro_mine"
+  fi
+  _maestro_far=
+  if ! _maestro_find; then
+    [ -n "$_maestro_owner" ] || return
+  elif ! _maestro_exited; then
+    if [ "$_maestro_there" != "$_maestro_host" ]; then
+      _maestro_far=" $_maestro_there $_maestro_pid"
+    elif _maestro_runs; then
+      _maestro_end "$_maestro_pid"
+    else
+      _maestro_key=$1
+      _maestro_directory=$_maestro_study/$2
+      _maestro_sweep_left ''
+    fi
+  fi
+  echo "dropped $1$_maestro_far" >&3
+}
+
+# The waiters that there are, by process id, and five fields of each: its arguments.
+_maestro_waiters=()
+_maestro_fields=()
+
+_maestro_start() {
+  _maestro_wait "$@" < /dev/null 2> /dev/null &
+  _maestro_waiters[$!]=1
+  _maestro_at=$(($! * 5))
+  for _maestro_word; do
+    _maestro_fields[_maestro_at++]=$_maestro_word
+  done
+}
+
+# Forgets waiters that are gone, and replaces those that had more to say. Their status is there to be asked for, for they are
+# not disowned. Nothing here may have its own stdin or stderr: bash would keep copies, and new waiters would hold them.
+_maestro_looks=0
+_maestro_look() {
+  ((_maestro_looks++))
+  for _maestro_pid in "${!_maestro_waiters[@]}"; do
+    if kill -0 "$_maestro_pid" 2> /dev/null; then
+      # One that is stopped says nothing of its step. That it is gone is seen the next time.
+      ((_maestro_looks % _maestro_looks_for_stopped == 0)) || continue
+      _maestro_stat "$_maestro_pid" 2> /dev/null || continue
+      case ${_maestro_stat[0]} in T | t) kill -KILL "$_maestro_pid" 2> /dev/null ;; esac
+      continue
+    fi
+    wait "$_maestro_pid" 2> /dev/null
+    _maestro_status=$?
+    ((_maestro_at = _maestro_pid * 5))
+    _maestro_arguments=("${_maestro_fields[@]:_maestro_at:5}")
+    unset -v "_maestro_waiters[$_maestro_pid]"
+    for _maestro_word in 0 1 2 3 4; do
+      unset -v "_maestro_fields[_maestro_at + _maestro_word]"
+    done
+    [ "$_maestro_status" = 0 ] || _maestro_start "${_maestro_arguments[@]}"
+  done
+}
+
+# Another supervisor does not answer: HOST:PID:START.
+_maestro_retire() {
+  local _maestro_pid=${1#*:}
+  _maestro_pid=${_maestro_pid%%:*}
+  [ "$1" = "$_maestro_host:$_maestro_pid:${1##*:}" ] && _maestro_stat "$_maestro_pid" &&
+    [ "${_maestro_stat[19]}" = "${1##*:}" ] && kill -KILL "$_maestro_pid"
+}
+
+_maestro_read() {
+  IFS= read -r -d '' -t "$_maestro_for_ever" "$1"
+}
+
+_maestro_stat $$
+echo "ready $_maestro_host $_maestro_host:$$:${_maestro_stat[19]}" >&3
+_maestro_due=0
+while :; do
+  if ((SECONDS >= _maestro_due)); then
+    _maestro_look
+    echo alive >&3
+    ((_maestro_due = SECONDS + _maestro_pause))
+  fi
+  _maestro_word=
+  _maestro_since=$SECONDS
+  IFS= read -r -d '' -t "$_maestro_pause" _maestro_word
+  _maestro_status=$?
+  # It was stopped: another one may have its steps, and what it was told is old.
+  ((SECONDS - _maestro_since < _maestro_stopped)) || break
+  ((_maestro_status == 0 || _maestro_status > 128)) || break
+  if ((_maestro_status > 128)) && [ -z "$_maestro_word" ]; then
+    _maestro_due=0
+    continue
+  fi
+  # What is before each record, or what came in part after one where that was lost.
+  if ((_maestro_status > 128)) || [ -z "$_maestro_word" ]; then
+    _maestro_read _maestro_rest || break
+    _maestro_word+=$_maestro_rest
+  fi
+  case $_maestro_word in
+    run)
+      _maestro_read _maestro_key || break
+      _maestro_read _maestro_workspace || break
+      _maestro_read _maestro_attempt || break
+      _maestro_read _maestro_script || break
+      _maestro_read _maestro_name || break
+      _maestro_start "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" "$_maestro_script" "$_maestro_name"
+      ;;
+    end)
+      _maestro_pids=()
+      while _maestro_read _maestro_word && [ -n "$_maestro_word" ]; do
+        # The process ids of other machines mean nothing here.
+        [ "${_maestro_word%:*}" != "$_maestro_host" ] || _maestro_pids+=("${_maestro_word##*:}")
+      done
+      [ "${#_maestro_pids[@]}" != 0 ] || continue
+      _maestro_end "${_maestro_pids[@]}" < /dev/null 2> /dev/null 3>&- &
+      disown 2> /dev/null
+      ;;
+    drop)
+      _maestro_read _maestro_key || break
+      _maestro_read _maestro_workspace || break
+      _maestro_read _maestro_attempt || break
+      _maestro_drop "$_maestro_key" "$_maestro_workspace" "$_maestro_attempt" < /dev/null 2> /dev/null &
+      disown 2> /dev/null
+      ;;
+    retire)
+      _maestro_read _maestro_word || break
+      _maestro_retire "$_maestro_word" 2> /dev/null
+      ;;
+    # Something is lost. Another supervisor is told all again.
+    *) break ;;
+  esac
+done
+exit 0

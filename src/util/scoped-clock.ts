@@ -1,0 +1,39 @@
+import type { Clock } from './clock.js';
+
+/** A clock whose timers all end when it is closed: of what is pending then nothing is called, and nothing is set any more. */
+export class ScopedClock implements Clock {
+  readonly #clock: Clock;
+  readonly #timers = new Set<() => void>();
+  #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  random(): number {
+    return this.#clock.random();
+  }
+
+  after(milliseconds: number, call: () => void): () => void {
+    if (this.#isClosed) return () => {};
+    const stop = this.#clock.after(milliseconds, () => {
+      this.#timers.delete(stop);
+      call();
+    });
+    this.#timers.add(stop);
+    return () => {
+      this.#timers.delete(stop);
+      stop();
+    };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const stop of this.#timers) stop();
+    this.#timers.clear();
+  }
+}
