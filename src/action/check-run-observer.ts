@@ -110,13 +110,13 @@ export class CheckRunObserver implements RunObserver {
     problems: readonly Problem[],
     isCancelled: boolean,
   ): Promise<void> {
-    // Whoever drives it has a check run of his own.
+    // The new driver has its own check run.
     if (error instanceof LeaseHeldError) this.lost();
     else await this.begun();
     await this.#finish((check) => check.cannotRun(reasons, { problems, isCancelled }));
   }
 
-  /** Whoever drove it was killed. Nothing is said if something has been said since. */
+  /** The main step was killed. A conclusion that was published before stays. */
   async stopped(isCancelled: boolean): Promise<void> {
     if (this.#isOver) return;
     await this.begun();

@@ -12,7 +12,7 @@ export interface ForkPolicy {
   readonly hasPgen: boolean;
 }
 
-/** Whether the code that the run is about may be of somebody who may not write to the repository, and nobody has allowed it. */
+/** Whether the code of the run may come from a user without write permission, and the inputs do not allow it. */
 export function isUntrusted({ origin }: GitHubEvent, allowForkPr: boolean): boolean {
   return !allowForkPr && origin.kind !== 'own';
 }
@@ -44,7 +44,7 @@ export async function lookUp(
 }
 
 /**
- * Why a run is refused: it would run code of somebody who may not write to the repository. Undefined if it is not.
+ * Why a run is refused that would run code of a user without write permission; undefined if it is not refused.
  * A dry run without a parameter generator runs nothing, and is never refused.
  */
 export function refusal(event: GitHubEvent, { allowForkPr, isDryRun, hasPgen }: ForkPolicy): string | undefined {

@@ -78,7 +78,7 @@ export async function action(context: ProcessContext): Promise<number> {
   }
 }
 
-/** @throws InputError for a fork's pull request that nobody has allowed */
+/** @throws InputError for a pull request of a fork, unless the inputs allow it */
 function refuseForks(inputs: Inputs, event: GitHubEvent): void {
   const why = refusal(event, {
     allowForkPr: inputs['allow-fork-pr'],

@@ -68,7 +68,7 @@ async function cleanUp(context: ProcessContext): Promise<void> {
     isOthers = error instanceof LeaseHeldError;
     throw error;
   } finally {
-    // Who drives it by now says how it goes.
+    // A new driver of the study publishes its own state.
     if (left.isShown && !isOthers) await (await observer()).stopped(isCancelled(left, inputs));
   }
 }
@@ -142,7 +142,7 @@ async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts)
   await report(outcome, inputs, log, observer);
 }
 
-/** Whether there is an allocation that nobody came to give back, unless it is to be left, for jobs that are resumed. */
+/** Whether the allocation is given back: the main step did not, and `on-cancel: leave` does not keep it for its jobs. */
 function isGivenBack(left: LeftBehind, inputs: Inputs): boolean {
   return left.allocation !== undefined && !(wasCancelled(left, inputs) && inputs['on-cancel'] === 'leave');
 }
@@ -174,7 +174,7 @@ async function giveBack(
       cancel,
     });
   } catch (error) {
-    // Nobody can drive a study that is not there, or whose journal cannot be read.
+    // No other process can drive a study that is missing or whose journal cannot be read.
     if (!(error instanceof HostError || error instanceof JournalError)) throw error;
     return release();
   }
@@ -190,7 +190,7 @@ async function giveBack(
   }
 }
 
-/** Whether nobody has driven the study since the main step did, but ourselves. */
+/** Whether only the main step and this process have driven the study last. */
 function wasOurs({ opened }: JournalState, { driver }: LeftBehind): boolean {
   const { machine, pid } = opened?.holder ?? {};
   return machine === hostname() && (pid === driver || pid === process.pid);

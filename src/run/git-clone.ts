@@ -31,7 +31,7 @@ export function parseMark(text: string): CloneMark | undefined {
   return identity === '' ? undefined : { identity, checkout, commit };
 }
 
-/** The same for the same repository and checkout, whoever's password is used to get it. */
+/** The same for one repository and checkout, whatever password is in the URL. */
 export function identityOf({ url, checkout }: Clone): string {
   const parts = [withoutPassword(url), checkout?.kind ?? '', checkout?.name ?? ''];
   return createHash('sha256').update(parts.join('\0')).digest('hex');

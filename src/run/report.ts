@@ -44,7 +44,7 @@ export interface RunOutcome {
   readonly results: StudyResults;
   /** With the baseline; undefined if there is none. */
   readonly comparison: Comparison | undefined;
-  /** Whether the same run again would continue the study: nobody else drives it. */
+  /** Whether running the same again would continue the study: it was interrupted, and no other process has taken it. */
   readonly isResumable: boolean;
   readonly reportPath: string;
   /** The job summary. */
@@ -52,7 +52,7 @@ export interface RunOutcome {
 }
 
 /**
- * Says how a study ended: in the reports, which are written unless the study is somebody else's by now, and in the log.
+ * Reports how a study ended: in the log, and in files unless another process has taken the study.
  */
 export async function report(
   context: ReportContext,

@@ -26,7 +26,7 @@ export async function stageAll(
 ): Promise<void> {
   const { options, host, log, text, specPath, cancel } = context;
   const { studyPath } = plan.places;
-  // Whoever drives the study by now has staged it as he wants it.
+  // After a takeover the new driver stages the study.
   const stopIfLost = () => {
     if (session?.lost.aborted) throw new HostError(String(session.lost.reason));
   };

@@ -146,8 +146,8 @@ export interface AcquireOptions {
  * Takes the lease of a study. An earlier driver that is still alive notices that before its next write.
  *
  * @param tell takes a line for people if there is a wait
- * @returns our fencing number, and who drove the study before, if that is known
- * @throws LeaseHeldError if somebody else drives it; HostError; the reason of `cancel`
+ * @returns the fencing number of this process, and the previous driver, if that is known
+ * @throws LeaseHeldError if another process drives it; HostError; the reason of `cancel`
  */
 export async function acquireLease(
   host: Host,

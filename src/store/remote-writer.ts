@@ -13,7 +13,7 @@ import {
   replaceRequest,
 } from './remote-writer-protocol.js';
 
-/** Who is told what the writer sees. */
+/** Receives what the writer sees on the host. */
 export interface RemoteWriterListener {
   /**
    * Somebody wants the study cancelled. The lock file that says so is removed after this, or what it promises; if that
@@ -22,7 +22,7 @@ export interface RemoteWriterListener {
   onCancel(): void | Promise<void>;
   /** Somebody wants the limits changed; the text is YAML, as Maestro writes it. Otherwise as `onCancel`. */
   onUpdate(text: string): void | Promise<void>;
-  /** Somebody else drives the study. Once. */
+  /** Another process has taken the study. Called once. */
   onLost(error: LeaseLostError): void;
   /**
    * The journal cannot be written, or has had no answer for long, and why, in a sentence. Again if that changes to the other.
@@ -89,7 +89,7 @@ export class RemoteWriter {
   #left = 0;
   /** The lock files that somebody is being told of. */
   readonly #taking = new Set<'cancel' | 'update'>();
-  /** Whether somebody else drives the study. */
+  /** Whether another process has taken the study. */
   #hasLost = false;
   /** Why nothing is written any more. */
   #over: Error | undefined;
@@ -138,7 +138,7 @@ export class RemoteWriter {
    * Adds whole lines to the journal. Resolves when they are on the host's disk. After one that was given up nothing is
    * written any more, for the journal would have a gap.
    *
-   * @throws LeaseLostError if somebody else drives the study; HostError if it could not be written for a minute, or the host
+   * @throws LeaseLostError if another process has taken the study; HostError if it could not be written for a minute, or the host
    *   cannot be reached any more
    */
   append(text: string): Promise<void> {
@@ -160,7 +160,7 @@ export class RemoteWriter {
    * written, and works when nothing can be, even after the end: it is a command of its own.
    *
    * @param within milliseconds that the answer may take, once the host is reached
-   * @throws LeaseLostError if somebody else drives it; HostError if that could not be found out
+   * @throws LeaseLostError if another process has taken it; HostError if that could not be found out
    */
   async confirm(within = USUAL_WITHIN_MS): Promise<void> {
     if (this.#over instanceof LeaseLostError) throw this.#over;

@@ -140,7 +140,7 @@ export class AllocatedBackend implements Backend {
       flux: this.#facts!.flux,
       fluxVersion: this.#version,
       studyName: plan.spec.name,
-      tell: (line: string) => log.info(line),
+      log: (line: string) => log.info(line),
       isKept: () => this.#isLeft || this.#context.leave.aborted,
       isForced: this.#context.options.ignoresJobsElsewhere,
     };
@@ -265,7 +265,7 @@ async function endsSoon(allocation: Allocation, clock: Clock): Promise<boolean> 
   }
 }
 
-/** Ends allocations of earlier drivers, by their numbers: whoever was killed as it got one may not have come to know its id. */
+/** Ends allocations of earlier drivers by their numbers: a driver that was killed as it got one may never have known its id. */
 async function endForgotten(host: Host, studyPath: string, last: number): Promise<void> {
   const files = Array.from({ length: last }, (_, i) => quote(`${studyPath}/${allocationFiles(i + 1).end}`));
   await mustRun(host, 'cannot end earlier allocations', `for file in ${files.join(' ')}; do : > "$file" || exit; done`);

@@ -27,10 +27,10 @@ export interface AllocationOptions {
   readonly number: number;
   readonly clock: Clock;
   /** Takes lines for people. */
-  readonly tell: (line: string) => void;
+  readonly log: (line: string) => void;
   /** Ends the waiting, and gives the allocation back, unless it is to be kept. */
   readonly cancel: AbortSignal;
-  /** Whether it is for somebody else, or for later: then it is not given back although nobody waits for it any more. */
+  /** Whether it is kept for another run: then it is not given back although this one does not wait for it any more. */
   readonly isKept?: () => boolean;
   /** Whether an allocation that cannot be asked about is taken for over (`resume: always`). */
   readonly isForced?: boolean;
@@ -218,7 +218,7 @@ export class Allocation {
     try {
       const { code } = await Promise.race([process.exit, cancelled]);
       if (uri !== undefined) {
-        this.#options.tell(`allocation ${this.id} has its Flux instance at ${uri}`);
+        this.#options.log(`allocation ${this.id} has its Flux instance at ${uri}`);
         return uri;
       }
       if (hasEnded) throw await this.#endedEarly();
@@ -241,7 +241,7 @@ export class Allocation {
     }
     const said = line.type === 'mute' ? `cannot be asked about: ${line.words}` : describeProgress(line);
     const isEnd = line.type === 'state' && line.state.phase === 'ended';
-    if (!isEnd && `it ${said}` !== this.#heard) this.#options.tell(`allocation ${this.id} ${said}`);
+    if (!isEnd && `it ${said}` !== this.#heard) this.#options.log(`allocation ${this.id} ${said}`);
     this.#heard = `it ${said}`;
     if (line.type === 'state') this.#doubt(line.state);
     return isEnd;
@@ -252,7 +252,7 @@ export class Allocation {
     const doubt = doubtOf(state);
     if (doubt === undefined || this.#doubts.has(doubt.reason)) return;
     this.#doubts.add(doubt.reason);
-    this.#options.tell(`allocation ${this.id} may never start (${doubt.reason}): ${doubt.hint}`);
+    this.#options.log(`allocation ${this.id} may never start (${doubt.reason}): ${doubt.hint}`);
   }
 
   async #endedEarly(): Promise<BrokerError> {
@@ -272,7 +272,7 @@ export class Allocation {
       await this.release();
     } catch (error) {
       if (!(error instanceof BrokerError || error instanceof HostError)) throw error;
-      this.#options.tell((error as Error).message);
+      this.#options.log((error as Error).message);
     }
   }
 }
@@ -294,8 +294,8 @@ async function release(host: Host, job: DescribedAllocation): Promise<void> {
   );
 }
 
-/** A queue that takes no jobs is asked again after so many milliseconds, from the first of these to the last. */
-const REFUSED_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
+/** The waits before a queue that takes no jobs is asked again. */
+const REFUSED_DELAYS_MS = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
 
 /** A scheduler that cannot be asked is tried for so long. */
 const TROUBLE_LIMIT_MS = 300_000;
@@ -305,7 +305,7 @@ const TROUBLE_LIMIT_MS = 300_000;
  */
 async function submitOnce(
   plan: AllocationPlan,
-  { host, studyPath, number, request, cancel, clock, tell }: AllocationOptions,
+  { host, studyPath, number, request, cancel, clock, log }: AllocationOptions,
 ): Promise<{ readonly id: string; readonly cluster: string | undefined }> {
   const { uri, end, output } = allocationFiles(number);
   const { command, script } = submissionOf(plan);
@@ -333,9 +333,9 @@ async function submitOnce(
         );
       }
       if (!told.has(words))
-        tell(`no allocation can be had from ${request.with} for now, and it is asked again: ${words}`);
+        log(`no allocation can be had from ${request.with} for now, and it is asked again: ${words}`);
       told.add(words);
-      await pause(clock, REFUSED_MS[Math.min(refusals, REFUSED_MS.length - 1)]!, cancel);
+      await pause(clock, REFUSED_DELAYS_MS[Math.min(refusals, REFUSED_DELAYS_MS.length - 1)]!, cancel);
       refusals += 1;
       throwIfCancelled(cancel);
     } catch (error) {

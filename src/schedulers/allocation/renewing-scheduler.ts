@@ -133,7 +133,7 @@ export class RenewingScheduler implements BatchScheduler {
   }
 
   #begin(place: JobPlace): BatchScheduler {
-    const scheduler = place.start((event) => this.#hear(event));
+    const scheduler = place.start((event) => this.#onEvent(event));
     this.#scheduler = scheduler;
     this.#last = scheduler;
     this.#deferredBefore = this.#deferred;
@@ -142,7 +142,7 @@ export class RenewingScheduler implements BatchScheduler {
     return scheduler;
   }
 
-  #hear(event: JobEvent | InterruptEvent): void {
+  #onEvent(event: JobEvent | InterruptEvent): void {
     if (event.type !== 'interrupt') {
       this.#tell(event);
       return;

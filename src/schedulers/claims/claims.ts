@@ -21,7 +21,7 @@ export interface Claim {
 /**
  * Reads claims as they are, all at once.
  *
- * @returns undefined for an attempt that nobody has
+ * @returns undefined for an attempt that no job has
  * @throws HostError
  */
 export async function readClaims(

@@ -27,7 +27,7 @@ const EARLY_TIMEOUT_DELAY_MS = 10_000;
  */
 const KILLED_DELAY_MS = 3_000;
 
-/** A job's time limit may be written down so many seconds before the end of the instance that it is cut short by. */
+/** A job that is cut short by the end of its instance may have its timeout written down this long before that. */
 const EXPIRATION_SLACK_S = 2;
 
 export interface EndClassifierOptions {

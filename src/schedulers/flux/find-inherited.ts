@@ -15,7 +15,7 @@ export type Found =
   /** Its job is no more; `owner` is the job of Flux that had the attempt, if one had. */
   | { readonly is: 'end'; readonly owner: JobId | undefined; readonly outcome: JobOutcome }
   /** No job has it, none that we can see. */
-  | { readonly is: 'nobody' };
+  | { readonly is: 'no-job' };
 
 /** Which attempt of which step a job is to run. */
 export interface Attempt {
@@ -47,7 +47,7 @@ export async function findInherited(options: FindOptions): Promise<Found> {
   const isHere = async (id: JobId) =>
     (id === known && inherited.endpoint === endpoint) || (await isJobOf(handle, id, study, attempt));
   if (claim === undefined) {
-    if (known === undefined || !(await isHere(known))) return { is: 'nobody' };
+    if (known === undefined || !(await isHere(known))) return { is: 'no-job' };
     return { is: 'job', id: known, mayBeDuplicate: inherited.mayBeDuplicate };
   }
   const owner = decodeJobId(claim.owner ?? '');

@@ -15,11 +15,11 @@ export interface InstanceListener {
   readonly onTrouble: (reason: string) => void;
 }
 
-/** A broker that does not say within so many milliseconds how it is, is not well. */
-const answerTime = 10_000;
+/** A broker that does not tell its state within this time is in trouble. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
-/** One that is starting is asked again after so many. */
-const startingTime = 5_000;
+/** A broker that is starting is asked again after this time. */
+const STARTING_CHECK_DELAY_MS = 5_000;
 
 /** What a broker's state machine comes to after `run`, in all versions. */
 const endingStates: ReadonlySet<string> = new Set([
@@ -32,8 +32,8 @@ const endingStates: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a Flux instance is alive. When it ends, by the end of its allocation or because somebody tells it to, its jobs are
- * cancelled as if somebody had meant them.
+ * Whether a Flux instance is alive. When it ends, with its allocation or by a command, its jobs are cancelled in the same way
+ * as jobs that a user cancels.
  */
 export class InstanceMonitor {
   readonly #isOwner: boolean;
@@ -84,7 +84,7 @@ export class InstanceMonitor {
       return await getIdentity(handle);
     } catch (error) {
       if (error instanceof RequestTimeout || error instanceof AnswerError) this.#listener.onTrouble(error.message);
-      // A broker that cannot say when it started has not been started again, as far as anybody can tell.
+      // A broker that cannot tell when it started is taken for one that was not started again.
       return error instanceof FluxError ? { host: '', startedAt: undefined, owner: undefined, text: '' } : undefined;
     }
   }
@@ -94,7 +94,7 @@ export class InstanceMonitor {
     const handle = this.#handle;
     if (handle === undefined) return this.#state === 'run' ? 'unknown' : this.#state;
     try {
-      return this.#saw(await getInstanceState(handle, answerTime));
+      return this.#saw(await getInstanceState(handle, ANSWER_TIMEOUT_MS));
     } catch (error) {
       if (error instanceof RequestTimeout || error instanceof AnswerError) this.#listener.onTrouble(error.message);
       // A broker that cannot tell is believed to run.
@@ -107,7 +107,7 @@ export class InstanceMonitor {
     const before = this.#state;
     this.#state = name === 'run' ? 'run' : endingStates.has(name) ? 'ending' : 'unknown';
     this.#stopTimer();
-    if (this.#state === 'unknown') this.#stopTimer = this.#clock.after(startingTime, () => void this.ask());
+    if (this.#state === 'unknown') this.#stopTimer = this.#clock.after(STARTING_CHECK_DELAY_MS, () => void this.ask());
     if (this.#state !== before && this.#state === 'run') this.#listener.onRun();
     if (this.#state !== before && this.#state === 'ending') this.#listener.onEnding();
     return this.#state;

@@ -280,7 +280,7 @@ export class FluxInstance {
         isOwner: broker.isOwner,
         expiration: broker.inventory?.expiration ?? broker.expiration,
         clock: this.#clock,
-        tell: (line) => log.warning(line),
+        log: (line) => log.warning(line),
       },
       listener,
     );

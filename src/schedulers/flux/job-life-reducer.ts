@@ -160,7 +160,7 @@ function find(life: JobLife, found: Found): Step {
       if (owner === undefined || owner === known) return ended;
       return step(ended.life, submission(owner, endpoint, life.mayBeDuplicate), ...ended.actions);
     }
-    case 'nobody':
+    case 'no-job':
       return submitAgain({ ...life, id: undefined, mayBeDuplicate: true });
   }
 }

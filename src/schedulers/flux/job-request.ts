@@ -77,7 +77,7 @@ export function layoutOf(step: StepInstance, batch: Batch): Layout {
   };
 }
 
-/** Of a job that nobody hurries (RFC 30). */
+/** The default of Flux (RFC 30). */
 export const defaultUrgency = 16;
 
 /** A guest may make his jobs less urgent, but no more. */

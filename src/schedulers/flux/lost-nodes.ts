@@ -3,7 +3,7 @@ import type { Handle } from '../../flux/handle.js';
 import { fits, getInventory, getScheduledRanks, type InstanceNode } from '../../flux/inventory.js';
 import { AnswerError } from '../../flux/requests.js';
 
-/** A broker that does not say within so many milliseconds what it has, is taken to have all that it had. */
+/** A broker that does not tell its resources within this time is taken to have all that it had. */
 const ANSWER_MS = 10_000;
 
 /**

@@ -18,8 +18,8 @@ export function outcomeOf(job: JobView, duration: number): JobOutcome {
   };
 }
 
-/** Who raises an exception if nobody does, the broker itself; -1 in old versions. */
-const nobody = 0xffffffff;
+/** The user of an exception that the broker itself raises; -1 in old versions. */
+const UNKNOWN_USER = 0xffffffff;
 
 function noteOf(job: JobView, duration: number): string {
   const { exception } = job;
@@ -30,7 +30,7 @@ function noteOf(job: JobView, duration: number): string {
       return isEarlyTimeout(job, duration) ? words : `its walltime (${duration} s) ran out`;
     case 'cancelled': {
       const { userid = -1 } = exception;
-      const who = userid < 0 || userid === nobody ? '' : ` by user ${userid}`;
+      const who = userid < 0 || userid === UNKNOWN_USER ? '' : ` by user ${userid}`;
       return `its job was cancelled${who}${words === '' ? '' : `: ${words}`}`;
     }
     default:

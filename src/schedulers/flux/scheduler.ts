@@ -50,7 +50,7 @@ export interface FluxSchedulerOptions {
   readonly expiration?: number;
   readonly clock: Clock;
   /** Takes lines about the connection, for people. */
-  readonly tell: (line: string) => void;
+  readonly log: (line: string) => void;
   /**
    * Makes sure that the study is still ours before jobs are cancelled by another connection than the first, because another
    * driver may have the study, and its jobs, by then. If it rejects with LeaseLostError nothing is cancelled; any other
@@ -91,7 +91,7 @@ export class FluxScheduler implements BatchScheduler {
   #isOver = false;
 
   constructor(options: FluxSchedulerOptions, listener: SchedulerListener) {
-    const { host, study, submitter, isOwner, link, tell, confirm, uri, endpoint = uri, isFamiliar = true } = options;
+    const { host, study, submitter, isOwner, link, log, confirm, uri, endpoint = uri, isFamiliar = true } = options;
     const clock = new ScopedClock(options.clock);
     this.#options = options;
     this.#listener = listener;
@@ -123,12 +123,12 @@ export class FluxScheduler implements BatchScheduler {
       explainLoss: async ({ resources }) => this.#handle && lostNodes(this.#handle, resources),
       expiration: options.expiration ?? 0,
     });
-    this.#canceller = new Canceller({ clock, log: tell, drop, confirm });
-    this.#queue = new SubmitQueue({ study, submitter, instance, clock, log: tell, dispatch, drop, guard });
+    this.#canceller = new Canceller({ clock, log, drop, confirm });
+    this.#queue = new SubmitQueue({ study, submitter, instance, clock, log, dispatch, drop, guard });
     this.#watch = new JobWatch({ instance, dispatch, drop, guard });
     const familiar = isFamiliar ? endpoint : undefined;
     this.#reattachment = new Reattachment({ study, claims, clock, endpoint: familiar, dispatch, drop, guard });
-    this.#obsolete = new ObsoleteJobs(host, study, tell, () => this.#canceller.mayCancel());
+    this.#obsolete = new ObsoleteJobs(host, study, log, () => this.#canceller.mayCancel());
   }
 
   /** Begins with a connection that is there already. */
@@ -275,7 +275,7 @@ export class FluxScheduler implements BatchScheduler {
     this.#canceller.onUp(handle);
     this.#queue.onUp(handle);
     this.#watch.onUp(handle);
-    if (this.#wasDown) this.#options.tell(`connected to the Flux broker ${this.#options.uri} again`);
+    if (this.#wasDown) this.#options.log(`connected to the Flux broker ${this.#options.uri} again`);
     this.#instance.onUp(handle);
     for (const tracked of this.#jobs.values()) this.#dispatch(tracked, { type: 'connected' });
     this.#obsolete.onUp(handle);
@@ -283,14 +283,14 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   #onDown(reason: string): void {
-    const { uri, comesBack, tell } = this.#options;
+    const { uri, comesBack, log } = this.#options;
     const wasEnding = this.#instance.state === 'ending';
     this.#wasDown = true;
     this.#disconnect();
     this.#instance.onDown();
     this.#obsolete.onDown();
     if (wasEnding && !comesBack) this.#onGone(reason);
-    else tell(`lost the Flux broker ${uri}: ${reason}; looking for it`);
+    else log(`lost the Flux broker ${uri}: ${reason}; looking for it`);
   }
 
   #disconnect(): void {
@@ -317,9 +317,9 @@ export class FluxScheduler implements BatchScheduler {
 
   /** An instance that ends takes its jobs with it. Those that finish nevertheless are waited for, with a limit. */
   #onEnding(): void {
-    const { tell, uri, comesBack, link } = this.#options;
+    const { log, uri, comesBack, link } = this.#options;
     if (this.#isOver) return;
-    tell(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
+    log(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
     const wait = comesBack ? link.patience : ENDING_TIMEOUT_MS;
     this.#stopEndingTimer = this.#clock.after(wait, () => void this.suspend(`the Flux instance ${uri} is ending`));
   }

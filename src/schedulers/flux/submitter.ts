@@ -17,7 +17,7 @@ export interface Submitter {
   submit(handle: Handle, jobspec: string, urgency: number): Promise<JobId>;
 }
 
-/** A job was refused, in the words of whoever refused it; or the command that submits ended without an answer. */
+/** The command that submits refused a job, or ended without an answer; the message is in its words. */
 export class SubmitError extends Error {
   /** Of the command that submits; undefined if it ended well, or there is none. */
   readonly exitCode: number | undefined;

@@ -1,15 +1,15 @@
 import type { Clock } from '../../util/clock.js';
 import { machineOf, type StepProcess } from './supervisor-protocol.js';
 
-/** Of most such steps the end is written down already: people hear only of those that are not over after so many milliseconds. */
-const noticeTime = 1_000;
+/** Most such steps have ended, and their end is read within this time: people are told only of the others. */
+const NOTICE_DELAY_MS = 1_000;
 
-/** What is to end, and cannot be told so, may say soon that it has; after so many milliseconds it is given up. */
-const grace = 5_000;
+/** A step that is cancelled, and cannot be reached, is given up after this time unless its end is read before. */
+const GIVE_UP_DELAY_MS = 5_000;
 
 export interface OffHostListener {
   /** Takes lines for people. */
-  readonly tell: (line: string) => void;
+  readonly log: (line: string) => void;
   /** A step that was to end is not waited for any more. `note` says, for people, what may be of it. */
   readonly onGivenUp: (key: string, note: string) => void;
 }
@@ -51,18 +51,18 @@ export class OffHostSteps {
     const tell = () => {
       if (this.#told.has(key)) return;
       this.#told.add(key);
-      this.#listener.tell(
+      this.#listener.log(
         `${name} runs, or ran, ${where}, ${wordsOf(process)}: how it ends is known only once its launcher there has written it down`,
       );
     };
-    this.#steps.set(key, { process, stopNotice: this.#clock.after(noticeTime, tell), stopGrace: undefined });
+    this.#steps.set(key, { process, stopNotice: this.#clock.after(NOTICE_DELAY_MS, tell), stopGrace: undefined });
   }
 
   /** A step is to end. Nothing comes of that for one that is not far. */
   end(key: string): void {
     const step = this.#steps.get(key);
     if (step === undefined || step.stopGrace !== undefined) return;
-    step.stopGrace = this.#clock.after(grace, () => {
+    step.stopGrace = this.#clock.after(GIVE_UP_DELAY_MS, () => {
       this.delete(key);
       this.#listener.onGivenUp(key, `it may still run on ${wordsOf(step.process)}`);
     });

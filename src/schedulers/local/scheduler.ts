@@ -24,8 +24,8 @@ import {
 const MOST_FAILURES = 5;
 
 /**
- * A supervisor that says nothing is replaced after so many long silences (a minute), for it may be stopped. More than so many in a row are
- * not: then it is the machine, or its file system, and each would hang there too.
+ * A supervisor that says nothing is replaced after this many long silences (a minute), because it may be stopped. No more than
+ * `MOST_REPLACED` in a row are: then it is the machine, or its file system, on which each would hang.
  */
 const SILENCES_OF_ONE = 3;
 const MOST_REPLACED = 5;
@@ -57,7 +57,7 @@ interface Running {
   id: string;
   /** Undefined until the supervisor has said which. */
   process: StepProcess | undefined;
-  /** Whether it may run although nobody said so: a supervisor that is gone was told to run it, of ours or of another driver. */
+  /** Whether it may run although that was not reported: a supervisor that is gone, of any driver, was told to run it. */
   mayRun: boolean;
   isCancelled: boolean;
 }
@@ -118,7 +118,7 @@ export class LocalScheduler implements Scheduler {
       onEnd: (end) => this.#onSupervisorEnd(end),
       onSilence: (times) => this.#onSilence(times),
     });
-    this.#offHost = new OffHostSteps(clock, { tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
+    this.#offHost = new OffHostSteps(clock, { log: tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
   submit(jobs: readonly Job[]): void {

@@ -44,7 +44,7 @@ export function ask(
     studyName: 'study',
     number: 1,
     clock: systemClock,
-    tell: (line) => lines.push(line),
+    log: (line) => lines.push(line),
     cancel: cancel.signal,
     ...changes,
   });
@@ -59,7 +59,7 @@ export function takeOver(host: Host, flux: string, studyPath: string, data: Desc
   const study = { studyPath, studyName: 'study', clock: systemClock };
   const tell = (line: string) => void lines.push(line);
   const allocation = Allocation.attach(
-    { host, flux, fluxVersion: data.fluxVersion, request, ...study, tell, cancel: cancel.signal },
+    { host, flux, fluxVersion: data.fluxVersion, request, ...study, log: tell, cancel: cancel.signal },
     data,
   );
   return { allocation, lines, cancel };

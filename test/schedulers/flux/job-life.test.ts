@@ -317,7 +317,7 @@ const table: readonly (readonly [string, LifeEvent, Partial<Record<Name, string>
   ],
   [
     'is found to have no job',
-    { type: 'found', found: { is: 'nobody' } },
+    { type: 'found', found: { is: 'no-job' } },
     {
       sought: 'waiting? | enqueue',
       'sought by its id': 'waiting? | enqueue',

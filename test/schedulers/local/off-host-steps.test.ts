@@ -7,7 +7,7 @@ function setting() {
   const told: string[] = [];
   const givenUp: [string, string][] = [];
   const steps = new OffHostSteps(clock, {
-    tell: (line) => told.push(line),
+    log: (line) => told.push(line),
     onGivenUp: (key, note) => givenUp.push([key, note]),
   });
   return { clock, told, givenUp, steps };

@@ -94,7 +94,7 @@ export class FluxStudy {
         comesBack: false,
         isOwner: true,
         clock,
-        tell: (line) => {
+        log: (line) => {
           this.told.push(line);
           this.onTold();
         },
