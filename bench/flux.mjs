@@ -124,7 +124,7 @@ async function bareJobs(count) {
   // Compiled by `npm run build`, as the bundle is.
   const { Handle } = await import('../build/flux/handle.js');
   const { submitJob, watchEventlog } = await import('../build/flux/requests.js');
-  const { signNone } = await import('../build/flux/sign.js');
+  const { signNone } = await import('../build/flux/jobspec.js');
   const { systemClock } = await import('../build/util/clock.js');
   const handle = await Handle.connect(connect(process.env.FLUX_URI.replace('local://', '')), systemClock);
   const slot = { type: 'slot', count: 1, with: [{ type: 'core', count: 1 }], label: 'task' };

@@ -66,3 +66,15 @@ it('no file imports itself by way of others', () => {
   };
   for (const file of sources) visit(file, []);
 });
+
+it('no file is so long that it is about more than one thing', () => {
+  const programs = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.(sh|py|js|css)$/.test(file),
+  );
+  const written = [...sources, ...programs].filter((file) => !file.startsWith('generated/'));
+  const lengths = written.map((file) => ({
+    file,
+    lines: readFileSync(path.join(root, file), 'utf8').split('\n').length - 1,
+  }));
+  expect(lengths.filter(({ lines }) => lines > 400)).toEqual([]);
+});

@@ -93,16 +93,20 @@ async function pack(controller: Packer, files: readonly (HostFile | HostDirector
 }
 
 /**
- * Bash that writes its input to a new file beside another, `$new`, at whose name no link can have been prepared: bash
- * creates it exclusively. It ends if that fails.
+ * Bash that writes its input, which is `text`, to a new file beside another, `$new`, at whose name no link can have been
+ * prepared: bash creates it exclusively. It ends if that fails, or if the input ends early because its sender was killed.
  */
-export function replacingCommand(path: string): string {
-  return `new=${quote(path)}.${randomBytes(8).toString('hex')}.$$\n(set -C; cat > "$new") || { rm -f -- "$new"; exit 1; }`;
+export function replacingCommand(path: string, text: string): string {
+  const isWhole = `[ "$(wc -c < "$new")" -eq ${Buffer.byteLength(text)} ]`;
+  return (
+    `new=${quote(path)}.${randomBytes(8).toString('hex')}.$$\n` +
+    `(set -C; cat > "$new") && ${isWhole} || { rm -f -- "$new"; exit 1; }`
+  );
 }
 
 /** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
 export async function replaceFile(host: Host, path: string, text: string): Promise<void> {
-  await mustRun(host, `cannot write ${path}`, `${replacingCommand(path)}\nmv -fT -- "$new" ${quote(path)}`, text);
+  await mustRun(host, `cannot write ${path}`, `${replacingCommand(path, text)}\nmv -fT -- "$new" ${quote(path)}`, text);
 }
 
 /** Adds text to a file, after what is there. */

@@ -79,7 +79,7 @@ async function renewLauncher(host: Host, studyPath: string): Promise<void> {
   await mustRun(
     host,
     `cannot write ${studyPath}/${launcherPath}`,
-    `${replacingCommand(`${studyPath}/${launcherPath}`)}\nchmod +x -- "$new" || exit\n` +
+    `${replacingCommand(`${studyPath}/${launcherPath}`, launcherText)}\nchmod +x -- "$new" || exit\n` +
       `if [ -x ${launcher} ] && [ "$(<"$new")" = "$(<${launcher})" ]; then rm -f -- "$new"; else mv -fT -- "$new" ${launcher}; fi`,
     launcherText,
   );

@@ -109,12 +109,13 @@ export async function makePlace(
     `cannot create the study directory ${path} on ${host.name}`,
     // The umask must not let users write to it who are not trusted.
     `umask ${isShared ? 'o-w' : 'go-w'}\nmkdir -p -- ${quote(`${path}/.conductor`)} || exit\n${ownershipCommand(path)}` +
-      `new=${journal}.${token}\ncat > "$new" || exit\n` +
+      // A driver that is killed while it sends the line leaves an end without a newline.
+      `new=${journal}.${token}\ncat > "$new" && read -r ours < "$new" || { rm -f -- "$new"; exit 1; }\n` +
       `if [ -f ${journal} ]; then :; elif ${isFree(directory)}; then\n` +
       // Some file systems have no hard links.
       `ln -- "$new" ${journal} && echo made || [ -f ${journal} ] || { rm -f -- "$new"; exit 1; }\nfi\n` +
       // A repeated command finds the journal that its first run made.
-      `read -r ours < "$new"\n[ -f ${journal} ] && read -r first < ${journal} && [ "$ours" = "$first" ] && echo made\nrm -f -- "$new"`,
+      `[ -f ${journal} ] && read -r first < ${journal} && [ "$ours" = "$first" ] && echo made\nrm -f -- "$new"`,
     first,
   );
   // Only now is it known who owns the directory: another user may have made it first.

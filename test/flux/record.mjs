@@ -18,7 +18,7 @@ const { encodeMessage, FrameDecoder } = await import('../../src/flux/frames.ts')
 const { Handle } = await import('../../src/flux/handle.ts');
 const { jobspecOf, plainJob } = await import('../../src/flux/jobspec.ts');
 const { cancelJob, submitJob, watchEventlog, watchInstance } = await import('../../src/flux/requests.ts');
-const { signNone } = await import('../../src/flux/sign.ts');
+const { signNone } = await import('../../src/flux/jobspec.ts');
 
 const bin = path.dirname(execFileSync('sh', ['-c', 'command -v flux'], { encoding: 'utf8' }).trim());
 const directory = mkdtempSync('/tmp/record-');

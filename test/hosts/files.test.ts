@@ -12,7 +12,7 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { appendFile, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
 import { HostError } from '../../src/hosts/host.js';
-import { plainHost, WatchedHost } from '../support/hosts.js';
+import { CutInputHost, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 let directory: string;
@@ -180,6 +180,16 @@ describe('replacing a file', () => {
     expect([read(name), read('as it was')]).toEqual(['two é\n', 'one\n']);
     expect(readdirSync(directory).sort()).toEqual(['as it was', name]);
   });
+
+  it.each([0, 5])(
+    'leaves it as it was if only %d bytes of the new text arrive, as of a driver that is killed',
+    async (bytes) => {
+      await replaceFile(plainHost(), file('a'), 'one\n');
+      await expect(replaceFile(new CutInputHost(bytes), file('a'), 'two and more\n')).rejects.toThrow(/^cannot write/);
+      expect(read('a')).toBe('one\n');
+      expect(readdirSync(directory)).toEqual(['a']);
+    },
+  );
 
   it('says why it cannot', async () => {
     await expect(replaceFile(plainHost(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);

@@ -24,7 +24,7 @@ import { type Entry, journalVersion } from '../../src/store/journal/records.js';
 import { JournalError, serialize } from '../../src/store/journal/replay.js';
 import { systemClock } from '../../src/util/clock.js';
 import { quote } from '../../src/util/shell-quote.js';
-import { plainHost, WatchedHost } from '../support/hosts.js';
+import { CutInputHost, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -405,6 +405,16 @@ describe('making the directory of a study', () => {
     await expect(find('study', {}, new LosingHost('before', 99))).rejects.toThrow(HostLostError);
     expect(below()).toEqual([]);
   });
+
+  it.each([0, 20])(
+    'leaves none if only %d bytes of its first record arrive, as of a driver that is killed',
+    async (bytes) => {
+      await expect(make('study', 'ours', new CutInputHost(bytes))).rejects.toThrow('cannot create the study directory');
+      expect(below('study')).toEqual(['.conductor']);
+      expect((await find('study')).state).toBeUndefined();
+      expect(await make('study')).toBe(true);
+    },
+  );
 
   it('says that the disk is full, and leaves nothing that would be taken for a study', async () => {
     const full = plainHost(`cat() { echo 'cat: write error: No space left on device' >&2; return 1; }`);

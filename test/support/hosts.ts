@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import type { Host, HostProcess, SpawnOptions } from '../../src/hosts/host.js';
 import { LocalHost } from '../../src/hosts/local-host.js';
 import { openLocalHost } from '../../src/hosts/open-local-host.js';
@@ -51,5 +51,24 @@ export class WatchedHost implements Host {
     };
     process.exit.then(ended, ended);
     return process;
+  }
+}
+
+/** This machine, as a driver leaves it that is killed while it sends: a command gets only the first bytes of its input. */
+export class CutInputHost implements Host {
+  readonly name = 'this machine';
+  readonly #bytes: number;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  spawn(command: string, options?: SpawnOptions): HostProcess {
+    const process = plainHost().spawn(command, options);
+    const stdin = new PassThrough();
+    const chunks: Buffer[] = [];
+    stdin.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stdin.on('end', () => process.stdin.end(Buffer.concat(chunks).subarray(0, this.#bytes)));
+    return { ...process, stdin, exit: process.exit, leave: () => process.leave() };
   }
 }
