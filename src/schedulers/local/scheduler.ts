@@ -232,8 +232,8 @@ export class LocalScheduler implements Scheduler {
   }
 
   /**
-   * There will be no supervisor. Even if nothing was started, for sure, because no step was told to one that may have heard it:
-   * that is a fault of the host, or of its `setup`, and of no step.
+   * No supervisor can be started, so the local steps are left. That no step was sent to one, and so none was started, makes no
+   * difference: it is a fault of the host or of its `setup`, not of a step.
    */
   #giveUp(reason: string): void {
     const all = [...this.#running.values()];
@@ -318,7 +318,7 @@ export class LocalScheduler implements Scheduler {
     if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
   }
 
-  /** Shepherds that come later say again what is known. */
+  /** A supervisor that is started later reports again what is already known. */
   #onStarted(running: Running, process: StepProcess): void {
     const { job, isCancelled, process: known } = running;
     running.process = process;
