@@ -59,8 +59,8 @@ export async function probeEndpoint(
     return { is: 'alive', instance: text, active };
   } catch (error) {
     if (!isOfBroker(error)) throw error;
-    const isNobody = error instanceof ConnectionError && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
-    return isNobody ? { is: 'gone' } : { is: 'unknown', why: error.message };
+    const isGone = error instanceof ConnectionError && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+    return isGone ? { is: 'gone' } : { is: 'unknown', why: error.message };
   } finally {
     handle?.close();
   }
