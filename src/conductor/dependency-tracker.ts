@@ -1,5 +1,5 @@
 import { dependentsOf, type StepGraph } from '../study/graph.js';
-import { hasRun, isFailure, isOver, openJob } from '../study/state.js';
+import { isFailure, isOver, openJob, wasSubmitted } from '../study/state.js';
 import type { Policy } from './policy.js';
 import type { EndState, StepTable } from './step-table.js';
 
@@ -109,7 +109,7 @@ export class DependencyTracker {
   /** The reason of the step's dependents: it names the step, or the first cause if the step itself never ran. */
   #reason(cause: number, state: EndState): string {
     const record = this.#table.steps[cause]!;
-    if (!hasRun(record) && record.reason.startsWith('dependency ')) return record.reason;
+    if (!wasSubmitted(record) && record.reason.startsWith('dependency ')) return record.reason;
     return `dependency ${this.#graph.steps[cause]!.name} ${state === 'CANCELLED' ? 'was cancelled' : 'failed'}`;
   }
 
@@ -124,7 +124,7 @@ export class DependencyTracker {
     for (let next = 0; next < blamed.length; next++) {
       const [index, because] = blamed[next]!;
       const record = this.#table.steps[index]!;
-      if (!record.tolerated || hasRun(record) || this.#excuses(because, index)) continue;
+      if (!record.tolerated || wasSubmitted(record) || this.#excuses(because, index)) continue;
       record.tolerated = false;
       this.#table.touch(index);
       for (const dependent of this.#dependents[index]!) blamed.push([dependent, index]);

@@ -4,7 +4,15 @@ import { obsoleteAfter } from '../store/journal/obsolete-jobs.js';
 import { cloneRecord, diffRecord } from '../store/journal/patch.js';
 import type { Entry, JournalState, ObsoleteJob, PlannedStep } from '../store/journal/records.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
-import { hasRun, isFailure, isOver, type JobRecord, newRecord, openJob, type StepRecord } from '../study/state.js';
+import {
+  isFailure,
+  isOver,
+  type JobRecord,
+  newRecord,
+  openJob,
+  type StepRecord,
+  wasSubmitted,
+} from '../study/state.js';
 import type { Policy } from './policy.js';
 
 /** By these hashes a step that has changed is found. */
@@ -102,7 +110,7 @@ export function isOverAndSame(
     const isSame =
       before.workspace === step.workspace && before.script === now.script && before.dependencies === now.dependencies;
     // A failure that was allowed then may not be allowed now.
-    const isAllowed = !isFailure(record.state) || !hasRun(record) || allowsFailure(step);
+    const isAllowed = !isFailure(record.state) || !wasSubmitted(record) || allowsFailure(step);
     return isSame && isOver(record) && isAllowed;
   });
 }
@@ -211,7 +219,7 @@ function changeOf(
 function changed({ scheduled }: StepInstance, { step, record }: KnownStep, why: string): StepResumption {
   const { jobs } = cloneRecord(record);
   const anew = { ...newRecord(), jobs };
-  const told = hasRun(record) ? { why } : {};
+  const told = wasSubmitted(record) ? { why } : {};
   if (openJob(record) === undefined) return { record: anew, ...ranBefore(record), ...told };
   if (scheduled !== step.scheduled)
     return { record: { ...anew, jobs: jobs.map(close) }, disposition: 'again', ...told };
@@ -237,7 +245,7 @@ function over(step: StepInstance, before: StepRecord): StepResumption {
   return {
     record: { ...newRecord(), jobs: before.jobs, restarts, restartsBefore: restarts },
     ...ranBefore(before),
-    ...(hasRun(before) && { why: described(before) }),
+    ...(wasSubmitted(before) && { why: described(before) }),
   };
 }
 
@@ -247,7 +255,7 @@ function over(step: StepInstance, before: StepRecord): StepResumption {
  */
 function restartsOf({ run }: StepInstance, before: StepRecord): number {
   const { jobs, restarts } = before;
-  if (!hasRun(before)) return restarts;
+  if (!wasSubmitted(before)) return restarts;
   const last = jobs.findLast(({ result }) => result !== 'not-run');
   if (last?.result !== 'timeout' || run.get('restart') === '') return 0;
   // Each timeout since its main script ran last: the record may not have counted the last one.

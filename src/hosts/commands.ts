@@ -53,8 +53,8 @@ async function resultOf({ stdout, stderr, exit }: HostProcess): Promise<CommandR
   }
 }
 
-/** How often a command is run again when its connection breaks. */
-const MAX_RETRIES = 5;
+/** How often a command is run in all, while its connection breaks. */
+const MAX_ATTEMPTS = 5;
 
 /**
  * Does something that may as well be done twice, again if the way to the machine broke before it was seen to be done.
@@ -66,7 +66,7 @@ export async function again<T>(task: () => Promise<T>): Promise<T> {
     try {
       return await task();
     } catch (error) {
-      if (!(error instanceof HostLostError) || losses === MAX_RETRIES) throw error;
+      if (!(error instanceof HostLostError) || losses === MAX_ATTEMPTS) throw error;
     }
   }
 }

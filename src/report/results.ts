@@ -1,7 +1,7 @@
 import type { StepScripts } from '../scripts/render.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
-import { hasFailed, type StepRecord, type StudyStatus } from '../study/state.js';
+import type { StepRecord, StudyStatus } from '../study/state.js';
 import { groupBy } from '../util/group-by.js';
 
 /** A study that has ended, as the reports see it. Times are milliseconds since the epoch. */
@@ -40,11 +40,6 @@ export interface StepResult {
 /** Why a step is in its state, with what the policy makes of it. */
 export function reasonOf({ reason, tolerated }: StepRecord): string {
   return tolerated ? `${reason} (allowed to fail)` : reason;
-}
-
-/** Whether the step itself failed, for good, rather than something that it waited for. */
-export function failedItself({ record }: StepResult): boolean {
-  return hasFailed(record);
 }
 
 /** For how many failed steps the end of stderr is read. */

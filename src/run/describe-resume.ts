@@ -57,5 +57,5 @@ function named(workspaces: readonly string[]): string {
 
 /** The line about an obsolete job, whose step is gone, or has changed between local and scheduled. */
 function cancellation({ step, id }: ObsoleteJob): string {
-  return oneLine(`  ${step} has no use any more for its job${id === '' ? '' : ` ${id}`}: it is cancelled`);
+  return oneLine(`  ${step}: its job${id === '' ? '' : ` ${id}`} no longer belongs to the study and is cancelled`);
 }

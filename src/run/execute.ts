@@ -131,10 +131,14 @@ async function openBatch(
   }
 }
 
-/** What takes the place of a batch system that was not reached; undefined if the study needs none. */
+/** Takes the place of a batch system that could not be reached; undefined if the study needs none. */
 function standIn({ graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
   if (!graph.steps.some(({ scheduled }) => scheduled)) return undefined;
-  return new UnavailableScheduler('what runs its jobs was not reached', clock, listener);
+  return new UnavailableScheduler(
+    'the batch system of its jobs (a Flux broker, or an allocation) could not be reached',
+    clock,
+    listener,
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * How a job ended, in the scheduler's words. `not-run`: its script did not start, because a file could not be written;
- * the note of its outcome says which.
+ * How a job ended, in the scheduler's words. `not-run`: its script did not start, because it could not be
+ * claimed (a full disk) or because the attempt had been given up; the note of its outcome says which.
  */
 export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
 
@@ -107,13 +107,13 @@ export function openJob({ jobs }: StepRecord): JobRecord | undefined {
 /**
  * Whether a step ran, or tried to, since the study was begun or last resumed; `jobs` also has those of earlier runs.
  */
-export function hasRun(record: StepRecord): boolean {
+export function wasSubmitted(record: StepRecord): boolean {
   return record.submitted !== null;
 }
 
 /** The latest job of a step since the study was begun or last resumed; undefined if there is none. */
 export function lastJob(record: StepRecord): JobRecord | undefined {
-  return hasRun(record) ? record.jobs.at(-1) : undefined;
+  return wasSubmitted(record) ? record.jobs.at(-1) : undefined;
 }
 
 /** Whether the step is in its final state. The state alone does not say: a step that will run again may be TIMEDOUT. */
@@ -127,7 +127,7 @@ export function isFailure(state: ShownState): boolean {
 
 /** Whether the step is over and never ran: a dependency did not finish, or the study was cancelled first. */
 export function isSkipped(record: StepRecord): boolean {
-  return isOver(record) && !hasRun(record) && (isFailure(record.state) || record.state === 'CANCELLED');
+  return isOver(record) && !wasSubmitted(record) && (isFailure(record.state) || record.state === 'CANCELLED');
 }
 
 /** The state for reports, graphs and counts; `status.csv` and the `state` of report.json have Maestro's. */
@@ -137,7 +137,7 @@ export function shownState(record: StepRecord): ShownState {
 
 /** Whether the step ran, or tried to, and failed for good. */
 export function hasFailed(record: StepRecord): boolean {
-  return isFailure(record.state) && isOver(record) && hasRun(record);
+  return isFailure(record.state) && isOver(record) && wasSubmitted(record);
 }
 
 /** INTERRUPTED if a step is not over; otherwise CANCELLED takes precedence over FAILURE, as in Maestro. */

@@ -215,8 +215,8 @@ describe('a step that the study does not have any more', () => {
     const job = reruns.job({ attempt: 2, steps: [counted('done', oneTask)] });
     const { code, stdout } = await job.run();
     expect([code, statesOf(job)]).toEqual([0, ['done FINISHED']]);
-    expect(stdout).toMatch(/^ {2}job has no use any more for its job ƒ\S+: it is cancelled$/m);
-    expect(stdout).toMatch(/^ {2}here has no use any more for its job( \d+)?: it is cancelled$/m);
+    expect(stdout).toMatch(/^ {2}job: its job ƒ\S+ no longer belongs to the study and is cancelled$/m);
+    expect(stdout).toMatch(/^ {2}here: its job( \d+)? no longer belongs to the study and is cancelled$/m);
     const pid = Number(reruns.read('here/pid'));
     await until('both are over', () => !isAlive(pid) && broker.jobs.every(({ state }) => state === 'INACTIVE'));
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { failedItself, reasonOf } from '../../src/report/results.js';
+import { reasonOf } from '../../src/report/results.js';
+import { hasFailed } from '../../src/study/state.js';
 import { ran, recordOf, resultsOf } from '../support/results.js';
 
 describe('the reason of a state', () => {
@@ -20,6 +21,10 @@ describe('a step that failed itself', () => {
       { name: 'finished', record: ran(1) },
       { name: 'waited', record: { state: 'FAILED', reason: 'dependency failed failed', ended: 1 } },
     ]);
-    expect(steps.filter(failedItself).map(({ step }) => step.name)).toEqual(['failed', 'timedout', 'lost']);
+    expect(steps.filter(({ record }) => hasFailed(record)).map(({ step }) => step.name)).toEqual([
+      'failed',
+      'timedout',
+      'lost',
+    ]);
   });
 });

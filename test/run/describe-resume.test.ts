@@ -51,10 +51,10 @@ describe('what is told of a study that is continued', () => {
 
   it('is which jobs are cancelled, for no step has them any more', () => {
     expect(describeResumption(resumption({ obsolete: [removed('gone')] }, { finished: 4 }), false).slice(1)).toEqual([
-      '  gone has no use any more for its job ƒ17: it is cancelled',
+      '  gone: its job ƒ17 no longer belongs to the study and is cancelled',
     ]);
     expect(describeResumption(resumption({ obsolete: [removed('gone', '')] }), false)[1]).toBe(
-      '  gone has no use any more for its job: it is cancelled',
+      '  gone: its job no longer belongs to the study and is cancelled',
     );
   });
 

@@ -1,4 +1,4 @@
-import { BrokerLink, type LinkOptions } from '../../flux/connect/reconnecting.js';
+import { BrokerLink, type LinkOptions } from '../../flux/connect/broker-link.js';
 import type { Handle } from '../../flux/handle.js';
 import type { Host } from '../../hosts/host.js';
 import { type Outputs, outputsOf } from '../../scripts/outputs.js';

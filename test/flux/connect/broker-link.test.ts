@@ -1,7 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BrokerLink } from '../../../src/flux/connect/reconnecting.js';
+import { BrokerLink } from '../../../src/flux/connect/broker-link.js';
 import { ConnectionError } from '../../../src/flux/errors.js';
 import { Handle } from '../../../src/flux/handle.js';
 import { VirtualClock } from '../../support/virtual-clock.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { HostError } from '../../../src/hosts/host.js';
-import { persistently } from '../../../src/hosts/ssh/retry.js';
+import { persistently } from '../../../src/hosts/ssh/first-connection.js';
 import { SshError } from '../../../src/hosts/ssh/transport.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
