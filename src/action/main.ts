@@ -51,7 +51,7 @@ export async function action(context: ProcessContext): Promise<number> {
     maskSecrets(environment);
     inputs = actionInputs(environment);
     log = new ActionsLog(placings[inputs.annotations]);
-    // Written at once, whatever else there is still time for.
+    // Saved first, because the runner may kill this process soon.
     const saveCancelled = () => saveLeftBehind({ isCancelled: isCancelled(cancel) });
     cancel.addEventListener('abort', saveCancelled, { once: true });
     const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
@@ -70,7 +70,7 @@ export async function action(context: ProcessContext): Promise<number> {
     for (const problem of problems) log.problem(problem);
     if (problems.length === 0) log.error(describeError(error));
     const reasons = problems.length > 0 ? problems.map(formatProblem) : [describeError(error)];
-    // GitHub's API may take longer than a runner waits that has been told to cancel.
+    // The summary comes first, because GitHub's API may take longer than a runner waits after a cancellation.
     if (inputs?.summary !== false) await writeSummary(cannotRun(reasons));
     if (publication === undefined) log.annotateKept();
     else await publication.failed(error, reasons, problems, isCancelled(cancel));
@@ -97,7 +97,7 @@ async function run(
 ): Promise<RunOutcome> {
   const { inputs } = study;
   const { runner } = on;
-  // What is wrong with what was given is told before anything is connected to.
+  // Errors in the inputs and the spec are reported before any host is connected to.
   readStudy(study);
   const request = requestOf(inputs, nameOf);
   const baseline = readBaseline(inputs.baseline, runner.workspace, (line) => log.warning(line));

@@ -28,8 +28,8 @@ import { maskSecrets, readRunner } from './runner.js';
 import { savedLeftBehind } from './state.js';
 
 /**
- * The action's post step: does what the main step was killed before it could do. It never fails a job: what it cannot do,
- * it tells.
+ * The action's post step: cleans up what the main step could not, because it was killed. It never fails a job; failures
+ * are only logged.
  */
 export async function post(context: ProcessContext): Promise<number> {
   const { environment } = context;
@@ -56,7 +56,7 @@ async function cleanUp(context: ProcessContext): Promise<void> {
   const runner = readRunner(environment);
   const log = new ActionsLog(placings[inputs.annotations]);
   let shown: Promise<CheckRunObserver> | undefined;
-  // Its spec may be gone: what does not need it is done all the same.
+  // The spec may be gone, so it is only read by the parts that need it.
   const observer = () => {
     shown ??= audienceOf(inputs, runner, log);
     return shown;
@@ -98,7 +98,7 @@ async function lookAfter(cleaning: Cleaning): Promise<void> {
     temporary: runner.temporary,
   });
   try {
-    // Whatever becomes of the one, the other is tried.
+    // A failure of one part does not stop the other.
     try {
       if (left.study !== undefined) await finish(left.study, cleaning, hosts);
     } finally {
@@ -110,8 +110,8 @@ async function lookAfter(cleaning: Cleaning): Promise<void> {
 }
 
 /**
- * Whether what runs is to end. Some runners kill the main step of a cancelled job at once: then only the job's status says
- * that it was cancelled.
+ * Whether what runs is to end. Some runners kill the main step of a cancelled job at once: then only the job's status
+ * says that it was cancelled.
  */
 function isCancelled(left: LeftBehind, inputs: Inputs): boolean {
   return wasCancelled(left, inputs) && inputs['on-cancel'] !== 'leave';
@@ -121,7 +121,7 @@ function wasCancelled(left: LeftBehind, inputs: Inputs): boolean {
   return left.isCancelled || inputs['job-status'] === 'cancelled';
 }
 
-/** A study that was cancelled, but not to its end: its jobs are ended now, and how they ended is written down. */
+/** Completes the cancellation of a study: cancels its jobs, and records how they ended. */
 async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts): Promise<void> {
   const { left, inputs, runner, context, log } = cleaning;
   if (!isCancelled(left, inputs)) {
@@ -142,12 +142,14 @@ async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts)
   await report(outcome, inputs, log, observer);
 }
 
-/** Whether the allocation is given back: the main step did not, and `on-cancel: leave` does not keep it for its jobs. */
+/**
+ * Whether the allocation is given back: the main step did not, and `on-cancel: leave` does not keep it for its jobs.
+ */
 function isGivenBack(left: LeftBehind, inputs: Inputs): boolean {
   return left.allocation !== undefined && !(wasCancelled(left, inputs) && inputs['on-cancel'] === 'leave');
 }
 
-/** Only who drives the study may do that: another run may have taken over the study, and its allocation, by now. */
+/** Releases the allocation under the lease of the study, because another run may have taken over both. */
 async function giveBack(
   left: LeftBehind,
   inputs: Inputs,
@@ -196,7 +198,7 @@ function wasOurs({ opened }: JournalState, { driver }: LeftBehind): boolean {
   return machine === hostname() && (pid === driver || pid === process.pid);
 }
 
-/** Keys and what else `ssh` needed as files. */
+/** Removes keys and other files for `ssh`. */
 function removeFiles(temporary: string): void {
   for (const name of readdirSync(temporary)) {
     if (name.startsWith(directoryPrefix)) rmSync(path.join(temporary, name), { recursive: true, force: true });

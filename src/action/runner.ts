@@ -36,17 +36,17 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
 const withoutSlash = (url: string) => url.replace(/\/+$/, '');
 
 /**
- * Keeps secrets out of the log, before inputs that are wrong are told of: line by line, because that is how the log is looked
- * through.
+ * Keeps secrets out of the log, before inputs that are wrong are told of: line by line, because that is how the log is
+ * looked through.
  */
 export function maskSecrets(environment: Readonly<Record<string, string | undefined>>): void {
   const texts = secrets.map((name) => environment[inputVariable(name)] ?? '');
   const lines = texts.flatMap((text) => text.split(/\r\n|\r|\n|\\n/));
-  // A short line would be blotted out wherever else it stands.
+  // A short line would be masked wherever it occurs in the log.
   for (const line of new Set(lines.map((text) => text.trim()))) if (line.length >= 4) core.setSecret(line);
 }
 
-/** Sets the action's outputs (a file that GITHUB_OUTPUT names). That they cannot be set is told, no more: returns why. */
+/** Writes the action's outputs to the file GITHUB_OUTPUT. Never throws: returns the reason of a failure. */
 export function setOutputs(
   results: StudyResults,
   reportPath: string,
@@ -73,7 +73,7 @@ export function setOutputs(
   }
 }
 
-/** Appends to the job summary. That it cannot be written is no reason to fail: returns why instead. */
+/** Appends to the job summary. Never throws: returns the reason of a failure. */
 export async function writeSummary(markdown: string): Promise<string | undefined> {
   try {
     await core.summary.addRaw(markdown).write();

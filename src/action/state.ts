@@ -15,7 +15,7 @@ const names = {
   isShown: 'maestro_shown',
 } as const;
 
-/** Says that the main step has begun: from now on the program is started once more, to clean up. */
+/** Records that the main step has started, so that the next start of the program is the post step. */
 export function savePost(): void {
   core.saveState(names.isPost, 'true');
 }
@@ -24,7 +24,7 @@ export function isPost(environment: Readonly<Record<string, string | undefined>>
   return environment[`STATE_${names.isPost}`] === 'true';
 }
 
-/** Keeps in mind what is given. */
+/** Saves the given values for the post step. */
 export function saveLeftBehind(left: Partial<Omit<LeftBehind, 'driver'>>): void {
   if ('allocation' in left) {
     core.saveState(names.allocation, left.allocation === undefined ? '' : JSON.stringify(left.allocation));
@@ -37,7 +37,7 @@ export function saveLeftBehind(left: Partial<Omit<LeftBehind, 'driver'>>): void 
   if ('isCancelled' in left) core.saveState(names.isCancelled, left.isCancelled === true ? 'true' : '');
 }
 
-/** What the main step did not come to. */
+/** The values that the main step saved. */
 export function savedLeftBehind(environment: Readonly<Record<string, string | undefined>>): LeftBehind {
   const saved = (name: string) => environment[`STATE_${name}`] ?? '';
   const allocation = saved(names.allocation);

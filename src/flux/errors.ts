@@ -1,4 +1,4 @@
-/** POSIX error numbers as Linux has them: the broker's machine, whatever ours is. */
+/** The error numbers of Linux, where the broker runs, even if this program runs on another system. */
 export const errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -28,10 +28,10 @@ export function errnoName(number: number): string {
   return names.get(number) ?? `errno ${number}`;
 }
 
-/** The broker refused or failed a request, in its own words if it gave any. */
+/** The broker refused a request, or it failed; with the broker's message if there is one. */
 export class FluxError extends Error {
   readonly errno: number;
-  /** What was asked: `job-ingest.submit`. */
+  /** The topic of the request: `job-ingest.submit`. */
   readonly topic: string;
 
   /** @param words the error response's payload, '' if it had none */
@@ -56,9 +56,12 @@ function describe(errnum: number): string {
   }
 }
 
-/** The connection to the broker could not be made, or is lost. Whether the broker got a request without an answer is unknown. */
+/**
+ * The connection to the broker could not be made, or is lost. Whether the broker got a request without an answer is
+ * unknown.
+ */
 export class ConnectionError extends Error {
-  /** The operating system's word for it, if it is its error: `ECONNREFUSED`. */
+  /** The error code of the operating system, if it is the cause: `ECONNREFUSED`. */
   readonly code: string | undefined;
 
   constructor(message: string, code?: string) {

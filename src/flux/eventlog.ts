@@ -8,7 +8,7 @@ export interface FluxEvent {
   readonly context: unknown;
 }
 
-/** What came is no eventlog. */
+/** The answer is not a valid eventlog. */
 export class EventlogError extends Error {
   constructor(line: string) {
     super(`not an entry of an eventlog: ${line.length > 200 ? `${line.slice(0, 200)}...` : line}`);
@@ -55,19 +55,19 @@ export interface JobException {
   readonly timestamp: number;
 }
 
-/** What a job's eventlog says so far (RFC 21, RFC 18). Times are seconds since the epoch. */
+/** The state of a job from its eventlog so far (RFC 21, RFC 18). Times are seconds since the epoch. */
 export interface JobView {
   readonly state: JobState;
   readonly submitted: number | null;
-  /** When it got its resources: its time limit counts from there. */
+  /** When it got its resources, from which its time limit counts. */
   readonly allocated: number | null;
   readonly started: number | null;
   readonly finished: number | null;
   readonly cleaned: number | null;
-  /** As of wait(2), of all its tasks the worst; null if none ran. */
+  /** The highest wait(2) status of its tasks; null if none ran. */
   readonly waitStatus: number | null;
   readonly exception: JobException | null;
-  /** Where the Flux instance that the job itself is can be reached; null if it is none, or not yet. */
+  /** The URI of the nested instance that the job runs; null if it has none, or not yet. */
   readonly uri: string | null;
 }
 
@@ -83,7 +83,7 @@ export const newJob: JobView = {
   uri: null,
 };
 
-/** The job after one more event. Pure; events that it does not know change nothing. */
+/** The state of the job after one more event. A pure function; unknown events change nothing. */
 export function applyEvent(job: JobView, event: FluxEvent): JobView {
   const { timestamp, context } = event;
   switch (event.name) {
@@ -141,7 +141,7 @@ function numberOf(value: unknown): number | null {
 /** How a job ended (RFC 21's results, and node failure apart from other failures). */
 export type FluxResult = 'completed' | 'failed' | 'cancelled' | 'timeout' | 'node-failure';
 
-/** To be asked of a job that is INACTIVE. */
+/** How a job ended, which must be INACTIVE. */
 export function endOf({ exception, waitStatus }: JobView): FluxResult {
   switch (exception?.type) {
     case undefined:

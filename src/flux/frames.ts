@@ -1,8 +1,8 @@
 /**
  * Flux messages (RFC 3) and their framing on a stream, both ways.
  *
- * Two things are as flux-core has them and not as RFC 3 prints them: the magic number is in the byte order of the host, and
- * the length does not count the eight bytes of magic and length.
+ * Two things are as flux-core has them and not as RFC 3 prints them: the magic number is in the byte order of the host,
+ * and the length does not count the eight bytes of magic and length.
  */
 
 export const messageTypes = { request: 1, response: 2, event: 4, control: 8 } as const;
@@ -35,7 +35,7 @@ export interface Message {
   readonly payload: Buffer | undefined;
 }
 
-/** What came is no Flux message, so nothing after it can be understood. */
+/** The bytes are not a Flux message, so nothing after them can be parsed. */
 export class FrameError extends Error {
   constructor(message: string) {
     super(message);
@@ -52,7 +52,7 @@ const headerVersion = 0x01;
 /** A client's messages have four parts; more are those of routes. */
 const mostParts = 256;
 
-/** Far more than any answer that this program asks for: a larger message is an error or an attack. */
+/** Much larger than any expected answer; a larger message is an error or an attack. */
 export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export function encodeMessage(message: Message): Buffer {
@@ -99,7 +99,7 @@ export class FrameDecoder {
     this.#maximum = maximum;
   }
 
-  /** Whether a message has begun that has not ended. */
+  /** Whether a message is incomplete. */
   get isWithinMessage(): boolean {
     return this.#length > 0;
   }

@@ -9,12 +9,15 @@ import { parseJson, toJson } from './json.js';
 export interface StreamListener {
   /** A response's payload. */
   readonly onResponse: (payload: unknown) => void;
-  /** The stream is over: undefined for its regular end (ENODATA), FluxError for another, ConnectionError if the broker is lost. */
+  /**
+   * The stream is over: undefined for its regular end (ENODATA), FluxError for another, ConnectionError if the broker
+   * is lost.
+   */
   readonly onEnd: (error: Error | undefined) => void;
 }
 
 export interface RequestOptions {
-  /** Milliseconds to wait for the answer; 0 for ever. */
+  /** Milliseconds to wait for the answer; 0: no limit. */
   readonly timeout?: number;
   /** The rank to ask; by default any that offers the service. */
   readonly rank?: number;
@@ -22,7 +25,7 @@ export interface RequestOptions {
 
 export interface ConnectOptions {
   readonly maximumFrame?: number;
-  /** Milliseconds until the broker must have said whether it lets us in. */
+  /** Milliseconds that the broker may take to accept or refuse the connection. */
   readonly patience?: number;
 }
 
@@ -38,8 +41,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * A connection to a broker (RFC 6 on RFC 3): requests by matchtag, any number of them at once. Everything that is pending
- * ends with a ConnectionError when the connection does.
+ * A connection to a broker (RFC 6 on RFC 3): requests by matchtag, any number of them at once. Everything that is
+ * pending ends with a ConnectionError when the connection does.
  */
 export class Handle {
   readonly #stream: Duplex;
@@ -59,8 +62,8 @@ export class Handle {
   }
 
   /**
-   * Takes over a stream on which the broker's end of the local connector speaks, from its first byte on: 0 if this user is
-   * let in, else an errno.
+   * Takes over a stream on which the broker's end of the local connector speaks, from its first byte on: 0 if this user
+   * is let in, else an errno.
    *
    * @throws ConnectionError
    */
@@ -106,7 +109,7 @@ export class Handle {
     return this.#error !== undefined;
   }
 
-  /** How many requests wait for an answer, streams included. */
+  /** The number of unanswered requests, including streams. */
   get pending(): number {
     return this.#pending.size;
   }
@@ -162,7 +165,7 @@ export class Handle {
     };
   }
 
-  /** Ends the connection, and all that is pending. What was sent before is still delivered. */
+  /** Closes the connection, and fails all pending requests. Messages already sent are still delivered. */
   close(reason = 'the connection was closed'): void {
     this.#fail(reason, undefined, true);
   }

@@ -38,7 +38,7 @@ export async function getIdentity(handle: Handle): Promise<InstanceIdentity> {
   };
 }
 
-/** The rank of the broker that the connection leads to; 0 is the first. @throws what `Handle.rpc` throws */
+/** The rank of the connected broker; 0 is the first. @throws what `Handle.rpc` throws */
 export async function getRank(handle: Handle): Promise<number> {
   const answer = await handle.rpc('attr.get', { name: 'rank' }, { timeout: ANSWER_TIME_MS });
   return Number(property(answer, 'value'));

@@ -6,7 +6,7 @@ import { parseJson, property, toJson } from './json.js';
 
 /** The requests that a conductor makes of a broker, with types. Each throws what `Handle.rpc` throws. */
 
-/** The broker answered, but not what its protocol says. */
+/** The answer of the broker does not follow its protocol. */
 export class AnswerError extends Error {
   constructor(topic: string, answer: unknown) {
     super(`the broker's answer to ${topic} is not understood: ${String(toJson(answer)).slice(0, 200)}`);
@@ -133,7 +133,7 @@ export function watchEventlog(handle: Handle, id: JobId, listener: EventlogListe
   return stop;
 }
 
-/** Asks for a job's end. That there is no such job, or that it is over, is no error. */
+/** Cancels a job. It is not an error if the job does not exist or has ended. */
 export async function cancelJob(handle: Handle, id: JobId, note: string): Promise<void> {
   try {
     await handle.rpc('job-manager.raise', { id, type: 'cancel', severity: 0, note });
@@ -142,10 +142,10 @@ export async function cancelJob(handle: Handle, id: JobId, note: string): Promis
   }
 }
 
-/** A broker that does not answer what a job is within this time is not well. */
+/** A broker that does not answer a query of a job within this time has a problem. */
 const LOOKUP_TIMEOUT_MS = 60_000;
 
-/** Whether a job may still run, as far as its eventlog says. @throws what `Handle.rpc` throws, EventlogError */
+/** Whether a job may still be running, by its eventlog. @throws what `Handle.rpc` throws, EventlogError */
 export async function isJobActive(handle: Handle, id: JobId): Promise<boolean> {
   const topic = 'job-info.lookup';
   const answer = await handle.rpc(topic, { id, keys: ['eventlog'], flags: 0 }, { timeout: LOOKUP_TIMEOUT_MS });

@@ -6,11 +6,12 @@ import type { Backend, BackendContext } from './backend.js';
 import { RunningBackend } from './flux/running-backend.js';
 
 /**
- * Makes what runs the scheduled steps of a study, which is chosen by the type of its batch block.
+ * Creates the backend for the scheduled steps of a study, by the type of its batch block.
  *
- * @param request the allocation that is wanted, if one is
- * @param hasObsoleteJobs whether an earlier driver left jobs that need the batch system to be cancelled, whatever the plan has
- * @returns undefined if nothing of the study is scheduled
+ * @param request the input `allocate`, if it is set
+ * @param hasObsoleteJobs whether an earlier driver left jobs that need the batch system to be cancelled, whatever the
+ *   plan has
+ * @returns undefined if no step of the study is scheduled
  * @throws SpecError for a type whose jobs cannot be run
  */
 export function createBackend(
@@ -35,9 +36,9 @@ export function createBackend(
 }
 
 /**
- * The plan as a backend prepared it for an earlier driver, without asking one again.
+ * The plan as the backend of an earlier driver prepared it, computed without a backend.
  *
- * @param version of the backend, as the journal has it
+ * @param version the version of the backend in the journal
  */
 export function asPrepared(plan: Plan, version: string): Plan {
   return plan.spec.batch.type === 'flux' ? forFlux(plan, version) : plan;

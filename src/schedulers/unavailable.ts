@@ -3,13 +3,13 @@ import { outputsOf } from '../scripts/outputs.js';
 import type { Clock } from '../util/clock.js';
 import type { BatchScheduler, JobRef, SchedulerListener } from './scheduler.js';
 
-/** Stands for a scheduler that was not reached: what it has of jobs is out of sight from the beginning. */
+/** Replaces a scheduler that could not be reached: it reports an interruption as soon as it gets a job. */
 export class UnavailableScheduler implements BatchScheduler {
   readonly #reason: string;
   readonly #clock: Clock;
   readonly #listener: SchedulerListener;
 
-  /** @param reason why, for people */
+  /** @param reason why it could not be reached, for messages */
   constructor(reason: string, clock: Clock, listener: SchedulerListener) {
     this.#reason = reason;
     this.#clock = clock;

@@ -2,7 +2,7 @@ import type { Problem } from '../spec/problem.js';
 import type { Step } from '../spec/spec.js';
 import { closest } from '../util/closest.js';
 
-/** What a step waits for and refers to, by the steps' names. */
+/** The names of the steps that a step waits for or refers to. */
 export interface StepLinks {
   /** Steps whose instance in the same combination must finish first. */
   readonly depends: readonly string[];
@@ -13,15 +13,15 @@ export interface StepLinks {
 }
 
 /**
- * Maestro's own pattern (`WSREGEX`, Maestro 1.1), but not greedy, and from the innermost `$(` on: so that several can stand
- * on a line, and in each other. No blank, quote, `#`, `@` or `\` can be in the name.
+ * Maestro's pattern (`WSREGEX`, Maestro 1.1), but not greedy and starting at the innermost `$(`, so that a line may
+ * have several and they may be nested. The name cannot contain a blank, a quote, `#`, `@` or `\`.
  */
 const workspaceToken = /\$\(((?:(?!\$\()[-!$%^&*()_+|~=`{}[\]:;<>?,./\p{L}\p{N}])+?)\.workspace\)/gu;
 
-/** More unknown names than this get no suggestion: it takes time, and nobody reads so many. */
+/** Only this many unknown names get a suggestion, because searching for similar names takes time. */
 const mostSuggestions = 50;
 
-/** Reads a step's links. The environment must have been applied to its texts. */
+/** Finds a step's links in its texts, to which the environment must have been applied. */
 export function linksOf(run: { depends: readonly string[]; cmd: string; restart: string }): StepLinks {
   const funnels = run.depends.filter((name) => name.includes('*')).map((name) => name.replace(/_\*|\*/g, ''));
   const depends = run.depends.filter((name) => !name.includes('*'));
@@ -32,7 +32,7 @@ export function linksOf(run: { depends: readonly string[]; cmd: string; restart:
   return { depends, funnels, workspaces };
 }
 
-/** Finds what is wrong with the links of the steps: unknown names, a step that waits for itself, reserved or double names. */
+/** Checks the links of the steps: unknown names, a step that waits for itself, reserved or duplicate names. */
 export function checkSteps(steps: readonly Step[], links: readonly StepLinks[]): Problem[] {
   const problems: Problem[] = [];
   const suggest = suggestions(steps.map((step) => step.name));
@@ -102,8 +102,8 @@ function unknownStep(
 }
 
 /**
- * An order of the steps in which everything a step is linked to comes before it, as near to the spec's order as that
- * allows. `cycle` names the steps of a cycle of several, if there is one. Does not recurse: chains may be of any length.
+ * Sorts the steps so that links come first, close to the order of the spec. `cycle` has the names of the steps of a
+ * cycle, if there is one. Iterative, because chains may be very long.
  */
 export function orderSteps(
   steps: readonly Step[],

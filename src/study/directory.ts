@@ -4,21 +4,23 @@ import { pyStr } from '../spec/python.js';
 import type { Spec } from '../spec/spec.js';
 import { safeName } from './names.js';
 
-/** What decides where a study's directory is. */
+/** What the path of a study directory depends on. */
 export interface DirectoryRules {
   /** The input `output-path`; '' if it was not given. */
   readonly outputPath: string;
-  /** Where relative paths start: the current directory, or on GitHub a directory of the repository's under the home. */
+  /**
+   * The base of relative paths: the current directory, or on GitHub a directory for the repository in the user's home.
+   */
   readonly root: string;
   /** The user's home on the host. */
   readonly home: string;
-  /** What ends the directory's name: a time stamp, or on GitHub the study key. */
+  /** The end of the directory name: a time stamp, or on GitHub the study key. */
   readonly suffix: string;
 }
 
 /**
  * The study directory: `output-path` exactly, or `<name>_<suffix>` below the spec's OUTPUT_PATH (Maestro 1.1,
- * `run_study`). Unlike Maestro, which makes a directory called `~`, a leading `~/` is the home.
+ * `run_study`). A leading `~/` is the user's home; Maestro would create a directory called `~`.
  */
 export function studyDirectory(spec: Spec, { outputPath, root, home, suffix }: DirectoryRules): string {
   const resolve = (given: string) =>
@@ -39,12 +41,12 @@ export function timeStamp(now: Date): string {
   return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }
 
-/** The default study key on GitHub: the run, and what tells this study from others of the same run. */
+/** The default study key on GitHub: the id of the run, and a hash of what distinguishes studies of the same run. */
 export function defaultStudyKey(runId: string, ...distinctions: readonly string[]): string {
   return `${runId}-${shortHash(distinctions.join('\0'))}`;
 }
 
-/** Enough of a hash to tell the few things apart that one job of a workflow has. */
+/** A short hash, enough to distinguish the few studies of a workflow job. */
 export function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }

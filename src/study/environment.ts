@@ -4,25 +4,25 @@ import type { Spec } from '../spec/spec.js';
 import { isPlainPath } from './git-url.js';
 import { replaceToken } from './replace.js';
 
-/** A directory of the machine that the study was started on, and its copy on the host. */
+/** A directory on the machine where the study was started, and its copy on the host. */
 export interface StagedCopy {
   readonly from: string;
   readonly to: string;
 }
 
-/** Where the study is and was started; absolute paths, on the host that runs it unless told. */
+/** The directories of a study; absolute paths on the host, unless stated otherwise. */
 export interface Places {
   /** The study directory: `$(OUTPUT_PATH)`. */
   readonly studyPath: string;
   /** The directory of the spec, symbolic links not resolved: `$(SPECROOT)`. */
   readonly specRoot: string;
-  /** What relative paths of `env.dependencies` start from: the directory the study was started in. */
+  /** The directory in which the study was started: the base of relative paths of `env.dependencies`. */
   readonly workingDirectory: string;
-  /** What was copied to the host, if that is another machine: `workingDirectory` is on the one that it was copied from. */
+  /** The uploaded directory, if the host is another machine; then `workingDirectory` is on the local machine. */
   readonly staged?: StagedCopy;
 }
 
-/** A path of a study, given as in its spec, on the host; undefined if it is on the machine that it was started on only. */
+/** The path on the host for a path in the spec; undefined if it only exists on the local machine. */
 export function locate({ workingDirectory, staged }: Places, given: string): string | undefined {
   const absolute = path.posix.resolve(workingDirectory, given);
   if (staged === undefined || path.posix.isAbsolute(given)) return absolute;
@@ -30,7 +30,7 @@ export function locate({ workingDirectory, staged }: Places, given: string): str
   return inside === '..' || inside.startsWith('../') ? undefined : path.posix.join(staged.to, inside);
 }
 
-/** A git dependency with its variables applied: what to clone, and where to. */
+/** A git dependency with its variables applied: what to clone, and the destination. */
 export interface Clone {
   readonly name: string;
   readonly url: string;
@@ -39,9 +39,9 @@ export interface Clone {
 }
 
 /**
- * What `$(NAME)` of the `env` block stands for, applied in Maestro's order: labels, dependencies, variables, each in the
- * order of the spec, one pass each (Maestro 1.1, `StudyEnvironment`). So a label may use labels declared after it and any
- * variable, a variable only what no pass has gone by.
+ * The values of `$(NAME)` of the `env` block, substituted in Maestro's order: labels, dependencies, variables, each in
+ * the order of the spec and in one pass (Maestro 1.1, `StudyEnvironment`). So a label may use later labels and any
+ * variable, and a variable only names that are substituted after it.
  */
 export class Environment {
   readonly #labels: [token: string, text: string][] = [];
@@ -49,9 +49,8 @@ export class Environment {
   readonly #variables: [token: string, text: string][] = [];
 
   constructor(spec: Spec, places: Places) {
-    // Maestro decides what is a label by a quirk: any text with a `$` in it is, whichever block it came from, once
-    // something has become a variable; the very first item therefore is a variable whatever it holds. OUTPUT_PATH counts
-    // as an item, though it is taken out again and replaced by the study directory.
+    // In Maestro every text with a `$` is a label, whichever block it is in, once there is a variable; so the first
+    // item is always a variable. OUTPUT_PATH counts as an item, although the study directory then replaces it.
     let seenVariable = false;
     const add = (name: string, value: PyValue, keep = true) => {
       const isLabel = seenVariable && typeof value === 'string' && value.includes('$');
@@ -63,14 +62,14 @@ export class Environment {
     add('OUTPUT_PATH', places.studyPath);
     add('SPECROOT', places.specRoot);
     for (const dependency of spec.paths) {
-      // One that is not on the host is an error already (`checkPaths`).
+      // `checkPaths` has already reported a path that is not on the host.
       this.#dependencies.push([`$(${dependency.name})`, locate(places, dependency.path) ?? dependency.path]);
     }
     for (const { name, destination } of this.clones(spec, places)) this.#dependencies.push([`$(${name})`, destination]);
   }
 
   /**
-   * `text` with every token of the environment replaced. What is unknown stays: it may be a shell's `$(command)`.
+   * Replaces every token of the environment in a text. Unknown tokens stay, because they may be a shell's `$(command)`.
    *
    * @throws TextTooLong
    */
@@ -79,15 +78,15 @@ export class Environment {
     return [this.#labels, this.#dependencies, this.#variables].reduce(replaceAll, text);
   }
 
-  /** `text` with the variables alone replaced. */
+  /** Replaces only the variables in a text. */
   applyVariables(text: string): string {
     return replaceAll(text, this.#variables);
   }
 
   /**
-   * The git dependencies. Only variables are substituted in a URL and a path, no labels (Maestro 1.1,
-   * `GitDependency.acquire`). Relative paths start where the study was started, not, as in scripts of Maestro's, in the
-   * workspace of whoever uses them; where that is not on the host, in the study.
+   * The git dependencies. Only variables are substituted in a URL and a path, not labels (Maestro 1.1,
+   * `GitDependency.acquire`). Relative paths start at the working directory, or in the study directory if the working
+   * directory is not on the host; in Maestro's scripts they would start at the workspace of the step that uses them.
    */
   clones(spec: Spec, places: Places): Clone[] {
     return spec.git.map(({ name, url, path: base, checkout }) => ({
@@ -99,13 +98,13 @@ export class Environment {
   }
 }
 
-/** A relative path starts where the study was started, as for Maestro. */
+/** The URL on the host; a relative path starts at the working directory, as in Maestro. */
 function repositoryOn(places: Places, url: string): string {
   return isPlainPath(url) && !path.posix.isAbsolute(url) ? (locate(places, url) ?? url) : url;
 }
 
 function clonePlace(places: Places, base: string): string {
-  // Resolved first: the name of `../..` is none.
+  // Resolved first, because `../..` has no name of its own.
   const name = path.posix.basename(path.posix.resolve(places.workingDirectory, base));
   return locate(places, base) ?? path.posix.join(places.studyPath, '.conductor/clones', name);
 }

@@ -18,23 +18,23 @@ import {
 import { mapRun } from './values.js';
 
 export interface ExpandOptions {
-  /** The study directory, absolute, on the host: what workspaces are below. */
+  /** The absolute path of the study directory on the host. */
   readonly studyPath: string;
   /** Name workspaces, scripts and jobs by the MD5 of the combination's name (Maestro's `--hashws`). */
   readonly hashWorkspaces: boolean;
 }
 
-/** A step with the environment applied, what it is linked to, and what it expands by. */
+/** A step with the environment applied, its links, and the parameters that it is expanded by. */
 interface Prepared extends AppliedStep {
-  /** Its own parameters and those of every step it is linked to but by a funnel, in `byKey` order. */
+  /** Its own parameters and those of all linked steps except funnels, in `byKey` order. */
   readonly used: readonly Parameter[];
   /** Its instances, by the name of their combination ('' if it has no parameter). */
   readonly instances: Map<string, StepInstance>;
 }
 
 /**
- * Expands a study: every step in every combination of the parameters that it uses, as Maestro 1.1 does (`Study._stage`).
- * `graph` is undefined if a problem is an error.
+ * Expands a study: every step in every combination of the parameters that it uses, as Maestro 1.1 does
+ * (`Study._stage`). `graph` is undefined if a problem is an error.
  */
 export function expand(
   spec: Spec,
@@ -58,7 +58,7 @@ export function expand(
   return { graph: failed ? undefined : { steps: expansion.steps }, problems };
 }
 
-/** The study as expanded so far. Steps are added after everything they are linked to. */
+/** The study as expanded so far; a step is added after the steps that it is linked to. */
 class Expansion {
   readonly steps: StepInstance[] = [];
   readonly problems: Problem[] = [];
@@ -112,7 +112,7 @@ class Expansion {
       index !== undefined && this.#options.hashWorkspaces
         ? createHash('md5').update(combination).digest('hex')
         : undefined;
-    // A combination whose name has nothing that counts for a directory has the step's.
+    // A combination whose name has no safe characters uses the directory of the step.
     const directory = index === undefined ? '' : safeName(hash ?? combination);
     const workspace = [safeName(step.name), ...(directory === '' || directory === '.' ? [] : [directory])].join('/');
     const substitute = (text: string) => (index === undefined ? text : applyCombination(text, this.#parameters, index));
@@ -226,7 +226,7 @@ class Expansion {
     this.#workspaces.set(workspace, instance);
   }
 
-  /** Once a step for each kind of error: what is wrong with one instance mostly is with thousands. */
+  /** Reports each kind of error once for a step, because thousands of instances may have the same error. */
   #error(instance: StepInstance, kind: string, message: string, hint?: string): void {
     const key = `${instance.step} ${kind}`;
     if (this.#told.has(key)) return;
@@ -245,5 +245,5 @@ class Expansion {
   }
 }
 
-/** The longest that is put after a name: `.restart.slurm.sh`, or a dot, a Flux job id and `.out`. */
+/** The length of the longest ending of a file name: `.restart.slurm.sh`, or a dot, a Flux job id and `.out`. */
 const longestEnding = 20;

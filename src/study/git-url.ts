@@ -1,12 +1,12 @@
-/** What is fetched from, apart from `host:path` and paths. Git knows `ssh` by three names. */
+/** The allowed schemes, besides `host:path` and paths. Git has three names for `ssh`. */
 const schemes = ['https', 'http', 'ssh', 'git', 'file', 'git+ssh', 'ssh+git'];
 
-/** Git's word for what may be named by `scheme::address`: a program that is run to fetch. */
+/** Matches `scheme::address`, for which git runs a remote helper program. */
 const helper = /^[A-Za-z0-9+.-]+::/;
 
 const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
 
-/** Why nothing is cloned from this; undefined if something may be. */
+/** Why a URL is refused; undefined if it is allowed. */
 export function refusalOf(url: string): string | undefined {
   if ([...url].some((character) => character < ' ' || character === '\x7f')) return 'has a control character in it';
   if (url.startsWith('-')) return 'would be an option of git';
@@ -24,7 +24,7 @@ export function isPlainPath(url: string): boolean {
   return !scheme.test(url) && !helper.test(url) && !/^[^/]*:/.test(url);
 }
 
-/** Without a password, or the name that goes with it, for messages and to compare with another. */
+/** Removes the user name and the password from a URL, for messages and comparisons. */
 export function withoutPassword(url: string): string {
   return url.replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/@]*:[^/]*@/, '$1').replace(/^(https?:\/\/)[^/@]*@/, '$1');
 }

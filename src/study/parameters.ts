@@ -5,16 +5,16 @@ import { compareCodePoints } from './names.js';
 import { replaceToken } from './replace.js';
 import { textsIn } from './values.js';
 
-/** A parameter with the texts that stand for it, one for each combination. */
+/** A parameter with its texts, one for each combination. */
 export interface Parameter {
   readonly key: string;
-  /** What `$(KEY.name)` becomes. */
+  /** The text of `$(KEY.name)`. */
   readonly name: string;
-  /** What `$(KEY)` becomes, by combination. */
+  /** The texts of `$(KEY)`, by combination. */
   readonly values: readonly string[];
-  /** What `$(KEY.label)` becomes, by combination. */
+  /** The texts of `$(KEY.label)`, by combination. */
   readonly labels: readonly string[];
-  /** What counts as a use of it: Maestro's `\$\(KEY\.*\w*\)`, so `$(NX)` is a use of `N`. */
+  /** Matches a use of the parameter: Maestro's `\$\(KEY\.*\w*\)`, so `$(NX)` is a use of `N`. */
   readonly use: RegExp;
   /** Where it is defined. */
   readonly at: Position;
@@ -33,13 +33,14 @@ export function makeParameter(parameter: Omit<Parameter, 'use'>): Parameter {
   };
 }
 
-/** How many combinations there are: the N-th takes the N-th value of every parameter. */
+/** The number of combinations: the N-th takes the N-th value of every parameter. */
 export function combinationCount(parameters: readonly Parameter[]): number {
   return parameters[0]?.values.length ?? 0;
 }
 
 /**
- * `text` in combination `index`: all labels, then all values, then all names, in the spec's order, one pass each.
+ * Substitutes the parameters of combination `index`: all labels, then all values, then all names, in the spec's order,
+ * one pass each.
  *
  * @throws TextTooLong
  */
@@ -52,14 +53,14 @@ export function applyCombination(text: string, parameters: readonly Parameter[],
   return result;
 }
 
-/** What the parameters of a step are looked for in. */
+/** The texts of a step in which parameters are searched for. */
 interface StepTexts {
   readonly name: string;
   readonly description: string;
   readonly run: ReadonlyMap<string, PyValue>;
 }
 
-/** The step's texts that have a token in them. */
+/** The texts of a step that contain a token. */
 export function textsOf({ name, description, run }: StepTexts): string[] {
   return [name, description, ...textsIn(run)].filter((text) => text.includes('$('));
 }

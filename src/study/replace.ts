@@ -1,7 +1,7 @@
-/** Longer than any script that a person or a program means to write, in characters. */
+/** The longest allowed text in characters, which no real script exceeds. */
 const MAX_TEXT_CHARACTERS = 10_000_000;
 
-/** Tokens whose values hold further tokens can make a text grow without bound. */
+/** A text became too long: tokens whose values contain tokens can make it grow exponentially. */
 export class TextTooLong extends Error {
   readonly token: string;
 
@@ -13,7 +13,7 @@ export class TextTooLong extends Error {
 }
 
 /**
- * `text` with every `token` replaced by `value`, once.
+ * Replaces every `token` in a text by `value`, in one pass.
  *
  * @throws TextTooLong
  */

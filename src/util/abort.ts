@@ -1,21 +1,20 @@
 import { type Clock, systemClock } from './clock.js';
 
-/** A signal that others abort, until it is released. */
+/** A signal that follows others until it is released. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
-  /** Takes its listeners from the signals that it follows, and stops its timer. */
+  /** Removes its listeners from the followed signals, and stops its timer. */
   release(): void;
 }
 
-/** A signal that time aborts. */
 export interface Deadline extends LinkedSignal {
-  /** Whether it was time that aborted it. */
+  /** Whether the timeout aborted it. */
   readonly hasPassed: boolean;
 }
 
 /**
- * A signal that is aborted with the first of several, for the same reason. The result of Node's own `AbortSignal.any` is
- * garbage-collected while somebody listens to it (Node 20), and then never aborted.
+ * A signal that is aborted with the first of several, with the same reason. Used instead of `AbortSignal.any`, whose
+ * result Node 20 may garbage-collect although it has listeners, so that it is never aborted.
  */
 export function anyAborted(...sources: readonly AbortSignal[]): LinkedSignal {
   const controller = new AbortController();
@@ -30,8 +29,8 @@ export function anyAborted(...sources: readonly AbortSignal[]): LinkedSignal {
 }
 
 /**
- * A signal that is aborted after a time, or with another signal. It stands for `AbortSignal.timeout`, of which the same is
- * true as of `AbortSignal.any`, and does not outlive its `release`.
+ * A signal that is aborted after a time, or with another signal. Used instead of `AbortSignal.timeout`, which Node 20
+ * may also garbage-collect, and whose timer cannot be stopped.
  */
 export function deadline(
   milliseconds: number,

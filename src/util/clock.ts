@@ -1,8 +1,8 @@
-/** Time and chance, passed in so that tests decide about both. */
+/** Time and random numbers, passed in so that tests control both. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls back once after `milliseconds`; the result takes that back. */
+  /** Calls back once after `milliseconds`; the returned function cancels that. */
   after(milliseconds: number, call: () => void): () => void;
   /** From 0 up to 1. */
   random(): number;

@@ -1,4 +1,4 @@
-/** The candidate that a person most likely meant, if one is near enough to be worth suggesting. */
+/** The candidate that the user probably meant; undefined if none is similar enough. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
@@ -9,7 +9,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** How many letters to add, drop, change or swap with their neighbour; `limit` if it is at least that many. */
+/** The edit distance (insert, delete, replace, swap neighbours), but at most `limit`. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];

@@ -1,4 +1,4 @@
-/** First in, first out, both in constant time. */
+/** A queue with constant-time push and shift. */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;
@@ -14,7 +14,7 @@ export class Fifo<T> {
   shift(): T | undefined {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#head++];
-    // Given back once the spent half outweighs the rest: constant time on average.
+    // Removed entries are freed once they outnumber the rest, which takes constant time on average.
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

@@ -1,9 +1,9 @@
-/** ISO 8601 in UTC, to the millisecond; null for a time that never came. */
+/** ISO 8601 in UTC, to the millisecond; null for null. */
 export function isoTime(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
-/** A duration for people: `0.4s`, `12s`, `3m 05s`, `2h 07m`, `4d 06h`. */
+/** A duration as text: `0.4s`, `12s`, `3m 05s`, `2h 07m`, `4d 06h`. */
 export function shortDuration(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
@@ -15,12 +15,12 @@ export function shortDuration(milliseconds: number): string {
   return `${Math.floor(whole / 86_400)}d ${two(Math.floor((whole % 86_400) / 3600))}h`;
 }
 
-/** A size as a person reads it: `512 B`, `4.1 MB`. Powers of ten, as disks and networks are sold. */
+/** A size as text: `512 B`, `4.1 MB`, in powers of ten. */
 export function sizeText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let unit = 0;
   let size = bytes;
-  // What would be rounded to 1000 is one of the next unit.
+  // A value that would be rounded to 1000 is shown in the next unit.
   while (size >= (unit === 0 ? 1000 : 999.95) && unit < units.length - 1) {
     size /= 1000;
     unit += 1;
@@ -28,7 +28,7 @@ export function sizeText(bytes: number): string {
   return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }
 
-/** The first few of names, and how many more there are: `a, b and 7 more`. */
+/** The first few names, and the number of the others: `a, b and 7 more`. */
 export function someOf(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).join(', ');
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;

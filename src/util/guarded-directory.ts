@@ -9,8 +9,8 @@ export interface FileDetails {
 }
 
 /**
- * A directory of this machine into which files are put that come from elsewhere. Anything may be in it, prepared by others,
- * as in a checkout: nothing is written through a symbolic link below it.
+ * A local directory for files from another machine. Others may have prepared its contents, as in a checkout, so nothing
+ * is written through a symbolic link below it.
  */
 export class GuardedDirectory {
   readonly #root: string;
@@ -22,31 +22,31 @@ export class GuardedDirectory {
   }
 
   /**
-   * Makes the directory if it is not there.
+   * Creates the directory if it does not exist.
    *
-   * @throws UnsafePathError, and what the operating system says
+   * @throws UnsafePathError, and errors of the operating system
    */
   static async open(place: GuardedPlace): Promise<GuardedDirectory> {
     return new GuardedDirectory(await guardedPath(place, 'make'));
   }
 
-  /** A directory that is opened already, or one whose own path is known to be safe. */
+  /** An opened directory, or one whose own path is known to be safe. */
   static async at(directory: GuardedDirectory | string): Promise<GuardedDirectory> {
     if (typeof directory !== 'string') return directory;
     return GuardedDirectory.open({ path: directory, untrusted: [] });
   }
 
-  /** Absolute paths of what was in the way of files, was no file, and was removed: symbolic links and the like. */
+  /** The absolute paths of symbolic links and other non-files that were removed to make room for files. */
   get replaced(): readonly string[] {
     return this.#replaced;
   }
 
   /**
-   * Writes a file in the place of what is there: a reader finds it whole, or not at all. Of one whose content breaks off
+   * Writes a file, replacing what is there by a rename, so that a reader never sees a part of it. If `content` fails,
    * nothing is left.
    *
    * @param path relative, without `..`
-   * @throws UnsafePathError, what `content` throws, what the operating system says
+   * @throws UnsafePathError, what `content` throws, and errors of the operating system
    */
   async write(
     path: string,
@@ -56,7 +56,7 @@ export class GuardedDirectory {
     const file = await this.#place(path);
     const temporary = `${file.slice(0, file.lastIndexOf('/'))}/.maestro-${randomBytes(12).toString('hex')}`;
     try {
-      // Exclusive creation follows no link.
+      // Exclusive creation does not follow a symbolic link.
       const handle = await open(temporary, 'wx', details?.executable ? 0o777 : 0o666);
       try {
         await writeFile(handle, content);
@@ -71,7 +71,7 @@ export class GuardedDirectory {
     }
   }
 
-  /** Copies a file that was written before. */
+  /** Copies a file that was written earlier. */
   async copy(from: string, to: string, { mtime }: FileDetails): Promise<void> {
     const file = await this.#place(to);
     try {
@@ -122,7 +122,7 @@ async function statusOf(file: string): Promise<Stats | undefined> {
   });
 }
 
-/** The system does not say which file it is that has no room on its disk, or no quota. */
+/** Adds the name of the file to an error for a full disk or quota, which does not have it. */
 function named(error: unknown, file: string): unknown {
   const { syscall, path, message } = error as NodeJS.ErrnoException;
   if (syscall === undefined || (path !== undefined && !path.includes('/.maestro-'))) return error;

@@ -2,15 +2,17 @@ import { lstat, mkdir, readlink, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from './errors.js';
 
-/** A directory of this machine that is to be written into. */
+/** A local directory to write into. */
 export interface GuardedPlace {
   /** Absolute. */
   readonly path: string;
-  /** Directories whose content others may have prepared, as that of a checkout: no symbolic link in them is followed. */
+  /**
+   * Directories with content that others may have prepared, such as a checkout: no symbolic link in them is followed.
+   */
   readonly untrusted: readonly string[];
 }
 
-/** Something is in the way of what is to be written. The message is for people. */
+/** A path cannot be written safely, or something is in its way. The message is for the user. */
 export class UnsafePathError extends UserError {
   /** Whether it is a symbolic link that is not followed. */
   readonly isLink: boolean;
@@ -22,15 +24,15 @@ export class UnsafePathError extends UserError {
   }
 }
 
-/** As many symbolic links as Linux follows in one path. */
+/** The number of symbolic links that Linux follows in one path. */
 const MOST_LINKS = 40;
 
 /**
- * Finds the real path of a directory, name by name, as the kernel would, but follows no symbolic link that others may have
+ * Resolves the path of a directory name by name, as the kernel does, but follows no symbolic link that others may have
  * prepared: none in an untrusted directory, and none of another user.
  *
- * @param missing what becomes of directories that are not there: made, or taken as they will be
- * @throws UnsafePathError for what is in the way, and what the operating system says
+ * @param missing whether missing directories are created, or only included in the result
+ * @throws UnsafePathError, and errors of the operating system
  */
 export async function guardedPath(
   { path: wanted, untrusted }: GuardedPlace,
@@ -64,7 +66,7 @@ export async function guardedPath(
         await mkdir(entry);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        // What somebody else made meanwhile is looked at as all else is.
+        // Another process has created the name since, so it is checked like any other.
         names.unshift(name);
         continue;
       }
@@ -91,7 +93,7 @@ function isWithin(root: string, directory: string): boolean {
   return directory === root || directory.startsWith(root.endsWith('/') ? root : `${root}/`);
 }
 
-/** Root may do as it likes anyway. */
+/** Links of root are trusted, because root could change everything anyway. */
 function isTrustedOwner(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.();
 }

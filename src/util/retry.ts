@@ -4,22 +4,22 @@ import { sleep } from './sleep.js';
 export interface RetryOptions {
   readonly clock: Clock;
   /**
-   * The time before each further attempt, in milliseconds: a list, after whose end there is no other attempt, or what computes
-   * it from the number of failures so far (from 1), with undefined for no other attempt.
+   * The delay before each further attempt, in milliseconds: a list, after which there is no other attempt, or a
+   * function of the number of failures so far (from 1), which returns undefined for no other attempt.
    */
   readonly delays: readonly number[] | ((failures: number, error: unknown) => number | undefined);
-  /** Whether another attempt may end better after this error. By default after each. */
+  /** Whether to try again after this error; by default always. */
   readonly shouldRetry?: (error: unknown) => boolean;
-  /** Told of the error before the wait for another attempt, with the number of failures so far, from 1. */
+  /** Called before the delay, with the error and the number of failures so far, from 1. */
   readonly onRetry?: (error: unknown, failures: number) => void;
-  /** Once it is aborted there is no other attempt, and a wait for one ends. An attempt that has begun goes on. */
+  /** When aborted, the delay ends and there is no other attempt; an attempt that has begun goes on. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Does something that may fail, and does it again after a delay.
+ * Runs an attempt, and repeats it after a delay if it fails.
  *
- * @param attempt is given the number of failures so far, from 0
+ * @param attempt gets the number of failures so far, from 0
  * @throws the last error of an attempt
  */
 export async function retry<T>(attempt: (failures: number) => Promise<T>, options: RetryOptions): Promise<T> {
@@ -41,9 +41,12 @@ export async function retry<T>(attempt: (failures: number) => Promise<T>, option
 export interface BackOff {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** How much longer each delay is than the one before: twice, by default. */
+  /** The ratio of each delay to the one before; 2 by default. */
   readonly factor?: number;
-  /** The fraction of the delay that chance may add or take away, so that clients that failed together spread out: half, by default. */
+  /**
+   * The largest random change of a delay, as a fraction of it, so that clients that failed together spread out; 0.5 by
+   * default.
+   */
   readonly jitter?: number;
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** A clock whose timers all end when it is closed: of what is pending then nothing is called, and nothing is set any more. */
+/** A clock whose timers are all cancelled when it is closed; after that it sets no timers. */
 export class ScopedClock implements Clock {
   readonly #clock: Clock;
   readonly #timers = new Set<() => void>();

@@ -1,6 +1,6 @@
 import { Fifo } from './fifo.js';
 
-/** Lets so many tasks run at once, and the others wait their turn. */
+/** Limits how many tasks run at once; the others wait in order. */
 export class Semaphore {
   readonly #size: number;
   readonly #waiting = new Fifo<() => void>();
@@ -16,7 +16,7 @@ export class Semaphore {
     try {
       return await task();
     } finally {
-      // Its place goes to the next one, if there is one.
+      // The next waiting task takes the place, if there is one.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;
       else next();

@@ -1,5 +1,5 @@
 /**
- * The one function that quotes for a shell: POSIX single quotes, which no character but `'` ends.
+ * Quotes a word for a POSIX shell with single quotes, in which only `'` is special.
  *
  * @throws RangeError for a NUL, which no command line can carry
  */
@@ -8,7 +8,7 @@ export function quote(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** Quotes for bash also what has lone surrogates for bytes that are not UTF-8. */
+/** Quotes a word for bash in which lone surrogates stand for bytes that are not UTF-8. */
 export function quoteBytes(word: string): string {
   const pieces = word.split(/(\p{Surrogate}+)/u);
   if (pieces.length === 1) return quote(word);
@@ -26,7 +26,7 @@ export function quoteAll(words: readonly string[]): string {
 }
 
 /**
- * Lines that assign shell variables: how a program in a file of its own, sent to a host after them, gets its parameters.
+ * Lines that assign shell variables, which are sent to a host before a program to pass its parameters.
  *
  * @throws RangeError for a NUL
  */

@@ -1,7 +1,7 @@
-/** The signals that tell this process to end. SIGALRM is what a job of Flux gets whose time has run out. */
+/** The signals that tell this process to end. Flux sends SIGALRM to a job at its time limit. */
 export const terminations = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGALRM'] as const;
 
-/** Why a study is cancelled if this process was told to end. */
+/** The reason of a cancellation by a signal to this process. */
 export class Signalled {
   readonly signal: (typeof terminations)[number];
 

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** Resolves after a time, or as soon as the signal is aborted, so that the caller looks at the signal if it matters which. */
+/** Resolves after a time, or as soon as the signal is aborted; the caller can check the signal. */
 export function sleep(clock: Pick<Clock, 'after'>, milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
@@ -15,10 +15,10 @@ export function sleep(clock: Pick<Clock, 'after'>, milliseconds: number, signal?
 }
 
 /**
- * Waits for work, but not longer than a time. Work that takes longer goes on, and an error of it is then ignored.
+ * Waits for a promise with a timeout. After the timeout the work goes on, and its error is ignored.
  *
- * @returns whether it is done
- * @throws what the work throws in time
+ * @returns whether the work is done
+ * @throws the error of the work if it fails within the time
  */
 export async function isDoneWithin(
   clock: Pick<Clock, 'after'>,

@@ -1,21 +1,21 @@
 import type { Clock } from './clock.js';
 
-/** Milliseconds without an answer after which that is worth a word, and again after as many. */
+/** Milliseconds without an answer after which the watchdog reports, and the interval of further reports. */
 export const longSilence = 20_000;
 
-/** Counts how long somebody who owes an answer has said nothing. */
+/** Reports when an expected answer does not come. */
 export class Watchdog {
   readonly #clock: Clock;
   readonly #onLong: (times: number) => void;
   #stopTimer: () => void = () => {};
 
-  /** @param onLong told each time that so much more time has passed, and how often that was */
+  /** @param onLong called after each `longSilence` without an answer, with the number of calls so far */
   constructor(clock: Clock, onLong: (times: number) => void) {
     this.#clock = clock;
     this.#onLong = onLong;
   }
 
-  /** Counts from now on. */
+  /** Starts the timer. */
   begin(): void {
     this.end();
     this.#wait(1);

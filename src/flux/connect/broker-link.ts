@@ -4,7 +4,7 @@ import { ConnectionError } from '../errors.js';
 import type { Handle } from '../handle.js';
 
 export interface LinkListener {
-  /** There is a connection, the first or another. */
+  /** A connection has been opened, the first or a later one. */
   readonly onUp: (handle: Handle) => void;
   /** The connection is lost. Called once until it is up again. */
   readonly onDown: (reason: string) => void;
@@ -16,24 +16,26 @@ export interface LinkOptions {
   /** @throws ConnectionError */
   readonly connect: () => Promise<Handle>;
   readonly clock: Clock;
-  /** Milliseconds that a broker may be away. */
+  /** How long a broker may be away, in milliseconds. */
   readonly patience: number;
-  /** How long, in milliseconds, to try an address at which nothing answers: the instance has ended, or is restarting. */
-  readonly patienceWithNobody: number;
+  /**
+   * How long, in milliseconds, to try an address at which nothing answers: the instance has ended, or is restarting.
+   */
+  readonly refusedPatience: number;
 }
 
 const BACK_OFF = { firstMs: 100, maxMs: 5_000 } as const;
 
-/** A connection that has lasted this long was a good one: the next failure is a new one. */
+/** After a connection has lasted this long, its loss counts as a new failure. */
 const STABLE_AFTER_MS = 10_000;
 
-/** Keeps a connection to a broker up: when it is lost, connects again and again, ever more slowly. */
+/** Keeps a connection to a broker: when it is lost, it connects again with growing delays. */
 export class BrokerLink {
   readonly #options: LinkOptions;
   readonly #listener: LinkListener;
   #handle: Handle | undefined;
   #upSince = 0;
-  /** When the present trouble began; undefined while there is none. */
+  /** When the connection was lost; undefined while it is open. */
   #troubleSince: number | undefined;
   #failures = 0;
   #stopTimer: () => void = () => {};
@@ -44,12 +46,12 @@ export class BrokerLink {
     this.#listener = listener;
   }
 
-  /** Begins with a connection that is there already. */
+  /** Starts with an open connection. */
   start(handle: Handle): void {
     this.#up(handle);
   }
 
-  /** Gives up the present connection, which is of no use, for another. */
+  /** Closes the present connection and opens another one. */
   drop(reason: string): void {
     this.#handle?.close(reason);
   }
@@ -84,9 +86,9 @@ export class BrokerLink {
   }
 
   #tryLater(error: ConnectionError): void {
-    const { clock, patience, patienceWithNobody } = this.#options;
-    const isNobody = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
-    if (clock.now() - this.#troubleSince! >= (isNobody ? patienceWithNobody : patience)) {
+    const { clock, patience, refusedPatience } = this.#options;
+    const isRefused = error.code === 'ENOENT' || error.code === 'ECONNREFUSED';
+    if (clock.now() - this.#troubleSince! >= (isRefused ? refusedPatience : patience)) {
       this.#isOver = true;
       this.#listener.onGone(error.message);
       return;

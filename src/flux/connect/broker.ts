@@ -13,11 +13,11 @@ import type { BrokerAddress } from './resolve.js';
 export interface Broker {
   readonly address: BrokerAddress;
   readonly version: string;
-  /** How many brokers, one for each node, the instance has. */
+  /** The number of brokers of the instance, one for each node. */
   readonly size: number;
-  /** Whether the instance is ours. A guest may not sign jobs himself, nor watch the instance. */
+  /** Whether the user owns the instance. A guest may not sign jobs or watch the instance. */
   readonly isOwner: boolean;
-  /** Empty: it has the anonymous queue only; undefined if it does not say. */
+  /** Empty: only the anonymous queue; undefined if the broker does not say. */
   readonly queues: readonly string[] | undefined;
   /** Its configuration; undefined if it does not say. */
   readonly config: unknown;
@@ -29,7 +29,7 @@ export interface Broker {
   readonly pid: number | undefined;
 }
 
-/** The oldest version that Maestro's own adapters for standalone jobs support, and so that anybody uses. */
+/** The oldest version that Maestro's own adapters support. */
 const oldest = [0, 26] as const;
 
 /** How long a relay command may take to start: it may have to log in somewhere. */
@@ -141,7 +141,7 @@ async function unless<T, U>(refusals: readonly number[], answer: Promise<T>, oth
   }
 }
 
-/** A line for people about the broker that was chosen. */
+/** A log line about the chosen broker. */
 export function describeBroker({ address, version, size, isOwner, queues, expiration }: Broker): string {
   const parts = [
     `version ${version}`,

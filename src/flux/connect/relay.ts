@@ -8,8 +8,8 @@ import { ConnectionError } from '../errors.js';
 import type { BrokerAddress } from './resolve.js';
 
 /**
- * A way to a broker by a command that carries its bytes: `flux relay` on the broker's machine, whose streams speak as its
- * socket does. That is all that Flux's own ssh connector does, too.
+ * A way to a broker by a command that carries its bytes: `flux relay` on the broker's machine, whose streams speak as
+ * its socket does. That is all that Flux's own ssh connector does, too.
  */
 export interface RelayPath {
   /** What messages call it. */
@@ -43,7 +43,10 @@ export function relayPaths(
   return [hop(node, relayThere, environment), ...byStep];
 }
 
-/** Commands for the host that run a script on the broker's node, to be tried in this order. @param script for any POSIX shell */
+/**
+ * Commands for the host that run a script on the broker's node, to be tried in this order. @param script for any POSIX
+ * shell
+ */
 export function nodeCommands(
   { node, slurmJob }: BrokerAddress,
   script: string,
@@ -60,7 +63,7 @@ function relayScript(socket: string, flux: string): string {
   return `[ -S ${path} ] || { echo there is no socket at ${path} >&2; exit ${noSocket}; }; ${printMark(mark)}; exec ${flux} relay ${path}`;
 }
 
-/** What ssh is told where the user has not chosen a program of his own: nobody is there to answer a question. */
+/** The ssh command if the user has not chosen one; BatchMode, because no user is there to answer a question. */
 const ssh = ['ssh', '-T', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=20', '-o', 'ServerAliveInterval=30'];
 
 /**
@@ -84,8 +87,8 @@ function hop(
 }
 
 /**
- * As a step of the Slurm job that the broker is in, where ssh to compute nodes is not allowed. Slurm passes on whole lines
- * only unless it is told not to, and Flux's frames have none.
+ * As a step of the Slurm job that the broker is in, where ssh to compute nodes is not allowed. Slurm passes on whole
+ * lines only unless it is told not to, and Flux's frames have none.
  */
 function step({ name }: Destination, job: string, script: string): RelayPath {
   const place = [
@@ -115,10 +118,10 @@ export function relayStream(host: Host, path: RelayPath): Duplex {
 }
 
 function relayError(name: string, code: number, hasBegun: boolean, words: string): ConnectionError {
-  // Before it has begun, or if there is none (126, 127), such words are not of the broker's socket.
+  // Before the relay has started, or if it cannot be run (126, 127), such messages are not about the broker's socket.
   const isOfSocket = hasBegun && code < 126;
-  const isNobody = code === noSocket || (isOfSocket && /connection refused|no such file or directory/i.test(words));
-  return new ConnectionError(`${name}: ${words || `ended with exit ${code}`}`, isNobody ? 'ENOENT' : undefined);
+  const isGone = code === noSocket || (isOfSocket && /connection refused|no such file or directory/i.test(words));
+  return new ConnectionError(`${name}: ${words || `ended with exit ${code}`}`, isGone ? 'ENOENT' : undefined);
 }
 
 /** Milliseconds for what was written before the end of a relay to get there. */
@@ -165,7 +168,7 @@ class RelayStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    // A relay ends with its input, if it has not still to get rid of what nobody reads any more.
+    // A relay exits when its input is closed, unless its output is blocked, so the output is drained.
     this.#input.end();
     this.#output.resume();
     // One that hangs is not waited for; what was written may still be on its way.

@@ -6,13 +6,14 @@ import { isNewFlux } from './submission.js';
 /**
  * Bash functions that ask the host's scheduler about a job:
  *
- * - `look`: prints `STATE|QUEUE|NODES|START|REASON`, or nothing if the scheduler does not know the job (any more). START is
- *   the host's local time, as in 2026-11-24T20:31:00. Fails with the scheduler's words on stdout if it cannot be asked.
+ * - `look`: prints `STATE|QUEUE|NODES|START|REASON`, or nothing if the scheduler does not know the job (any more).
+ *   START is the host's local time, as in 2026-11-24T20:31:00. Fails with the scheduler's words on stdout if it cannot
+ *   be asked.
  * - `list`: prints the ids of all jobs of this name that have not ended, a line each; fails likewise.
  * - `position QUEUE`: prints which of those that wait in the queue it is, or nothing.
  * - `end ID...`: ends jobs. That there are none is no failure.
- * - `scheduler`: prints what this scheduler calls itself, or nothing. In another cluster the same ids are of other jobs, or of
- *   none: if the job is known to be of another scheduler than this one all the others fail, and say so.
+ * - `scheduler`: prints what this scheduler calls itself, or nothing. In another cluster the same ids are of other
+ *   jobs, or of none: if the job is known to be of another scheduler than this one all the others fail, and say so.
  *
  * They print the same whatever the scheduler, and do not read stdin.
  */
@@ -33,15 +34,15 @@ export function queueFunctions(job: QueuedJob): string {
   ].join('');
 }
 
-/** A job as its scheduler has it. */
+/** The state of a job in its batch system. */
 export interface JobState {
-  /** Whether it waits for its nodes, has them, or is over. */
+  /** Whether the job waits for its nodes, has them, or has ended. */
   readonly phase: 'waiting' | 'running' | 'ended';
-  /** The scheduler's own word. */
+  /** The batch system's own word for the state. */
   readonly word: string;
   readonly queue: string;
   readonly nodes: string;
-  /** When it will have its nodes, by the host's clock: 2026-11-24T20:31:00; '' if that is not known. */
+  /** The expected start, in the host's local time: 2026-11-24T20:31:00; '' if not known. */
   readonly start: string;
   readonly reason: string;
 }
@@ -58,14 +59,14 @@ const ended = [
   ...['CANCELED', 'CLEANUP', 'INACTIVE'],
 ];
 
-/** Reads what `look` printed. A word that is not known is one of a job that has its nodes: it is not given up for that. */
+/** Parses the output of `look`. An unknown word counts as running, so that the job is not given up. */
 export function parseJobState(line: string): JobState {
   const [word = '', queue = '', nodes = '', start = '', ...reason] = line.split('|');
   return {
     phase: waiting.includes(word) ? 'waiting' : ended.includes(word) ? 'ended' : 'running',
     word,
     queue,
-    // LSF's come with how many slots there are of each.
+    // LSF puts the number of slots before each node.
     nodes: [...new Set(nodes.split(':').map((host) => host.replace(/^[0-9]+\*/, '')))].join(', '),
     start: /^[0-9]{4}-[0-9]{2}-[0-9]{2}T/.test(start) ? start : '',
     reason: meaningful(reason.join('|').trim()),

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Lets the questions fail if commands here ask another scheduler than the one that has the job, in which the same id is of another
-# job or of none. job_scheduler: what the scheduler of the job calls itself, or nothing if that is not known.
+# Makes the queries fail if commands here ask another scheduler than the job's, where the same id may be another job.
+# job_scheduler: the name of the job's scheduler, or nothing if it is not known.
 asked_scheduler=
 [ -z "${job_scheduler?}" ] || asked_scheduler=$(scheduler)
 if [ -n "$asked_scheduler" ] && [ "$asked_scheduler" != "$job_scheduler" ]; then

@@ -3,13 +3,13 @@ import { quoteAll } from '../../util/shell-quote.js';
 import { allocationFiles, initialProgramWords } from '../allocation/idle-guard.js';
 import type { AllocationRequest } from '../allocation/request.js';
 
-/** All that an allocation is made from. */
+/** What is needed to submit the job of an allocation. */
 export interface AllocationPlan {
   readonly request: AllocationRequest;
   readonly studyPath: string;
-  /** Which one of the study's, counted from 1: its files bear it. */
+  /** The number of the allocation in the study, counted from 1; part of the names of its files. */
   readonly number: number;
-  /** Of its job, and no other's: by it a job is found whose id was lost. */
+  /** The unique name of its job, by which the job is found if its id was lost. */
   readonly jobName: string;
   /** The path of `flux`, on the host and on the nodes. */
   readonly flux: string;
@@ -22,13 +22,13 @@ export interface BatchSubmission {
   readonly script: string;
 }
 
-/** A name for an allocation's job that every scheduler takes, and `token` makes unique. */
+/** A job name that every batch system accepts; `token` makes it unique. */
 export function jobNameOf(studyName: string, number: number, token: string): string {
   const plain = studyName.replaceAll(/[^A-Za-z0-9_.-]+/g, '_').slice(0, 40);
   return `maestro-${plain}-${number}-${token}`;
 }
 
-/** How an allocation is asked for. */
+/** The command and the script that submit an allocation. */
 export function submissionOf(plan: AllocationPlan): BatchSubmission {
   switch (plan.request.with) {
     case 'slurm':
@@ -41,8 +41,8 @@ export function submissionOf(plan: AllocationPlan): BatchSubmission {
 }
 
 /**
- * How a scheduler is asked whether it would take an allocation, without getting one. LSF has no such command: there its queue
- * is looked for, if one is named.
+ * The command that checks, without submitting, whether a batch system would accept an allocation. LSF has no such
+ * command, so there only the queue is checked, if one is given.
  */
 export function rehearsalOf(plan: AllocationPlan): BatchSubmission | undefined {
   const { command, script } = submissionOf(plan);
@@ -58,13 +58,15 @@ export function rehearsalOf(plan: AllocationPlan): BatchSubmission | undefined {
   }
 }
 
-/** The job's id in what the command printed; undefined if it is not there. */
+/** The job's id in the output of the submit command; undefined if there is none. */
 export function submittedId(allocator: Allocator, printed: string): string | undefined {
   const forms = { slurm: /^([0-9]+)(?:;\S+)?$/m, lsf: /^Job <([0-9]+)> is submitted/m, flux: /^(ƒ?[0-9A-Za-z.]+)$/mu };
   return forms[allocator].exec(printed)?.[1];
 }
 
-/** Whether this Flux has `flux batch` and `flux cancel`, which `flux mini batch` and `flux job cancel` were before 0.48. */
+/**
+ * Whether this Flux has `flux batch` and `flux cancel`, which `flux mini batch` and `flux job cancel` were before 0.48.
+ */
 export function isNewFlux(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   return major > 0 || minor >= 48;
@@ -72,15 +74,15 @@ export function isNewFlux(version: string): boolean {
 
 type Option = readonly [string, string | number | undefined];
 
-/** `--name=value`, of those that have a value. */
+/** `--name=value` for options with a value. */
 const options = (...pairs: readonly Option[]) =>
   pairs.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
 
-/** `-n value`, of those that have a value. */
+/** `-n value` for options with a value. */
 const flags = (...pairs: readonly Option[]) =>
   pairs.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
 
-/** The instance around us, if there is one, is not the new one's. */
+/** Removes the variables of an instance around this program, which the new instance must not inherit. */
 const forgetFlux = 'unset FLUX_URI FLUX_JOB_ID FLUX_KVS_NAMESPACE FLUX_PROXY_REMOTE FLUX_TERMINUS_SESSION\n';
 
 function brokerWords({ request, studyPath, number, flux }: AllocationPlan): readonly string[] {
@@ -88,8 +90,8 @@ function brokerWords({ request, studyPath, number, flux }: AllocationPlan): read
 }
 
 /**
- * One broker a node, each with all of its node's CPUs and GPUs that the job has. A step has all of them unless it is asked
- * for some (`--exact`, which `--cpus-per-task` implies, also as a variable), but each task may be bound to one.
+ * One broker a node, each with all of its node's CPUs and GPUs that the job has. A step has all of them unless it is
+ * asked for some (`--exact`, which `--cpus-per-task` implies, also as a variable), but each task may be bound to one.
  * `--gres` is older than `--gpus-per-node` and still right.
  */
 function slurm(plan: AllocationPlan): BatchSubmission {
@@ -121,7 +123,9 @@ function slurm(plan: AllocationPlan): BatchSubmission {
   };
 }
 
-/** One resource set of a whole node for each broker, as sites with IBM's `jsrun` start Flux. Not tried with a real LSF. */
+/**
+ * One resource set of a whole node for each broker, as sites with IBM's `jsrun` start Flux. Not tried with a real LSF.
+ */
 function lsf(plan: AllocationPlan): BatchSubmission {
   const { request, number, jobName } = plan;
   const { nodes, gpus, minutes, queue, bank, args } = request;

@@ -6,13 +6,16 @@ import { Semaphore } from '../../util/semaphore.js';
 import { type Claim, claimOrRead, readClaims } from '../claims/claims.js';
 import type { Job } from '../scheduler.js';
 
-/** The waits before a study directory that cannot be read or written is tried again. */
+/** The delays between attempts to access a study directory that cannot be read or written. */
 const RETRY_DELAYS_MS = [1000, 2000, 4000, 8000, 15_000];
 
-/** How many claims are settled at once: each takes a process on the host. */
+/** How many claims are taken at once, because each needs a process on the host. */
 const MAX_SETTLED_AT_ONCE = 4;
 
-/** The claims of a study's attempts, in a study directory that may be out of reach for moments. */
+/**
+ * Reads and takes the claims of a study's attempts, with retries because the study directory may be unreachable for
+ * moments.
+ */
 export class AttemptClaims {
   readonly #host: Host;
   readonly #studyPath: string;
@@ -26,42 +29,44 @@ export class AttemptClaims {
   }
 
   /**
-   * Reads claims as they are.
+   * Reads claims, and creates none.
    *
-   * @returns in the order of `jobs`; undefined where no job has the attempt
+   * @returns in the order of `jobs`; undefined for an attempt without a claim
    * @throws HostError
    */
   read(jobs: readonly Job[]): Promise<(Claim | undefined)[]> {
     return this.#patiently(() => this.readOnce(jobs));
   }
 
-  /** The same without another attempt. @throws HostError */
+  /** Like `read`, without retries. @throws HostError */
   readOnce(jobs: readonly Job[]): Promise<(Claim | undefined)[]> {
     const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
     return readClaims(this.#host, this.#studyPath, attempts);
   }
 
-  /** Takes the claim of an attempt, unless a job has it. No other job will have it after that. @throws HostError */
+  /**
+   * Reads the claim of an attempt, or takes it if no job has it; after that the owner never changes. @throws HostError
+   */
   settle(job: Job): Promise<Claim> {
     return this.#patiently(() => this.#settling.run(() => this.settleOnce(job)));
   }
 
-  /** The same without another attempt. @throws HostError */
+  /** Like `settle`, without retries. @throws HostError */
   settleOnce({ step, attempt }: Job): Promise<Claim> {
     return claimOrRead(this.#host, this.#studyPath, step.workspace, attempt);
   }
 
   /**
-   * Makes sure that no job will run an attempt whose submit may have been heard.
+   * Takes the claim of an attempt whose submit may have been accepted, so that no job will run it.
    *
-   * @returns the job that has it nevertheless
+   * @returns the job that already has the attempt
    * @throws HostError
    */
   async fence(job: Job): Promise<JobId | undefined> {
     return ownerOf(await this.settle(job));
   }
 
-  /** The job that has an attempt by now; undefined also if the claim cannot be read. */
+  /** The job that has an attempt; undefined also if the claim cannot be read. */
   async owner(job: Job): Promise<JobId | undefined> {
     try {
       const [claim] = await this.read([job]);
@@ -81,7 +86,7 @@ export class AttemptClaims {
   }
 }
 
-/** The job of Flux that has an attempt; undefined if none has, or if the claim is not that of a job of Flux. */
+/** The Flux job that owns a claim; undefined if there is no owner, or if it is not a Flux job. */
 export function ownerOf(claim: Claim | undefined): JobId | undefined {
   return decodeJobId(claim?.owner ?? '');
 }

@@ -8,25 +8,25 @@ import { Semaphore } from '../../util/semaphore.js';
 import { isDoneWithin } from '../../util/sleep.js';
 import type { Job } from '../scheduler.js';
 
-/** How many jobs are asked to end at once. */
+/** How many cancel requests may be unanswered at once. */
 const MAX_CANCELS_AT_ONCE = 256;
 
-/** If it takes longer to find out whether the study is still ours, it is taken to be: a host that hangs must not keep jobs from being cancelled. */
+/** After this time the lease counts as held, because a host that hangs must not prevent the cancellation of jobs. */
 const CONFIRM_TIMEOUT_MS = 15_000;
 
 export interface CancellerOptions {
   readonly clock: Clock;
-  /** Takes lines for people about jobs that could not be cancelled. */
+  /** Logs jobs that could not be cancelled. */
   readonly log: (line: string) => void;
-  /** Gives up a connection on which the broker does not answer. */
+  /** Closes a connection on which the broker does not answer. */
   readonly drop: (reason: string) => void;
-  /** Rejects with LeaseLostError if another driver has the study by now. */
+  /** Rejects with LeaseLostError if another driver has taken over the study. */
   readonly confirm?: (() => Promise<void>) | undefined;
 }
 
 /**
- * Asks for the end of jobs. After a connection was lost another driver may have the study, and the jobs with it: then none
- * is asked to end.
+ * Cancels jobs. After a lost connection another driver may have taken over the study and its jobs; then no job is
+ * cancelled.
  */
 export class Canceller {
   readonly #options: CancellerOptions;
@@ -34,7 +34,7 @@ export class Canceller {
   /** Undefined while there is no connection. */
   #handle: Handle | undefined;
   #wasDown = false;
-  /** Whether jobs may be cancelled by the present connection; undefined until that matters. */
+  /** Whether jobs may be cancelled over the present connection; undefined until it is asked. */
   #mayCancel: Promise<boolean> | undefined;
 
   constructor(options: CancellerOptions) {
@@ -51,7 +51,7 @@ export class Canceller {
     this.#wasDown = true;
   }
 
-  /** If the connection breaks meanwhile, nothing comes of it: it is to be asked again with the next one. */
+  /** Cancels a job. If the connection is lost, the caller has to cancel it again over the next one. */
   async cancel({ step }: Job, id: JobId): Promise<void> {
     const handle = this.#handle;
     try {
@@ -67,7 +67,7 @@ export class Canceller {
     }
   }
 
-  /** Whether jobs may be cancelled by the present connection, which is found out once. */
+  /** Whether jobs may be cancelled over the present connection; the lease is checked once for each connection. */
   mayCancel(): Promise<boolean> {
     this.#mayCancel ??= this.#wasDown ? this.#confirm() : Promise.resolve(true);
     return this.#mayCancel;

@@ -11,29 +11,29 @@ import type { Probe, SoughtJob } from './probe-endpoint.js';
 export interface OwnBroker {
   readonly uri: string;
   readonly endpoint: Endpoint;
-  /** Whether it has, or had, such a job. */
+  /** Whether it has, or had, the job. */
   readonly knows: (job: SoughtJob) => Promise<boolean>;
 }
 
-/** What is asked about jobs that an earlier driver submitted to another broker. */
+/** What is needed to check jobs that an earlier driver submitted to another broker. */
 export interface Elsewhere {
   readonly host: Host;
   readonly studyPath: string;
   /** Undefined while there is none. */
   readonly own: OwnBroker | undefined;
   readonly probe: (endpoint: Endpoint, jobs: readonly SoughtJob[]) => Promise<Probe>;
-  /** What the scheduler of an instance's allocation says of that. */
+  /** Asks the batch system about the allocation of an instance. */
   readonly askQueue: (allocation: NonNullable<Endpoint['allocation']>) => Promise<'ended' | 'there' | 'unknown'>;
-  /** How many tasks of a step write down that they ended. */
+  /** How many tasks of a step record their end. */
   readonly tasksOf: (workspace: string) => number;
-  /** Whether the user says that what cannot be reached is over (`resume: always`). */
+  /** Whether an instance that cannot be reached counts as ended (`resume: always`). */
   readonly isForced: boolean;
 }
 
-/** A job that may run. */
+/** A job that may be running. */
 interface OpenJob extends SoughtJob {
   readonly workspace: string;
-  /** What messages call it. */
+  /** The id in messages. */
   readonly id: string;
   readonly place: string;
   readonly isClaimed: boolean;
@@ -45,10 +45,11 @@ type Finding = { readonly is: 'over' } | { readonly is: 'running' | 'unknown'; r
 const systemSocket = '/run/flux/local';
 
 /**
- * Makes sure that jobs which an earlier driver submitted to another broker cannot run any more: their steps would run twice.
- * Another broker is one of another instance, whatever path it has; a job that this run's knows is no matter.
+ * Checks that no job that an earlier driver submitted to another instance can still run, because its step would then
+ * run twice. Instances are told apart by identity, not by path; a job that the instance of this run knows is no
+ * problem.
  *
- * @throws BrokerError if one of theirs still runs, or may
+ * @throws BrokerError if such a job is running, or may be
  */
 export async function refuseJobsElsewhere(state: JournalState, elsewhere: Elsewhere): Promise<void> {
   const jobs = await openJobs(state, elsewhere);
@@ -72,7 +73,7 @@ export async function refuseJobsElsewhere(state: JournalState, elsewhere: Elsewh
   }
 }
 
-/** Jobs of which the launcher has not written down how they ended, and that a batch system may have. */
+/** Jobs that a batch system may have and whose end the launcher has not recorded. */
 async function openJobs({ plan, records, obsolete }: JournalState, elsewhere: Elsewhere): Promise<OpenJob[]> {
   const taken = records.flatMap((record, index) => {
     const job = openJob(record);
@@ -86,14 +87,17 @@ async function openJobs({ plan, records, obsolete }: JournalState, elsewhere: El
     if (claim !== undefined && claim.exits.length >= elsewhere.tasksOf(workspace)) return [];
     const owner = decodeJobId(claim?.owner ?? '');
     const known = decodeJobId(id);
-    // Nothing was told of it, so it is not known to have been submitted; nor has any job begun it.
+    // The journal does not show a submit, and no job has the claim.
     if (place === '' && owner === undefined) return [];
     const ids = [...new Set([known, owner])].filter((found) => found !== undefined);
     return [{ step, workspace, attempt, id: claim?.owner ?? id, place, ids, isClaimed: owner !== undefined }];
   });
 }
 
-/** The instances that a job may be in: a place may have had several, and of a job without a place all are asked. */
+/**
+ * The instances that a job may be in: an endpoint may have had several, and for a job without an endpoint all are
+ * checked.
+ */
 function endpointsOf({ place }: OpenJob, { endpoints, records }: JournalState): readonly Endpoint[] {
   if (place !== '') {
     const known = endpoints.filter((endpoint) => endpoint.place === place);
@@ -105,7 +109,7 @@ function endpointsOf({ place }: OpenJob, { endpoints, records }: JournalState): 
   return [...places].map(unknownEndpoint);
 }
 
-/** Of a journal that does not say which instance it was. */
+/** The endpoint for a journal that does not record the instance. */
 const unknownEndpoint = (place: string): Endpoint => ({ place, instance: '', rank: 0, machine: '' });
 
 function isOwn({ instance }: Endpoint, { own }: Elsewhere): boolean {
@@ -118,7 +122,7 @@ async function look(endpoint: Endpoint, jobs: readonly OpenJob[], elsewhere: Els
   const queue = allocation === undefined ? 'unknown' : await elsewhere.askQueue(allocation);
   if (queue === 'ended') return { is: 'over' };
   const probe = await elsewhere.probe(endpoint, jobs);
-  // A socket may be in a directory that is another one here.
+  // The path of a socket may name another directory on this machine.
   if (probe.is === 'gone' && queue === 'there') {
     return { is: 'unknown', why: `its allocation ${allocation!.id} has not ended` };
   }
@@ -142,7 +146,7 @@ function conclude(
   }
   if (probe.active.some((isActive) => isActive)) return { is: 'running', why: '' };
   if (probe.instance === instance) return { is: 'over' };
-  // It is another one there now, or another life of the same: which had only one first broker at a time.
+  // Another instance, or the same one after a restart, has the endpoint now, so the old one has ended.
   const isSuccessor = instance !== '' && isThere && (isFirst || hostIn(probe.instance) === hostIn(instance));
   if (isSuccessor) return { is: 'over' };
   // One that has forgotten the jobs, or never had them.

@@ -6,29 +6,31 @@ import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
 import { jobRequest } from './job-request.js';
 
-/** A time that the job of a step must end within. */
+/** A limit on the walltime of jobs. */
 export interface TimeLimit {
   /** Seconds; 0: no limit. */
   readonly seconds: number;
-  /** A job may ask for less only, since a part of it is over before the job can begin. */
+  /** A job must ask for less than the limit, because some of the time has passed before it can start. */
   readonly isBegun: boolean;
   /** Whether a job must ask for a time limit. */
   readonly isDemanded: boolean;
-  /** What has that time: `the queue 'pdebug'`. */
+  /** What has the limit, for messages: `the queue 'pdebug'`. */
   readonly of: string;
 }
 
-/** What no broker could ever run of these steps: walltimes over a limit, and requests for more than there is. */
+/** The limits that a step must keep: time limits and the resources of the instance. */
 export interface InstanceLimits {
   readonly times: readonly TimeLimit[];
   /** Undefined: not known. */
   readonly inventory: Inventory | undefined;
-  /** What has these limits, for people. */
+  /** The instance or allocation, for messages. */
   readonly name: string;
 }
 
 /**
- * @param steps of which nothing is wrong by `checkResources`
+ * Finds steps that could never run: walltimes over a limit, and requests for more resources than there are.
+ *
+ * @param steps steps that have passed `checkResources`
  */
 export function checkLimits(steps: readonly StepInstance[], batch: Batch, limits: InstanceLimits): Problem[] {
   return steps.flatMap((step) => {

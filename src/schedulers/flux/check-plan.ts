@@ -11,15 +11,17 @@ import { checkLimits, type InstanceLimits, type TimeLimit } from './check-limits
 
 export interface PlanCheck {
   readonly broker: Broker;
-  /** Whether there is a `flux` to run nested steps, and to submit as a guest, with. */
+  /** Whether the host has the `flux` command, which nested steps and guests need. */
   readonly hasFlux: boolean;
   readonly isOver: IsOver;
-  /** Whether the instance is an allocation of ours, which another one may follow: then its rest is no limit. */
+  /**
+   * Whether the instance is in an allocation of this run: another one may follow, so its remaining time is no limit.
+   */
   readonly isOurs: boolean;
 }
 
 /**
- * What keeps a study from being run in a Flux instance.
+ * Checks whether a study can run in a Flux instance.
  *
  * @throws SpecError, BrokerError
  */
@@ -48,13 +50,13 @@ export function checkPlan(plan: Plan, { broker, hasFlux, isOver, isOurs }: PlanC
 }
 
 /**
- * What cannot fit into an allocation that there is not yet.
+ * Checks whether the steps fit into an allocation that is not submitted yet.
  *
  * @throws SpecError
  */
 export function checkAllocation(plan: Plan, isOver: IsOver, request: AllocationRequest): void {
   const { minutes, nodes, gpus, with: allocator } = request;
-  // Flux tells an instance when it ends, and others need not: there a walltime may be all the time that there is.
+  // Only Flux gives its instances an expiration; with Slurm and LSF a walltime may be as long as the allocation.
   const isBegun = allocator === 'flux';
   const of = '`time` of the input `allocate`';
   const times = [{ seconds: (minutes ?? 0) * 60, isBegun, isDemanded: false, of }];
@@ -73,7 +75,7 @@ export function queueOf(batch: Batch): string | undefined {
   return resource(batch.values, 'queue') || undefined;
 }
 
-/** What the instance never takes. Brokers before 0.42 do not look at limits of queues. */
+/** The limits of an instance. Brokers before 0.42 ignore the limits of queues. */
 function limitsOf(broker: Broker, queue: string | undefined, isOurs: boolean): InstanceLimits {
   const { config, inventory, queues, version } = broker;
   const named = queues?.length === 0 ? undefined : queue;

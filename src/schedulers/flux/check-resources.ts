@@ -8,7 +8,7 @@ import type { Batch } from '../../spec/spec.js';
 import type { StepGraph, StepInstance } from '../../study/graph.js';
 import { jobRequest, layoutOf } from './job-request.js';
 
-/** What is wrong with the resources of a study's jobs, once a step and not once an instance. */
+/** Checks the resources of all scheduled steps; reports each problem once for a step, not for each instance. */
 export function checkAllResources({ steps }: StepGraph, batch: Batch): Problem[] {
   const problems = new Map<string, Problem>();
   for (const step of steps.filter(({ scheduled }) => scheduled)) {
@@ -19,7 +19,7 @@ export function checkAllResources({ steps }: StepGraph, batch: Batch): Problem[]
   return [...problems.values()];
 }
 
-/** What is wrong with a step's resources: what Flux would refuse once the step is submitted, hours later. */
+/** Checks a step's resources for what Flux would only refuse when the step is submitted, perhaps hours later. */
 export function checkResources(step: StepInstance, batch: Batch): Problem[] {
   const problem = (key: string, message: string, hint: string): Problem[] => {
     const at = key.startsWith('batch.') ? batch.placeOf(key.slice('batch.'.length)) : step.placeOf('', key);
@@ -59,7 +59,7 @@ export function checkResources(step: StepInstance, batch: Batch): Problem[] {
   return problem('nodes', `${nodes} nodes for ${procs} procs`, 'Flux wants at least one of `procs` for each node');
 }
 
-/** 2, and 2.0 too, as Python makes both an int; by a variable with blanks around it. */
+/** `2` and also `2.0`, as Python makes both an int; values of variables may have blanks around them. */
 const wholeNumber = /^\s*[0-9]+(\.0*)?\s*$/;
 
 /** Why the options of the batch block cannot be made part of the step's jobspec; undefined if they can. */

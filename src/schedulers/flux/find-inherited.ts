@@ -8,16 +8,16 @@ import { outcomeFromClaim, type Tasks } from '../claims/outcome.js';
 import type { InheritedJob, JobOutcome } from '../scheduler.js';
 import { maestroAttribute, type StudyJobs } from './job-request.js';
 
-/** What became of an attempt that an earlier driver left. */
+/** What was found about an attempt of an earlier driver. */
 export type Found =
-  /** This job of ours has it, or is to have it. */
+  /** The job of the attempt. */
   | { readonly is: 'job'; readonly id: JobId; readonly mayBeDuplicate: boolean }
-  /** Its job is no more; `owner` is the job of Flux that had the attempt, if one had. */
+  /** Its job is gone; `owner` is the Flux job that had the attempt, if any. */
   | { readonly is: 'end'; readonly owner: JobId | undefined; readonly outcome: JobOutcome }
-  /** No job has it, none that we can see. */
+  /** No job of the attempt was found. */
   | { readonly is: 'no-job' };
 
-/** Which attempt of which step a job is to run. */
+/** An attempt of a step. */
 export interface Attempt {
   /** The step's name. */
   readonly step: string;
@@ -26,7 +26,7 @@ export interface Attempt {
 
 export interface FindOptions {
   readonly handle: Handle;
-  /** The broker that `handle` leads to, if all jobs that were left there are in its instance; undefined otherwise. */
+  /** The endpoint of `handle`, if all inherited jobs there are in this instance; undefined otherwise. */
   readonly endpoint: string | undefined;
   readonly study: Pick<StudyJobs, 'studyName' | 'studyPath'>;
   readonly inherited: InheritedJob;
@@ -35,8 +35,8 @@ export interface FindOptions {
 }
 
 /**
- * Finds the job of an attempt. It is asked for by what its jobspec says, not by the name of its endpoint: an instance has
- * other names where it is seen from elsewhere, and in another instance the id may be another job's.
+ * Finds the job of an attempt. A job is recognised by its jobspec, not by its endpoint: an instance has different URIs
+ * on different machines, and the same id may be another job in another instance.
  *
  * @throws what `Handle.rpc` throws
  */
@@ -52,7 +52,7 @@ export async function findInherited(options: FindOptions): Promise<Found> {
   }
   const owner = decodeJobId(claim.owner ?? '');
   if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, mayBeDuplicate: false };
-  // An earlier driver took the attempt from all jobs, and ended before it could report that.
+  // An earlier driver took the claim, and ended before it could record that.
   if (claim.owner === null) {
     return { is: 'end', owner, outcome: { result: 'not-run', exitCode: null, signal: null, note: givenUp } };
   }
@@ -64,8 +64,8 @@ function noteOf({ endpoint }: InheritedJob, { owner }: Claim): string {
 }
 
 /**
- * Whether a job of the broker is one of this study's for that attempt. The directory of a study may have several paths, but
- * one name.
+ * Whether a job of the broker belongs to this attempt of this study. Only the last part of the study directory's path
+ * is compared, because the directory may be seen under several paths.
  *
  * @throws what `Handle.rpc` throws
  */

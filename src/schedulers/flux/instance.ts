@@ -274,7 +274,7 @@ export class FluxInstance {
           connect: () => this.#reconnect(hasEnded),
           clock: this.#clock,
           patience: comesBack ? SYSTEM_PATIENCE_MS : patienceMs,
-          patienceWithNobody: comesBack ? SYSTEM_PATIENCE_MS : REFUSED_PATIENCE_MS,
+          refusedPatience: comesBack ? SYSTEM_PATIENCE_MS : REFUSED_PATIENCE_MS,
         },
         uri: address.uri,
         endpoint: this.#sharedUri,

@@ -15,10 +15,10 @@ import {
 } from './job-life.js';
 import { TROUBLE_LIMIT_MS } from './submit-backoff.js';
 
-/** A job that the broker does not know is looked for so often. */
+/** How often the log of a job that the broker does not know is asked for. */
 const MAX_LOG_FAILURES = 5;
 
-/** The claim of a job that starts, and may not be the one that runs the step, is read after this time. */
+/** When a job starts that may be a duplicate, the claim is read after this time. */
 const CLAIM_DELAY_MS = 2_000;
 
 const LOG_RETRY_FIRST_MS = 250;
@@ -28,9 +28,9 @@ const cancelledBefore = 'it was cancelled before';
 const nothing: readonly LifeAction[] = [];
 
 /**
- * An attempt that an earlier driver began.
+ * The first state of an attempt of an earlier driver.
  *
- * @param isHere whether all jobs that were left at `endpoint` are in the instance that is there now
+ * @param isHere whether all inherited jobs at `endpoint` are in the instance that is there now
  */
 export function inheritedLife(endpoint: string, inheritance: Inheritance, isHere: boolean): Step {
   const id = isHere && inheritance.endpoint === endpoint ? decodeJobId(inheritance.id) : undefined;
@@ -39,7 +39,7 @@ export function inheritedLife(endpoint: string, inheritance: Inheritance, isHere
   return mayBeDuplicate || id === undefined ? step(life) : read(life, id);
 }
 
-/** One attempt's life goes on by one event. Pure; an event that comes late, or twice, changes nothing. */
+/** Applies an event to the state of an attempt. A pure function; late and repeated events change nothing. */
 export function reduce(life: JobLife, event: LifeEvent): Step {
   switch (event.type) {
     case 'log':
@@ -52,12 +52,12 @@ export function reduce(life: JobLife, event: LifeEvent): Step {
       return life.phase === 'submitting' ? refuse(life, event) : step(life);
     case 'unanswered':
       if (life.phase !== 'submitting') return step(life);
-      // If two jobs come of it, the launcher lets one of them run.
+      // If this makes two jobs, the launcher lets only one of them run.
       return submitAgain(event.mayBeHeard ? { ...life, mayBeDuplicate: true } : life);
     case 'unsubmittable':
       if (life.phase !== 'submitting') return step(life);
       if (life.isCancelled) return withdraw(life, refusal(cancelledBefore));
-      // Nor can any other job be: that says nothing about the step.
+      // No other job can be submitted either, so the step has not failed.
       return step(life, interruption(`no job can be submitted any more: ${event.words}`, true));
     case 'owner':
       return learnOwner(life, event.owner, event.asked);
@@ -90,14 +90,14 @@ function step(life: JobLife, ...actions: readonly LifeAction[]): Step {
 
 // From a step to a job.
 
-/** A job was submitted, or found: it is taken for the attempt's. */
+/** Takes a submitted or found job as that of the attempt. */
 function accept(life: JobLife, id: JobId): Step {
   const report = submission(id, life.endpoint, life.mayBeDuplicate);
   const next = read(life, id);
   return step(next.life, report, ...next.actions, ...cancellation(next.life));
 }
 
-/** Another job than the one that is known has the attempt, for good. */
+/** Replaces the known job by the one that owns the claim. */
 function adopt(life: JobLife, id: JobId): Step {
   return accept({ ...life, mayBeDuplicate: false }, id);
 }
@@ -112,13 +112,13 @@ function refuse(life: JobLife, refused: Extract<LifeEvent, { type: 'refused' }>)
   const failingSince = kind === 'wait' ? undefined : (life.failingSince ?? at);
   const next = { ...life, failingSince, mayBeDuplicate: life.mayBeDuplicate || kind === 'doubt' };
   if (failingSince !== undefined && at - failingSince > TROUBLE_LIMIT_MS) {
-    // If other jobs were accepted meanwhile, it is this one that cannot be.
+    // If the broker has accepted other jobs since, this job is the problem.
     if (lastAccepted > failingSince) return withdraw(next, refusal(words));
     const minutes = TROUBLE_LIMIT_MS / 60_000;
     return step(next, interruption(`no job can be submitted any more, for ${minutes} minutes now: ${words}`, false));
   }
   const holdBack = { type: 'hold-back', kind, words } as const;
-  // The job of an earlier submit may be what a limit counts.
+  // An earlier submit may have been accepted, and its job may be what the limit counts.
   if (next.mayBeDuplicate) return step({ ...next, phase: 'checking' }, holdBack, { type: 'read-claim', delayMs: 0 });
   const again = submitAgain(next);
   return step(again.life, holdBack, ...again.actions);
@@ -129,19 +129,21 @@ function submitAgain(life: JobLife): Step {
   return step({ ...life, phase: 'waiting' }, { type: 'enqueue' });
 }
 
-/** Nothing of it ran, nor can in this instance. */
+/** Reports that the job did not start and cannot start in this instance. */
 function defer(life: JobLife, reason: string): Step {
   if (life.isCancelled) return withdraw(life, refusal(cancelledBefore));
   return withdraw(life, { type: 'deferred', reason, mayRenew: false });
 }
 
-/** The attempt, which has no job that is known, is given up: at once, if there is none. */
+/**
+ * Gives up an attempt without a known job: at once if no submit can have been accepted, else after taking its claim.
+ */
 function withdraw(life: JobLife, withdrawal: Report): Step {
   if (!life.mayBeDuplicate) return end(life, withdrawal);
   return step({ ...life, phase: 'withdrawing', id: undefined, withdrawal }, { type: 'fence' });
 }
 
-// What an earlier driver left.
+// Attempts of an earlier driver.
 
 function find(life: JobLife, found: Found): Step {
   const { id, endpoint, mayBeDuplicate } = life.inheritance!;
@@ -156,7 +158,7 @@ function find(life: JobLife, found: Found): Step {
       const { owner, outcome } = found;
       const isLost = outcome.result === 'node-failure' || outcome.result === 'not-run';
       const ended = endWith(life, life.isCancelled && isLost ? { ...outcome, result: 'cancelled', note: '' } : outcome);
-      // Its outputs are called by the id of the job that ran.
+      // The output files are named by the id of the job that ran.
       if (owner === undefined || owner === known) return ended;
       return step(ended.life, submission(owner, endpoint, life.mayBeDuplicate), ...ended.actions);
     }
@@ -165,9 +167,9 @@ function find(life: JobLife, found: Found): Step {
   }
 }
 
-// From a job's log to reports of its step.
+// From a job's eventlog to reports.
 
-/** The log is read from its first entry on. */
+/** Starts to read the log from its first entry. */
 function read(life: JobLife, id: JobId): Step {
   const next = { ...life, phase: 'watching', id, view: newJob, reading: life.reading + 1 } as const;
   return step(next, { type: 'read-log', id });
@@ -181,10 +183,10 @@ function readEntry(before: JobLife, entry: FluxEvent): Step {
     reported = stages.queued;
     actions.push({ type: 'report', report: { type: 'queued', at: milliseconds(entry.timestamp) } });
   }
-  // If there may be another job, it may be that one which runs the step.
+  // If there may be a duplicate, that one may run the step, so nothing is reported yet.
   if (!before.mayBeDuplicate) reported = reportRun(view, reported, actions);
   else if (view.started !== null && !isOwnerSought) {
-    // The end of the job tells as well, but that may be hours away.
+    // The end of the job would also show it, but may be hours away.
     isOwnerSought = true;
     actions.push({ type: 'read-claim', delayMs: CLAIM_DELAY_MS });
   }
@@ -194,7 +196,7 @@ function readEntry(before: JobLife, entry: FluxEvent): Step {
   return step(classifying.life, ...actions, ...classifying.actions);
 }
 
-/** Adds reports of stages that have not been reported yet. Returns the last one that is. */
+/** Adds reports of stages that have not been reported yet. Returns the last reported stage. */
 function reportRun({ started, finished }: JobView, reported: number, actions: LifeAction[]): number {
   let last = reported;
   if (started !== null && last < stages.started) {
@@ -221,7 +223,7 @@ function failToRead(life: JobLife, isUnknown: boolean): Step {
   const logFailures = life.logFailures + 1;
   const next = { ...life, logFailures };
   if (isUnknown && logFailures > MAX_LOG_FAILURES) return classify(next, true);
-  // Any other failure is the broker's, not the job's: it is waited for as long as there is a connection.
+  // Any other failure is the broker's, so the log is asked for again as long as there is a connection.
   const delayMs = Math.min(LOG_RETRY_MAX_MS, LOG_RETRY_FIRST_MS * 2 ** logFailures);
   return step(next, { type: 'read-log-later', delayMs });
 }
@@ -233,7 +235,7 @@ function classify(life: JobLife, isForgotten = false): Step {
 }
 
 function conclude(classified: JobLife, jobEnd: JobEnd): Step {
-  // Had another job the attempt, that would be known by now.
+  // If another job had the attempt, the classification would have shown it.
   const life = { ...classified, mayBeDuplicate: false };
   switch (jobEnd.is) {
     case 'ended':
@@ -259,12 +261,14 @@ function endWith(life: JobLife, outcome: JobOutcome): Step {
   return step(ended.life, ...reports, ...ended.actions);
 }
 
-/** Forgotten before the end is reported, because the report may be answered with the step's next attempt. */
+/**
+ * Ends an attempt; it is dropped before the report, because the listener may submit the step's next attempt at once.
+ */
 function end(life: JobLife, report: Report): Step {
   return step({ ...life, phase: 'over' }, { type: 'forget' }, { type: 'report', report });
 }
 
-// What can happen at any time.
+// Events that can come in any phase.
 
 function cancel(life: JobLife): Step {
   const hasNoJob = life.phase === 'waiting' || (life.phase === 'inherited' && life.id === undefined);
@@ -274,7 +278,7 @@ function cancel(life: JobLife): Step {
   return step(classifying.life, ...cancellation(life), ...classifying.actions);
 }
 
-/** A log is read again from its first entry, and its end classified again. */
+/** Reads the log again from its first entry, and classifies its end again. */
 function reconnect(life: JobLife): Step {
   const { phase, id } = life;
   if (id === undefined || phase === 'over') return step(life);

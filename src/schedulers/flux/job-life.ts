@@ -17,23 +17,23 @@ import type { PauseKind } from './submit-backoff.js';
  *     withdrawing ───────────────┘         undetermined
  */
 export type Phase =
-  /** An earlier driver submitted it, or was about to: which job has it is being looked for. */
+  /** An earlier driver submitted it, or was about to; its job is being searched for. */
   | 'inherited'
   /** In the submit queue, the first time or again. */
   | 'waiting'
   /** A submit is on its way. */
   | 'submitting'
-  /** The last submit was refused, and an earlier one may have been heard: its claim tells. */
+  /** The last submit was refused, but an earlier one may have been accepted, so the claim is read. */
   | 'checking'
-  /** The eventlog of its job is read. */
+  /** The eventlog of its job is being read. */
   | 'watching'
-  /** Its job is over, or forgotten by the broker: what that means is being found out. */
+  /** Its job has ended, or the broker does not know it; the end is being classified. */
   | 'classifying'
-  /** It has no job that is known, and is given up once its claim is ours, so that no job can run it. */
+  /** It has no known job; the conductor takes its claim, so that no job can run it later. */
   | 'withdrawing'
-  /** Its job ended badly, and whether by itself cannot be known while the instance may be ending. */
+  /** Its job failed while the instance may be shutting down, so the cause is not known yet. */
   | 'undetermined'
-  /** Its end is reported. */
+  /** Its end has been reported. */
   | 'over';
 
 /** What an earlier driver knew of the job. */
@@ -43,37 +43,39 @@ export interface Inheritance {
   readonly mayBeDuplicate: boolean;
 }
 
-/** All that is known of an attempt. Never changed in place. */
+/** The state of an attempt. Immutable. */
 export interface JobLife {
   readonly phase: Phase;
-  /** Where jobs that are submitted now are. */
+  /** The endpoint of newly submitted jobs. */
   readonly endpoint: string;
-  /** Undefined for an attempt that this driver began. */
+  /** Undefined for an attempt of this driver. */
   readonly inheritance: Inheritance | undefined;
-  /** The job that is taken for the attempt's; undefined until one is known. */
+  /** The job of the attempt; undefined until one is known. */
   readonly id: JobId | undefined;
-  /** A submit of it got no answer: another job may have the attempt. */
+  /** A submit got no answer, so another job may run the attempt. */
   readonly mayBeDuplicate: boolean;
   readonly isCancelled: boolean;
-  /** What its eventlog says so far. */
+  /** The contents of its eventlog so far. */
   readonly view: JobView;
-  /** Counts how often the log was begun to be read: what was asked during an earlier reading is out of date. */
+  /** The number of the present reading of the log; answers to questions of earlier readings are ignored. */
   readonly reading: number;
-  /** The last of `stages` that was reported, so that none is reported again when the log is. */
+  /** The last of `stages` that was reported, so that none is reported twice when the log is read again. */
   readonly reported: number;
-  /** Whether it was looked, when the job started, which job has the attempt. */
+  /** Whether the claim was read when the job started. */
   readonly isOwnerSought: boolean;
-  /** It was undetermined while the instance was ending: should that come back, the end was not the job's own. */
+  /**
+   * It was undetermined while the instance was shutting down: if the instance comes back, the instance ended the job.
+   */
   readonly endedWithInstance: boolean;
-  /** Since when its submits fail for reasons that pass, in milliseconds since the epoch. */
+  /** When its submits began to fail for temporary reasons, in milliseconds since the epoch. */
   readonly failingSince: number | undefined;
   /** How often in a row its eventlog could not be read. */
   readonly logFailures: number;
-  /** What is reported once it is withdrawn. */
+  /** The report to send once the attempt is withdrawn. */
   readonly withdrawal: Report | undefined;
 }
 
-/** The part of an event of a scheduler that the job's life decides; without `at`, it is told as of now. */
+/** An event of the scheduler without the step and the attempt; without `at`, the present time is used. */
 export type Report = JobEvent extends infer E
   ? E extends JobEvent
     ? Omit<E, 'step' | 'attempt' | 'at'> & { readonly at?: number }
@@ -82,7 +84,7 @@ export type Report = JobEvent extends infer E
 
 /** Everything that can happen to an attempt. */
 export type LifeEvent =
-  /** Its turn in the submit queue has come. */
+  /** The submit queue has sent its submit. */
   | { readonly type: 'sent' }
   | { readonly type: 'accepted'; readonly id: JobId }
   | {
@@ -90,63 +92,65 @@ export type LifeEvent =
       readonly kind: RefusalKind;
       readonly words: string;
       readonly at: number;
-      /** Why the instance has no resources for it any more; undefined if it never had them, or that is not asked. */
+      /** Why the instance no longer has resources for it; undefined if it never had them, or if that was not asked. */
       readonly loss?: string | undefined;
       /** When the broker last accepted any job, in milliseconds since the epoch. */
       readonly lastAccepted: number;
     }
   /** The submit failed in a way that says nothing about the job. */
   | { readonly type: 'unanswered'; readonly mayBeHeard: boolean }
-  /** The host runs no command any more that could submit. */
+  /** The host can no longer run the submit command. */
   | { readonly type: 'unsubmittable'; readonly words: string }
-  /** What the claim said: the job that has the attempt, if one has. `asked` is the job that was known when it was read. */
+  /**
+   * The claim was read: `owner` is the job that has the attempt; `asked` is the job that was known before the reading.
+   */
   | { readonly type: 'owner'; readonly owner: JobId | undefined; readonly asked: JobId | undefined }
   | { readonly type: 'found'; readonly found: Found }
   | { readonly type: 'log'; readonly event: FluxEvent }
-  /** The log ended too early, or cannot be read; `isUnknown` if the broker knows no such job. */
+  /** The log ended too early, or cannot be read; `isUnknown` if the broker does not know the job. */
   | { readonly type: 'log-failed'; readonly reading: number; readonly isUnknown: boolean }
   | { readonly type: 'read-again'; readonly reading: number }
   | { readonly type: 'classified'; readonly reading: number; readonly end: JobEnd }
-  /** The claim is settled for good: it is ours, or that of `owner`. */
+  /** The claim can no longer change: it is the conductor's, or that of `owner`. */
   | { readonly type: 'fenced'; readonly owner: JobId | undefined }
   | { readonly type: 'cancel' }
-  /** There is a connection, the first or another: every log is read again. */
+  /** A connection was opened, so every log is read from the start. */
   | { readonly type: 'connected' }
-  /** The instance, which was not known to run, does. */
+  /** The state of the instance has changed to `run`. */
   | { readonly type: 'instance-runs' };
 
 /** What the end of a job means for its step. */
 export type JobEnd =
   | { readonly is: 'ended'; readonly outcome: JobOutcome }
-  /** Another job has the attempt: it is the one to be watched. */
+  /** Another job has the attempt, and is watched instead. */
   | { readonly is: 'other-job'; readonly id: JobId }
-  /** Nothing of it ran, nor can in this instance as it is by now. */
+  /** The job did not start, and cannot start in this instance. */
   | { readonly is: 'deferred'; readonly reason: string }
-  /** The instance may be ending, or cannot be asked: to be classified again once more is known. */
+  /** The instance may be shutting down, or does not answer; the end is classified again later. */
   | { readonly is: 'undetermined'; readonly isInstanceEnding: boolean };
 
-/** What is to be done about it. */
+/** An action for the scheduler. */
 export type LifeAction =
-  /** It goes to the end of the submit queue. */
+  /** Append the attempt to the submit queue. */
   | { readonly type: 'enqueue' }
-  /** All submits are held back for a while. */
+  /** Pause all submits for a while. */
   | { readonly type: 'hold-back'; readonly kind: PauseKind; readonly words: string }
   | { readonly type: 'read-log'; readonly id: JobId }
   | { readonly type: 'read-log-later'; readonly delayMs: number }
-  /** The job is asked to end. */
+  /** Cancel the job. */
   | { readonly type: 'cancel'; readonly id: JobId }
-  /** What its end means is to be found out; `isForgotten` if the broker does not know the job. */
+  /** Classify the end of the job; `isForgotten` if the broker does not know it. */
   | { readonly type: 'classify'; readonly isForgotten: boolean }
   | { readonly type: 'read-claim'; readonly delayMs: number }
-  /** The claim is to be taken, if no job has it. */
+  /** Take the claim for the conductor if no job has it. */
   | { readonly type: 'fence' }
   | { readonly type: 'report'; readonly report: Report }
-  /** It is over: the step may have its next attempt. */
+  /** Drop the attempt, so that the step may have its next one. */
   | { readonly type: 'forget' }
-  /** No job can be submitted any more. */
+  /** Interrupt the study, because no job can be submitted. */
   | { readonly type: 'interrupt'; readonly reason: string; readonly alsoLocal: boolean };
 
-/** A life as it goes on, and what is to be done in order. */
+/** The next state of an attempt, and the actions in their order. */
 export interface Step {
   readonly life: JobLife;
   readonly actions: readonly LifeAction[];
@@ -155,7 +159,7 @@ export interface Step {
 /** Stages of a job in the order in which they are reported. */
 export const stages = { submitted: 0, queued: 1, started: 2, finishing: 3 } as const;
 
-/** An attempt that this driver begins. */
+/** The first state of an attempt of this driver. */
 export function newLife(endpoint: string): JobLife {
   return {
     phase: 'waiting',

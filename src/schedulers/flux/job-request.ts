@@ -12,21 +12,21 @@ import { quote } from '../../util/shell-quote.js';
 import { launcherWords } from '../claims/launcher.js';
 import type { Job } from '../scheduler.js';
 
-/** What every job of a study has in common. */
+/** The settings that all jobs of a study share. */
 export interface StudyJobs {
   readonly studyPath: string;
   readonly studyName: string;
   readonly batch: Batch;
-  /** Undefined: the broker's default one. */
+  /** Undefined: the broker's default queue. */
   readonly queue: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
-  /** The highest urgency that the broker takes from us. */
+  /** The highest urgency that the broker accepts from this user. */
   readonly mostUrgent: number;
 }
 
 /**
- * A step's job as Maestro's adapter asks for it (Maestro 1.2, `flux0_49_0.py`): all but the launcher in front and
- * `attributes.user`. Of a step that `checkResources` finds nothing wrong with.
+ * The request for a step's job, the same as of Maestro's adapter (Maestro 1.2, `flux0_49_0.py`) except for the launcher
+ * and `attributes.user`. The step must have passed `checkResources`.
  */
 export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): JobRequest {
   const { batch, studyPath } = study;
@@ -34,7 +34,7 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
   const command = `${studyPath}/${script}`;
   const options = argsOf(batch, 'allocation_args');
   return {
-    // Of a single word a broker makes a shell's command line.
+    // A broker runs a single word as a shell command line.
     command: [layout.nested ? quote(command) : command],
     prefix: launcherWords(studyPath, step.workspace, attempt),
     ...layout,
@@ -52,10 +52,10 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
   };
 }
 
-/** Where a jobspec says which attempt of which step of which study it is: in `attributes.user`. */
+/** The key in `attributes.user` of a jobspec that names the study, the step and the attempt. */
 export const maestroAttribute = 'maestro';
 
-/** What a step asks for, in the terms of a jobspec. */
+/** The resources of a step in the terms of a jobspec. */
 export type Layout = Pick<JobRequest, 'nested' | 'procs' | 'coresPerTask' | 'gpusPerTask' | 'exclusive'> & {
   readonly nodes: number;
 };
@@ -66,13 +66,13 @@ export function layoutOf(step: StepInstance, batch: Batch): Layout {
   const wanted = fluxResources(step, batch);
   const nodes = count(wanted.nodes);
   const base = { nested, exclusive, nodes };
-  // Whole nodes have one slot each, with all that is in them.
+  // With whole nodes, each node is one slot.
   if (exclusive) return { ...base, procs: nodes, coresPerTask: 1, gpusPerTask: 0 };
   return {
     ...base,
     procs: count(wanted.procs),
     coresPerTask: count(wanted.coresPerTask),
-    // Maestro takes `gpus` for that of a task of a plain step; of a nested one it divides them by the nodes first.
+    // In Maestro `gpus` is per task in a plain step; in a nested step it is divided by the nodes.
     gpusPerTask: Number(nested ? gpusPerSlot(wanted.gpus, wanted.nodes) : wanted.gpus),
   };
 }
@@ -80,7 +80,7 @@ export function layoutOf(step: StepInstance, batch: Batch): Layout {
 /** The default of Flux (RFC 30). */
 export const defaultUrgency = 16;
 
-/** A guest may make his jobs less urgent, but no more. */
+/** The highest urgency for guests, who may only lower it. */
 export const guestsUrgency = defaultUrgency;
 
 const urgencies: Readonly<Record<string, number>> = {
@@ -93,12 +93,12 @@ const urgencies: Readonly<Record<string, number>> = {
   expedited: 31,
 };
 
-/** How many tasks of a job run its command: of a nested one a broker on each node. */
+/** How many tasks of a job run its command: a nested job runs a broker on each node. */
 export function tasksOf({ nested, nodes, procs }: Layout): number {
   return nested ? nodes : procs;
 }
 
-/** Flux's urgency, 0 to 31, of a step's `priority`: a word, or a part of 1 (Maestro 1.1). */
+/** Flux's urgency, 0 to 31, from a step's `priority`: a word, or a fraction of 1 (Maestro 1.1). */
 export function urgency(step: StepInstance): number {
   const priority = step.run.get('priority');
   if (typeof priority === 'string' && priority !== '') return urgencies[priority.toLowerCase()] ?? defaultUrgency;
@@ -106,7 +106,7 @@ export function urgency(step: StepInstance): number {
   return defaultUrgency;
 }
 
-/** A number of nodes, tasks or cores; one if the text is none. */
+/** A number of nodes, tasks or cores; 1 if the text is not a number. */
 function count(text: string): number {
   const number = Number(text);
   return Number.isSafeInteger(number) && number > 0 ? number : 1;
@@ -124,7 +124,10 @@ function confOf(value: PyValue | undefined): unknown {
   return value instanceof Map && value.size > 0 ? undotted(value) : undefined;
 }
 
-/** A mapping as JSON has it, the dotted keys of its first level as nested mappings (Maestro 1.2, `unflatten_dotpath_dict`). */
+/**
+ * A mapping as JSON has it, the dotted keys of its first level as nested mappings (Maestro 1.2,
+ * `unflatten_dotpath_dict`).
+ */
 function undotted(value: PyValue): Tree {
   const tree: Tree = {};
   if (value instanceof Map) {

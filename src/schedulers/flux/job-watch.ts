@@ -9,9 +9,9 @@ import type { TrackedJob } from './tracked-job.js';
 export interface JobWatchOptions {
   readonly instance: InstanceMonitor;
   readonly dispatch: (tracked: TrackedJob, event: LifeEvent) => void;
-  /** Gives up a connection on which nothing can be understood. */
+  /** Closes a connection whose answers cannot be parsed. */
   readonly drop: (reason: string) => void;
-  /** Takes care of a task that may fail. */
+  /** Handles the failure of a background task. */
   readonly guard: (task: Promise<void>) => void;
 }
 
@@ -32,7 +32,10 @@ export class JobWatch {
     this.#handle = undefined;
   }
 
-  /** Reads a job's log from its first entry on. Without a connection it does not: each job is read again with the next one. */
+  /**
+   * Reads a job's log from its first entry. Without a connection it does nothing; every log is read after the next
+   * connect.
+   */
   read(tracked: TrackedJob, id: JobId): void {
     if (this.#handle === undefined) return;
     const { reading } = tracked.life;
@@ -41,7 +44,7 @@ export class JobWatch {
     tracked.stopReading = watchEventlog(this.#handle, id, {
       onEvents: (events) => {
         for (const event of events) {
-          // A report of one entry may have led to another job.
+          // A report may have led to another job.
           if (tracked.life.reading !== reading) return;
           dispatch(tracked, { type: 'log', event });
         }
@@ -56,7 +59,7 @@ export class JobWatch {
     const { life } = tracked;
     if (life.phase !== 'watching' || life.reading !== reading || error instanceof ConnectionError) return;
     if (error !== undefined && !(error instanceof FluxError)) return drop(error.message);
-    // An instance that is ending does not know its own jobs any more.
+    // An instance that is shutting down may no longer know its jobs.
     if ((await instance.ask()) === 'ending') return;
     dispatch(tracked, { type: 'log-failed', reading, isUnknown: error?.errno === errno.ENOENT });
   }

@@ -15,13 +15,13 @@ export interface Joined {
   readonly session: StudySession;
   readonly instance: FluxInstance;
   readonly endpoint: Endpoint;
-  /** Whether the instance was made just now, after it was looked for jobs of earlier drivers. */
+  /** Whether the instance is new, so that the check for jobs of earlier drivers is already done. */
   readonly isNew: boolean;
 }
 
 /**
- * Makes sure that no job of an earlier driver may run in another instance, and writes down the instance before anything is
- * submitted to it, so that the next driver knows where to look.
+ * Checks that no job of an earlier driver may be running in another instance, then journals the instance before
+ * anything is submitted to it, so that the next driver knows where to search.
  *
  * @throws BrokerError if such a job runs, or may; HostError
  */
@@ -44,9 +44,9 @@ export async function joinInstance(
 }
 
 /**
- * Makes sure that no job of an earlier driver may run in another instance than that of this run.
+ * Checks that no job of an earlier driver may be running in another instance than that of this run.
  *
- * @param own undefined while this run has none
+ * @param own the instance of this run; undefined before it has one
  * @throws BrokerError if such a job runs, or may; HostError
  */
 export async function refuseIfRunningElsewhere(

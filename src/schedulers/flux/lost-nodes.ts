@@ -3,15 +3,15 @@ import type { Handle } from '../../flux/handle.js';
 import { fits, getInventory, getScheduledRanks, type InstanceNode } from '../../flux/inventory.js';
 import { AnswerError } from '../../flux/requests.js';
 
-/** A broker that does not tell its resources within this time is taken to have all that it had. */
+/** A broker that does not report its resources within this time is assumed to have lost none. */
 const ANSWER_MS = 10_000;
 
 /**
- * Why an instance that could run a job cannot any more: it has lost nodes that its resources were made of. Their
- * scheduler forgets them, and calls a request that needs them unsatisfiable.
+ * Explains why an instance can no longer run a job: it has lost nodes. Its scheduler drops lost nodes, and then refuses
+ * requests that need them as unsatisfiable.
  *
  * @param resources `resources` of the jobspec
- * @returns undefined if it never could, or if that is not known
+ * @returns undefined if it never could run the job, or if that is not known
  */
 export async function lostNodes(handle: Handle, resources: readonly unknown[]): Promise<string | undefined> {
   try {
@@ -28,9 +28,9 @@ export async function lostNodes(handle: Handle, resources: readonly unknown[]): 
 }
 
 /**
- * As `lostNodes`, of what is known.
+ * The pure part of `lostNodes`.
  *
- * @param ranks of the nodes that the scheduler counts with
+ * @param ranks the ranks of the nodes that the scheduler knows
  */
 export function explainLoss(
   resources: readonly unknown[],

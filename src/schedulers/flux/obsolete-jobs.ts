@@ -9,20 +9,20 @@ import { claimOrRead } from '../claims/claims.js';
 import { isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
 
-/** As many at once: each takes a process on the host. */
+/** How many claims are taken at once, because each needs a process on the host. */
 const atOnce = 4;
 
 interface Discard {
   readonly job: ObsoleteJob;
-  /** The jobs that may be of it. */
+  /** The jobs that may run the attempt. */
   readonly ids: readonly JobId[];
-  /** Called when there is nothing more to be done about it. */
+  /** Called once the jobs are cancelled or cannot be. */
   readonly done: () => void;
 }
 
 /**
- * Ends jobs that nobody wants any more: takes their attempts, so that none that is found late runs, and cancels those that
- * are here. All of it as well as it can be done while there is a connection.
+ * Cancels jobs of steps that the study no longer has. It takes their claims, so that a job that is submitted late does
+ * not run, and cancels the jobs of this instance. A failure is only logged.
  */
 export class ObsoleteJobs {
   readonly #host: Host;
@@ -30,14 +30,14 @@ export class ObsoleteJobs {
   readonly #tell: (line: string) => void;
   readonly #mayEndJobs: () => Promise<boolean>;
   readonly #pool = new Semaphore(atOnce);
-  /** Their attempts are taken, and they are to be cancelled. */
+  /** Jobs whose claims are taken and that are still to be cancelled. */
   readonly #waiting = new Set<Discard>();
   #handle: Handle | undefined;
   #isOver = false;
 
   /**
-   * @param tell takes lines for people about what could not be done
-   * @param mayEndJobs whether jobs may be told to end by the present connection
+   * @param tell logs failures
+   * @param mayEndJobs whether jobs may be cancelled over the present connection
    */
   constructor(host: Host, study: StudyJobs, tell: (line: string) => void, mayEndJobs: () => Promise<boolean>) {
     this.#host = host;
@@ -46,7 +46,7 @@ export class ObsoleteJobs {
     this.#mayEndJobs = mayEndJobs;
   }
 
-  /** Resolves when all of them are cancelled, or cannot be, or this is closed. */
+  /** Resolves when all of the jobs are cancelled or cannot be, or when this is closed. */
   async add(jobs: readonly ObsoleteJob[]): Promise<void> {
     const add = (job: ObsoleteJob) => new Promise<void>((done) => void this.#pool.run(() => this.#add(job, done)));
     await Promise.all(jobs.map(add));
@@ -93,7 +93,7 @@ export class ObsoleteJobs {
         this.#tell(`cancelled job ${encodeJobId(id)} of ${job.step}, which is no longer part of the study`);
       }
     } catch (error) {
-      // With the next connection again.
+      // It is tried again over the next connection.
       if (error instanceof ConnectionError) return;
       this.#complain(job, (error as Error).message);
       if (!(error instanceof FluxError)) return;

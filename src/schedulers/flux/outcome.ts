@@ -3,7 +3,7 @@ import type { InstanceIdentity } from '../../flux/identity.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalName, signalOf } from '../signals.js';
 
-/** A job that is INACTIVE, as the conductor sees it. `duration` is its time limit in seconds, 0 for none. */
+/** The outcome of a job in the state INACTIVE. `duration` is its time limit in seconds; 0: none. */
 export function outcomeOf(job: JobView, duration: number): JobOutcome {
   const { waitStatus } = job;
   const killedBy = waitStatus === null ? null : signalNumberOf(waitStatus);
@@ -11,7 +11,7 @@ export function outcomeOf(job: JobView, duration: number): JobOutcome {
   const result = endOf(job);
   return {
     result,
-    // Of tasks that a signal ended directly the number that a shell would give.
+    // For tasks that a signal ended, the exit status that a shell would give.
     exitCode: killedBy === null ? exited : 128 + killedBy,
     signal: killedBy === null ? (exited === null ? null : signalOf(exited)) : signalName(killedBy),
     note: noteOf(job, duration),
@@ -39,26 +39,26 @@ function noteOf(job: JobView, duration: number): string {
 }
 
 /**
- * Whether a job's time ran out before the time that it was given: then it was not its own, but that of its instance, which
- * starts what is still pending to see it die at once.
+ * Whether a job timed out before its own time limit: then the instance ran out of time. Such an instance may still
+ * start pending jobs, which time out at once.
  */
 export function isEarlyTimeout({ exception, allocated }: JobView, duration: number): boolean {
   if (exception?.type === 'exec') return exception.note.includes('after expiration');
   if (exception?.type !== 'timeout') return false;
-  // The limit counts from a moment before the allocation is written down: half a second, or more of a broker that is slow.
+  // The limit counts from about half a second before the allocation is logged, or more if the broker is slow.
   const slack = Math.max(0.5, duration / 100);
   return duration === 0 || (allocated !== null && exception.timestamp - allocated < duration - slack);
 }
 
-/** Whether an end may be that of the job's instance: then it is looked when the instance was started last. */
+/** Whether the instance may have ended the job, so that its last start has to be checked. */
 export function mayBeOfRestart(job: JobView, duration: number): boolean {
   return ['cancel', 'exec'].includes(job.exception?.type ?? '') || isEarlyTimeout(job, duration);
 }
 
 /**
- * Whether a job ended with its instance, which has been started again since. An instance that is told to end cancels what
- * runs, in its owner's name and without a word; a cancel of that kind by a person, before the last start, looks the same and
- * is taken for it, as that loses no job. What ran when an instance crashed is given up by the next start of it.
+ * Whether a job ended with its instance, which has been restarted since. An instance that shuts down cancels its jobs
+ * in its owner's name and without a note. A cancel by the owner before the last start looks the same and is treated the
+ * same, which loses no job. Jobs of an instance that crashed fail at its next start.
  */
 export function endedByRestart(
   job: JobView,

@@ -15,17 +15,17 @@ import type { Clock } from '../../util/clock.js';
 import { type Attempt, isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
 
-/** What is at an endpoint that an earlier driver submitted jobs to. */
+/** The result of a probe of an endpoint of an earlier driver. */
 export type Probe =
-  /** Its machine was reached, and there is no broker. */
+  /** The machine was reached, and no broker listens there. */
   | { readonly is: 'gone' }
   | { readonly is: 'unknown'; readonly why: string }
-  /** The text of the instance's identity, and which of the jobs it has that are not over. */
+  /** The identity of the instance, and for each job whether it is active there. */
   | { readonly is: 'alive'; readonly instance: string; readonly active: readonly boolean[] };
 
-/** A job as it is looked for. */
+/** A job to search for. */
 export interface SoughtJob extends Attempt {
-  /** The ids that it may have; if there is none it cannot be looked for. */
+  /** The ids that it may have; without one it cannot be searched for. */
   readonly ids: readonly JobId[];
 }
 
@@ -47,7 +47,7 @@ export async function probeEndpoint(
   let handle: Handle | undefined;
   try {
     const address = addressOf(place, facts, 'as the journal says', false);
-    // The name may be that of another machine here.
+    // The name of the machine may mean another machine on this network.
     if (machine !== '' && machine !== (await readMachineId(host, address, facts.environment))) {
       const name = address.node?.name ?? facts.names[1] ?? host.name;
       return { is: 'unknown', why: `its machine cannot be reached, or another one is called ${name} here` };
@@ -59,14 +59,14 @@ export async function probeEndpoint(
     return { is: 'alive', instance: text, active };
   } catch (error) {
     if (!isOfBroker(error)) throw error;
-    const isNobody = error instanceof ConnectionError && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
-    return isNobody ? { is: 'gone' } : { is: 'unknown', why: error.message };
+    const isGone = error instanceof ConnectionError && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED');
+    return isGone ? { is: 'gone' } : { is: 'unknown', why: error.message };
   } finally {
     handle?.close();
   }
 }
 
-/** Whether the broker has a job that is not over; one without an id may be there. */
+/** Whether the broker has a job that has not ended; true for a job without an id, which may be there. */
 async function isActive(handle: Handle, job: SoughtJob, study: ProbeOptions['study']): Promise<boolean> {
   for (const id of job.ids) {
     if ((await isJobOf(handle, id, study, job)) && (await isJobActive(handle, id))) return true;

@@ -11,29 +11,29 @@ import type { StudyJobs } from './job-request.js';
 import { isNoAnswer } from './submit-failure.js';
 import type { TrackedJob } from './tracked-job.js';
 
-/** Jobs of an earlier driver, of which the broker said nothing, are looked for again after this time. */
+/** If the broker does not answer, the search for jobs of an earlier driver is repeated after this time. */
 const RETRY_DELAY_MS = 10_000;
 
 export interface ReattachmentOptions {
   readonly study: StudyJobs;
   readonly claims: AttemptClaims;
   readonly clock: Clock;
-  /** The broker, if all jobs that were left there are in its instance; undefined otherwise. */
+  /** The endpoint of the broker, if all inherited jobs there are in its instance; undefined otherwise. */
   readonly endpoint: string | undefined;
   readonly dispatch: (tracked: TrackedJob, event: LifeEvent) => void;
-  /** Gives up a connection on which the broker does not answer. */
+  /** Closes a connection on which the broker does not answer. */
   readonly drop: (reason: string) => void;
-  /** Takes care of a task that may fail. */
+  /** Handles the failure of a background task. */
   readonly guard: (task: Promise<void>) => void;
 }
 
-/** A job that an earlier driver left, and of which it is not known where it is. */
+/** A job of an earlier driver that has not been found yet. */
 interface SoughtJob {
   readonly tracked: TrackedJob;
   readonly inherited: InheritedJob;
 }
 
-/** Finds the jobs that an earlier driver left, where the journal does not say for certain which job has the attempt. */
+/** Finds the jobs of an earlier driver if the journal does not say for certain which job has an attempt. */
 export class Reattachment {
   readonly #options: ReattachmentOptions;
   #sought: SoughtJob[] = [];
@@ -57,7 +57,7 @@ export class Reattachment {
     this.#sought.push({ tracked, inherited });
   }
 
-  /** Looks for all that are not found yet. */
+  /** Searches for all jobs that are not found yet. */
   find(): void {
     const handle = this.#handle;
     if (handle === undefined || this.#isFinding) return;
@@ -71,12 +71,12 @@ export class Reattachment {
     const found = await claims.read(sought.map(({ inherited }) => inherited));
     await Promise.all(sought.map((job, i) => this.#findOne(job, found[i], handle)));
     this.#isFinding = false;
-    // What came meanwhile, or may be found by another connection, is looked for now.
+    // Jobs that were added during the search, or that a new connection may find, are searched for now.
     if (handle !== this.#handle || !sought.some(isSought)) this.find();
     else clock.after(RETRY_DELAY_MS, () => this.find());
   }
 
-  /** It is still sought afterwards if the broker did not answer. */
+  /** Searches for a job; without an answer of the broker it stays in the search. */
   async #findOne(job: SoughtJob, claim: Claim | undefined, handle: Handle): Promise<void> {
     const { study, endpoint, dispatch, drop } = this.#options;
     const { tracked, inherited } = job;

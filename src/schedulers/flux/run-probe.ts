@@ -8,7 +8,7 @@ import type { Clock } from '../../util/clock.js';
 import { defaultUrgency } from './job-request.js';
 import type { Submitter } from './submitter.js';
 
-/** The walltime of a probe: enough, and within the limits of any queue. */
+/** The walltime of a probe: long enough for it, and within the limits of any queue. */
 const PROBE_DURATION_S = 10;
 
 export interface ProbeJob {
@@ -26,7 +26,7 @@ export interface ProbeJob {
  * Runs a short command as a job of one core.
  *
  * @returns the job; undefined if it was cancelled because it took too long
- * @throws what submitting, or reading an eventlog, throws
+ * @throws the errors of a submit and of reading an eventlog
  */
 export async function runProbe(
   { handle, submitter, clock }: { readonly handle: Handle; readonly submitter: Submitter; readonly clock: Clock },

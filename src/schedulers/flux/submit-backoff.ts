@@ -1,21 +1,22 @@
 import type { RefusalKind } from '../../flux/classify-refusal.js';
 import type { Clock } from '../../util/clock.js';
 
-/** Milliseconds between tries of a submission that is switched off, or at its limit: from the first of these to the last. */
+/** The growing delays in milliseconds while submission is disabled or a limit is reached; the last one repeats. */
 const WAIT_MS = [10_000, 20_000, 40_000, 60_000] as const;
 
-/** The same after a failure that passes by itself. */
+/** The growing delays in milliseconds after a temporary failure; the last one repeats. */
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000] as const;
 
-/** A failure that passes by itself is waited for so long, as a system broker that is away is. */
+/** How long temporary failures may go on, the same time as a system broker may be away. */
 export const TROUBLE_LIMIT_MS = 300_000;
 
-/** Why nothing is submitted for now. */
+/** Why submits are paused. */
 export type PauseKind = Extract<RefusalKind, 'wait' | 'retry' | 'doubt'>;
 
 /**
- * Holds back all submits while the broker takes none, for a time that grows with each failure in a row. Each reason is told
- * once: after a success it is told again, unless it is a limit, which every job that ends lets another one through.
+ * Pauses all submits while the broker refuses jobs, with a delay that grows with each failure in a row. Each reason is
+ * logged once, and again after a success; a limit is not logged again, because each job that ends lets another one
+ * through.
  */
 export class SubmitBackoff {
   readonly #clock: Clock;
@@ -25,7 +26,7 @@ export class SubmitBackoff {
   #failures = 0;
   #kind: PauseKind = 'wait';
   #stopTimer: (() => void) | undefined;
-  /** When a job was accepted last, in milliseconds since the epoch. */
+  /** When the broker last accepted a job, in milliseconds since the epoch. */
   lastSuccess = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, tell: (line: string) => void, onResume: () => void) {
@@ -38,7 +39,7 @@ export class SubmitBackoff {
     return this.#stopTimer !== undefined;
   }
 
-  /** Several submits that fail at once are one failure. */
+  /** Pauses submits; several submits that fail at once count as one failure. */
   pause(kind: PauseKind, words: string): void {
     this.#say(kind, words);
     if (this.isPaused) return;
@@ -57,7 +58,7 @@ export class SubmitBackoff {
     for (const words of this.#told) if (!isLimit(words)) this.#told.delete(words);
   }
 
-  /** One of our jobs has ended: a limit of active jobs has room for another. */
+  /** Ends the pause of a limit, because a job of the study has ended. */
   onRoom(): void {
     if (this.#kind !== 'wait' || this.#stopTimer === undefined) return;
     this.#stopTimer();

@@ -7,7 +7,7 @@ import { SubmitError } from './submitter.js';
 /** An error that may be the broker's answer to a submit. */
 export type Refusal = FluxError | SubmitError | HostError;
 
-/** Whether an error says nothing of what the broker did: there was no answer, or none that could be understood. */
+/** Whether an error leaves open what the broker did: it did not answer, or the answer could not be parsed. */
 export function isNoAnswer(error: unknown): error is Error {
   return (
     error instanceof ConnectionError ||
@@ -17,15 +17,15 @@ export function isNoAnswer(error: unknown): error is Error {
   );
 }
 
-/** Whether the host runs no command at all, so that no job can be submitted from it any more. */
+/** Whether the host can run no command at all, so that no job can be submitted from it. */
 export function isUnsubmittable(error: unknown): error is HostError {
   return error instanceof HostError && !(error instanceof HostLostError) && !isShortOfProcesses(error);
 }
 
 /**
- * Whether an error is an answer: the broker's, the submitting command's, or that of a host that starts no process now.
+ * Whether an error is a refusal: by the broker, by the submit command, or by a host that cannot start a process now.
  *
- * @param isSameConnection whether the connection is the one by which the job was sent; otherwise the command may have ended
+ * @param isSameConnection whether the connection of the submit is still open; otherwise the command may have failed
  *   because the broker went away
  */
 export function isRefusal(error: unknown, isSameConnection: boolean): error is Refusal {
@@ -41,7 +41,7 @@ export function kindOfRefusal(error: Refusal): RefusalKind {
   return classifyRefusal({ words, ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }) });
 }
 
-/** Whether a machine starts no process for the moment. */
+/** Whether the machine can start no process at the moment. */
 function isShortOfProcesses({ message }: HostError): boolean {
   return /\b(EAGAIN|ENOMEM|EMFILE|ENFILE|ETXTBSY)\b/.test(message);
 }

@@ -19,21 +19,21 @@ export interface SubmitQueueOptions {
   readonly submitter: Submitter;
   readonly instance: InstanceMonitor;
   readonly clock: Clock;
-  /** Takes lines for people about submits that are held back. */
+  /** Logs why submits are paused. */
   readonly log: (line: string) => void;
   readonly dispatch: (tracked: TrackedJob, event: LifeEvent) => void;
-  /** Gives up a connection on which the broker does not answer. */
+  /** Closes a connection on which the broker does not answer. */
   readonly drop: (reason: string) => void;
-  /** Takes care of a task that may fail. */
+  /** Handles the failure of a background task. */
   readonly guard: (task: Promise<void>) => void;
 }
 
-/** Submits jobs in turn, as many at once as the submitter allows, while the instance runs and takes them. */
+/** Submits jobs in order while the instance runs and accepts them, with a limited number of unanswered submits. */
 export class SubmitQueue {
   readonly #options: SubmitQueueOptions;
   readonly #waiting = new Fifo<TrackedJob>();
   readonly #backoff: SubmitBackoff;
-  /** How many submits have no answer yet. */
+  /** The number of unanswered submits. */
   #unanswered = 0;
   /** Undefined while there is no connection. */
   #handle: Handle | undefined;
@@ -43,7 +43,7 @@ export class SubmitQueue {
     this.#backoff = new SubmitBackoff(options.clock, options.log, () => this.pump());
   }
 
-  /** Nothing is sent before the instance is known to run: `pump` is called then. */
+  /** Takes a new connection; nothing is sent before the instance is known to run, when `pump` is called. */
   onUp(handle: Handle): void {
     this.#handle = handle;
   }
@@ -57,24 +57,24 @@ export class SubmitQueue {
     this.pump();
   }
 
-  /** Sends nothing for a while, because the broker takes nothing. */
+  /** Pauses submits after a refusal. */
   holdBack(kind: PauseKind, words: string): void {
     this.#backoff.pause(kind, words);
   }
 
-  /** A job of the study has ended: a limit of active jobs has room for another. */
+  /** Ends the pause of a limit, because a job of the study has ended. */
   onRoom(): void {
     this.#backoff.onRoom();
   }
 
-  /** Sends what can be sent now. */
+  /** Sends the submits that are possible now. */
   pump(): void {
     const { instance, submitter, guard } = this.#options;
     while (this.#handle !== undefined && instance.state === 'run' && !this.#backoff.isPaused) {
       if (this.#unanswered >= submitter.window) return;
       const tracked = this.#waiting.shift();
       if (tracked === undefined) return;
-      // It may have been cancelled meanwhile.
+      // It may have been cancelled since it was queued.
       if (tracked.life.phase === 'waiting') guard(this.#send(tracked, this.#handle));
     }
   }
@@ -101,12 +101,12 @@ export class SubmitQueue {
     return id;
   }
 
-  /** What a failed submit means. @throws the error if it is a fault of ours */
+  /** Interprets a failed submit. @throws the error if it is internal */
   async #explain(tracked: TrackedJob, handle: Handle, error: unknown): Promise<LifeEvent> {
     const { instance, drop } = this.#options;
     if (isUnsubmittable(error)) return { type: 'unsubmittable', words: error.message };
     const isAnswer = isRefusal(error, handle === this.#handle);
-    // An instance that is ending, or is not reached, refuses jobs that it would take otherwise.
+    // A refusal only counts if the instance runs: one that is shutting down refuses every job.
     if (isAnswer && (await instance.ask()) === 'run') return this.#refusal(tracked, handle, error);
     if (!isAnswer && !isNoAnswer(error) && !(error instanceof SubmitError)) throw error;
     if (error instanceof RequestTimeout || error instanceof AnswerError) drop(error.message);

@@ -4,15 +4,15 @@ import type { Job } from '../scheduler.js';
 import type { JobLife } from './job-life.js';
 import { jobRequest, type StudyJobs } from './job-request.js';
 
-/** One attempt of a step on its way through Flux. */
+/** An attempt of a step, and its state in Flux. */
 export class TrackedJob {
   readonly job: Job;
-  /** Changed by the scheduler only, to what the reducer makes of it. */
+  /** Only the scheduler changes it, to the result of the reducer. */
   life: JobLife;
   stopReading: () => void = () => {};
-  /** The seconds that its jobspec lets it run; 0: no limit. */
+  /** The time limit of its jobspec in seconds; 0: none. */
   duration = 0;
-  /** What it asks for: `resources` of its jobspec. */
+  /** The `resources` of its jobspec. */
   resources: readonly unknown[] = [];
   /** How it runs the launcher. */
   tasks: Tasks = { tasks: 1, isNested: false };
@@ -22,7 +22,7 @@ export class TrackedJob {
     this.life = life;
   }
 
-  /** Makes its jobspec, and keeps what is needed to understand its end. */
+  /** Creates its jobspec, and keeps the parts that are needed to classify its end. */
   makeJobspec(study: StudyJobs): Jobspec {
     const jobspec = jobspecOf(jobRequest(this.job, study));
     this.duration = durationOf(jobspec);

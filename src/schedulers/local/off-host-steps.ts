@@ -1,16 +1,16 @@
 import type { Clock } from '../../util/clock.js';
 import { machineOf, type StepProcess } from './supervisor-protocol.js';
 
-/** Most such steps have ended, and their end is read within this time: people are told only of the others. */
+/** Steps on other machines are logged only after this time, because most have ended and their end is read by then. */
 const NOTICE_DELAY_MS = 1_000;
 
-/** A step that is cancelled, and cannot be reached, is given up after this time unless its end is read before. */
+/** A cancelled step that cannot be reached is given up after this time, unless its end is read first. */
 const GIVE_UP_DELAY_MS = 5_000;
 
 export interface OffHostListener {
-  /** Takes lines for people. */
+  /** Logs a line. */
   readonly log: (line: string) => void;
-  /** A step that was to end is not waited for any more. `note` says, for people, what may be of it. */
+  /** A cancelled step is no longer waited for; `note` is a message about what it may still do. */
   readonly onGivenUp: (key: string, note: string) => void;
 }
 
@@ -21,15 +21,16 @@ interface FarStep {
 }
 
 /**
- * Steps whose processes are on other machines, as after another login node has rebooted, or in other containers. Nothing is seen
- * of them but what their launchers write down, which may be never, and nothing can end them.
+ * Steps whose processes are on another machine or in another container, for example after the user changed the login
+ * node. Only the records of their launchers are visible, which may never come, and the processes cannot be ended from
+ * here.
  */
 export class OffHostSteps {
   readonly #clock: Clock;
   readonly #listener: OffHostListener;
   /** By the key of the job. */
   readonly #steps = new Map<string, FarStep>();
-  /** The keys of those that people know of. */
+  /** The keys of steps that have been logged. */
   readonly #told = new Set<string>();
 
   constructor(clock: Clock, listener: OffHostListener) {
@@ -38,10 +39,10 @@ export class OffHostSteps {
   }
 
   /**
-   * A step is found on another machine, or in another container; may be said again.
+   * Adds a step that was found on another machine or in another container. May be called again.
    *
-   * @param name the step's
-   * @param here the host that we are on, if that is known
+   * @param name the name of the step
+   * @param here the present host, if it is known
    */
   add(key: string, name: string, process: StepProcess, here = ''): void {
     const known = this.#steps.get(key)?.process;
@@ -58,7 +59,7 @@ export class OffHostSteps {
     this.#steps.set(key, { process, stopNotice: this.#clock.after(NOTICE_DELAY_MS, tell), stopGrace: undefined });
   }
 
-  /** A step is to end. Nothing comes of that for one that is not far. */
+  /** Marks a step as cancelled; does nothing for a step on this host. */
   end(key: string): void {
     const step = this.#steps.get(key);
     if (step === undefined || step.stopGrace !== undefined) return;
@@ -68,7 +69,7 @@ export class OffHostSteps {
     });
   }
 
-  /** A step is over, or is found here. */
+  /** Removes a step that has ended or was found on this host. */
   delete(key: string): void {
     const step = this.#steps.get(key);
     step?.stopNotice();
@@ -77,7 +78,7 @@ export class OffHostSteps {
   }
 }
 
-/** Where a process is, for people. */
+/** Where a process is, for messages. */
 export function wordsOf(process: StepProcess): string {
   return `${machineOf(process)} (pid ${process.pid})`;
 }

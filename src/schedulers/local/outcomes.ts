@@ -7,16 +7,16 @@ import type { SupervisorReport } from './supervisor-protocol.js';
 export type EndReport = Extract<SupervisorReport, { type: 'ended' }>;
 
 /**
- * What the end of a local step's process means.
+ * The outcome of a local step's process.
  *
- * @param words the last of the step's stderr, if nothing of the script ran
+ * @param words the last line of the step's stderr, if the script did not start
  */
 export function outcomeOf(
   { status, how }: Pick<EndReport, 'status' | 'how'>,
   isCancelled: boolean,
   words = '',
 ): JobOutcome {
-  // As by the end of its machine: a script that is killed alone is seen to be.
+  // The machine has probably gone down, because the launcher records a script that is killed alone.
   if (status === null) {
     return unfinished('node-failure', 'its process is gone, and did not write down how it ended', isCancelled);
   }
@@ -33,24 +33,24 @@ function noteOf(how: EndReport['how'], words: string): string {
   return how === notExecutable ? words : '';
 }
 
-/** What people are told of a process of a step that outlives its launcher. */
+/** The message about a process of a step that outlives its launcher. */
 export function wordsOfStuck(step: string, pid: number): string {
   return `${step}: its launcher was killed, and what it left (process ${pid}), which cannot be ended, is waited for`;
 }
 
-/** Of a step that could not be started; undefined if that is the step's own fault. */
+/** The outcome of a step that could not be started; undefined if the cause is the step itself. */
 export function notStarted(reason: string, isCancelled: boolean): JobOutcome | undefined {
   const result = isOfDisk(reason) ? 'not-run' : isOfMachine(reason) ? 'node-failure' : undefined;
   return result && unfinished(result, `it could not be started: ${reason}`, isCancelled);
 }
 
-/** Of an attempt that did not run to its end, for no fault of the step's. */
+/** The outcome of an attempt that did not complete for a reason outside the step. */
 export function unfinished(result: 'not-run' | 'node-failure', note: string, isCancelled: boolean): JobOutcome {
   const nothing = { exitCode: null, signal: null };
   return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result, note };
 }
 
-/** Whether a step could not be started for lack of what a machine may have again later. */
+/** Whether a step could not be started because the machine lacks resources, such as processes or memory, for now. */
 function isOfMachine(message: string): boolean {
   return /Cannot allocate memory|Resource temporarily unavailable|Too many open files/i.test(message);
 }

@@ -20,44 +20,44 @@ import {
   type SupervisorReport,
 } from './supervisor-protocol.js';
 
-/** After this many supervisors in a row that ended before they were ready there is no other one. */
+/** After this many supervisors in a row ended before they were ready, no further one is started. */
 const MOST_FAILURES = 5;
 
 /**
- * A supervisor that says nothing is replaced after this many long silences (a minute), because it may be stopped. No more than
- * `MOST_REPLACED` in a row are: then it is the machine, or its file system, on which each would hang.
+ * A silent supervisor is replaced after this many reports of the watchdog (a minute), because it may be stopped. At
+ * most `MOST_REPLACED` in a row are replaced: more would hang too if the cause is the machine or its file system.
  */
 const SILENCES_OF_ONE = 3;
 const MOST_REPLACED = 5;
 
-/** So many supervisors in a row that lived shortly are worth a word to people. */
+/** After this many short-lived supervisors in a row a warning is logged. */
 const WORTH_TELLING = 3;
 
 export interface LocalSchedulerOptions {
-  /** Where the study is, and its local steps run. */
+  /** The host of the study directory, where local steps run. */
   readonly host: Host;
   readonly studyPath: string;
-  /** What every step finds in its environment besides the host's. */
+  /** Variables for the environment of every step, besides the host's. */
   readonly env: ReadonlyMap<string, string>;
   readonly clock: Clock;
-  /** Takes warnings for people. */
+  /** Logs warnings. */
   readonly log?: (line: string) => void;
 }
 
-/** The supervisor that there is. */
+/** The running supervisor. */
 interface Supervisor {
-  /** Where it is, and which process, by its own word; undefined until it is ready. */
+  /** Its host and process as it reported them; undefined until it is ready. */
   readonly host: string | undefined;
   readonly self: string | undefined;
 }
 
 interface Running {
   readonly job: Job;
-  /** What was told to be its id; '' until then. */
+  /** The id that was reported; '' until then. */
   id: string;
-  /** Undefined until the supervisor has said which. */
+  /** Undefined until the supervisor has reported it. */
   process: StepProcess | undefined;
-  /** Whether it may run although that was not reported: a supervisor that is gone, of any driver, was told to run it. */
+  /** Whether it may run without a report, because a supervisor that is gone was told to run it. */
   mayRun: boolean;
   isCancelled: boolean;
 }
@@ -66,17 +66,17 @@ const notReady: Supervisor = { host: undefined, self: undefined };
 
 interface Unwanted {
   readonly job: ObsoleteJob;
-  /** Called when the supervisor has ended it, or cannot. */
+  /** Called when the supervisor has ended it, or cannot end it. */
   readonly done: () => void;
 }
 
 /**
- * Runs steps that no batch system runs, as processes on the host that the conductor uses. As in Maestro: in the workspace,
- * with no input, stdout and stderr in `<name>.<pid>.out` and `.err`; but written as they come, whatever bytes they are.
- * How many run at once is the conductor's business.
+ * Runs unscheduled steps as processes on the host. As in Maestro they run in the workspace, without input, with stdout
+ * and stderr in `<name>.<pid>.out` and `.err`; unlike in Maestro the output is written at once and as bytes. The
+ * conductor limits how many run at once.
  *
- * However many there are, and however long they run, they take one command of the host: the supervisor. If that is lost,
- * another is told the same, and finds what runs or has ended.
+ * All steps share one command on the host, the supervisor. If that is lost, the next one gets the same records, and
+ * finds which steps are running and which have ended.
  */
 export class LocalScheduler implements Scheduler {
   readonly #host: Host;
@@ -86,18 +86,18 @@ export class LocalScheduler implements Scheduler {
   readonly #listener: SchedulerListener;
   readonly #tellPeople: (line: string) => void;
   readonly #offHost: OffHostSteps;
-  /** By the key of the job. While there is a supervisor it has been told of each. */
+  /** By the key of the job; the present supervisor knows each of them. */
   readonly #running = new Map<string, Running>();
-  /** By what the supervisor calls it. While there is a supervisor it has been told of each. */
+  /** By the key for the supervisor; the present supervisor knows each of them. */
   readonly #unwanted = new Map<string, Unwanted>();
   #nextUnwanted = 0;
   readonly #command: LongLivedCommand;
   #supervisor: Supervisor = notReady;
   /** How many supervisors in a row ended before they were ready. */
   #failures = 0;
-  /** Whether people were told that the supervisor does not answer. */
+  /** Whether a warning was logged that the supervisor does not answer. */
   #hasToldOfSilence = false;
-  /** What the supervisors that did not answer call themselves, since one last did: the next one kills them. */
+  /** The processes of replaced supervisors since one last answered; the next supervisor kills them. */
   #replaced: string[] = [];
   #isOver = false;
 
@@ -128,7 +128,7 @@ export class LocalScheduler implements Scheduler {
     if (jobs.length > 0) this.#ask(jobs.map(runRecord));
   }
 
-  /** As if they were submitted: their claims say what runs, what has ended, and what never began. */
+  /** Does the same as `submit`, because the supervisor finds in the claims what runs, has ended or never started. */
   reattach(jobs: readonly InheritedJob[]): void {
     for (const job of jobs) {
       this.#running.set(keyOf(job), { job, id: job.id, process: undefined, mayRun: true, isCancelled: false });
@@ -137,8 +137,8 @@ export class LocalScheduler implements Scheduler {
   }
 
   /**
-   * Resolves once nothing has their attempts any more, or what has them is on another machine. Not while there is no supervisor to
-   * see to it, nor after `close`: they may run.
+   * Resolves once the jobs have ended, or are found on another machine. It stays pending without a supervisor and after
+   * `close`, because the jobs may still be running.
    */
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
     if (jobs.length === 0) return;
@@ -160,7 +160,7 @@ export class LocalScheduler implements Scheduler {
     this.#end(processes);
   }
 
-  /** Lets all that runs go on without us. Nothing is reported after that. */
+  /** Stops without an event, and leaves steps running. */
   close(): void {
     this.#isOver = true;
     this.#forgetAll();
@@ -174,13 +174,13 @@ export class LocalScheduler implements Scheduler {
 
   // The supervisor.
 
-  /** Tells the supervisor that there is, or has another, which is told all. */
+  /** Sends records to the supervisor, or starts a new one, which gets all records. */
   #ask(records: readonly string[]): void {
     if (this.#command.isThere) this.#command.write(records.join(''));
     else if (!this.#command.isPaused) this.#command.start();
   }
 
-  /** What the next supervisor is told, in one piece, which it reads sooner. */
+  /** The command and the input of a new supervisor; all records are one piece, which it reads faster. */
   #begin() {
     this.#supervisor = notReady;
     const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
@@ -215,7 +215,7 @@ export class LocalScheduler implements Scheduler {
       this.#tellPeople(`${this.#commandName} ${words}`);
     }
     this.#hasToldOfSilence = true;
-    // One that was not started yet waits for the way to the host, or for `setup`, where another would wait as well.
+    // A supervisor that is not ready waits for the connection or for `setup`, where another one would wait too.
     if (!wasReady || times < SILENCES_OF_ONE || this.#replaced.length >= MOST_REPLACED) return;
     this.#replaced.push(this.#supervisor.self ?? '');
     this.#command.leave(false);
@@ -223,7 +223,7 @@ export class LocalScheduler implements Scheduler {
     this.#command.start();
   }
 
-  /** A supervisor has said something. */
+  /** Notes that the supervisor is alive. */
   #onAlive(): void {
     this.#replaced = [];
     if (!this.#hasToldOfSilence) return;
@@ -232,8 +232,8 @@ export class LocalScheduler implements Scheduler {
   }
 
   /**
-   * No supervisor can be started, so the local steps are left. That no step was sent to one, and so none was started, makes no
-   * difference: it is a fault of the host or of its `setup`, not of a step.
+   * Interrupts the study because no supervisor can be started. Steps do not fail, even if none was started: the cause
+   * is the host or its `setup`.
    */
   #giveUp(reason: string): void {
     const all = [...this.#running.values()];
@@ -258,7 +258,7 @@ export class LocalScheduler implements Scheduler {
     if (processes.length > 0) this.#command.write(endRecord(processes));
   }
 
-  // What it says.
+  // The reports of the supervisor.
 
   #onLine(line: string): void {
     this.#command.expectAnswer(true);
@@ -293,7 +293,7 @@ export class LocalScheduler implements Scheduler {
 
   #onEndOf(running: Running, report: EndReport | Extract<SupervisorReport, { type: 'not-run' | 'failed' }>): void {
     const { job, isCancelled } = running;
-    // Before its end is reported: that may be answered with the step's next attempt.
+    // Removed before its end is reported, because the listener may submit the step's next attempt at once.
     this.#forget(report.key);
     switch (report.type) {
       case 'ended':
@@ -311,14 +311,14 @@ export class LocalScheduler implements Scheduler {
     }
   }
 
-  /** Nothing of the script ran: why, is on the step's stderr. */
+  /** Reports that the script did not start, with the reason from the step's stderr. */
   async #onNotRun({ job, id, isCancelled }: Running, report: EndReport): Promise<void> {
     const { stderr } = this.outputs({ step: job.step, id });
     const words = id === '' ? '' : await lastWords(this.#host, `${this.#studyPath}/${stderr}`);
     if (!this.#isOver) this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled, words) }, report.at);
   }
 
-  /** A supervisor that is started later reports again what is already known. */
+  /** Reports the start once, because each new supervisor reports it again. */
   #onStarted(running: Running, process: StepProcess): void {
     const { job, isCancelled, process: known } = running;
     running.process = process;
@@ -347,7 +347,7 @@ export class LocalScheduler implements Scheduler {
 const isNeverToRun = ({ isCancelled, mayRun }: Running) => isCancelled && !mayRun;
 const cancelledBefore = 'it was cancelled before';
 
-/** What is new about a job. */
+/** An event without its job and time. */
 type News = Unbased<JobEvent>;
 type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;
 

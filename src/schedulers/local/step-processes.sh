@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# Functions of the supervisor of local steps that find and end a step's processes. A step's launcher leads a session. To its
-# step belongs what is in that session (`timeout` and job control make other groups there), what descends from that, and what
-# writes the step's outputs.
+# Functions of the supervisor of local steps that find and end a step's processes. A step's launcher leads a session. The step's
+# processes are those in that session (`timeout` and job control make other groups there), their descendants, and those that
+# write the step's outputs.
 
-# Seconds that a step which was told to end has before it is killed.
+# Seconds between the request to a step to end and its kill.
 _maestro_end_grace=2
-# Seconds after which the supervisor tells of what cannot be ended.
+# Seconds after which the supervisor reports a process that cannot be ended.
 _maestro_stuck_time=10
 
-# Of a line of /proc/PID/stat the fields that follow the name of the command, which may have anything in it.
+# Sets _maestro_stat to the fields of /proc/PID/stat after the name of the command, which may contain any character.
 _maestro_stat() {
   local IFS=' '
   _maestro_line=

@@ -3,27 +3,31 @@ import type { ObsoleteJob } from '../../store/journal/records.js';
 import { neverBegan, notExecutable } from '../claims/launcher.js';
 import type { Job } from '../scheduler.js';
 
-/** What stands in place of an exit status that nobody knows. */
+/** The word in place of an unknown exit status. */
 export const lost = 'lost';
 
-/** A step's process, which leads the step's process group, and where process ids like its own are. */
+/** The leader of a step's process group, and its host and pid namespace. */
 export interface StepProcess {
-  /** `NAME@NAMESPACE`: the machine's name, and the pid namespace there. Without the latter if that is not known. */
+  /** `NAME@NAMESPACE`: the name of the machine and the pid namespace; only the name if the namespace is not known. */
   readonly host: string;
   readonly pid: number;
 }
 
-/** What the supervisor says, in a line each. `key` is that of the job. */
+/** A line of the supervisor. `key` is the key of the job. */
 export type SupervisorReport =
-  /** It has begun to read what it is told, and is there. */
+  /** The supervisor has started, and reads records. */
   | { readonly type: 'ready'; readonly host: string; readonly process: string }
-  /** It lives: said every few seconds. */
+  /** A sign of life, sent every few seconds. */
   | { readonly type: 'alive' }
-  /** Again, with another process, if it turns out that another one has the attempt. The host is `-` for one that is gone. */
+  /**
+   * A step runs. Sent again if another process turns out to have the attempt. The host is `-` for a process that is
+   * gone.
+   */
   | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
   /**
-   * `status` is null if the process is gone and nobody knows how it ended. Of a script that never began, or could not be executed,
-   * the launcher has said so; one is orphaned whose launcher was killed alone, and whose processes were ended then.
+   * A step has ended. `status` is null if the process is gone and its exit status is unknown. The launcher recorded a
+   * script that never started or could not be executed. A step is orphaned if only its launcher was killed; its
+   * processes were then ended.
    */
   | {
       readonly type: 'ended';
@@ -32,13 +36,13 @@ export type SupervisorReport =
       readonly at?: number;
       readonly how?: EndedHow;
     }
-  /** Its launcher is gone, and this process of it cannot be ended: it is waited for. */
+  /** The launcher is gone and this process of the step cannot be ended, so the supervisor waits for it. */
   | { readonly type: 'stuck'; readonly key: string; readonly pid: number }
-  /** Its launcher could not claim the attempt, or we had: nothing has run, nor will it. */
+  /** The launcher could not claim the attempt, or the conductor has claimed it: the script did not run and will not. */
   | { readonly type: 'not-run'; readonly key: string; readonly why: 'unclaimed' | 'given-up' }
-  /** It could not be started. An `ended` that follows says no more. */
+  /** The step could not be started. A following `ended` adds nothing. */
   | { readonly type: 'failed'; readonly key: string; readonly message: string }
-  /** An attempt is not wanted, and nothing has it any more; or it cannot be ended from here, being on another machine. */
+  /** An obsolete attempt has ended; or it is on another machine, `far`, and cannot be ended from here. */
   | { readonly type: 'dropped'; readonly key: string; readonly far: StepProcess | undefined };
 
 const endedHows = [neverBegan, notExecutable, 'orphaned'] as const;
@@ -49,12 +53,12 @@ export function machineOf({ host }: Pick<StepProcess, 'host'>): string {
   return host.replace(/@\d*$/, '');
 }
 
-/** What a job is called in the records and reports. */
+/** The key of a job in records and reports. */
 export function keyOf({ step, attempt }: Job): string {
   return `${step.index}.${attempt}`;
 }
 
-/** Tells the supervisor to run a job, or to find it where it runs or has ended. */
+/** Tells the supervisor to run a job, or to find it if it is running or has ended. */
 export function runRecord(job: Job): string {
   const { step, attempt, script } = job;
   return record(['run', keyOf(job), step.workspace, String(attempt), script, outputName(step)]);
@@ -66,28 +70,28 @@ export function endRecord(processes: readonly StepProcess[]): string {
 }
 
 /**
- * Tells the supervisor to end whatever has an attempt, and to see to it that nothing has it later.
+ * Tells the supervisor to end the process of an attempt, and to take its claim so that it never runs later.
  *
- * @param key what `dropped` calls it
+ * @param key the key in the report `dropped`
  */
 export function dropRecord(key: string, { workspace, attempt }: Pick<ObsoleteJob, 'workspace' | 'attempt'>): string {
   return record(['drop', key, workspace, String(attempt)]);
 }
 
-/** Tells the supervisor to kill another one, by what that one called its process. */
+/** Tells the supervisor to kill another one, given by the process that it reported. */
 export function retireRecord(process: string): string {
   return record(['retire', process]);
 }
 
 /**
- * It begins with a field that says nothing: a `read` that is to wait for some time only may lose the byte that comes just when
- * that is over.
+ * Builds a record. It begins with an empty field, because a `read` of bash with a timeout may lose the byte that
+ * arrives just as the time is over.
  */
 function record(fields: readonly string[]): string {
   return ['', ...fields].map((field) => `${field}\0`).join('');
 }
 
-/** @returns undefined for a line that is none of the supervisor's */
+/** @returns undefined for a line that is not a report */
 export function parseReport(line: string): SupervisorReport | undefined {
   const [, type, key = '', rest = ''] = /^([\w-]+)(?: (\S+))?(?: (.*))?$/.exec(line) ?? [];
   switch (type) {
@@ -115,7 +119,10 @@ export function parseReport(line: string): SupervisorReport | undefined {
   }
 }
 
-/** An exit status, when that was if not the waiter wrote it down, in seconds since the epoch, and perhaps how it came about. */
+/**
+ * An exit status, when that was if not the waiter wrote it down, in seconds since the epoch, and perhaps how it came
+ * about.
+ */
 function parseEnd(key: string, text: string): SupervisorReport | undefined {
   const [, status, seconds, word] = /^(\d+)(?: (\d+(?:\.\d+)?))?(?: ([a-z-]+))? *$/.exec(text) ?? [];
   if (status === undefined) return undefined;

@@ -17,19 +17,19 @@
 # A claim's owner is `HOST:PID:NONCE`. Containers may have the name of their machine but process ids of their own, so a host is a
 # name and a pid namespace, `NAME@NAMESPACE`. In old claims it is the name alone.
 #
-# Names of variables are long because those of the steps' environment must get through unchanged.
+# Variables have a long prefix so that they change none of the steps' environment.
 #
-# What comes before this: the functions of step-processes.sh; a function _maestro_exports, which sets what the steps find in their
-# environment besides the host's; and these variables, most of which are constants of claims/launcher.ts.
+# Runs after the functions of step-processes.sh, the function _maestro_exports, which sets the steps' own variables, and these
+# variables, most of which are constants of claims/launcher.ts.
 true "${_maestro_study?}" "${_maestro_launcher?}" "${_maestro_claims?}" "${_maestro_ours?}"
 true "${_maestro_could_not_claim?}" "${_maestro_never_began?}" "${_maestro_lost?}"
 
-# Seconds for which the exit status of a step may still come once its process is gone.
+# Seconds that the exit status of a step may still take after its process is gone.
 _maestro_exit_grace=2
-# Seconds between two looks at whether waiters are gone. One look in so many is for waiters that are stopped.
+# Seconds between checks for waiters that are gone, and the number of checks after which stopped waiters are also searched for.
 _maestro_pause=3
 _maestro_looks_for_stopped=3
-# A supervisor that was away for so many seconds was stopped.
+# A supervisor that did not run for this many seconds was stopped.
 _maestro_stopped=30
 # Seconds. TMOUT, which login shells of some sites have, would end a `read` that has no limit of its own.
 _maestro_for_ever=999999999
@@ -138,7 +138,7 @@ _maestro_attach() {
     [ "$_maestro_owner" != "$_maestro_ours" ] || { echo "not-run $_maestro_key given-up" >&3; exit 0; }
     _maestro_failed "the attempt belongs to another job: $_maestro_owner" 0
   fi
-  # The process id of one that is gone may be somebody else's, who must not be told to end.
+  # The process id of a waiter that is gone may belong to another process, which must not be ended.
   _maestro_where=$_maestro_there
   [ "$_maestro_there" != "$_maestro_host" ] || _maestro_runs || _maestro_where=-
   echo "started $_maestro_key $_maestro_where $_maestro_pid" >&3

@@ -4,9 +4,9 @@ import { claimsPath, couldNotClaim, launcherPath, neverBegan, ours } from '../cl
 import { lost } from './supervisor-protocol.js';
 
 /**
- * The command on the host that runs all local steps: the text of supervisor.sh with what it needs.
+ * The command that runs all local steps on the host: supervisor.sh with its functions and variables.
  *
- * @param env what every step finds in its environment besides the host's
+ * @param env variables for the environment of every step, besides the host's
  */
 export function supervisorText(studyPath: string, env: ReadonlyMap<string, string>): string {
   const exports = [...env].map(([name, value]) => `  export ${name}=${quote(value)}\n`).join('');
@@ -20,7 +20,7 @@ export function supervisorText(studyPath: string, env: ReadonlyMap<string, strin
     _maestro_lost: lost,
   });
   return [
-    // Lines of `setup` may have set it, and none of these variables is for the steps.
+    // Lines of `setup` may have set `allexport`, and the steps must not inherit these variables.
     `set +a\n${variables}`,
     `_maestro_exports() {\n  :\n${exports}}\n`,
     programs['schedulers/local/step-processes.sh'],

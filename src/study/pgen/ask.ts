@@ -29,8 +29,8 @@ export interface Asked {
 }
 
 /**
- * What a parameter generator makes: what it gave before in this study if it would be asked the same, for a generator need not be
- * deterministic, and else what it gives now.
+ * What a parameter generator makes: what it gave before in this study if it would be asked the same, for a generator
+ * need not be deterministic, and else what it gives now.
  *
  * @throws PgenError, HostError
  */
@@ -59,7 +59,7 @@ export async function askGenerator({ spec, log, answers, ...options }: AskOption
   }
   const answer = await runPgen({ ...options, request });
   const kept = { question: question ?? { file: '', arguments: '', environment: '' }, ...answer };
-  // Nothing is done by it before it is on the disk.
+  // The answer is not used before it is on disk, so that a resumed study uses the same one.
   await answers?.keep(kept);
   return { parameters: parametersOf(kept, shown), copy };
 }
@@ -69,7 +69,7 @@ function timeOf({ at }: KnownAnswer): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-/** So many files are named. */
+/** The number of changed files that a message names. */
 const MOST_NAMES = 5;
 
 function staleData(shown: string, answer: KnownAnswer, changed: readonly string[]): string {

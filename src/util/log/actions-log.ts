@@ -3,19 +3,19 @@ import type { Problem } from '../../spec/problem.js';
 import type { Log, Place } from './log.js';
 import { inert, oneLine, printable } from './plain-text.js';
 
-/** GitHub shows ten annotations of a kind for a step, and drops the others: the last is kept for the outcome. */
+/** GitHub shows ten annotations of each kind for a step and drops the others; the tenth is reserved for the result. */
 const MAX_ANNOTATIONS = 9;
 
-/** Of a longer one GitHub shows so many characters. */
+/** GitHub cuts annotations after this many characters. */
 const longestAnnotation = 4096;
 
 /**
- * What becomes of what is wrong on a line of a file: an annotation, by a workflow command; a line of the log; or a line, and
- * what it would be an annotation of is kept until it is known whether that is shown elsewhere.
+ * How a problem on a line of a file is shown: `commands`, as an annotation by a workflow command; `lines`, as a line of
+ * the log; `kept`, as a line of the log, and it becomes an annotation later if the check run cannot show it.
  */
 export type Placing = 'commands' | 'lines' | 'kept';
 
-/** The log of an Actions job: a group for each phase, workflow commands for what is wrong. */
+/** The log of an Actions job: a group for each phase, and workflow commands for problems. */
 export class ActionsLog implements Log {
   readonly #placing: Placing;
   readonly #kept: (() => void)[] = [];
@@ -28,21 +28,21 @@ export class ActionsLog implements Log {
     this.#placing = placing;
   }
 
-  /** What was said to be wrong with the spec. */
+  /** The problems of the spec that have been logged. */
   get problems(): readonly Problem[] {
     return this.#problems;
   }
 
   /**
-   * Says where the spec is in the repository, from which GitHub takes the files of annotations: undefined for nowhere.
+   * Sets the path of the spec in the repository, for annotations; undefined if the spec is not in the repository.
    *
-   * @param shown as places and problems name it
+   * @param shown the path of the spec in problems and messages
    */
   placeSpec(shown: string, path: string | undefined): void {
     this.#spec = { shown, path };
   }
 
-  /** What was kept becomes annotations after all. */
+  /** Writes the kept problems as annotations. */
   annotateKept(): void {
     for (const annotate of this.#kept.splice(0)) annotate();
   }
@@ -103,7 +103,7 @@ export class ActionsLog implements Log {
     command(printable(text).slice(0, longestAnnotation), placed);
   }
 
-  /** What has no place in the repository says in words where it is. */
+  /** Adds the place to the message if the file is not in the repository. */
   #placed(message: string, properties: core.AnnotationProperties) {
     const { file, startLine, startColumn: _, ...others } = properties;
     if (file === undefined || file !== this.#spec?.shown) return { text: message, placed: properties };

@@ -3,7 +3,7 @@ import { formatProblem } from '../../spec/problem.js';
 import type { Log, Place } from './log.js';
 import { printable } from './plain-text.js';
 
-/** Passes everything on to another log, and keeps it for the study's own `logs/`, each line with its time in UTC. */
+/** Passes everything on to another log, and keeps each line with its time in UTC for the `logs/` of the study. */
 export class KeptLog implements Log {
   readonly #log: Log;
   readonly #now: () => number;
@@ -14,7 +14,7 @@ export class KeptLog implements Log {
     this.#now = now;
   }
 
-  /** What has been said so far. */
+  /** The lines so far. */
   get text(): string {
     return this.#lines.map((line) => `${line}\n`).join('');
   }

@@ -1,22 +1,25 @@
 import type { Problem } from '../../spec/problem.js';
 import type { Position } from '../../spec/source.js';
 
-/** Where a run is told as it goes: a terminal, or the log of an Actions job. Texts may hold anything; none is obeyed. */
+/**
+ * The log of a run: a terminal, or the log of an Actions job. Texts may contain anything; escape sequences and commands
+ * are disarmed.
+ */
 export interface Log {
-  /** Begins a phase; the phase before ends. */
+  /** Begins a phase, and ends the one before. */
   phase(title: string): void;
-  /** Ends the last phase: what follows stands by itself. */
+  /** Ends the last phase; further lines belong to no phase. */
   endPhase(): void;
   info(text: string): void;
-  /** A last line that is kept up to date, where that is possible; elsewhere nothing. Undefined ends it. */
+  /** Shows a last line that is kept up to date, if the log is a terminal. Undefined removes it. */
   live(text: (() => string) | undefined): void;
   problem(problem: Problem): void;
-  /** Something that went wrong, at a place in the spec if that is known. */
+  /** Logs an error, with its place in the spec if that is known. */
   error(message: string, place?: Place): void;
   warning(message: string, place?: Place): void;
 }
 
-/** A line of the spec, and the title of what is said about it. */
+/** A line of the spec, and the title of the message about it. */
 export interface Place {
   readonly at: Position;
   readonly title: string;

@@ -1,4 +1,4 @@
-/** Texts of others, made safe to show: no control character moves a cursor, sets a colour, or hides what follows. */
+/** Makes foreign texts safe to show: no control character moves the cursor, sets a colour or hides text. */
 
 /** Removes ANSI escape sequences, and makes every other control character but tab and newline visible. */
 export function printable(text: string): string {
@@ -12,8 +12,7 @@ export function printable(text: string): string {
 }
 
 /**
- * Text that the runner takes as no command: a line that begins with `::`, or has `##[` anywhere, gets a character of no
- * width in it.
+ * Disarms workflow commands: inserts a zero-width character into lines that begin with `::` or contain `##[`.
  */
 export function inert(text: string): string {
   return printable(text)
@@ -21,17 +20,17 @@ export function inert(text: string): string {
     .replaceAll('##[', '##\u200b[');
 }
 
-/** On one line. */
+/** Joins the lines of a text. */
 export function oneLine(text: string): string {
   return printable(text).replace(/\s*\n\s*/g, ' ');
 }
 
 /**
- * The text of the end of an output: decoded as UTF-8 whatever it is, without the part of a line or character that was cut.
+ * The last lines of an output, decoded as UTF-8, without a first line or character that was cut.
  *
  * @param bytes the last bytes of the file
  * @param most how many lines to keep
- * @param isCut whether there was more before: the first line is not whole then
+ * @param isCut whether the file has more before `bytes`, so that the first line may not be whole
  */
 export function tailText(bytes: Uint8Array, most: number, isCut = false): string {
   const whole = new TextDecoder('utf-8', { fatal: false }).decode(bytes);
@@ -39,7 +38,7 @@ export function tailText(bytes: Uint8Array, most: number, isCut = false): string
   return text.split('\n').slice(-most).join('\n');
 }
 
-/** Cells in columns as wide as their widest, two blanks between; the last column is as long as it likes. */
+/** Formats rows as aligned columns with two blanks between them; the last column is not padded. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

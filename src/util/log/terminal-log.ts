@@ -2,20 +2,20 @@ import { formatProblem, type Problem } from '../../spec/problem.js';
 import type { Log, Place } from './log.js';
 import { inert, oneLine } from './plain-text.js';
 
-/** What is needed of a stream: a terminal's, a pipe's, or a test's. */
+/** The part of a stream that the log needs: a terminal, a pipe or a test. */
 export interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
 
-/** The command line's log: results to stdout, problems to stderr, and on a terminal a last line that lives. */
+/** The log of the command line: results to stdout, problems to stderr, and on a terminal a live last line. */
 export class TerminalLog implements Log {
   readonly #out: TextStream;
   readonly #err: TextStream;
   #live: (() => string) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Whether the live line stands on the screen. */
+  /** Whether the live line is on the screen. */
   #isDrawn = false;
 
   constructor(out: TextStream, err: TextStream) {
@@ -38,7 +38,7 @@ export class TerminalLog implements Log {
       this.#timer = undefined;
       this.#erase();
     } else {
-      // Drawn by the clock rather than by events: those may come by the thousand, or not for hours.
+      // Drawn by a timer rather than on events, which may come by the thousand or not for hours.
       this.#timer ??= setInterval(() => this.#draw(), 100).unref();
     }
   }
@@ -73,7 +73,7 @@ export class TerminalLog implements Log {
   }
 }
 
-/** With a place, `FILE:LINE: error: title`, and the message below it. */
+/** Formats a problem; with a place as `FILE:LINE: error: title` and the message below. */
 function complaint(kind: string, message: string, place: Place | undefined): string {
   if (place === undefined) return `${kind}: ${message}`;
   const { at, title } = place;

@@ -22,7 +22,7 @@ class Trial {
   readonly link: BrokerLink;
   readonly #peers: Duplex[] = [];
 
-  constructor(patience = 60_000, patienceWithNobody = 5_000) {
+  constructor(patience = 60_000, refusedPatience = 5_000) {
     const tell = (line: string) => this.told.push(`${this.#now / 1000} ${line}`);
     this.link = new BrokerLink(
       {
@@ -34,7 +34,7 @@ class Trial {
         },
         clock: this.clock,
         patience,
-        patienceWithNobody,
+        refusedPatience,
       },
       {
         onUp: (handle) => {

@@ -90,7 +90,7 @@ describe('an instance that is told to end', () => {
   });
 
   it('and comes back has the jobs that it took with it told as lost, so that their steps run again', async () => {
-    const { broker, study, running, queued } = await busy({ comesBack: true, patienceWithNobody: 300_000 });
+    const { broker, study, running, queued } = await busy({ comesBack: true, refusedPatience: 300_000 });
     await broker.shutDown();
     await broker.comeBack();
     expect(await study.outcome(running)).toMatchObject({
@@ -107,7 +107,7 @@ describe('an instance that is told to end', () => {
       comesBack: true,
       clock: hurried(60),
       patience: 300_000,
-      patienceWithNobody: 300_000,
+      refusedPatience: 300_000,
     });
     await broker.shutDown();
     // Two minutes of five.
@@ -120,7 +120,7 @@ describe('an instance that is told to end', () => {
   it('and comes back is not taken for one that is ending while it starts', async () => {
     const broker = await startBroker();
     const tap = await Tap.start(broker.uri);
-    const study = await FluxStudy.start(tap, { clock: hurried(60), comesBack: true, patienceWithNobody: 300_000 });
+    const study = await FluxStudy.start(tap, { clock: hurried(60), comesBack: true, refusedPatience: 300_000 });
     await study.run('first', 'true');
     // Recorded from 0.88: connections are let in, and rc1 still runs.
     let state = 'init';
@@ -200,7 +200,7 @@ describe('a broker that dies', () => {
   });
 
   it('and comes back has everything go on', async () => {
-    const { broker, study, running, stubborn, queued } = await busy({ comesBack: true, patienceWithNobody: 300_000 });
+    const { broker, study, running, stubborn, queued } = await busy({ comesBack: true, refusedPatience: 300_000 });
     await broker.die({ jobsGoOn: true });
     await until('it is noticed', () => study.told.length > 0);
     const late = study.submit('late', 'true');

@@ -37,7 +37,7 @@ export interface Choices extends Partial<Omit<FluxSchedulerOptions, 'link' | 'st
   readonly uri?: string;
   readonly queue?: string;
   readonly patience?: number;
-  readonly patienceWithNobody?: number;
+  readonly refusedPatience?: number;
   readonly environment?: Readonly<Record<string, string>>;
   /** The study that an earlier scheduler ran, and whose steps are known. */
   readonly after?: FluxStudy;
@@ -67,7 +67,7 @@ export class FluxStudy {
       mkdirSync(path.join(this.path, '.conductor'), { recursive: true });
       writeFileSync(path.join(this.path, launcherPath), launcherText, { mode: 0o755 });
     }
-    const { after: _, queue, patience, patienceWithNobody, handleClock, environment, ...options } = choices;
+    const { after: _, queue, patience, refusedPatience, handleClock, environment, ...options } = choices;
     const { uri = broker.uri, clock = systemClock } = options;
     const at = { file: 'study.yaml', line: 1, column: 1 };
     this.#uri = uri;
@@ -88,7 +88,7 @@ export class FluxStudy {
           connect: this.#connect,
           clock,
           patience: patience ?? 60_000,
-          patienceWithNobody: patienceWithNobody ?? 5_000,
+          refusedPatience: refusedPatience ?? 5_000,
         },
         uri,
         comesBack: false,
