@@ -13,6 +13,7 @@ import {
   KnownHosts,
   typeOfKey,
 } from '../../../src/hosts/ssh/known-hosts.js';
+import { newHostKey } from '../../support/host-key.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
 const source = "input 'ssh-known-hosts'";
@@ -369,7 +370,7 @@ describe.skipIf(!installed)('a machine is found where OpenSSH finds it', () => {
 
 /** A server with a host key of its own, that lets nobody in. */
 async function startServer(): Promise<{ readonly port: number; readonly key: Buffer }> {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
+  const pair = newHostKey();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
     client.on('error', () => {});
     client.on('authentication', (context) => context.reject(['publickey']));

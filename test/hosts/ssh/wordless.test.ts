@@ -4,12 +4,13 @@ import ssh2, { type Connection, type ServerChannel } from 'ssh2';
 import { expect, it, onTestFinished } from 'vitest';
 import { run } from '../../../src/hosts/commands.js';
 import { HostLostError } from '../../../src/hosts/host.js';
+import { newHostKey } from '../../support/host-key.js';
 import { plainEnvironment } from '../../support/hosts.js';
 import { hostForTest } from './account.js';
 
 /** A server that runs what it is told, and can end a session without a word of how: OpenSSH's always has one. */
 async function wordlessServer() {
-  const keys = ssh2.utils.generateKeyPairSync('ed25519');
+  const keys = newHostKey();
   const streams: ServerChannel[] = [];
   const clients: Connection[] = [];
   const server = new ssh2.Server({ hostKeys: [keys.private] }, (client) => {
