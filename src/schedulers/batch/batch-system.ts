@@ -1,0 +1,116 @@
+import type { Outputs } from '../../scripts/outputs.js';
+import type { Plan } from '../../scripts/plan.js';
+import type { Problem } from '../../spec/problem.js';
+import type { Batch } from '../../spec/spec.js';
+import type { StepInstance } from '../../study/graph.js';
+import type { JobResult } from '../../study/state.js';
+
+/** The phase of a job in its batch system's queue. */
+export type QueuePhase =
+  /** It has not started, or it will start once more because it was requeued. */
+  | 'waiting'
+  /** It has its nodes; it may be suspended. */
+  | 'running'
+  /** Its script is over, and its nodes are being released. */
+  | 'finishing'
+  | 'ended';
+
+/** What a batch system answers about a job. */
+export interface QueueRow {
+  /** The id as `submit_job` printed it. */
+  readonly id: string;
+  /** The batch system's own word for the state: `PENDING`, `TIMEOUT`, `EXIT`. */
+  readonly state: string;
+  /** Why it waits, or how it ended, in the batch system's words; '' if there is no reason. */
+  readonly reason: string;
+  /** The exit status of its script, 128 + N if signal N ended it; null if it has not ended or this is not known. */
+  readonly exitCode: number | null;
+  /** Milliseconds since the epoch, by the batch system's clock; null if it has not started, or this is not known. */
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+}
+
+/** What the state of a job means for its step. */
+export interface StateMeaning {
+  readonly phase: QueuePhase;
+  /**
+   * Of a job that has ended: its result, unless the launcher recorded that the script succeeded; null if only what the
+   * launcher recorded decides.
+   */
+  readonly result: JobResult | null;
+  /** Explains the end, for messages: `its time limit was reached`; '' if the result says enough. */
+  readonly note: string;
+}
+
+/**
+ * What a refused submit means.
+ *
+ * - `never`: the same job would be refused again
+ * - `wait`: a limit is reached or the queue is closed, so it is submitted again, without a time limit
+ * - `doubt`: the batch system did not answer as it should, and may have the job all the same
+ */
+export type BatchRefusal = 'never' | 'wait' | 'doubt';
+
+/** What a batch system says about itself before anything is submitted. */
+export interface Site {
+  /** Its version: `22.05.8`. */
+  readonly version: string;
+  /**
+   * The name of its installation, by which a later run knows whether it asks the same one: `cluster@controller`; '' if
+   * that is not known.
+   */
+  readonly installation: string;
+  /** What a user wants to know of it, a line each, for the log. */
+  readonly introduction: readonly string[];
+}
+
+/**
+ * What is particular to one batch system that runs each scheduled step as a job of its own (Slurm, LSF). All of it is
+ * text in and text out; the commands are in bash functions, which run on the host.
+ */
+export interface BatchSystem {
+  readonly type: 'slurm' | 'lsf';
+  /** In messages: `Slurm`. */
+  readonly name: string;
+  /**
+   * Bash functions, which print nothing but what is said here, and read no stdin:
+   *
+   * - `submit_job FILE WORD...`: submits the file with these words of `submitWords`, from the current directory. Prints the
+   *   id alone; otherwise fails, with what the batch system said on stderr.
+   * - `query_jobs ID...`: prints a line for `parseRow` for each of these jobs that the queue has. One it does not know is
+   *   left out. Fails with the words on stderr if the batch system cannot be asked.
+   * - `explain_jobs ID...`: the same for jobs that may have left the queue: asks the accounting too, if there is any.
+   * - `find_jobs LABEL...`: prints `ID LABEL` for each of the user's jobs, ended ones included, with one of these labels; fails
+   *   likewise.
+   * - `end_jobs ID...`: cancels jobs. That one is over is no failure.
+   * - `describe_site`: prints what `parseSite` reads.
+   */
+  readonly program: string;
+  /** Bash text for the id of the job, in its own environment, with something that differs if it is requeued. */
+  readonly jobIdExpression: string;
+  /**
+   * The words for `submit_job`: everything that the header of the step's script does not say.
+   *
+   * @param label identifies the attempt among all jobs of the user: letters, digits, `.` and `-`
+   * @param shown names the attempt for people: `study/step, attempt 2`
+   */
+  submitWords(step: StepInstance, batch: Batch, label: string, shown: string): readonly string[];
+  /** @returns undefined for a line that is no row */
+  parseRow(line: string): QueueRow | undefined;
+  /** An unknown state counts as running, so that the job is not given up. */
+  meaningOf(row: QueueRow): StateMeaning;
+  /** Why a waiting job may never start, for the log, with what to do; undefined if it only waits for its turn. */
+  doubtOf(row: QueueRow): { readonly reason: string; readonly hint: string } | undefined;
+  /** @param words what the submit command printed */
+  classifyRefusal(words: string, exitCode: number): BatchRefusal;
+  /** The job that an owner in a claim names: the id without what `jobIdExpression` adds. */
+  idOfOwner(owner: string): string;
+  outputs(step: StepInstance, id: string): Outputs;
+  parseSite(printed: string): Site;
+  /**
+   * What of the plan this site would refuse, as far as `describe_site` tells.
+   *
+   * @param isOver whether a step, by its index, is over, so that it is not checked
+   */
+  checkPlan(plan: Plan, printed: string, isOver: (step: number) => boolean): readonly Problem[];
+}
