@@ -5,7 +5,10 @@ import { isAlive, until } from './wait.js';
 export interface LeashOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** A regular expression (grep's) of one entry of the environment: who has it is the daemon's, wherever its parent is. */
+  /**
+   * A regular expression (grep's) of one entry of the environment: who has it is the daemon's, wherever its parent is. The
+   * leash itself, which has `environment`, must not.
+   */
   readonly marker?: string;
   /** Removed if this program ends without having stopped the daemon. */
   readonly directory?: string;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { plainEnvironment } from './hosts.js';
 import type { LeashedDaemon } from './leash.js';
 import { accountCommands, installedAccounting, startAccounting } from './slurm/accounting.js';
 import {
+  cgroupConfiguration,
   clusterOf,
   configurationIn,
   nodeNames,
@@ -28,6 +29,18 @@ const programs = ['munged', 'slurmctld', 'slurmd', 'sbatch', 'squeue', 'srun', '
 export function installedSlurm(): true | string {
   const missing = programs.filter((name) => pathOf(name) === undefined);
   return missing.length === 0 || `there is no ${missing.join(', ')} on this machine: install slurm-wlm`;
+}
+
+const memoryCgroups = '/sys/fs/cgroup/memory';
+
+/** Whether the memory of jobs can be limited here: true, or why not. */
+export function installedCgroups(): true | string {
+  try {
+    accessSync(path.join(memoryCgroups, 'tasks'), constants.W_OK);
+    return true;
+  } catch {
+    return `${memoryCgroups} (cgroups, version 1) is not there or cannot be written to`;
+  }
 }
 
 /**
@@ -109,6 +122,19 @@ export class Slurm {
     }
   }
 
+  /** The state of a job, in Slurm's long word. */
+  async stateOf(id: string): Promise<string> {
+    return /JobState=(\S+)/.exec(await this.command('scontrol', 'show', 'job', id))![1]!;
+  }
+
+  /** Waits until a job has this state. */
+  async hasState(id: string, state: string): Promise<void> {
+    for (let look = 0; (await this.stateOf(id)) !== state; look++) {
+      if (look > 300) throw new Error(`job ${id} is ${await this.stateOf(id)} and not ${state}\n${this.log}`);
+      await sleep(50);
+    }
+  }
+
   /** Ends slurmctld: commands cannot reach it, and jobs run on. It saves its state first. */
   async stopController(): Promise<void> {
     const controller = this.#controller!;
@@ -149,6 +175,7 @@ export class Slurm {
   async stop(): Promise<void> {
     if (this.#controller?.isAlive) await this.#endJobs();
     await this.#daemons.stop();
+    if (this.#options.memory !== undefined) for (const name of this.nodes) removeCgroup(name);
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -161,6 +188,7 @@ export class Slurm {
     writeFileSync(path.join(directory, 'munge.key'), randomBytes(128), { mode: 0o400 });
     const ports = await freePorts(this.nodes.length);
     writeFileSync(configurationIn(directory), slurmConfiguration(directory, ports, this.#options));
+    if (this.#options.memory !== undefined) writeFileSync(path.join(directory, 'cgroup.conf'), cgroupConfiguration);
     await this.#daemons.startMunged();
     if (this.#options.accounting !== undefined) await this.#openAccounts(ports.accounting);
     const controller = this.#daemons.startController();
@@ -202,6 +230,15 @@ export class Slurm {
       if (/^((idle|alloc|mix|comp|drain|drng)\n)+$/.test(states)) return;
     }
     throw new Error(`Slurm does not become ready:\n${this.log}`);
+  }
+}
+
+/** slurmd leaves the one of its node behind. */
+function removeCgroup(node: string): void {
+  try {
+    rmdirSync(path.join(memoryCgroups, `slurm_${node}`));
+  } catch {
+    // It has a node of the same name in another Slurm, or no job ran.
   }
 }
 

@@ -1,8 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { plainEnvironment } from '../hosts.js';
-import type { LeashedDaemon } from '../leash.js';
 import { type Daemons, pathOf } from './daemons.js';
 
 export interface AccountingOptions {
@@ -16,10 +15,13 @@ export interface AccountingOptions {
 export const account = 'science';
 
 const programs = ['slurmdbd', 'mariadbd', 'sacctmgr', 'sacct'];
+/** The tables that MariaDB has for itself; slurmdbd needs the one of stored procedures. */
+const systemTables = '/usr/share/mysql/mysql_system_tables.sql';
 
 /** Whether accounts can be kept here: true, or why not. */
 export function installedAccounting(): true | string {
   const missing = programs.filter((name) => pathOf(name) === undefined);
+  if (!existsSync(systemTables)) missing.push(systemTables);
   return (
     missing.length === 0 ||
     `there is no ${missing.join(', ')} on this machine: install slurmdbd and mariadb-server-core`
@@ -45,7 +47,9 @@ export async function startAccounting(daemons: Daemons, directory: string, port:
   await slurmdbd.printed(/slurmdbd version .* started/);
 }
 
-async function startDatabase(daemons: Daemons, files: string, socket: string): Promise<LeashedDaemon> {
+async function startDatabase(daemons: Daemons, files: string, socket: string): Promise<void> {
+  const tables = path.join(files, 'tables.sql');
+  writeFileSync(tables, `create database mysql;\nuse mysql;\n${readFileSync(systemTables, 'utf8')}`);
   const database = await daemons.start(
     [
       pathOf('mariadbd')!,
@@ -54,6 +58,7 @@ async function startDatabase(daemons: Daemons, files: string, socket: string): P
       `--datadir=${files}/data`,
       `--socket=${socket}`,
       `--pid-file=${files}/mariadb.pid`,
+      `--init-file=${tables}`,
       '--skip-networking',
       '--skip-grant-tables',
       '--skip-log-bin',
@@ -67,7 +72,6 @@ async function startDatabase(daemons: Daemons, files: string, socket: string): P
     plainEnvironment,
   );
   await database.printed(/ready for connections/);
-  return database;
 }
 
 function slurmdbdConfiguration(directory: string, files: string, port: number): string {
@@ -89,23 +93,20 @@ function slurmdbdConfiguration(directory: string, files: string, port: number): 
   ].join('\n');
 }
 
-/** The commands of sacctmgr that open the accounts of a cluster. */
+/** The words for sacctmgr that open the accounts of a cluster. */
 export function accountCommands(cluster: string, { limits = [], qos = {} }: AccountingOptions): readonly string[][] {
-  const user = userInfo().username;
-  const classes = Object.keys(qos);
+  const classes = ['normal', ...Object.keys(qos)].join(',');
   return [
     ['add', 'cluster', cluster],
     ...Object.entries(qos).map(([name, own]) => ['add', 'qos', name, ...own]),
-    ['add', 'account', account, 'Description=tests', 'Organization=tests'],
-    ['add', 'user', user, `Account=${account}`, `DefaultAccount=${account}`],
+    ['add', 'account', account],
     [
-      'modify',
+      'add',
       'user',
-      user,
-      'where',
+      userInfo().username,
       `Account=${account}`,
-      'set',
-      `QOS=${['normal', ...classes].join(',')}`,
+      `DefaultAccount=${account}`,
+      `QOS=${classes}`,
       ...limits,
     ],
   ];

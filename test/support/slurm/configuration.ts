@@ -10,7 +10,10 @@ export interface SlurmOptions {
   readonly nodes?: number;
   /** CPUs that each node says it has: this machine's, but two at least, unless told. */
   readonly cpus?: number;
-  /** Megabytes of memory that each node says it has, to be shared out among jobs; not limited unless told. */
+  /**
+   * Megabytes of memory that a job has for each of its CPUs: what takes more is killed, which needs `installedCgroups`. Not
+   * limited unless told.
+   */
   readonly memory?: number;
   /** What the cluster is called. */
   readonly cluster?: string;
@@ -63,11 +66,11 @@ export function slurmConfiguration(directory: string, ports: SlurmPorts, options
     `SlurmdSpoolDir=${directory}/spool/%n`,
     `SlurmctldPidFile=${directory}/slurmctld.pid`,
     `SlurmdPidFile=${directory}/slurmd.%n.pid`,
-    // Containers often have no cgroups to give away.
     'ProctrackType=proctrack/linuxproc',
-    'TaskPlugin=task/none',
     ...memoryLines(options),
-    ...(accounting === undefined ? ['AccountingStorageType=accounting_storage/none'] : accountingLines(ports)),
+    ...(accounting === undefined
+      ? ['AccountingStorageType=accounting_storage/none']
+      : accountingLines(directory, ports)),
     'JobCompType=jobcomp/none',
     'SwitchType=switch/none',
     'MpiDefault=none',
@@ -97,29 +100,41 @@ export function slurmConfiguration(directory: string, ports: SlurmPorts, options
 
 function nodeLines(ports: SlurmPorts, options: SlurmOptions): string[] {
   const { cpus = Math.max(2, availableParallelism()), memory } = options;
-  const resources = `CPUs=${cpus}${memory === undefined ? '' : ` RealMemory=${memory}`}`;
+  const resources = `CPUs=${cpus}${memory === undefined ? '' : ` RealMemory=${memory * cpus}`}`;
   return nodeNames(options).map(
     (name, index) =>
       `NodeName=${name} NodeHostname=${shortHostname()} NodeAddr=127.0.0.1 Port=${ports.nodes[index]} ${resources} State=UNKNOWN`,
   );
 }
 
-/** With memory to share out, a job that uses more than it has is ended for that, which needs no cgroups. */
 function memoryLines({ memory }: SlurmOptions): string[] {
-  if (memory === undefined) return ['JobAcctGatherType=jobacct_gather/none', 'SelectTypeParameters=CR_CPU'];
+  // Containers often have no cgroups to give away.
+  if (memory === undefined) {
+    return ['TaskPlugin=task/none', 'JobAcctGatherType=jobacct_gather/none', 'SelectTypeParameters=CR_CPU'];
+  }
   return [
+    'TaskPlugin=task/cgroup',
     'JobAcctGatherType=jobacct_gather/linux',
-    'JobAcctGatherFrequency=task=1',
-    'JobAcctGatherParams=OverMemoryKill',
     'SelectTypeParameters=CR_CPU_Memory',
+    `DefMemPerCPU=${memory}`,
   ];
 }
 
-function accountingLines(ports: SlurmPorts): string[] {
+/** The text of cgroup.conf, which is beside slurm.conf. */
+export const cgroupConfiguration = [
+  'CgroupPlugin=cgroup/v1',
+  'CgroupMountpoint=/sys/fs/cgroup',
+  'ConstrainRAMSpace=yes',
+  '',
+].join('\n');
+
+function accountingLines(directory: string, ports: SlurmPorts): string[] {
   return [
     'AccountingStorageType=accounting_storage/slurmdbd',
     'AccountingStorageHost=127.0.0.1',
     `AccountingStoragePort=${ports.accounting}`,
+    // For connections to slurmdbd this is the socket of munged.
+    `AccountingStoragePass=${directory}/munge.socket`,
     'AccountingStorageEnforce=associations,limits,qos',
   ];
 }

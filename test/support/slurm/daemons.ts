@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { plainEnvironment } from '../hosts.js';
 import { LeashedDaemon } from '../leash.js';
@@ -54,7 +54,7 @@ export class Daemons {
       ],
       plainEnvironment,
       // It is the last to end, and all that has been started in the environment of this Slurm with it.
-      `^SLURM_CONF=${literal(configurationIn(this.#directory))}$`,
+      `^SLURM_CONF=${literal(this.#directory)}/`,
     );
     await munged.printed(/Created [0-9]+ work threads/);
   }
@@ -64,16 +64,14 @@ export class Daemons {
   }
 
   /**
-   * Starts the slurmd of a node. A job's processes have left slurmd's family, but slurmstepd, which is above them, has
-   * slurmd's environment, and a variable in it tells which node's they are.
+   * Starts the slurmd of a node. A job's processes have left slurmd's family, but slurmstepd, which is above them, has the path
+   * of slurmd's configuration in its environment, and each node has a path of its own.
    */
   startNode(name: string): Promise<LeashedDaemon> {
-    const node = `${this.#directory}/${name}`;
-    return this.start(
-      [pathOf('slurmd')!, '-D', '-f', configurationIn(this.#directory), '-N', name],
-      { ...plainEnvironment, [nodeVariable]: node },
-      `^${nodeVariable}=${literal(node)}$`,
-    );
+    const file = path.join(this.#directory, `${name}.conf`);
+    if (!existsSync(file)) symlinkSync(configurationIn(this.#directory), file);
+    const words = [pathOf('slurmd')!, '-D', '-f', file, '-N', name];
+    return this.start(words, plainEnvironment, `^SLURM_CONF=${literal(file)}$`);
   }
 
   /** Ends them all, the last one first, and what else runs in the environment of this Slurm. */
@@ -83,5 +81,4 @@ export class Daemons {
   }
 }
 
-const nodeVariable = 'MAESTRO_TEST_NODE';
 const literal = (text: string) => text.replaceAll('.', '\\.');
