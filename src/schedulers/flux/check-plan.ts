@@ -1,10 +1,10 @@
 import type { Broker } from '../../flux/connect/broker.js';
-import { BrokerError } from '../../flux/connect/errors.js';
 import { durationPolicy } from '../../flux/policy.js';
 import { resource } from '../../scripts/dialect.js';
 import type { Plan } from '../../scripts/plan.js';
 import { type Problem, SpecError } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
+import { BackendError } from '../../util/errors.js';
 import type { AllocationRequest } from '../allocation/request.js';
 import type { IsOver } from '../backend.js';
 import { checkLimits, type InstanceLimits, type TimeLimit } from './check-limits.js';
@@ -23,7 +23,7 @@ export interface PlanCheck {
 /**
  * Checks whether a study can run in a Flux instance.
  *
- * @throws SpecError, BrokerError
+ * @throws SpecError, BackendError
  */
 export function checkPlan(plan: Plan, { broker, hasFlux, isOver, isOurs }: PlanCheck): void {
   const { spec, graph } = plan;
@@ -42,7 +42,7 @@ export function checkPlan(plan: Plan, { broker, hasFlux, isOver, isOurs }: PlanC
   if (problems.length > 0) throw new SpecError(problems);
   const isNested = graph.steps.some((step) => step.scheduled && step.run.get('nested') !== false);
   if (!hasFlux && (isNested || !isOwner)) {
-    throw new BrokerError(
+    throw new BackendError(
       `there is no \`flux\` on PATH, which ${isNested ? 'nested steps run' : 'a guest submits'} with`,
       'add it with `setup` (`module load flux`)',
     );
