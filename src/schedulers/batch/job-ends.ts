@@ -89,6 +89,12 @@ export class JobEnds {
     if (!queued.isOver) await this.#apply(queued, decideEnd(await this.#factsOf(queued)));
   }
 
+  /** Ends a job that cannot be asked about, by what its launcher recorded. */
+  async concludeElsewhere(queued: QueuedJob): Promise<void> {
+    queued.endExpectedSince = Number.NEGATIVE_INFINITY;
+    await this.conclude(queued);
+  }
+
   async #apply(queued: QueuedJob, decision: EndDecision): Promise<void> {
     const { watch, canceller, claims, onEnd, onOtherJob } = this.#options;
     if (queued.isOver) return;

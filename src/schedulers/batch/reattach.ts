@@ -10,6 +10,8 @@ export interface FindOptions {
   readonly commands: Pick<BatchCommands, 'find'>;
   readonly claims: Pick<AttemptClaims, 'read'>;
   readonly system: Pick<BatchSystem, 'idOfOwner'>;
+  /** The installation of this run, in the records of jobs. */
+  readonly endpoint: string;
 }
 
 /** What was found about an attempt of an earlier driver. */
@@ -23,6 +25,8 @@ export interface FoundJob {
   /** Other jobs of the attempt. */
   readonly twins: readonly string[];
   readonly mayBeDuplicate: boolean;
+  /** Whether it ran in another installation, which cannot be asked: only what its launcher recorded counts. */
+  readonly isElsewhere: boolean;
 }
 
 /**
@@ -33,20 +37,24 @@ export interface FoundJob {
  */
 export async function findInherited(
   inherited: readonly { readonly job: InheritedJob; readonly queued: QueuedJob }[],
-  { commands, claims, system }: FindOptions,
+  { commands, claims, system, endpoint }: FindOptions,
 ): Promise<readonly FoundJob[]> {
   const found = await claims.read(inherited.map(({ job }) => job));
   const facts = found.map((claim) => factsOfClaim(claim, system.idOfOwner));
-  const isSought = ({ job }: (typeof inherited)[number]) => job.id === '' || job.mayBeDuplicate;
+  const isOfOther = ({ job }: (typeof inherited)[number]) => job.endpoint !== '' && job.endpoint !== endpoint;
+  const isSought = (one: (typeof inherited)[number]) => one.job.id === '' || one.job.mayBeDuplicate || isOfOther(one);
   const ids = await commands.find(inherited.filter(isSought).map(({ queued }) => queued.label));
-  return inherited.map(({ job, queued }, i) => {
+  return inherited.map((one, i) => {
+    const { job, queued } = one;
     const listed = ids.get(queued.label) ?? [];
     const { owner } = facts[i]!;
-    const all = [job.id, ...listed].filter((id) => id !== '');
+    // The same id is another job elsewhere.
+    const isElsewhere = isOfOther(one) && listed.length === 0;
+    const all = [isOfOther(one) ? '' : job.id, ...listed].filter((id) => id !== '');
     const id = typeof owner === 'string' ? completeId(owner, all) : (all[0] ?? '');
     const twins = listed.filter((twin) => twin !== id);
     // An attempt without an id may have been submitted, even if no job is found.
-    const mayBeDuplicate = job.mayBeDuplicate || job.id === '';
-    return { queued, id, knownId: job.id, facts: facts[i]!, twins, mayBeDuplicate };
+    const mayBeDuplicate = job.mayBeDuplicate || all.length === 0;
+    return { queued, id, knownId: job.id, facts: facts[i]!, twins, mayBeDuplicate, isElsewhere };
   });
 }

@@ -240,8 +240,9 @@ export class QueueScheduler implements BatchScheduler {
   }
 
   async #reattach(inherited: readonly { readonly job: InheritedJob; readonly queued: QueuedJob }[]): Promise<void> {
-    const { system, log } = this.#options;
-    const find = () => findInherited(inherited, { commands: this.#commands, claims: this.#claims, system });
+    const { system, endpoint, log } = this.#options;
+    const options = { commands: this.#commands, claims: this.#claims, system, endpoint };
+    const find = () => findInherited(inherited, options);
     const found = await retry(find, {
       clock: this.#clock,
       delays: (failures) => Math.min(MAX_FIND_DELAY_MS, 1000 * 2 ** failures),
@@ -259,15 +260,17 @@ export class QueueScheduler implements BatchScheduler {
       if (id === knownId) queued.id = id;
       else if (id !== '') this.#setId(queued, id);
     }
-    const jobs = found.map(({ queued }) => queued);
-    const accepted = jobs.filter(({ phase }) => phase === 'accepted');
-    const unknown = jobs.filter(({ phase, owner }) => phase === 'waiting' && owner === undefined);
-    // The conductor has the attempt: no job runs it.
-    const fenced = jobs.filter(({ phase, owner }) => phase === 'waiting' && owner !== undefined);
-    this.#canceller.cancel(jobs.flatMap(({ twins }) => [...twins]));
-    for (const queued of fenced) await this.#ends.conclude(queued);
-    this.#submits.push(unknown.filter(({ isCancelled }) => !isCancelled));
-    for (const queued of unknown.filter(({ isCancelled }) => isCancelled)) await this.#drop(queued);
+    this.#canceller.cancel(found.flatMap(({ twins }) => twins));
+    const accepted: QueuedJob[] = [];
+    for (const { queued, isElsewhere } of found) {
+      if (isElsewhere && queued.owner !== undefined) await this.#ends.concludeElsewhere(queued);
+      // The conductor has the attempt: no job runs it.
+      else if (queued.owner === null && queued.id === '') await this.#ends.conclude(queued);
+      else if (queued.phase === 'accepted') accepted.push(queued);
+      else if (queued.isCancelled) await this.#drop(queued);
+      else this.#submits.push([queued]);
+    }
+    for (const queued of accepted) if (queued.owner === undefined) this.#report(queued, { type: 'queued' });
     this.#cancelJobs(accepted.filter(({ isCancelled }) => isCancelled));
     this.#watch.explain(accepted);
   }
