@@ -42,6 +42,12 @@ function walltime(text: string): string {
   return `${two(Number(parts[0]) + Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
+/** The minutes of a step's walltime; undefined if it has none, or one that depends on the speed of a host. */
+export function walltimeMinutes(step: StepInstance): number | undefined {
+  const [, hours, minutes] = /^(?:([0-9]+):)?([0-9]+)$/.exec(walltime(resource(step.run, 'walltime'))) ?? [];
+  return minutes === undefined ? undefined : Number(hours ?? 0) * 60 + Number(minutes);
+}
+
 function launch(step: StepInstance, procs: string, nodes: string | undefined): string {
   if (nodes === undefined) {
     throw new LaunchError(

@@ -46,7 +46,7 @@ function unknownKeys(node: MappingNode, of: string, known: readonly string[], to
 /** What each batch system does with the keys of the batch block: those that are used, besides `type` and `host`. */
 const usedKeys: Readonly<Record<string, readonly string[]>> = {
   slurm: ['bank', 'queue', 'shell', 'nodes', 'procs', 'reservation', 'qos'],
-  lsf: ['bank', 'queue', 'reservation'],
+  lsf: ['bank', 'queue', 'reservation', 'args'],
   flux: ['bank', 'queue', 'shell', 'nodes', 'args', 'allocation_args', 'launcher_args', 'uri', 'flux_uri', 'version'],
 };
 

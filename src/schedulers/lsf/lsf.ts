@@ -1,0 +1,34 @@
+import { programs } from '../../generated/programs.js';
+import type { Outputs } from '../../scripts/outputs.js';
+import type { StepInstance } from '../../study/graph.js';
+import type { BatchSystem } from '../batch/batch-system.js';
+import { doubtOf } from './pending.js';
+import { classifyRefusal } from './refusals.js';
+import { parseRow } from './rows.js';
+import { checkPlan, parseSite } from './site.js';
+import { meaningOf } from './states.js';
+import { submitWords } from './submit-words.js';
+
+/** IBM Spectrum LSF 10.1. */
+export const lsf: BatchSystem = {
+  type: 'lsf',
+  name: 'LSF',
+  program: `${programs['schedulers/batch/ask.sh']}${programs['schedulers/lsf/lsf.sh']}`,
+  // A job that is requeued or rerun keeps its id, and even its host.
+  jobIdExpression: '"$LSB_JOBID.$HOSTNAME.$$"',
+  submitWords: (_step, batch, label, shown) => submitWords(batch, label, shown),
+  parseRow,
+  meaningOf,
+  doubtOf,
+  classifyRefusal,
+  idOfOwner: (owner) => owner.replace(/\..*$/, ''),
+  outputs,
+  parseSite,
+  checkPlan,
+};
+
+/** The files of the directives `-o` and `-e` (`src/scripts/lsf.ts`), in which LSF replaces `%J`. */
+function outputs(step: StepInstance, id: string): Outputs {
+  const base = `${step.workspace}/${step.jobName.replaceAll(' ', '_')}.${id}`;
+  return { stdout: `${base}.out`, stderr: `${base}.err` };
+}
