@@ -31,8 +31,11 @@ submit_job() {
     printf '%s\n' "${BASH_REMATCH[1]}"
     return
   fi
+  if [ "$_maestro_lsf_status" = 0 ] || [ -z "$_maestro_lsf_said" ]; then
+    printf 'bsub printed no job id: %s\n' "$_maestro_lsf_said" >&2
+    return 1
+  fi
   printf '%s\n' "$_maestro_lsf_said" >&2
-  [ "$_maestro_lsf_status" != 0 ] || _maestro_lsf_status=1
   return "$_maestro_lsf_status"
 }
 
@@ -53,7 +56,7 @@ json_rows='
     while (match(line, /"([^"\\]|\\.)*"|[{}:,]|-?[0-9]+/)) {
       token = substr(line, RSTART, RLENGTH)
       line = substr(line, RSTART + RLENGTH)
-      if (token == "{") { depth++; key = ""; split("", values) }
+      if (token == "{") { depth++; isValue = 0; split("", values) }
       else if (token == "}") {
         if (depth == 2 && !("ERROR" in values) && values["JOBID"] != "") {
           row = values[names[1]]
@@ -63,7 +66,7 @@ json_rows='
         depth--
       }
       else if (token == ":") isValue = 1
-      else if (token == ",") { isValue = 0; key = "" }
+      else if (token == ",") isValue = 0
       else if (isValue) { values[key] = token ~ /^"/ ? text(token) : token; isValue = 0 }
       else if (token ~ /^"/) { key = text(token); if (depth == 1 && key == "RECORDS") found = 1 }
     }

@@ -1,9 +1,9 @@
 import { programs } from '../../generated/programs.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import type { StepInstance } from '../../study/graph.js';
-import type { BatchSystem } from '../batch/batch-system.js';
-import { doubtOf } from './pending.js';
-import { classifyRefusal } from './refusals.js';
+import type { BatchSystem, QueueRow } from '../batch/batch-system.js';
+import { classifyBatchRefusal } from '../batch/classify-refusal.js';
+import { type Doubt, doubtAbout, stepSettings } from '../batch/waiting-reasons.js';
 import { parseRow } from './rows.js';
 import { checkPlan, parseSite } from './site.js';
 import { meaningOf } from './states.js';
@@ -20,8 +20,9 @@ export const lsf: BatchSystem = {
   parseRow,
   meaningOf,
   doubtOf,
-  classifyRefusal,
-  idOfOwner: (owner) => owner.replace(/\..*$/, ''),
+  classifyRefusal: classifyBatchRefusal,
+  idOfOwner,
+  isOwner: (owner, id) => idOfOwner(owner) === id,
   outputs,
   parseSite,
   checkPlan,
@@ -32,3 +33,15 @@ function outputs(step: StepInstance, id: string): Outputs {
   const base = `${step.workspace}/${step.jobName.replaceAll(' ', '_')}.${id}`;
   return { stdout: `${base}.out`, stderr: `${base}.err` };
 }
+
+function idOfOwner(owner: string): string {
+  return owner.replace(/\..*$/, '');
+}
+
+/** Also of a job that its owner has suspended while it ran: it does not go on by itself. */
+function doubtOf({ state, reason }: QueueRow): Doubt | undefined {
+  if (state === 'PEND') return doubtAbout(reason, stepSettings);
+  return ['PSUSP', 'USUSP'].includes(state) ? doubtAbout(suspended, stepSettings) : undefined;
+}
+
+const suspended = 'suspended by its owner or an administrator';
