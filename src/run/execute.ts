@@ -111,7 +111,7 @@ export async function execute(context: ExecuteContext, study: StagedStudy): Prom
     // Jobs that are out of sight may be running, unless the study was cancelled: then their end is wanted.
     areJobsLeft: isLeft || (hasOpenJobs && cancellation === undefined),
     outputsOfJob: (step, id) => (step.scheduled ? batch : local)?.outputs({ step, id }),
-    fluxUri: (opened && backend?.describe().endpoint) ?? null,
+    fluxUri: (plan.spec.batch.type === 'flux' && opened && backend?.describe().endpoint) || null,
   };
 }
 

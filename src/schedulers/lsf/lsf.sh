@@ -17,14 +17,13 @@ submit_job() {
     *%*) ;;
     *) set -- -cwd "$PWD" "$@" ;;
   esac
-  # Maestro writes directives without a value, which would take the next option as their value.
   _maestro_lsf_said=$(
     # These would hide the id, or only check the job.
     unset BSUB_QUIET BSUB_QUIET2 BSUB_CHK_RESREQ
     # The output is there while the job runs, and a job whose directory is missing does not run in /tmp. At the limit of pending
     # jobs bsub fails, instead of waiting for minutes.
     export LSB_STDOUT_DIRECT=Y LSB_EXIT_IF_CWD_NOTEXIST=Y LSB_NTRIES=1
-    sed -E '/^#BSUB -(nnodes|q|G|W|U)[[:blank:]]*$/d' "$_maestro_lsf_file" | bsub "$@" 2>&1
+    bsub "$@" 2>&1 < "$_maestro_lsf_file"
   )
   _maestro_lsf_status=$?
   if [[ $_maestro_lsf_said =~ .*Job\ \<([0-9]+)\>\ is\ submitted\ to ]]; then
@@ -121,7 +120,8 @@ explain_jobs() {
   [ ${#forgotten[@]} = 0 ] || job_history "${forgotten[@]}"
 }
 
-# Prints lines for parseRow for jobs that have ended, from the log of events. bhist breaks lines anywhere, and indents the rest.
+# Prints lines for parseRow for jobs that have ended, from the log of events. A job that is requeued begins anew in it. bhist breaks
+# lines anywhere, and indents the rest.
 job_history() {
   local now
   printf -v now '%(%s)T' -1
@@ -135,7 +135,6 @@ job_history() {
         time = substr(line, 5, RLENGTH - 6)
         text = substr(line, RLENGTH + 1)
         if (text ~ /^Starting/) start = time
-        # It runs, or waits, again.
         if (text ~ /^(Starting|Pending|Dispatched|Requeued)/) state = code_text = reason = ""
         if (text ~ /^Done successfully/) { state = "DONE"; code_text = 0; end = time }
         if (text ~ /^Exited/) {
@@ -184,6 +183,7 @@ end_jobs() {
   return 1
 }
 
+# Where jobs go that name no queue is said by a variable, or by bparams.
 describe_site() {
   local command
   for command in 'lsid' 'bqueues -l' 'bparams'; do
@@ -191,4 +191,5 @@ describe_site() {
     ask lsf $command || [ "$command" = bparams ] || { complain; return 1; }
     printf '== %s\n%s\n' "${command%% *}" "$said"
   done
+  printf '== LSB_DEFAULTQUEUE\n%s\n' "$LSB_DEFAULTQUEUE"
 }

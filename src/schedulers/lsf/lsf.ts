@@ -1,13 +1,11 @@
 import { programs } from '../../generated/programs.js';
-import type { Outputs } from '../../scripts/outputs.js';
-import type { StepInstance } from '../../study/graph.js';
 import type { BatchSystem, QueueRow } from '../batch/batch-system.js';
 import { classifyBatchRefusal } from '../batch/classify-refusal.js';
 import { type Doubt, doubtAbout, stepSettings } from '../batch/waiting-reasons.js';
 import { parseRow } from './rows.js';
 import { checkPlan, parseSite } from './site.js';
 import { meaningOf } from './states.js';
-import { submitWords } from './submit-words.js';
+import { isEmptyDirective, outputsOf, submitWords } from './submit-words.js';
 
 /** IBM Spectrum LSF 10.1. */
 export const lsf: BatchSystem = {
@@ -17,22 +15,17 @@ export const lsf: BatchSystem = {
   // A job that is requeued or rerun keeps its id, and even its host.
   jobIdExpression: '"$LSB_JOBID.$HOSTNAME.$$"',
   submitWords: (_step, batch, label, shown) => submitWords(batch, label, shown),
+  replacesDirective: isEmptyDirective,
   parseRow,
   meaningOf,
   doubtOf,
   classifyRefusal: classifyBatchRefusal,
   idOfOwner,
   isOwner: (owner, id) => idOfOwner(owner) === id,
-  outputs,
+  outputs: outputsOf,
   parseSite,
   checkPlan,
 };
-
-/** The files of the directives `-o` and `-e` (`src/scripts/lsf.ts`), in which LSF replaces `%J`. */
-function outputs(step: StepInstance, id: string): Outputs {
-  const base = `${step.workspace}/${step.jobName.replaceAll(' ', '_')}.${id}`;
-  return { stdout: `${base}.out`, stderr: `${base}.err` };
-}
 
 function idOfOwner(owner: string): string {
   return owner.replace(/\..*$/, '');

@@ -1,10 +1,8 @@
-import { resource } from '../../scripts/dialect.js';
+import { firstOf, resource } from '../../scripts/dialect.js';
 import { walltimeMinutes } from '../../scripts/lsf.js';
 import type { Plan } from '../../scripts/plan.js';
-import type { Problem } from '../../spec/problem.js';
-import type { Batch } from '../../spec/spec.js';
+import { type Problem, problemOf, withoutRepetitions } from '../../spec/problem.js';
 import type { Site } from '../batch/batch-system.js';
-import { optionsOf, whyRefused } from './submit-words.js';
 
 /** A queue, as `bqueues -l` describes it. */
 export interface Queue {
@@ -47,47 +45,31 @@ export function parseSite(printed: string): Site {
 }
 
 /** What of the plan this site would refuse, as far as `describe_site` tells. */
-export function checkPlan(plan: Plan, printed: string, isOver: (step: number) => boolean): Problem[] {
-  const { batch } = plan.spec;
-  return [...checkOptions(batch), ...checkQueue(plan, describe(printed), isOver)];
-}
-
-function checkOptions(batch: Batch): Problem[] {
-  return optionsOf(batch).flatMap((option) => {
-    const why = whyRefused(option);
-    if (why === undefined) return [];
-    const message = `the option ${option.join(' ')} in 'args' of batch cannot be used: ${why}`;
-    return [{ severity: 'error' as const, at: batch.placeOf('args'), message }];
-  });
-}
-
-function checkQueue({ spec, graph }: Plan, site: Description, isOver: (step: number) => boolean): Problem[] {
+export function checkPlan({ spec, graph }: Plan, printed: string, isOver: (step: number) => boolean): Problem[] {
   const { batch } = spec;
-  const options = new Map(optionsOf(batch).map(([option, value = '']) => [option, value]));
-  const asked = options.get('-q') ?? resource(batch.values, 'queue');
-  const at = batch.placeOf(options.has('-q') ? 'args' : 'queue');
+  const site = describe(printed);
+  const steps = graph.steps.filter(({ scheduled, index }) => scheduled && !isOver(index));
+  const asked = resource(batch.values, 'queue');
   // A job may name several queues, and gets the first that takes it.
   const names = asked === '' ? site.defaultQueues : asked.split(/\s+/);
-  if (site.queues.length === 0 || names.length === 0) return [];
-  const unknown = names.filter((name) => !site.queues.some((queue) => queue.name === name));
-  if (unknown.length > 0) {
-    const known = site.queues.map(({ name }) => name).join(', ');
-    const message = `there is no queue '${unknown[0]}' in the LSF cluster ${site.cluster}`;
-    return [{ severity: 'error', at, message, hint: `its queues are ${known}` }];
+  if (steps.length === 0 || site.queues.length === 0 || names.length === 0) return [];
+  const unknown = names.find((name) => !site.queues.some((queue) => queue.name === name));
+  if (unknown !== undefined) {
+    const message = `there is no queue '${unknown}' in the LSF cluster ${site.cluster}`;
+    const hint = `its queues are ${site.queues.map(({ name }) => name).join(', ')}`;
+    return [problemOf('error', batch.placeOf('queue'), message, hint)];
   }
   const queues = site.queues.filter(({ name }) => names.includes(name));
   const limit = Math.max(...queues.map(({ limitMinutes = Number.POSITIVE_INFINITY }) => limitMinutes));
-  // The limit is another one if the run time is given in `args`.
-  if (options.has('-W')) return [];
-  const tooLong = graph.steps.filter(
-    (step) => step.scheduled && !isOver(step.index) && (walltimeMinutes(step) ?? 0) > limit,
+  const of = `the limit of the queue '${names.join(' ')}', ${limit} min`;
+  return withoutRepetitions(
+    steps.flatMap((step) => {
+      const minutes = walltimeMinutes(step) ?? 0;
+      if (minutes <= limit) return [];
+      const message = `step '${step.step}': its walltime of ${minutes} min is over ${of}`;
+      return [problemOf('error', step.placeOf('', 'walltime'), message)];
+    }),
   );
-  const problems = tooLong.map((step): [string, Problem] => {
-    const message = `step '${step.step}': its walltime of ${walltimeMinutes(step)} min is over the limit of the queue '${names.join(' ')}', ${limit} min`;
-    return [message, { severity: 'error', at: step.placeOf('', 'walltime'), message }];
-  });
-  // Instances of a step have the same problem once.
-  return [...new Map(problems).values()];
 }
 
 function describe(printed: string): Description {
@@ -97,16 +79,15 @@ function describe(printed: string): Description {
     sections.set(name, text);
   }
   const lsid = sections.get('lsid') ?? '';
+  const ofUser = sections.get('LSB_DEFAULTQUEUE')?.trim() ?? '';
+  const ofSite = /^Default Queues?:\s*(.*)$/m.exec(sections.get('bparams') ?? '')?.[1]?.trim() ?? '';
+  const defaultQueues = firstOf(ofUser, ofSite);
   return {
     version: /\bLSF\b[^\n,0-9]*([0-9][0-9.]*)/.exec(lsid)?.[1] ?? '',
     cluster: /^My cluster name is (\S+)/m.exec(lsid)?.[1] ?? '',
     master: /^My (?:master|management host) name is (\S+)/m.exec(lsid)?.[1] ?? '',
     queues: parseQueues(sections.get('bqueues') ?? ''),
-    defaultQueues:
-      /^Default Queues?:\s*(.*)$/m
-        .exec(sections.get('bparams') ?? '')?.[1]
-        ?.trim()
-        .split(/\s+/) ?? [],
+    defaultQueues: defaultQueues === '' ? [] : defaultQueues.split(/\s+/),
   };
 }
 

@@ -58,7 +58,7 @@ class Desk {
   }
 }
 
-const header = ['-nnodes 1', '-q ', '-G ', '-W ', '-J step', '-o step.%J.out', '-e step.%J.err'];
+const header = ['-nnodes 1', '-J step', '-o step.%J.out', '-e step.%J.err'];
 const script = (cmd: string, directives: readonly string[] = header) =>
   `#!/bin/bash -p\n${directives.map((line) => `#BSUB ${line}\n`).join('')}\n${cmd}\n`;
 
@@ -101,8 +101,12 @@ describe('a job of LSF', () => {
 
   it('goes to the queue and has the options that the words say, rather than those of its script', async () => {
     const desk = await Desk.open();
-    const directives = [...header.filter((line) => line !== '-q '), '-q normal'];
-    const id = await desk.submit(script('true', directives), ['-q', 'short', '-Jd', "l-1.1 study/a's step"]);
+    const id = await desk.submit(script('true', [...header, '-q normal']), [
+      '-q',
+      'short',
+      '-Jd',
+      "l-1.1 study/a's step",
+    ]);
     expect(await desk.cluster.job(id)).toMatchObject({ queue: 'short', description: "l-1.1 study/a's step" });
   });
 

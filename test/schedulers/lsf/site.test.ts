@@ -3,7 +3,7 @@ import { lsf as system } from '../../../src/schedulers/lsf/lsf.js';
 import { parseQueues } from '../../../src/schedulers/lsf/site.js';
 import { submitWords } from '../../../src/schedulers/lsf/submit-words.js';
 import { formatProblem } from '../../../src/spec/problem.js';
-import { type Brief, lsf, validPlan } from '../../support/plan.js';
+import { type Brief, lsf, planOf, validPlan } from '../../support/plan.js';
 
 const separator = '-'.repeat(78);
 const parameters = (status: string) => `
@@ -141,24 +141,24 @@ describe('a plan', () => {
     expect(found).toHaveLength(1);
   });
 
-  it.each([
-    [{ K: '' }, '-K'],
-    [{ I: true }, '-I'],
-    [{ cwd: '/tmp' }, '-cwd /tmp'],
-    [{ J: 'all[1-10]' }, '-J all[1-10]'],
-    [{ '-o': 'out' }, '-o out'],
-  ])('cannot have the option of bsub in %j', (args, option) => {
-    const [found] = problems({ batch: { ...lsf, queue: '', args }, steps: [step] });
-    expect(found).toContain(`the option ${option} in 'args' of batch cannot be used: `);
+  it('goes to the queue of the variable LSB_DEFAULTQUEUE if it names none', () => {
+    const brief = { batch: { ...lsf, queue: '' }, steps: [{ ...step, walltime: 60 }] };
+    const found = system.checkPlan(validPlan(brief), `${printed}== LSB_DEFAULTQUEUE\nshort\n`, () => false);
+    expect(found).toMatchObject([{ message: expect.stringContaining("the queue 'short', 30 min") }]);
   });
+});
 
-  it('may ask for the queue in the options of bsub, which are asked first', () => {
-    const batch = { ...lsf, queue: 'nosuch', args: { q: 'short' } };
-    expect(problems({ batch, steps: [step] })).toEqual([]);
-    expect(problems({ batch: { ...batch, args: { q: 'other' } }, steps: [step] })[0]).toContain("no queue 'other'");
-    expect(
-      problems({ batch: { ...batch, args: { q: 'short', W: '20' } }, steps: [{ ...step, walltime: 60 }] }),
-    ).toEqual([]);
+describe('options for bsub', () => {
+  it.each([
+    ["'K' cannot be given to bsub (leave it out)", { K: '' }],
+    ["'Is' cannot be given to bsub (leave it out)", { Is: true }],
+    ["'cwd' cannot be given to bsub (steps run in their workspaces)", { cwd: '/tmp' }],
+    ["'W' cannot be given to bsub (use `walltime` of the steps)", { W: 60 }],
+    ["'-x' begins with a dash (write x)", { '-x': '' }],
+  ])('are refused where they stand: %s', (message, args) => {
+    const { errors } = planOf({ batch: { ...lsf, args }, steps: [{ name: 'run', nodes: 1, procs: 1 }] });
+    expect(errors).toEqual([expect.stringMatching(/^study.yaml:\d+:\d+: batch.args: /)]);
+    expect(errors[0]).toContain(message);
   });
 });
 
@@ -174,9 +174,10 @@ describe('the words for bsub', () => {
     ['nothing', undefined, ['-rn']],
     ['a value', { R: 'span[ptile=1]', n: 4 }, ['-rn', '-R', 'span[ptile=1]', '-n', '4']],
     ['a flag', { x: '', H: true, N: null, B: false }, ['-rn', '-x', '-H', '-N']],
-    ['a list', { R: ['span[hosts=1]', 'rusage[mem=1]'] }, ['-rn', '-R', 'span[hosts=1]', '-R', 'rusage[mem=1]']],
-    ['a key with its hyphen', { '-alloc_flags': 'smt4' }, ['-rn', '-alloc_flags', 'smt4']],
+    ['a mapping', { gpu: { num: 2 } }, ['-rn', '-gpu', 'num=2']],
+    ['a long name', { alloc_flags: 'smt4' }, ['-rn', '-alloc_flags', 'smt4']],
     ['a job that LSF may run again', { r: '' }, ['-r']],
+    ['what is said anyway', { rn: '' }, ['-rn']],
   ])('say %s', (_, args, expected) => {
     expect(words(args)).toEqual([...expected, ...description]);
   });
@@ -185,4 +186,13 @@ describe('the words for bsub', () => {
 it('the outputs of a job are where its directives say', () => {
   const [step] = validPlan({ batch: lsf, steps: [{ name: 'my run', cmd: 'true', nodes: 1, procs: 1 }] }).graph.steps;
   expect(system.outputs(step!, '7')).toEqual({ stdout: 'my_run/my_run.7.out', stderr: 'my_run/my_run.7.err' });
+});
+
+it.each([
+  ['-q ', true],
+  ['-W', true],
+  ['-q normal', false],
+  ['-o step.%J.out', false],
+])('the directive "%s" is left out: %s', (directive, isLeftOut) => {
+  expect(system.replacesDirective?.(directive)).toBe(isLeftOut);
 });
