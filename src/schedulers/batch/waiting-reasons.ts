@@ -54,10 +54,13 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
     () =>
       'it waits until others of the account or the user have ended, and for ever if it alone asks for more than the limit: see the limits of `bank` and `queue`',
   ],
-  [/^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$/, ({ access }) => `see ${access}`],
+  [
+    /^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$|can't use this partition|not permitted to use/,
+    ({ access }) => `see ${access}`,
+  ],
   [/^JobHeldAdmin$/, () => 'an administrator holds it, and can release it'],
   [
-    /^(JobHeld\w*|JobHoldMaxRequeue|Held.*|.*requeued? held.*)$/i,
+    /^(JobHeld\w*|JobHoldMaxRequeue|Held.*|.*requeued (in )?held.*)$/i,
     () => 'it is held: release it with `scontrol release`',
   ],
   [/^DependencyNeverSatisfied$/, () => 'a job that it depends on has failed, so that it can only be cancelled'],
@@ -65,7 +68,7 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
   [/^Reservation(Deleted|Invalid)$/, () => 'its reservation is gone: another `reservation`, or none'],
   [/^BurstBufferOperation$/, () => 'its burst buffer failed: see `scontrol show job`, and `args`'],
   [
-    /^ReqNodeNotAvail/,
+    /^ReqNodeNotAvail|^Nodes required for job are DOWN, DRAINED or reserved/,
     ({ shorter }) =>
       `nodes that it needs are down, drained or reserved, perhaps for maintenance that comes before it could end: ${shorter} may let it start`,
   ],

@@ -5,6 +5,7 @@ import { slurmMinutes } from '../../scripts/walltime.js';
 import { type Problem, problemOf, withoutRepetitions } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
+import { counted } from '../../util/log/plain-text.js';
 import {
   accountsOf,
   describePartitions,
@@ -109,9 +110,10 @@ function checkStep(step: StepInstance, batch: Batch, site: SlurmSite, partitions
   if (/^\d+$/.test(nodes)) {
     const allowed = most((partition) => (isLifted ? partition.nodes : Math.min(partition.nodes, partition.maxNodes)));
     const fewest = Math.min(...partitions.map(({ minNodes }) => minNodes));
-    if (Number(nodes) > allowed) fail('nodes', `it asks for ${nodes} nodes, and ${of} gives ${allowed} at most`);
+    if (Number(nodes) > allowed)
+      fail('nodes', `it asks for ${counted(Number(nodes), 'node')}, and ${of} gives ${allowed} at most`);
     else if (!isLifted && Number(nodes) < fewest) {
-      fail('nodes', `it asks for ${nodes} nodes, and a job in ${of} needs ${fewest} at least`);
+      fail('nodes', `it asks for ${counted(Number(nodes), 'node')}, and a job in ${of} needs ${fewest} at least`);
     }
   }
   const mayShareCpus = batchArgs(batch).some(({ name }) => name === 'O' || name === 'overcommit');
