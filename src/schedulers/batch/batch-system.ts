@@ -95,6 +95,13 @@ export interface BatchSystem {
    * @param shown names the attempt for people: `study/step, attempt 2`
    */
   submitWords(step: StepInstance, batch: Batch, label: string, shown: string): readonly string[];
+  /**
+   * Whether `submitWords` has what a directive of the header says, so that the submitted file leaves it out: its text may
+   * be one that the submit command cannot read. Without this all directives are kept.
+   *
+   * @param directive without what marks it: `--comment "text"`
+   */
+  replacesDirective?(directive: string): boolean;
   /** @returns undefined for a line that is no row */
   parseRow(line: string): QueueRow | undefined;
   /** An unknown state counts as running, so that the job is not given up. */

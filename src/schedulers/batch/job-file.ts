@@ -10,7 +10,7 @@ import type { BatchSystem } from './batch-system.js';
  * @param header the first lines of the step's script
  */
 export function jobFile(
-  system: Pick<BatchSystem, 'jobIdExpression'>,
+  system: Pick<BatchSystem, 'jobIdExpression' | 'replacesDirective'>,
   { studyPath, job, label, header }: JobFileOptions,
 ): string {
   const { step, attempt, script } = job;
@@ -19,7 +19,7 @@ export function jobFile(
   const launcher = quoteAll([...launcherWords(studyPath, step.workspace, attempt), `${studyPath}/${script}`]);
   return [
     '#!/bin/bash -p',
-    ...directives,
+    ...directives.filter((line) => system.replacesDirective?.(line.replace(/^#[A-Z]+ /, '')) !== true),
     '',
     `export CONDUCTOR_JOB=${system.jobIdExpression} CONDUCTOR_BELL=${label}`,
     `exec ${launcher}`,

@@ -54,10 +54,13 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
     () =>
       'it waits until others of the account or the user have ended, and for ever if it alone asks for more than the limit: see the limits of `bank` and `queue`',
   ],
-  [/^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$/, ({ access }) => `see ${access}`],
+  [
+    /^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$|can't use this partition|not permitted to use/,
+    ({ access }) => `see ${access}`,
+  ],
   [/^JobHeldAdmin$/, () => 'an administrator holds it, and can release it'],
   [
-    /^(JobHeld\w*|JobHoldMaxRequeue|Held.*|.*requeued? held.*)$/i,
+    /^(JobHeld\w*|JobHoldMaxRequeue|Held.*|.*requeued (in )?held.*)$/i,
     () => 'it is held: release it with `scontrol release`',
   ],
   [/^DependencyNeverSatisfied$/, () => 'a job that it depends on has failed, so that it can only be cancelled'],
@@ -65,7 +68,7 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
   [/^Reservation(Deleted|Invalid)$/, () => 'its reservation is gone: another `reservation`, or none'],
   [/^BurstBufferOperation$/, () => 'its burst buffer failed: see `scontrol show job`, and `args`'],
   [
-    /^ReqNodeNotAvail/,
+    /^ReqNodeNotAvail|^Nodes required for job are DOWN, DRAINED or reserved/,
     ({ shorter }) =>
       `nodes that it needs are down, drained or reserved, perhaps for maintenance that comes before it could end: ${shorter} may let it start`,
   ],
@@ -74,6 +77,18 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
   [
     /inactivated|queue is closed|not (an )?(eligible|enough) hosts?/i,
     ({ smaller }) => `another \`queue\`, or ${smaller}`,
+  ],
+  [
+    /not enough (per-user )?job slots|no longer satisfies queue/i,
+    ({ size, queue }) => `it asks for more than one job may have there: ${size}, or another ${queue}`,
+  ],
+  [/run window is closed|termination deadline/i, ({ shorter }) => `${shorter} may let it start`],
+  [/Dependency condition invalid/i, () => 'a job that it depends on has failed, so that it can only be cancelled'],
+  [/first exe\w+ host .*not eligible|bad host name|not used by the queue/i, ({ access }) => `see ${access}`],
+  [/pre-exec command exited/i, () => 'the command that the site runs before a job fails: ask its administrators'],
+  [
+    /no such user account|no permission to run|determine user account|submitted by root/i,
+    ({ access }) => `see ${access}`,
   ],
   // Flux.
   [/unsatisfiable/i, ({ size }) => `no node has what it asks for: ${size}`],

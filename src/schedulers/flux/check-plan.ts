@@ -2,7 +2,7 @@ import type { Broker } from '../../flux/connect/broker.js';
 import { durationPolicy } from '../../flux/policy.js';
 import { resource } from '../../scripts/dialect.js';
 import type { Plan } from '../../scripts/plan.js';
-import { type Problem, SpecError } from '../../spec/problem.js';
+import { type Problem, SpecError, withoutRepetitions } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import { BackendError } from '../../util/errors.js';
 import type { AllocationRequest } from '../allocation/request.js';
@@ -97,12 +97,4 @@ function limitProblems({ spec, graph }: Plan, isOver: IsOver, limits: InstanceLi
 function isOlder(version: string, minor: number): boolean {
   const [major = 0, own = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   return major === 0 && own < minor;
-}
-
-/** Instances of a step have the same problem once. */
-function withoutRepetitions(problems: readonly Problem[]): Problem[] {
-  const byText = problems.map(
-    (problem) => [`${problem.at.line}:${problem.at.column} ${problem.message}`, problem] as const,
-  );
-  return [...new Map(byText).values()];
 }
