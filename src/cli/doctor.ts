@@ -1,4 +1,3 @@
-import { BrokerError } from '../flux/connect/errors.js';
 import { mustRun, run } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Inputs } from '../inputs/schema.js';
@@ -7,7 +6,7 @@ import { rehearsalOf } from '../schedulers/batch/submission.js';
 import { FluxInstance } from '../schedulers/flux/instance.js';
 import type { Spec } from '../spec/spec.js';
 import type { Clock } from '../util/clock.js';
-import { describeError } from '../util/errors.js';
+import { BackendError, describeError } from '../util/errors.js';
 import type { Log } from '../util/log/log.js';
 import { quote } from '../util/shell-quote.js';
 
@@ -146,9 +145,9 @@ async function probe(flux: FluxInstance, spec: Spec | undefined, root: string, c
   });
   if (job === undefined)
     return `it was still waiting in the queue when it was cancelled (after ${PROBE_TIMEOUT_MS / 1000} s at most)`;
-  if (job.exception !== null) throw new BrokerError(`it failed: ${job.exception.note}`, 'jobs of a study would too');
+  if (job.exception !== null) throw new BackendError(`it failed: ${job.exception.note}`, 'jobs of a study would too');
   if (job.waitStatus === 0) return `it ran, and can write to ${root}`;
-  throw new BrokerError(
+  throw new BackendError(
     `it ran, but cannot write to ${root}`,
     'studies must be in a directory that compute nodes share: choose another with `output-path`',
   );

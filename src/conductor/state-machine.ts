@@ -150,8 +150,7 @@ export class StudyMachine {
         return this.#table.touch(event.step);
       }
       case 'queued':
-        if (isBefore(record.state) && job.started === null) this.#table.setState(event.step, 'QUEUED', '');
-        return;
+        return this.#queued(event.step, job, event.reason ?? '');
       case 'finishing':
         if (record.state === 'RUNNING') this.#table.setState(event.step, 'FINISHING', '');
         return;
@@ -173,6 +172,14 @@ export class StudyMachine {
         this.#endJob(event.step, job, event.outcome.result, event.at);
         if (this.#rerunStep(event.step, job, event.at)) return;
         return this.#apply(event.step, afterJob(record, job, event.outcome, this.#rulesOf(event.step)), event.at);
+    }
+  }
+
+  #queued(index: number, job: JobRecord, reason: string): void {
+    const { state, reason: before } = this.steps[index]!;
+    const isNew = isBefore(state) && job.started === null;
+    if (isNew || (state === 'QUEUED' && reason !== '' && reason !== before)) {
+      this.#table.setState(index, 'QUEUED', reason);
     }
   }
 

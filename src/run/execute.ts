@@ -1,6 +1,5 @@
 import { Conductor } from '../conductor/conductor.js';
 import { cancelledObsolete, type Resumption } from '../conductor/resume.js';
-import { BrokerError } from '../flux/connect/errors.js';
 import type { Host } from '../hosts/host.js';
 import type { ExecutionEnd } from '../report/build-results.js';
 import type { Backend } from '../schedulers/backend.js';
@@ -14,6 +13,7 @@ import { StatusFile } from '../store/status-file.js';
 import type { Limits } from '../store/update-lock.js';
 import { openJob, type StepRecord, studyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
+import { BackendError } from '../util/errors.js';
 import type { Log } from '../util/log/log.js';
 import { isDoneWithin } from '../util/sleep.js';
 import { interpretSignals } from './interpret-signals.js';
@@ -61,7 +61,7 @@ const CANCEL_OBSOLETE_TIMEOUT_MS = 10_000;
  * Runs the steps of a study that is staged: opens its schedulers with the conductor as their listener, and drives the study to
  * its end.
  *
- * @throws SpecError, BrokerError, HostError if there is nothing to run its jobs in, and the study was not stopped meanwhile
+ * @throws SpecError, BackendError, HostError if there is nothing to run its jobs in, and the study was not stopped meanwhile
  */
 export async function execute(context: ExecuteContext, study: StagedStudy): Promise<ExecutionResult> {
   const { options, host, log, clock, ending, hangup } = context;
@@ -111,7 +111,7 @@ export async function execute(context: ExecuteContext, study: StagedStudy): Prom
     // Jobs that are out of sight may be running, unless the study was cancelled: then their end is wanted.
     areJobsLeft: isLeft || (hasOpenJobs && cancellation === undefined),
     outputsOfJob: (step, id) => (step.scheduled ? batch : local)?.outputs({ step, id }),
-    fluxUri: (opened && backend?.describe().endpoint) ?? null,
+    fluxUri: (plan.spec.batch.type === 'flux' && opened && backend?.describe().endpoint) || null,
   };
 }
 
@@ -125,7 +125,7 @@ async function openBatch(
     return await backend?.open(plan, session, listener);
   } catch (error) {
     if (ending.waiting.aborted) return undefined;
-    if (finishes === undefined || !(error instanceof BrokerError)) throw error;
+    if (finishes === undefined || !(error instanceof BackendError)) throw error;
     log.warning(error.message);
     return undefined;
   }

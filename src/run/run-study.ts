@@ -1,6 +1,5 @@
 import { limitsOf } from '../conductor/policy.js';
 import { leftWorkspaces, plannedSteps } from '../conductor/resume.js';
-import { BrokerError } from '../flux/connect/errors.js';
 import { appendFile, areThere, replaceFile } from '../hosts/files.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Tree } from '../hosts/upload/tree.js';
@@ -18,7 +17,7 @@ import { statusCsv, statusOrder } from '../store/status-csv.js';
 import { type Limits, limitsGoingOn } from '../store/update-lock.js';
 import { newRecord, type StepRecord, studyStatus } from '../study/state.js';
 import { type Clock, systemClock } from '../util/clock.js';
-import { describeError } from '../util/errors.js';
+import { BackendError, describeError } from '../util/errors.js';
 import { KeptLog } from '../util/log/kept-log.js';
 import { counted } from '../util/log/plain-text.js';
 import { describeLeftWorkspaces, describeResumption } from './describe-resume.js';
@@ -158,7 +157,7 @@ async function prepareBackend(context: Own, draft: DraftStudy): Promise<Prepared
   } catch (error) {
     await backend.close({});
     // Steps that need no backend are cancelled all the same.
-    if (context.finishes === undefined || !(error instanceof BrokerError)) throw error;
+    if (context.finishes === undefined || !(error instanceof BackendError)) throw error;
     context.log.warning(error.message);
     return { backend: undefined, plan };
   }

@@ -27,7 +27,7 @@ export interface Backend {
   /**
    * Checks the plan, and adapts it to this batch system and its version. Writes and submits nothing.
    *
-   * @throws SpecError, BrokerError if the study cannot run there
+   * @throws SpecError, BackendError if the study cannot run there
    */
   prepare(plan: Plan, isOver?: IsOver): Promise<Plan>;
   /**
@@ -35,7 +35,7 @@ export interface Backend {
    *
    * @param plan as returned by `prepare`
    * @param listener gets every event of the scheduler, from its creation on
-   * @throws SpecError; BrokerError, also if jobs that an earlier driver submitted elsewhere may still run; HostError
+   * @throws SpecError; BackendError, also if jobs that an earlier driver submitted elsewhere may still run; HostError
    */
   open(plan: Plan, session: StudySession, listener: SchedulerListener): Promise<BatchScheduler>;
   describe(): BackendDescription;

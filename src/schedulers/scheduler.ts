@@ -62,7 +62,15 @@ export type JobEvent =
       /** Whether `renew` can get another allocation. */
       readonly mayRenew: boolean;
     }
-  | { readonly type: 'queued'; readonly step: number; readonly attempt: number; readonly at: number }
+  /** The batch system has it. Sent again if it waits for another reason. */
+  | {
+      readonly type: 'queued';
+      readonly step: number;
+      readonly attempt: number;
+      readonly at: number;
+      /** Why it waits, in the batch system's words. */
+      readonly reason?: string;
+    }
   | { readonly type: 'started'; readonly step: number; readonly attempt: number; readonly at: number }
   | { readonly type: 'finishing'; readonly step: number; readonly attempt: number; readonly at: number }
   | {

@@ -1,4 +1,5 @@
 import { type PyValue, pyStr } from '../spec/python.js';
+import { leaves } from './batch-args.js';
 
 /**
  * Options for Flux's commands from a mapping of the batch block (Maestro 1.2, `allocation_args` and `launcher_args`): a
@@ -22,11 +23,6 @@ const longNames = new Map([
   ['o', 'setopt'],
   ['S', 'setattr'],
 ]);
-
-function leaves(value: PyValue, path: string): [path: string, leaf: PyValue][] {
-  if (!(value instanceof Map)) return [[path, value]];
-  return [...value].flatMap(([key, inner]) => leaves(inner, path === '' ? pyStr(key) : `${path}.${pyStr(key)}`));
-}
 
 /**
  * The keys of `allocation_args` that are used: those that a jobspec can express, and `exclusive`. Maestro ignores the

@@ -36,6 +36,11 @@ export function renderScripts(
   return { scripts, problems: [...problems.values()] };
 }
 
+/** The first lines of a scheduled step's script: the shell line and the directives. */
+export function headerOf(step: StepInstance, batch: Batch): string {
+  return dialects[batch.type](batch).header(step);
+}
+
 function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Problem) => void): StepScripts {
   if (step.scheduled) for (const problem of dialect.check(step)) report(problem);
   const header = step.scheduled ? dialect.header(step) : dialect.shellLine;

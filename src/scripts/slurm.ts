@@ -3,6 +3,7 @@ import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './dialect.js';
 import { shellLine } from './local.js';
+import { checkSlurmArgs } from './slurm-args.js';
 import { isSlurmTime } from './walltime.js';
 
 /** Slurm's scripts, to the byte as Maestro 1.1 writes them (`SlurmScriptAdapter`). */
@@ -15,7 +16,7 @@ export function slurmDialect(batch: Batch): Dialect {
       const cores = resource(step.run, 'cores per task');
       return ['srun', '-n', procs, ...(nodes ? ['-N', nodes] : []), ...(cores ? ['-c', cores] : [])].join(' ');
     },
-    check,
+    check: (step) => [...checkWalltime(step), ...checkSlurmArgs(batch)],
   };
 }
 
@@ -43,7 +44,7 @@ function directives(step: StepInstance, batch: Batch): string[] {
   ];
 }
 
-function check(step: StepInstance): Problem[] {
+function checkWalltime(step: StepInstance): Problem[] {
   const walltime = resource(step.run, 'walltime');
   if (walltime === '' || isSlurmTime(walltime)) return [];
   return [noWalltime(step, walltime, 'write minutes, "MM:SS", "HH:MM:SS" or "D-HH:MM:SS"')];

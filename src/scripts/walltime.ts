@@ -17,3 +17,20 @@ export function walltimeSeconds(walltime: string): number | undefined {
 export function isSlurmTime(walltime: string): boolean {
   return /^([0-9]+(:[0-9]+){0,2}|[0-9]+-[0-9]+(:[0-9]+){0,2}|-1|infinite|unlimited)$/i.test(walltime);
 }
+
+/**
+ * The minutes of a time as `sbatch --time` counts it: seconds are rounded up to a minute, and no limit (also as `0`) is
+ * infinite.
+ *
+ * @returns undefined if it is no such time
+ */
+export function slurmMinutes(walltime: string): number | undefined {
+  if (!isSlurmTime(walltime)) return undefined;
+  if (!/^[0-9]/.test(walltime)) return Number.POSITIVE_INFINITY;
+  const [, days, rest = ''] = /^(?:([0-9]+)-)?(.*)$/.exec(walltime)!;
+  const parts = rest.split(':').map(Number);
+  // Behind days come hours; otherwise one number is minutes, and two are minutes and seconds.
+  const [hours = 0, minutes = 0, seconds = 0] = days !== undefined || parts.length === 3 ? parts : [0, ...parts];
+  const total = Number(days ?? 0) * 1440 + hours * 60 + minutes + Math.ceil(seconds / 60);
+  return total === 0 ? Number.POSITIVE_INFINITY : total;
+}

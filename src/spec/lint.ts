@@ -45,8 +45,8 @@ function unknownKeys(node: MappingNode, of: string, known: readonly string[], to
 
 /** What each batch system does with the keys of the batch block: those that are used, besides `type` and `host`. */
 const usedKeys: Readonly<Record<string, readonly string[]>> = {
-  slurm: ['bank', 'queue', 'shell', 'nodes', 'procs', 'reservation', 'qos'],
-  lsf: ['bank', 'queue', 'reservation'],
+  slurm: ['bank', 'queue', 'shell', 'nodes', 'procs', 'reservation', 'qos', 'args'],
+  lsf: ['bank', 'queue', 'reservation', 'args'],
   flux: ['bank', 'queue', 'shell', 'nodes', 'args', 'allocation_args', 'launcher_args', 'uri', 'flux_uri', 'version'],
 };
 
@@ -81,7 +81,11 @@ function lintBatch(batch: MappingNode | undefined): Problem[] {
     const isEmpty = value.kind === 'scalar' && (value.value === null || value.value === '');
     const used = usedKeys[type];
     if (used !== undefined && !isEmpty && !['type', 'host', ...used].includes(name) && batchKeys.includes(name)) {
-      const hint = ['gpus', 'exclusive', 'procs', 'nodes'].includes(name) ? `set '${name}' of the steps` : undefined;
+      const hint = ['gpus', 'exclusive', 'procs', 'nodes'].includes(name)
+        ? `set '${name}' of the steps`
+        : name === 'allocation_args' && used.includes('args')
+          ? "'args' has options for each job"
+          : undefined;
       return [problemOf('warning', keyAt, `'${name}' of batch is ignored with type ${type}, as in Maestro`, hint)];
     }
     if (name === 'shell' && value.kind === 'scalar') return lintShell(value);
@@ -95,7 +99,9 @@ function lintBatch(batch: MappingNode | undefined): Problem[] {
     ) {
       return [warning(value.at, `'${name}' of batch is no whole number, and stands so in scripts`)];
     }
-    if (['args', 'allocation_args', 'launcher_args'].includes(name) && !isEmpty && value.kind !== 'mapping') {
+    const isError = name === 'args' && (type === 'slurm' || type === 'lsf');
+    const isArgs = ['args', 'allocation_args', 'launcher_args'].includes(name);
+    if (isArgs && !isError && !isEmpty && value.kind !== 'mapping') {
       return [warning(value.at, `'${name}' of batch is ignored, as it is no mapping`, 'write {option: value}')];
     }
     return [];

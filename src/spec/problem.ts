@@ -36,6 +36,14 @@ export function sortProblems(problems: readonly Problem[]): Problem[] {
   );
 }
 
+/** Leaves out what is said of a place already: instances of a step have the same problem. */
+export function withoutRepetitions(problems: readonly Problem[]): Problem[] {
+  const byText = problems.map(
+    (problem) => [`${problem.at.line}:${problem.at.column} ${problem.message}`, problem] as const,
+  );
+  return [...new Map(byText).values()];
+}
+
 /** Everything that is wrong with a spec, found at once. Thrown only when at least one problem is an error. */
 export class SpecError extends UserError {
   readonly problems: readonly Problem[];

@@ -115,7 +115,11 @@ function toBatch(root: MappingNode): Batch {
   const type = values.get('type') ?? 'local';
   values.delete('type');
   const at = block?.at ?? root.at;
-  const placeOf = (key: string) => (block && entry(block, key)?.value.at) ?? at;
+  const placeOf = (key: string, name?: string) => {
+    const value = block && entry(block, key)?.value;
+    const inner = value?.kind === 'mapping' && name !== undefined ? entry(value, name) : undefined;
+    return inner?.keyAt ?? value?.at ?? at;
+  };
   return { type: type as SchedulerType, values, at, placeOf };
 }
 

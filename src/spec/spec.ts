@@ -46,8 +46,11 @@ export interface Batch {
   /** Every key of the block but `type`. */
   readonly values: ReadonlyMap<string, PyValue>;
   readonly at: Position;
-  /** Where a key's value stands; the block's own place for a key that it does not have. */
-  placeOf(key: string): Position;
+  /**
+   * Where a key's value stands, or if it is a mapping the name of an entry of it; the block's own place for a key that
+   * it does not have.
+   */
+  placeOf(key: string, name?: string): Position;
 }
 
 export interface Step {

@@ -34,6 +34,8 @@ export class StudySession {
   /** The journal's state when this session began. */
   readonly state: JournalState;
   readonly journal: Journal;
+  /** The fencing number of this driver. */
+  readonly fence: number;
   readonly #clock: Clock;
   readonly #writer: RemoteWriter;
   readonly #lease: Lease;
@@ -43,6 +45,7 @@ export class StudySession {
 
   private constructor(
     state: JournalState,
+    fence: number,
     journal: Journal,
     writer: RemoteWriter,
     lease: Lease,
@@ -51,6 +54,7 @@ export class StudySession {
   ) {
     this.#clock = clock;
     this.state = state;
+    this.fence = fence;
     this.journal = journal;
     this.#writer = writer;
     this.#lease = lease;
@@ -78,7 +82,7 @@ export class StudySession {
       const journal = new Journal((text) => writer.append(text), { ...state, fence }, clock);
       journal.write({ type: 'open', holder });
       remote.begin(journal);
-      return new StudySession(state, journal, writer, lease, remote, clock);
+      return new StudySession(state, fence, journal, writer, lease, remote, clock);
     } catch (error) {
       await lease.end({ released: true });
       await writer.end();

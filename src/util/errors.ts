@@ -23,3 +23,12 @@ export class InputError extends UserError {
     this.name = 'InputError';
   }
 }
+
+/** The batch system of a study cannot be reached, or cannot do what the study needs. */
+export class BackendError extends UserError {
+  /** @param hint what to do about it */
+  constructor(message: string, hint: string) {
+    super(`${message} (${hint})`);
+    this.name = 'BackendError';
+  }
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { walltimeSeconds } from '../../src/scripts/walltime.js';
+import { slurmMinutes, walltimeSeconds } from '../../src/scripts/walltime.js';
 
 describe('a walltime', () => {
   it.each([
@@ -32,3 +32,18 @@ describe('a walltime', () => {
       }),
     ));
 });
+
+it.each([
+  ['30', 30],
+  ['30:00', 30],
+  ['30:01', 31],
+  ['02:30:00', 150],
+  ['1-0', 1440],
+  ['1-2', 1560],
+  ['1-2:30', 1590],
+  ['1-02:30:30', 1591],
+  ['0', Number.POSITIVE_INFINITY],
+  ['UNLIMITED', Number.POSITIVE_INFINITY],
+  ['-1', Number.POSITIVE_INFINITY],
+  ['soon', undefined],
+])('sbatch takes %s for minutes: %s', (walltime, minutes) => expect(slurmMinutes(walltime)).toBe(minutes));

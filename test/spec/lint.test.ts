@@ -271,6 +271,8 @@ describe('an ordinary specification is nothing to warn of', () => {
     ['Flux', '{type: flux, uri: local:///run/flux, version: 0.49.0, nodes: 4, args: {mpi: none}, shell: /bin/sh}'],
     ['Flux 1.2', '{type: flux, flux_uri: x, allocation_args: {o: {a: 1}}, launcher_args: {x: null}}'],
     ['LSF', "{type: lsf, host: h, bank: '', queue: ''}"],
+    ['Slurm with options', "{type: slurm, host: h, bank: '', queue: '', args: {constraint: gpu}}"],
+    ['LSF with options', "{type: lsf, host: h, bank: '', queue: '', args: {app: x}}"],
     ["a site's own keys", '{type: local, site_tuning: on, contact: me}'],
   ])('with a batch block of %s', (_, batch) => expect(withBlocks(`batch: ${batch}\n${oneStep}`)).toEqual([]));
 
@@ -302,14 +304,14 @@ describe('the batch block', () => {
       "unknown key 'walltime' of batch is ignored (set 'walltime' of the steps)",
     ],
     [
-      'arguments, with slurm',
-      '{type: slurm, host: h, bank: b, queue: q, args: {x: 1}}',
-      "'args' of batch is ignored with type slurm, as in Maestro",
+      'arguments for allocations, with slurm',
+      '{type: slurm, host: h, bank: b, queue: q, allocation_args: {x: 1}}',
+      "'allocation_args' of batch is ignored with type slurm, as in Maestro ('args' has options for each job)",
     ],
     [
-      'arguments, with lsf',
-      '{type: lsf, host: h, bank: b, queue: q, args: {x: 1}}',
-      "'args' of batch is ignored with type lsf, as in Maestro",
+      'arguments for launchers, with lsf',
+      '{type: lsf, host: h, bank: b, queue: q, launcher_args: {x: 1}}',
+      "'launcher_args' of batch is ignored with type lsf, as in Maestro",
     ],
     [
       'nodes, with lsf',

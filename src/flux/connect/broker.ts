@@ -1,11 +1,11 @@
 import type { HostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import type { Clock } from '../../util/clock.js';
+import { BackendError } from '../../util/errors.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../errors.js';
 import { Handle } from '../handle.js';
 import { getInventory, type Inventory } from '../inventory.js';
 import { AnswerError, getAttribute, getConfig, getResources, queuesIn } from '../requests.js';
-import { BrokerError } from './errors.js';
 import { relayPaths, relayStream } from './relay.js';
 import type { BrokerAddress } from './resolve.js';
 
@@ -75,7 +75,7 @@ export function isHere(host: Host, { node }: BrokerAddress): boolean {
 /**
  * Connects to a broker, and asks what it is.
  *
- * @throws BrokerError
+ * @throws BackendError
  */
 export async function openBroker(
   host: Host,
@@ -91,7 +91,7 @@ export async function openBroker(
   } catch (error) {
     handle?.close();
     if (![ConnectionError, FluxError, RequestTimeout, AnswerError].some((kind) => error instanceof kind)) throw error;
-    throw new BrokerError(
+    throw new BackendError(
       `cannot use the Flux broker ${address.uri}, ${address.why}: ${(error as Error).message}`,
       hintFor(error as Error, address),
     );

@@ -3,8 +3,8 @@ import { again, run, runLeashed } from '../../hosts/commands.js';
 import type { HostFacts } from '../../hosts/facts.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import type { Destination } from '../../hosts/ssh/destination.js';
+import { BackendError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
-import { BrokerError } from './errors.js';
 
 /** Where a broker is, and why that one. */
 export interface BrokerAddress {
@@ -38,7 +38,7 @@ export interface WaitOptions {
  *
  * @param wanted the input `flux`
  * @param inSpec the spec's `batch.flux_uri` or `batch.uri`; '' if it has none
- * @throws BrokerError with what was tried and what to do
+ * @throws BackendError with what was tried and what to do
  */
 export async function findBroker(
   host: Host,
@@ -67,7 +67,7 @@ async function resolve(
     return addressOf(await readAddress(host, facts, target, why, patience), facts, why, false);
   if (/^(local|ssh):/.test(target)) return addressOf(target, facts, why, false);
   if (facts.flux === '') {
-    throw new BrokerError(
+    throw new BackendError(
       `cannot find the Flux broker ${called(target, why)}: there is no \`flux\` on PATH to ask`,
       'add it with `setup` (`module load flux`), or give the URI of the broker as `flux`',
     );
@@ -96,7 +96,7 @@ async function readAddress(
     `[ -f ${quoted} ] || { echo 'it is no regular file' >&2; exit 1; }\nhead -c ${LONGEST_ADDRESS_BYTES} -- ${quoted}`;
   const text = await ask(host, command, target, why, cancel);
   if (isAddress(text)) return text;
-  throw new BrokerError(
+  throw new BackendError(
     `there is no address of a Flux broker in the file ${file}, ${why}: it holds something else`,
     'it has one line, such as local:///run/flux/local or ssh://node1/tmp/flux-AbCdEf/local-0',
   );
@@ -109,7 +109,7 @@ async function askFlux(host: Host, target: string, why: string, { cancel }: Wait
   try {
     return await ask(host, `exec ${command('--wait ')}`, target, why, cancel);
   } catch (error) {
-    if (!(error instanceof BrokerError) || !/unrecognized arguments/.test(error.message)) throw error;
+    if (!(error instanceof BackendError) || !/unrecognized arguments/.test(error.message)) throw error;
     return ask(host, `exec ${command('')}`, target, why, cancel);
   }
 }
@@ -121,14 +121,14 @@ async function systemUri(host: Host, facts: HostFacts): Promise<string> {
   if (facts.flux === '') {
     const { code } = await again(() => run(host, `[ -S ${conventionalSocket} ]`));
     if (code === 0) return `local://${conventionalSocket}`;
-    throw new BrokerError(
+    throw new BackendError(
       `there is no Flux here: ${unset}there is no \`flux\` on PATH, and no socket at ${conventionalSocket}`,
       'start the study inside a Flux instance (`flux start ...`), add `flux` to PATH with `setup` (`module load flux`), or name a broker with `flux`',
     );
   }
   const { code, stdout, stderr } = await again(() => run(host, 'unset FLUX_URI\nexec flux getattr local-uri'));
   if (code === 0) return stdout.toString().trim();
-  throw new BrokerError(
+  throw new BackendError(
     `there is no Flux instance to run on: ${unset}${unset && 'and '}the system instance of ${facts.flux} cannot be reached: ${oneLine(stderr) || `exit ${code}`}`,
     'start the study inside an instance (`flux start ...`, or within an allocation), or name a broker with `flux`',
   );
@@ -146,7 +146,7 @@ async function ask(host: Host, command: string, target: string, why: string, can
   if (cancel.aborted) throw new HostError(String(cancel.reason));
   const uri = stdout.toString().trim();
   if (code === 0 && uri !== '') return uri;
-  throw new BrokerError(
+  throw new BackendError(
     `cannot find the Flux broker ${called(target, why)}: ${oneLine(stderr) || (code === 0 ? 'nothing was said of it' : `exit ${code}`)}`,
     `it must be a running job or instance that ${host.name} can see`,
   );
@@ -169,14 +169,14 @@ function isAddress(text: string): boolean {
  * Where the broker with this URI is.
  *
  * @param why completes "Flux broker X: "
- * @throws BrokerError if it is no URI of one
+ * @throws BackendError if it is no URI of one
  */
 export function addressOf(uri: string, facts: HostFacts, why: string, isSystem: boolean): BrokerAddress {
   const local = localForm.exec(uri)?.[1];
   if (local !== undefined) return { uri, socket: local, why, isSystem };
   const remote = remoteForm.exec(uri);
   if (remote === null) {
-    throw new BrokerError(
+    throw new BackendError(
       `${/^(local|ssh):/.test(uri) ? `'${shortened(uri)}'` : 'what was found'} is no URI of a Flux broker, ${why}`,
       'it looks like local:///run/flux/local or ssh://node1/tmp/flux-AbCdEf/local-0',
     );

@@ -1,4 +1,3 @@
-import { BrokerError } from '../../flux/connect/errors.js';
 import { addressOf } from '../../flux/connect/resolve.js';
 import { mustRun } from '../../hosts/commands.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
@@ -10,6 +9,7 @@ import { LeaseLostError } from '../../store/lease.js';
 import type { StudySession } from '../../store/session.js';
 import { anyAborted } from '../../util/abort.js';
 import type { Clock } from '../../util/clock.js';
+import { BackendError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
 import { sleep } from '../../util/sleep.js';
 import type { Backend, BackendContext, BackendDescription, CloseOptions, IsOver } from '../backend.js';
@@ -58,7 +58,7 @@ export class AllocatedBackend implements Backend {
     if (this.#facts === undefined) {
       const facts = await readHostFacts(host);
       if (facts.flux === '') {
-        throw new BrokerError(
+        throw new BackendError(
           `there is no \`flux\` on PATH on ${host.name}, and \`allocate\` starts it in the allocation`,
           'add it with `setup` (`module load flux`)',
         );
@@ -117,7 +117,8 @@ export class AllocatedBackend implements Backend {
       if (this.#allocation !== undefined) await this.#session?.confirm();
       await this.#release();
     } catch (error) {
-      if (!(error instanceof BrokerError || error instanceof HostError || error instanceof LeaseLostError)) throw error;
+      if (!(error instanceof BackendError || error instanceof HostError || error instanceof LeaseLostError))
+        throw error;
       this.#context.log.warning(error.message);
     }
   }
@@ -152,7 +153,7 @@ export class AllocatedBackend implements Backend {
         return await this.#use(taken, plan, cancel);
       } catch (error) {
         // It may have been about to end. If it is alive and only out of reach, it is not replaced.
-        if (!(error instanceof BrokerError) || cancel.aborted || !(await taken.hasEnded())) throw error;
+        if (!(error instanceof BackendError) || cancel.aborted || !(await taken.hasEnded())) throw error;
         this.#ownCount -= 1;
         log.warning(error.message);
         this.#instance?.close();
@@ -161,7 +162,7 @@ export class AllocatedBackend implements Backend {
       this.#isTaken = false;
     }
     if (this.#context.onlyFinishes) {
-      throw new BrokerError('the allocation of the study is over', 'a run of the same study continues it in another');
+      throw new BackendError('the allocation of the study is over', 'a run of the same study continues it in another');
     }
     // Checked before the wait in the queue, which may be long and in vain.
     if (this.#ownCount === 0) await refuseIfRunningElsewhere(this.#context, plan, this.#session!, undefined);
@@ -230,7 +231,7 @@ export class AllocatedBackend implements Backend {
       await this.#release();
     } catch (error) {
       // Slow clean-up of the nodes can fail the release although the allocation has ended.
-      if (!(error instanceof BrokerError) || !(await allocation!.hasEnded())) throw error;
+      if (!(error instanceof BackendError) || !(await allocation!.hasEnded())) throw error;
       this.#context.log.warning(error.message);
       this.#allocation = undefined;
     }

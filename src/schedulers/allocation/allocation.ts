@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { BrokerError } from '../../flux/connect/errors.js';
 import { again, collectText, run } from '../../hosts/commands.js';
 import { readTails, writeFiles } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import { type Allocator, allocators, type DescribedAllocation, type QueuedJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import { BackendError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
 import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
 import { type AllocationPlan, jobNameOf, submissionOf, submittedId } from '../batch/submission.js';
@@ -68,7 +68,7 @@ export class Allocation {
   /**
    * Submits the job of an allocation.
    *
-   * @throws BrokerError if it is refused, with the scheduler's message, or if the run is cancelled
+   * @throws BackendError if it is refused, with the scheduler's message, or if the run is cancelled
    * @throws HostError
    */
   static async submit(options: AllocationOptions): Promise<Allocation> {
@@ -91,11 +91,11 @@ export class Allocation {
   }
 
   /**
-   * Takes over an allocation of an earlier driver of the study. If it is about to end, `uri` throws a BrokerError.
+   * Takes over an allocation of an earlier driver of the study. If it is about to end, `uri` throws a BackendError.
    *
    * @param job the result of its `describe`
    * @returns undefined if it is over, or was told to end
-   * @throws BrokerError if it was told to end and does not, or if it belongs to another scheduler; HostError
+   * @throws BackendError if it was told to end and does not, or if it belongs to another scheduler; HostError
    */
   static async attach(
     options: Omit<AllocationOptions, 'number'>,
@@ -108,7 +108,7 @@ export class Allocation {
     const here = await schedulerOf(options.host, parsed);
     if (parsed.scheduler !== undefined && here !== '' && here !== parsed.scheduler) {
       if (options.isForced === true) return undefined;
-      throw new BrokerError(
+      throw new BackendError(
         `the study has an allocation, ${parsed.id} (${parsed.kind}), of the scheduler '${parsed.scheduler}', and commands on ${options.host.name} ask '${here}': its jobs may run still`,
         'continue the study on that cluster, or, if you know that the allocation is over, with `resume: always`',
       );
@@ -126,7 +126,7 @@ export class Allocation {
     return undefined;
   }
 
-  /** Releases an allocation given by the result of `describe`. @throws BrokerError, HostError */
+  /** Releases an allocation given by the result of `describe`. @throws BackendError, HostError */
   static async releaseDescribed(host: Host, data: unknown): Promise<void> {
     await release(host, { cluster: undefined, ...described.parse(data) } as DescribedAllocation);
   }
@@ -146,7 +146,7 @@ export class Allocation {
   /**
    * Waits for the allocation to start, without a time limit, and returns the URI of its Flux instance.
    *
-   * @throws BrokerError with the reason if the allocation ends first; also if the run is cancelled, which releases it
+   * @throws BackendError with the reason if the allocation ends first; also if the run is cancelled, which releases it
    * @throws HostError
    */
   async uri(): Promise<string> {
@@ -177,7 +177,7 @@ export class Allocation {
     return code === 0 && (line === '' || parseJobState(line).phase === 'ended');
   }
 
-  /** Ends the job, and waits until it is gone from the queue. May be called again. @throws BrokerError, HostError */
+  /** Ends the job, and waits until it is gone from the queue. May be called again. @throws BackendError, HostError */
   async release(): Promise<void> {
     await release(this.#options.host, this.#job);
   }
@@ -254,13 +254,13 @@ export class Allocation {
     this.#options.log(`allocation ${this.id} may never start (${doubt.reason}): ${doubt.hint}`);
   }
 
-  async #endedEarly(): Promise<BrokerError> {
+  async #endedEarly(): Promise<BackendError> {
     const { host, studyPath, number } = this.#options;
     const output = `${studyPath}/${allocationFiles(number).output}`;
     const [tail] = await readTails(host, [output], 4096).catch(() => [null]);
     const lines = (tail?.toString('utf8') ?? '').trim().split('\n').slice(-20).join('\n');
     const printed = lines === '' ? `it printed nothing to ${output}` : `the end of ${output}:\n${lines}\n`;
-    return new BrokerError(
+    return new BackendError(
       `allocation ${this.id} (${this.kind}) ended before Flux ran in it: ${this.#heard}; ${printed}`,
       'try the input `allocate` with fewer nodes or another queue; the file has all that its job said',
     );
@@ -270,7 +270,7 @@ export class Allocation {
     try {
       await this.release();
     } catch (error) {
-      if (!(error instanceof BrokerError || error instanceof HostError)) throw error;
+      if (!(error instanceof BackendError || error instanceof HostError)) throw error;
       this.#options.log((error as Error).message);
     }
   }
@@ -287,7 +287,7 @@ async function schedulerOf(host: Host, job: QueuedJob): Promise<string> {
 async function release(host: Host, job: DescribedAllocation): Promise<void> {
   const { code, stdout, stderr } = await again(() => run(host, releaseCommand(job, job.studyPath, job.number)));
   if (code === 0) return;
-  throw new BrokerError(
+  throw new BackendError(
     `cannot give allocation ${job.id} (${job.kind}) back: ${stdout.toString().trim() || stderr || `exit ${code}`}`,
     'look whether it is still there, and end it by hand',
   );
@@ -327,7 +327,7 @@ async function submitOnce(
       }
       troubleSince = kind === 'doubt' ? (troubleSince ?? clock.now()) : undefined;
       if (kind === 'never' || (troubleSince !== undefined && clock.now() - troubleSince > TROUBLE_LIMIT_MS)) {
-        throw new BrokerError(
+        throw new BackendError(
           `the allocation was refused by ${request.with}: ${words}`,
           `look at the input \`allocate\`; it was asked for with: ${command}`,
         );
@@ -359,14 +359,14 @@ async function findByName(host: Host, plan: AllocationPlan): Promise<string | un
     `printf '%s' "$ids"`;
   const { code, stdout, stderr } = await again(() => run(host, look));
   if (code === 0) return stdout.toString().split('\n')[0] || undefined;
-  throw new BrokerError(
+  throw new BackendError(
     `the way to ${host.name} broke as the allocation was asked for, and ${plan.request.with} cannot be asked whether it was: ${stderr}`,
     `look for a job called ${jobName}, and end it by hand`,
   );
 }
 
 function throwIfCancelled(cancel: AbortSignal): void {
-  if (cancel.aborted) throw new BrokerError('the allocation is not wanted any more', 'the run was cancelled');
+  if (cancel.aborted) throw new BackendError('the allocation is not wanted any more', 'the run was cancelled');
 }
 
 function pause(clock: Clock, milliseconds: number, cancel: AbortSignal): Promise<void> {

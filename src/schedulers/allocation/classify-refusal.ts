@@ -1,35 +1,16 @@
-import { classifyRefusal, type RefusalKind } from '../../flux/classify-refusal.js';
+import { classifyRefusal } from '../../flux/classify-refusal.js';
 import type { Allocator } from '../../store/journal/records.js';
+import type { BatchRefusal } from '../batch/batch-system.js';
+import { classifyBatchRefusal } from '../batch/classify-refusal.js';
 
 /**
- * What a batch system's refusal of an allocation means.
+ * What a batch system's refusal of an allocation means. After `doubt` the queue is searched before the request is
+ * repeated.
  *
- * - `never`: the same request would be refused again
- * - `wait`: the queue is closed or a limit is reached, so the request is repeated without a time limit
- * - `doubt`: the job may be in the queue all the same, so the queue is searched before the request is repeated
+ * @param exitCode of the submit command
  */
-export type AllocationRefusal = Extract<RefusalKind, 'never' | 'wait' | 'doubt'>;
-
-/** Messages of Slurm 17 to 25 and of LSF 10; the first match counts. */
-const words: readonly (readonly [RegExp, AllocationRefusal])[] = [
-  // A partition that is INACTIVE or DRAIN refuses jobs; one that is DOWN queues them.
-  [/Required partition not available|partition .* is (inactive|drained|down)/i, 'wait'],
-  [/\b(Assoc|QOS)\w*(Max|Grp)\w*Submit\w*/, 'wait'],
-  [/temporarily unable to accept job|backup controller in standby mode/i, 'wait'],
-  [/queue (<[^>]*> )?is (closed|inactive|not accepting)|queue has been (closed|inactivated)/i, 'wait'],
-  [/pending job (threshold|limit|slot limit)\b.*reached|job (slot )?limit (has been )?reached/i, 'wait'],
-  [/timed out|timeout|unable to contact|not responding|Zero Bytes were transmitted|LSF is down/i, 'doubt'],
-  [/\bmunged?\b|Protocol authentication error|Socket communication error/i, 'doubt'],
-  [/Resource temporarily unavailable|Cannot allocate memory|\bfork\b|Connection (reset|refused)|Broken pipe/i, 'doubt'],
-];
-
-/** @param exitCode of the submit command */
-export function classifyAllocationRefusal(allocator: Allocator, said: string, exitCode: number): AllocationRefusal {
-  if (allocator === 'flux') {
-    const kind = classifyRefusal({ words: said, ...(exitCode >= 126 ? { exitCode } : {}) });
-    return kind === 'wait' ? kind : kind === 'retry' || kind === 'doubt' ? 'doubt' : 'never';
-  }
-  // A signal ended the command, or bash could not fork (254). `bsub` exits with 255 for every error.
-  if ((exitCode > 128 && exitCode <= 192) || exitCode === 254) return 'doubt';
-  return words.find(([pattern]) => pattern.test(said))?.[1] ?? 'never';
+export function classifyAllocationRefusal(allocator: Allocator, said: string, exitCode: number): BatchRefusal {
+  if (allocator !== 'flux') return classifyBatchRefusal(said, exitCode);
+  const kind = classifyRefusal({ words: said, ...(exitCode >= 126 ? { exitCode } : {}) });
+  return kind === 'wait' ? kind : kind === 'retry' || kind === 'doubt' ? 'doubt' : 'never';
 }

@@ -2,6 +2,7 @@ import { programs } from '../../generated/programs.js';
 import type { QueuedJob } from '../../store/journal/records.js';
 import { assignments } from '../../util/shell-quote.js';
 import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
+import { type Doubt, doubtAbout, type Settings } from '../batch/waiting-reasons.js';
 import { allocationFiles } from './idle-guard.js';
 
 /** A line that the waiting command prints. */
@@ -54,60 +55,21 @@ export function describeProgress(line: Extract<WaitingLine, { type: 'state' }>):
   return `waits${queue === '' ? '' : ` in ${queue}`}${why === '' ? '' : `: ${why}`}${startsAbout(start, today)}`;
 }
 
-/** Why a waiting job may never start, and what to do about it. */
-export interface Doubt {
-  readonly reason: string;
-  readonly hint: string;
-}
-
-/** Reasons of schedulers that do not go away by waiting, each with a hint. */
-const doubts: readonly (readonly [reason: RegExp, hint: string])[] = [
-  // Slurm.
-  [
-    /^(PartitionTimeLimit|.*MaxWall\w*|TimeLimit)$/,
-    'it asks for more time than it may have there: `time` in the input `allocate`, or another `queue`',
-  ],
-  [
-    /^(PartitionNodeLimit|PartitionConfig|.*Max(Node|Cpu|CPU|TRES|GRES|BB|License|Mem|Jobs?)\w*PerJob\w*|MaxMemPerLimit)$/i,
-    'it asks for more than one job may have there: `nodes`, `tasks` or `gpus` in the input `allocate`, or another `queue`',
-  ],
-  [/^BadConstraints$/, 'no node has what it asks for: `nodes`, `tasks`, `gpus` or `args` in the input `allocate`'],
-  [
-    /^(Assoc|QOS)\w*(Grp|Max)\w*(Min|Minutes|RunMin)\w*$/i,
-    'the hours of the account may be used up: set another `bank` in the input `allocate`, or ask for more hours',
-  ],
-  [
-    /^(Assoc|QOS)\w*(Grp|Max|Min)\w*$/,
-    'it waits until others of the account or the user have ended, and for ever if it alone asks for more than the limit: see the limits of `bank` and `queue`',
-  ],
-  [
-    /^(Invalid\w*|AccountNotAllowed|QOSNotAllowed|Partition\w*NotAllowed)$/,
-    'see `bank`, `queue` and `args` in the input `allocate`',
-  ],
-  [/^(JobHeld\w*|Held.*)$/, 'it is held: release it with `scontrol release`'],
-  [
-    /^(PartitionDown|PartitionInactive|ReservationDeleted|DependencyNeverSatisfied|JobArrayTaskLimit)$/,
-    'another `queue` in the input `allocate` may be open',
-  ],
-  [
-    /^ReqNodeNotAvail/,
-    'nodes that it needs are down, drained or reserved, perhaps for maintenance that comes before it could end: less `time` in the input `allocate` may let it start',
-  ],
-  // LSF.
-  [/suspended (by|while)/i, 'it is suspended: resume it with `bresume`'],
-  [
-    /inactivated|queue is closed|not (an )?(eligible|enough) hosts?/i,
-    'another `queue`, or fewer `nodes`, in the input `allocate`',
-  ],
-  // Flux.
-  [/unsatisfiable/i, 'no node has what it asks for: `nodes`, `tasks` or `gpus` in the input `allocate`'],
-];
+/** How hints name the input `allocate`. */
+const settings: Settings = {
+  time: '`time` in the input `allocate`',
+  shorter: 'less `time` in the input `allocate`',
+  size: '`nodes`, `tasks` or `gpus` in the input `allocate`',
+  needs: '`nodes`, `tasks`, `gpus` or `args` in the input `allocate`',
+  smaller: 'fewer `nodes`, in the input `allocate`',
+  bank: '`bank` in the input `allocate`',
+  queue: '`queue` in the input `allocate`',
+  access: '`bank`, `queue` and `args` in the input `allocate`',
+};
 
 /** Why a waiting job may never start; undefined if it only waits for its turn. */
 export function doubtOf({ phase, reason }: JobState): Doubt | undefined {
-  if (phase !== 'waiting') return undefined;
-  const hint = doubts.find(([words]) => words.test(reason))?.[1];
-  return hint === undefined ? undefined : { reason, hint };
+  return phase === 'waiting' ? doubtAbout(reason, settings) : undefined;
 }
 
 /** The expected start, without the date if it is today. */

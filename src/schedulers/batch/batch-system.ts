@@ -95,6 +95,13 @@ export interface BatchSystem {
    * @param shown names the attempt for people: `study/step, attempt 2`
    */
   submitWords(step: StepInstance, batch: Batch, label: string, shown: string): readonly string[];
+  /**
+   * Whether `submitWords` has what a directive of the header says, so that the submitted file leaves it out: its text may
+   * be one that the submit command cannot read. Without this all directives are kept.
+   *
+   * @param directive without what marks it: `--comment "text"`
+   */
+  replacesDirective?(directive: string): boolean;
   /** @returns undefined for a line that is no row */
   parseRow(line: string): QueueRow | undefined;
   /** An unknown state counts as running, so that the job is not given up. */
@@ -103,8 +110,13 @@ export interface BatchSystem {
   doubtOf(row: QueueRow): { readonly reason: string; readonly hint: string } | undefined;
   /** @param words what the submit command printed */
   classifyRefusal(words: string, exitCode: number): BatchRefusal;
-  /** The job that an owner in a claim names: the id without what `jobIdExpression` adds. */
+  /** The id of the job that an owner in a claim names: the owner without what `jobIdExpression` adds. */
   idOfOwner(owner: string): string;
+  /**
+   * Whether an owner in a claim is the job that `submit_job` gave this id, which may have more than the owner, such as
+   * the name of a cluster (`123;cluster`).
+   */
+  isOwner(owner: string, id: string): boolean;
   outputs(step: StepInstance, id: string): Outputs;
   parseSite(printed: string): Site;
   /**

@@ -6,10 +6,12 @@ _maestro_claims=${0%/*}/claims/$1
 _maestro_claim=$_maestro_claims/$2
 shift 2
 
-# The supervisor names a local step's job, because a scheduler's variables may be those of a job around the supervisor.
+# CONDUCTOR_JOB names the job of a local step, and of a batch system that passes the variables of a job around the submit on to it.
+# CONDUCTOR_BELL is the name of the files that announce the start and the end of the job.
 _maestro_job=${CONDUCTOR_JOB:-${FLUX_JOB_ID:-${SLURM_JOB_ID:-${LSB_JOBID:-$$}}}}
 if [ -n "$CONDUCTOR_JOB" ]; then _maestro_task=0; else _maestro_task=${FLUX_TASK_RANK:-${SLURM_PROCID:-0}}; fi
-unset CONDUCTOR_JOB
+_maestro_bell=${CONDUCTOR_BELL:+${0%/*}/bells/$CONDUCTOR_BELL}
+unset CONDUCTOR_JOB CONDUCTOR_BELL
 
 _maestro_cannot() {
   echo "maestro: cannot $1, so the step was not run: $2" >&2
@@ -51,6 +53,18 @@ if [ "$1 $2 $_maestro_task" = 'flux broker 0' ]; then
   set -- "${@:1:$#-1}" ": > '${_maestro_exit//$_maestro_from/$_maestro_to}' && exec ${!#}"
 fi
 
+# Sets _maestro_now to the time in seconds since the epoch.
+_maestro_tell_time() {
+  if [ -n "$EPOCHREALTIME" ]; then
+    _maestro_now=${EPOCHREALTIME/,/.} # with a comma in some languages
+  else
+    printf -v _maestro_now '%(%s)T' -1
+  fi
+}
+
+# Announces the start or the end of the job in one short write. It may fail: the exit file is what counts.
+_maestro_ring() { [ -z "$_maestro_bell" ] || echo "$_maestro_job $2" > "$_maestro_bell.$1"; }
+
 # shellcheck disable=SC2317 # it is called by a trap
 # Records the exit status. A shell that cannot fork exits at once, and the trap runs this too.
 _maestro_over() {
@@ -71,12 +85,9 @@ _maestro_over() {
       fi
       ;;
   esac
-  if [ -n "$EPOCHREALTIME" ]; then
-    _maestro_now=${EPOCHREALTIME/,/.} # with a comma in some languages
-  else
-    printf -v _maestro_now '%(%s)T' -1
-  fi
+  _maestro_tell_time
   echo "$_maestro_status $_maestro_now${_maestro_word:+ $_maestro_word}" > "$_maestro_exit"
+  _maestro_ring end "$_maestro_status $_maestro_now${_maestro_word:+ $_maestro_word}"
   exit "$_maestro_status"
 }
 
@@ -103,6 +114,10 @@ _maestro_is_executable() {
 }
 
 trap _maestro_over EXIT
+if [ -n "$_maestro_bell" ]; then
+  _maestro_tell_time
+  _maestro_ring start "$_maestro_now"
+fi
 "$@" 2>&4 4>&-
 _maestro_status=$?
 _maestro_ended=1

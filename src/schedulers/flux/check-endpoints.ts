@@ -1,9 +1,9 @@
-import { BrokerError } from '../../flux/connect/errors.js';
 import { hostIn } from '../../flux/identity.js';
 import { decodeJobId } from '../../flux/job-id.js';
 import type { Host } from '../../hosts/host.js';
 import type { Endpoint, JournalState } from '../../store/journal/records.js';
 import { openJob } from '../../study/state.js';
+import { BackendError } from '../../util/errors.js';
 import { readClaims } from '../claims/claims.js';
 import type { Probe, SoughtJob } from './probe-endpoint.js';
 
@@ -49,7 +49,7 @@ const systemSocket = '/run/flux/local';
  * run twice. Instances are told apart by identity, not by path; a job that the instance of this run knows is no
  * problem.
  *
- * @throws BrokerError if such a job is running, or may be
+ * @throws BackendError if such a job is running, or may be
  */
 export async function refuseJobsElsewhere(state: JournalState, elsewhere: Elsewhere): Promise<void> {
   const jobs = await openJobs(state, elsewhere);
@@ -160,20 +160,20 @@ function refusal(
   jobs: readonly OpenJob[],
   { is, why }: Exclude<Finding, { is: 'over' }>,
   { own, host }: Elsewhere,
-): BrokerError {
+): BackendError {
   const names = jobs.map(({ id, step }) => `${id} of ${step}`);
   const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');
   const first = hostIn(instance);
   const which = `another Flux broker${place === '' ? '' : `, ${place}`}${first === '' ? '' : ` (of the instance of ${first})`}`;
   const of = own === undefined ? '' : `; this run is for ${own.uri}`;
   if (is === 'running') {
-    return new BrokerError(
+    return new BackendError(
       `jobs of this study are in the hands of ${which}, which still runs (${shown})${of}`,
       `continue the study there (\`flux: ${place}\`), or cancel those jobs and wait until they are over`,
     );
   }
   const where = first === '' ? 'where it can be reached' : `on ${first}, or where it can be reached`;
-  return new BrokerError(
+  return new BackendError(
     `jobs of this study are in the hands of ${which}, which cannot be asked from ${host.name}, so that they may run still (${shown}): ${why}`,
     `continue the study ${where}, or, if you know that they are over, with \`resume: always\``,
   );

@@ -1,10 +1,10 @@
 import type { Broker } from '../../flux/connect/broker.js';
-import { BrokerError } from '../../flux/connect/errors.js';
 import { durationPolicy } from '../../flux/policy.js';
 import { resource } from '../../scripts/dialect.js';
 import type { Plan } from '../../scripts/plan.js';
-import { type Problem, SpecError } from '../../spec/problem.js';
+import { type Problem, SpecError, withoutRepetitions } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
+import { BackendError } from '../../util/errors.js';
 import type { AllocationRequest } from '../allocation/request.js';
 import type { IsOver } from '../backend.js';
 import { checkLimits, type InstanceLimits, type TimeLimit } from './check-limits.js';
@@ -23,7 +23,7 @@ export interface PlanCheck {
 /**
  * Checks whether a study can run in a Flux instance.
  *
- * @throws SpecError, BrokerError
+ * @throws SpecError, BackendError
  */
 export function checkPlan(plan: Plan, { broker, hasFlux, isOver, isOurs }: PlanCheck): void {
   const { spec, graph } = plan;
@@ -42,7 +42,7 @@ export function checkPlan(plan: Plan, { broker, hasFlux, isOver, isOurs }: PlanC
   if (problems.length > 0) throw new SpecError(problems);
   const isNested = graph.steps.some((step) => step.scheduled && step.run.get('nested') !== false);
   if (!hasFlux && (isNested || !isOwner)) {
-    throw new BrokerError(
+    throw new BackendError(
       `there is no \`flux\` on PATH, which ${isNested ? 'nested steps run' : 'a guest submits'} with`,
       'add it with `setup` (`module load flux`)',
     );
@@ -97,12 +97,4 @@ function limitProblems({ spec, graph }: Plan, isOver: IsOver, limits: InstanceLi
 function isOlder(version: string, minor: number): boolean {
   const [major = 0, own = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   return major === 0 && own < minor;
-}
-
-/** Instances of a step have the same problem once. */
-function withoutRepetitions(problems: readonly Problem[]): Problem[] {
-  const byText = problems.map(
-    (problem) => [`${problem.at.line}:${problem.at.column} ${problem.message}`, problem] as const,
-  );
-  return [...new Map(byText).values()];
 }

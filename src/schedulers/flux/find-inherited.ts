@@ -17,6 +17,11 @@ export type Found =
   /** No job of the attempt was found. */
   | { readonly is: 'no-job' };
 
+/** The Flux job that owns a claim; undefined if there is no owner, or if it is not a Flux job. */
+export function ownerOf(claim: Claim | undefined): JobId | undefined {
+  return decodeJobId(claim?.owner ?? '');
+}
+
 /** An attempt of a step. */
 export interface Attempt {
   /** The step's name. */
@@ -50,7 +55,7 @@ export async function findInherited(options: FindOptions): Promise<Found> {
     if (known === undefined || !(await isHere(known))) return { is: 'no-job' };
     return { is: 'job', id: known, mayBeDuplicate: inherited.mayBeDuplicate };
   }
-  const owner = decodeJobId(claim.owner ?? '');
+  const owner = ownerOf(claim);
   if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, mayBeDuplicate: false };
   // An earlier driver took the claim, and ended before it could record that.
   if (claim.owner === null) {

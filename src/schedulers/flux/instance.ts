@@ -1,5 +1,4 @@
 import { ageWarning, type Broker, connectTo, describeBroker, isHere, openBroker } from '../../flux/connect/broker.js';
-import { BrokerError } from '../../flux/connect/errors.js';
 import { fluxDirectory, withDirectory } from '../../flux/connect/flux-command.js';
 import { readMachineId } from '../../flux/connect/machine-id.js';
 import { type BrokerAddress, findBroker } from '../../flux/connect/resolve.js';
@@ -16,6 +15,7 @@ import type { Plan } from '../../scripts/plan.js';
 import type { Batch } from '../../spec/spec.js';
 import type { Endpoint, QueuedJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import { BackendError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { quote } from '../../util/shell-quote.js';
 import type { IsOver } from '../backend.js';
@@ -118,7 +118,7 @@ export class FluxInstance {
    * Finds the broker and connects to it.
    *
    * @param find returns the address of the broker
-   * @throws BrokerError, HostError
+   * @throws BackendError, HostError
    */
   static async open(
     { host, clock, env, cancel }: OpenOptions,
@@ -139,7 +139,7 @@ export class FluxInstance {
   /**
    * Finds a running broker as the input `flux` says, and connects to it.
    *
-   * @throws BrokerError, HostError
+   * @throws BackendError, HostError
    */
   static find(options: FindInstanceOptions): Promise<FluxInstance> {
     const { host, wanted, batch, around = '', log, cancel } = options;
@@ -154,7 +154,7 @@ export class FluxInstance {
    * Where its jobs run, for the journal.
    *
    * @param allocation the allocation of the instance, if it is ours
-   * @throws BrokerError, HostError
+   * @throws BackendError, HostError
    */
   endpoint(allocation?: QueuedJob): Promise<Endpoint> {
     const { address } = this.broker;
@@ -172,7 +172,7 @@ export class FluxInstance {
     });
   }
 
-  /** Whether it has, or had, a job of a study. @throws BrokerError */
+  /** Whether it has, or had, a job of a study. @throws BackendError */
   knows({ spec, places }: Plan, job: SoughtJob): Promise<boolean> {
     const study = { studyName: spec.name, studyPath: places.studyPath };
     return this.#ask(async () => {
@@ -198,7 +198,7 @@ export class FluxInstance {
         (kind) => error instanceof kind,
       );
       if (!isOfBroker) throw error;
-      throw new BrokerError(`the Flux broker ${this.uri} cannot be asked: ${(error as Error).message}`, 'try again');
+      throw new BackendError(`the Flux broker ${this.uri} cannot be asked: ${(error as Error).message}`, 'try again');
     }
   }
 
@@ -244,7 +244,7 @@ export class FluxInstance {
    * Checks whether a study can run here.
    *
    * @param isOurs whether the instance is an allocation of ours
-   * @throws SpecError, BrokerError
+   * @throws SpecError, BackendError
    */
   check(plan: Plan, isOver: IsOver = () => false, isOurs = false): void {
     const hasFlux = this.#fluxDirectory !== undefined;
@@ -317,7 +317,7 @@ export class FluxInstance {
    * Runs a short command as a job of one core, to check that jobs can run.
    *
    * @returns the job; undefined if it did not end within the timeout
-   * @throws BrokerError
+   * @throws BackendError
    */
   async probe({ command, batch, timeoutMs, cancel }: InstanceProbe): Promise<JobView | undefined> {
     const queue = batch === undefined || this.broker.queues?.length === 0 ? undefined : queueOf(batch);
@@ -326,7 +326,7 @@ export class FluxInstance {
     try {
       return await runProbe(connection, { command, environment: this.environment, queue, bank, timeoutMs, cancel });
     } catch (error) {
-      throw new BrokerError((error as Error).message, 'the jobs of a study would fare no better');
+      throw new BackendError((error as Error).message, 'the jobs of a study would fare no better');
     }
   }
 

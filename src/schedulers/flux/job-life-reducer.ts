@@ -1,6 +1,7 @@
 import { applyEvent, type FluxEvent, type JobView, newJob } from '../../flux/eventlog.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import type { JobOutcome } from '../scheduler.js';
+import { TROUBLE_LIMIT_MS } from '../submit-backoff.js';
 import type { Found } from './find-inherited.js';
 import {
   type Inheritance,
@@ -13,7 +14,6 @@ import {
   type Step,
   stages,
 } from './job-life.js';
-import { TROUBLE_LIMIT_MS } from './submit-backoff.js';
 
 /** How often the log of a job that the broker does not know is asked for. */
 const MAX_LOG_FAILURES = 5;

@@ -2,8 +2,8 @@ import type { RefusalKind } from '../../flux/classify-refusal.js';
 import { type FluxEvent, type JobView, newJob } from '../../flux/eventlog.js';
 import type { JobId } from '../../flux/job-id.js';
 import type { JobEvent, JobOutcome } from '../scheduler.js';
+import type { PauseKind } from '../submit-backoff.js';
 import type { Found } from './find-inherited.js';
-import type { PauseKind } from './submit-backoff.js';
 
 /**
  * Where one attempt of a step is on its way through Flux:

@@ -23,7 +23,7 @@ export interface Joined {
  * Checks that no job of an earlier driver may be running in another instance, then journals the instance before
  * anything is submitted to it, so that the next driver knows where to search.
  *
- * @throws BrokerError if such a job runs, or may; HostError
+ * @throws BackendError if such a job runs, or may; HostError
  */
 export async function joinInstance(
   context: JoinContext,
@@ -47,7 +47,7 @@ export async function joinInstance(
  * Checks that no job of an earlier driver may be running in another instance than that of this run.
  *
  * @param own the instance of this run; undefined before it has one
- * @throws BrokerError if such a job runs, or may; HostError
+ * @throws BackendError if such a job runs, or may; HostError
  */
 export async function refuseIfRunningElsewhere(
   { host, clock, cancel, options }: JoinContext,

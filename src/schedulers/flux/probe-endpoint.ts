@@ -1,5 +1,4 @@
 import { connectTo } from '../../flux/connect/broker.js';
-import { BrokerError } from '../../flux/connect/errors.js';
 import { readMachineId } from '../../flux/connect/machine-id.js';
 import { addressOf } from '../../flux/connect/resolve.js';
 import { ConnectionError, FluxError, RequestTimeout } from '../../flux/errors.js';
@@ -12,6 +11,7 @@ import { readHostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import type { Endpoint } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import { BackendError } from '../../util/errors.js';
 import { type Attempt, isJobOf } from './find-inherited.js';
 import type { StudyJobs } from './job-request.js';
 
@@ -75,7 +75,7 @@ async function isActive(handle: Handle, job: SoughtJob, study: ProbeOptions['stu
 }
 
 function isOfBroker(error: unknown): error is Error {
-  return [BrokerError, ConnectionError, FluxError, RequestTimeout, AnswerError, EventlogError].some(
+  return [BackendError, ConnectionError, FluxError, RequestTimeout, AnswerError, EventlogError].some(
     (kind) => error instanceof kind,
   );
 }

@@ -5,6 +5,7 @@ import { type Outputs, outputsOf } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import { ScopedClock } from '../../util/scoped-clock.js';
+import { AttemptClaims } from '../claims/attempt-claims.js';
 import { outcomeFromClaim } from '../claims/outcome.js';
 import type {
   BatchScheduler,
@@ -15,9 +16,9 @@ import type {
   JobRef,
   SchedulerListener,
 } from '../scheduler.js';
-import { AttemptClaims } from './attempt-claims.js';
 import { Canceller } from './canceller.js';
 import { EndClassifier } from './classify-end.js';
+import { ownerOf } from './find-inherited.js';
 import { InstanceMonitor } from './instance-monitor.js';
 import { type LifeAction, type LifeEvent, newLife, type Report } from './job-life.js';
 import { inheritedLife, reduce } from './job-life-reducer.js';
@@ -256,12 +257,12 @@ export class FluxScheduler implements BatchScheduler {
 
   async #readClaim(tracked: TrackedJob): Promise<void> {
     const { id: asked } = tracked.life;
-    const owner = await this.#claims.owner(tracked.job);
+    const owner = ownerOf(await this.#claims.readIfPossible(tracked.job));
     this.#dispatch(tracked, { type: 'owner', owner, asked });
   }
 
   async #fence(tracked: TrackedJob): Promise<void> {
-    const owner = await this.#claims.fence(tracked.job);
+    const owner = ownerOf(await this.#claims.settle(tracked.job));
     this.#dispatch(tracked, { type: 'fenced', owner });
   }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ageWarning, type Broker, connectTo, describeBroker, openBroker } from '../../../src/flux/connect/broker.js';
-import { BrokerError } from '../../../src/flux/connect/errors.js';
 import type { BrokerAddress } from '../../../src/flux/connect/resolve.js';
 import { errno } from '../../../src/flux/errors.js';
 import type { HostFacts } from '../../../src/hosts/facts.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
+import { BackendError } from '../../../src/util/errors.js';
 import type { Spoiling } from '../../support/flux/simulated-broker.js';
 import { hurried, startBroker } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';
@@ -25,7 +25,7 @@ async function open({ uri }: { readonly uri: string }, clock: Clock = systemCloc
 
 async function failure(at: { readonly uri: string }, clock: Clock = systemClock): Promise<string> {
   const error = await open(at, clock).catch((error: unknown) => error);
-  expect(error).toBeInstanceOf(BrokerError);
+  expect(error).toBeInstanceOf(BackendError);
   const { message } = error as Error;
   expect(message).toMatch(new RegExp(`^cannot use the Flux broker ${at.uri}, ${why}: `));
   return message.slice(`cannot use the Flux broker ${at.uri}, ${why}: `.length);

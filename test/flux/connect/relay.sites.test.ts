@@ -4,7 +4,6 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectTo, isHere, openBroker } from '../../../src/flux/connect/broker.js';
-import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { relayPaths, relayStream } from '../../../src/flux/connect/relay.js';
 import type { BrokerAddress } from '../../../src/flux/connect/resolve.js';
 import { ConnectionError } from '../../../src/flux/errors.js';
@@ -15,6 +14,7 @@ import type { Host } from '../../../src/hosts/host.js';
 import { stage } from '../../../src/run/stage.js';
 import { FluxInstance } from '../../../src/schedulers/flux/instance.js';
 import { systemClock } from '../../../src/util/clock.js';
+import { BackendError } from '../../../src/util/errors.js';
 import { conduct } from '../../support/conduct.js';
 import { installedFlux, RealBroker } from '../../support/flux/real-broker.js';
 import { standInFlux } from '../../support/flux/stand-in-flux.js';
@@ -300,7 +300,7 @@ describe('a relay on the host', () => {
     const error = await openBroker(new FarHost(), facts, addressAt('/nonexistent/local-0'), systemClock).catch(
       (error: unknown) => error,
     );
-    expect(error).toBeInstanceOf(BrokerError);
+    expect(error).toBeInstanceOf(BackendError);
     expect((error as Error).message).toMatch(
       /^cannot use the Flux broker local:\/\/\/nonexistent\/local-0, .*: flux relay: there is no socket at \/nonexistent\/local-0 \(its instance has ended/,
     );

@@ -3,11 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { type BrokerAddress, findBroker, type WaitOptions } from '../../../src/flux/connect/resolve.js';
 import type { HostFacts } from '../../../src/hosts/facts.js';
 import { HostError, type HostProcess, type SpawnOptions } from '../../../src/hosts/host.js';
 import { LocalHost } from '../../../src/hosts/local-host.js';
+import { BackendError } from '../../../src/util/errors.js';
 import { stubFlux } from '../../support/flux/study-flux.js';
 import { plainEnvironment } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
@@ -67,13 +67,13 @@ function find({
   });
 }
 
-/** The message of the BrokerError that looking for a broker ends with. */
+/** The message of the BackendError that looking for a broker ends with. */
 async function failure(setting: Setting): Promise<string> {
   const error = await find(setting).then(
     () => undefined,
     (error: unknown) => error,
   );
-  expect(error).toBeInstanceOf(BrokerError);
+  expect(error).toBeInstanceOf(BackendError);
   return (error as Error).message;
 }
 

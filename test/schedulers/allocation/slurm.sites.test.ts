@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { run } from '../../../src/hosts/commands.js';
 import { HostLostError, type SpawnOptions } from '../../../src/hosts/host.js';
 import { Allocation } from '../../../src/schedulers/allocation/allocation.js';
 import { rehearsalOf } from '../../../src/schedulers/batch/submission.js';
+import { BackendError } from '../../../src/util/errors.js';
 import { installedFlux } from '../../support/flux/real-broker.js';
 import { standInFlux } from '../../support/flux/stand-in-flux.js';
 import { hurried } from '../../support/flux/study-run.js';
@@ -127,7 +127,7 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     const { host: at } = host();
     const asked = ask(at, '/nosuch/flux', newStudy(), requestOf('slurm'));
     const failure = (await asked.allocation).uri();
-    await expect(failure).rejects.toBeInstanceOf(BrokerError);
+    await expect(failure).rejects.toBeInstanceOf(BackendError);
     await expect(failure).rejects.toThrow(/ended before Flux ran in it: it has ended: (FAILED|COMPLETING)/);
     await expect(failure).rejects.toThrow(/\/nosuch\/flux: No such file or directory/);
   }, 40_000);
@@ -135,7 +135,7 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
   it("that is refused says so in sbatch's own words", async () => {
     const { host: at, flux } = host();
     const { allocation } = ask(at, flux, newStudy(), requestOf('slurm', { queue: 'nosuch' }));
-    await expect(allocation).rejects.toBeInstanceOf(BrokerError);
+    await expect(allocation).rejects.toBeInstanceOf(BackendError);
     await expect(allocation).rejects.toThrow('invalid partition specified: nosuch');
   });
 
@@ -166,7 +166,7 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     address.catch(() => {});
     await until('it waits', () => asked.lines.length > 0);
     asked.cancel.abort();
-    await expect(address).rejects.toBeInstanceOf(BrokerError);
+    await expect(address).rejects.toBeInstanceOf(BackendError);
     expect(await stateOf(allocation.id)).toBe('CANCELLED');
   }, 40_000);
 

@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { decodeJobId } from '../../../src/flux/job-id.js';
 import { type Elsewhere, refuseJobsElsewhere } from '../../../src/schedulers/flux/check-endpoints.js';
 import type { Probe, SoughtJob } from '../../../src/schedulers/flux/probe-endpoint.js';
 import type { Endpoint, JournalState } from '../../../src/store/journal/records.js';
 import { replay } from '../../../src/store/journal/replay.js';
 import { type JobRecord, newRecord } from '../../../src/study/state.js';
+import { BackendError } from '../../../src/util/errors.js';
 import { plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 
@@ -100,13 +100,13 @@ function ask(state: JournalState, answering: readonly string[], uri = here, chan
   return { done, asked };
 }
 
-const refusal = async (done: Promise<void>): Promise<BrokerError> => {
+const refusal = async (done: Promise<void>): Promise<BackendError> => {
   const error = await done.then(
     () => undefined,
     (error: unknown) => error,
   );
-  expect(error).toBeInstanceOf(BrokerError);
-  return error as BrokerError;
+  expect(error).toBeInstanceOf(BackendError);
+  return error as BackendError;
 };
 
 describe('jobs of an earlier driver', () => {

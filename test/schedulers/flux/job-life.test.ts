@@ -10,8 +10,8 @@ import {
   type Step,
 } from '../../../src/schedulers/flux/job-life.js';
 import { inheritedLife, reduce } from '../../../src/schedulers/flux/job-life-reducer.js';
-import { TROUBLE_LIMIT_MS } from '../../../src/schedulers/flux/submit-backoff.js';
 import type { JobOutcome } from '../../../src/schedulers/scheduler.js';
+import { TROUBLE_LIMIT_MS } from '../../../src/schedulers/submit-backoff.js';
 
 const here = 'local:///here';
 const one = encodeJobId(1n);

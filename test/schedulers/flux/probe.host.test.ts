@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { BrokerError } from '../../../src/flux/connect/errors.js';
 import { FluxInstance } from '../../../src/schedulers/flux/instance.js';
 import type { PyValue } from '../../../src/spec/python.js';
 import { systemClock } from '../../../src/util/clock.js';
+import { BackendError } from '../../../src/util/errors.js';
 import type { SimulatedBroker } from '../../support/flux/simulated-broker.js';
 import { startBroker } from '../../support/flux/study-run.js';
 import { at } from '../../support/flux/submission.js';
@@ -77,7 +77,7 @@ describe('a probe', () => {
       timeoutMs: 10_000,
       cancel: never,
     });
-    await expect(probe).rejects.toBeInstanceOf(BrokerError);
+    await expect(probe).rejects.toBeInstanceOf(BackendError);
     await expect(probe).rejects.toThrow("Invalid queue 'nosuch' specified");
   });
 
@@ -109,7 +109,7 @@ describe('a probe', () => {
     const broker = await startBroker();
     const flux = await opened(broker);
     const probe = flux.probe({ command: ['sleep', '60'], batch: undefined, timeoutMs: 60_000, cancel: never });
-    const refused = expect(probe).rejects.toBeInstanceOf(BrokerError);
+    const refused = expect(probe).rejects.toBeInstanceOf(BackendError);
     await until('it runs', () => broker.jobs[0]?.state === 'RUN');
     await broker.die();
     await refused;

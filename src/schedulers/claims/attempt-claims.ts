@@ -1,16 +1,20 @@
-import { decodeJobId, type JobId } from '../../flux/job-id.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import type { Clock } from '../../util/clock.js';
 import { retry } from '../../util/retry.js';
 import { Semaphore } from '../../util/semaphore.js';
-import { type Claim, claimOrRead, readClaims } from '../claims/claims.js';
 import type { Job } from '../scheduler.js';
+import { type Claim, claimOrRead, readClaims } from './claims.js';
 
 /** The delays between attempts to access a study directory that cannot be read or written. */
 const RETRY_DELAYS_MS = [1000, 2000, 4000, 8000, 15_000];
 
 /** How many claims are taken at once, because each needs a process on the host. */
 const MAX_SETTLED_AT_ONCE = 4;
+
+/** An attempt of a step, which the study need not have any more. */
+export interface Attempt extends Pick<Job, 'attempt'> {
+  readonly step: { readonly workspace: string };
+}
 
 /**
  * Reads and takes the claims of a study's attempts, with retries because the study directory may be unreachable for
@@ -47,30 +51,20 @@ export class AttemptClaims {
   /**
    * Reads the claim of an attempt, or takes it if no job has it; after that the owner never changes. @throws HostError
    */
-  settle(job: Job): Promise<Claim> {
+  settle(job: Attempt): Promise<Claim> {
     return this.#patiently(() => this.#settling.run(() => this.settleOnce(job)));
   }
 
   /** Like `settle`, without retries. @throws HostError */
-  settleOnce({ step, attempt }: Job): Promise<Claim> {
+  settleOnce({ step, attempt }: Attempt): Promise<Claim> {
     return claimOrRead(this.#host, this.#studyPath, step.workspace, attempt);
   }
 
-  /**
-   * Takes the claim of an attempt whose submit may have been accepted, so that no job will run it.
-   *
-   * @returns the job that already has the attempt
-   * @throws HostError
-   */
-  async fence(job: Job): Promise<JobId | undefined> {
-    return ownerOf(await this.settle(job));
-  }
-
-  /** The job that has an attempt; undefined also if the claim cannot be read. */
-  async owner(job: Job): Promise<JobId | undefined> {
+  /** Reads a claim; undefined also if it cannot be read. */
+  async readIfPossible(job: Job): Promise<Claim | undefined> {
     try {
       const [claim] = await this.read([job]);
-      return ownerOf(claim);
+      return claim;
     } catch (error) {
       if (error instanceof HostError) return undefined;
       throw error;
@@ -84,9 +78,4 @@ export class AttemptClaims {
       shouldRetry: (error) => error instanceof HostError,
     });
   }
-}
-
-/** The Flux job that owns a claim; undefined if there is no owner, or if it is not a Flux job. */
-export function ownerOf(claim: Claim | undefined): JobId | undefined {
-  return decodeJobId(claim?.owner ?? '');
 }

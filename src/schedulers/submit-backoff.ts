@@ -1,5 +1,5 @@
-import type { RefusalKind } from '../../flux/classify-refusal.js';
-import type { Clock } from '../../util/clock.js';
+import type { RefusalKind } from '../flux/classify-refusal.js';
+import type { Clock } from '../util/clock.js';
 
 /** The growing delays in milliseconds while submission is disabled or a limit is reached; the last one repeats. */
 const WAIT_MS = [10_000, 20_000, 40_000, 60_000] as const;

@@ -1,0 +1,35 @@
+import { quoteAll } from '../../util/shell-quote.js';
+import { launcherWords } from '../claims/launcher.js';
+import type { Job } from '../scheduler.js';
+import type { BatchSystem } from './batch-system.js';
+
+/**
+ * The text of the file that is submitted for an attempt: the directives of the step's script, and the launcher in place
+ * of its commands.
+ *
+ * @param header the first lines of the step's script
+ */
+export function jobFile(
+  system: Pick<BatchSystem, 'jobIdExpression' | 'replacesDirective'>,
+  { studyPath, job, label, header }: JobFileOptions,
+): string {
+  const { step, attempt, script } = job;
+  // The script may be for another shell, and finds its own when the launcher starts it.
+  const [, ...directives] = header.split('\n');
+  const launcher = quoteAll([...launcherWords(studyPath, step.workspace, attempt), `${studyPath}/${script}`]);
+  return [
+    '#!/bin/bash -p',
+    ...directives.filter((line) => system.replacesDirective?.(line.replace(/^#[A-Z]+ /, '')) !== true),
+    '',
+    `export CONDUCTOR_JOB=${system.jobIdExpression} CONDUCTOR_BELL=${label}`,
+    `exec ${launcher}`,
+    '',
+  ].join('\n');
+}
+
+export interface JobFileOptions {
+  readonly studyPath: string;
+  readonly job: Job;
+  readonly label: string;
+  readonly header: string;
+}

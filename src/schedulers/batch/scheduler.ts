@@ -1,0 +1,369 @@
+import { type Host, HostLostError } from '../../hosts/host.js';
+import type { Outputs } from '../../scripts/outputs.js';
+import type { ObsoleteJob } from '../../store/journal/records.js';
+import type { StepInstance } from '../../study/graph.js';
+import type { Clock } from '../../util/clock.js';
+import { retry } from '../../util/retry.js';
+import { ScopedClock } from '../../util/scoped-clock.js';
+import { AttemptClaims } from '../claims/attempt-claims.js';
+import type {
+  BatchScheduler,
+  InheritedJob,
+  Job,
+  JobEvent,
+  JobOutcome,
+  JobRef,
+  SchedulerListener,
+} from '../scheduler.js';
+import type { BatchSystem, QueueRow } from './batch-system.js';
+import { type Bell, Bells } from './bells.js';
+import { Canceller } from './canceller.js';
+import { BatchCommands, NotAnsweredError, type Submission } from './commands.js';
+import { JobEnds } from './job-ends.js';
+import { jobFile } from './job-file.js';
+import { labelOf } from './labels.js';
+import { QueueWatch } from './queue-watch.js';
+import { QueuedJob } from './queued-job.js';
+import { findInherited } from './reattach.js';
+import { SubmitQueue } from './submit-queue.js';
+
+/** The longest delay before jobs of an earlier driver are looked for again. */
+const MAX_FIND_DELAY_MS = 30_000;
+
+/** A job that waits for less than this needs no reason. */
+const REASON_DELAY_MS = 5_000;
+
+/** A reason that keeps changing is reported no more often. */
+const REASON_INTERVAL_MS = 60_000;
+
+export interface QueueSchedulerOptions {
+  readonly host: Host;
+  readonly system: BatchSystem;
+  readonly clock: Clock;
+  readonly studyPath: string;
+  readonly studyName: string;
+  /** The first lines of a step's script, and what is submitted besides. */
+  readonly headerOf: (step: StepInstance) => string;
+  readonly wordsOf: (step: StepInstance, label: string, shown: string) => readonly string[];
+  /** Variables for the environment of every job, besides the host's. */
+  readonly env: ReadonlyMap<string, string>;
+  /** The batch system's installation, in the records of jobs. */
+  readonly endpoint: string;
+  /** The fencing number of this driver. */
+  readonly fence: number;
+  readonly log: (line: string) => void;
+  /** Rejects with LeaseLostError if another driver has taken over the study. */
+  readonly confirm: () => Promise<void>;
+}
+
+/**
+ * Runs each scheduled step as a job of its own in a batch system. Launchers announce the start and the end of each job
+ * with small files; the batch system is asked about jobs only to learn what the launcher cannot know.
+ */
+export class QueueScheduler implements BatchScheduler {
+  readonly #options: QueueSchedulerOptions;
+  readonly #clock: ScopedClock;
+  readonly #listener: SchedulerListener;
+  readonly #commands: BatchCommands;
+  readonly #claims: AttemptClaims;
+  readonly #submits: SubmitQueue;
+  readonly #watch: QueueWatch;
+  readonly #bells: Bells;
+  readonly #canceller: Canceller;
+  readonly #ends: JobEnds;
+  /** By label. */
+  readonly #jobs = new Map<string, QueuedJob>();
+  /** Reasons why jobs may never start that were logged. */
+  readonly #doubts = new Set<string>();
+  #isClosed = false;
+
+  constructor(options: QueueSchedulerOptions, listener: SchedulerListener) {
+    const { host, system, studyPath, env, fence, log, confirm } = options;
+    this.#options = options;
+    this.#listener = listener;
+    this.#clock = new ScopedClock(options.clock);
+    const clock = this.#clock;
+    const commands = new BatchCommands({ host, system, studyPath, env });
+    this.#commands = commands;
+    this.#claims = new AttemptClaims(host, studyPath, clock);
+    const guard = (task: Promise<void>) => this.#guard(task);
+    const onFailure = (words: string) => this.#interrupt(`the jobs of ${system.name} are out of sight: ${words}`);
+    this.#canceller = new Canceller({ commands, clock, log, confirm, systemName: system.name, guard });
+    this.#submits = new SubmitQueue({
+      ...{ commands, system, clock, log, onFailure, guard },
+      submissionOf: (queued) => this.#submissionOf(queued),
+      onSent: (queued, ids) => this.#onSent(queued, ids),
+      onRefused: (queued, reason) => this.#endUnsubmitted(queued, reason),
+      onDropped: (queued) => guard(this.#drop(queued)),
+    });
+    this.#watch = new QueueWatch({
+      ...{ commands, clock, log, onFailure, guard },
+      systemName: system.name,
+      jobs: () => [...this.#jobs.values()].filter(({ id }) => id !== ''),
+      onRows: (jobs, rows) => this.#onRows(jobs, rows),
+      onExplained: (jobs, rows) => this.#ends.onExplained(jobs, rows),
+    });
+    this.#ends = new JobEnds({
+      ...{ host, studyPath, system, clock, claims: this.#claims, canceller: this.#canceller, watch: this.#watch },
+      onEnd: (queued, outcome, at) => this.#end(queued, outcome, at),
+      onOtherJob: (queued, id) => this.#setId(queued, id),
+      onBegun: (queued) => this.#start(queued, queued.row?.startedAt ?? null),
+      onFinishing: (queued) => this.#report(queued, { type: 'finishing' }),
+    });
+    this.#bells = new Bells({
+      ...{ host, studyPath, fence, clock, onFailure },
+      onBell: (bell) => this.#onBell(bell),
+      // A claim may have been made, or an exit status recorded, without a bell that was heard.
+      onMissed: () => this.#watch.explain([...this.#jobs.values()].filter(({ id }) => id !== '')),
+    });
+  }
+
+  submit(jobs: readonly Job[]): void {
+    const queued = jobs.map((job) => this.#track(job));
+    if (queued.length > 0) this.#bells.expect();
+    this.#submits.push(queued);
+  }
+
+  reattach(jobs: readonly InheritedJob[]): void {
+    if (jobs.length === 0) return;
+    this.#bells.expect();
+    const inherited = jobs.map((job) => ({ job, queued: this.#track(job) }));
+    for (const { queued } of inherited) queued.phase = 'sending';
+    this.#guard(this.#reattach(inherited));
+  }
+
+  cancel(jobs: readonly Job[]): void {
+    const tracked = jobs.map((job) => this.#jobs.get(this.#labelOf(job))).filter((queued) => queued !== undefined);
+    for (const queued of tracked) queued.isCancelled = true;
+    for (const queued of this.#submits.remove(new Set(tracked))) this.#guard(this.#drop(queued));
+    this.#cancelJobs(tracked.filter(({ id, isOver }) => id !== '' && !isOver));
+  }
+
+  async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
+    await this.#canceller.cancelObsolete(jobs, {
+      claims: this.#claims,
+      labelOf: ({ step, workspace, attempt }) =>
+        labelOf(this.#options.studyPath, { step: { name: step, workspace }, attempt }),
+      idOfOwner: this.#options.system.idOfOwner,
+    });
+  }
+
+  outputs({ step, id }: JobRef): Outputs {
+    return this.#options.system.outputs(step, id);
+  }
+
+  async suspend(reason: string): Promise<void> {
+    this.#interrupt(reason);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#clock.close();
+    this.#watch.close();
+    this.#bells.close();
+    this.#jobs.clear();
+  }
+
+  // Submitting.
+
+  #track(job: Job): QueuedJob {
+    const queued = new QueuedJob(job, this.#labelOf(job));
+    this.#jobs.set(queued.label, queued);
+    return queued;
+  }
+
+  #labelOf(job: Job): string {
+    return labelOf(this.#options.studyPath, job);
+  }
+
+  #submissionOf({ job, label }: QueuedJob): Submission {
+    const { system, studyPath, studyName, headerOf, wordsOf } = this.#options;
+    const { step, attempt } = job;
+    return {
+      label,
+      workspace: step.workspace,
+      text: jobFile(system, { studyPath, job, label, header: headerOf(step) }),
+      words: wordsOf(step, label, `${studyName}/${step.name}, attempt ${attempt}`),
+    };
+  }
+
+  #onSent(queued: QueuedJob, ids: readonly string[]): void {
+    queued.phase = 'accepted';
+    queued.acceptedAt = this.#clock.now();
+    for (const id of ids) {
+      if (queued.id === '') this.#setId(queued, id);
+      else if (queued.id !== id) queued.twins.add(id);
+    }
+    this.#canceller.cancel([...queued.twins]);
+    if (queued.isOver) return;
+    this.#report(queued, { type: 'queued' });
+    if (queued.isCancelled) this.#cancelJobs([queued]);
+    this.#watch.onChange();
+  }
+
+  /** Sets the id of the job that has the attempt, or will have it. */
+  #setId(queued: QueuedJob, id: string): void {
+    if (queued.isOver || queued.id === id) return;
+    if (queued.id !== '') {
+      queued.twins.add(queued.id);
+      this.#canceller.cancel([queued.id]);
+    }
+    queued.twins.delete(id);
+    queued.id = id;
+    const { endpoint } = this.#options;
+    this.#report(queued, { type: 'submitted', id, endpoint, mayBeDuplicate: queued.mayBeDuplicate });
+  }
+
+  #endUnsubmitted(queued: QueuedJob, reason: string): void {
+    this.#forget(queued);
+    this.#report(queued, { type: 'not-submitted', reason });
+  }
+
+  /** Ends a job that was cancelled before it was accepted, as far as that is known. */
+  async #drop(queued: QueuedJob): Promise<void> {
+    if (queued.mayBeDuplicate) {
+      this.#ends.takeClaim(queued, await this.#claims.settle(queued.job));
+      if (typeof queued.owner === 'string') {
+        this.#setId(queued, queued.owner);
+        return this.#cancelJobs([queued]);
+      }
+      await this.#canceller.endTwins(queued);
+    }
+    if (!queued.isOver) this.#endUnsubmitted(queued, 'it was cancelled before');
+  }
+
+  #cancelJobs(jobs: readonly QueuedJob[]): void {
+    this.#canceller.cancel(jobs.map(({ id }) => id));
+    for (const queued of jobs) queued.endExpectedSince ??= this.#clock.now();
+    this.#watch.explain(jobs);
+  }
+
+  async #reattach(inherited: readonly { readonly job: InheritedJob; readonly queued: QueuedJob }[]): Promise<void> {
+    const { system, endpoint, log } = this.#options;
+    const options = { commands: this.#commands, claims: this.#claims, system, endpoint };
+    const find = () => findInherited(inherited, options);
+    const found = await retry(find, {
+      clock: this.#clock,
+      delays: (failures) => Math.min(MAX_FIND_DELAY_MS, 1000 * 2 ** failures),
+      shouldRetry: (error) => error instanceof NotAnsweredError || error instanceof HostLostError,
+      onRetry: (error, failures) => {
+        if (failures === 1)
+          log(`cannot look for the jobs of the last run, and look again: ${(error as Error).message}`);
+      },
+    });
+    if (this.#isClosed) return;
+    for (const { queued, id, knownId, facts, twins, mayBeDuplicate } of found) {
+      Object.assign(queued, { ...facts, mayBeDuplicate, phase: id === '' ? 'waiting' : 'accepted' });
+      for (const twin of twins) queued.twins.add(twin);
+      // The journal has this id already.
+      if (id === knownId) queued.id = id;
+      else if (id !== '') this.#setId(queued, id);
+    }
+    this.#canceller.cancel(found.flatMap(({ twins }) => twins));
+    const accepted: QueuedJob[] = [];
+    for (const { queued, isElsewhere } of found) {
+      if (isElsewhere && queued.owner !== undefined) await this.#ends.concludeElsewhere(queued);
+      // The conductor has the attempt: no job runs it.
+      else if (queued.owner === null && queued.id === '') await this.#ends.conclude(queued);
+      else if (queued.phase === 'accepted') accepted.push(queued);
+      else if (queued.isCancelled) await this.#drop(queued);
+      else this.#submits.push([queued]);
+    }
+    for (const queued of accepted) if (queued.owner === undefined) this.#report(queued, { type: 'queued' });
+    this.#cancelJobs(accepted.filter(({ isCancelled }) => isCancelled));
+    this.#watch.explain(accepted);
+  }
+
+  // What launchers and the batch system say.
+
+  #onBell(bell: Bell): void {
+    const queued = this.#jobs.get(bell.label);
+    if (queued === undefined) return;
+    this.#watch.onChange();
+    queued.owner = this.#ends.idOfOwner(queued, bell.owner);
+    this.#setId(queued, queued.owner);
+    if (bell.type === 'start') return this.#start(queued, bell.at);
+    this.#start(queued, bell.exit.at);
+    this.#guard(this.#ends.onExit(queued, bell.exit));
+  }
+
+  #onRows(jobs: readonly QueuedJob[], rows: ReadonlyMap<string, QueueRow>): void {
+    const toExplain: QueuedJob[] = [];
+    for (const queued of jobs) {
+      if (queued.isOver) continue;
+      const row = rows.get(queued.id);
+      const before = queued.row?.state;
+      this.#ends.takeRow(queued, row);
+      if (before !== row?.state) this.#watch.onChange();
+      const { meaning } = queued;
+      const isRequeued = meaning?.phase === 'waiting' && queued.hasStarted;
+      if (meaning === undefined || meaning.phase === 'ended' || isRequeued) toExplain.push(queued);
+      else if (meaning.phase === 'waiting') this.#tellOfWaiting(queued, row!);
+      else this.#start(queued, row!.startedAt);
+    }
+    this.#watch.explain(toExplain);
+  }
+
+  /** Reports the reason of a job that waits, and logs one that may keep it waiting for ever. */
+  #tellOfWaiting(queued: QueuedJob, row: QueueRow): void {
+    const { system, log } = this.#options;
+    const now = this.#clock.now();
+    const doubt = system.doubtOf(row);
+    if (doubt !== undefined && !this.#doubts.has(doubt.reason)) {
+      this.#doubts.add(doubt.reason);
+      log(`job ${queued.id} of ${queued.job.step.name} may never start (${doubt.reason}): ${doubt.hint}`);
+    }
+    const isDue = now - queued.acceptedAt >= REASON_DELAY_MS && now - queued.reasonAt >= REASON_INTERVAL_MS;
+    if (row.reason === '' || row.reason === queued.reason || !isDue) return;
+    queued.reason = row.reason;
+    queued.reasonAt = now;
+    this.#report(queued, { type: 'queued', reason: row.reason });
+  }
+
+  #start(queued: QueuedJob, at: number | null): void {
+    if (queued.hasStarted || queued.isOver) return;
+    queued.hasStarted = true;
+    this.#report(queued, { type: 'started' }, at ?? undefined);
+  }
+
+  // Ends, and reports.
+
+  async #end(queued: QueuedJob, outcome: JobOutcome, at: number | null): Promise<void> {
+    if (outcome.exitCode !== null) this.#start(queued, queued.row?.startedAt ?? at);
+    this.#forget(queued);
+    if (queued.mayBeDuplicate) await this.#canceller.endTwins(queued);
+    this.#report(queued, { type: 'ended', outcome }, at ?? undefined);
+    this.#watch.onChange();
+    this.#submits.onRoom();
+  }
+
+  #forget(queued: QueuedJob): void {
+    queued.isOver = true;
+    this.#jobs.delete(queued.label);
+    this.#watch.forget(queued);
+  }
+
+  #report({ job }: QueuedJob, event: News, at = this.#clock.now()): void {
+    if (this.#isClosed) return;
+    this.#listener({ step: job.step.index, attempt: job.attempt, at, ...event });
+  }
+
+  #interrupt(reason: string): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
+  }
+
+  /** A failure of a background task ends the run rather than to be lost. */
+  #guard(task: Promise<void>): void {
+    task.catch((error: unknown) => {
+      if (!this.#isClosed)
+        this.#interrupt(`the jobs of ${this.#options.system.name} are out of sight: ${String(error)}`);
+    });
+  }
+}
+
+/** An event without its job and time. */
+type News = Unbased<JobEvent>;
+type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;

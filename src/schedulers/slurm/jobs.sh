@@ -1,0 +1,171 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031 # changes of the environment end with their subshells
+# The functions that batch/batch-system.ts describes, for Slurm. Variables have a long prefix so that they change none of the jobs'
+# environment. The id of a job in another cluster is `123;CLUSTER`, as `sbatch --parsable` prints it.
+
+# Variables of the user's that change what is submitted in ways that steps cannot have, or keep sbatch from printing the id. In a job
+# of Slurm's, its variables would tell srun in the new job about the old one, and SLURM_RESTART_COUNT is not always set anew.
+submit_job() (
+  _maestro_file=$1
+  shift
+  unset SBATCH_WAIT SBATCH_ARRAY_INX SBATCH_OUTPUT SBATCH_ERROR SBATCH_INPUT SBATCH_JOB_NAME SBATCH_GET_USER_ENV SBATCH_DEBUG
+  unset SLURM_EXPORT_ENV SLURM_RESTART_COUNT
+  if [ -n "$SLURM_JOB_ID" ]; then
+    for _maestro_name in "${!SLURM_@}"; do
+      case $_maestro_name in
+        SLURM_CONF | SLURM_CONF_SERVER | SLURM_CLUSTERS | SLURM_JWT | SLURM_MPI_TYPE) ;;
+        *) unset "$_maestro_name" ;;
+      esac
+    done
+    unset SRUN_CPUS_PER_TASK
+  fi
+  # The job's own id has the cluster if this is set.
+  [ -z "$SBATCH_CLUSTERS" ] || export SLURM_CLUSTERS="${SLURM_CLUSTERS:-$SBATCH_CLUSTERS}"
+  _maestro_said=$(sbatch --parsable "$@" "$_maestro_file" 2>&1 < /dev/null)
+  _maestro_status=$?
+  if [ $_maestro_status = 0 ]; then
+    # Plug-ins of the site print lines of their own.
+    printf '%s\n' "$_maestro_said" | grep -E '^[0-9]+(;[^[:space:]]+)?$' | tail -n 1 | grep . && exit
+    # There may be a job, as after a command that was killed.
+    _maestro_status=254
+  fi
+  printf '%s\n' "$_maestro_said" >&2
+  exit $_maestro_status
+)
+
+# Calls a function with the ids of each cluster: FUNCTION ID... Before the ids it gets the suffix that they have: `;CLUSTER` or
+# nothing.
+_maestro_in_clusters() {
+  local -A _maestro_groups=()
+  local _maestro_call=$1 _maestro_id _maestro_group
+  shift
+  # An empty text cannot be a key.
+  for _maestro_id; do _maestro_groups["${_maestro_id#"${_maestro_id%%;*}"}."]+=" ${_maestro_id%%;*}"; done
+  for _maestro_group in "${!_maestro_groups[@]}"; do
+    # shellcheck disable=SC2086 # each word is an id
+    _maestro_in_cluster "$_maestro_call" "${_maestro_group%.}" ${_maestro_groups[$_maestro_group]} || return
+  done
+}
+
+# FUNCTION SUFFIX ID... Variables of the user's would leave jobs out, ask for a confirmation or change what is printed.
+_maestro_in_cluster() (
+  # shellcheck disable=SC2086 # each word is a name
+  unset SLURM_CLUSTERS ${!SQUEUE_@} ${!SACCT_@} ${!SCANCEL_@}
+  [ -z "$2" ] || export SLURM_CLUSTERS="${2#;}"
+  export SLURM_TIME_FORMAT=%s
+  "$@"
+)
+
+query_jobs() { [ $# = 0 ] || _maestro_in_clusters _maestro_query "$@"; }
+explain_jobs() { [ $# = 0 ] || _maestro_in_clusters _maestro_explain "$@"; }
+end_jobs() { [ $# = 0 ] || _maestro_in_clusters _maestro_end "$@"; }
+
+_maestro_commas() {
+  local IFS=,
+  printf '%s' "$*"
+}
+
+# Prints `ID|STATE|EXIT|START|END|REASON` for each job that the controller has or remembers. With a user to ask for it sends no jobs
+# of others.
+_maestro_query() {
+  local suffix=$1 said fields='JobID:20,State:30,exit_code:20,StartTime:30,EndTime:30,Reason:300'
+  shift
+  if ! said=$(squeue --noheader --states=all --user="$UID" --jobs="$(_maestro_commas "$@")" --Format="$fields" 2>&1 < /dev/null); then
+    # It says this if it does not know a job that it is asked for alone.
+    case $said in *'Invalid job id'*) return 0 ;; esac
+    printf '%s\n' "$said" >&2
+    return 1
+  fi
+  printf '%s\n' "$said" | awk -v suffix="$suffix" '$1 ~ /^[0-9]+$/ && NF > 4 {
+    line = $1 suffix "|" $2 "|" $3 "|" $4 "|" $5 "|"
+    for (i = 6; i <= NF; i++) line = line (i > 6 ? " " : "") $i
+    print line
+  }'
+}
+
+# Asks the accounting for jobs that the controller does not know, and for who cancelled a job. Where there is no accounting, or it
+# cannot be asked, the controller's word is all there is.
+_maestro_explain() {
+  local suffix=$1 rows id state rest by
+  local -A known=()
+  local -a unsure=()
+  shift
+  rows=$(_maestro_query "$suffix" "$@") || return
+  while IFS='|' read -r id rest; do known["x${id%%;*}"]=$rest; done <<< "$rows"
+  for id; do
+    case ${known["x$id"]} in '' | CANCELLED'|'*) unsure+=("$id") ;; esac
+  done
+  if [ ${#unsure[@]} -gt 0 ]; then
+    while IFS='|' read -r id state rest; do
+      case $state in
+        'CANCELLED by '*)
+          by=${state#CANCELLED by }
+          known["x$id"]="CANCELLED|$rest|by $(id -nu -- "$by" 2> /dev/null || printf 'user %s' "$by")"
+          ;;
+        # The accounting has not heard of the end, or there was none that it could hear of.
+        PENDING | RUNNING | REQUEUED | RESIZING | SUSPENDED | REVOKED | '') ;;
+        *) [ -n "${known["x$id"]}" ] || known["x$id"]="$state|$rest|" ;;
+      esac
+    done < <(sacct --allocations --parsable2 --noheader --format=JobID,State,ExitCode,Start,End \
+      --jobs="$(_maestro_commas "${unsure[@]}")" 2> /dev/null < /dev/null)
+  fi
+  for id; do
+    [ -z "${known["x$id"]}" ] || printf '%s%s|%s\n' "$id" "$suffix" "${known["x$id"]}"
+  done
+}
+
+_maestro_end() {
+  local said
+  shift
+  said=$(scancel --quiet "$@" 2>&1 < /dev/null) && return
+  said=$(printf '%s\n' "$said" | grep -v -e 'Invalid job id' -e 'already completing or completed' -e '^[[:space:]]*$')
+  [ -n "$said" ] || return 0
+  printf '%s\n' "$said" >&2
+  return 1
+}
+
+# The label is the second word of a job's comment. What the controller has forgotten is not found: such a job has ended, and its
+# launcher has recorded that.
+find_jobs() (
+  # shellcheck disable=SC2086 # each word is a name
+  unset ${!SQUEUE_@}
+  [ -z "$SBATCH_CLUSTERS" ] || export SLURM_CLUSTERS="${SLURM_CLUSTERS:-$SBATCH_CLUSTERS}"
+  if ! said=$(squeue --noheader --states=all --user="$UID" --format='%i|%k' 2>&1 < /dev/null); then
+    printf '%s\n' "$said" >&2
+    exit 1
+  fi
+  printf '%s\n' "$said" | awk '
+    BEGIN { for (i = 1; i < ARGC; i++) { wanted[ARGV[i]] = 1; ARGV[i] = "" } }
+    /^CLUSTER: / { suffix = ";" $2; next }
+    /^[0-9]+[|]maestro / { split($0, parts, "|"); if ($2 in wanted) print parts[1] suffix, $2 }
+  ' "$@"
+)
+
+# Prints lines of a kind each: `config KEY = VALUE`, `partition KEY=VALUE...`, `association ACCOUNT|PARTITION|QOS|DEFAULT`,
+# `qos NAME|FLAGS`, `groups NAME...`, `variable NAME=VALUE`.
+describe_site() (
+  for _maestro_name in sbatch squeue scancel scontrol; do
+    type -P "$_maestro_name" > /dev/null && continue
+    echo "there is no \`$_maestro_name\` on PATH: add it with \`setup\`" >&2
+    exit 127
+  done
+  if ! said=$(scontrol show config 2>&1 < /dev/null); then
+    printf '%s\n' "$said" >&2
+    exit 1
+  fi
+  # shellcheck disable=SC2001
+  sed 's/^/config /' <<< "$said"
+  scontrol --all --oneliner show partition 2> /dev/null < /dev/null | sed -n 's/^PartitionName=/partition &/p'
+  case $said in
+    *accounting_storage/slurmdbd*)
+      cluster=$(sed -n 's/^ClusterName *= *//p' <<< "$said")
+      sacctmgr --noheader --parsable2 show associations user="$(id -nu)" cluster="${cluster%% *}" \
+        format=Account,Partition,QOS,DefaultQOS 2> /dev/null < /dev/null | sed 's/^/association /'
+      sacctmgr --noheader --parsable2 show qos format=Name,Flags 2> /dev/null < /dev/null | sed 's/^/qos /'
+      ;;
+  esac
+  echo "groups $(id -Gn)"
+  for _maestro_name in SBATCH_PARTITION SBATCH_ACCOUNT SBATCH_TIMELIMIT SBATCH_QOS; do
+    [ -z "${!_maestro_name}" ] || echo "variable $_maestro_name=${!_maestro_name}"
+  done
+)

@@ -1,0 +1,37 @@
+import { programs } from '../../generated/programs.js';
+import type { BatchSystem, QueueRow } from '../batch/batch-system.js';
+import { classifyBatchRefusal } from '../batch/classify-refusal.js';
+import { type Doubt, doubtAbout, stepSettings } from '../batch/waiting-reasons.js';
+import { checkPlan } from './check-plan.js';
+import { parseRow } from './rows.js';
+import { parseSite } from './site.js';
+import { meaningOfState } from './states.js';
+import { outputsOf, replacesDirective, submitWords } from './submit-words.js';
+
+/** Slurm 17 to 26. */
+export const slurm: BatchSystem = {
+  type: 'slurm',
+  name: 'Slurm',
+  program: programs['schedulers/slurm/jobs.sh'],
+  // A job that is requeued keeps its id. A claim cannot have the `;` that stands before the name of a cluster.
+  jobIdExpression: '"$SLURM_JOB_ID${SLURM_CLUSTERS:+@$SLURM_CLUSTER_NAME}.${SLURM_RESTART_COUNT:-0}"',
+  submitWords,
+  replacesDirective,
+  parseRow,
+  meaningOf: meaningOfState,
+  doubtOf,
+  classifyRefusal: classifyBatchRefusal,
+  idOfOwner,
+  isOwner: (owner, id) => idOfOwner(owner) === id,
+  outputs: outputsOf,
+  parseSite,
+  checkPlan,
+};
+
+function idOfOwner(owner: string): string {
+  return owner.replace(/\.\d+$/, '').replace('@', ';');
+}
+
+function doubtOf(row: QueueRow): Doubt | undefined {
+  return meaningOfState(row).phase === 'waiting' ? doubtAbout(row.reason, stepSettings) : undefined;
+}
