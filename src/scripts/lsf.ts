@@ -3,6 +3,7 @@ import { pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { type Dialect, firstOf, LaunchError, noWalltime, resource } from './dialect.js';
+import { checkLsfArgs } from './lsf-args.js';
 
 /** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which ignores `batch.shell`. */
 export function lsfDialect(batch: Batch): Dialect {
@@ -12,7 +13,7 @@ export function lsfDialect(batch: Batch): Dialect {
     header: (step) => ['#!/bin/bash', ...directives(step, batch).map((line) => `#BSUB ${line}`)].join('\n'),
     launch,
     alwaysLaunches: true,
-    check,
+    check: (step) => [...checkWalltime(step), ...checkLsfArgs(batch)],
   };
 }
 
@@ -42,6 +43,12 @@ function walltime(text: string): string {
   return `${two(Number(parts[0]) + Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
+/** The minutes of a step's walltime; undefined if it has none, or one that depends on the speed of a host. */
+export function walltimeMinutes(step: StepInstance): number | undefined {
+  const [, hours, minutes] = /^(?:([0-9]+):)?([0-9]+)$/.exec(walltime(resource(step.run, 'walltime'))) ?? [];
+  return minutes === undefined ? undefined : Number(hours ?? 0) * 60 + Number(minutes);
+}
+
 function launch(step: StepInstance, procs: string, nodes: string | undefined): string {
   if (nodes === undefined) {
     throw new LaunchError(
@@ -62,7 +69,7 @@ function launch(step: StepInstance, procs: string, nodes: string | undefined): s
 }
 
 /** `bsub -W` takes minutes, or hours and minutes, and after a `/` the host that the time is normalized to. */
-function check(step: StepInstance): Problem[] {
+function checkWalltime(step: StepInstance): Problem[] {
   const text = resource(step.run, 'walltime');
   if (text === '' || /^[0-9]+(:[0-9]+)?(\/.+)?$/.test(text) || /^[0-9]+:[0-9]+:[0-9]+(\.[0-9]*)?$/.test(text))
     return [];

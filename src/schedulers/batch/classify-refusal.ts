@@ -7,8 +7,18 @@ const words: readonly (readonly [RegExp, BatchRefusal])[] = [
   [/\b(Assoc|QOS)\w*(Max|Grp)\w*Submit\w*|\bMaxSubmitJobs\w*/, 'wait'],
   [/temporarily unable to accept job|job queue full|MaxJobCount limit reached|Rate limit exceeded/i, 'wait'],
   [/Job creation temporarily disabled|controller in standby mode|Controller is in standby mode/i, 'wait'],
-  [/queue (<[^>]*> )?is (closed|inactive|not accepting)|queue has been (closed|inactivated)/i, 'wait'],
-  [/pending job (threshold|limit|slot limit)\b.*reached|job (slot )?limit (has been )?reached/i, 'wait'],
+  [
+    /queue (<[^>]*> )?is (closed|inactive|not accepting)|queue has been (closed|inactivated)|windows are closed/i,
+    'wait',
+  ],
+  [
+    /pending job (threshold|limit|slot limit|slots threshold)\b.*reached|job (slot )?limit (has been )?reached/i,
+    'wait',
+  ],
+  [/has reached its job limit|No job Id can be used now/i, 'wait'],
+  // Some of these only announce that bsub tries again, and the last one that it has stopped trying.
+  [/please wait|still trying|concurrent (job )?query limit|LIM is down|printed no job id/i, 'doubt'],
+  [/Failed in an LSF library call|batch (daemon|library) internal error|batch protocol error/i, 'doubt'],
   [/timed out|timeout|unable to contact|not responding|Zero Bytes were transmitted|LSF is down/i, 'doubt'],
   [/\bmunged?\b|Protocol authentication error|Socket communication error/i, 'doubt'],
   [/Communication (connection|shutdown) failure|Message (send|receive) failure|shutting down and closing/i, 'doubt'],

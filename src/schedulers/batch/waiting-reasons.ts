@@ -78,6 +78,18 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
     /inactivated|queue is closed|not (an )?(eligible|enough) hosts?/i,
     ({ smaller }) => `another \`queue\`, or ${smaller}`,
   ],
+  [
+    /not enough (per-user )?job slots|no longer satisfies queue/i,
+    ({ size, queue }) => `it asks for more than one job may have there: ${size}, or another ${queue}`,
+  ],
+  [/run window is closed|termination deadline/i, ({ shorter }) => `${shorter} may let it start`],
+  [/Dependency condition invalid/i, () => 'a job that it depends on has failed, so that it can only be cancelled'],
+  [/first exe\w+ host .*not eligible|bad host name|not used by the queue/i, ({ access }) => `see ${access}`],
+  [/pre-exec command exited/i, () => 'the command that the site runs before a job fails: ask its administrators'],
+  [
+    /no such user account|no permission to run|determine user account|submitted by root/i,
+    ({ access }) => `see ${access}`,
+  ],
   // Flux.
   [/unsatisfiable/i, ({ size }) => `no node has what it asks for: ${size}`],
 ];

@@ -1,0 +1,30 @@
+import { lsfArgWords } from '../../scripts/lsf-args.js';
+import type { Outputs } from '../../scripts/outputs.js';
+import type { Batch } from '../../spec/spec.js';
+import type { StepInstance } from '../../study/graph.js';
+
+/** The longest job description that LSF takes, in characters. */
+const MAX_DESCRIPTION_LENGTH = 4094;
+
+/**
+ * The words for `bsub`, which win over the directives of the file. LSF does not run a job a second time after a failure of
+ * its host, unless `args` wants it (`r`): what runs again is another attempt. The description begins with the label, by
+ * which the job is found.
+ */
+export function submitWords(batch: Batch, label: string, shown: string): readonly string[] {
+  const args = lsfArgWords(batch);
+  const isRerunSet = args.includes('-r') || args.includes('-rn');
+  const description = `${label} ${shown.replaceAll(/[\s|]+/g, ' ')}`.slice(0, MAX_DESCRIPTION_LENGTH);
+  return [...(isRerunSet ? [] : ['-rn']), ...args, '-Jd', description];
+}
+
+/** Directives without a value, as Maestro writes them, would take the next option as their value. */
+export function isEmptyDirective(directive: string): boolean {
+  return /^-\w+\s*$/.test(directive);
+}
+
+/** The files of the directives `-o` and `-e` (`src/scripts/lsf.ts`), in which LSF replaces `%J`. */
+export function outputsOf(step: StepInstance, id: string): Outputs {
+  const base = `${step.workspace}/${step.jobName.replaceAll(' ', '_')}.${id}`;
+  return { stdout: `${base}.out`, stderr: `${base}.err` };
+}
