@@ -97,6 +97,7 @@ function forgotten(facts: EndFacts): EndDecision {
   const note = `${systemName} does not know its job ${id} any more`;
   if (exit === undefined) {
     if (owner === undefined) return unclaimed(facts);
+    if (owner === null && id === '') return ended(facts, unfinished(facts, 'not-run', givenUp));
     if (facts.mayBeUnseen) return { is: 'open' };
     const why = owner === null ? `the script was not run: ${note}` : note;
     return ended(facts, unfinished(facts, isCancelled ? 'cancelled' : 'node-failure', why));

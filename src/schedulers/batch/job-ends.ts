@@ -44,10 +44,14 @@ export class JobEnds {
   }
 
   /** The launcher has recorded the end of the script. */
-  onExit(queued: QueuedJob, exit: ExitRecord): Promise<void> {
+  async onExit(queued: QueuedJob, exit: ExitRecord): Promise<void> {
+    const { clock, watch, onFinishing } = this.#options;
     queued.exit = exit;
-    queued.endExpectedSince ??= this.#options.clock.now();
-    return this.conclude(queued);
+    queued.endExpectedSince ??= clock.now();
+    if (exit.status === 0) return this.conclude(queued);
+    // What the batch system said before the end does not explain it.
+    onFinishing(queued);
+    watch.explain([queued]);
   }
 
   /** Takes what the batch system says of a job; undefined if it does not know it. */

@@ -87,6 +87,26 @@ describe('the launcher', () => {
     ]);
   });
 
+  it('announces the start and the end of its job where it is told a name for that', async () => {
+    script('run/run.sh', 'echo "${CONDUCTOR_BELL-unset}"; exit 7');
+    mkdirSync(path.join(study, '.conductor/bells'));
+    const job = { CONDUCTOR_JOB: '12-1', CONDUCTOR_BELL: 'run-1f.3' };
+    expect((await run('run', 3, 'run/run.sh', job)).stdout).toBe('unset\n');
+    const bells = path.join(study, '.conductor/bells');
+    expect(readdirSync(bells).sort()).toEqual(['run-1f.3.end', 'run-1f.3.start']);
+    expect(readFileSync(path.join(bells, 'run-1f.3.start'), 'utf8')).toMatch(/^12-1 [0-9]+(\.[0-9]+)?\n$/);
+    expect(readFileSync(path.join(bells, 'run-1f.3.end'), 'utf8')).toBe(`12-1 ${claimed('run/3.0.exit')}`);
+    // A second job of the attempt announces nothing.
+    await run('run', 3, 'run/run.sh', { CONDUCTOR_JOB: '13', CONDUCTOR_BELL: 'other.3' });
+    expect(readdirSync(bells)).toHaveLength(2);
+  });
+
+  it('runs the script even if it can announce nothing', async () => {
+    script('run/run.sh', 'echo ran');
+    const job = { CONDUCTOR_JOB: '12', CONDUCTOR_BELL: 'run-1f.1' };
+    expect(await run('run', 1, 'run/run.sh', job)).toMatchObject({ code: 0, stdout: 'ran\n', stderr: '' });
+  });
+
   it('runs an attempt once: of two jobs the second ends quietly', async () => {
     script('run/run.sh', 'echo "$FLUX_JOB_ID" >> ran; exit 3');
     expect(await run('run', 1, 'run/run.sh', { FLUX_JOB_ID: 'a' })).toMatchObject({ code: 3 });
