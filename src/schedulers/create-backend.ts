@@ -3,7 +3,12 @@ import { SpecError } from '../spec/problem.js';
 import { AllocatedBackend } from './allocation/allocated-backend.js';
 import type { AllocationRequest } from './allocation/request.js';
 import type { Backend, BackendContext } from './backend.js';
+import { QueueBackend } from './batch/queue-backend.js';
 import { RunningBackend } from './flux/running-backend.js';
+import { lsf } from './lsf/lsf.js';
+import { slurm } from './slurm/slurm.js';
+
+const systems = { slurm, lsf };
 
 /**
  * Creates the backend for the scheduled steps of a study, by the type of its batch block.
@@ -12,7 +17,7 @@ import { RunningBackend } from './flux/running-backend.js';
  * @param hasObsoleteJobs whether an earlier driver left jobs that need the batch system to be cancelled, whatever the
  *   plan has
  * @returns undefined if no step of the study is scheduled
- * @throws SpecError for a type whose jobs cannot be run
+ * @throws SpecError if the study's batch type does not go with `request`
  */
 export function createBackend(
   { spec, graph }: Plan,
@@ -21,17 +26,21 @@ export function createBackend(
   hasObsoleteJobs: boolean,
 ): Backend | undefined {
   const scheduled = graph.steps.find((step) => step.scheduled);
-  if (scheduled !== undefined && spec.batch.type !== 'flux') {
-    throw new SpecError([
-      {
-        severity: 'error',
-        at: spec.batch.at,
-        message: `jobs of type ${spec.batch.type} cannot be run yet, and step '${scheduled.step}' is one`,
-        hint: 'a dry run stages the study and writes all its scripts',
-      },
-    ]);
-  }
   if (scheduled === undefined && !hasObsoleteJobs) return undefined;
+  const { type, at } = spec.batch;
+  if (type === 'slurm' || type === 'lsf') {
+    if (request !== undefined) {
+      throw new SpecError([
+        {
+          severity: 'error',
+          at,
+          message: `the input \`allocate\` gets an allocation for Flux, and the batch type of the study is ${type}`,
+          hint: 'leave out `allocate`, or set batch.type to flux (the input `batch` can do that)',
+        },
+      ]);
+    }
+    return new QueueBackend(context, systems[type]);
+  }
   return request === undefined ? new RunningBackend(context) : new AllocatedBackend(context, request);
 }
 

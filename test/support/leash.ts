@@ -5,8 +5,13 @@ import { isAlive, until } from './wait.js';
 export interface LeashOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** A regular expression (grep's) of one entry of the environment: who has it is the daemon's, wherever its parent is. */
+  /**
+   * A regular expression (grep's) of one entry of the environment: who has it is the daemon's, wherever its parent is. The
+   * leash itself, which has `environment`, must not.
+   */
   readonly marker?: string;
+  /** Removed if this program ends without having stopped the daemon. */
+  readonly directory?: string;
 }
 
 /**
@@ -31,8 +36,8 @@ export class LeashedDaemon {
   }
 
   static async start(words: readonly string[], options: LeashOptions): Promise<LeashedDaemon> {
-    const { environment, cwd = '/', marker = '' } = options;
-    const leash = spawn('bash', ['--norc', '-c', hold, marker, ...words], {
+    const { environment, cwd = '/', marker = '', directory = '' } = options;
+    const leash = spawn('bash', ['--norc', '-c', hold, marker, directory, ...words], {
       cwd,
       env: environment,
       detached: true,
@@ -63,19 +68,22 @@ export class LeashedDaemon {
 
   /** Kills it and all of its. Returns when they are gone. */
   async stop(): Promise<void> {
-    this.#leash.stdin!.end();
+    this.#leash.stdin!.end('stopped\n');
     await this.#ended;
   }
 }
 
 // `set -m`: a background process of a bash without it ignores SIGINT, and so would all that the daemon starts.
 const hold = `marker=$0
+directory=$1
+shift
 set -m
 "$@" </dev/null &
 daemon=$!
 echo $daemon
 trap : TERM INT HUP
-while read -r line; do :; done
+stopped=
+while read -r line; do stopped=$line; done
 exec >/dev/null 2>&1
 all() {
   tops=$daemon
@@ -90,7 +98,9 @@ for round in {1..50}; do
   [ -n "$found" ] || break
   kill -KILL $found
 done
-wait`;
+wait
+# Each daemon of a directory does so, and the last one when nobody writes there any more.
+[ -n "$stopped" ] || [ -z "$directory" ] || rm -rf -- "$directory"`;
 
 function firstLine(stream: Readable): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -114,25 +114,18 @@ export class Site {
   }
 
   /** What is in Slurm's queue: `7 RUNNING` */
-  async queue(): Promise<string[]> {
-    const lines = await this.slurm.command('squeue', '--noheader', '--format=%i %T');
-    return lines.split('\n').filter((line) => line !== '');
+  queue(): Promise<string[]> {
+    return this.slurm.queue();
   }
 
   /** Waits until there is such a job in the queue. */
-  async isInQueue(job: RegExp): Promise<void> {
-    for (let look = 0; !(await this.queue()).some((line) => job.test(line)); look++) {
-      if (look > 200) throw new Error(`no job in the queue becomes ${job}: ${(await this.queue()).join(', ')}`);
-      await sleep(50);
-    }
+  isInQueue(job: RegExp): Promise<void> {
+    return this.slurm.isInQueue(job);
   }
 
   /** Waits until nothing is in the queue. A job that has ended stays there for a moment, as COMPLETING. */
-  async isIdle(): Promise<void> {
-    for (let look = 0; (await this.queue()).length > 0; look++) {
-      if (look > 200) throw new Error(`the queue does not become empty: ${(await this.queue()).join(', ')}`);
-      await sleep(50);
-    }
+  isIdle(): Promise<void> {
+    return this.slurm.isIdle();
   }
 
   /** Runs a command in the cluster, with its Flux on PATH. */

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installedSlurm, Slurm } from './slurm.js';
 import { temporaryDirectory } from './temporary.js';
@@ -15,18 +14,6 @@ async function submit(slurm: Slurm, directory: string, script: string, ...option
   writeFileSync(file, `#!/bin/bash\n${script}\n`);
   const words = ['sbatch', '--parsable', `--chdir=${directory}`, '--output=out.%j', ...options, file] as const;
   return (await slurm.command(...words)).trim();
-}
-
-async function stateOf(slurm: Slurm, id: string): Promise<string> {
-  return /JobState=(\S+)/.exec(await slurm.command('scontrol', 'show', 'job', id))![1]!;
-}
-
-async function untilState(slurm: Slurm, id: string, state: string): Promise<void> {
-  for (let look = 0; look < 300; look++) {
-    if ((await stateOf(slurm, id)) === state) return;
-    await sleep(50);
-  }
-  throw new Error(`job ${id} is ${await stateOf(slurm, id)} and not ${state}\n${slurm.log}`);
 }
 
 const readAt = (directory: string, name: string) => () => {
@@ -45,7 +32,7 @@ describe.skipIf(installed !== true)('the Slurm of the tests', () => {
   it('runs jobs, and steps of jobs', async () => {
     const directory = temporaryDirectory();
     const id = await submit(slurm, directory, 'srun -N1 -n1 hostname; exit 3');
-    await untilState(slurm, id, 'FAILED');
+    await slurm.hasState(id, 'FAILED');
     expect(readFileSync(path.join(directory, `out.${id}`), 'utf8')).toBe(await slurm.command('hostname'));
     expect(await slurm.command('scontrol', 'show', 'job', id)).toContain('ExitCode=3:0');
   });
@@ -68,7 +55,7 @@ describe.skipIf(installed !== true)('the Slurm of the tests', () => {
       `${id}\n`,
     );
     await slurm.command('scancel', id);
-    await untilState(slurm, id, 'CANCELLED');
+    await slurm.hasState(id, 'CANCELLED');
     await until('the job has ended', () => !isAlive(Number(pid)));
   });
 
@@ -81,9 +68,9 @@ describe.skipIf(installed !== true)('the Slurm of the tests', () => {
     await expect(own.command('squeue')).rejects.toThrow('Unable to contact slurm controller');
     expect(isAlive(Number(pid))).toBe(true);
     await own.startController();
-    expect(await stateOf(own, id)).toBe('RUNNING');
+    expect(await own.stateOf(id)).toBe('RUNNING');
     writeFileSync(path.join(directory, 'go'), '');
-    await untilState(own, id, 'COMPLETED');
+    await own.hasState(id, 'COMPLETED');
   });
 
   it('is one of several, and leaves nothing behind', async () => {

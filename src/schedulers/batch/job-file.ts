@@ -15,7 +15,8 @@ export function jobFile(
 ): string {
   const { step, attempt, script } = job;
   // The script may be for another shell, and finds its own when the launcher starts it.
-  const [, ...directives] = header.split('\n');
+  const [, ...lines] = header.split('\n');
+  const directives = lines.filter((line) => system.replacesDirective?.(line.replace(/^#\S+ /, '')) !== true);
   const launcher = quoteAll([...launcherWords(studyPath, step.workspace, attempt), `${studyPath}/${script}`]);
   return [
     '#!/bin/bash -p',
