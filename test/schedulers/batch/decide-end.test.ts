@@ -120,7 +120,7 @@ describe('the end of a job', () => {
     [
       'a script that a requeue ended, whose job began again since',
       { ...exit(143), ...ended('failed', '', 73) },
-      over('node-failure', { note: 'Slurm requeued its job 7', at: 2000 }),
+      over('node-failure', { note: 'Slurm requeued the job', at: 2000 }),
     ],
     [
       'a script that itself fails with 73',
