@@ -20,6 +20,7 @@ export interface ShownJob {
   readonly name: string;
   readonly description: string;
   readonly queue: string;
+  readonly slots: number;
   readonly cwd: string;
   readonly isRerunnable: boolean;
 }
@@ -72,6 +73,11 @@ export class Lsf {
   async stop(): Promise<void> {
     await this.#daemon.stop();
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** The words of the last `jsrun`. */
+  get launched(): string {
+    return readFileSync(path.join(this.#directory, 'launched'), 'utf8');
   }
 
   /** Its jobs, ended ones included, in the order in which they were submitted. */

@@ -146,7 +146,7 @@ find_jobs() (
 describe_site() (
   for _maestro_name in sbatch squeue scancel scontrol; do
     type -P "$_maestro_name" > /dev/null && continue
-    echo "there is no \`$_maestro_name\` on PATH: add it with \`setup\`" >&2
+    echo "there is no \`$_maestro_name\` on PATH" >&2
     exit 127
   done
   if ! said=$(scontrol show config 2>&1 < /dev/null); then
