@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { Conductor } from '../../../src/conductor/conductor.js';
+import { type ConductedStudy, Conductor } from '../../../src/conductor/conductor.js';
 import type { Policy } from '../../../src/conductor/policy.js';
+import { digestsOf, plannedSteps } from '../../../src/conductor/resume.js';
 import { callersEnvironment } from '../../../src/hosts/environment.js';
 import { openLocalHost } from '../../../src/hosts/open-local-host.js';
 import { ourProcess } from '../../../src/hosts/processes.js';
@@ -21,7 +22,7 @@ import type {
 import type { Plan } from '../../../src/scripts/plan.js';
 import { makePlace } from '../../../src/store/directory.js';
 import { StudySession } from '../../../src/store/session.js';
-import type { StepRecord } from '../../../src/study/state.js';
+import { newRecord } from '../../../src/study/state.js';
 import { systemClock } from '../../../src/util/clock.js';
 import { plainEnvironment, WatchedHost } from '../hosts.js';
 import { type StepBrief, validPlan, yamlOf } from '../plan.js';
@@ -127,19 +128,20 @@ export class ContractStudy {
     return driver;
   }
 
-  /** Drives the study to its end, with a conductor. @returns the records of its steps */
-  async conduct(onEvent: (event: JobEvent | InterruptEvent) => void): Promise<readonly StepRecord[]> {
-    let conductor: Conductor | undefined;
-    const driver = await this.driver({
-      listener: (event) => {
-        conductor?.listener(event);
-        onEvent(event);
-      },
-    });
+  /** Drives the study with a conductor. */
+  async conduct(): Promise<{ driver: ContractDriver; ended: Promise<ConductedStudy>; cancel: () => void }> {
     const { graph, scripts } = this.plan;
-    conductor = new Conductor({ graph, scripts, policy, clock: systemClock, journal: driver.session.journal });
-    const { scheduler } = driver;
-    return (await conductor.run({ local: scheduler, batch: scheduler })).steps;
+    const cancelled = new AbortController();
+    let listener: SchedulerListener = () => {};
+    const driver = await this.driver({ listener: (event) => listener(event) });
+    const { scheduler, session } = driver;
+    const records = graph.steps.map(() => newRecord());
+    session.journal.writePlan('', plannedSteps(graph, digestsOf(graph, scripts), records));
+    const conductor = new Conductor({ graph, scripts, policy, clock: systemClock, journal: session.journal });
+    listener = conductor.listener;
+    // No step is local.
+    const ended = conductor.run({ local: scheduler, batch: scheduler, cancel: cancelled.signal });
+    return { driver, ended, cancel: () => cancelled.abort('cancelled by the test') };
   }
 
   /** An attempt at a step. */

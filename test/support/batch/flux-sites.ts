@@ -16,7 +16,7 @@ const common = {
 async function lineThatLosesAnswer(uri: string) {
   const tap = await Tap.start(uri);
   tap.loseNextAnswer('job-ingest.submit');
-  return { fluxTarget: tap.uri };
+  return { options: { fluxTarget: tap.uri }, wasLost: async () => !tap.isLosing };
 }
 
 export async function startSimulatedFluxSite(): Promise<BatchSite> {
@@ -24,7 +24,7 @@ export async function startSimulatedFluxSite(): Promise<BatchSite> {
   const broker = await SimulatedBroker.start({ cores });
   return {
     ...common,
-    cores,
+    whole: { procs: cores },
     fluxTarget: broker.uri,
     cancel: async (id) => broker.cancel(decodeJobId(id)!),
     failNode: async (id) => broker.raise(decodeJobId(id)!, 'node-failure', 'the node is gone'),
@@ -39,7 +39,7 @@ export async function startRealFluxSite(): Promise<BatchSite> {
   const broker = await RealBroker.start();
   return {
     ...common,
-    cores: Number(broker.run('resource', 'list', '--no-header', '--format={ncores}', '--states=all')),
+    whole: { procs: Number(broker.run('resource', 'list', '--no-header', '--format={ncores}', '--states=all')) },
     fluxTarget: broker.uri,
     cancel: async (id) => void broker.run('cancel', id),
     // A node cannot be killed in an instance of one broker: this is what is raised then.

@@ -1,15 +1,15 @@
 import { Lsf } from '../lsf.js';
 import type { BatchSite } from './site.js';
 
-const cores = 4;
+const slots = 4;
 
 /** The stand-in for LSF. A minute of a run limit is a second there. */
 export async function startLsfSite(): Promise<BatchSite> {
-  const lsf = await Lsf.start({ slots: cores, minuteMs: 1000, terminateIntervalMs: 300 });
+  const lsf = await Lsf.start({ slots, minuteMs: 1000, terminateIntervalMs: 300 });
   return {
     batch: { type: 'lsf', host: 'here', bank: 'guests', queue: 'normal' },
     job: { nodes: 1, procs: 1 },
-    cores,
+    whole: { nodes: slots, procs: slots },
     environment: lsf.environment,
     fluxTarget: '',
     cancel: (id) => lsf.bkill(id),
@@ -17,7 +17,9 @@ export async function startLsfSite(): Promise<BatchSite> {
     expire: async () => {},
     loseNextAnswer: async () => {
       await lsf.set('lost answer');
-      return {};
+      // Then the job is looked for by its description.
+      const wasLost = async () => (await lsf.calls()).some((call) => call.includes('job_description'));
+      return { options: {}, wasLost };
     },
     activeJobs: async () => {
       const jobs = await lsf.jobs();

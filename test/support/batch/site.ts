@@ -6,8 +6,8 @@ export interface BatchSite {
   readonly batch: Readonly<Record<string, unknown>>;
   /** The keys of a step's run block that make it a plain job. */
   readonly job: Readonly<Record<string, unknown>>;
-  /** How many cores it has: a job of so many keeps all others waiting. */
-  readonly cores: number;
+  /** The keys that make it one which takes the whole site, so that all others wait. */
+  readonly whole: Readonly<Record<string, unknown>>;
   /** What commands need in their environment to find it. */
   readonly environment: Readonly<Record<string, string>>;
   /** The Flux broker; '' for others. */
@@ -21,9 +21,9 @@ export interface BatchSite {
   /**
    * The answer to the next submit is lost, and its job is taken all the same.
    *
-   * @returns what is different of the drivers that this happens to
+   * @returns what is different of the driver that this happens to, and whether it has happened
    */
-  loseNextAnswer(): Promise<Partial<BackendOptions>>;
+  loseNextAnswer(): Promise<{ readonly options: Partial<BackendOptions>; readonly wasLost: () => Promise<boolean> }>;
   /** The ids of jobs that are not over. */
   activeJobs(): Promise<readonly string[]>;
   stop(): Promise<void>;

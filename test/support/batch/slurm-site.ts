@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { quote } from '../../../src/util/shell-quote.js';
@@ -28,7 +28,7 @@ printf '%s\\n' "$said"
   return {
     batch: { type: 'slurm', host: 'here', bank: 'guests', queue: 'pbatch' },
     job: { nodes: 1, procs: 1 },
-    cores,
+    whole: { nodes: 1, procs: 1, exclusive: true },
     environment: { ...slurm.environment, PATH: `${directory}:${plainEnvironment.PATH}` },
     fluxTarget: '',
     cancel: (id) => command('scancel', id),
@@ -40,7 +40,7 @@ printf '%s\\n' "$said"
     expire: (id) => command('scontrol', 'update', `jobid=${id}`, 'EndTime=now'),
     loseNextAnswer: async () => {
       writeFileSync(losing, '');
-      return {};
+      return { options: {}, wasLost: async () => !existsSync(losing) };
     },
     activeJobs: async () => (await slurm.queue()).map((line) => line.split(' ')[0]!),
     stop: async () => {

@@ -66,6 +66,11 @@ export class Tap {
     this.#losing = topic;
   }
 
+  /** Whether that answer has not come yet. */
+  get isLosing(): boolean {
+    return this.#losing !== undefined;
+  }
+
   #accept(client: Socket): void {
     const broker = connect(this.#target);
     const [requests, answers] = [new FrameDecoder(), new FrameDecoder()];
