@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Job, JobOutcome } from '../../src/schedulers/scheduler.js';
 import { ContractStudy } from '../support/batch/contract-study.js';
+import { shownOtherwiseTable } from '../support/batch/shown-otherwise.js';
 import type { BatchSite } from '../support/batch/site.js';
 import { waiting } from '../support/flux/study-run.js';
 import { until } from '../support/wait.js';
@@ -21,7 +22,10 @@ export function batchContract(start: () => Promise<BatchSite>): void {
   beforeAll(async () => {
     site = await start();
   }, 60_000);
-  afterAll(() => site?.stop(), 60_000);
+  afterAll(async () => {
+    console.warn(shownOtherwiseTable());
+    await site?.stop();
+  }, 60_000);
 
   const studyOf = (steps: Parameters<typeof ContractStudy.make>[1]) => ContractStudy.make(site, steps);
 
