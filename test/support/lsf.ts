@@ -74,6 +74,11 @@ export class Lsf {
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
+  /** The words of the last `jsrun`. */
+  get launched(): string {
+    return readFileSync(path.join(this.#directory, 'launched'), 'utf8');
+  }
+
   /** Its jobs, ended ones included, in the order in which they were submitted. */
   async jobs(): Promise<ShownJob[]> {
     return JSON.parse(await this.#ask('jobs'));

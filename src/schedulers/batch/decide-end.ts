@@ -62,7 +62,7 @@ export function decideEnd(facts: EndFacts): EndDecision {
 }
 
 function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning): EndDecision {
-  const { owner, exit, isCancelled } = facts;
+  const { owner, exit, isCancelled, systemName, id } = facts;
   // The conductor takes an attempt only if no job of it has begun.
   if (owner === null) {
     if (isCancelled || result === 'cancelled') return ended(facts, unfinished(facts, 'cancelled', note));
@@ -75,6 +75,10 @@ function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning
     // It was cancelled in the queue, and no other job can begin the attempt.
     const isOver = result === 'cancelled' && !facts.mayBeDuplicate;
     return isOver ? ended(facts, unfinished(facts, 'cancelled', note)) : unclaimed(facts);
+  }
+  // The job began twice, and its launcher did not run the script again.
+  if (exit === undefined && row.exitCode === couldNotClaim) {
+    return ended(facts, unfinished(facts, 'node-failure', `${systemName} requeued its job ${id}`));
   }
   switch (result) {
     case 'completed':

@@ -4,7 +4,7 @@
 said=
 
 look() {
-  ask bjobs -noheader -o "stat queue exec_host delimiter='|'" "${job_id?}"
+  ask bjobs -a -noheader -o "stat queue exec_host delimiter='|'" "${job_id?}"
   local line reason=
   line=$(printf '%s\n' "$said" | grep -m 1 -E '^[A-Z]+[|]')
   if [ -n "$line" ]; then

@@ -30,6 +30,8 @@ read -r _maestro_owner < "$_maestro_claim" || _maestro_cannot 'claim the attempt
 if [ "$_maestro_owner" != "$_maestro_job" ]; then
   # If the conductor has the attempt no job runs it, so this job must not look successful.
   [ "$_maestro_owner" != conductor ] || exit 73
+  # Nor must a job that its batch system has requeued after it had begun: its name differs only behind the id.
+  [ -z "$_maestro_bell" ] || [ "${_maestro_owner%%.*}" != "${_maestro_job%%.*}" ] || exit 73
   exit 0
 fi
 

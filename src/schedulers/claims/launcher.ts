@@ -5,7 +5,7 @@ export const launcherPath = '.conductor/run';
 
 /**
  * The exit status of the launcher if it did not run the attempt because it could not claim it, or the conductor has
- * claimed it.
+ * claimed it, or its job did so before it was requeued.
  */
 export const couldNotClaim = 73;
 
@@ -39,8 +39,8 @@ export const claimsPath = '.conductor/claims';
  *
  * STEP is the step's workspace, relative to the study. The launcher makes each attempt run exactly once: a submit may
  * be repeated after its answer was lost, so several jobs may start the same attempt. The first one claims it; the
- * others exit with 0 without running the script, or with 73 if the conductor has claimed it. All tasks of the owner run
- * the script, because Maestro's plain Flux steps have as many tasks as `procs`.
+ * others exit with 0 without running the script, or with 73 if the conductor has claimed it, or the same job before it
+ * was requeued. All tasks of the owner run the script, because Maestro's plain Flux steps have as many tasks as `procs`.
  *
  * `.conductor/claims/STEP/ATTEMPT` holds the id of the job that owns the attempt, and is made by `ln`, which is atomic
  * on NFS too. `ATTEMPT.TASK.exit` holds the exit status of the command, its end in seconds since the epoch, and perhaps

@@ -51,6 +51,12 @@ describe('the end of a job', () => {
       { ...exit(0), isCancelled: true },
       over('completed', { exitCode: 0, at: 2000 }),
     ],
+    [
+      'a job that began again after it was requeued did not run its script to the end',
+      ended('failed', '', 73),
+      over('node-failure', { note: 'Slurm requeued its job 7' }),
+    ],
+    ['also in a cancelled study', { ...ended('failed', '', 73), isCancelled: true }, over('cancelled')],
     ['another exit waits for the queue', { ...exit(1), row: row(), meaning: meaning('running') }, { is: 'open' }],
     ['also while nodes are released', { ...exit(1), row: row(), meaning: meaning('finishing') }, { is: 'open' }],
     [

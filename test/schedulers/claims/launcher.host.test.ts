@@ -121,6 +121,15 @@ describe('the launcher', () => {
     expect(statusIn('run/1.0.exit')).toBe(3);
   });
 
+  it('fails, and runs nothing, in a job that was requeued after it had begun, and ends quietly in another one', async () => {
+    script('run/run.sh', 'echo "ran" >> ran');
+    const as = (job: string) => run('run', 1, 'run/run.sh', { CONDUCTOR_JOB: job, CONDUCTOR_BELL: 'run-1f.1' });
+    expect(await as('12.node1.site.org.701')).toMatchObject({ code: 0 });
+    expect(await as('12.node1.site.org.702')).toEqual({ code: 73, signal: null, stdout: '', stderr: '' });
+    expect(await as('123.node1.site.org.701')).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
+    expect(readFileSync(path.join(study, 'ran'), 'utf8')).toBe('ran\n');
+  });
+
   it('fails, and runs nothing, if the conductor has given the attempt up', async () => {
     script('run/run.sh', 'echo ran >> ran');
     mkdirSync(path.join(study, '.conductor/claims/run'), { recursive: true });

@@ -19,7 +19,7 @@ export function bjobs(cluster: Cluster, { words, environment }: Call): Reply {
     const usage = 'Usage: bjobs [options] [job_ID | "job_ID[index_list]" ... ]';
     return { stderr: `bjobs: Illegal option: -json\n${usage}`, code: 255 };
   }
-  const known = [...cluster.jobs.values()].filter(({ isForgotten }) => !isForgotten);
+  const known = [...cluster.jobs.values()].filter((job) => !job.isForgotten && !cluster.faults.has('hidden'));
   const isShown = (job: LsfJob) =>
     (options.has('-a') || !job.hasEnded) && (!options.has('-J') || job.request.name === options.get('-J'));
   const asked = ids.length === 0 ? known : known.filter(({ id }) => ids.includes(id));
@@ -46,7 +46,7 @@ function textOf(
     const title = 'JOBID   USER    STAT  QUEUE      FROM_HOST   EXEC_HOST   JOB_NAME   SUBMIT_TIME';
     const lines = jobs.flatMap((job) => [
       `${job.id}     user1   ${job.state}  ${job.request.queue}     hosta       hosta       ${job.request.name}`,
-      ...(options.has('-p') && job.state.startsWith('P') ? [` ${cluster.pendingReasonOf(job)}`] : []),
+      ...(options.has('-p') && job.state.startsWith('P') ? reasonLines(cluster.pendingReasonOf(job)) : []),
     ]);
     return [title, ...lines].join('\n');
   }
@@ -56,6 +56,9 @@ function textOf(
   const title = names.map((name) => name.toUpperCase()).join(delimiter);
   return [...(options.has('-noheader') ? [] : [title]), ...jobs.map(row)].join('\n');
 }
+
+/** Each reason on a line of its own. */
+const reasonLines = (text: string) => text.split(/(?<=;)/).map((reason) => ` ${reason}`);
 
 /** As bjobs writes it, with every slash in a text escaped. */
 function jsonOf(

@@ -32,6 +32,10 @@ export const faults = [
   'silent bsub',
   /** bjobs has no -json. */
   'no json',
+  /** No job starts. */
+  'paused',
+  /** Jobs are not listed. */
+  'hidden',
   /** Times have seconds and a year, as in some versions of bjobs. */
   'full times',
 ] as const;
@@ -63,6 +67,7 @@ export class Cluster {
 
   /** Starts jobs in order, as long as there are slots. */
   schedule(): void {
+    if (this.faults.has('paused')) return;
     const running = [...this.jobs.values()].filter((job) => job.hasProcess);
     let free = this.options.slots - running.reduce((sum, job) => sum + job.request.slots, 0);
     for (const job of this.jobs.values()) {
@@ -75,6 +80,7 @@ export class Cluster {
   pendingReasonOf(job: LsfJob): string {
     if (job.state === 'PSUSP') return 'The job was suspended by the user while pending;';
     if (job.state !== 'PEND') return '';
+    if (this.faults.has('paused')) return 'New job is waiting for scheduling: 1 host;Job slot limit reached: 3 hosts;';
     if (job.request.slots > this.options.slots) return "Not enough hosts to meet the job's spanning requirement;";
     return 'Job slot limit reached: 1 host;';
   }

@@ -30,6 +30,7 @@ const asks: Readonly<Record<string, (words: readonly string[]) => string>> = {
   fault: ([name, isOn]) => {
     if (isOn === 'on') cluster.faults.add(name as Fault);
     else cluster.faults.delete(name as Fault);
+    cluster.schedule();
     return '';
   },
   forget: ([id]) => {
