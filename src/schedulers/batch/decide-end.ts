@@ -76,8 +76,8 @@ function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning
     const isOver = result === 'cancelled' && !facts.mayBeDuplicate;
     return isOver ? ended(facts, unfinished(facts, 'cancelled', note)) : unclaimed(facts);
   }
-  // The job began twice, and its launcher did not run the script again.
-  if (exit === undefined && row.exitCode === couldNotClaim) {
+  // The job began twice, and its second launcher did not run the script again. What ended the first was the requeue.
+  if (row.exitCode === couldNotClaim && exit?.status !== couldNotClaim) {
     return ended(facts, unfinished(facts, 'node-failure', `${systemName} requeued its job ${id}`));
   }
   switch (result) {

@@ -117,6 +117,16 @@ describe('the end of a job', () => {
     ['a cancel by others', ended('cancelled', 'by user 0'), over('cancelled', { note: 'by user 0' })],
     ['our own cancel', { ...ended('cancelled', 'by user 0'), isCancelled: true }, over('cancelled')],
     ['a timeout of a cancelled job', { ...ended('timeout', 'late'), isCancelled: true }, over('cancelled')],
+    [
+      'a script that a requeue ended, whose job began again since',
+      { ...exit(143), ...ended('failed', '', 73) },
+      over('node-failure', { note: 'Slurm requeued its job 7', at: 2000 }),
+    ],
+    [
+      'a script that itself fails with 73',
+      { ...exit(73), ...ended('failed', '', 73) },
+      over('failed', { exitCode: 73, at: 2000 }),
+    ],
     // Without a claim.
     [
       'a launcher that could not claim',
