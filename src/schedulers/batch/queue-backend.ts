@@ -8,7 +8,7 @@ import { openJob } from '../../study/state.js';
 import { BackendError } from '../../util/errors.js';
 import type { Backend, BackendContext, BackendDescription, IsOver } from '../backend.js';
 import { readClaims } from '../claims/claims.js';
-import type { BatchScheduler, SchedulerListener } from '../scheduler.js';
+import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
 import type { BatchSystem, Site } from './batch-system.js';
 import { QueueScheduler } from './scheduler.js';
 
@@ -52,7 +52,7 @@ export class QueueBackend implements Backend {
       {
         ...{ host, system, clock, studyPath, endpoint },
         studyName: spec.name,
-        headerOf: (step) => headerOf(step, spec.batch),
+        headerOf: (job) => headerOf(job.step, spec.batch, commandsOf(plan, job)),
         wordsOf: (step, label, shown) => system.submitWords(step, spec.batch, label, shown),
         env: options.stepEnvironment,
         fence: session.fence,
@@ -101,6 +101,12 @@ export class QueueBackend implements Backend {
     // An installation whose name could not be asked for is taken for the same one.
     return place !== '' && place !== this.#endpoint && place !== this.#system.type && this.#site!.installation !== '';
   }
+}
+
+/** The commands of the script that a job runs. */
+function commandsOf({ scripts }: Plan, { step, script }: Job): string {
+  const { restart } = scripts[step.index]!;
+  return String(step.run.get(script === restart?.path ? 'restart' : 'cmd'));
 }
 
 /** Asks the batch system what it is. @throws BackendError if its commands are not there, HostError */

@@ -68,7 +68,7 @@ class Driver {
     this.scheduler = new QueueScheduler(
       {
         ...{ host: study.host, system, clock: systemClock, studyPath: study.path, studyName: 'demo' },
-        headerOf: (step) => headerOf(step, batch),
+        headerOf: ({ step }) => headerOf(step, batch),
         wordsOf: (step, label, shown) => system.submitWords(step, batch, label, shown),
         ...{ env, endpoint: 'slurm:test', fence },
         log: (line) => study.told.push(line),
