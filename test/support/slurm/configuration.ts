@@ -19,6 +19,8 @@ export interface SlurmOptions {
   readonly cluster?: string;
   /** Seconds that ended jobs are remembered, at least 2; 300 unless told. */
   readonly minJobAge?: number;
+  /** Seconds that a requeued job waits before it may start again, and that credentials are valid; 120 unless told. */
+  readonly requeueDelay?: number;
   /** Whether accounts are kept, by slurmdbd and MariaDB, and their limits enforced. They are not unless told. */
   readonly accounting?: AccountingOptions;
   /**
@@ -60,7 +62,7 @@ export function slurmConfiguration(directory: string, ports: SlurmPorts, options
     `SlurmUser=${username}`,
     `SlurmdUser=${username}`,
     'AuthType=auth/munge',
-    `AuthInfo=socket=${directory}/munge.socket`,
+    `AuthInfo=socket=${directory}/munge.socket,cred_expire=${options.requeueDelay ?? 120}`,
     'CredType=cred/munge',
     `StateSaveLocation=${directory}/state`,
     `SlurmdSpoolDir=${directory}/spool/%n`,

@@ -1,0 +1,144 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { it } from 'vitest';
+import { type Ended, type Started, startBundle } from './bundle.js';
+import { plainEnvironment } from './hosts.js';
+import { type Brief, type StepBrief, yamlOf } from './plan.js';
+import { installedSlurm, type Slurm } from './slurm.js';
+import { temporaryDirectory } from './temporary.js';
+import { until } from './wait.js';
+
+/**
+ * Whether Slurm can be started here, with what a test needs besides. Where it cannot, that is said loudly, with what is not
+ * tested then.
+ */
+export function isSlurmPossible(what: string, needs: () => true | string = () => true): boolean {
+  const installed = installedSlurm();
+  const why = installed === true ? needs() : installed;
+  if (why === true) return true;
+  console.warn(`NO SLURM: ${why}; NOT TESTED: ${what}`);
+  it.skip(`NOT TESTED: ${what}: ${why}`, () => {});
+  return false;
+}
+
+/** The batch block of studies whose jobs go into the default partition. */
+export const slurmBatch = { type: 'slurm', host: 'testing', bank: '', queue: '' };
+
+/** A job of one task that writes down in `runs` that its script runs: `4` or, on a second incarnation of the job, `4.1`. */
+export const job = (name: string, cmd = 'true', more: Partial<StepBrief> = {}): StepBrief => ({
+  name,
+  procs: 1,
+  ...more,
+  cmd: `echo "$SLURM_JOB_ID\${SLURM_RESTART_COUNT:+.$SLURM_RESTART_COUNT}" >> runs; ${cmd}`,
+});
+
+/** A local step that writes down that it runs. */
+export const local = (name: string, cmd = 'true', more: Partial<StepBrief> = {}): StepBrief => ({
+  name,
+  ...more,
+  cmd: `echo here >> runs; ${cmd}`,
+});
+
+/** Bash: waits for a file of this name in the workspace. */
+export const gate = (name = 'go') => `until [ -e ${name} ]; do sleep 0.05; done`;
+
+/** A study of Slurm jobs that is run on this machine, from the command line, and run again. */
+export class SlurmStudy {
+  readonly directory = temporaryDirectory();
+  /** The study directory. */
+  readonly path = path.join(this.directory, 'study');
+  readonly #slurm: Slurm;
+  readonly #environment: Readonly<Record<string, string>>;
+
+  constructor(slurm: Slurm, brief: Brief, environment: Readonly<Record<string, string>> = {}) {
+    this.#slurm = slurm;
+    this.#environment = environment;
+    writeFileSync(path.join(this.directory, 'study.yaml'), yamlOf({ batch: slurmBatch, ...brief }));
+  }
+
+  /** Starts a run of it. */
+  start(inputs: Readonly<Record<string, string>> = {}): Started {
+    const all = { 'output-path': this.path, 'report-path': 'report', ...inputs };
+    const options = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
+    return startBundle(['run', 'study.yaml', ...options], {
+      cwd: this.directory,
+      env: { ...plainEnvironment, HOME: this.directory, ...this.#slurm.environment, ...this.#environment },
+    });
+  }
+
+  /** Runs it to its end. */
+  run(inputs: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return this.start(inputs).ended;
+  }
+
+  /** Starts a run, and waits until the scripts of these steps run. */
+  async startUntilUp(steps: readonly string[], inputs: Readonly<Record<string, string>> = {}): Promise<Started> {
+    const started = this.start(inputs);
+    let ended = '';
+    void started.ended.then(({ code, stdout, stderr }) => {
+      ended = `it has ended with ${code}:\n${stdout}${stderr}`;
+    });
+    for (const step of steps) {
+      await until(`${step} runs`, () => ended !== '' || this.runsOf(step).length > 0, 30_000);
+      if (this.runsOf(step).length === 0) throw new Error(ended);
+    }
+    return started;
+  }
+
+  has(file: string): boolean {
+    return existsSync(path.join(this.path, file));
+  }
+
+  read(file: string): string {
+    return readFileSync(path.join(this.path, file), 'utf8');
+  }
+
+  /** Makes a file in the study, such as the one that a gate waits for. */
+  write(file: string, text = ''): void {
+    writeFileSync(path.join(this.path, file), text);
+  }
+
+  /** What each run of a step's script has written down, in order. */
+  runsOf(workspace: string): string[] {
+    const file = `${workspace}/runs`;
+    return this.has(file) ? this.read(file).trimEnd().split('\n') : [];
+  }
+
+  /** Waits until a step's script has run this often. Returns the id of the latest job. */
+  async hasRun(step: string, times = 1, milliseconds = 30_000): Promise<string> {
+    await until(`${step} has run ${times} times`, () => this.runsOf(step).length >= times, milliseconds);
+    return this.runsOf(step).at(-1)!;
+  }
+
+  /** The id of a step's job that is in Slurm's queue, once there is one. */
+  async queuedJob(step: string): Promise<string> {
+    for (let look = 0; look < 300; look++) {
+      const ids = await this.#slurm.command('squeue', '--noheader', '--format=%i', `--name=${step}`);
+      if (ids !== '') return ids.trim();
+      await sleep(50);
+    }
+    throw new Error(`no job of ${step} is in the queue`);
+  }
+
+  get report() {
+    return JSON.parse(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
+  }
+
+  /** What the report says of each step: `make FINISHED`, or with a reason `run FAILED: exit 3`. */
+  get ends(): string[] {
+    return this.report.steps.map(
+      ({ name, state, reason }: Record<string, string>) => `${name} ${state}${reason ? `: ${reason}` : ''}`,
+    );
+  }
+
+  /** How often the script in each of these workspaces has run: `run/X.1 2`. */
+  runCounts(...workspaces: readonly string[]): string[] {
+    return workspaces.map((workspace) => `${workspace} ${this.runsOf(workspace).length}`);
+  }
+
+  /** How often the script of each combination of a step has run. */
+  combinationRuns(step: string): number[] {
+    return readdirSync(path.join(this.path, step)).map((name) => this.runsOf(`${step}/${name}`).length);
+  }
+}
