@@ -130,7 +130,8 @@ find_jobs() (
   # shellcheck disable=SC2086 # each word is a name
   unset ${!SQUEUE_@}
   [ -z "$SBATCH_CLUSTERS" ] || export SLURM_CLUSTERS="${SLURM_CLUSTERS:-$SBATCH_CLUSTERS}"
-  if ! said=$(squeue --noheader --states=all --user="$UID" --format='%i|%k' 2>&1 < /dev/null); then
+  # Without the headers the names of clusters are not printed either.
+  if ! said=$(squeue --states=all --user="$UID" --format='%i|%k' 2>&1 < /dev/null); then
     printf '%s\n' "$said" >&2
     exit 1
   fi
