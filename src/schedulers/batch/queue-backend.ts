@@ -12,6 +12,9 @@ import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
 import type { BatchSystem, Site } from './batch-system.js';
 import { QueueScheduler } from './scheduler.js';
 
+/** The exit status of `describe_site` if a command is not on PATH, as of a shell. */
+const NO_COMMAND = 127;
+
 /** Slurm or LSF, with each scheduled step as a job of its own. */
 export class QueueBackend implements Backend {
   readonly #context: BackendContext;
@@ -119,6 +122,8 @@ export async function describeSite(
   if (code === 0) return { ...system.parseSite(printed), printed };
   throw new BackendError(
     `${system.name} cannot be used on ${host.name}: ${stderr.trim() || printed.trim() || `exit ${code}`}`,
-    `its commands must be on PATH: add them with \`setup\` (\`module load ${system.type}\`)`,
+    code === NO_COMMAND
+      ? `add it with \`setup\`: \`module load ${system.type}\``
+      : 'see whether its commands work in a shell there; what they need in their environment can be set with `setup`',
   );
 }

@@ -186,6 +186,11 @@ end_jobs() {
 # Where jobs go that name no queue is said by a variable, or by bparams.
 describe_site() {
   local command
+  for command in bsub bjobs bkill lsid; do
+    type -P "$command" > /dev/null && continue
+    echo "there is no \`$command\` on PATH" >&2
+    return 127
+  done
   for command in 'lsid' 'bqueues -l' 'bparams'; do
     # shellcheck disable=SC2086 # it is split into words
     ask lsf $command || [ "$command" = bparams ] || { complain; return 1; }
