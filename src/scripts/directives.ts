@@ -1,12 +1,18 @@
 import { type Problem, problemOf } from '../spec/problem.js';
 import type { StepInstance } from '../study/graph.js';
+import { otherCluster } from './slurm-args.js';
 
 type System = 'slurm' | 'lsf';
 
-/** Options that make other jobs of a step than one that runs by itself. */
-const unusable: Readonly<Record<System, RegExp>> = {
-  slurm: /^#SBATCH\s(.*\s)?(-a\S*|-W|--(array|wait|test-only)(=\S*)?)(\s|$)/,
-  lsf: /^#BSUB\s+(-I\w*|-K|-pack|-Zs)\b|^#BSUB\s.*-J\s*\S*\[/,
+const oneJob = 'a step is one job, and its end is waited for';
+
+/** Options that make other jobs of a step than one that runs by itself and can be found, each with a hint. */
+const unusable: Readonly<Record<System, readonly (readonly [RegExp, string])[]>> = {
+  slurm: [
+    [/^#SBATCH\s(.*\s)?(-a\S*|-W|-Q|--(array|wait|test-only|quiet)(=\S*)?)(\s|$)/, oneJob],
+    [/^#SBATCH\s(.*\s)?(-M\S*|--clusters(=\S*)?)(\s|$)/, otherCluster],
+  ],
+  lsf: [[/^#BSUB\s+(-I\w*|-K|-pack|-Zs)\b|^#BSUB\s.*-J\s*\S*\[/, oneJob]],
 };
 
 /**
@@ -29,11 +35,11 @@ export function checkDirectives(step: StepInstance, system: System): Problem[] {
   return ['cmd', 'restart'].flatMap((key) => {
     const commands = step.run.get(key);
     if (typeof commands !== 'string') return [];
-    return directivesIn(commands, system)
-      .filter((line) => unusable[system].test(line))
-      .map((line) => {
-        const message = `step '${step.step}': the directive '${line}' cannot be used`;
-        return problemOf('error', step.placeOf(line, key), message, 'a step is one job, and its end is waited for');
-      });
+    return directivesIn(commands, system).flatMap((line) => {
+      const hint = unusable[system].find(([form]) => form.test(line))?.[1];
+      if (hint === undefined) return [];
+      const message = `step '${step.step}': the directive '${line}' cannot be used`;
+      return [problemOf('error', step.placeOf(line, key), message, hint)];
+    });
   });
 }

@@ -29,6 +29,7 @@ describe('directives among the commands of a step', () => {
     [slurm, '#SBATCH --array=1-3'],
     [slurm, '#SBATCH -W'],
     [slurm, '#SBATCH --mem=1 -a1-3'],
+    [slurm, '#SBATCH --quiet'],
     [lsf, '#BSUB -J all[1-10]'],
     [lsf, '#BSUB -q x -J "all[1-10]"'],
     [lsf, '#BSUB -Is'],
@@ -38,6 +39,11 @@ describe('directives among the commands of a step', () => {
     expect(errors).toEqual([
       expect.stringContaining(`step 'run': the directive '${line}' cannot be used (a step is one job`),
     ]);
+  });
+
+  it.each(['#SBATCH -M other', '#SBATCH --mem=1 --clusters=a,b'])('cannot choose another cluster: %s', (line) => {
+    const { errors } = planOf({ batch: slurm, steps: [{ name: 'run', cmd: `${line}\ntrue`, nodes: 1 }] });
+    expect(errors).toEqual([expect.stringContaining(`'${line}' cannot be used (set SLURM_CLUSTERS in \`setup\``)]);
   });
 
   it.each([

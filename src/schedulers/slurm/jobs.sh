@@ -21,7 +21,8 @@ submit_job() (
   fi
   # The job's own id has the cluster if this is set.
   [ -z "$SBATCH_CLUSTERS" ] || export SLURM_CLUSTERS="${SLURM_CLUSTERS:-$SBATCH_CLUSTERS}"
-  _maestro_said=$(sbatch --parsable "$@" "$_maestro_file" 2>&1 < /dev/null)
+  # Directives among a step's commands may name another directory; as in Maestro, the workspace wins.
+  _maestro_said=$(sbatch --parsable --chdir="$PWD" "$@" "$_maestro_file" 2>&1 < /dev/null)
   _maestro_status=$?
   if [ $_maestro_status = 0 ]; then
     # Plug-ins of the site print lines of their own.

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slurm as system } from '../../../src/schedulers/slurm/slurm.js';
+import { plainEnvironment } from '../../support/hosts.js';
 import { installedSlurm, Slurm } from '../../support/slurm.js';
 import { until } from '../../support/wait.js';
 import { eventually, hasEnded, is, refusalIn, site } from './site.js';
@@ -134,6 +135,13 @@ describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
     const id = await at.submit(`echo ${system.jobIdExpression} "$SLURM_MEM_PER_CPU"`);
     await at.untilRow(id, hasEnded);
     expect(at.output('out1')).toBe(`${id}.0`);
+  });
+
+  it('run in the directory that they are submitted from, whatever their directives say', async () => {
+    const at = site(slurm);
+    const id = await at.submit('#SBATCH --chdir=/\n#SBATCH --export=NONE\npwd; echo "$HOME"');
+    await at.untilRow(id, hasEnded);
+    expect(at.output('out1')).toBe(`${at.directory}\n${plainEnvironment.HOME}`);
   });
 
   it.each([
