@@ -32,7 +32,7 @@ import { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
 import { version } from '../util/version.js';
 import { commandLineInputs } from './arguments.js';
-import { examine } from './doctor.js';
+import { examine } from './doctor/doctor.js';
 import { helpText } from './help.js';
 import { checkWhole, validateStudy } from './validate.js';
 
@@ -162,8 +162,9 @@ async function doctor(inputs: Inputs, context: ProcessContext, log: TerminalLog)
     named &&
     (async () => {
       const here = await openHere(inputs, context, log);
-      const { graph, warnings } = await checkWhole(common({ ...named, stageRoot: undefined }, context, log, here));
-      return [`${counted(graph.steps.length, 'step')}`, ...warnings.map(formatProblem)].join('; ');
+      const { plan, warnings } = await checkWhole(common({ ...named, stageRoot: undefined }, context, log, here));
+      const summary = [counted(plan.graph.steps.length, 'step'), ...warnings.map(formatProblem)].join('; ');
+      return { summary, plan };
     });
   const request = requestOf(inputs, optionOf);
   let hosts: OpenedHosts;

@@ -10,8 +10,8 @@ import {
   readStudy,
   type StudyContext,
 } from '../run/prepare.js';
+import type { Plan } from '../scripts/plan.js';
 import { type Problem, SpecError } from '../spec/problem.js';
-import type { StepGraph } from '../study/graph.js';
 import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
 
@@ -23,10 +23,10 @@ import { quote } from '../util/shell-quote.js';
 export async function validateStudy(context: StudyContext, inputs: Inputs): Promise<number> {
   const { log } = context;
   try {
-    const { graph, warnings } = await checkWhole(context);
+    const { plan, warnings } = await checkWhole(context);
     for (const warning of warnings) log.problem(warning);
-    for (const sentence of unmatchedGlobs(inputs, graph)) log.warning(sentence);
-    log.info(`${inputs.spec} is valid: ${counted(graph.steps.length, 'step')}`);
+    for (const sentence of unmatchedGlobs(inputs, plan.graph)) log.warning(sentence);
+    log.info(`${inputs.spec} is valid: ${counted(plan.graph.steps.length, 'step')}`);
     return 0;
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
@@ -38,10 +38,10 @@ export async function validateStudy(context: StudyContext, inputs: Inputs): Prom
 /**
  * Checks all of a study that needs neither its host nor a broker.
  *
- * @returns its step instances, and what is probably wrong with it
+ * @returns its plan, and what is probably wrong with it
  * @throws SpecError with everything that is wrong, PgenError, HostError if a parameter generator cannot be run
  */
-export async function checkWhole(context: StudyContext): Promise<{ graph: StepGraph; warnings: readonly Problem[] }> {
+export async function checkWhole(context: StudyContext): Promise<{ plan: Plan; warnings: readonly Problem[] }> {
   const read = readStudy(context);
   // What is checked here may run elsewhere.
   const missing = await missingPaths({ ...context, options: { ...context.options, isDryRun: true } }, read.spec);
@@ -51,7 +51,7 @@ export async function checkWhole(context: StudyContext): Promise<{ graph: StepGr
   if (isMissing && context.pgen !== undefined) throw new SpecError(all.warnings);
   const { plan, warnings } = await planOnly(context, all);
   if (isMissing) throw new SpecError(warnings);
-  return { graph: plan.graph, warnings };
+  return { plan, warnings };
 }
 
 /** Where the study would be does not matter to what is wrong with it, unless a generator wants to write there. */

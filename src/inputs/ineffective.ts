@@ -1,4 +1,4 @@
-import type { Spec } from '../spec/spec.js';
+import { type Spec, schedulerNames } from '../spec/spec.js';
 import type { StepGraph } from '../study/graph.js';
 import { closest } from '../util/closest.js';
 import { someOf } from '../util/format.js';
@@ -39,6 +39,9 @@ export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy
   const ofNoUse = (name: keyof Inputs, why: string, isGiven: boolean) =>
     isGiven ? [`${name} has no effect: ${why}`] : [];
   const noJobs = scheduled.length === 0;
+  const noFlux = noJobs
+    ? 'the study has no scheduled step'
+    : `the scheduled steps are jobs of ${schedulerNames[spec.batch.type]}`;
   const noRestart = !scheduled.some(({ run }) => run.get('restart'));
   return [
     ...unmatchedGlobs(inputs, graph),
@@ -49,8 +52,8 @@ export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy
       'every step is a job',
       scheduled.length === graph.steps.length && inputs['local-jobs'] !== 4,
     ),
-    ...ofNoUse('flux', 'no step of the study is a job of Flux', !isFlux && inputs.flux !== 'auto'),
-    ...ofNoUse('allocate', 'no step of the study is a job of Flux', !isFlux && inputs.allocate !== ''),
+    ...ofNoUse('flux', noFlux, !isFlux && inputs.flux !== 'auto'),
+    ...ofNoUse('allocate', noFlux, !isFlux && inputs.allocate !== ''),
     ...ofNoUse('parameters', 'a generator (pgen) makes the parameters', inputs.pgen !== '' && inputs.parameters !== ''),
     ...ofNoUse('collect', 'a dry run has no outputs', inputs['dry-run'] && inputs.collect.length > 0),
     ...ofNoUse(

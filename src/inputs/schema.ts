@@ -150,18 +150,18 @@ export const inputsSchema = z.object({
   setup: text()
     .prefault('')
     .describe(
-      'Shell lines that are run once on the host, for the environment of all commands and steps (`module load flux`).',
+      'Shell lines that are run once on the host, for the environment of all commands and steps (`module load slurm`).',
     ),
   env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
   flux: text()
     .prefault('auto')
     .describe(
-      'Which Flux broker runs the jobs: `auto` (the one that the spec names, else the instance around us, else the system instance), `system`, a Flux job id or path, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` with the address in it, `local://...` or `ssh://...`.',
+      'Which Flux broker runs the jobs of a study whose `batch.type` is flux: `auto` (the one that the spec names, else the instance around us, else the system instance), `system`, a Flux job id or path, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` with the address in it, `local://...` or `ssh://...`.',
     ),
   allocate: text()
     .prefault('')
     .describe(
-      'A YAML mapping: get an allocation, start Flux in it, run the jobs there, give it back. `{with: slurm, nodes: 4, time: 60}`; see [Allocations](#allocations).',
+      'A YAML mapping: for a study whose `batch.type` is flux, get an allocation, start Flux in it, run the jobs there, give it back. `{with: slurm, nodes: 4, time: 60}`; see [Allocations](#allocations).',
     ),
   stage: text()
     .prefault('')

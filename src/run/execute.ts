@@ -7,6 +7,7 @@ import { LocalScheduler } from '../schedulers/local/scheduler.js';
 import type { BatchScheduler, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import { UnavailableScheduler } from '../schedulers/unavailable.js';
 import type { Plan } from '../scripts/plan.js';
+import { schedulerNames } from '../spec/spec.js';
 import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StudySession } from '../store/session.js';
 import { StatusFile } from '../store/status-file.js';
@@ -132,10 +133,10 @@ async function openBatch(
 }
 
 /** Takes the place of a batch system that could not be reached; undefined if the study needs none. */
-function standIn({ graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
+function standIn({ spec, graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
   if (!graph.steps.some(({ scheduled }) => scheduled)) return undefined;
   return new UnavailableScheduler(
-    'the batch system of its jobs (a Flux broker, or an allocation) could not be reached',
+    `${schedulerNames[spec.batch.type]}, which has its jobs, could not be reached`,
     clock,
     listener,
   );

@@ -8,7 +8,7 @@ import type { Backend } from '../schedulers/backend.js';
 import { createBackend } from '../schedulers/create-backend.js';
 import { outputsOf } from '../scripts/outputs.js';
 import type { Plan } from '../scripts/plan.js';
-import type { Spec } from '../spec/spec.js';
+import { type Spec, schedulerNames } from '../spec/spec.js';
 import type { WantedPlace } from '../store/directory.js';
 import type { DescribedAllocation } from '../store/journal/records.js';
 import { isSameAttempt, type LeaseHolder } from '../store/lease.js';
@@ -272,7 +272,7 @@ function done(records: readonly StepRecord[]): ExecutionResult {
 
 function describe({ spec, graph }: Plan): string {
   const scheduled = graph.steps.filter((step) => step.scheduled).length;
-  const how = scheduled === 0 ? 'all local' : `${scheduled} of them jobs of ${spec.batch.type}`;
+  const how = scheduled === 0 ? 'all local' : `${scheduled} of them jobs of ${schedulerNames[spec.batch.type]}`;
   return `Study ${spec.name}: ${counted(graph.steps.length, 'step')}, ${how}`;
 }
 

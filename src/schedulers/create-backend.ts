@@ -8,7 +8,8 @@ import { RunningBackend } from './flux/running-backend.js';
 import { lsf } from './lsf/lsf.js';
 import { slurm } from './slurm/slurm.js';
 
-const systems = { slurm, lsf };
+/** The batch systems whose jobs are the steps themselves. */
+export const batchSystems = { slurm, lsf };
 
 /**
  * Creates the backend for the scheduled steps of a study, by the type of its batch block.
@@ -39,7 +40,7 @@ export function createBackend(
         },
       ]);
     }
-    return new QueueBackend(context, systems[type]);
+    return new QueueBackend(context, batchSystems[type]);
   }
   return request === undefined ? new RunningBackend(context) : new AllocatedBackend(context, request);
 }

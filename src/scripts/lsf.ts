@@ -3,6 +3,7 @@ import { pyStr } from '../spec/python.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { type Dialect, firstOf, LaunchError, noWalltime, resource } from './dialect.js';
+import { checkDirectives } from './directives.js';
 import { checkLsfArgs } from './lsf-args.js';
 
 /** LSF's scripts, to the byte as Maestro 1.1 writes them (`LSFScriptAdapter`), which ignores `batch.shell`. */
@@ -13,7 +14,7 @@ export function lsfDialect(batch: Batch): Dialect {
     header: (step) => ['#!/bin/bash', ...directives(step, batch).map((line) => `#BSUB ${line}`)].join('\n'),
     launch,
     alwaysLaunches: true,
-    check: (step) => [...checkWalltime(step), ...checkLsfArgs(batch)],
+    check: (step) => [...checkWalltime(step), ...checkLsfArgs(batch), ...checkDirectives(step, 'lsf')],
   };
 }
 

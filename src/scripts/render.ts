@@ -3,6 +3,7 @@ import type { Batch } from '../spec/spec.js';
 import type { StepGraph, StepInstance } from '../study/graph.js';
 import { safeName } from '../study/names.js';
 import { type Dialect, LaunchError, type Script } from './dialect.js';
+import { directivesIn } from './directives.js';
 import { fluxDialect } from './flux.js';
 import { substituteLauncher } from './launcher-token.js';
 import { localDialect } from './local.js';
@@ -36,9 +37,15 @@ export function renderScripts(
   return { scripts, problems: [...problems.values()] };
 }
 
-/** The first lines of a scheduled step's script: the shell line and the directives. */
-export function headerOf(step: StepInstance, batch: Batch): string {
-  return dialects[batch.type](batch).header(step);
+/**
+ * The shell line and the directives of a scheduled step's script.
+ *
+ * @param commands of the script, which may have directives too
+ */
+export function headerOf(step: StepInstance, batch: Batch, commands = ''): string {
+  const header = dialects[batch.type](batch).header(step);
+  if (batch.type !== 'slurm' && batch.type !== 'lsf') return header;
+  return [header, ...directivesIn(commands, batch.type)].join('\n');
 }
 
 function renderStep(step: StepInstance, dialect: Dialect, report: (problem: Problem) => void): StepScripts {

@@ -2,6 +2,9 @@ import { type Problem, problemOf } from '../spec/problem.js';
 import type { Batch } from '../spec/spec.js';
 import { type BatchArg, batchArgs, checkBatchArgs } from './batch-args.js';
 
+/** What to do in place of an option that only `sbatch` would get. */
+export const otherCluster = 'set SLURM_CLUSTERS in `setup`, so that all commands ask the same cluster';
+
 /** Options of `sbatch` that `batch.args` cannot give, each with what to do instead. */
 const refused: ReadonlyMap<string, string> = new Map(
   (
@@ -15,7 +18,7 @@ const refused: ReadonlyMap<string, string> = new Map(
         'leave it out',
       ],
       [['export-file', 'get-user-env'], 'use `setup`, or the input `env`'],
-      [['M', 'clusters'], 'set SLURM_CLUSTERS in `setup`, so that all commands ask the same cluster'],
+      [['M', 'clusters'], otherCluster],
       [['p', 'partition'], 'use `queue` of batch'],
       [['A', 'account'], 'use `bank` of batch'],
       [['q', 'qos'], 'use `qos` of batch or of the steps'],

@@ -2,6 +2,7 @@ import type { Problem } from '../spec/problem.js';
 import type { Batch } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import { type Dialect, firstOf, noWalltime, ownExclusive, resource } from './dialect.js';
+import { checkDirectives } from './directives.js';
 import { shellLine } from './local.js';
 import { checkSlurmArgs } from './slurm-args.js';
 import { isSlurmTime } from './walltime.js';
@@ -16,7 +17,7 @@ export function slurmDialect(batch: Batch): Dialect {
       const cores = resource(step.run, 'cores per task');
       return ['srun', '-n', procs, ...(nodes ? ['-N', nodes] : []), ...(cores ? ['-c', cores] : [])].join(' ');
     },
-    check: (step) => [...checkWalltime(step), ...checkSlurmArgs(batch)],
+    check: (step) => [...checkWalltime(step), ...checkSlurmArgs(batch), ...checkDirectives(step, 'slurm')],
   };
 }
 

@@ -41,6 +41,14 @@ export interface GitDependency {
 export const schedulerTypes = ['local', 'slurm', 'lsf', 'flux'] as const;
 export type SchedulerType = (typeof schedulerTypes)[number];
 
+/** How messages and reports call them. */
+export const schedulerNames: Readonly<Record<SchedulerType, string>> = {
+  local: 'local',
+  slurm: 'Slurm',
+  lsf: 'LSF',
+  flux: 'Flux',
+};
+
 export interface Batch {
   readonly type: SchedulerType;
   /** Every key of the block but `type`. */

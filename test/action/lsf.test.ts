@@ -128,6 +128,23 @@ describe('a study on LSF', () => {
     expect(await study.unfinished()).toEqual([]);
   });
 
+  it('obeys directives among the commands of a step, as bsub does with the scripts that Maestro submits', async () => {
+    const study = await LsfStudy.of({
+      steps: [
+        counted('long', 'sleep 300\n#BSUB -q short -R "span[ptile=1]"', {
+          walltime: 2,
+          restart: '#BSUB -n 2\necho again',
+        }),
+      ],
+    });
+    const { code, said } = await study.run();
+    expect({ code, said }).toMatchObject({ code: 0 });
+    expect((await study.lsf.jobs()).map(({ queue, slots }) => [queue, slots])).toEqual([
+      ['short', 1],
+      ['normal', 1],
+    ]);
+  });
+
   it('fails with the exit status of a step', async () => {
     const study = await LsfStudy.of({
       steps: [

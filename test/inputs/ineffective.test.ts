@@ -8,7 +8,7 @@ import { graphOf, type Shape } from '../support/graphs.js';
 const inputsOf = (given: Partial<Record<keyof Inputs, string>>) =>
   parseInputs(new Map(Object.entries({ spec: 'a.yaml', ...given })), (name) => name);
 
-const study = (type: 'local' | 'flux', ...shapes: Shape[]) => ({
+const study = (type: Spec['batch']['type'], ...shapes: Shape[]) => ({
   spec: { batch: { type } } as Pick<Spec, 'batch'>,
   graph: graphOf(shapes),
 });
@@ -39,6 +39,19 @@ describe('an input that changes nothing', () => {
     expect(told({ flux: 'system' }, 'local', { name: 'a' })).toEqual(['flux']);
   });
 
+  it.each([
+    ['slurm', 'Slurm'],
+    ['lsf', 'LSF'],
+  ] as const)('is told if it is for Flux and the study is of type %s', (type, shown) => {
+    const given = inputsOf({ flux: 'system' });
+    const because = `the scheduled steps are jobs of ${shown}`;
+    const job = { name: 'a', scheduled: true };
+    expect(ineffectiveInputs(given, study(type, job))).toEqual([`flux has no effect: ${because}`]);
+    const allocated = inputsOf({ allocate: '{with: slurm}' });
+    expect(ineffectiveInputs(allocated, study(type, job))).toEqual([`allocate has no effect: ${because}`]);
+    expect(told({ throttle: '5' }, type, job)).toEqual([]);
+  });
+
   it('is told by name for a study of jobs alone', () => {
     expect(told({ 'local-jobs': '9', throttle: '3', flux: 'system' }, 'flux', { name: 'a', scheduled: true })).toEqual([
       'local-jobs',
@@ -54,7 +67,7 @@ describe('an input that changes nothing', () => {
   });
 
   it('is never one that was not given', () => {
-    for (const type of ['local', 'flux'] as const) {
+    for (const type of ['local', 'slurm', 'lsf', 'flux'] as const) {
       expect(told({}, type, { name: 'a' })).toEqual([]);
       expect(told({}, type, { name: 'a', scheduled: true })).toEqual([]);
     }

@@ -20,6 +20,7 @@ export interface ShownJob {
   readonly name: string;
   readonly description: string;
   readonly queue: string;
+  readonly slots: number;
   readonly cwd: string;
   readonly isRerunnable: boolean;
 }

@@ -1,3 +1,4 @@
+import { schedulerNames } from '../../spec/spec.js';
 import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../study/state.js';
 import { isoTime, shortDuration } from '../../util/format.js';
 import { countStates, failuresOf } from '../attention.js';
@@ -60,7 +61,7 @@ function facts(results: StudyResults, runUrl: string | undefined): [string, Html
     ['Spec', html`<code>${spec}</code>`],
     ['Directory', html`<code>${path}</code>`],
     ['Host', html`<bdi>${host}</bdi>`],
-    ['Scheduler', html`${scheduler}`],
+    ['Scheduler', html`${schedulerNames[scheduler]}`],
     ...(fluxUri === null ? [] : [['Flux broker', html`<code>${fluxUri}</code>`] satisfies [string, Html]]),
     ['Began', time(started)],
     ['Ended', time(ended)],

@@ -51,7 +51,7 @@ export function decideEnd(facts: EndFacts): EndDecision {
   switch (meaning.phase) {
     case 'waiting':
       if (typeof owner !== 'string') return { is: 'open' };
-      return { is: 'requeued', outcome: unfinished(facts, 'node-failure', `${systemName} requeued its job ${id}`) };
+      return { is: 'requeued', outcome: unfinished(facts, 'node-failure', `${systemName} requeued the job`) };
     case 'running':
     case 'finishing':
       // The batch system may take a moment to see the end of a script, and then knows why it ended.
@@ -62,7 +62,7 @@ export function decideEnd(facts: EndFacts): EndDecision {
 }
 
 function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning): EndDecision {
-  const { owner, exit, isCancelled, systemName, id } = facts;
+  const { owner, exit, isCancelled, systemName } = facts;
   // The conductor takes an attempt only if no job of it has begun.
   if (owner === null) {
     if (isCancelled || result === 'cancelled') return ended(facts, unfinished(facts, 'cancelled', note));
@@ -76,9 +76,9 @@ function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning
     const isOver = result === 'cancelled' && !facts.mayBeDuplicate;
     return isOver ? ended(facts, unfinished(facts, 'cancelled', note)) : unclaimed(facts);
   }
-  // The job began twice, and its launcher did not run the script again.
-  if (exit === undefined && row.exitCode === couldNotClaim) {
-    return ended(facts, unfinished(facts, 'node-failure', `${systemName} requeued its job ${id}`));
+  // The job began twice, and its second launcher did not run the script again. What ended the first was the requeue.
+  if (row.exitCode === couldNotClaim && exit?.status !== couldNotClaim) {
+    return ended(facts, unfinished(facts, 'node-failure', `${systemName} requeued the job`));
   }
   switch (result) {
     case 'completed':
@@ -98,7 +98,7 @@ function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning
 /** The end of a job that the batch system does not know, or not any more. */
 function forgotten(facts: EndFacts): EndDecision {
   const { owner, exit, systemName, id, isCancelled } = facts;
-  const note = `${systemName} does not know its job ${id} any more`;
+  const note = `${systemName} does not know the job any more`;
   if (exit === undefined) {
     if (owner === undefined) return unclaimed(facts);
     if (owner === null && id === '') return ended(facts, unfinished(facts, 'not-run', givenUp));

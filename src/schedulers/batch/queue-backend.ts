@@ -8,9 +8,12 @@ import { openJob } from '../../study/state.js';
 import { BackendError } from '../../util/errors.js';
 import type { Backend, BackendContext, BackendDescription, IsOver } from '../backend.js';
 import { readClaims } from '../claims/claims.js';
-import type { BatchScheduler, SchedulerListener } from '../scheduler.js';
+import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
 import type { BatchSystem, Site } from './batch-system.js';
 import { QueueScheduler } from './scheduler.js';
+
+/** The exit status of `describe_site` if a command is not on PATH, as of a shell. */
+const NO_COMMAND = 127;
 
 /** Slurm or LSF, with each scheduled step as a job of its own. */
 export class QueueBackend implements Backend {
@@ -52,7 +55,7 @@ export class QueueBackend implements Backend {
       {
         ...{ host, system, clock, studyPath, endpoint },
         studyName: spec.name,
-        headerOf: (step) => headerOf(step, spec.batch),
+        headerOf: (job) => headerOf(job.step, spec.batch, commandsOf(plan, job)),
         wordsOf: (step, label, shown) => system.submitWords(step, spec.batch, label, shown),
         env: options.stepEnvironment,
         fence: session.fence,
@@ -103,6 +106,12 @@ export class QueueBackend implements Backend {
   }
 }
 
+/** The commands of the script that a job runs. */
+function commandsOf({ scripts }: Plan, { step, script }: Job): string {
+  const { restart } = scripts[step.index]!;
+  return String(step.run.get(script === restart?.path ? 'restart' : 'cmd'));
+}
+
 /** Asks the batch system what it is. @throws BackendError if its commands are not there, HostError */
 export async function describeSite(
   { host }: Pick<BackendContext, 'host'>,
@@ -113,6 +122,8 @@ export async function describeSite(
   if (code === 0) return { ...system.parseSite(printed), printed };
   throw new BackendError(
     `${system.name} cannot be used on ${host.name}: ${stderr.trim() || printed.trim() || `exit ${code}`}`,
-    `its commands must be on PATH: add them with \`setup\` (\`module load ${system.type}\`)`,
+    code === NO_COMMAND
+      ? `add it with \`setup\`: \`module load ${system.type}\``
+      : 'see whether its commands work in a shell there; what they need in their environment can be set with `setup`',
   );
 }

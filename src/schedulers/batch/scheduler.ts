@@ -42,8 +42,8 @@ export interface QueueSchedulerOptions {
   readonly clock: Clock;
   readonly studyPath: string;
   readonly studyName: string;
-  /** The first lines of a step's script, and what is submitted besides. */
-  readonly headerOf: (step: StepInstance) => string;
+  /** The shell line and the directives of a job's script, and what is submitted besides. */
+  readonly headerOf: (job: Job) => string;
   readonly wordsOf: (step: StepInstance, label: string, shown: string) => readonly string[];
   /** Variables for the environment of every job, besides the host's. */
   readonly env: ReadonlyMap<string, string>;
@@ -183,7 +183,7 @@ export class QueueScheduler implements BatchScheduler {
     return {
       label,
       workspace: step.workspace,
-      text: jobFile(system, { studyPath, job, label, header: headerOf(step) }),
+      text: jobFile(system, { studyPath, job, label, header: headerOf(job) }),
       words: wordsOf(step, label, `${studyName}/${step.name}, attempt ${attempt}`),
     };
   }

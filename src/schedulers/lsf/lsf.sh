@@ -41,7 +41,7 @@ submit_job() {
 # Prints the values of fields for each record in the JSON of bjobs, separated by `|`. Jobs that LSF does not know have a record with
 # an error. Fails if there are no records at all.
 # shellcheck disable=SC2016 # awk's
-json_rows='
+_maestro_lsf_json_rows='
   function text(token) {
     token = substr(token, 2, length(token) - 2)
     gsub(/\\\//, "/", token)
@@ -78,7 +78,7 @@ bjobs_rows() {
   local fields=$1 rows
   shift
   ask lsf bjobs -a -o "$fields" -json "$@"
-  if rows=$(printf '%s\n' "$said" | awk -v fields="$fields" "$json_rows"); then
+  if rows=$(printf '%s\n' "$said" | awk -v fields="$fields" "$_maestro_lsf_json_rows"); then
     [ -z "$rows" ] || printf '%s\n' "$rows"
     return
   fi
@@ -186,6 +186,11 @@ end_jobs() {
 # Where jobs go that name no queue is said by a variable, or by bparams.
 describe_site() {
   local command
+  for command in bsub bjobs bkill lsid; do
+    type -P "$command" > /dev/null && continue
+    echo "there is no \`$command\` on PATH" >&2
+    return 127
+  done
   for command in 'lsid' 'bqueues -l' 'bparams'; do
     # shellcheck disable=SC2086 # it is split into words
     ask lsf $command || [ "$command" = bparams ] || { complain; return 1; }

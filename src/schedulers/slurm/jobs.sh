@@ -21,7 +21,8 @@ submit_job() (
   fi
   # The job's own id has the cluster if this is set.
   [ -z "$SBATCH_CLUSTERS" ] || export SLURM_CLUSTERS="${SLURM_CLUSTERS:-$SBATCH_CLUSTERS}"
-  _maestro_said=$(sbatch --parsable "$@" "$_maestro_file" 2>&1 < /dev/null)
+  # Directives among a step's commands may name another directory; as in Maestro, the workspace wins.
+  _maestro_said=$(sbatch --parsable --chdir="$PWD" "$@" "$_maestro_file" 2>&1 < /dev/null)
   _maestro_status=$?
   if [ $_maestro_status = 0 ]; then
     # Plug-ins of the site print lines of their own.
@@ -130,7 +131,8 @@ find_jobs() (
   # shellcheck disable=SC2086 # each word is a name
   unset ${!SQUEUE_@}
   [ -z "$SBATCH_CLUSTERS" ] || export SLURM_CLUSTERS="${SLURM_CLUSTERS:-$SBATCH_CLUSTERS}"
-  if ! said=$(squeue --noheader --states=all --user="$UID" --format='%i|%k' 2>&1 < /dev/null); then
+  # Without the headers the names of clusters are not printed either.
+  if ! said=$(squeue --states=all --user="$UID" --format='%i|%k' 2>&1 < /dev/null); then
     printf '%s\n' "$said" >&2
     exit 1
   fi
@@ -146,7 +148,7 @@ find_jobs() (
 describe_site() (
   for _maestro_name in sbatch squeue scancel scontrol; do
     type -P "$_maestro_name" > /dev/null && continue
-    echo "there is no \`$_maestro_name\` on PATH: add it with \`setup\`" >&2
+    echo "there is no \`$_maestro_name\` on PATH" >&2
     exit 127
   done
   if ! said=$(scontrol show config 2>&1 < /dev/null); then

@@ -35,7 +35,7 @@ const over = (
   { note = '', exitCode = null, signal = null, at = 3000 }: Partial<JobOutcome> & { at?: number | null } = {},
 ): EndDecision => ({ is: 'ended', at, outcome: { result, exitCode, signal, note } });
 
-const unknownTo = 'Slurm does not know its job 7 any more';
+const unknownTo = 'Slurm does not know the job any more';
 
 describe('the end of a job', () => {
   it.each<[string, Partial<EndFacts>, EndDecision]>([
@@ -54,7 +54,7 @@ describe('the end of a job', () => {
     [
       'a job that began again after it was requeued did not run its script to the end',
       ended('failed', '', 73),
-      over('node-failure', { note: 'Slurm requeued its job 7' }),
+      over('node-failure', { note: 'Slurm requeued the job' }),
     ],
     ['also in a cancelled study', { ...ended('failed', '', 73), isCancelled: true }, over('cancelled')],
     ['another exit waits for the queue', { ...exit(1), row: row(), meaning: meaning('running') }, { is: 'open' }],
@@ -103,7 +103,7 @@ describe('the end of a job', () => {
       { row: row(), meaning: meaning('waiting') },
       {
         is: 'requeued',
-        outcome: { result: 'node-failure', exitCode: null, signal: null, note: 'Slurm requeued its job 7' },
+        outcome: { result: 'node-failure', exitCode: null, signal: null, note: 'Slurm requeued the job' },
       },
     ],
     ['a launcher that could not write its record', ended('completed', '', 0), over('completed', { exitCode: 0 })],
@@ -117,6 +117,16 @@ describe('the end of a job', () => {
     ['a cancel by others', ended('cancelled', 'by user 0'), over('cancelled', { note: 'by user 0' })],
     ['our own cancel', { ...ended('cancelled', 'by user 0'), isCancelled: true }, over('cancelled')],
     ['a timeout of a cancelled job', { ...ended('timeout', 'late'), isCancelled: true }, over('cancelled')],
+    [
+      'a script that a requeue ended, whose job began again since',
+      { ...exit(143), ...ended('failed', '', 73) },
+      over('node-failure', { note: 'Slurm requeued the job', at: 2000 }),
+    ],
+    [
+      'a script that itself fails with 73',
+      { ...exit(73), ...ended('failed', '', 73) },
+      over('failed', { exitCode: 73, at: 2000 }),
+    ],
     // Without a claim.
     [
       'a launcher that could not claim',

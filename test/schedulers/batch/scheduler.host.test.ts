@@ -68,7 +68,7 @@ class Driver {
     this.scheduler = new QueueScheduler(
       {
         ...{ host: study.host, system, clock: systemClock, studyPath: study.path, studyName: 'demo' },
-        headerOf: (step) => headerOf(step, batch),
+        headerOf: ({ step }) => headerOf(step, batch),
         wordsOf: (step, label, shown) => system.submitWords(step, batch, label, shown),
         ...{ env, endpoint: 'slurm:test', fence },
         log: (line) => study.told.push(line),
@@ -168,9 +168,7 @@ describe('a job', () => {
     await driver.has('queued');
     study.queue.forget('1');
     await driver.has('ended');
-    expect(driver.of().at(-1)).toContain(
-      'ended node-failure the script was not run: the queue does not know its job 1',
-    );
+    expect(driver.of().at(-1)).toContain('ended node-failure the script was not run: the queue does not know the job');
     expect(study.claim('a/1')).toBe('conductor');
     expect(await study.queue.run('1')).toBe(73);
   });
@@ -184,7 +182,7 @@ describe('a job', () => {
     await driver.has('started');
     study.queue.set('1', 'PENDING');
     await driver.has('ended');
-    expect(driver.of().at(-1)).toBe('ended node-failure the queue requeued its job 1');
+    expect(driver.of().at(-1)).toBe('ended node-failure the queue requeued the job');
     await until('it is cancelled', () => study.queue.cancelled.includes('1'));
     writeFileSync(path.join(study.path, 'a/done'), '');
     expect(await study.queue.run('1', undefined, { RESTART: '1' })).toBe(0);
@@ -434,7 +432,7 @@ describe('a later driver', () => {
     await driver.has('queued');
     driver.scheduler.reattach([study.inherited('1', { endpoint: 'slurm:elsewhere' })]);
     await driver.has('ended');
-    expect(driver.of().at(-1)).toBe('ended node-failure the queue does not know its job 1 any more');
+    expect(driver.of().at(-1)).toBe('ended node-failure the queue does not know the job any more');
   });
 
   it('hears the bells of its jobs, which the watch of the earlier driver leaves to it', async () => {

@@ -1,81 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../../src/hosts/commands.js';
-import type { QueueRow } from '../../../src/schedulers/batch/batch-system.js';
 import { slurm as system } from '../../../src/schedulers/slurm/slurm.js';
-import { quoteAll } from '../../../src/util/shell-quote.js';
-import { plainHost } from '../../support/hosts.js';
+import { plainEnvironment } from '../../support/hosts.js';
 import { installedSlurm, Slurm } from '../../support/slurm.js';
-import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
+import { eventually, hasEnded, is, refusalIn, site } from './site.js';
 
 const installed = installedSlurm();
 if (installed !== true) {
   console.warn(`NO SLURM: ${installed}; jobs of Slurm are NOT TESTED`);
   it.skip(`NOT TESTED with a real Slurm: ${installed}`, () => {});
 }
-
-/** Waits until it is so. */
-async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 30_000; !(await look()); await sleep(100)) {
-    if (Date.now() > end) throw new Error(`it never happens that ${what}`);
-  }
-}
-
-/** Why a script was not submitted, in parts. */
-function refusalIn(answer: string): [said: string, code: number] {
-  const end = answer.indexOf(': ');
-  return [answer.slice(end + 2), Number(answer.slice(0, end))];
-}
-
-/** The functions of Slurm as a host runs them, with the variables of a user. */
-function site(slurm: Slurm, variables: Readonly<Record<string, string>> = {}) {
-  const host = plainHost('', { ...slurm.environment, ...variables });
-  const directory = temporaryDirectory();
-  let files = 0;
-
-  async function call(...words: readonly string[]) {
-    const { code, stdout, stderr } = await run(host, `cd ${directory}\n${system.program}\n${quoteAll(words)}`);
-    return { code, stdout: stdout.toString(), stderr };
-  }
-
-  async function lines(...words: readonly string[]): Promise<string[]> {
-    const { code, stdout, stderr } = await call(...words);
-    if (code !== 0) throw new Error(`${words[0]} failed: ${stderr}`);
-    return stdout.split('\n').filter((line) => line !== '');
-  }
-
-  const rows = async (...words: readonly string[]) => (await lines(...words)).map((line) => system.parseRow(line)!);
-
-  return {
-    directory,
-    call,
-    lines,
-    rows,
-    /** Submits a script, with usual words and some more. @returns the id, or why not */
-    async submit(script: string, ...words: readonly string[]): Promise<string> {
-      files += 1;
-      const file = path.join(directory, `job${files}.sh`);
-      writeFileSync(file, `#!/bin/bash -p\n#SBATCH --output="out${files}"\n${script}\n`);
-      const { code, stdout, stderr } = await call('submit_job', file, '--export=ALL', '--no-requeue', ...words);
-      return code === 0 ? stdout.trimEnd() : `${code}: ${stderr}`;
-    },
-    async untilRow(id: string, isIt: (row: QueueRow) => boolean): Promise<QueueRow> {
-      let row: QueueRow | undefined;
-      await eventually(`job ${id} is so`, async () => {
-        [row] = await rows('query_jobs', id);
-        return row !== undefined && isIt(row);
-      });
-      return row!;
-    },
-    output: (name: string) => readFileSync(path.join(directory, name), 'utf8').trimEnd(),
-  };
-}
-
-const hasEnded = (row: QueueRow) => system.meaningOf(row).phase === 'ended';
-const is = (state: string) => (row: QueueRow) => row.state === state;
 
 describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
   let slurm: Slurm;
@@ -129,7 +63,7 @@ describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
     const own = `echo ${system.jobIdExpression} >> owners; sleep 60`;
     const id = await at.submit(own, '--requeue');
     await at.untilRow(id, is('RUNNING'));
-    await until('it has begun', () => existsSync(path.join(at.directory, 'owners')));
+    await until('it has begun', () => at.output('owners') !== '');
     await slurm.command('scontrol', 'requeuehold', id);
     const row = await at.untilRow(id, (row) => system.meaningOf(row).phase === 'waiting');
     expect(row.startedAt).toBeNull();
@@ -189,7 +123,7 @@ describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
     const id = await at.submit('echo "$OWN $SLURM_ARRAY_TASK_ID"; sleep 60');
     expect(id).toMatch(/^\d+$/);
     await at.untilRow(id, is('RUNNING'));
-    await until('it has written', () => existsSync(path.join(at.directory, 'out1')) && at.output('out1') === 'mine');
+    await until('it has written', () => at.output('out1') === 'mine');
     expect(await slurm.command('scontrol', 'show', 'job', id)).toContain('Requeue=0');
     expect((await at.call('end_jobs', id)).code).toBe(0);
     await at.untilRow(id, hasEnded);
@@ -201,6 +135,13 @@ describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
     const id = await at.submit(`echo ${system.jobIdExpression} "$SLURM_MEM_PER_CPU"`);
     await at.untilRow(id, hasEnded);
     expect(at.output('out1')).toBe(`${id}.0`);
+  });
+
+  it('run in the directory that they are submitted from, whatever their directives say', async () => {
+    const at = site(slurm);
+    const id = await at.submit('#SBATCH --chdir=/\n#SBATCH --export=NONE\npwd; echo "$HOME"');
+    await at.untilRow(id, hasEnded);
+    expect(at.output('out1')).toBe(`${at.directory}\n${plainEnvironment.HOME}`);
   });
 
   it.each([
