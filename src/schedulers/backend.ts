@@ -20,8 +20,8 @@ export interface BackendDescription {
 }
 
 /**
- * Where a study's scheduled steps run: a Flux instance that is already running, or one in an allocation that we
- * request. It is created before the study directory and closed after the end of the study.
+ * Where a study's scheduled steps run: a Flux instance that is already running, one in an allocation that we request, or
+ * the queue of Slurm or LSF. It is created before the study directory and closed after the end of the study.
  */
 export interface Backend {
   /**

@@ -121,9 +121,9 @@ export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
  * interruption comes first. A second `submitted` for a job gives its new id. `ended` may come without `submitted` if
  * the machine kept a job from starting, or if a job of an earlier driver is gone.
  *
- * A further batch system is a folder with a `Backend` whose `open` makes one of these: `submit` and `cancel` take many
- * jobs at once, so that one command over SSH can carry them; `reattach` asks the queue for the ids that the journal
- * has; and the claims of the launcher say which job has an attempt, if a submit got no answer.
+ * `submit` and `cancel` take many jobs at once, so that one command over SSH can carry them; `reattach` asks for the ids
+ * that the journal has; and the claims of the launcher say which job has an attempt, if a submit got no answer. A further
+ * batch system with commands for a queue of jobs needs none of its own: see `batch/batch-system.ts`.
  */
 export interface Scheduler {
   submit(jobs: readonly Job[]): void;

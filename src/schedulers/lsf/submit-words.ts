@@ -2,6 +2,7 @@ import { lsfArgWords } from '../../scripts/lsf-args.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
+import { quote } from '../../util/shell-quote.js';
 
 /** The longest job description that LSF takes, in characters. */
 const MAX_DESCRIPTION_LENGTH = 4094;
@@ -23,8 +24,24 @@ export function isEmptyDirective(directive: string): boolean {
   return /^-\w+\s*$/.test(directive);
 }
 
-/** The files of the directives `-o` and `-e` (`src/scripts/lsf.ts`), in which LSF replaces `%J`. */
+/**
+ * The files of the directives `-o` and `-e` (`src/scripts/lsf.ts`), in which LSF replaces `%J`. A `/` in a name would be a
+ * directory.
+ */
 export function outputsOf(step: StepInstance, id: string): Outputs {
-  const base = `${step.workspace}/${step.jobName.replaceAll(' ', '_')}.${id}`;
-  return { stdout: `${base}.out`, stderr: `${base}.err` };
+  const base = outputBase(step);
+  return { stdout: `${base}.${id}.out`, stderr: `${base}.${id}.err` };
+}
+
+/**
+ * Unless the site has set LSB_STDOUT_DIRECT, LSF copies the output of a job to its files only when the job has ended. It
+ * appends its report to them.
+ */
+export function redirections(step: StepInstance, studyPath: string): string {
+  const base = quote(`${studyPath}/${outputBase(step)}.`);
+  return `>> ${base}"$LSB_JOBID.out" 2>> ${base}"$LSB_JOBID.err"`;
+}
+
+function outputBase({ workspace, jobName }: StepInstance): string {
+  return `${workspace}/${jobName.replaceAll(' ', '_').replaceAll('/', '')}`;
 }

@@ -123,7 +123,7 @@ export type Entry =
     }
   /** The allocation of the study; null before its id is known, and after it was given back. */
   | { readonly type: 'allocation'; readonly number: number; readonly allocation: DescribedAllocation | null }
-  /** The Flux instance that jobs are submitted to from now on. */
+  /** The Flux instance, or the cluster of another batch system, that jobs are submitted to from now on. */
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
   /** Obsolete jobs that were told to end, and whose attempts cannot begin any more. */
   | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }

@@ -186,6 +186,9 @@ describe('the words for bsub', () => {
 it('the outputs of a job are where its directives say', () => {
   const [step] = validPlan({ batch: lsf, steps: [{ name: 'my run', cmd: 'true', nodes: 1, procs: 1 }] }).graph.steps;
   expect(system.outputs(step!, '7')).toEqual({ stdout: 'my_run/my_run.7.out', stderr: 'my_run/my_run.7.err' });
+  expect(system.redirections!(step!, '/my study')).toBe(
+    `>> '/my study/my_run/my_run.'"$LSB_JOBID.out" 2>> '/my study/my_run/my_run.'"$LSB_JOBID.err"`,
+  );
 });
 
 it.each([
