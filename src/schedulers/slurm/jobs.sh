@@ -25,8 +25,12 @@ submit_job() (
   _maestro_said=$(sbatch --parsable --chdir="$PWD" "$@" "$_maestro_file" 2>&1 < /dev/null)
   _maestro_status=$?
   if [ $_maestro_status = 0 ]; then
-    # Plug-ins of the site print lines of their own.
-    printf '%s\n' "$_maestro_said" | grep -E '^[0-9]+(;[^[:space:]]+)?$' | tail -n 1 | grep . && exit
+    # Plug-ins of the site print lines of their own. No process is started to find the id among them.
+    _maestro_id=
+    while IFS= read -r _maestro_line; do
+      [[ ! $_maestro_line =~ ^[0-9]+(;[^[:space:]]+)?$ ]] || _maestro_id=$_maestro_line
+    done <<< "$_maestro_said"
+    [ -z "$_maestro_id" ] || { printf '%s\n' "$_maestro_id"; exit 0; }
     # There may be a job, as after a command that was killed.
     _maestro_status=254
   fi
