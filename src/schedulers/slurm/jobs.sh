@@ -143,7 +143,7 @@ find_jobs() (
   ' "$@"
 )
 
-# Prints lines of a kind each: `config KEY = VALUE`, `partition KEY=VALUE...`, `association ACCOUNT|PARTITION|QOS|DEFAULT`,
+# Prints lines of a kind each: `config KEY = VALUE`, `partition KEY=VALUE...`, `association ACCOUNT|PARTITION|QOS|...`,
 # `qos NAME|FLAGS`, `groups NAME...`, `variable NAME=VALUE`.
 describe_site() (
   for _maestro_name in sbatch squeue scancel scontrol; do
@@ -162,7 +162,7 @@ describe_site() (
     *accounting_storage/slurmdbd*)
       cluster=$(sed -n 's/^ClusterName *= *//p' <<< "$said")
       sacctmgr --noheader --parsable2 show associations user="$(id -nu)" cluster="${cluster%% *}" \
-        format=Account,Partition,QOS,DefaultQOS 2> /dev/null < /dev/null | sed 's/^/association /'
+        format=Account,Partition,QOS,DefaultQOS,MaxJobs,MaxSubmit 2> /dev/null < /dev/null | sed 's/^/association /'
       sacctmgr --noheader --parsable2 show qos format=Name,Flags 2> /dev/null < /dev/null | sed 's/^/qos /'
       ;;
   esac
