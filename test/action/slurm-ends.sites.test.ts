@@ -103,7 +103,7 @@ describe.skipIf(!isSlurmPossible('accounts and their limits', installedAccountin
       });
       const { code, stdout } = await study.run();
       expect([code, study.report.status]).toEqual([0, 'FINISHED']);
-      expect(study.combinationRuns('run')).toEqual(values.map(() => 1));
+      expect(study.allRuns).toEqual(Object.fromEntries(values.map((value) => [`run/I.${value}`, 1])));
       expect(stdout.match(/AssocMaxSubmitJobLimit/g)?.length).toBe(1);
     });
 

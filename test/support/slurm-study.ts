@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { it } from 'vitest';
@@ -49,21 +49,34 @@ export class SlurmStudy {
   /** The study directory. */
   readonly path = path.join(this.directory, 'study');
   readonly #slurm: Slurm;
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #inputs: Readonly<Record<string, string>>;
 
-  constructor(slurm: Slurm, brief: Brief, environment: Readonly<Record<string, string>> = {}) {
+  /** @param site the inputs with which the machine is reached by SSH; the study is run by itself unless they are given */
+  constructor(slurm: Slurm, brief: Brief | string, site: Readonly<Record<string, string>> = {}) {
     this.#slurm = slurm;
-    this.#environment = environment;
-    writeFileSync(path.join(this.directory, 'study.yaml'), yamlOf({ batch: slurmBatch, ...brief }));
+    const text = typeof brief === 'string' ? brief : yamlOf({ batch: slurmBatch, ...brief });
+    writeFileSync(path.join(this.directory, 'study.yaml'), text);
+    this.#inputs = Object.fromEntries(Object.entries(site).map(([name, value]) => [name, this.#inFile(name, value)]));
+  }
+
+  /** The value of an input that is no option's by its size, or a secret: a file that has it. */
+  #inFile(name: string, value: string): string {
+    if (!['ssh-key', 'ssh-known-hosts'].includes(name)) return value;
+    writeFileSync(path.join(this.directory, name), value, { mode: 0o600 });
+    return `@${name}`;
   }
 
   /** Starts a run of it. */
   start(inputs: Readonly<Record<string, string>> = {}): Started {
-    const all = { 'output-path': this.path, 'report-path': 'report', ...inputs };
+    const all = { ...this.#inputs, 'output-path': this.path, 'report-path': 'report', ...inputs };
     const options = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
     return startBundle(['run', 'study.yaml', ...options], {
       cwd: this.directory,
-      env: { ...plainEnvironment, HOME: this.directory, ...this.#slurm.environment, ...this.#environment },
+      env: {
+        ...plainEnvironment,
+        HOME: this.directory,
+        ...(this.#inputs.host === undefined ? this.#slurm.environment : {}),
+      },
     });
   }
 
@@ -125,6 +138,11 @@ export class SlurmStudy {
     return JSON.parse(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
   }
 
+  /** The state of each step, by its workspace. */
+  get states(): Record<string, string> {
+    return this.#ofEach(({ state }) => state);
+  }
+
   /** What the report says of each step: `make FINISHED`, or with a reason `run FAILED: exit 3`. */
   get ends(): string[] {
     return this.report.steps.map(
@@ -137,8 +155,23 @@ export class SlurmStudy {
     return workspaces.map((workspace) => `${workspace} ${this.runsOf(workspace).length}`);
   }
 
-  /** How often the script of each combination of a step has run. */
-  combinationRuns(step: string): number[] {
-    return readdirSync(path.join(this.path, step)).map((name) => this.runsOf(`${step}/${name}`).length);
+  /** How often the script of each step has run, by its workspace. */
+  get allRuns(): Record<string, number> {
+    return this.#ofEach(({ workspace }) => this.runsOf(workspace).length);
   }
+
+  /** How many jobs each step has had, by its workspace. */
+  get allAttempts(): Record<string, number> {
+    return this.#ofEach(({ jobs }) => jobs.length);
+  }
+
+  #ofEach<T>(what: (step: ReportedStep) => T): Record<string, T> {
+    return Object.fromEntries(this.report.steps.map((step: ReportedStep) => [step.workspace, what(step)]));
+  }
+}
+
+interface ReportedStep {
+  readonly workspace: string;
+  readonly state: string;
+  readonly jobs: readonly unknown[];
 }
