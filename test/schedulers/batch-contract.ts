@@ -200,14 +200,43 @@ export function batchContract(start: () => Promise<BatchSite>): void {
       expect(study.has('waits/ran')).toBe(false);
     });
 
-    it('right after the submit leaves nothing behind', async () => {
-      const study = await studyOf({ only: waiting() });
+    it('right after the submit, or while it is under way, leaves nothing behind', async () => {
+      const moments = [0, 20, 60, 150, 300];
+      const study = await studyOf(Object.fromEntries(moments.map((_, i) => [`s${i}`, waiting()])));
       const driver = await study.driver();
-      driver.scheduler.submit(study.jobs('only'));
-      driver.scheduler.cancel(study.jobs('only'));
-      const isOver = () => driver.types(study.job('only')).some((type) => ['ended', 'not-submitted'].includes(type));
-      await until('it is over', isOver, 20_000);
+      for (const [i, moment] of moments.entries()) {
+        driver.scheduler.submit(study.jobs(`s${i}`));
+        await sleep(moment);
+        driver.scheduler.cancel(study.jobs(`s${i}`));
+      }
+      for (const i of moments.keys()) {
+        const ends = () => driver.of(study.job(`s${i}`)).filter(({ type }) => /^(ended|not-submitted)$/.test(type));
+        await until(`s${i} is over`, () => ends().length > 0, 20_000);
+        expect(ends()).toHaveLength(1);
+      }
       await noActiveJobs();
+    });
+
+    it('by a later driver, of what it has only begun to look for, ends it all', async () => {
+      const study = await studyOf({ gate: gate(), waits: noted(), unknown: noted(), lost: noted() });
+      const jobs = study.jobs('gate', 'waits', 'unknown', 'lost');
+      const [running, waits, unknown, lost] = jobs as [Job, Job, Job, Job];
+      const first = await study.driver();
+      first.scheduler.submit([running]);
+      await study.up('gate');
+      first.scheduler.submit([waits, lost]);
+      await first.has(waits, 'queued');
+      await first.has(lost, 'queued');
+      first.vanish();
+      const second = await study.driver();
+      const forgotten = { ...lost, id: '', endpoint: '', mayBeDuplicate: false };
+      second.scheduler.reattach([first.left(running), first.left(waits), first.left(unknown), forgotten]);
+      second.scheduler.cancel(jobs);
+      const isOver = (job: Job) => second.types(job).some((type) => /^(ended|not-submitted)$/.test(type));
+      for (const job of jobs) await until(`${job.step.name} is over`, () => isOver(job), 20_000);
+      await noActiveJobs();
+      expect(await second.outcome(running)).toMatchObject({ result: 'cancelled' });
+      expect(['waits', 'unknown', 'lost'].filter((name) => study.has(`${name}/ran`))).toEqual([]);
     });
 
     it('of a whole study in the midst of its submits leaves no job behind, and nothing runs later', async () => {

@@ -89,6 +89,11 @@ export class DirectoryQueue {
     for (const name of ['refusal', 'refusals', 'taken']) rmSync(path.join(this.#directory, name), { force: true });
   }
 
+  /** From now on a submit is answered only some time after the job was taken. */
+  slowDown(): void {
+    writeFileSync(path.join(this.#directory, 'slow'), '');
+  }
+
   /** Whether it answers questions. */
   set answers(isAnswering: boolean) {
     const file = path.join(this.#directory, 'mute');
@@ -136,6 +141,7 @@ submit_job() {
   cp "$file" "$queue/$number.job"
   echo "$1" > "$queue/$number.label"
   echo 'PENDING||' > "$queue/$number.row"
+  [ ! -e "$queue/slow" ] || sleep 4
   [ -z "$taken" ] || { cat "$queue/refusal" >&2; return 1; }
   echo "$number"
 }

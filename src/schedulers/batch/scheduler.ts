@@ -135,7 +135,8 @@ export class QueueScheduler implements BatchScheduler {
     const tracked = jobs.map((job) => this.#jobs.get(this.#labelOf(job))).filter((queued) => queued !== undefined);
     for (const queued of tracked) queued.isCancelled = true;
     for (const queued of this.#submits.remove(new Set(tracked))) this.#guard(this.#drop(queued));
-    this.#cancelJobs(tracked.filter(({ id, isOver }) => id !== '' && !isOver));
+    // One that is looked for is cancelled with the others then: it would begin in the place of one that is cancelled before.
+    this.#cancelJobs(tracked.filter(({ id, isOver, phase }) => id !== '' && !isOver && phase !== 'sought'));
   }
 
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
@@ -175,7 +176,7 @@ export class QueueScheduler implements BatchScheduler {
   /** An attempt of an earlier driver. A launcher of it may be heard of before its job is found. */
   #trackInherited(job: InheritedJob): QueuedJob {
     const queued = this.#track(job);
-    queued.phase = 'sending';
+    queued.phase = 'sought';
     queued.mayBeDuplicate = job.mayBeDuplicate || job.id === '';
     // The same id is another job elsewhere.
     if (['', this.#options.endpoint].includes(job.endpoint)) queued.id = job.id;
@@ -305,8 +306,11 @@ export class QueueScheduler implements BatchScheduler {
     if (queued === undefined) return;
     this.#watch.onChange();
     queued.owner = this.#ends.idOfOwner(queued, bell.owner);
+    // The submit may never be answered.
+    const isLate = queued.isCancelled && queued.id === '' && bell.type === 'start';
     this.#setId(queued, queued.owner);
     this.#cancelTwins(queued);
+    if (isLate) this.#cancelJobs([queued]);
     if (bell.type === 'start') return this.#start(queued, bell.at);
     this.#start(queued, bell.exit.at);
     this.#guard(this.#ends.onExit(queued, bell.exit));

@@ -334,6 +334,20 @@ describe('a cancel', () => {
     expect(study.queue.cancelled).toEqual(['1', '2']);
   }, 20_000);
 
+  it('ends a job whose submit is never answered, once it is heard of', async () => {
+    const study = new Study(['sleep 5']);
+    study.queue.slowDown();
+    study.queue.refuse('Socket timed out', { isTaken: true, times: 1 });
+    const driver = study.driver();
+    driver.scheduler.submit([study.job()]);
+    await study.queue.submitted(1);
+    driver.scheduler.cancel([study.job()]);
+    void study.queue.run('1').catch(() => {});
+    await driver.has('started');
+    await until('it is cancelled', () => study.queue.cancelled.includes('1'), 3000);
+    expect(study.queue.ids).toEqual(['1']);
+  });
+
   it('is repeated until the queue answers', async () => {
     const study = new Study();
     const driver = study.driver();
