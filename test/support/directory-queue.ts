@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BatchSystem, QueueRow, StateMeaning } from '../../src/schedulers/batch/batch-system.js';
 import { assignments, quote } from '../../src/util/shell-quote.js';
@@ -49,6 +49,13 @@ export class DirectoryQueue {
     { reason = '', exitCode = '' }: { reason?: string; exitCode?: number | '' } = {},
   ): void {
     writeFileSync(this.#file(id, 'row'), `${state}|${reason}|${exitCode}\n`);
+  }
+
+  /** Submits a job once more, as by a submit that was repeated because its answer was lost. */
+  copy(id: string): void {
+    const copied = String(Math.max(...this.ids.map(Number)) + 1);
+    mkdirSync(path.join(this.#directory, copied));
+    for (const kind of ['cwd', 'job', 'label', 'row']) copyFileSync(this.#file(id, kind), this.#file(copied, kind));
   }
 
   /** The queue does not know the job any more. */

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Watches for bells: small files `LABEL.start` and `LABEL.end` that launchers write into one directory when a job begins and ends.
-# Prints `bell LABEL start|end WORDS` for each, and removes it. It starts no process but to remove them, and asks about no job.
+# Prints `bell LABEL start|end NOW WORDS` for each, where NOW is the host's time in seconds since the epoch, and removes it. It starts no process but to remove them, and asks about no job.
 #
 # It looks four times a second at first, and less and less often while nothing happens; a line on its input makes it look often
 # again. It exits at the end of its input, and once a later driver has the study, which the bells are for then.
@@ -19,13 +19,15 @@ idle=0
 pause=25
 
 ring() {
-  local bell line
+  local bell line name now
   for bell in "$@"; do
     line=
     # An empty one is still being written.
     { read -r line < "$bell"; } 2> /dev/null || continue
     name=${bell#bells/}
-    printf 'bell %s %s %s\n' "${name%.*}" "${name##*.}" "$line" || exit
+    now=${EPOCHREALTIME/,/.} # with a comma in some languages
+    [ -n "$now" ] || printf -v now '%(%s)T' -1
+    printf 'bell %s %s %s %s\n' "${name%.*}" "${name##*.}" "$now" "$line" || exit
     rung+=("$bell")
   done
 }

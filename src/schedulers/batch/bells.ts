@@ -4,7 +4,10 @@ import { type CommandEnd, LongLivedCommand } from '../../hosts/long-lived-comman
 import type { Clock } from '../../util/clock.js';
 import { assignments } from '../../util/shell-quote.js';
 
-/** What a launcher announced. `owner` is the owner in the claim of the attempt, `at` milliseconds since the epoch. */
+/**
+ * What a launcher announced. `owner` is the owner in the claim of the attempt, `at` milliseconds since the epoch by the
+ * clock of this program.
+ */
 export type Bell =
   | { readonly type: 'start'; readonly label: string; readonly owner: string; readonly at: number }
   | { readonly type: 'end'; readonly label: string; readonly owner: string; readonly exit: ExitRecord };
@@ -53,7 +56,7 @@ export class Bells {
         return { text: assignments({ study: studyPath, fence }) + programs['schedulers/batch/bells.sh'], input: '' };
       },
       onLine: (line) => {
-        const bell = parseBell(line);
+        const bell = parseBell(line, clock.now());
         if (bell !== undefined) onBell(bell);
       },
       onEnd: (end) => this.#onEnd(end),
@@ -77,13 +80,18 @@ export class Bells {
   }
 }
 
-/** @returns undefined for a line that is no bell */
-export function parseBell(line: string): Bell | undefined {
-  const [, label, type, owner, rest] = /^bell (\S+) (start|end) (\S+) (.+)$/.exec(line) ?? [];
+/**
+ * Parses a line of the command. The clocks of the host and of the nodes are taken to agree with each other, but not with
+ * that of this program.
+ *
+ * @param nowMs the time of this program
+ * @returns undefined for a line that is no bell
+ */
+export function parseBell(line: string, nowMs: number): Bell | undefined {
+  const [, label, type, now, owner, rest] = /^bell (\S+) (start|end) ([\d.]+) (\S+) (.+)$/.exec(line) ?? [];
   if (label === undefined || owner === undefined || rest === undefined) return undefined;
-  if (type === 'start') return { type, label, owner, at: milliseconds(rest) };
+  const toOwnClock = (seconds: string) => nowMs - Math.max(0, Math.round((Number(now) - Number(seconds)) * 1000));
+  if (type === 'start') return { type, label, owner, at: toOwnClock(rest) };
   const [status = '', seconds = '', word = ''] = rest.split(' ');
-  return { type: 'end', label, owner, exit: { status: Number(status), at: milliseconds(seconds), word } };
+  return { type: 'end', label, owner, exit: { status: Number(status), at: toOwnClock(seconds), word } };
 }
-
-const milliseconds = (seconds: string) => Math.round(Number(seconds) * 1000);

@@ -10,7 +10,7 @@ import type { BatchSystem } from './batch-system.js';
  * @param header the first lines of the step's script
  */
 export function jobFile(
-  system: Pick<BatchSystem, 'jobIdExpression' | 'replacesDirective'>,
+  system: Pick<BatchSystem, 'jobIdExpression' | 'redirections' | 'replacesDirective'>,
   { studyPath, job, label, header }: JobFileOptions,
 ): string {
   const { step, attempt, script } = job;
@@ -18,12 +18,13 @@ export function jobFile(
   const [, ...lines] = header.split('\n');
   const directives = lines.filter((line) => system.replacesDirective?.(line.replace(/^#\S+ /, '')) !== true);
   const launcher = quoteAll([...launcherWords(studyPath, step.workspace, attempt), `${studyPath}/${script}`]);
+  const redirections = system.redirections?.(step, studyPath, directives) ?? '';
   return [
     '#!/bin/bash -p',
-    ...directives.filter((line) => system.replacesDirective?.(line.replace(/^#[A-Z]+ /, '')) !== true),
+    ...directives,
     '',
     `export CONDUCTOR_JOB=${system.jobIdExpression} CONDUCTOR_BELL=${label}`,
-    `exec ${launcher}`,
+    `exec ${launcher}${redirections}`,
     '',
   ].join('\n');
 }

@@ -20,9 +20,9 @@ submit_job() {
   _maestro_lsf_said=$(
     # These would hide the id, or only check the job.
     unset BSUB_QUIET BSUB_QUIET2 BSUB_CHK_RESREQ
-    # The output is there while the job runs, and a job whose directory is missing does not run in /tmp. At the limit of pending
-    # jobs bsub fails, instead of waiting for minutes.
-    export LSB_STDOUT_DIRECT=Y LSB_EXIT_IF_CWD_NOTEXIST=Y LSB_NTRIES=1
+    # A job whose directory is missing does not run in /tmp, and at the limit of pending jobs bsub fails instead of waiting for
+    # minutes.
+    export LSB_EXIT_IF_CWD_NOTEXIST=Y LSB_NTRIES=1
     bsub "$@" 2>&1 < "$_maestro_lsf_file"
   )
   _maestro_lsf_status=$?

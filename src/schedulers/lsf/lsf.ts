@@ -5,7 +5,7 @@ import { type Doubt, doubtAbout, stepSettings } from '../batch/waiting-reasons.j
 import { parseRow } from './rows.js';
 import { checkPlan, parseSite } from './site.js';
 import { meaningOf } from './states.js';
-import { isEmptyDirective, outputsOf, submitWords } from './submit-words.js';
+import { isEmptyDirective, outputsOf, redirections, submitWords } from './submit-words.js';
 
 /** IBM Spectrum LSF 10.1. */
 export const lsf: BatchSystem = {
@@ -16,6 +16,7 @@ export const lsf: BatchSystem = {
   jobIdExpression: '"$LSB_JOBID.$HOSTNAME.$$"',
   submitWords: (_step, batch, label, shown) => submitWords(batch, label, shown),
   replacesDirective: isEmptyDirective,
+  redirections,
   parseRow,
   meaningOf,
   doubtOf,

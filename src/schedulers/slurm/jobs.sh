@@ -25,8 +25,12 @@ submit_job() (
   _maestro_said=$(sbatch --parsable --chdir="$PWD" "$@" "$_maestro_file" 2>&1 < /dev/null)
   _maestro_status=$?
   if [ $_maestro_status = 0 ]; then
-    # Plug-ins of the site print lines of their own.
-    printf '%s\n' "$_maestro_said" | grep -E '^[0-9]+(;[^[:space:]]+)?$' | tail -n 1 | grep . && exit
+    # Plug-ins of the site print lines of their own. No process is started to find the id among them.
+    _maestro_id=
+    while IFS= read -r _maestro_line; do
+      [[ ! $_maestro_line =~ ^[0-9]+(;[^[:space:]]+)?$ ]] || _maestro_id=$_maestro_line
+    done <<< "$_maestro_said"
+    [ -z "$_maestro_id" ] || { printf '%s\n' "$_maestro_id"; exit 0; }
     # There may be a job, as after a command that was killed.
     _maestro_status=254
   fi
@@ -143,7 +147,7 @@ find_jobs() (
   ' "$@"
 )
 
-# Prints lines of a kind each: `config KEY = VALUE`, `partition KEY=VALUE...`, `association ACCOUNT|PARTITION|QOS|DEFAULT`,
+# Prints lines of a kind each: `config KEY = VALUE`, `partition KEY=VALUE...`, `association ACCOUNT|PARTITION|QOS|...`,
 # `qos NAME|FLAGS`, `groups NAME...`, `variable NAME=VALUE`.
 describe_site() (
   for _maestro_name in sbatch squeue scancel scontrol; do
@@ -162,7 +166,7 @@ describe_site() (
     *accounting_storage/slurmdbd*)
       cluster=$(sed -n 's/^ClusterName *= *//p' <<< "$said")
       sacctmgr --noheader --parsable2 show associations user="$(id -nu)" cluster="${cluster%% *}" \
-        format=Account,Partition,QOS,DefaultQOS 2> /dev/null < /dev/null | sed 's/^/association /'
+        format=Account,Partition,QOS,DefaultQOS,MaxJobs,MaxSubmit 2> /dev/null < /dev/null | sed 's/^/association /'
       sacctmgr --noheader --parsable2 show qos format=Name,Flags 2> /dev/null < /dev/null | sed 's/^/qos /'
       ;;
   esac

@@ -49,6 +49,9 @@ interface Association {
   /** '' for all partitions. */
   readonly partition: string;
   readonly qos: readonly string[];
+  /** The most jobs that may run, and be in the queue, at a time; '' if that is not limited. */
+  readonly maxJobs: string;
+  readonly maxSubmitted: string;
 }
 
 /** Parses the output of `describe_site`. */
@@ -68,8 +71,8 @@ export function parseSlurmSite(printed: string): SlurmSite {
     minJobAge: Number.parseInt(config.get('MinJobAge') ?? '', 10) || 0,
     partitions: of('partition').map(toPartition),
     associations: of('association').map((line) => {
-      const [account = '', partition = '', qos = '', fallback = ''] = line.split('|');
-      return { account, partition, qos: [...listOf(qos), ...listOf(fallback)] };
+      const [account = '', partition = '', qos = '', fallback = '', maxJobs = '', maxSubmitted = ''] = line.split('|');
+      return { account, partition, qos: [...listOf(qos), ...listOf(fallback)], maxJobs, maxSubmitted };
     }),
     liftingQos: new Map(
       [...pairsOf(of('qos'), /^([^|]+)\|(.*)$/)].filter(([, flags]) =>
@@ -120,7 +123,7 @@ function listOf(text: string): string[] {
 /** Parses the output of `describe_site` for the log. */
 export function parseSite(printed: string): Site {
   const { version, cluster, controller, hasAccounting, minJobAge, partitions, associations } = parseSlurmSite(printed);
-  const accounts = accountsOf(associations);
+  const accounts = [...new Set(associations.map(describeAssociation))];
   return {
     version,
     installation: cluster === '' ? '' : `${cluster}@${controller}`,
@@ -133,6 +136,16 @@ export function parseSite(printed: string): Site {
         : `accounting is off: how a job ended is known for ${minJobAge} s only, unless its launcher has recorded it`,
     ],
   };
+}
+
+/** `science (in pdebug, at most 10 jobs in the queue, at most 2 running)`. */
+function describeAssociation({ account, partition, maxJobs, maxSubmitted }: Association): string {
+  const limits = [
+    ...(partition === '' ? [] : [`in ${partition}`]),
+    ...(maxSubmitted === '' ? [] : [`at most ${maxSubmitted} jobs in the queue`]),
+    ...(maxJobs === '' ? [] : [`at most ${maxJobs} running`]),
+  ];
+  return limits.length === 0 ? account : `${account} (${limits.join(', ')})`;
 }
 
 export function accountsOf(associations: readonly Association[]): string[] {

@@ -55,15 +55,23 @@ it.each<[string, readonly string[], string]>([
   expect(completeId(number, ids)).toBe(id);
 });
 
+/** The host's clock is 20.5 at that time. */
+const now = 1_000_000;
+
 it.each([
-  ['bell run-1.2 start 7-1 12.5', { type: 'start', label: 'run-1.2', owner: '7-1', at: 12_500 }],
-  ['bell run-1.2 end 7 0 13', { type: 'end', label: 'run-1.2', owner: '7', exit: { status: 0, at: 13_000, word: '' } }],
+  ['bell run-1.2 start 20.5 7-1 12.5', { type: 'start', label: 'run-1.2', owner: '7-1', at: now - 8000 }],
   [
-    'bell run-1.2 end 7 126 13.25 never-began',
-    { type: 'end', label: 'run-1.2', owner: '7', exit: { status: 126, at: 13_250, word: 'never-began' } },
+    'bell run-1.2 end 20.5 7 0 13',
+    { type: 'end', label: 'run-1.2', owner: '7', exit: { status: 0, at: now - 7500, word: '' } },
   ],
-  ['bell run-1.2 other 7 1', undefined],
+  [
+    'bell run-1.2 end 20.5 7 126 13.25 never-began',
+    { type: 'end', label: 'run-1.2', owner: '7', exit: { status: 126, at: now - 7250, word: 'never-began' } },
+  ],
+  // The clock of a node may be a little ahead.
+  ['bell run-1.2 start 20.5 7 21', { type: 'start', label: 'run-1.2', owner: '7', at: now }],
+  ['bell run-1.2 other 20.5 7 1', undefined],
   ['something else', undefined],
 ])('%j is read', (line, bell) => {
-  expect(parseBell(line)).toEqual(bell);
+  expect(parseBell(line, now)).toEqual(bell);
 });

@@ -8,6 +8,7 @@ import { assignments, quoteAll } from '../../../src/util/shell-quote.js';
 import { plainHost } from '../../support/hosts.js';
 import type { LsfOptions } from '../../support/lsf/cluster.js';
 import { Lsf } from '../../support/lsf.js';
+import { lsf as plainBatch, validPlan } from '../../support/plan.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
 
@@ -75,11 +76,23 @@ describe('a job of LSF', () => {
     expect(await desk.cluster.job(id)).toMatchObject({ queue: 'normal', cwd: desk.directory, isRerunnable: false });
   });
 
-  it('writes its output as it runs', async () => {
-    const desk = await Desk.open();
-    const id = await desk.submit(script('echo begun; exec sleep 300'));
-    await until('it is there', () => desk.has(`step.${id}.out`) && desk.read(`step.${id}.out`) === 'begun\n');
+  it.each([false, true])('writes its output as it runs, before what LSF writes: %s', async (isDirect) => {
+    const desk = await Desk.open({ isDirect });
+    const [step] = validPlan({ batch: plainBatch, steps: [{ name: 'my step', nodes: 1, procs: 1 }] }).graph.steps;
+    const study = path.dirname(desk.directory);
+    const own = { ...step!, workspace: path.basename(desk.directory) };
+    const waits = 'until [ -e go ]; do sleep 0.05; done';
+    const cmd = `exec bash -c 'echo begun; echo oops >&2; ${waits}' ${lsf.redirections!(own, study, [])}`;
+    const id = await desk.submit(script(cmd, ['-o my_step.%J.out', '-e my_step.%J.err']));
+    const { stdout, stderr } = lsf.outputs(own, id);
+    const read = (name: string) => desk.read(path.basename(name));
+    await until('it is there', () => desk.has(path.basename(stderr)) && read(stderr) === 'oops\n');
+    expect(read(stdout)).toBe('begun\n');
     expect(await desk.rows('query_jobs', id)).toMatchObject([{ state: 'RUN', exitCode: null, endedAt: null }]);
+    writeFileSync(path.join(desk.directory, 'go'), '');
+    await until('it has its report', () => read(stdout).includes('Successfully completed.'));
+    expect(read(stdout)).toMatch(/^begun\n\n-+\nSender: LSF System/);
+    expect(read(stderr)).toBe('oops\n');
   });
 
   it('can be submitted from a directory whose name has a percent sign', async () => {

@@ -62,7 +62,7 @@ describe.skipIf(missing !== undefined)('a Slurm that keeps accounts', () => {
   it('says which accounts the user has, so that others are refused before anything runs', async () => {
     const printed = (await site(slurm).lines('describe_site')).join('\n');
     expect(system.parseSite(printed).introduction).toContainEqual(
-      expect.stringMatching(`^your accounts: (.*, )?${account}\\b`),
+      expect.stringMatching(`^your accounts: (.*, )?${account} \\(at most 5 jobs in the queue\\)`),
     );
     const problems = (bank: string) =>
       system

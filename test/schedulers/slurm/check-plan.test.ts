@@ -58,8 +58,8 @@ const accounting = [
   partition('pchem', { AllowAccounts: 'chem,bio' }),
   partition('pnophys', { DenyAccounts: 'phys' }),
   partition('pgroup', { AllowGroups: 'chemists' }),
-  'association phys||normal,long|normal',
-  'association chem|pbatch|normal|normal',
+  'association phys||normal,long|normal||',
+  'association chem|pbatch|normal|normal|2|10',
   'qos normal|',
   'qos long|PartitionTimeLimit,DenyOnLimit',
   'groups users staff',
@@ -233,7 +233,9 @@ describe('a Slurm says of itself', () => {
 
   it('which accounts the user has', () => {
     const { introduction } = slurm.parseSite(accounting.join('\n'));
-    expect(introduction).toContain('your accounts: phys, chem');
+    expect(introduction).toContain(
+      'your accounts: phys, chem (in pbatch, at most 10 jobs in the queue, at most 2 running)',
+    );
     expect(introduction).toContain('accounting is on');
   });
 

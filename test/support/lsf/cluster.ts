@@ -18,6 +18,8 @@ export interface LsfOptions {
   readonly minuteMs?: number;
   /** The pause between the signals of bkill, in milliseconds. */
   readonly terminateIntervalMs?: number;
+  /** LSB_STDOUT_DIRECT of lsf.conf: output is written as the job runs, and not after its end. */
+  readonly isDirect?: boolean;
   /** MAX_PEND_JOBS of lsb.users; no limit if it is left out. */
   readonly maxPending?: number;
 }
@@ -51,7 +53,7 @@ export class Cluster {
 
   constructor(directory: string, options: LsfOptions) {
     const queues = [{ name: 'normal' }, { name: 'short', limitMinutes: 30 }, { name: 'night', isOpen: false }];
-    this.options = { slots: 4, queues, minuteMs: 60_000, terminateIntervalMs: 10_000, ...options };
+    this.options = { slots: 4, queues, isDirect: false, minuteMs: 60_000, terminateIntervalMs: 10_000, ...options };
     this.#directory = path.join(directory, 'jobs');
     mkdirSync(this.#directory);
   }

@@ -19,7 +19,9 @@ export interface Request {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export interface JobTimes {
+export interface JobSettings {
+  /** LSB_STDOUT_DIRECT of lsf.conf: output is written as the job runs. */
+  readonly isDirect: boolean;
   /** How long a minute of a run limit lasts, in milliseconds. */
   readonly minuteMs: number;
   /** JOB_TERMINATE_INTERVAL of lsb.params, in milliseconds. */
@@ -44,19 +46,19 @@ export class LsfJob {
   /** What bhist says of it, with the time of each line. */
   readonly events: (readonly [at: Date, text: string])[] = [];
   readonly #directory: string;
-  readonly #times: JobTimes;
+  readonly #settings: JobSettings;
   readonly #changed: () => void;
   #process: ChildProcess | undefined;
   #timers: NodeJS.Timeout[] = [];
   /** It goes back to the queue when its process has ended. */
   #isRequeued = false;
 
-  constructor(id: number, request: Request, directory: string, times: JobTimes, changed: () => void) {
+  constructor(id: number, request: Request, directory: string, settings: JobSettings, changed: () => void) {
     this.id = id;
     this.request = request;
     this.state = request.isHeld ? 'PSUSP' : 'PEND';
     this.#directory = directory;
-    this.#times = times;
+    this.#settings = settings;
     this.#changed = changed;
     this.events.push([new Date(), `Submitted from host <hosta>, to Queue <${request.queue}>, CWD <${request.cwd}>;`]);
   }
@@ -85,7 +87,7 @@ export class LsfJob {
     }
     const file = path.join(this.#directory, `${id}.script`);
     writeFileSync(file, request.script, { mode: 0o755 });
-    const isDirect = /^y$/i.test(request.environment.LSB_STDOUT_DIRECT ?? '');
+    const { isDirect } = this.#settings;
     const outputs = [request.stdout, request.stderr ?? request.stdout].map((name, index) => {
       const target = name === undefined ? '/dev/null' : path.resolve(cwd, name.replaceAll('%J', String(id)));
       return { target, written: isDirect ? target : path.join(this.#directory, `${id}.${index}`) };
@@ -114,7 +116,7 @@ export class LsfJob {
     this.#process = child;
     this.events.push([new Date(), `Starting (Pid ${child.pid});`]);
     if (request.limitMinutes !== undefined) {
-      this.#later(request.limitMinutes * this.#times.minuteMs, () => this.#reachLimit());
+      this.#later(request.limitMinutes * this.#settings.minuteMs, () => this.#reachLimit());
     }
     child.on('exit', (code, signal) => {
       this.#process = undefined;
@@ -188,13 +190,13 @@ export class LsfJob {
   #reachLimit(): void {
     this.exitReason = 'TERM_RUNLIMIT: job killed after reaching LSF run time limit';
     this.signal('SIGUSR2');
-    this.#later(this.#times.terminateIntervalMs, () => this.#terminate());
+    this.#later(this.#settings.terminateIntervalMs, () => this.#terminate());
   }
 
   #terminate(): void {
     this.signal('SIGINT');
-    this.#later(this.#times.terminateIntervalMs, () => this.signal('SIGTERM'));
-    this.#later(2 * this.#times.terminateIntervalMs, () => this.signal('SIGKILL'));
+    this.#later(this.#settings.terminateIntervalMs, () => this.signal('SIGTERM'));
+    this.#later(2 * this.#settings.terminateIntervalMs, () => this.signal('SIGKILL'));
   }
 
   #later(milliseconds: number, action: () => void): void {
