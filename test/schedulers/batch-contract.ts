@@ -158,6 +158,23 @@ export function batchContract(start: () => Promise<BatchSite>): void {
         expect(driver.types(job).filter((type) => type === 'ended')).toEqual(['ended']);
       }
     });
+
+    it('whose answer is lost together with its driver runs its job once', async () => {
+      const study = await studyOf({ one: noted(), two: noted('exit 3') });
+      const { options, wasLost } = await site.loseNextAnswer();
+      const first = await study.driver(options);
+      const jobs = study.jobs('one', 'two');
+      first.scheduler.submit(jobs);
+      for (const end = Date.now() + 20_000; !(await wasLost()) && Date.now() < end; ) await sleep(10);
+      first.vanish();
+      const second = await study.driver();
+      // Of what it was told nothing has come into the journal.
+      second.scheduler.reattach(jobs.map((job) => ({ ...job, id: '', endpoint: '', mayBeDuplicate: false })));
+      expect(await second.outcome(jobs[0]!)).toMatchObject(completed);
+      expect(await second.outcome(jobs[1]!)).toMatchObject({ result: 'failed', exitCode: 3 });
+      await noActiveJobs();
+      expect([study.read('one/ran'), study.read('two/ran')]).toEqual(['ran\n', 'ran\n']);
+    });
   });
 
   /** Waits until the site has nothing to do, so that nothing can run any more. */
@@ -191,6 +208,22 @@ export function batchContract(start: () => Promise<BatchSite>): void {
       const isOver = () => driver.types(study.job('only')).some((type) => ['ended', 'not-submitted'].includes(type));
       await until('it is over', isOver, 20_000);
       await noActiveJobs();
+    });
+
+    it('of a whole study in the midst of its submits leaves no job behind, and nothing runs later', async () => {
+      const names = Array.from({ length: 12 }, (_, i) => `s${i}`);
+      const study = await studyOf(Object.fromEntries(names.map((name) => [name, noted(waiting())])));
+      const { driver, ended, cancel } = await study.conduct();
+      await until('one is submitted', () => driver.events.some(({ type }) => type === 'submitted'), 20_000);
+      cancel();
+      const { steps } = await ended;
+      expect(steps.map(({ state, reason }) => `${state} ${reason}`)).toEqual(
+        names.map(() => 'CANCELLED cancelled by the test'),
+      );
+      await noActiveJobs();
+      const ran = names.map((name) => study.has(`${name}/ran`));
+      await sleep(500);
+      expect(names.map((name) => study.has(`${name}/ran`))).toEqual(ran);
     });
 
     it('by somebody else ends jobs that run and jobs that wait just so', async () => {

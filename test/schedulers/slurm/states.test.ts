@@ -138,6 +138,13 @@ describe('a job that waits', () => {
     'Reservation',
     'Prolog',
     'Cleaning',
+    // The jobs of the study that run are enough to reach such a limit.
+    'QOSMaxJobsPerUserLimit',
+    'MaxJobsPerAccount',
+    'AssocMaxJobsLimit',
+    'AssocGrpJobsLimit',
+    'QOSGrpJobsLimit',
+    'QOSJobLimit',
   ])('for %s only waits for its turn', (reason) => expect(doubt(reason)).toBeUndefined());
 
   it.each([
@@ -148,8 +155,8 @@ describe('a job that waits', () => {
     ['QOSMaxCpuPerJobLimit', '`nodes`'],
     ['QOSMinGRES', 'less than its QOS demands'],
     ['BadConstraints', '`args` of batch'],
-    ['QOSMaxJobsPerUserLimit', 'others of the account or the user'],
-    ['MaxJobsPerAccount', 'others of the account or the user'],
+    ['QOSMaxCpuPerUserLimit', 'others of the account or the user'],
+    ['MaxCpuPerAccount', 'others of the account or the user'],
     ['MaxCpuRunMinsPerUser', 'hours'],
     ['AssocGrpCPUMinutesLimit', '`bank` of batch'],
     ['AccountNotAllowed', '`bank`'],

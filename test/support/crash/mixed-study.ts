@@ -106,7 +106,7 @@ export function plainStudy(count: number, kind: Kind, work = ':'): MixedStudy {
 export function slowStudy(count: number, kind: Kind): MixedStudy {
   const numbers = Array.from({ length: count }, (_, i) => i);
   return {
-    text: textOf([slowStep(jobKeys(kind))], kind, { NUMBER: { values: numbers, label: 'NUMBER.%%' } }),
+    text: textOf([slowStep(jobKeys(kind), ' # $(NUMBER)')], kind, { NUMBER: { values: numbers, label: 'NUMBER.%%' } }),
     args: [],
     steps: count,
     // Once by the script and once by the restart script.
@@ -114,8 +114,9 @@ export function slowStudy(count: number, kind: Kind): MixedStudy {
   };
 }
 
-function slowStep(job: object): object {
-  return step('slow', 'echo "begin $EPOCHREALTIME" >> runs; exec sleep 600', {
+/** @param comment goes behind its command */
+function slowStep(job: object, comment = ''): object {
+  return step('slow', `echo "begin $EPOCHREALTIME" >> runs; exec sleep 600${comment}`, {
     ...job,
     walltime: '00:01',
     restart: noted('echo restarted | tee result'),
