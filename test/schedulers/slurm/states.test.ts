@@ -78,6 +78,7 @@ describe('a line of Slurm about a job', () => {
     ['12|PENDING|0|N/A|N/A|Priority', 'PENDING', 'Priority', null, null, null],
     // Slurm estimates when it will start.
     ['12|PENDING|0|1795939337|1795942937|Resources', 'PENDING', 'Resources', null, null, null],
+    ['12|PENDING||N/A|N/A|Priority', 'PENDING', 'Priority', null, null, null],
     ['12|PENDING|0:0|N/A|N/A|None', 'PENDING', '', null, null, null],
     [
       '12|PENDING|0|N/A|N/A|ReqNodeNotAvail, UnavailableNodes:n[1-3]',
