@@ -108,6 +108,9 @@ function fits(bindings: string, flux: string): boolean {
   return flux === '' || series(bindings) === series(flux);
 }
 
+/** What flux-python imports and does not ask pip for. */
+const bindingsNeed = ['ply'];
+
 async function install(context: Context, { python3, fluxVersion, flux }: FoundMaestro): Promise<UsableMaestro> {
   const { host, options, needsFlux, root, log } = context;
   if (python3 === '') throw noMaestro(host, 'there is no python3 to make an environment with');
@@ -115,9 +118,11 @@ async function install(context: Context, { python3, fluxVersion, flux }: FoundMa
     throw new BackendError(`there is no \`flux\` on PATH on ${host.name}`, 'add it with `setup` (`module load flux`)');
   }
   const maestro = options.version === '' ? 'maestrowf>=1.1,<2' : `maestrowf==${options.version}`;
-  const requirements = needsFlux ? [maestro, `flux-python==${fluxVersion}`] : [maestro];
+  const requirements = needsFlux ? [maestro, `flux-python==${fluxVersion}`, ...bindingsNeed] : [maestro];
   // A version that was never released may have release candidates.
-  const candidates = needsFlux ? ['--', '--pre', maestro, `flux-python>=${fluxVersion}rc0,<=${fluxVersion}`] : [];
+  const candidates = needsFlux
+    ? ['--', '--pre', maestro, `flux-python>=${fluxVersion}rc0,<=${fluxVersion}`, ...bindingsNeed]
+    : [];
   const name = ['maestro', options.version || 'newest', ...(needsFlux ? ['flux', fluxVersion] : [])].join('-');
   const directory = `${root}/.maestro-environments`;
   const text =
@@ -135,9 +140,37 @@ async function install(context: Context, { python3, fluxVersion, flux }: FoundMa
   const said = stdout.toString().trim();
   if (said === 'second') log(`there is no flux-python ${fluxVersion}: its newest release candidate was installed`);
   if (said !== 'there') log(`made ${path}; by hand: ${byHand}`);
-  const exports = `export PATH=${quoteAll([`${path}/bin`])}:"$PATH"\n`;
+  const bin = `export PATH=${quoteAll([`${path}/bin`])}:"$PATH"\n`;
+  const exports = needsFlux ? await withLibraries(host, bin, `${path}/bin/python`, flux) : bin;
   const { stdout: version } = await run(host, `${exports}maestro --version`, '', { isForSteps: true });
   return { version: version.toString().trim(), exports, how: `the environment ${path}` };
+}
+
+/**
+ * The environment in which bindings from PyPI find Flux's libraries, which may be where nothing looks for them.
+ *
+ * @param flux the path of `flux`
+ * @throws BackendError if they cannot be imported
+ */
+async function withLibraries(host: Host, exports: string, python: string, flux: string): Promise<string> {
+  const root = flux.replace(/\/bin\/flux$/, '');
+  const libraries = ['lib', 'lib64'].map((name) => `${root}/${name}`).join(':');
+  const further = `${exports}export LD_LIBRARY_PATH="\${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}"${quoteAll([libraries])}\n`;
+  if ((await importFailure(host, exports, python)) === undefined) return exports;
+  const failure = await importFailure(host, further, python);
+  if (failure === undefined) return further;
+  throw new BackendError(
+    `the bindings of Flux that pip installed cannot be used: ${failure}`,
+    'add the directory of libflux-core.so to LD_LIBRARY_PATH in `setup`, or choose `bindings: system`',
+  );
+}
+
+/** The last words of a Python that cannot import Flux's bindings; undefined if it can. */
+async function importFailure(host: Host, exports: string, python: string): Promise<string | undefined> {
+  const { code, stderr } = await run(host, `${exports}${quoteAll([python, '-c', 'import flux.job'])}`, '', {
+    isForSteps: true,
+  });
+  return code === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? `exit ${code}`);
 }
 
 async function useSystem({ host, needsFlux }: Context, found: FoundMaestro): Promise<UsableMaestro> {
@@ -151,11 +184,10 @@ async function useSystem({ host, needsFlux }: Context, found: FoundMaestro): Pro
     );
   }
   const exports = `export PYTHONPATH="\${PYTHONPATH:+$PYTHONPATH:}"${quoteAll([fluxPythonPath])}\n`;
-  const check = `${exports}${quoteAll([python === '' ? 'python3' : python, '-c', 'import flux'])}`;
-  const { code, stderr } = await run(host, check, '', { isForSteps: true });
-  if (code !== 0) {
+  const failure = await importFailure(host, exports, python === '' ? 'python3' : python);
+  if (failure !== undefined) {
     throw new BackendError(
-      `the bindings that come with Flux cannot be used by the Python of ${maestro}: ${stderr.trim().split('\n').at(-1)}`,
+      `the bindings that come with Flux cannot be used by the Python of ${maestro}: ${failure}`,
       'they need cffi and pyyaml for the same version of Python: install those, or choose `bindings: pip`',
     );
   }

@@ -14,7 +14,7 @@ if [ -n "$maestro" ]; then
   printf 'python=%s\n' "$python"
   if [ "${needs_flux?}" = yes ] && [ -n "$python" ]; then
     "$python" - < /dev/null 2> /dev/null -c '
-import flux
+import flux.job
 try:
     from importlib.metadata import version
     found = version("flux-python")

@@ -46,7 +46,7 @@ export function recordsOf(
   const records: StepRecord[] = [];
   for (const step of graph.steps) {
     const row = byName.get(step.name);
-    const record = row === undefined ? newRecord() : recordOf(step, row, endpoint, now);
+    const record = row === undefined ? newRecord() : recordOf(step, row, { end, endpoint, now });
     if (end !== undefined && record.ended === null) finish(record, end, now);
     if (record.state === 'CANCELLED') record.reason = cancelReason;
     if (isFailure(record.state) && record.jobs.length === 0) record.reason = reasonOf(step, graph, records);
@@ -55,9 +55,17 @@ export function recordsOf(
   return records;
 }
 
-function recordOf(step: StepInstance, row: StatusRow, endpoint: string, now: number): StepRecord {
-  const { state, submitted, started, ended, restarts, jobId } = row;
-  const isOver = over.includes(state);
+function recordOf(
+  step: StepInstance,
+  row: StatusRow,
+  { end, endpoint, now }: Omit<RecordsOptions, 'cancelReason'>,
+): StepRecord {
+  const { state, submitted, ended, restarts, jobId } = row;
+  // A step stays TIMEDOUT until its restart has been seen running.
+  const mayRestart = state === 'TIMEDOUT' && step.run.get('restart') !== '' && end === undefined;
+  const isOver = over.includes(state) && !mayRestart;
+  // Maestro does not see the start of a short job.
+  const started = row.started ?? (state === 'FINISHED' ? submitted : null);
   const record: StepRecord = { ...newRecord(), state, restarts, submitted, started };
   if (submitted !== null) {
     const job: JobRecord = {
