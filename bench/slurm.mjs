@@ -1,6 +1,6 @@
 // Jobs of a real Slurm of one node, all to itself: this bundle beside bare `sbatch` commands and beside real Maestro, in turns.
 // Needs Debian's slurm-wlm and munge, and a Node that strips types (24, as `npm run bench` has).
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -169,6 +169,7 @@ async function maestros({ directory, plain }) {
     console.log('real Maestro NOT RUN: MAESTRO_PYTHON does not name a Python that has maestrowf');
     return;
   }
+  const version = execFileSync(python, ['-c', 'from importlib.metadata import version; print(version("maestrowf"))']);
   const code = 'import sys; from maestrowf.maestro import main; sys.exit(main())';
   const studies = {
     'chain of 10': study(directory, 'chain-10', chainSteps(10)),
@@ -180,7 +181,7 @@ async function maestros({ directory, plain }) {
     const words = [python, '-c', code, 'run', '-fg', '-y', '-s', '1', '-o', output, spec];
     const theirs = await timed(words, directory, plain);
     console.log(
-      `${name}: ours ${seconds(own)}, real Maestro -s 1 ${seconds(theirs)}: ${(theirs / own).toFixed(1)} times as long`,
+      `${name}: ours ${seconds(own)}, Maestro ${String(version).trim()} -s 1 ${seconds(theirs)}: ${(theirs / own).toFixed(1)} times as long`,
     );
   }
 }

@@ -12,7 +12,7 @@ const unusable: Readonly<Record<System, readonly (readonly [RegExp, string])[]>>
     [/^#SBATCH\s(.*\s)?(-a\S*|-W|-Q|--(array|wait|test-only|quiet)(=\S*)?)(\s|$)/, oneJob],
     [/^#SBATCH\s(.*\s)?(-M\S*|--clusters(=\S*)?)(\s|$)/, otherCluster],
   ],
-  lsf: [[/^#BSUB\s+(-I\w*|-K|-pack|-Zs)\b|^#BSUB\s.*-J\s*\S*\[/, oneJob]],
+  lsf: [[/^#BSUB\s(.*\s)?(-I\w*|-K|-pack|-Zs)(\s|$)|^#BSUB\s.*-J\s*\S*\[/, oneJob]],
 };
 
 /**

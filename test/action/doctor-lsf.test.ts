@@ -27,6 +27,16 @@ it('doctor finds that all is well with LSF, down to a job', async () => {
   expect([code, stdout.includes('FAIL')]).toEqual([0, false]);
 });
 
+it('doctor finds LSF without a study, where there is no Flux', async () => {
+  const lsf = await Lsf.forTest();
+  const directory = temporaryDirectory();
+  const env = { ...plainEnvironment, HOME: directory, ...lsf.environment };
+  const { code, stdout } = await startBundle(['doctor'], { cwd: directory, env }).ended;
+  expect(stdout).toMatch(/^ok {4}lsf: LSF /m);
+  expect(stdout).toContain('the steps, a job: name a study to have them looked at');
+  expect([code, stdout.includes('FAIL'), stdout.includes('broker')]).toEqual([0, false, false]);
+});
+
 it('doctor says what LSF refuses', async () => {
   const lsf = await Lsf.forTest();
   const { code, stdout } = await doctor('nosuch', lsf.environment);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Slurm } from '../support/slurm.js';
 import { type MixedStudy, mixedStudy } from '../support/slurm-mixed-study.js';
-import { isSlurmPossible, SlurmStudy } from '../support/slurm-study.js';
+import { isSlurmPossible, job, SlurmStudy } from '../support/slurm-study.js';
 import { clients } from '../support/ssh-hosts.js';
 import { installedSshd, SshServer } from '../support/ssh-server.js';
 import { until } from '../support/wait.js';
@@ -64,6 +64,15 @@ describe.skipIf(!isSlurmPossible('large studies', sshd))('a study of all sorts o
     expect(code).toBe(2);
     await expectEnds(study, mixed);
   }, 120_000);
+
+  it('that is a burst of 500 jobs runs each once', async () => {
+    const values = Array.from({ length: 500 }, (_, value) => value);
+    const study = new SlurmStudy(slurm, { parameters: { I: values }, steps: [job('run', ': $(I)')] });
+    const { code } = await study.run();
+    expect([code, study.report.status]).toEqual([0, 'FINISHED']);
+    expect(study.allRuns).toEqual(Object.fromEntries(values.map((value) => [`run/I.${value}`, 1])));
+    expect(await slurm.queue()).toEqual([]);
+  }, 180_000);
 
   describe.each(clients)('by SSH with the client %s', (client) => {
     const site = async () => ({

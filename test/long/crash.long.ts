@@ -10,10 +10,12 @@ import {
   machineCrashes,
   repeatedCrash,
 } from '../support/crash/histories.js';
-import { type Kind, mixedStudy } from '../support/crash/mixed-study.js';
+import { type Kind, type MixedStudy, mixedStudy, slowStudy } from '../support/crash/mixed-study.js';
 import { type Row, tableOf } from '../support/crash/table.js';
 import { installedFlux, RealBroker } from '../support/flux/real-broker.js';
 import { SimulatedBroker } from '../support/flux/simulated-broker.js';
+import { Lsf } from '../support/lsf.js';
+import { installedSlurm, Slurm } from '../support/slurm.js';
 
 const rows: Row[] = [];
 afterAll(() => console.log(tableOf(rows)));
@@ -24,32 +26,49 @@ if (realFlux === undefined) {
   it.skip('NOT TESTED with the real Flux: there is none on PATH', () => {});
 }
 
+const slurm = installedSlurm();
+if (slurm !== true) {
+  console.warn(`${slurm}: crashes are NOT TESTED with Slurm`);
+  it.skip(`NOT TESTED with Slurm: ${slurm}`, () => {});
+}
+
 /** Where the jobs of a study run, and what ends that. */
-interface Broker {
-  readonly uri: string;
+interface Site {
+  /** The URI of a Flux broker. */
+  readonly uri?: string;
+  readonly environment?: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
-const places: readonly [what: string, kind: Kind, start: () => Promise<Broker | undefined>][] = [
+type PlaceRow = readonly [what: string, kind: Kind, start: () => Promise<Site | undefined>];
+
+const places: readonly PlaceRow[] = [
   ['local steps', 'local', async () => undefined],
   ['jobs of the simulated broker', 'jobs', () => SimulatedBroker.start({ cores: 2 })],
   ...(realFlux === undefined
     ? []
-    : [[`jobs of Flux ${realFlux}`, 'jobs', () => RealBroker.start()] as [string, Kind, () => Promise<Broker>]]),
+    : [[`jobs of Flux ${realFlux}`, 'jobs', () => RealBroker.start()] satisfies PlaceRow]),
+  ...(slurm === true ? [['jobs of Slurm', 'slurm', () => Slurm.start({ cpus: 4 })] satisfies PlaceRow] : []),
+  ['jobs of the stand-in for LSF', 'lsf', () => Lsf.start({ slots: 4, minuteMs: 1000, terminateIntervalMs: 300 })],
 ];
 
 describe.each(places)('a study of %s goes on as if nothing had happened', (what, kind, start) => {
-  const inPlace = async (name: string, histories: (records: number) => readonly History[], seed?: number) => {
-    const broker = await start();
+  const inPlace = async (
+    name: string,
+    histories: (records: number) => readonly History[],
+    { seed, study = mixedStudy(kind) }: { seed?: number; study?: MixedStudy } = {},
+  ) => {
+    const site = await start();
     try {
-      const place: Place = broker === undefined ? here : { args: ['--flux', broker.uri] };
-      const harness = await CrashHarness.start(`${what}: ${name}`, mixedStudy(kind), place);
+      const { uri, environment = {} } = site ?? {};
+      const place: Place = site === undefined ? here : { args: uri === undefined ? [] : ['--flux', uri], environment };
+      const harness = await CrashHarness.start(`${what}: ${name}`, study, place);
       const { row, problems } = await harness.run(histories(harness.records));
       rows.push(seed === undefined ? row : { ...row, seed });
       // The first ones say enough.
       expect(problems.slice(0, 5), `${problems.length} studies`).toEqual([]);
     } finally {
-      await broker?.stop();
+      await site?.stop();
     }
   };
 
@@ -65,20 +84,28 @@ describe.each(places)('a study of %s goes on as if nothing had happened', (what,
     const seed = newSeed();
     const chance = chanceOf(seed);
     const histories = Array.from({ length: 60 }, (_, i) => chanceCrashes(chance, 1 + (i % 4), 2000 / (1 + (i % 4))));
-    await inPlace('at random instants', () => histories, seed);
+    await inPlace('at random instants', () => histories, { seed });
   });
 
   it('when it hardly ever gets to its work', async () => {
     const seed = newSeed();
     const chance = chanceOf(seed);
     const histories = Array.from({ length: 30 }, (_, i) => earlyCrashes(chance, 1 + i, kind === 'local'));
-    await inPlace('early', () => histories, seed);
+    await inPlace('early', () => histories, { seed });
+  });
+
+  // Its time limits are minutes.
+  it.runIf(kind === 'slurm')('when its conductor is killed while jobs run out of time', async () => {
+    const seed = newSeed();
+    const chance = chanceOf(seed);
+    const histories = Array.from({ length: 8 }, (_, i) => chanceCrashes(chance, 2 + i, 160_000 / (2 + i)));
+    await inPlace('time limits', () => histories, { seed, study: slowStudy(4, kind) });
   });
 
   it.runIf(kind === 'local')('when its whole machine ends, once or twice', async () => {
     const seed = newSeed();
     const chance = chanceOf(seed);
     const histories = Array.from({ length: 40 }, (_, i) => machineCrashes(chance, 1 + (i % 2)));
-    await inPlace('its machine ends', () => histories, seed);
+    await inPlace('its machine ends', () => histories, { seed });
   });
 });

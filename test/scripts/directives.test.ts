@@ -34,6 +34,7 @@ describe('directives among the commands of a step', () => {
     [lsf, '#BSUB -q x -J "all[1-10]"'],
     [lsf, '#BSUB -Is'],
     [lsf, '#BSUB -K'],
+    [lsf, '#BSUB -n 2 -Ip'],
   ])('cannot make more than one job of a step, or none that is waited for: %#', (batch, line) => {
     const { errors } = planOf({ batch, steps: [{ name: 'run', cmd: `${line}\ntrue`, nodes: 1, procs: 1 }] });
     expect(errors).toEqual([

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BatchSystem, QueueRow, StateMeaning } from '../../src/schedulers/batch/batch-system.js';
 import { assignments, quote } from '../../src/util/shell-quote.js';
@@ -51,6 +51,13 @@ export class DirectoryQueue {
     writeFileSync(this.#file(id, 'row'), `${state}|${reason}|${exitCode}\n`);
   }
 
+  /** Submits a job once more, as by a submit that was repeated because its answer was lost. */
+  copy(id: string): void {
+    const copied = String(Math.max(...this.ids.map(Number)) + 1);
+    mkdirSync(path.join(this.#directory, copied));
+    for (const kind of ['cwd', 'job', 'label', 'row']) copyFileSync(this.#file(id, kind), this.#file(copied, kind));
+  }
+
   /** The queue does not know the job any more. */
   forget(id: string): void {
     for (const kind of ['row', 'label']) rmSync(this.#file(id, kind), { force: true });
@@ -80,6 +87,11 @@ export class DirectoryQueue {
 
   accept(): void {
     for (const name of ['refusal', 'refusals', 'taken']) rmSync(path.join(this.#directory, name), { force: true });
+  }
+
+  /** From now on a submit is answered only some time after the job was taken. */
+  slowDown(): void {
+    writeFileSync(path.join(this.#directory, 'slow'), '');
   }
 
   /** Whether it answers questions. */
@@ -129,6 +141,7 @@ submit_job() {
   cp "$file" "$queue/$number.job"
   echo "$1" > "$queue/$number.label"
   echo 'PENDING||' > "$queue/$number.row"
+  [ ! -e "$queue/slow" ] || sleep 4
   [ -z "$taken" ] || { cat "$queue/refusal" >&2; return 1; }
   echo "$number"
 }

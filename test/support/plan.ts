@@ -86,14 +86,20 @@ export interface Planned {
   readonly warnings: readonly string[];
 }
 
+export interface PlanOptions {
+  readonly hashWorkspaces?: boolean;
+  /** Where it is; nowhere in particular unless given. */
+  readonly places?: Places;
+}
+
 /** Plans a study, from YAML or in brief. */
-export function planOf(study: string | Brief, options: { readonly hashWorkspaces?: boolean } = {}): Planned {
+export function planOf(study: string | Brief, options: PlanOptions = {}): Planned {
   const text = typeof study === 'string' ? study : yamlOf(study);
   const read = readSpec(new Source('study.yaml', text));
   const problems = [...read.problems];
   let plan: Plan | undefined;
   if (read.spec !== undefined) {
-    const planned = planStudy(read.spec, read.spec.parameters.map(toParameter), places, {
+    const planned = planStudy(read.spec, read.spec.parameters.map(toParameter), options.places ?? places, {
       hashWorkspaces: options.hashWorkspaces ?? false,
     });
     plan = planned.plan;
@@ -104,7 +110,7 @@ export function planOf(study: string | Brief, options: { readonly hashWorkspaces
 }
 
 /** The plan of a study that must be free of errors. */
-export function validPlan(study: string | Brief, options: { readonly hashWorkspaces?: boolean } = {}): Plan {
+export function validPlan(study: string | Brief, options: PlanOptions = {}): Plan {
   const { plan, errors } = planOf(study, options);
   if (plan === undefined) throw new Error(`the study is refused:\n${errors.join('\n')}`);
   return plan;

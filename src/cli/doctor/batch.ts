@@ -37,6 +37,33 @@ export async function examineBatch(context: DoctorContext, check: Checker, plan:
   await check('a job', () => probe(context, system, plan));
 }
 
+/**
+ * Looks for Slurm and LSF where no study says which batch system it is for, and there is no Flux.
+ *
+ * @returns whether one of them was found
+ */
+export async function examineBatchSystems({ host, log }: DoctorContext, check: Checker): Promise<boolean> {
+  const { stdout } = await run(host, 'type -P flux; [ -z "$FLUX_URI" ] || echo flux; type -P sbatch bsub');
+  if (/\bflux$/m.test(text(stdout))) return false;
+  let isFound = false;
+  for (const [command, system] of [
+    ['sbatch', batchSystems.slurm],
+    ['bsub', batchSystems.lsf],
+  ] as const) {
+    if (!new RegExp(`/${command}$`, 'm').test(text(stdout))) continue;
+    try {
+      const { introduction } = await describeSite({ host }, system);
+      isFound = true;
+      await check(system.type, async () => introduction.join('; '));
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      log.info(`      ${system.type}: ${error.message}`);
+    }
+  }
+  if (isFound) log.info('      the steps, a job: name a study to have them looked at');
+  return isFound;
+}
+
 function checkSteps(plan: Plan, system: BatchSystem, description: string): string {
   const problems = system.checkPlan(plan, description, () => false);
   const shown = problems.map(formatProblem).join('; ');

@@ -4,7 +4,7 @@ import type { Plan } from '../../scripts/plan.js';
 import { describeError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
 import { examineAllocator } from './allocation.js';
-import { examineBatch } from './batch.js';
+import { examineBatch, examineBatchSystems } from './batch.js';
 import { type Checker, type DoctorContext, text } from './context.js';
 import { examineFlux } from './flux.js';
 
@@ -45,8 +45,10 @@ export async function examine(context: DoctorContext): Promise<number> {
   const type = spec?.batch.type ?? 'flux';
   if (context.request !== undefined) await examineAllocator(context, check);
   else if (type === 'slurm' || type === 'lsf') await examineBatch(context, check, plan);
-  else if (type === 'flux') await examineFlux(context, check);
-  else log.info(`      flux: the batch type of ${context.inputs.spec} is ${type}, so it was not looked for`);
+  else if (type === 'flux') {
+    const isForAny = spec === undefined && context.inputs.flux === 'auto';
+    if (!isForAny || !(await examineBatchSystems(context, check))) await examineFlux(context, check);
+  } else log.info(`      flux: the batch type of ${context.inputs.spec} is ${type}, so it was not looked for`);
   return isWell ? 0 : 1;
 }
 

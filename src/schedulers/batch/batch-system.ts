@@ -106,8 +106,10 @@ export interface BatchSystem {
    * Bash redirections of the script's output, in the job's own environment, to where `outputs` finds it: for a batch system
    * that may write output only after the end of a job, when steps that read it have begun. Without this the batch system's
    * own files are relied on.
+   *
+   * @param directives of the submitted file
    */
-  redirections?(step: StepInstance, studyPath: string): string;
+  redirections?(step: StepInstance, studyPath: string, directives: readonly string[]): string;
   /** @returns undefined for a line that is no row */
   parseRow(line: string): QueueRow | undefined;
   /** An unknown state counts as running, so that the job is not given up. */

@@ -18,13 +18,13 @@ export function jobFile(
   const [, ...lines] = header.split('\n');
   const directives = lines.filter((line) => system.replacesDirective?.(line.replace(/^#\S+ /, '')) !== true);
   const launcher = quoteAll([...launcherWords(studyPath, step.workspace, attempt), `${studyPath}/${script}`]);
-  const redirections = system.redirections === undefined ? [] : [system.redirections(step, studyPath)];
+  const redirections = system.redirections?.(step, studyPath, directives) ?? '';
   return [
     '#!/bin/bash -p',
-    ...directives.filter((line) => system.replacesDirective?.(line.replace(/^#[A-Z]+ /, '')) !== true),
+    ...directives,
     '',
     `export CONDUCTOR_JOB=${system.jobIdExpression} CONDUCTOR_BELL=${label}`,
-    `exec ${[launcher, ...redirections].join(' ')}`,
+    `exec ${launcher}${redirections}`,
     '',
   ].join('\n');
 }

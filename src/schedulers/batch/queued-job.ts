@@ -6,8 +6,8 @@ import type { ExitRecord } from './bells.js';
 export class QueuedJob {
   readonly job: Job;
   readonly label: string;
-  /** Whether it waits to be submitted, is being submitted, or was accepted. */
-  phase: 'waiting' | 'sending' | 'accepted' = 'waiting';
+  /** Whether it waits to be submitted, is being submitted, is looked for as a job of an earlier driver, or was accepted. */
+  phase: 'waiting' | 'sending' | 'sought' | 'accepted' = 'waiting';
   /** The id of its job; '' until it is known. */
   id = '';
   /** When it was accepted, in milliseconds since the epoch. */

@@ -54,7 +54,7 @@ export async function findInherited(
     const id = typeof owner === 'string' ? completeId(owner, all) : (all[0] ?? '');
     const twins = listed.filter((twin) => twin !== id);
     // An attempt without an id may have been submitted, even if no job is found.
-    const mayBeDuplicate = job.mayBeDuplicate || all.length === 0;
+    const mayBeDuplicate = job.mayBeDuplicate || all.length === 0 || twins.length > 0;
     return { queued, id, knownId: job.id, facts: facts[i]!, twins, mayBeDuplicate, isElsewhere };
   });
 }

@@ -127,8 +127,7 @@ export class QueueScheduler implements BatchScheduler {
   reattach(jobs: readonly InheritedJob[]): void {
     if (jobs.length === 0) return;
     this.#bells.expect();
-    const inherited = jobs.map((job) => ({ job, queued: this.#track(job) }));
-    for (const { queued } of inherited) queued.phase = 'sending';
+    const inherited = jobs.map((job) => ({ job, queued: this.#trackInherited(job) }));
     this.#guard(this.#reattach(inherited));
   }
 
@@ -136,7 +135,8 @@ export class QueueScheduler implements BatchScheduler {
     const tracked = jobs.map((job) => this.#jobs.get(this.#labelOf(job))).filter((queued) => queued !== undefined);
     for (const queued of tracked) queued.isCancelled = true;
     for (const queued of this.#submits.remove(new Set(tracked))) this.#guard(this.#drop(queued));
-    this.#cancelJobs(tracked.filter(({ id, isOver }) => id !== '' && !isOver));
+    // One that is looked for is cancelled with the others then: it would begin in the place of one that is cancelled before.
+    this.#cancelJobs(tracked.filter(({ id, isOver, phase }) => id !== '' && !isOver && phase !== 'sought'));
   }
 
   async cancelObsolete(jobs: readonly ObsoleteJob[]): Promise<void> {
@@ -173,6 +173,16 @@ export class QueueScheduler implements BatchScheduler {
     return queued;
   }
 
+  /** An attempt of an earlier driver. A launcher of it may be heard of before its job is found. */
+  #trackInherited(job: InheritedJob): QueuedJob {
+    const queued = this.#track(job);
+    queued.phase = 'sought';
+    queued.mayBeDuplicate = job.mayBeDuplicate || job.id === '';
+    // The same id is another job elsewhere.
+    if (['', this.#options.endpoint].includes(job.endpoint)) queued.id = job.id;
+    return queued;
+  }
+
   #labelOf(job: Job): string {
     return labelOf(this.#options.studyPath, job);
   }
@@ -195,8 +205,8 @@ export class QueueScheduler implements BatchScheduler {
       if (queued.id === '') this.#setId(queued, id);
       else if (queued.id !== id) queued.twins.add(id);
     }
-    this.#canceller.cancel([...queued.twins]);
     if (queued.isOver) return;
+    this.#cancelTwins(queued);
     this.#report(queued, { type: 'queued' });
     if (queued.isCancelled) this.#cancelJobs([queued]);
     this.#watch.onChange();
@@ -213,6 +223,11 @@ export class QueueScheduler implements BatchScheduler {
     queued.id = id;
     const { endpoint } = this.#options;
     this.#report(queued, { type: 'submitted', id, endpoint, mayBeDuplicate: queued.mayBeDuplicate });
+  }
+
+  /** Cancels the other jobs of an attempt once it is known which one has it: until then any of them may. */
+  #cancelTwins({ owner, twins }: QueuedJob): void {
+    if (typeof owner === 'string') this.#canceller.cancel([...twins].filter((twin) => twin !== owner));
   }
 
   #endUnsubmitted(queued: QueuedJob, reason: string): void {
@@ -234,7 +249,7 @@ export class QueueScheduler implements BatchScheduler {
   }
 
   #cancelJobs(jobs: readonly QueuedJob[]): void {
-    this.#canceller.cancel(jobs.map(({ id }) => id));
+    this.#canceller.cancel(jobs.flatMap(({ id, twins }) => [id, ...twins]));
     for (const queued of jobs) queued.endExpectedSince ??= this.#clock.now();
     this.#watch.explain(jobs);
   }
@@ -253,16 +268,23 @@ export class QueueScheduler implements BatchScheduler {
       },
     });
     if (this.#isClosed) return;
-    for (const { queued, id, knownId, facts, twins, mayBeDuplicate } of found) {
-      Object.assign(queued, { ...facts, mayBeDuplicate, phase: id === '' ? 'waiting' : 'accepted' });
+    // Launchers may have been heard of meanwhile, and jobs may have ended.
+    const open = found.filter(({ queued }) => !queued.isOver);
+    for (const { queued, id, knownId, facts, twins, mayBeDuplicate } of open) {
       for (const twin of twins) queued.twins.add(twin);
-      // The journal has this id already.
-      if (id === knownId) queued.id = id;
-      else if (id !== '') this.#setId(queued, id);
+      queued.mayBeDuplicate = mayBeDuplicate;
+      queued.exit ??= facts.exit;
+      if (queued.owner === undefined) {
+        queued.owner = facts.owner;
+        // The journal has this id already.
+        if (id === knownId) queued.id = id;
+        else if (id !== '') this.#setId(queued, id);
+      }
+      queued.phase = queued.id === '' ? 'waiting' : 'accepted';
+      this.#cancelTwins(queued);
     }
-    this.#canceller.cancel(found.flatMap(({ twins }) => twins));
     const accepted: QueuedJob[] = [];
-    for (const { queued, isElsewhere } of found) {
+    for (const { queued, isElsewhere } of open) {
       if (isElsewhere && queued.owner !== undefined) await this.#ends.concludeElsewhere(queued);
       // The conductor has the attempt: no job runs it.
       else if (queued.owner === null && queued.id === '') await this.#ends.conclude(queued);
@@ -270,7 +292,9 @@ export class QueueScheduler implements BatchScheduler {
       else if (queued.isCancelled) await this.#drop(queued);
       else this.#submits.push([queued]);
     }
-    for (const queued of accepted) if (queued.owner === undefined) this.#report(queued, { type: 'queued' });
+    for (const queued of accepted) {
+      if (queued.owner === undefined && !queued.isOver) this.#report(queued, { type: 'queued' });
+    }
     this.#cancelJobs(accepted.filter(({ isCancelled }) => isCancelled));
     this.#watch.explain(accepted);
   }
@@ -282,7 +306,11 @@ export class QueueScheduler implements BatchScheduler {
     if (queued === undefined) return;
     this.#watch.onChange();
     queued.owner = this.#ends.idOfOwner(queued, bell.owner);
+    // The submit may never be answered.
+    const isLate = queued.isCancelled && queued.id === '' && bell.type === 'start';
     this.#setId(queued, queued.owner);
+    this.#cancelTwins(queued);
+    if (isLate) this.#cancelJobs([queued]);
     if (bell.type === 'start') return this.#start(queued, bell.at);
     this.#start(queued, bell.exit.at);
     this.#guard(this.#ends.onExit(queued, bell.exit));

@@ -94,8 +94,12 @@ const doubts: readonly (readonly [reason: RegExp, hint: (settings: Settings) => 
   [/unsatisfiable/i, ({ size }) => `no node has what it asks for: ${size}`],
 ];
 
+/** Reasons of Slurm that go away when other jobs end, such as those of the same study: limits of how many run at once. */
+const passing = /^(Assoc|QOS)?(Grp|Max)(Submit)?Jobs?(Per|Limit)\w*$|^(QOS|Association)JobLimit$/;
+
 /** Why a job that waits for this reason may never start; undefined if it only waits for its turn. */
 export function doubtAbout(reason: string, settings: Settings): Doubt | undefined {
+  if (passing.test(reason)) return undefined;
   const hint = doubts.find(([words]) => words.test(reason))?.[1];
   return hint === undefined ? undefined : { reason, hint: hint(settings) };
 }

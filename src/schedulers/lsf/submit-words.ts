@@ -19,9 +19,9 @@ export function submitWords(batch: Batch, label: string, shown: string): readonl
   return [...(isRerunSet ? [] : ['-rn']), ...args, '-Jd', description];
 }
 
-/** Directives without a value, as Maestro writes them, would take the next option as their value. */
+/** Whether a directive that needs a value has none, as Maestro writes it: it would take the next option as its value. */
 export function isEmptyDirective(directive: string): boolean {
-  return /^-\w+\s*$/.test(directive);
+  return /^-(nnodes|q|G|W|J|U)\s*$/.test(directive);
 }
 
 /**
@@ -35,11 +35,14 @@ export function outputsOf(step: StepInstance, id: string): Outputs {
 
 /**
  * Unless the site has set LSB_STDOUT_DIRECT, LSF copies the output of a job to its files only when the job has ended. It
- * appends its report to them.
+ * appends its report to them. What a directive among the commands of the step sends elsewhere is left to LSF.
  */
-export function redirections(step: StepInstance, studyPath: string): string {
+export function redirections(step: StepInstance, studyPath: string, directives: readonly string[]): string {
   const base = quote(`${studyPath}/${outputBase(step)}.`);
-  return `>> ${base}"$LSB_JOBID.out" 2>> ${base}"$LSB_JOBID.err"`;
+  const isOwn = (option: RegExp) => directives.filter((line) => option.test(line)).length > 1;
+  const stdout = isOwn(/\s-oo?\s/) ? '' : ` >> ${base}"$LSB_JOBID.out"`;
+  const stderr = isOwn(/\s-eo?\s/) ? '' : ` 2>> ${base}"$LSB_JOBID.err"`;
+  return stdout + stderr;
 }
 
 function outputBase({ workspace, jobName }: StepInstance): string {

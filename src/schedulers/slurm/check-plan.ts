@@ -48,7 +48,7 @@ function partitionsOf(batch: Batch, site: SlurmSite): { partitions: readonly Par
   const names = asked.split(',');
   const missing = names.find((name) => !partitions.some((partition) => partition.name === name));
   if (missing !== undefined) {
-    const from = variable === '' ? '' : ', which SBATCH_PARTITION names';
+    const from = variable === '' ? '' : ', which SBATCH_PARTITION names,';
     const message = `there is no partition '${missing}'${from} on the Slurm cluster ${cluster}`;
     return { problem: problemOf('error', at, message, hint) };
   }

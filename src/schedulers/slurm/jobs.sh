@@ -25,8 +25,12 @@ submit_job() (
   _maestro_said=$(sbatch --parsable --chdir="$PWD" "$@" "$_maestro_file" 2>&1 < /dev/null)
   _maestro_status=$?
   if [ $_maestro_status = 0 ]; then
-    # Plug-ins of the site print lines of their own.
-    printf '%s\n' "$_maestro_said" | grep -E '^[0-9]+(;[^[:space:]]+)?$' | tail -n 1 | grep . && exit
+    # Plug-ins of the site print lines of their own. No process is started to find the id among them.
+    _maestro_id=
+    while IFS= read -r _maestro_line; do
+      [[ ! $_maestro_line =~ ^[0-9]+(;[^[:space:]]+)?$ ]] || _maestro_id=$_maestro_line
+    done <<< "$_maestro_said"
+    [ -z "$_maestro_id" ] || { printf '%s\n' "$_maestro_id"; exit 0; }
     # There may be a job, as after a command that was killed.
     _maestro_status=254
   fi
@@ -67,9 +71,9 @@ _maestro_commas() {
 }
 
 # Prints `ID|STATE|EXIT|START|END|REASON` for each job that the controller has or remembers. With a user to ask for it sends no jobs
-# of others.
+# of others. Newer versions print nothing, not even blanks, for the exit status of a job that has none, so it comes last.
 _maestro_query() {
-  local suffix=$1 said fields='JobID:20,State:30,exit_code:20,StartTime:30,EndTime:30,Reason:300'
+  local suffix=$1 said fields='JobID:20,State:30,StartTime:30,EndTime:30,Reason:300,exit_code:20'
   shift
   if ! said=$(squeue --noheader --states=all --user="$UID" --jobs="$(_maestro_commas "$@")" --Format="$fields" 2>&1 < /dev/null); then
     # It says this if it does not know a job that it is asked for alone.
@@ -77,11 +81,16 @@ _maestro_query() {
     printf '%s\n' "$said" >&2
     return 1
   fi
-  printf '%s\n' "$said" | awk -v suffix="$suffix" '$1 ~ /^[0-9]+$/ && NF > 4 {
-    line = $1 suffix "|" $2 "|" $3 "|" $4 "|" $5 "|"
-    for (i = 6; i <= NF; i++) line = line (i > 6 ? " " : "") $i
-    print line
-  }'
+  printf '%s\n' "$said" | awk -v suffix="$suffix" '
+    function column(from, width) {
+      text = substr($0, from, width)
+      sub(/ +$/, "", text)
+      return text
+    }
+    /^[0-9]+ +[A-Z]/ {
+      print $1 suffix "|" $2 "|" column(411, 20) "|" column(51, 30) "|" column(81, 30) "|" column(111, 300)
+    }
+  '
 }
 
 # Asks the accounting for jobs that the controller does not know, and for who cancelled a job. Where there is no accounting, or it

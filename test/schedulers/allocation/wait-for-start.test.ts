@@ -62,7 +62,7 @@ describe('a job that may never start', () => {
     ['AssocGrpBillingMinutes', 'hours'],
     ['AssocGrpNodeLimit', 'others of the account'],
     ['QOSGrpCpuLimit', 'others of the account'],
-    ['QOSMaxJobsPerUserLimit', 'others of the account'],
+    ['QOSMaxCpuPerUserLimit', 'others of the account'],
     ['InvalidAccount', 'bank'],
     ['InvalidQOS', 'bank'],
     ['JobHeldUser', 'scontrol release'],
@@ -79,10 +79,10 @@ describe('a job that may never start', () => {
     expect(doubt(reason, 'PSUSP')?.hint).toContain(words);
   });
 
-  it.each(['Priority', 'Resources', 'None', 'Dependency', 'BeginTime', '', 'Job slot limit reached: 3 hosts'])(
-    'is not one that just waits its turn: %s',
-    (reason) => expect(doubt(reason)).toBeUndefined(),
-  );
+  it.each([
+    ...['Priority', 'Resources', 'None', 'Dependency', 'BeginTime', '', 'QOSMaxJobsPerUserLimit'],
+    'Job slot limit reached: 3 hosts',
+  ])('is not one that just waits its turn: %s', (reason) => expect(doubt(reason)).toBeUndefined());
 
   it('is not one that runs, or has ended', () => {
     expect(doubt('PartitionTimeLimit', 'RUNNING')).toBeUndefined();

@@ -334,6 +334,20 @@ describe('a cancel', () => {
     expect(study.queue.cancelled).toEqual(['1', '2']);
   }, 20_000);
 
+  it('ends a job whose submit is never answered, once it is heard of', async () => {
+    const study = new Study(['sleep 5']);
+    study.queue.slowDown();
+    study.queue.refuse('Socket timed out', { isTaken: true, times: 1 });
+    const driver = study.driver();
+    driver.scheduler.submit([study.job()]);
+    await study.queue.submitted(1);
+    driver.scheduler.cancel([study.job()]);
+    void study.queue.run('1').catch(() => {});
+    await driver.has('started');
+    await until('it is cancelled', () => study.queue.cancelled.includes('1'), 3000);
+    expect(study.queue.ids).toEqual(['1']);
+  });
+
   it('is repeated until the queue answers', async () => {
     const study = new Study();
     const driver = study.driver();
@@ -402,6 +416,44 @@ describe('a later driver', () => {
     driver.scheduler.reattach([study.inherited('')]);
     await driver.has('submitted 1');
     expect(study.queue.ids).toEqual(['1']);
+  });
+
+  it('that hears of a job before it has found it reports each thing once, and in order', async () => {
+    const study = new Study();
+    await left(study);
+    study.queue.answers = false;
+    const driver = study.driver({ fence: 2 });
+    // The id is in the journal, but the queue is asked for twins.
+    driver.scheduler.reattach([study.inherited('1', { mayBeDuplicate: true })]);
+    await until('it has looked for it', () => study.told.some((line) => line.startsWith('cannot look for the jobs')));
+    await study.queue.run('1');
+    await driver.has('ended');
+    study.queue.answers = true;
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(driver.of()).toEqual(['started', 'ended completed 0']);
+  });
+
+  it('cancels the twin of a job only once one of them has begun', async () => {
+    const study = new Study(['echo ran >> ran']);
+    study.queue.refuse('Socket timed out', { isTaken: true, times: 2 });
+    const first = study.driver();
+    first.scheduler.submit([study.job()]);
+    await study.queue.submitted(1);
+    first.scheduler.close();
+    const label = study.queue.textOf('1');
+    study.queue.accept();
+    study.queue.copy('1');
+    const driver = study.driver({ fence: 2 });
+    driver.scheduler.reattach([study.inherited('')]);
+    await driver.has('submitted');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect([study.queue.cancelled, label]).toEqual([[], study.queue.textOf('2')]);
+    await study.queue.run('2');
+    await driver.has('ended');
+    expect(driver.of().at(-1)).toBe('ended completed 0');
+    expect(study.queue.cancelled).toEqual(['1']);
+    expect(await study.queue.run('1')).toBe(0);
+    expect(readFileSync(path.join(study.path, 'a/ran'), 'utf8')).toBe('ran\n');
   });
 
   it('submits a job that was not submitted', async () => {

@@ -82,7 +82,7 @@ describe('a job of LSF', () => {
     const study = path.dirname(desk.directory);
     const own = { ...step!, workspace: path.basename(desk.directory) };
     const waits = 'until [ -e go ]; do sleep 0.05; done';
-    const cmd = `exec bash -c 'echo begun; echo oops >&2; ${waits}' ${lsf.redirections!(own, study)}`;
+    const cmd = `exec bash -c 'echo begun; echo oops >&2; ${waits}' ${lsf.redirections!(own, study, [])}`;
     const id = await desk.submit(script(cmd, ['-o my_step.%J.out', '-e my_step.%J.err']));
     const { stdout, stderr } = lsf.outputs(own, id);
     const read = (name: string) => desk.read(path.basename(name));

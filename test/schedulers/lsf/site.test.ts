@@ -186,15 +186,21 @@ describe('the words for bsub', () => {
 it('the outputs of a job are where its directives say', () => {
   const [step] = validPlan({ batch: lsf, steps: [{ name: 'my run', cmd: 'true', nodes: 1, procs: 1 }] }).graph.steps;
   expect(system.outputs(step!, '7')).toEqual({ stdout: 'my_run/my_run.7.out', stderr: 'my_run/my_run.7.err' });
-  expect(system.redirections!(step!, '/my study')).toBe(
-    `>> '/my study/my_run/my_run.'"$LSB_JOBID.out" 2>> '/my study/my_run/my_run.'"$LSB_JOBID.err"`,
-  );
+  const stdout = ` >> '/my study/my_run/my_run.'"$LSB_JOBID.out"`;
+  const stderr = ` 2>> '/my study/my_run/my_run.'"$LSB_JOBID.err"`;
+  const directives = ['#BSUB -o my_run.%J.out', '#BSUB -e my_run.%J.err'];
+  expect(system.redirections!(step!, '/my study', directives)).toBe(stdout + stderr);
+  const own = (line: string) => system.redirections!(step!, '/my study', [...directives, `#BSUB ${line}`]);
+  expect(own('-n 2 -o mine')).toBe(stderr);
+  expect(own('-eo mine')).toBe(stdout);
+  expect(own('-R order[mem]')).toBe(stdout + stderr);
 });
 
 it.each([
   ['-q ', true],
   ['-W', true],
   ['-q normal', false],
+  ['-x', false],
   ['-o step.%J.out', false],
 ])('the directive "%s" is left out: %s', (directive, isLeftOut) => {
   expect(system.replacesDirective?.(directive)).toBe(isLeftOut);

@@ -166,7 +166,7 @@ global.parameters: {N: {values: [1, 2], label: N.%%}}
   it("follows the user's variables, which win over the spec", () => {
     const withVariables = [...plain, 'variable SBATCH_PARTITION=nosuch'];
     expect(problems(withVariables, {})).toEqual([
-      `there is no partition 'nosuch', which SBATCH_PARTITION names on the Slurm cluster quartz (${known})`,
+      `there is no partition 'nosuch', which SBATCH_PARTITION names, on the Slurm cluster quartz (${known})`,
     ]);
     expect(problems([...plain, 'variable SBATCH_TIMELIMIT=3-0'], {})).toHaveLength(1);
   });

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slurm as system } from '../../../src/schedulers/slurm/slurm.js';
 import { plainEnvironment } from '../../support/hosts.js';
 import { installedSlurm, Slurm } from '../../support/slurm.js';
+import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
 import { eventually, hasEnded, is, refusalIn, site } from './site.js';
 
@@ -171,6 +174,26 @@ describe.skipIf(installed !== true)('a Slurm', () => {
     expect((await at.rows('query_jobs', gone, held)).map(({ id }) => id)).toEqual([held]);
     expect((await at.rows('explain_jobs', gone, held)).map(({ id }) => id)).toEqual([held]);
     expect((await at.call('end_jobs', gone, held)).code).toBe(0);
+  });
+
+  it('of a newer version prints nothing in place of an exit status that there is not', async () => {
+    const commands = temporaryDirectory();
+    const line = (id: number, exit: string) => `printf '%-20s%-30s%-30s%-30s%-300s%s\\n' ${id} ${exit}\n`;
+    const waits = line(12, "PENDING N/A N/A 'launch failed requeued held' ''");
+    const failed = line(13, "FAILED 100 200 NonZeroExitCode '3:0                 '");
+    writeFileSync(path.join(commands, 'squeue'), `#!/bin/bash\n${waits}${failed}`, { mode: 0o755 });
+    const at = site({ environment: {} }, { PATH: `${commands}:${plainEnvironment.PATH}` });
+    expect(await at.rows('query_jobs', '12', '13')).toEqual([
+      {
+        id: '12',
+        state: 'PENDING',
+        reason: 'launch failed requeued held',
+        exitCode: null,
+        startedAt: null,
+        endedAt: null,
+      },
+      { id: '13', state: 'FAILED', reason: '', exitCode: 3, startedAt: 100_000, endedAt: 200_000 },
+    ]);
   });
 
   it('whose controller is away cannot be asked, and may have a job all the same', async () => {

@@ -23,7 +23,7 @@ export function refusalIn(answer: string): [said: string, code: number] {
 }
 
 /** The functions of Slurm as a host runs them, with the variables of a user. */
-export function site(slurm: Slurm, variables: Readonly<Record<string, string>> = {}) {
+export function site(slurm: Pick<Slurm, 'environment'>, variables: Readonly<Record<string, string>> = {}) {
   const host = plainHost('', { ...slurm.environment, ...variables });
   const directory = temporaryDirectory();
   let files = 0;

@@ -78,6 +78,7 @@ describe('a line of Slurm about a job', () => {
     ['12|PENDING|0|N/A|N/A|Priority', 'PENDING', 'Priority', null, null, null],
     // Slurm estimates when it will start.
     ['12|PENDING|0|1795939337|1795942937|Resources', 'PENDING', 'Resources', null, null, null],
+    ['12|PENDING||N/A|N/A|Priority', 'PENDING', 'Priority', null, null, null],
     ['12|PENDING|0:0|N/A|N/A|None', 'PENDING', '', null, null, null],
     [
       '12|PENDING|0|N/A|N/A|ReqNodeNotAvail, UnavailableNodes:n[1-3]',
@@ -137,6 +138,13 @@ describe('a job that waits', () => {
     'Reservation',
     'Prolog',
     'Cleaning',
+    // The jobs of the study that run are enough to reach such a limit.
+    'QOSMaxJobsPerUserLimit',
+    'MaxJobsPerAccount',
+    'AssocMaxJobsLimit',
+    'AssocGrpJobsLimit',
+    'QOSGrpJobsLimit',
+    'QOSJobLimit',
   ])('for %s only waits for its turn', (reason) => expect(doubt(reason)).toBeUndefined());
 
   it.each([
@@ -147,8 +155,8 @@ describe('a job that waits', () => {
     ['QOSMaxCpuPerJobLimit', '`nodes`'],
     ['QOSMinGRES', 'less than its QOS demands'],
     ['BadConstraints', '`args` of batch'],
-    ['QOSMaxJobsPerUserLimit', 'others of the account or the user'],
-    ['MaxJobsPerAccount', 'others of the account or the user'],
+    ['QOSMaxCpuPerUserLimit', 'others of the account or the user'],
+    ['MaxCpuPerAccount', 'others of the account or the user'],
     ['MaxCpuRunMinsPerUser', 'hours'],
     ['AssocGrpCPUMinutesLimit', '`bank` of batch'],
     ['AccountNotAllowed', '`bank`'],

@@ -27,6 +27,8 @@ export interface Place {
   readonly args: readonly string[];
   /** Whether the host's commands are not children of the conductor's, and so have not its PATH. */
   readonly isFar?: boolean;
+  /** What the conductor has in its environment besides: where its batch system is. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export const here: Place = { args: [] };
@@ -85,13 +87,14 @@ export class CrashedStudy {
 
   /** Starts a conductor. */
   start({ point, args = [], isElsewhere = false }: StartOptions = {}): Driver {
-    const searchPath = `${this.#dd.bin}:${plainEnvironment.PATH}`;
+    const environment = { ...plainEnvironment, ...this.#place.environment };
+    const searchPath = `${this.#dd.bin}:${environment.PATH}`;
     const setup = this.#place.isFar === true ? [`--setup=PATH=${searchPath}`] : [];
     const flags = ['--output-path', this.path, '--report-path', '../report', ...this.#place.args, ...setup];
     const words = [...(isElsewhere ? elsewhere : []), process.execPath, bundlePath(), 'run'];
     const child = spawn(words[0]!, [...words.slice(1), 'study.yaml', ...flags, ...this.study.args, ...args], {
       cwd: path.join(this.directory, 'spec'),
-      env: { ...plainEnvironment, HOME: this.directory, PATH: searchPath },
+      env: { ...environment, HOME: this.directory, PATH: searchPath },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     if (point === undefined) this.#dd.disarm();

@@ -105,6 +105,9 @@ export interface Outcome {
   readonly files: ReadonlyMap<string, string>;
 }
 
+/** What LSF adds to the output of a job: it has the job's id. */
+const lsfReport = /\n-{60}\nSender: LSF System[\s\S]*$/;
+
 /**
  * The outcome of a study. Outputs have the ids of jobs in their names, which are never the same, and jobs that came too late
  * leave empty ones: those of a step are taken together.
@@ -122,7 +125,8 @@ export function outcomeOf(study: CrashedStudy): Outcome {
     else {
       const key = `${output[1]}.ID.${output[2]}`;
       const texts = outputs.get(key) ?? new Set();
-      if (text !== '') texts.add(text);
+      const own = text.replace(lsfReport, '');
+      if (own !== '') texts.add(own);
       outputs.set(key, texts);
     }
   }

@@ -1,5 +1,5 @@
-/** Where the steps of a study run: all of them as processes of the host, or many of them as jobs of a broker. */
-export type Kind = 'local' | 'jobs';
+/** Where the steps of a study run: all of them as processes of the host, or many of them as jobs, of a Flux broker (`jobs`), Slurm or LSF. */
+export type Kind = 'local' | 'jobs' | 'slurm' | 'lsf';
 
 /** How often the script of a step may have begun once its study is over. */
 export interface Begins {
@@ -25,11 +25,11 @@ const noted = (work: string, exit = '') =>
 /**
  * Fifty steps of all sorts: a sweep of three stages, what gathers its results, a chain, steps that take a while, one that
  * fails once and is tried again, one that fails for good, what waits for its end and what cannot run because of it; and as
- * jobs one that runs out of time and is restarted. A broker should have two cores: those that take a while come first, and
+ * jobs one that runs out of time and is restarted, but for Slurm, whose shortest time is a minute: see `slowStudy`. A broker should have two cores: those that take a while come first, and
  * keep the others in the queue, where nobody has claimed them when the next conductor comes.
  */
 export function mixedStudy(kind: Kind): MixedStudy {
-  const job = kind === 'jobs' ? { procs: 1, nested: false } : {};
+  const job = jobKeys(kind);
   const chain = Array.from({ length: 8 }, (_, i) =>
     step(`link-${i + 1}`, noted(`echo link ${i + 1} | tee result`), {
       ...(i === 0 ? {} : { depends: [`link-${i}`] }),
@@ -39,14 +39,7 @@ export function mixedStudy(kind: Kind): MixedStudy {
   const naps = Array.from({ length: 4 }, (_, i) =>
     step(`nap-${i + 1}`, noted('sleep 0.6; echo slept'), i % 2 === 0 ? job : {}),
   );
-  const last =
-    kind === 'jobs'
-      ? step('slow', 'echo "begin $EPOCHREALTIME" >> runs; exec sleep 60', {
-          ...job,
-          walltime: '00:01',
-          restart: noted('echo restarted | tee result'),
-        })
-      : step('nap-5', noted('sleep 0.3; echo slept'));
+  const last = kind === 'jobs' || kind === 'lsf' ? slowStep(job) : step('nap-5', noted('sleep 0.3; echo slept'));
   const steps = [
     ...naps,
     last,
@@ -78,7 +71,7 @@ export function mixedStudy(kind: Kind): MixedStudy {
           return exactly(0);
         // What has failed runs again when the study is resumed, and so does what came after it.
         case 'bad':
-          return kind === 'jobs' ? { least: 1, most: 1 + kills } : { least: 2, most: 2 * (1 + kills) };
+          return kind !== 'local' ? { least: 1, most: 1 + kills } : { least: 2, most: 2 * (1 + kills) };
         case 'after-bad':
           return { least: 1, most: 1 + kills };
         default:
@@ -96,7 +89,7 @@ export function mixedStudy(kind: Kind): MixedStudy {
 export function plainStudy(count: number, kind: Kind, work = ':'): MixedStudy {
   const chains = Math.ceil(count / 10);
   const cmd = `echo "begin $EPOCHREALTIME" >> runs; ${work}; echo "end $EPOCHREALTIME" >> runs`;
-  const job = kind === 'jobs' ? { procs: 1, nested: false } : {};
+  const job = jobKeys(kind);
   const steps = Array.from({ length: 10 }, (_, i) =>
     step(`s${i}`, `${cmd} # $(CHAIN)`, { ...(i === 0 ? {} : { depends: [`s${i - 1}`] }), ...job }),
   );
@@ -109,12 +102,44 @@ export function plainStudy(count: number, kind: Kind, work = ':'): MixedStudy {
   };
 }
 
+/** So many jobs that run out of time, each of which is restarted. */
+export function slowStudy(count: number, kind: Kind): MixedStudy {
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  return {
+    text: textOf([slowStep(jobKeys(kind), ' # $(NUMBER)')], kind, { NUMBER: { values: numbers, label: 'NUMBER.%%' } }),
+    args: [],
+    steps: count,
+    // Once by the script and once by the restart script.
+    begins: () => exactly(2),
+  };
+}
+
+/** @param comment goes behind its command */
+function slowStep(job: object, comment = ''): object {
+  return step('slow', `echo "begin $EPOCHREALTIME" >> runs; exec sleep 600${comment}`, {
+    ...job,
+    walltime: '00:01',
+    restart: noted('echo restarted | tee result'),
+  });
+}
+
+/** The keys of a step that make it a job. */
+const jobKeys = (kind: Kind) =>
+  kind === 'local' ? {} : { procs: 1, ...(kind === 'jobs' ? { nested: false } : { nodes: 1 }) };
+
 function step(name: string, cmd: string, run: object = {}): object {
   return { name, description: 'A step.', run: { cmd, ...run } };
 }
 
 function textOf(study: readonly object[], kind: Kind, parameters: object): string {
-  const batch = kind === 'jobs' ? { batch: { type: 'flux' } } : {};
+  const batch = kind === 'local' ? {} : { batch: batches[kind] };
   const description = { name: 'mixed', description: 'A test.' };
   return JSON.stringify({ description, ...batch, study, 'global.parameters': parameters }, null, 1);
 }
+
+/** The batch blocks. The queues are those of the Slurm and the LSF of the tests. */
+const batches = {
+  jobs: { type: 'flux' },
+  slurm: { type: 'slurm', host: 'here', bank: 'guests', queue: 'pbatch' },
+  lsf: { type: 'lsf', host: 'here', bank: 'guests', queue: 'normal' },
+};

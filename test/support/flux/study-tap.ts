@@ -22,6 +22,8 @@ export class Tap {
   responses = 0;
   /** So many connections, the next ones, are cut after so many responses that each has had. */
   cuts = { connections: 0, after: 0 };
+  /** The topic whose next answer is lost. */
+  #losing: string | undefined;
   readonly #target: string;
   readonly #open = new Map<string, number>();
   readonly #most = new Map<string, number>();
@@ -57,6 +59,16 @@ export class Tap {
     for (const { request, client } of this.#kept) {
       if (request.topic === topic && !client.destroyed) client.write(responseTo(request, answer));
     }
+  }
+
+  /** The next answer to this topic does not come, and its connection ends. What was asked for has been done. */
+  loseNextAnswer(topic: string): void {
+    this.#losing = topic;
+  }
+
+  /** Whether that answer has not come yet. */
+  get isLosing(): boolean {
+    return this.#losing !== undefined;
   }
 
   #accept(client: Socket): void {
@@ -102,6 +114,12 @@ export class Tap {
       isIn = true;
       for (const message of answers.push(rest)) {
         const topic = topics.get(message.matchtag);
+        if (topic !== undefined && topic === this.#losing) {
+          this.#losing = undefined;
+          client.end();
+          broker.destroy();
+          return;
+        }
         if (topic !== undefined && topics.delete(message.matchtag)) this.#count(topic, -1);
         client.write(encodeMessage(message));
         this.responses += 1;
