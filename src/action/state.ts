@@ -1,5 +1,5 @@
 import * as core from '@actions/core';
-import type { LeftBehind } from '../run/run-study.js';
+import type { LeftBehind } from '../run/context.js';
 import type { DescribedAllocation } from '../store/journal/records.js';
 
 /**

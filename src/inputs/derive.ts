@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { MaestroOptions } from '../conductor/maestro/options.js';
 import type { Policy } from '../conductor/policy.js';
 import type { HostOptions } from '../run/open-hosts.js';
 import type { RunOptions } from '../run/options.js';
@@ -22,10 +23,15 @@ export function runOptionsOf(inputs: Inputs): RunOptions {
     stepEnvironment: inputs.env,
     ignoresJobsElsewhere: inputs.resume === 'always',
     policy: policyOf(inputs),
+    ...(inputs.conductor === 'native' ? {} : { maestro: maestroOf(inputs) }),
     stop: { onCancel: inputs['on-cancel'], timeoutMinutes: inputs['timeout-minutes'] },
     stage: { excluded: inputs['stage-exclude'] },
     report: { path: inputs['report-path'], collect: inputs.collect, slowerThan: inputs['slower-than'] },
   };
+}
+
+function maestroOf(inputs: Inputs): MaestroOptions {
+  return { bindings: inputs.bindings, sleepSeconds: inputs.sleeptime, version: inputs['maestro-version'] };
 }
 
 function policyOf(inputs: Inputs): Policy {

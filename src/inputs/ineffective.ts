@@ -52,6 +52,11 @@ export function ineffectiveInputs(inputs: Inputs, { spec, graph }: ExpandedStudy
       'every step is a job',
       scheduled.length === graph.steps.length && inputs['local-jobs'] !== 4,
     ),
+    ...ofNoUse(
+      'local-jobs',
+      'Maestro runs local steps one after the other',
+      inputs.conductor === 'maestro' && inputs['local-jobs'] !== 4,
+    ),
     ...ofNoUse('flux', noFlux, !isFlux && inputs.flux !== 'auto'),
     ...ofNoUse('allocate', noFlux, !isFlux && inputs.allocate !== ''),
     ...ofNoUse('parameters', 'a generator (pgen) makes the parameters', inputs.pgen !== '' && inputs.parameters !== ''),

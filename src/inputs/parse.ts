@@ -95,5 +95,6 @@ export function distinctions(inputs: Inputs): string[] {
     ...(inputs.host === '' && inputs.flux === 'auto' && inputs.allocate === ''
       ? []
       : [inputs.host, inputs.flux, inputs.allocate]),
+    ...(inputs.conductor === 'native' ? [] : [inputs.conductor]),
   ];
 }

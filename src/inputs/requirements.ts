@@ -27,6 +27,7 @@ export const requirements: readonly Requirement[] = [
   ),
   // The client openssh also uses the passphrase for a key of its own configuration.
   { input: 'ssh-passphrase', needs: 'ssh-key', unless: (inputs) => inputs['ssh-client'] === 'openssh' },
+  ...needing('conductor', 'bindings', 'sleeptime', 'maestro-version'),
   ...needing('pgen', 'pargs'),
   ...needing('baseline', 'slower-than'),
 ];
@@ -45,10 +46,25 @@ export function contradictions(inputs: Inputs, given: Given): string[] {
       `\`allocate\` starts a Flux instance to run on, and \`flux\` names another, ${inputs.flux}: give one of them`,
     );
   }
+  if (inputs.conductor === 'maestro') {
+    for (const [name, why] of notWithMaestro) {
+      if (isSet(name, given)) errors.push(`\`${name}\` cannot be used with \`conductor\` maestro: ${why}`);
+    }
+    if (inputs.resume === 'always')
+      errors.push('`resume` always cannot be used with `conductor` maestro: it continues no study');
+  }
   const kind = /^([a-z]+:)(\/\/)?$/.exec(inputs.flux)?.[0];
   if (kind !== undefined) errors.push(`\`flux\`: nothing follows ${kind}${unset}`);
   return [...errors, ...wrongMachines(inputs)];
 }
+
+/** What upstream Maestro cannot do. */
+const notWithMaestro: readonly (readonly [InputName, string])[] = [
+  ['allow-failure', 'in Maestro every failure counts'],
+  ['parameters', 'it reads the spec as it is; `pgen` can give other parameters'],
+  ['variables', 'it reads the spec as it is'],
+  ['batch', 'it reads the spec as it is'],
+];
 
 const unset = '; is it taken from a variable that is not set?';
 

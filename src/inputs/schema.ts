@@ -163,6 +163,21 @@ export const inputsSchema = z.object({
     .describe(
       'A YAML mapping: for a study whose `batch.type` is flux, get an allocation, start Flux in it, run the jobs there, give it back. `{with: slurm, nodes: 4, time: 60}`; see [Allocations](#allocations).',
     ),
+  conductor: choice('native', 'maestro')
+    .prefault('native')
+    .describe(
+      "What drives the study: `native`, this program's own conductor, or `maestro`, the host's own `maestro run`. See [With the host's own Maestro](#with-the-hosts-own-maestro).",
+    ),
+  bindings: choice('auto', 'pip', 'system', 'none')
+    .prefault('auto')
+    .describe(
+      "Where the host's Maestro gets the Python bindings of Flux from: `auto` (what works), `pip` (an environment made for it below the studies), `system` (those of the host's Flux) or `none`.",
+    ),
+  sleeptime: whole(1).prefault('5').describe("Seconds between two looks of the host's Maestro at its jobs."),
+  'maestro-version': text()
+    .regex(/^([0-9]+(\.[0-9]+)*)?$/, { error: 'must be a version, such as 1.2.1' })
+    .prefault('')
+    .describe('The version of Maestro that `bindings: pip` installs. Default: the newest 1.x.'),
   stage: text()
     .prefault('')
     .describe(

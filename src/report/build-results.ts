@@ -15,6 +15,8 @@ export interface ExecutionEnd {
   readonly records: readonly StepRecord[];
   /** Why the study stopped before its end; '' if it did not. */
   readonly interruption: string;
+  /** Whether a later run can continue an interrupted study; so it is by default. */
+  readonly isResumable?: boolean;
   /** Where a job of a step wrote to; undefined if nothing ran. */
   readonly outputsOfJob: (step: StepInstance, id: string) => Outputs | undefined;
   /** The Flux broker that ran the scheduled steps; null if none did. */

@@ -1,3 +1,4 @@
+import type { MaestroOptions } from '../conductor/maestro/options.js';
 import type { Policy } from '../conductor/policy.js';
 import type { BackendOptions } from '../schedulers/backend.js';
 
@@ -22,6 +23,8 @@ export interface RunOptions extends BackendOptions {
   /** Workspaces are named by the hash of their combination. */
   readonly hashWorkspaces: boolean;
   readonly policy: Policy;
+  /** Set if the host's own Maestro drives the study. */
+  readonly maestro?: MaestroOptions;
   readonly stop: StopPolicy;
   readonly stage: {
     /** Globs of what is not copied to the host. */

@@ -79,7 +79,8 @@ export async function report(
   reportFailures(log, results);
   if (comparison !== undefined) reportComparison(log, comparison);
   for (const line of finalTable(results)) log.info(line);
-  const isResumable = results.status === 'INTERRUPTED' && session?.lost.aborted !== true;
+  const isResumable =
+    results.status === 'INTERRUPTED' && ending.isResumable !== false && session?.lost.aborted !== true;
   return { results, comparison, reportPath, summary, isResumable };
 }
 

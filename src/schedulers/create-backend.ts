@@ -1,5 +1,8 @@
+import { type Outputs, outputsOf } from '../scripts/outputs.js';
 import { forFlux, type Plan } from '../scripts/plan.js';
 import { SpecError } from '../spec/problem.js';
+import type { SchedulerType } from '../spec/spec.js';
+import type { StepInstance } from '../study/graph.js';
 import { AllocatedBackend } from './allocation/allocated-backend.js';
 import type { AllocationRequest } from './allocation/request.js';
 import type { Backend, BackendContext } from './backend.js';
@@ -52,4 +55,11 @@ export function createBackend(
  */
 export function asPrepared(plan: Plan, version: string): Plan {
   return plan.spec.batch.type === 'flux' ? forFlux(plan, version) : plan;
+}
+
+/** The files with the output of a job of this type, or of a local step, as Maestro and this program name them. */
+export function outputsOfJob(type: SchedulerType, step: StepInstance, id: string): Outputs {
+  return step.scheduled && (type === 'slurm' || type === 'lsf')
+    ? batchSystems[type].outputs(step, id)
+    : outputsOf(step, id);
 }

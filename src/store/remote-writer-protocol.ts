@@ -70,14 +70,26 @@ function withText(words: string, text: string): Buffer {
   return Buffer.concat([Buffer.from(`${bell}${words} ${body.length}\n`), body, Buffer.from('\n')]);
 }
 
-/**
- * The command on the host by which a driver of a study writes the study's own files: the text of remote-writer.sh.
- *
- * @param fence the fencing number of the driver
- * @param number counts the writers of this driver: an earlier one may linger on a connection that broke
- */
-export function remoteWriterText(studyPath: string, fence: number, number: number): string {
+export interface RemoteWriterTextOptions {
+  readonly studyPath: string;
+  /** The fencing number of the driver. */
+  readonly fence: number;
+  /** Counts the writers of this driver: an earlier one may linger on a connection that broke. */
+  readonly number: number;
+  /** Whether it looks for Maestro's lock files. */
+  readonly watchesLocks?: boolean;
+}
+
+/** The command on the host by which a driver of a study writes the study's own files: the text of remote-writer.sh. */
+export function remoteWriterText({ studyPath, fence, number, watchesLocks = true }: RemoteWriterTextOptions): string {
   const token = randomBytes(8).toString('hex');
   const temporary = `${studyPath}/.conductor/clerk-${fence}-${number}-${token}`;
-  return assignments({ study: studyPath, journal: journalPath, fence, temporary }) + programs['store/remote-writer.sh'];
+  const variables = {
+    study: studyPath,
+    journal: journalPath,
+    fence,
+    temporary,
+    watches_locks: watchesLocks ? 'yes' : 'no',
+  };
+  return assignments(variables) + programs['store/remote-writer.sh'];
 }

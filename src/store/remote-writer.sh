@@ -8,8 +8,9 @@
 # failed, which may or may not have read, nobody knows where the next request begins, so the writer ends.
 #
 # study: the study directory. journal: the path of the journal in it. fence: the fencing number of the driver. temporary: a file
-# that is this writer's alone, because one that was started before it may linger on a connection that broke.
-true "${study?}" "${journal?}" "${fence?}" "${temporary?}"
+# that is this writer's alone, because one that was started before it may linger on a connection that broke. watches_locks: `yes` if
+# it looks for the lock files.
+true "${study?}" "${journal?}" "${fence?}" "${temporary?}" "${watches_locks?}"
 
 # Seconds between two looks at Maestro's lock files, and at who drives the study.
 pause=2
@@ -57,6 +58,7 @@ told_cancel=
 told_update=
 look() {
   ! is_lost || lost
+  [ "$watches_locks" = yes ] || return 0
   : "$study"/.c*
   if [ ! -e "$cancel_lock" ]; then
     told_cancel=

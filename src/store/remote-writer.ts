@@ -34,6 +34,8 @@ export interface RemoteWriterListener {
 export interface RemoteWriterOptions {
   /** Milliseconds for which it is tried again to write the journal. */
   readonly patience?: number;
+  /** Whether it looks for Maestro's lock files; so it does by default. */
+  readonly watchesLocks?: boolean;
 }
 
 interface Request {
@@ -74,6 +76,7 @@ export class RemoteWriter {
   readonly #clock: Clock;
   readonly #listener: RemoteWriterListener;
   readonly #patience: number;
+  readonly #watchesLocks: boolean;
   /** All that has no answer, in order. While there is a command it has been sent all of it. */
   #requests: Request[] = [];
   readonly #command: LongLivedCommand;
@@ -109,6 +112,7 @@ export class RemoteWriter {
     this.#clock = clock;
     this.#listener = listener;
     this.#patience = options.patience ?? USUAL_PATIENCE_MS;
+    this.#watchesLocks = options.watchesLocks ?? true;
     this.#trouble = new Outage(clock, (words) => listener.onTrouble(words));
     this.#command = new LongLivedCommand({
       host,
@@ -211,7 +215,12 @@ export class RemoteWriter {
     const isBeat = ({ file }: Request) => file === '.conductor/lease';
     this.#requests = [...this.#requests.filter(isBeat), ...this.#requests.filter((request) => !isBeat(request))];
     return {
-      text: remoteWriterText(this.#studyPath, this.#fence, this.#count),
+      text: remoteWriterText({
+        studyPath: this.#studyPath,
+        fence: this.#fence,
+        number: this.#count,
+        watchesLocks: this.#watchesLocks,
+      }),
       input: Buffer.concat(this.#requests.map(({ bytes }) => bytes)),
     };
   }

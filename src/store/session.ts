@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly cancel?: AbortSignal;
   /** The last fencing number that the journal has, if it was read before. */
   readonly lastFence?: number;
+  /** Whether the lock files of `maestro cancel` and `maestro update` are for this driver; so they are by default. */
+  readonly watchesLocks?: boolean;
   /** The limits as the inputs have them; undefined if there are no inputs. */
   readonly limits?: Required<Limits> | undefined;
 }
@@ -69,13 +71,13 @@ export class StudySession {
    * @throws LeaseHeldError, HostError, JournalError
    */
   static async take(options: SessionOptions): Promise<StudySession> {
-    const { host, studyPath, holder, clock, log, cancel, lastFence = 0, limits } = options;
+    const { host, studyPath, holder, clock, log, cancel, lastFence = 0, limits, watchesLocks = true } = options;
     const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), {
       cancel,
       least: lastFence + 1,
     });
     const remote = new RemoteControl(log, limits);
-    const writer = RemoteWriter.start(host, studyPath, fence, clock, remote);
+    const writer = RemoteWriter.start(host, studyPath, fence, clock, remote, { watchesLocks });
     const lease = Lease.start(writer, holder, fence, clock);
     try {
       const state = await readJournal(host, studyPath);

@@ -5,19 +5,12 @@
 export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
 
 /** The state of a step, in Maestro's words. UNKNOWN is never final. */
-export type StepState =
-  | 'INITIALIZED'
-  | 'PENDING'
-  | 'QUEUED'
-  | 'RUNNING'
-  | 'FINISHING'
-  | 'FINISHED'
-  | 'FAILED'
-  | 'TIMEDOUT'
-  | 'HWFAILURE'
-  | 'CANCELLED'
-  | 'UNKNOWN'
-  | 'DRYRUN';
+export type StepState = (typeof stepStates)[number];
+
+export const stepStates = [
+  ...(['INITIALIZED', 'PENDING', 'QUEUED', 'RUNNING', 'FINISHING', 'FINISHED'] as const),
+  ...(['FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED', 'UNKNOWN', 'DRYRUN'] as const),
+] as const;
 
 /** The state that reports show: Maestro's, but SKIPPED for a step that is over and never ran. */
 export type ShownState = StepState | 'SKIPPED';

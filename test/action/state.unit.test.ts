@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isPost, savedLeftBehind, saveLeftBehind, savePost } from '../../src/action/state.js';
-import type { LeftBehind } from '../../src/run/run-study.js';
+import type { LeftBehind } from '../../src/run/context.js';
 import type { DescribedAllocation } from '../../src/store/journal/records.js';
 import { temporaryDirectory } from '../support/temporary.js';
 

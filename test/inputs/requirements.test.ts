@@ -28,6 +28,10 @@ const values: Partial<Record<InputName, string>> = {
   'ssh-passphrase': 'secret words',
   'proxy-jump': 'gate1',
   pargs: 'A:1',
+  conductor: 'maestro',
+  bindings: 'pip',
+  sleeptime: '7',
+  'maestro-version': '1.2.1',
   'slower-than': '10 %',
 };
 const given = (name: InputName) => values[name] ?? 'x';
@@ -51,7 +55,10 @@ describe('an input that means something only with another', () => {
       expect(errors).toContain(`--${input} is of no use without --${needs}`);
       const empty = complaints(() => commandLineInputs(['study.yaml', flag, `--${needs}`, ' '], { read: () => '' }));
       expect(empty).toContain(
-        `--${input} is of no use without --${needs}, which is empty; is it taken from a variable that is not set?`,
+        // Of words to choose from blanks are none.
+        needs === 'conductor'
+          ? "--conductor must be native or maestro, not ' '"
+          : `--${input} is of no use without --${needs}, which is empty; is it taken from a variable that is not set?`,
       );
     });
 

@@ -212,7 +212,7 @@ describe('a clerk', () => {
 
   it('understands what comes in parts, however slowly', async () => {
     const study = new Study();
-    const { send, said, process } = bare(remoteWriterText(study.path, 1, 1));
+    const { send, said, process } = bare(remoteWriterText({ studyPath: study.path, fence: 1, number: 1 }));
     const bytes = Buffer.concat([appendRequest('{"seq":1}\n'), replaceRequest('status.csv', 'ab\n')]);
     // Longer than the clerk waits for a line, in the middle of one.
     for (const part of [bytes.subarray(0, 4), bytes.subarray(4, 13), bytes.subarray(13)]) {
@@ -230,7 +230,7 @@ describe('a clerk', () => {
     timeout: long,
   }, async () => {
     const study = new Study();
-    const { send, said, process } = bare(remoteWriterText(study.path, 1, 1));
+    const { send, said, process } = bare(remoteWriterText({ studyPath: study.path, fence: 1, number: 1 }));
     const bytes = replaceRequest('status.csv', 'ab\n').subarray(1);
     send(bytes);
     await until('it is done', () => said().length === 1);
@@ -250,7 +250,7 @@ describe('a clerk', () => {
     writeFileSync(status, 'before\n');
     const request = replaceRequest('status.csv', 'after, and long\n');
     for (const length of [3, 10, 22, 30, request.length - 1]) {
-      const { process, said } = bare(remoteWriterText(study.path, 1, length));
+      const { process, said } = bare(remoteWriterText({ studyPath: study.path, fence: 1, number: length }));
       process.stdin.end(request.subarray(0, length));
       await process.exit;
       expect(said()).toEqual([]);
@@ -259,7 +259,7 @@ describe('a clerk', () => {
     expect(readdirSync(path.join(study.path, '.conductor'))).toEqual(['fences']);
     // A part of an append may be there, but nobody was told that it is.
     const append = appendRequest('{"seq":1}\n{"seq":2}\n');
-    const { process, said } = bare(remoteWriterText(study.path, 1, 1));
+    const { process, said } = bare(remoteWriterText({ studyPath: study.path, fence: 1, number: 1 }));
     process.stdin.end(append.subarray(0, append.length - 3));
     await process.exit;
     expect(said()).toEqual([]);

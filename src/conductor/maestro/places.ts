@@ -1,0 +1,12 @@
+import path from 'node:path';
+
+/**
+ * The directory beside a study's in which `.conductor/` is until Maestro has made the study directory: Maestro deletes
+ * what is in a directory that it is given.
+ */
+export function controlDirectoryOf(studyPath: string): string {
+  return path.posix.join(path.posix.dirname(studyPath), `.${path.posix.basename(studyPath)}.conductor`);
+}
+
+/** What is known of Maestro's process, relative to `.conductor/`: `process`, `log`, `exit`. */
+export const runPath = '.conductor/maestro';
