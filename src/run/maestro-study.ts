@@ -19,21 +19,33 @@ export interface MaestroStudy {
   readonly hasEnded: boolean;
 }
 
+type TakeContext = Pick<OpenContext, 'host' | 'holder' | 'clock' | 'log' | 'cancel' | 'onlyFinishes'>;
+
+export interface MaestroRequest {
+  readonly wanted: WantedPlace;
+  readonly name: string;
+  /** Whether the study of a session, in a directory, is finished and still the same. */
+  readonly isDone: (session: StudySession, studyPath: string) => Promise<boolean>;
+}
+
 /**
  * Takes a study that Maestro runs, or makes a new one beside what is there: a Maestro that has ended continues nothing, and
  * an existing directory would be deleted by it.
  *
- * @param isDone whether the study of a session is finished, and still the same
  * @throws HostError, LeaseHeldError, JournalError
  */
-export async function takeMaestroStudy(
-  context: OpenContext,
-  { wanted, name, isDone }: { wanted: WantedPlace; name: string; isDone: (session: StudySession) => Promise<boolean> },
-): Promise<MaestroStudy> {
+export function takeMaestroStudy(context: TakeContext, request: MaestroRequest): Promise<MaestroStudy> {
+  return takeAt(context, request, request.wanted);
+}
+
+/** @param at the wanted place, or that of a study that was made beside it */
+async function takeAt(context: TakeContext, request: MaestroRequest, at: WantedPlace): Promise<MaestroStudy> {
   const { host, log, onlyFinishes } = context;
-  const found = await findPlace(host, wanted);
+  const { wanted, name, isDone } = request;
+  const found = await findPlace(host, at);
   if (found.state === undefined) return takeNew(context, wanted, found.path, name);
   const session = await take(context, found.path, found.state.fence);
+  let next: string;
   try {
     const run = await lookAtRun(host, found.path);
     if (run === undefined) {
@@ -42,22 +54,53 @@ export async function takeMaestroStudy(
       );
     }
     const study = { path: found.path, session, isStarted: true, hasEnded: run === 'ended' };
-    if (run === 'running' || onlyFinishes || (await isDone(session))) return study;
-    log.info(
-      `The Maestro that ran the study in ${found.path} has ended, and cannot continue it: a new one is made beside it`,
-    );
+    if (run === 'running' || onlyFinishes || (await isDone(session, found.path))) return study;
+    next = await readNext(host, found.path);
+    if (next === '') {
+      log.info(
+        `The Maestro that ran the study in ${found.path} has ended, and cannot continue it: a new one is made beside it`,
+      );
+    }
   } catch (error) {
     await session.release(undefined);
     throw error;
   }
   await session.release(undefined);
+  if (next !== '') {
+    const { former: _, ...place } = wanted;
+    return takeAt(context, request, { ...place, path: next });
+  }
   const beside = await findPlace(host, { ...wanted, resume: 'never' });
-  return takeNew(context, wanted, beside.path, name);
+  const study = await takeNew(context, wanted, beside.path, name);
+  try {
+    await writeNext(host, found.path, beside.path);
+  } catch (error) {
+    await study.session.release(undefined);
+    throw error;
+  }
+  return study;
+}
+
+/** A study names the one that was made beside it, so that a later run finds the Maestro that may still run that. */
+const nextPath = '.conductor/maestro/next';
+
+/** @returns '' if there is none */
+async function readNext(host: Host, studyPath: string): Promise<string> {
+  const file = quote(path.posix.join(studyPath, nextPath));
+  const text = await mustRun(host, `cannot look at ${studyPath}`, `if [ -e ${file} ]; then cat -- ${file}; fi`);
+  const name = text.toString();
+  return name === '' ? '' : path.posix.join(path.posix.dirname(studyPath), path.posix.basename(name));
+}
+
+async function writeNext(host: Host, studyPath: string, next: string): Promise<void> {
+  const file = quote(path.posix.join(studyPath, nextPath));
+  const command = `cat > ${file}.new && mv -f -- ${file}.new ${file}`;
+  await mustRun(host, `cannot write to ${studyPath}`, command, path.posix.basename(next));
 }
 
 /** Takes the control directory of a study whose own directory is not there. */
 async function takeNew(
-  context: OpenContext,
+  context: TakeContext,
   wanted: WantedPlace,
   studyPath: string,
   name: string,
@@ -84,7 +127,7 @@ async function takeNew(
   return { path: studyPath, session, isStarted: run === 'running', hasEnded: false };
 }
 
-function take(context: OpenContext, directory: string, lastFence: number): Promise<StudySession> {
+function take(context: TakeContext, directory: string, lastFence: number): Promise<StudySession> {
   const { host, holder, clock, log, cancel } = context;
   // Maestro itself looks for its lock files.
   return StudySession.take({ host, studyPath: directory, holder, clock, log, cancel, lastFence, watchesLocks: false });

@@ -90,8 +90,8 @@ async function takeStudy(own: Own, planning: Planner): Promise<MaestroStudy> {
   const { allowsSharedDirectory: isShared, isDryRun } = own.options;
   const place = own.place(planning.spec);
   const wanted = { ...place, isShared, ...(isDryRun ? { resume: 'never' as const } : {}) };
-  const isDone = async ({ state }: StudySession) => {
-    const { plan } = await planning.at(place.path);
+  const isDone = async ({ state }: StudySession, studyPath: string) => {
+    const { plan } = await planning.at(studyPath);
     return isOverAndSame(state, plan.graph, digestsOf(plan.graph, plan.scripts), own.options.policy);
   };
   return takeMaestroStudy(own, { wanted, name: planning.spec.name, isDone });
