@@ -183,7 +183,6 @@ function systemOf(directory: string): BatchSystem {
     doubtOf: ({ reason }) => (reason === 'Held' ? { reason, hint: 'release it' } : undefined),
     classifyRefusal: (words) => (/limit/.test(words) ? 'wait' : /timed out/.test(words) ? 'doubt' : 'never'),
     idOfOwner: (owner) => owner.replace(/-.*/, ''),
-    isOwner: (owner, id) => owner.replace(/-.*/, '') === id,
     outputs: ({ workspace, jobName }) => ({
       stdout: `${workspace}/${jobName}.out`,
       stderr: `${workspace}/${jobName}.err`,

@@ -120,11 +120,6 @@ export interface BatchSystem {
   classifyRefusal(words: string, exitCode: number): BatchRefusal;
   /** The id of the job that an owner in a claim names: the owner without what `jobIdExpression` adds. */
   idOfOwner(owner: string): string;
-  /**
-   * Whether an owner in a claim is the job that `submit_job` gave this id, which may have more than the owner, such as
-   * the name of a cluster (`123;cluster`).
-   */
-  isOwner(owner: string, id: string): boolean;
   outputs(step: StepInstance, id: string): Outputs;
   parseSite(printed: string): Site;
   /**

@@ -2,8 +2,8 @@
 # Watches for bells: small files `LABEL.start` and `LABEL.end` that launchers write into one directory when a job begins and ends.
 # Prints `bell LABEL start|end NOW WORDS` for each, where NOW is the host's time in seconds since the epoch, and removes it. It starts no process but to remove them, and asks about no job.
 #
-# It looks four times a second at first, and less and less often while nothing happens; a line on its input makes it look often
-# again. It exits at the end of its input, and once a later driver has the study, which the bells are for then.
+# It looks ten times a second while something happens, four times a second in the next minute, and then less and less often; a line on
+# its input makes it look often again. It exits at the end of its input, and once a later driver has the study, which the bells are for then.
 #
 # study: the study directory. fence: the fencing number of the driver.
 cd -- "${study?}/.conductor" || exit
@@ -13,10 +13,10 @@ shopt -u failglob nocaseglob dotglob
 shopt -s nullglob
 unset GLOBIGNORE
 
-# Tenths of a second that nothing has happened, and the pause before the next look, in hundredths of a second. Sixty seconds after
-# the last event the pause begins to grow, up to 5 s.
+# Hundredths of a second that nothing has happened, and the pause before the next look. Five seconds after the last event the pause
+# gets longer, and sixty seconds after it begins to grow, up to 5 s.
 idle=0
-pause=25
+pause=10
 
 ring() {
   local bell line name now
@@ -43,7 +43,7 @@ while :; do
     rm -f -- "${rung[@]}"
     idle=0
   fi
-  pause=$((idle > 600 ? idle / 24 : 25))
+  pause=$((idle > 6000 ? idle / 240 : idle > 500 ? 25 : 10))
   [ $pause -le 500 ] || pause=500
   printf -v delay '%d.%02d' $((pause / 100)) $((pause % 100))
   if read -r -t "$delay" _; then
@@ -51,5 +51,5 @@ while :; do
   elif [ $? -le 128 ]; then
     exit 0
   fi
-  idle=$((idle + pause / 10))
+  idle=$((idle + pause))
 done

@@ -22,7 +22,6 @@ export const lsf: BatchSystem = {
   doubtOf,
   classifyRefusal: classifyBatchRefusal,
   idOfOwner,
-  isOwner: (owner, id) => idOfOwner(owner) === id,
   outputs: outputsOf,
   parseSite,
   checkPlan,

@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)('a Slurm that keeps accounts', () => {
     expect(id).toMatch(/^\d+;testing$/);
     await at.untilRow(id, is('RUNNING'));
     await eventually('it has written', async () => at.output('out1') !== '');
-    expect(system.isOwner(at.output('out1'), id)).toBe(true);
+    expect(system.idOfOwner(at.output('out1').trim())).toBe(id);
     expect(await at.lines('find_jobs', 'a-0.1')).toEqual([`${id} a-0.1`]);
     // It is asked for where it is, without the variable.
     const elsewhere = site(slurm);

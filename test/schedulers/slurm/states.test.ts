@@ -120,7 +120,6 @@ describe('the owner in a claim', () => {
     ['13.0', '12', false],
     ['12@ruby.0', '12;quartz', false],
   ])('%s is of the job %s: %s', (owner, id, isIt) => {
-    expect(slurm.isOwner(owner, id)).toBe(isIt);
     expect(slurm.idOfOwner(owner) === id).toBe(isIt);
   });
 });
