@@ -4,6 +4,7 @@ import { mustRun } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { findPlace, makePlace, type WantedPlace } from '../store/directory.js';
 import type { JournalState } from '../store/journal/records.js';
+import { LeaseHeldError } from '../store/lease.js';
 import { StudySession } from '../store/session.js';
 import { quote } from '../util/shell-quote.js';
 import type { OpenContext } from './open-study.js';
@@ -96,7 +97,10 @@ async function takeNew(
     if (!(await makePlace(host, control, { key, name, isShared }, clock)))
       return takeNew(context, wanted, studyPath, name);
   }
-  const session = await take(context, control, found.state?.fence ?? 0);
+  const session = await take(context, control, found.state?.fence ?? 0).catch((error) => {
+    // Messages name the study, which is what `maestro cancel` takes.
+    throw error instanceof LeaseHeldError ? new LeaseHeldError(studyPath, error.holder) : error;
+  });
   const run = await lookAtRun(host, control);
   // A Maestro that ended before it made the directory has run nothing.
   if (run === 'ended' || run === 'told') {

@@ -23,6 +23,7 @@ import { quote, quoteAll } from '../util/shell-quote.js';
 import type { RunContext } from './context.js';
 import type { ExecutionResult } from './execute.js';
 import { MaestroFollower } from './maestro-follower.js';
+import { MaestroLog } from './maestro-log.js';
 import { type MaestroStudy, markTold, takeMaestroStudy } from './maestro-study.js';
 import type { OpenStudy } from './open-study.js';
 import { type Planner, planner, stagePath } from './prepare.js';
@@ -144,9 +145,10 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
   const { observer } = own;
   const endpoint = backend?.describe().endpoint ?? '';
   const follower = new MaestroFollower({ host, log, clock, observer, session, plan, endpoint });
+  const maestroLog = new MaestroLog(log);
   const maestroRun = new MaestroRun({
     ...{ host, clock, studyPath: study.path },
-    onLog: (line) => logLine(log, line),
+    onLog: (line) => maestroLog.add(line),
     onStatus: (rows) => follower.take(rows),
   });
   if (!study.isStarted) {
@@ -169,6 +171,7 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
   const cancelled = onAbort(ending.cancel, () => maestroRun.cancel(exports, maestro.sleepSeconds, over.signal));
   const exit = await maestroRun.watch(ending.leave).finally(() => over.abort());
   await cancelled();
+  maestroLog.end();
   // One that had to be killed has cancelled the study all the same.
   const end = exit && (ending.cancel.aborted && isCrash(exit) ? 'CANCELLED' : endOf(exit));
   await follower.finish(end, ending.cancel.aborted ? String(ending.cancel.reason) : 'cancelled on the host');
@@ -176,10 +179,12 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
   if (exit !== undefined && ending.cancel.aborted) await endJobs(own, plan, records, exports);
   await session.journal.durable();
   const interruption = exit === undefined ? String(ending.leave.reason) : end === 'crashed' ? crashed(exit) : '';
-  if (exit !== undefined && end === 'crashed') log.warning(crashed(exit));
-  if (exit !== undefined && end === 'crashed' && !follower.hasRows) {
-    await markTold(host, study.path);
-    throw new BackendError(crashed(exit), `its log is in ${study.path} or beside it, in .conductor/maestro/log`);
+  if (exit !== undefined && end === 'crashed') {
+    if (!follower.hasRows) {
+      await markTold(host, study.path);
+      throw new BackendError(crashed(exit), `its log is in ${study.path} or beside it, in .conductor/maestro/log`);
+    }
+    log.warning(crashed(exit));
   }
   return {
     records,
@@ -269,13 +274,6 @@ async function send({ host, log, ending }: Own, tree: Tree, directory: string): 
     progress: () => {},
     cancel: ending.waiting,
   });
-}
-
-/** Maestro's own log: its warnings and errors are ours. */
-function logLine(log: KeptLog, line: string): void {
-  if (line.trim() === '' || /Logging Level -- Enabled$/.test(line)) return;
-  if (/\b(WARNING|ERROR|CRITICAL)\b/.test(line.slice(0, 80))) log.warning(line);
-  else log.info(line);
 }
 
 /** Runs a task once a signal is aborted. @returns a function that waits for the task, if it was begun */

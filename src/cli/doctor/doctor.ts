@@ -1,5 +1,6 @@
 import { mustRun, run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
+import { runOptionsOf } from '../../inputs/derive.js';
 import type { Plan } from '../../scripts/plan.js';
 import { describeError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
@@ -7,6 +8,7 @@ import { examineAllocator } from './allocation.js';
 import { examineBatch, examineBatchSystems } from './batch.js';
 import { type Checker, type DoctorContext, text } from './context.js';
 import { examineFlux } from './flux.js';
+import { examineMaestro } from './maestro.js';
 
 /**
  * Checks everything that a run needs, and prints what it finds and what is wrong.
@@ -49,6 +51,8 @@ export async function examine(context: DoctorContext): Promise<number> {
     const isForAny = spec === undefined && context.inputs.flux === 'auto';
     if (!isForAny || !(await examineBatchSystems(context, check))) await examineFlux(context, check);
   } else log.info(`      flux: the batch type of ${context.inputs.spec} is ${type}, so it was not looked for`);
+  const { maestro: options } = runOptionsOf(context.inputs);
+  if (options !== undefined) await examineMaestro(context, check, { options, plan });
   return isWell ? 0 : 1;
 }
 

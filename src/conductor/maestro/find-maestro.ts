@@ -4,6 +4,7 @@ import type { Host } from '../../hosts/host.js';
 import { BackendError } from '../../util/errors.js';
 import { assignments, quoteAll } from '../../util/shell-quote.js';
 import type { MaestroOptions } from './options.js';
+import { seriesOf } from './versions.js';
 
 /** What there is on a host of Maestro and of Flux's bindings for its Python. */
 export interface FoundMaestro {
@@ -16,6 +17,8 @@ export interface FoundMaestro {
   /** The version of `flux-python` that this Python imports, `unknown` if it has another kind; '' if it has none. */
   readonly bindings: string;
   readonly python3: string;
+  /** Whether python3 has venv and pip, to make an environment with. */
+  readonly makesEnvironments: boolean;
   /** The path and the version of `flux`; '' if there is none, or it is not needed. */
   readonly flux: string;
   readonly fluxVersion: string;
@@ -57,6 +60,7 @@ export async function findMaestro(host: Host, needsFlux: boolean): Promise<Found
   return {
     ...{ maestro: of('maestro'), version: of('version'), python: of('python'), bindings: of('bindings') },
     ...{ python3: of('python3'), flux: of('flux'), fluxVersion: of('flux_version') },
+    makesEnvironments: of('makes_environments') === 'yes',
     fluxPythonPath: of('flux_python_path'),
   };
 }
@@ -72,7 +76,7 @@ export async function prepareMaestro(context: Context): Promise<UsableMaestro> {
   const asItIs = { version: found.version, exports: '', how: '' };
   switch (options.bindings) {
     case 'none':
-      if (found.maestro === '') throw noMaestro(host, 'bindings is none');
+      checkMaestro(host, found, 'none');
       return asItIs;
     case 'pip':
       return install(context, found);
@@ -93,9 +97,45 @@ export async function prepareMaestro(context: Context): Promise<UsableMaestro> {
   }
 }
 
+/**
+ * What would be done for a run, in a few words: nothing is installed.
+ *
+ * @throws BackendError as `prepareMaestro`, HostError
+ */
+export async function foreseePreparation(context: Omit<Context, 'log'>, found: FoundMaestro): Promise<string> {
+  const { host, options, needsFlux } = context;
+  const why = unusable(found, needsFlux);
+  const pip = () => {
+    checkPip(host, found, needsFlux);
+    const bindings = needsFlux ? ` and flux-python ${found.fluxVersion}` : '';
+    const place = `${context.root}/.maestro-environments`;
+    return `pip installs Maestro${bindings} with ${found.python3}, once, in ${place} (it needs the network)`;
+  };
+  const system = async () => (await useSystem(context, found)).how || 'as it is';
+  switch (options.bindings) {
+    case 'none':
+      checkMaestro(host, found, 'none');
+      if (why !== undefined) throw new BackendError(why, 'choose `bindings: auto`, or add them with `setup`');
+      return 'as it is';
+    case 'pip':
+      return pip();
+    case 'system':
+      return system();
+    case 'auto':
+      if (why === undefined) return needsFlux ? `its Python has the bindings of Flux (${found.bindings})` : 'as it is';
+      try {
+        return `${why}: ${pip()}`;
+      } catch (error) {
+        if (!needsFlux || found.maestro === '' || !(error instanceof BackendError)) throw error;
+        return system();
+      }
+  }
+}
+
 /** Why the Maestro on PATH cannot run the study; undefined if it can. */
 export function unusable(found: FoundMaestro, needsFlux: boolean): string | undefined {
   if (found.maestro === '') return 'there is no `maestro` on PATH';
+  if (seriesOf(found.version) === undefined) return unsupported(found);
   if (!needsFlux) return undefined;
   if (found.bindings === '') return `the Python of ${found.maestro} has no bindings of Flux`;
   if (found.bindings === 'unknown' || fits(found.bindings, found.fluxVersion)) return undefined;
@@ -111,12 +151,43 @@ function fits(bindings: string, flux: string): boolean {
 /** What flux-python imports and does not ask pip for. */
 const bindingsNeed = ['ply'];
 
-async function install(context: Context, { python3, fluxVersion, flux }: FoundMaestro): Promise<UsableMaestro> {
-  const { host, options, needsFlux, root, log } = context;
-  if (python3 === '') throw noMaestro(host, 'there is no python3 to make an environment with');
+/** @throws BackendError if the Maestro on PATH cannot be run */
+function checkMaestro(host: Host, found: FoundMaestro, bindings: string): void {
+  if (found.maestro === '') throw noMaestro(host, `bindings is ${bindings}`);
+  if (seriesOf(found.version) === undefined) {
+    throw new BackendError(
+      unsupported(found),
+      'load another one in `setup` (a module, Spack, a virtual environment), or choose `bindings: pip`',
+    );
+  }
+}
+
+function unsupported({ maestro, version }: FoundMaestro): string {
+  const said = version === '' ? 'prints no version' : `is \`${version.slice(0, 200)}\``;
+  return `${maestro} ${said}, and 1.1 or a later 1.x is needed`;
+}
+
+/** @throws BackendError if pip can make no environment */
+function checkPip(host: Host, { python3, makesEnvironments, flux }: FoundMaestro, needsFlux: boolean): void {
+  const others = 'load a Maestro in `setup` (a module, Spack, a virtual environment)';
+  if (python3 === '') {
+    throw new BackendError(`there is no python3 on PATH on ${host.name} to make an environment with`, others);
+  }
+  if (!makesEnvironments) {
+    throw new BackendError(
+      `${python3} on ${host.name} has no venv and pip to make an environment with`,
+      `install them (python3-venv on Debian), or ${others}`,
+    );
+  }
   if (needsFlux && flux === '') {
     throw new BackendError(`there is no \`flux\` on PATH on ${host.name}`, 'add it with `setup` (`module load flux`)');
   }
+}
+
+async function install(context: Context, found: FoundMaestro): Promise<UsableMaestro> {
+  const { host, options, needsFlux, root, log } = context;
+  const { fluxVersion, flux } = found;
+  checkPip(host, found, needsFlux);
   const maestro = options.version === '' ? 'maestrowf>=1.1,<2' : `maestrowf==${options.version}`;
   const requirements = needsFlux ? [maestro, `flux-python==${fluxVersion}`, ...bindingsNeed] : [maestro];
   // A version that was never released may have release candidates.
@@ -173,9 +244,12 @@ async function importFailure(host: Host, exports: string, python: string): Promi
   return code === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? `exit ${code}`);
 }
 
-async function useSystem({ host, needsFlux }: Context, found: FoundMaestro): Promise<UsableMaestro> {
+async function useSystem(
+  { host, needsFlux }: Pick<Context, 'host' | 'needsFlux'>,
+  found: FoundMaestro,
+): Promise<UsableMaestro> {
   const { maestro, version, fluxPythonPath, python } = found;
-  if (maestro === '') throw noMaestro(host, 'bindings is system');
+  checkMaestro(host, found, 'system');
   if (!needsFlux) return { version, exports: '', how: '' };
   if (fluxPythonPath === '') {
     throw new BackendError(

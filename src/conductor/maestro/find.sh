@@ -3,7 +3,10 @@
 # needs_flux: `yes` if the study has jobs of Flux.
 maestro=$(type -P maestro)
 printf 'maestro=%s\n' "$maestro"
-printf 'python3=%s\n' "$(type -P python3)"
+python3=$(type -P python3)
+printf 'python3=%s\n' "$python3"
+# What python3 needs to make an environment is a package of its own on Debian.
+[ -z "$python3" ] || "$python3" -c 'import ensurepip, venv; print("makes_environments=yes")' < /dev/null 2> /dev/null
 if [ -n "$maestro" ]; then
   printf 'version=%s\n' "$("$maestro" --version 2>&1 < /dev/null | tail -n 1)"
   # Its first line names its Python; for a long path the next one does, as `'''exec' PYTHON ...`.

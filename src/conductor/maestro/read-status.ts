@@ -1,4 +1,5 @@
 import { type StepState, stepStates } from '../../study/state.js';
+import { statusHeaders } from './versions.js';
 
 /** A row of the status.csv that Maestro writes. Times are milliseconds since the epoch; null if there is none. */
 export interface StatusRow {
@@ -12,18 +13,6 @@ export interface StatusRow {
   readonly restarts: number;
 }
 
-/** The columns before and after the name of the step, which may have commas in it, as Maestro quotes nothing. */
-const columnsAfterName = [
-  'Job ID',
-  'Workspace',
-  'State',
-  'Run Time',
-  'Elapsed Time',
-  'Start Time',
-  'Submit Time',
-  'End Time',
-];
-
 /**
  * Reads status.csv. Maestro does not quote values, so a row is found by the form of its times and the words of its state;
  * a row that is cut or has another form is left out, because the file may be read while it is written.
@@ -32,13 +21,15 @@ const columnsAfterName = [
  */
 export function readStatus(text: string, offsetMinutes: number): StatusRow[] {
   const [header = '', ...lines] = text.split('\n');
-  if (!header.startsWith(['Step Name', ...columnsAfterName].join(','))) return [];
+  const layout = statusHeaders.find(({ columns }) => header.startsWith(columns));
+  if (layout === undefined) return [];
+  const beforeState = layout.hasJobId ? nameAndJob : nameAlone;
   return lines.flatMap((line) => {
     const [, before = '', state = '', , , start = '', submit = '', end = '', restarts = ''] =
       rowPattern.exec(line) ?? [];
     const known = stepStates.find((word) => word === state);
     if (known === undefined) return [];
-    const [, name = '', jobId = ''] = /^(.*),([^,]*),[^,]*(?:\/.*)?$/.exec(before) ?? [];
+    const [, name = '', jobId = ''] = beforeState.exec(before) ?? [];
     const time = (text: string) => parseTime(text, offsetMinutes);
     return [
       {
@@ -51,6 +42,10 @@ export function readStatus(text: string, offsetMinutes: number): StatusRow[] {
     ];
   });
 }
+
+/** The columns before that of the state; a name, and a workspace, may have commas in them. */
+const nameAndJob = /^(.*),([^,]*),[^,]*(?:\/.*)?$/;
+const nameAlone = /^(.*),[^,]*(?:\/.*)?$/;
 
 const duration = String.raw`(--:--:--|\d+d:\d+h:\d+m:\d+s)`;
 const time = String.raw`(--|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)`;

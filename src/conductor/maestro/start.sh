@@ -15,7 +15,8 @@ _maestro_worker() {
   { read -r machine < /proc/sys/kernel/hostname; } 2> /dev/null || machine=$HOSTNAME
   { read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || boot=-
   : > "$run/log"
-  if [ -e "$study" ]; then
+  # An empty directory is Maestro's to make again.
+  if [ -e "$study" ] && ! rmdir -- "$study" 2> /dev/null; then
     echo "$study is there already, and Maestro would delete it" > "$run/log"
     echo 1 > "$run/exit"
     return
