@@ -3,6 +3,7 @@ import { controlDirectoryOf, runPath } from '../conductor/maestro/places.js';
 import { mustRun } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { findPlace, makePlace, type WantedPlace } from '../store/directory.js';
+import type { JournalState } from '../store/journal/records.js';
 import { LeaseHeldError } from '../store/lease.js';
 import { StudySession } from '../store/session.js';
 import { quote } from '../util/shell-quote.js';
@@ -15,87 +16,72 @@ export interface MaestroStudy {
   readonly session: StudySession;
   /** Whether an earlier run has started Maestro. */
   readonly isStarted: boolean;
-  /** Whether that Maestro has ended. */
+  /** Whether that Maestro has ended, and a run has told how. */
   readonly hasEnded: boolean;
 }
 
 type TakeContext = Pick<OpenContext, 'host' | 'holder' | 'clock' | 'log' | 'cancel' | 'onlyFinishes'>;
 
-export interface MaestroRequest {
-  readonly wanted: WantedPlace;
-  readonly name: string;
-  /** Whether the study of a session, in a directory, is finished and still the same. */
-  readonly isDone: (session: StudySession, studyPath: string) => Promise<boolean>;
-}
+/** A host that fails for that many directories in a row is not asked for another one. */
+const MAX_PASSED_OVER = 100;
 
 /**
  * Takes a study that Maestro runs, or makes a new one beside what is there: a Maestro that has ended continues nothing, and
- * an existing directory would be deleted by it.
+ * an existing directory would be deleted by it. A Maestro whose end no run has told is taken, whether it runs or not.
  *
+ * @param isDone whether a study is finished, and still the same
  * @throws HostError, LeaseHeldError, JournalError
  */
-export function takeMaestroStudy(context: TakeContext, request: MaestroRequest): Promise<MaestroStudy> {
-  return takeAt(context, request, request.wanted);
-}
-
-/** @param at the wanted place, or that of a study that was made beside it */
-async function takeAt(context: TakeContext, request: MaestroRequest, at: WantedPlace): Promise<MaestroStudy> {
+export async function takeMaestroStudy(
+  context: TakeContext,
+  {
+    wanted,
+    name,
+    isDone,
+  }: { wanted: WantedPlace; name: string; isDone: (state: JournalState, path: string) => Promise<boolean> },
+): Promise<MaestroStudy> {
   const { host, log, onlyFinishes } = context;
-  const { wanted, name, isDone } = request;
-  const found = await findPlace(host, at);
-  if (found.state === undefined) return takeNew(context, wanted, found.path, name);
-  const session = await take(context, found.path, found.state.fence);
-  let next: string;
-  try {
+  const { former: _, ...beside } = wanted;
+  // A later run than the first may have made one beside that of the first.
+  let passedOver = 0;
+  for (let number = 1; ; number++) {
+    const isFirst = number === 1;
+    const place = isFirst ? wanted : { ...beside, path: `${wanted.path}.${number}` };
+    const found = await findPlace(host, place).catch((error) => {
+      if (isFirst || !(error instanceof HostError) || ++passedOver > MAX_PASSED_OVER) throw error;
+    });
+    // What another study has is passed over.
+    if (found === undefined) continue;
+    if (found.state === undefined) return takeNew(context, wanted, found.path, name);
     const run = await lookAtRun(host, found.path);
     if (run === undefined) {
       throw new HostError(
         `the study in ${found.path} was begun by the native conductor, and Maestro cannot continue it: choose \`conductor: native\`, or \`resume: never\` to start over in a new directory beside it`,
       );
     }
-    const study = { path: found.path, session, isStarted: true, hasEnded: run === 'ended' };
-    if (run === 'running' || onlyFinishes || (await isDone(session, found.path))) return study;
-    next = await readNext(host, found.path);
-    if (next === '') {
-      log.info(
-        `The Maestro that ran the study in ${found.path} has ended, and cannot continue it: a new one is made beside it`,
-      );
+    const hasEnded = run === 'told';
+    if (!hasEnded || onlyFinishes || (await isDone(found.state, found.path))) {
+      const session = await take(context, found.path, found.state.fence);
+      return { path: found.path, session, isStarted: true, hasEnded };
     }
-  } catch (error) {
-    await session.release(undefined);
-    throw error;
+    log.info(
+      `The Maestro that ran the study in ${found.path} has ended, and cannot continue it: a new one is made beside it`,
+    );
   }
-  await session.release(undefined);
-  if (next !== '') {
-    const { former: _, ...place } = wanted;
-    return takeAt(context, request, { ...place, path: next });
-  }
-  const beside = await findPlace(host, { ...wanted, resume: 'never' });
-  const study = await takeNew(context, wanted, beside.path, name);
-  try {
-    await writeNext(host, found.path, beside.path);
-  } catch (error) {
-    await study.session.release(undefined);
-    throw error;
-  }
-  return study;
 }
 
-/** A study names the one that was made beside it, so that a later run finds the Maestro that may still run that. */
-const nextPath = '.conductor/maestro/next';
-
-/** @returns '' if there is none */
-async function readNext(host: Host, studyPath: string): Promise<string> {
-  const file = quote(path.posix.join(studyPath, nextPath));
-  const text = await mustRun(host, `cannot look at ${studyPath}`, `if [ -e ${file} ]; then cat -- ${file}; fi`);
-  const name = text.toString();
-  return name === '' ? '' : path.posix.join(path.posix.dirname(studyPath), path.posix.basename(name));
-}
-
-async function writeNext(host: Host, studyPath: string, next: string): Promise<void> {
-  const file = quote(path.posix.join(studyPath, nextPath));
-  const command = `cat > ${file}.new && mv -f -- ${file}.new ${file}`;
-  await mustRun(host, `cannot write to ${studyPath}`, command, path.posix.basename(next));
+/**
+ * Writes down that a run has told how Maestro ended: the next one does not look at it again.
+ *
+ * @throws HostError
+ */
+export async function markTold(host: Host, studyPath: string): Promise<void> {
+  const [inside, beside] = [studyPath, controlDirectoryOf(studyPath)].map((root) => quote(`${root}/${runPath}`));
+  await mustRun(
+    host,
+    'cannot write down that Maestro has ended',
+    `run=${inside}; [ -d "$run" ] || run=${beside}; : > "$run/told"`,
+  );
 }
 
 /** Takes the control directory of a study whose own directory is not there. */
@@ -108,6 +94,9 @@ async function takeNew(
   const { host, clock, onlyFinishes } = context;
   const control = controlDirectoryOf(studyPath);
   const { key, isShared = false } = wanted;
+  // The link that was left for a study which is deleted since.
+  const link = quote(`${control}/.conductor`);
+  await mustRun(host, `cannot remove ${link}`, `[ ! -L ${link} ] || [ -e ${link} ] || rm -f -- ${link}`);
   const found = await findPlace(host, { path: control, key, isShared, resume: 'always' });
   if (found.state === undefined) {
     if (onlyFinishes) throw new HostError(`there is no study in ${studyPath} to be finished`);
@@ -120,7 +109,7 @@ async function takeNew(
   });
   const run = await lookAtRun(host, control);
   // A Maestro that ended before it made the directory has run nothing.
-  if (run === 'ended') {
+  if (run === 'ended' || run === 'told') {
     const old = quote(`${control}/${runPath}`);
     await mustRun(host, `cannot put ${old} aside`, `mv -T -- ${old} ${old}."$(date +%s)"`);
   }
@@ -133,10 +122,11 @@ function take(context: TakeContext, directory: string, lastFence: number): Promi
   return StudySession.take({ host, studyPath: directory, holder, clock, log, cancel, lastFence, watchesLocks: false });
 }
 
-/** @returns undefined if no Maestro was started there */
-async function lookAtRun(host: Host, directory: string): Promise<'running' | 'ended' | undefined> {
+/** @returns undefined if no Maestro was started there; `told` if a run has told how it ended */
+async function lookAtRun(host: Host, directory: string): Promise<'running' | 'ended' | 'told' | undefined> {
   const run = quote(path.posix.join(directory, runPath));
-  const command = `if [ -e ${run}/exit ]; then echo ended; elif [ -d ${run} ]; then echo running; fi`;
-  const said = (await mustRun(host, `cannot look at ${directory}`, command)).toString().trim();
-  return said === 'ended' || said === 'running' ? said : undefined;
+  const command = `for each in told exit; do if [ -e ${run}/$each ]; then echo $each; exit; fi; done; [ ! -d ${run} ] || echo`;
+  const said = (await mustRun(host, `cannot look at ${directory}`, command)).toString();
+  if (said === '') return undefined;
+  return said === 'told\n' ? 'told' : said === 'exit\n' ? 'ended' : 'running';
 }

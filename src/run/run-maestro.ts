@@ -14,7 +14,7 @@ import type { Tree } from '../hosts/upload/tree.js';
 import type { Backend } from '../schedulers/backend.js';
 import { batchSystems, createBackend, outputsOfJob } from '../schedulers/create-backend.js';
 import type { Plan } from '../scripts/plan.js';
-import type { StudySession } from '../store/session.js';
+import type { JournalState } from '../store/journal/records.js';
 import { newRecord, type StepRecord, studyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { BackendError } from '../util/errors.js';
@@ -24,7 +24,7 @@ import type { RunContext } from './context.js';
 import type { ExecutionResult } from './execute.js';
 import { MaestroFollower } from './maestro-follower.js';
 import { MaestroLog } from './maestro-log.js';
-import { type MaestroStudy, takeMaestroStudy } from './maestro-study.js';
+import { type MaestroStudy, markTold, takeMaestroStudy } from './maestro-study.js';
 import type { OpenStudy } from './open-study.js';
 import { type Planner, planner, stagePath } from './prepare.js';
 import { type RunOutcome, report } from './report.js';
@@ -90,7 +90,7 @@ async function takeStudy(own: Own, planning: Planner): Promise<MaestroStudy> {
   const { allowsSharedDirectory: isShared, isDryRun } = own.options;
   const place = own.place(planning.spec);
   const wanted = { ...place, isShared, ...(isDryRun ? { resume: 'never' as const } : {}) };
-  const isDone = async ({ state }: StudySession, studyPath: string) => {
+  const isDone = async (state: JournalState, studyPath: string) => {
     const { plan } = await planning.at(studyPath);
     return isOverAndSame(state, plan.graph, digestsOf(plan.graph, plan.scripts), own.options.policy);
   };
@@ -181,6 +181,7 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
   const interruption = exit === undefined ? String(ending.leave.reason) : end === 'crashed' ? crashed(exit) : '';
   if (exit !== undefined && end === 'crashed') {
     if (!follower.hasRows) {
+      await markTold(host, study.path);
       throw new BackendError(crashed(exit), `its log is in ${study.path} or beside it, in .conductor/maestro/log`);
     }
     log.warning(crashed(exit));
@@ -308,6 +309,7 @@ async function letGo(
   if (result !== undefined && !result.areJobsLeft) remember({ study: undefined });
   if (session.lost.aborted || result === undefined) return;
   try {
+    if (!result.areJobsLeft) await markTold(host, studyPath);
     await appendFile(host, `${studyPath}/.conductor/log`, log.text);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type MaestroExit, MaestroRun } from '../../src/conductor/maestro/maestro-run.js';
 import { controlDirectoryOf } from '../../src/conductor/maestro/places.js';
-import { type MaestroStudy, takeMaestroStudy } from '../../src/run/maestro-study.js';
+import { type MaestroStudy, markTold, takeMaestroStudy } from '../../src/run/maestro-study.js';
 import { LeaseHeldError, ourHolder } from '../../src/store/lease.js';
 import { systemClock } from '../../src/util/clock.js';
 import { plainHost } from '../support/hosts.js';
@@ -14,11 +14,11 @@ import { until } from '../support/wait.js';
 class Study {
   readonly directory = temporaryDirectory();
   readonly path = path.join(this.directory, 'study');
-  readonly told: string[] = [];
+  readonly lines: string[] = [];
   readonly #host = plainHost();
 
   take({ isDone = false } = {}): Promise<MaestroStudy> {
-    const tell = (line: string) => this.told.push(line);
+    const tell = (line: string) => this.lines.push(line);
     const log = {
       phase: tell,
       endPhase: () => {},
@@ -35,10 +35,14 @@ class Study {
     );
   }
 
+  told(studyPath: string): Promise<void> {
+    return markTold(this.#host, studyPath);
+  }
+
   run(studyPath: string): MaestroRun {
     return new MaestroRun({
       ...{ host: this.#host, clock: systemClock, studyPath },
-      onLog: (line) => this.told.push(line),
+      onLog: (line) => this.lines.push(line),
       onStatus: () => {},
     });
   }
@@ -69,6 +73,7 @@ describe('a study that Maestro runs', () => {
     const study = new Study();
     const first = await study.begin('exit 2');
     expect(await endOf(first.run)).toMatchObject({ status: 2 });
+    await study.told(first.path);
     const second = await study.begin('sleep 60');
     expect(second.path).toBe(`${study.path}.2`);
     const again = await study.take();
@@ -76,6 +81,7 @@ describe('a study that Maestro runs', () => {
     await again.session.release(undefined);
     kill(second.path);
     expect(await endOf(second.run)).toMatchObject({ status: null });
+    await study.told(second.path);
     const third = await study.take();
     expect(third).toMatchObject({ path: `${study.path}.3`, isStarted: false });
     await third.session.release(undefined);
@@ -87,6 +93,7 @@ describe('a study that Maestro runs', () => {
     kill(made);
     expect(await endOf(run)).toMatchObject({ status: null });
     expect(await endOf(study.run(made))).toMatchObject({ status: null });
+    await study.told(made);
     const done = await study.take({ isDone: true });
     expect(done).toMatchObject({ path: made, hasEnded: true });
     await done.session.release(undefined);

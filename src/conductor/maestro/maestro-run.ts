@@ -115,12 +115,16 @@ export class MaestroRun {
     const ask = `${exports}printf 'y\\n' | maestro cancel ${quoteAll([studyPath])}`;
     await again(() => run(host, ask, '', { isForSteps: true }));
     await sleep(clock, CANCEL_TIMEOUT_MS + 2 * sleepSeconds * 1000, over);
-    for (const signal of ['TERM', 'KILL']) {
-      if (over.aborted) return;
+    if (over.aborted) return;
+    const end = async (signal: 'TERM' | 'KILL') => {
       const text = `${this.#variables('')}${assignments({ signal })}${programs['conductor/maestro/end.sh']}`;
       await again(() => run(host, text));
-      await sleep(clock, KILL_DELAY_MS, over);
-    }
+    };
+    await end('TERM');
+    // A step that takes no notice of the signal outlives Maestro.
+    await sleep(clock, KILL_DELAY_MS);
+    await end('KILL');
+    await sleep(clock, KILL_DELAY_MS, over);
   }
 
   #watchText(): string {

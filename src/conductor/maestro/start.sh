@@ -6,7 +6,8 @@
 # of the steps' environment. _maestro_control: the directory with `.conductor` until then. _maestro_study: the study directory.
 set +aefuvxC +o posix
 _maestro_run=${_maestro_control?}/.conductor/maestro
-mkdir -- "$_maestro_run" 2> /dev/null || { [ -d "$_maestro_run" ]; exit; }
+# One that was started before may just have had `.conductor` moved, with no link there yet.
+mkdir -- "$_maestro_run" 2> /dev/null || { [ -d "$_maestro_run" ] || [ -d "${_maestro_study?}/.conductor/maestro" ]; exit; }
 
 # shellcheck disable=SC2317 # it runs in a shell of its own
 _maestro_worker() {
