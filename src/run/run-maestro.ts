@@ -5,6 +5,7 @@ import { type MaestroExit, MaestroRun } from '../conductor/maestro/maestro-run.j
 import type { MaestroOptions } from '../conductor/maestro/options.js';
 import { controlDirectoryOf } from '../conductor/maestro/places.js';
 import type { MaestroEnd } from '../conductor/maestro/records.js';
+import { seriesOf } from '../conductor/maestro/versions.js';
 import { digestsOf, isOverAndSame, plannedSteps, restoreRecords } from '../conductor/resume.js';
 import { run } from '../hosts/commands.js';
 import { appendFile } from '../hosts/files.js';
@@ -141,6 +142,12 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
   const root = path.posix.dirname(study.path);
   const tell = (line: string) => log.info(line);
   const usable = await prepareMaestro({ host, options: maestro, needsFlux, root, log: tell });
+  if (options.hashWorkspaces && !study.isStarted && seriesOf(usable.version)?.hashedNames !== 'md5') {
+    throw new BackendError(
+      `with \`hash-workspaces\`, ${usable.version} names workspaces as STEP_instance_N, where the reports would not find them`,
+      'leave it out, or use Maestro 1.1: by `setup`, or `bindings: pip` with `maestro-version`',
+    );
+  }
   const exports = exportsOf(own, usable, backend);
   const { observer } = own;
   const endpoint = backend?.describe().endpoint ?? '';
