@@ -20,6 +20,11 @@ export interface MaestroStudy {
   readonly hasEnded: boolean;
 }
 
+type TakeContext = Pick<OpenContext, 'host' | 'holder' | 'clock' | 'log' | 'cancel' | 'onlyFinishes'>;
+
+/** A host that fails for that many directories in a row is not asked for another one. */
+const MAX_PASSED_OVER = 100;
+
 /**
  * Takes a study that Maestro runs, or makes a new one beside what is there: a Maestro that has ended continues nothing, and
  * an existing directory would be deleted by it. A Maestro whose end no run has told is taken, whether it runs or not.
@@ -28,7 +33,7 @@ export interface MaestroStudy {
  * @throws HostError, LeaseHeldError, JournalError
  */
 export async function takeMaestroStudy(
-  context: OpenContext,
+  context: TakeContext,
   {
     wanted,
     name,
@@ -38,11 +43,12 @@ export async function takeMaestroStudy(
   const { host, log, onlyFinishes } = context;
   const { former: _, ...beside } = wanted;
   // A later run than the first may have made one beside that of the first.
+  let passedOver = 0;
   for (let number = 1; ; number++) {
     const isFirst = number === 1;
     const place = isFirst ? wanted : { ...beside, path: `${wanted.path}.${number}` };
     const found = await findPlace(host, place).catch((error) => {
-      if (isFirst || !(error instanceof HostError)) throw error;
+      if (isFirst || !(error instanceof HostError) || ++passedOver > MAX_PASSED_OVER) throw error;
     });
     // What another study has is passed over.
     if (found === undefined) continue;
@@ -80,7 +86,7 @@ export async function markTold(host: Host, studyPath: string): Promise<void> {
 
 /** Takes the control directory of a study whose own directory is not there. */
 async function takeNew(
-  context: OpenContext,
+  context: TakeContext,
   wanted: WantedPlace,
   studyPath: string,
   name: string,
@@ -110,7 +116,7 @@ async function takeNew(
   return { path: studyPath, session, isStarted: run === 'running', hasEnded: false };
 }
 
-function take(context: OpenContext, directory: string, lastFence: number): Promise<StudySession> {
+function take(context: TakeContext, directory: string, lastFence: number): Promise<StudySession> {
   const { host, holder, clock, log, cancel } = context;
   // Maestro itself looks for its lock files.
   return StudySession.take({ host, studyPath: directory, holder, clock, log, cancel, lastFence, watchesLocks: false });

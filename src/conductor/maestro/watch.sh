@@ -53,13 +53,16 @@ while :; do
   status=
   { read -r status < ./exit; } 2> /dev/null
   tell
+  [ "$status" != gone ] || { echo gone; exit 0; }
   [ -z "$status" ] || { printf 'exit %s\n' "$status"; exit 0; }
   if ((looks++ % 5 == 4)) && ! is_there; then
     # It may have ended between the two looks.
     sleep 1
     { read -r status < ./exit; } 2> /dev/null
     tell
-    if [ -n "$status" ]; then printf 'exit %s\n' "$status"; else echo gone; fi
+    # A further run finds that it is over.
+    [ -n "$status" ] || { status=gone; echo gone > exit.new && mv -f -- exit.new exit; }
+    if [ "$status" = gone ]; then echo gone; else printf 'exit %s\n' "$status"; fi
     exit 0
   fi
   read -r -t 0.5 _
