@@ -15,7 +15,7 @@ export function helpText(): string {
   return `Usage:
   node dist/index.js run SPEC [--name value ...]   run a Maestro study on this machine
   node dist/index.js validate SPEC [--name ...]    find all that is wrong with a study; run nothing
-  node dist/index.js doctor [SPEC] [--name ...]    look at what a run needs here: tools, the batch system, whether jobs run
+  node dist/index.js doctor [SPEC] [--name ...]    look at what a run needs: tools, the batch system, whether jobs run
   node dist/index.js --help | --version
 
 Options (--name value or --name=value; @FILE as the value reads it from a file; defaults in parentheses):

@@ -151,7 +151,7 @@ describe('the action', () => {
     expect(job.read('status.csv')).toContain('s1,--,s1,DRYRUN,--:--:--,--:--:--,--,--,--,0,');
   });
 
-  it('refuses a study that it cannot run yet, on the line that says so, but stages it in a dry run', async () => {
+  it('refuses a study whose batch system is not there, before it makes anything, but stages it in a dry run', async () => {
     const text = `${chain('$(LAUNCHER) hostname').replace('    run:\n', '    run:\n      nodes: 1\n      procs: 1\n')}
 batch:
   type: slurm
@@ -165,8 +165,7 @@ batch:
     expect(commandsOf(ended)).toEqual([
       expect.objectContaining({
         name: 'error',
-        message: expect.stringContaining('slurm'),
-        properties: expect.objectContaining({ file: 'study.yaml' }),
+        message: expect.stringContaining('Slurm cannot be used on this machine'),
       }),
     ]);
     const staged = new Job().study(text).with({ 'dry-run': 'true' });
