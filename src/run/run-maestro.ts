@@ -180,7 +180,10 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
   await cancelled();
   maestroLog.end();
   // One that had to be killed has cancelled the study all the same.
-  const end = exit && (ending.cancel.aborted && isCrash(exit) ? 'CANCELLED' : endOf(exit));
+  const wasKilled = exit !== undefined && isCrash(exit) && ending.cancel.aborted;
+  // Without rows nothing is known of the steps.
+  const isUnread = exit !== undefined && !isCrash(exit) && !follower.hasRows;
+  const end = exit && (wasKilled ? 'CANCELLED' : isUnread ? 'crashed' : endOf(exit));
   await follower.finish(end, ending.cancel.aborted ? String(ending.cancel.reason) : 'cancelled on the host');
   const { records } = follower;
   if (exit !== undefined && ending.cancel.aborted) await endJobs(own, plan, records, exports);
@@ -240,7 +243,10 @@ function endOf({ status }: MaestroExit): MaestroEnd {
 
 const isCrash = (exit: MaestroExit) => endOf(exit) === 'crashed';
 
-function crashed({ status, lastWords }: MaestroExit): string {
+function crashed(exit: MaestroExit): string {
+  const { status, lastWords } = exit;
+  if (!isCrash(exit))
+    return 'the status.csv that Maestro has written cannot be read; is this version of Maestro known?';
   const how = status === null ? 'is gone without an exit status' : `ended with exit status ${status}`;
   return `Maestro ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
 }
