@@ -84,7 +84,7 @@ export async function prepareMaestro(context: Context): Promise<UsableMaestro> {
       return useSystem(context, found);
     case 'auto': {
       const why = unusable(found, needsFlux);
-      if (why === undefined) return { ...asItIs, how: needsFlux ? 'its Python has the bindings of Flux' : '' };
+      if (why === undefined) return { ...asItIs, how: needsFlux ? 'the bindings of Flux that its Python has' : '' };
       log(`${why}: an environment is made for it with pip`);
       try {
         return await install(context, found);

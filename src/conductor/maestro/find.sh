@@ -16,7 +16,7 @@ if [ -n "$maestro" ]; then
   esac
   printf 'python=%s\n' "$python"
   if [ "${needs_flux?}" = yes ] && [ -n "$python" ]; then
-    "$python" - < /dev/null 2> /dev/null -c '
+    "$python" -c '
 import flux.job
 try:
     from importlib.metadata import version
@@ -24,7 +24,7 @@ try:
 except Exception:
     found = "unknown"
 print("bindings=" + found)
-'
+' < /dev/null 2> /dev/null
   fi
 fi
 if [ "$needs_flux" = yes ]; then

@@ -207,7 +207,10 @@ describe('the process id of a step that failed', () => {
 
 describe('what is found of Maestro', () => {
   const python = (directory: string, name = 'python3') =>
-    program(path.join(directory, name), '#!/bin/bash\necho bindings=0.88.0\n');
+    program(
+      path.join(directory, name),
+      '#!/bin/bash\n# As Python, which reads its input for a first argument of `-`.\n[ "$1" != -c ] || echo bindings=0.88.0\n',
+    );
 
   function found(shebang: string, directory: string, needsFlux = true) {
     const bin = path.join(directory, 'bin');
