@@ -110,7 +110,8 @@ describe.skipIf(withAccounts !== true)('a Slurm that keeps accounts', () => {
     const id = await submit(slurm, directory, 'exit 3');
     await slurm.hasState(id, 'FAILED');
     const words = ['sacct', '--allocations', '--parsable2', '--noheader', '--format=State,ExitCode,Account'] as const;
-    expect(await slurm.command(...words, `--jobs=${id}`)).toBe('FAILED|3:0|science\n');
+    // The accounting hears of the end a little later.
+    await expect.poll(() => slurm.command(...words, `--jobs=${id}`), { timeout: 20_000 }).toBe('FAILED|3:0|science\n');
   });
 
   it.each([

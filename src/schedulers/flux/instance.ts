@@ -17,6 +17,7 @@ import type { Endpoint, QueuedJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import { BackendError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
+import { retry } from '../../util/retry.js';
 import { quote } from '../../util/shell-quote.js';
 import type { IsOver } from '../backend.js';
 import type { SchedulerListener } from '../scheduler.js';
@@ -27,6 +28,9 @@ import type { SoughtJob } from './probe-endpoint.js';
 import { runProbe } from './run-probe.js';
 import { FluxScheduler } from './scheduler.js';
 import { GuestSubmitter, OwnerSubmitter, type Submitter } from './submitter.js';
+
+/** The delays before a question is asked over a new connection, after the one that it was asked over broke. */
+const QUESTION_DELAYS_MS = [250, 500, 1_000, 2_000, 4_000];
 
 /** How long the system broker of a cluster may be away, because it may be restarted. */
 const SYSTEM_PATIENCE_MS = 300_000;
@@ -93,7 +97,8 @@ export class FluxInstance {
   readonly broker: Broker;
   /** The environment of jobs. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly #handle: Handle;
+  /** Replaced if it breaks before a scheduler takes it over. */
+  #handle: Handle;
   readonly #facts: HostFacts;
   /** The directory of the `flux` command; undefined if there is none. */
   readonly #fluxDirectory: string | undefined;
@@ -190,16 +195,29 @@ export class FluxInstance {
     this.#isFamiliar = instance !== '' && own.length > 0 && own.every((endpoint) => endpoint.instance === instance);
   }
 
-  async #ask<T>(question: () => Promise<T>): Promise<T> {
-    try {
-      return await question();
-    } catch (error) {
+  /** Asks the broker; again over a new connection if the present one breaks, because questions change nothing. */
+  #ask<T>(question: () => Promise<T>): Promise<T> {
+    const attempt = async (failures: number) => {
+      if (failures > 0) await this.#connectAgain();
+      return question();
+    };
+    return retry(attempt, {
+      clock: this.#clock,
+      delays: QUESTION_DELAYS_MS,
+      shouldRetry: (error) => error instanceof ConnectionError,
+    }).catch((error: unknown) => {
       const isOfBroker = [ConnectionError, FluxError, RequestTimeout, AnswerError].some(
         (kind) => error instanceof kind,
       );
       if (!isOfBroker) throw error;
       throw new BackendError(`the Flux broker ${this.uri} cannot be asked: ${(error as Error).message}`, 'try again');
-    }
+    });
+  }
+
+  async #connectAgain(): Promise<void> {
+    const handle = await this.#reconnect(undefined);
+    this.#handle.close();
+    this.#handle = handle;
   }
 
   /** Whether a process on this machine runs inside the instance, and so ends with it. */
