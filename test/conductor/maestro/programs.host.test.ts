@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -278,6 +279,30 @@ describe('an environment', () => {
     expect(existsSync(path.join(root, 'own/bin/maestro'))).toBe(true);
     expect(await make('maestrowf')).toMatchObject({ code: 0, stdout: Buffer.from('there\n') });
     expect(asked().split('\n')).toHaveLength(2);
+  });
+
+  it.each<[string, (root: string) => void]>([
+    [
+      'that others can write to',
+      (root) => {
+        mkdirSync(root);
+        chmodSync(root, 0o777);
+      },
+    ],
+    [
+      'that is a link',
+      (root) => {
+        mkdirSync(`${root}.other`);
+        symlinkSync(`${root}.other`, root);
+      },
+    ],
+  ])('is not taken from a directory %s', async (_, prepare) => {
+    const { root, make } = site(installs);
+    prepare(root);
+    program(path.join(root, 'own/bin/maestro'), '#!/bin/bash\n');
+    const { code, stdout, stderr } = await make('maestrowf');
+    expect([code, stdout.toString()]).toEqual([1, '']);
+    expect(stderr).toContain('can be written by others');
   });
 
   it('has its name only once it is whole', async () => {
