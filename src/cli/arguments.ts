@@ -1,7 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import * as z from 'zod';
 import { isTruth, tryInputs } from '../inputs/parse.js';
-import { type InputName, type Inputs, inputNames, inputsSchema, repeatable } from '../inputs/schema.js';
+import { actionOnly, type InputName, type Inputs, inputNames, repeatable } from '../inputs/schema.js';
 import { closest } from '../util/closest.js';
 import { InputError } from '../util/errors.js';
 
@@ -12,8 +11,8 @@ export interface ArgumentOptions {
   readonly needsSpec?: boolean;
 }
 
-/** Every input but the spec, which is given without a name. */
-const optionNames = inputNames.filter((name) => name !== 'spec');
+/** Every input but the spec, which is given without a name, and those that are no flags. */
+const optionNames = inputNames.filter((name) => name !== 'spec' && !actionOnly.has(name));
 
 function isOption(name: string): name is InputName {
   return (optionNames as readonly string[]).includes(name);
@@ -71,8 +70,10 @@ export function commandLineInputs(args: readonly string[], { read, needsSpec = t
       if (value === undefined) open = name;
     }
   }
-  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), {
+    needsSpec,
+    filesOf,
+  });
   if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
   return parsed.inputs;
 }

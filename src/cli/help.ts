@@ -1,10 +1,10 @@
 import { defaultOf, descriptionOf } from '../inputs/parse.js';
-import { inputNames } from '../inputs/schema.js';
+import { actionOnly, inputNames } from '../inputs/schema.js';
 
 /** The text of --help: every option from its one definition. */
 export function helpText(): string {
   const options = inputNames
-    .filter((name) => name !== 'spec')
+    .filter((name) => name !== 'spec' && !actionOnly.has(name))
     .map((name) => {
       const byDefault = defaultOf(name);
       const description = descriptionOf(name).replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
