@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { commandLineInputs } from '../../src/cli/arguments.js';
-import { helpText } from '../../src/cli/help.js';
+import { commandLineInputs, studyFlags } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { actionDefaults, type InputName, inputNames } from '../../src/inputs/schema.js';
 import { InputError } from '../../src/util/errors.js';
@@ -66,7 +65,7 @@ describe('the input `command`', () => {
       expect(complaints(() => commandLineInputs(['study.yaml', `--${name}=x`], { read }))[0]).toContain(
         `there is no option --${name}`,
       );
-      expect(helpText()).not.toContain(`--${name} `);
+      expect(studyFlags.flatMap(({ flags }) => flags.filter((flag) => flag.name === name))).toEqual([]);
     }
   });
 
