@@ -1,0 +1,44 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { load } from 'js-yaml';
+import { describe, expect, it } from 'vitest';
+import { allPages, anchorsOf, codeBlocksOf, isYaml, linksOf, root, userPages } from '../support/markdown.js';
+
+const pages = allPages();
+const anchorsOfPage = new Map(pages.map(({ file, text }) => [file, anchorsOf(text)]));
+
+/** Why a link of a page leads nowhere; undefined if it leads somewhere, or out of the repository. */
+function whyDead(file: string, target: string): string | undefined {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return undefined;
+  const [name = '', anchor] = target.split('#');
+  const linked = name === '' ? file : path.posix.normalize(path.posix.join(path.posix.dirname(file), decodeURI(name)));
+  if (linked.startsWith('..') || !existsSync(path.join(root, linked))) return `there is no ${linked}`;
+  if (anchor === undefined) return undefined;
+  const anchors = anchorsOfPage.get(linked);
+  if (anchors === undefined) return `${linked} is no page with headings`;
+  return anchors.has(decodeURIComponent(anchor)) ? undefined : `${linked} has no #${anchor}`;
+}
+
+describe('the documentation', () => {
+  it.each(pages)('has no dead link in $file', ({ file, text }) => {
+    const dead = linksOf(text).flatMap((target) => {
+      const why = whyDead(file, target);
+      return why === undefined ? [] : [`(${target}): ${why}`];
+    });
+    expect(dead).toEqual([]);
+  });
+
+  it.each(userPages())('shows only YAML that can be read in $file', ({ text }) => {
+    for (const block of codeBlocksOf(text).filter(({ language }) => isYaml(language))) {
+      expect(() => load(block.text), `the block at line ${block.line}`).not.toThrow();
+    }
+  });
+
+  it('is looked at as a whole', () => {
+    const files = pages.map(({ file }) => file);
+    expect(files).toEqual(
+      expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'test/README.md']),
+    );
+    expect(statSync(path.join(root, 'README.md')).size).toBeGreaterThan(1000);
+  });
+});
