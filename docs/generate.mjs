@@ -62,7 +62,7 @@ const shownKind = (name) => {
 };
 const defaultCell = (name) => {
   const byDefault = shownDefault(name);
-  return byDefault === undefined ? '*required*' : byDefault === '' ? '' : code(byDefault);
+  return name === 'spec' ? '*required*' : byDefault === '' ? '' : code(byDefault);
 };
 
 /** The page that tells most of an input, from docs/; the groups' own if it is not here. */
@@ -72,6 +72,7 @@ const pages = {
   scheduler: 'reference.md',
   run: 'resuming.md',
   results: 'results.md',
+  commands: 'reference.md',
 };
 const pageOf = (group, name) => /\]\(docs\/([^)#]*)/.exec(descriptionOf(name))?.[1] ?? pages[group];
 
