@@ -9,23 +9,28 @@ export function reportJson(results: StudyResults): string {
 }
 
 function reportOf(results: StudyResults): Report {
-  const { name, description, path, spec, host, scheduler, fluxUri, interruption } = results;
   return {
     schema: REPORT_SCHEMA,
     status: results.status,
-    study: {
-      name,
-      description,
-      path,
-      spec,
-      host,
-      scheduler,
-      fluxUri,
-      interruption,
-      started: isoTime(results.started),
-      ended: isoTime(results.ended),
-    },
+    study: studyJson(results),
     steps: results.steps.map(stepJson),
+  };
+}
+
+/** What reports say of the study as a whole. */
+export function studyJson(results: StudyResults): Report['study'] {
+  const { name, description, path, spec, host, scheduler, fluxUri, interruption } = results;
+  return {
+    name,
+    description,
+    path,
+    spec,
+    host,
+    scheduler,
+    fluxUri,
+    interruption,
+    started: isoTime(results.started),
+    ended: isoTime(results.ended),
   };
 }
 
