@@ -19,7 +19,7 @@ import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
-import { studyFlags } from './arguments.js';
+import { studyFlags } from './study-flags.js';
 import { common, directoryOf, givenInputs, givenStudy, open } from './given-study.js';
 import { optionOf } from './naming.js';
 import type { Verb } from './verb.js';

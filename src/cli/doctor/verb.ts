@@ -11,7 +11,7 @@ import { systemClock } from '../../util/clock.js';
 import { describeError } from '../../util/errors.js';
 import { counted } from '../../util/log/plain-text.js';
 import type { TerminalLog } from '../../util/log/terminal-log.js';
-import { studyFlags } from '../arguments.js';
+import { studyFlags } from '../study-flags.js';
 import { common, directoryOf, givenInputs, givenStudy, open, openHere, rootOf } from '../given-study.js';
 import { inOptions, optionOf } from '../naming.js';
 import { checkWhole } from '../validate.js';
