@@ -1,6 +1,5 @@
-import * as z from 'zod';
 import { tryInputs } from '../inputs/parse.js';
-import { type Inputs, inputsSchema } from '../inputs/schema.js';
+import type { Inputs } from '../inputs/schema.js';
 import { InputError } from '../util/errors.js';
 import { readArguments } from './flags.js';
 import { takeMaestroFlags } from './maestro-flags.js';
@@ -47,8 +46,7 @@ export function readInputs(args: readonly string[], { read, needsSpec = true }: 
     };
     given.set(name, texts.map(textOf).join('\n'));
   }
-  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : optionOf(name)), { schema, filesOf });
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : optionOf(name)), { needsSpec, filesOf });
   return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors], notes };
 }
 

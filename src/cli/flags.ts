@@ -64,7 +64,10 @@ export function readArguments(
     options: Object.fromEntries(
       [...byName].map(([name, { value, short, ...flag }]) => [
         name,
-        { type: value === undefined ? 'boolean' : 'string', ...(name === flag.name && short ? { short } : {}) } as const,
+        {
+          type: value === undefined ? 'boolean' : 'string',
+          ...(name === flag.name && short ? { short } : {}),
+        } as const,
       ]),
     ),
     // Every mistake is reported, each with a hint: parseArgs itself would throw at the first.

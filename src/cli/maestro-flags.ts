@@ -7,7 +7,8 @@ export const maestroFlags: readonly Flag[] = [
   {
     name: 'autono',
     short: 'n',
-    description: "Stage everything and run nothing, as when Maestro's question whether to launch is answered no: `--dry-run`.",
+    description:
+      "Stage everything and run nothing, as when Maestro's question whether to launch is answered no: `--dry-run`.",
   },
   { name: 'fg', description: 'No effect: the study always runs in the foreground.' },
   { name: 'usetmp', description: 'Refused: jobs and later runs need the scripts, which stay in the study directory.' },

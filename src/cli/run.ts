@@ -19,9 +19,9 @@ import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
-import { studyFlags } from './study-flags.js';
 import { common, directoryOf, givenInputs, givenStudy, open } from './given-study.js';
 import { optionOf } from './naming.js';
+import { studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
 export const run: Verb = {

@@ -1,11 +1,11 @@
 import { inputGroups } from '../inputs/groups.js';
 import { choicesOf, defaultOf, descriptionOf, isTruth } from '../inputs/parse.js';
-import { type InputName, repeatable } from '../inputs/schema.js';
+import { actionOnly, type InputName, repeatable } from '../inputs/schema.js';
 import type { Flag, FlagGroup } from './flags.js';
 import { maestroFlags } from './maestro-flags.js';
 
-/** Inputs that are no flags: what is given without a name, and what only the steps of a workflow have a use for. */
-const noFlags: ReadonlySet<string> = new Set<InputName>(['spec', 'job-status']);
+/** What is given without a name is no flag, nor is what only the steps of a workflow have a use for. */
+const isFlag = (name: InputName) => name !== 'spec' && name !== 'job-status' && !actionOnly.has(name);
 
 /** Flags that are accepted, so that a command can be the same as on GitHub, and have no effect here. */
 const onGitHubOnly: ReadonlySet<string> = new Set<InputName>([
@@ -64,10 +64,12 @@ const ofMaestro: Partial<Record<InputName, Pick<Flag, 'short' | 'aliases'>>> = {
 
 /** The flags of verbs about a study, as help lists them. */
 export const studyFlags: readonly FlagGroup[] = [
-  ...inputGroups.map(({ title, inputs }) => ({
-    title,
-    flags: inputs.filter((name) => !noFlags.has(name) && !onGitHubOnly.has(name)).map(flagOf),
-  })),
+  ...inputGroups
+    .map(({ title, inputs }) => ({
+      title,
+      flags: inputs.filter((name) => isFlag(name) && !onGitHubOnly.has(name)).map(flagOf),
+    }))
+    .filter(({ flags }) => flags.length > 0),
   { title: "Maestro's, so that its command lines work", flags: maestroFlags },
 ];
 

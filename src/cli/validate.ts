@@ -14,8 +14,8 @@ import type { Plan } from '../scripts/plan.js';
 import { type Problem, SpecError } from '../spec/problem.js';
 import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
-import { studyFlags } from './study-flags.js';
 import { common, givenInputs, givenStudy, openHere } from './given-study.js';
+import { studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
 export const validate: Verb = {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { InputError } from '../util/errors.js';
-import { contradictions, requirements } from './requirements.js';
+import { commandOf, contradictions, requirements } from './requirements.js';
 import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.js';
 
 /**
@@ -17,7 +17,8 @@ export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: s
 }
 
 interface ParseOptions {
-  readonly schema?: typeof inputsSchema;
+  /** Whether there must be a spec if the command is `run`; without one it is ''. */
+  readonly needsSpec?: boolean;
   /** The files that inputs are the texts of, by name of the input. */
   readonly filesOf?: ReadonlyMap<string, string>;
 }
@@ -31,14 +32,17 @@ function shownValue(value: string): string {
 export function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
-  { schema = inputsSchema, filesOf = new Map() }: ParseOptions = {},
+  { needsSpec = true, filesOf = new Map() }: ParseOptions = {},
 ): { readonly inputs: Inputs; readonly errors: readonly string[] } {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
-  const result = schema.safeParse({ spec: '', ...values });
+  const result = inputsSchema.safeParse(values);
   const issues = result.success ? [] : result.error.issues;
   const wrong = new Set(issues.map(({ path }) => String(path[0])));
   const right = Object.fromEntries(Object.entries(values).filter(([name]) => !wrong.has(name)));
-  const inputs = result.success ? result.data : anySpec.parse({ spec: '', ...right });
+  const inputs = result.success ? result.data : inputsSchema.parse(right);
+  const isRun = (values.command ?? 'run') === 'run';
+  const isSpecMissing = needsSpec && isRun && values.spec === undefined;
+  const missing = isSpecMissing ? [`${nameOf('spec')} is required: the path of a study specification`] : [];
   const errors = issues.map((issue) => {
     const name = String(issue.path[0]);
     const value = values[name];
@@ -46,14 +50,13 @@ export function tryInputs(
     const shown = filesOf.has(name) ? `what is in ${filesOf.get(name)}` : shownValue(value ?? '');
     return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
   });
+  // With another command, which of the others have a meaning is not known.
+  if (wrong.has('command')) return { inputs, errors };
   const contradicting = contradictions(inputs, { texts: given, defaultOf }).map((words) =>
     words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
   );
-  return { inputs, errors: [...errors, ...contradicting] };
+  return { inputs, errors: [...missing, ...errors, ...contradicting] };
 }
-
-/** A spec that is missing is one of the mistakes, and no reason to leave out the others. */
-const anySpec = inputsSchema.extend({ spec: z.string() });
 
 /** The environment variable in which the runner passes an input. */
 export function inputVariable(name: InputName): string {
@@ -78,7 +81,9 @@ export function defaultOf(name: InputName): string | undefined {
 export function descriptionOf(name: InputName): string {
   const needed = requirements.filter(({ input, unless }) => input === name && unless === undefined);
   const needs = needed.map(({ needs }) => ` Needs \`${needs}\`.`).join('');
-  return `${inputsSchema.shape[name].description ?? ''}${needs}`;
+  const command = commandOf(name);
+  const only = command === undefined ? '' : ` Only with \`command: ${command}\`.`;
+  return `${inputsSchema.shape[name].description ?? ''}${needs}${only}`;
 }
 
 export function isTruth(name: InputName): boolean {
