@@ -59,3 +59,30 @@ export function takeMaestroFlags(given: ReadonlyMap<string, readonly string[]>):
   }
   return { values, errors, notes };
 }
+
+/** Flags of `maestro` that come before the verb; those that are true take a value. */
+const globalFlags: ReadonlyMap<string, boolean> = new Map([
+  ['-l', true],
+  ['--logpath', true],
+  ['-d', true],
+  ['--debug_lvl', true],
+  ['-c', false],
+  ['--logstdout', false],
+]);
+
+/** The arguments without what Maestro takes before its verb, all of which is about its log. */
+export function withoutGlobalFlags(all: readonly string[]): { args: readonly string[]; notes: readonly string[] } {
+  const args = [...all];
+  const taken: string[] = [];
+  for (let first = args[0]; first !== undefined; first = args[0]) {
+    const name = first.split('=')[0]!;
+    const takesValue = globalFlags.get(name);
+    if (takesValue === undefined) break;
+    taken.push(name);
+    args.splice(0, takesValue && name === first ? 2 : 1);
+  }
+  if (taken.length === 0) return { args, notes: [] };
+  const verb = taken.length === 1 ? 'has' : 'have';
+  const why = 'the log is always on the terminal and in the study directory';
+  return { args, notes: [`${inSeries(taken)} ${verb} no effect: ${why}`] };
+}

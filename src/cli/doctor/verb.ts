@@ -20,11 +20,12 @@ import { examine } from './doctor.js';
 
 export const doctor: Verb = {
   name: 'doctor',
-  synopsis: 'doctor [SPEC] [--name value ...]',
-  summary: 'look at what a run needs: tools, the batch system, whether jobs run',
-  details: 'With a study it looks for what that needs. The flags are those of run.',
+  synopsis: 'doctor [SPEC] [flags]',
+  summary: 'look at what a run needs: tools, the batch system, a test job',
+  details:
+    'With a study it looks for what that needs. The flags are those of run, so that a command of one is good for the other.',
   flags: studyFlags,
-  run: (args, context, log) => examineGiven(givenInputs(args, context, false), context, log),
+  run: (args, context, log) => examineGiven(givenInputs(args, context, log, false), context, log),
 };
 
 /** With or without a study: what it needs is looked for if there is one. */
