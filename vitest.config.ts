@@ -1,10 +1,16 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import type { Reporter } from 'vitest/node';
+import { FailureList } from './test/support/failure-list.js';
 import { filesOf, type ProjectName } from './test/support/projects.js';
 // The programs as they are now, not as they were when they were embedded last.
 import './tools/embed-programs.mjs';
 
-// Where CI wants the counts of the tests, if it does.
-const results = process.env.TEST_RESULTS;
+// Where CI wants the counts of the tests and the failed ones, if it does.
+const { TEST_RESULTS: results, TEST_FAILURES: failures } = process.env;
+
+const reporters: (['default'] | ['json', { outputFile: string }] | Reporter)[] = [['default']];
+if (results !== undefined) reporters.push(['json', { outputFile: results }]);
+if (failures !== undefined) reporters.push(new FailureList(failures));
 
 function project(
   name: ProjectName,
@@ -23,7 +29,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Tests start real processes; two at a time is what the smallest CI machine has.
     maxWorkers: 2,
-    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
+    reporters,
     projects: [
       project('unit', { isolate: false, setupFiles: ['test/support/no-processes.ts'] }),
       project('host'),

@@ -1,9 +1,9 @@
-import { type ParseArgsConfig, parseArgs } from 'node:util';
 import * as z from 'zod';
-import { isTruth, tryInputs } from '../inputs/parse.js';
-import { type InputName, type Inputs, inputNames, inputsSchema, repeatable } from '../inputs/schema.js';
-import { closest } from '../util/closest.js';
+import { inputGroups } from '../inputs/groups.js';
+import { defaultOf, descriptionOf, isTruth, tryInputs } from '../inputs/parse.js';
+import { type InputName, type Inputs, inputsSchema, repeatable } from '../inputs/schema.js';
 import { InputError } from '../util/errors.js';
+import { type Flag, type FlagGroup, readArguments } from './flags.js';
 
 export interface ArgumentOptions {
   /** Reads a file. */
@@ -12,22 +12,22 @@ export interface ArgumentOptions {
   readonly needsSpec?: boolean;
 }
 
-/** Every input but the spec, which is given without a name. */
-const optionNames = inputNames.filter((name) => name !== 'spec');
+/** The flags of verbs about a study: every input but the spec, which is given without a name. */
+export const studyFlags: readonly FlagGroup[] = inputGroups.map(({ title, inputs }) => ({
+  title,
+  flags: inputs.filter((name) => name !== 'spec').map(flagOf),
+}));
 
-function isOption(name: string): name is InputName {
-  return (optionNames as readonly string[]).includes(name);
+function flagOf(name: InputName): Flag {
+  const byDefault = defaultOf(name);
+  return {
+    name,
+    description: descriptionOf(name),
+    ...(isTruth(name) ? {} : { value: 'VALUE' }),
+    ...(byDefault === undefined || byDefault === '' ? {} : { default: byDefault }),
+    isRepeatable: repeatable.has(name),
+  };
 }
-
-const config = {
-  options: Object.fromEntries(
-    optionNames.map((name) => [name, { type: isTruth(name) ? ('boolean' as const) : ('string' as const) }]),
-  ),
-  // Every mistake is reported, each with a hint: parseArgs itself would throw at the first.
-  strict: false,
-  allowPositionals: true,
-  tokens: true,
-} satisfies ParseArgsConfig;
 
 /**
  * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
@@ -36,57 +36,26 @@ const config = {
  * @throws InputError with a line for everything that is wrong
  */
 export function commandLineInputs(args: readonly string[], { read, needsSpec = true }: ArgumentOptions): Inputs {
+  const flags = studyFlags.flatMap((group) => group.flags);
+  const { values, positionals, errors: mistakes } = readArguments(args, flags, 1);
+  const errors: string[] = [...mistakes];
   const given = new Map<string, string>();
   const filesOf = new Map<string, string>();
-  const errors: string[] = [];
-
-  const set = (name: InputName, value: string) => {
-    const isFile = value.startsWith('@');
-    if (isFile) filesOf.set(name, value.slice(1));
-    const text = isFile ? fromFile(name, value.slice(1), read, errors) : value;
-    const before = repeatable.has(name) ? given.get(name) : undefined;
-    given.set(name, before === undefined ? text : `${before}\n${text}`);
-  };
-
-  // One dash is as good as two: there are no options of one letter.
-  const { tokens } = parseArgs({ ...config, args: args.map((arg) => arg.replace(/^-(?=[^-])/, '--')) });
-  /** The option before, if it has no value yet: what follows may be its value, though parseArgs takes it for the spec. */
-  let open: string | undefined;
-  for (const token of tokens) {
-    const before = open;
-    open = undefined;
-    if (token.kind === 'positional') {
-      const isTruthValue = token.value === 'true' || token.value === 'false';
-      if (before !== undefined && isOption(before) && isTruthValue) set(before, token.value);
-      else if (before !== undefined && !isOption(before) && mayTakeValue(before, given)) continue;
-      else if (!given.has('spec')) given.set('spec', token.value);
-      else errors.push(`only one spec can be given, but '${given.get('spec')}' and '${token.value}' were given`);
-    } else if (token.kind === 'option') {
-      const { name, index } = token;
-      const value = token.inlineValue === false ? args[index + 1] : token.value;
-      if (!isOption(name)) errors.push(unknownOption(args[index]!.split('=')[0]!, name));
-      else if (value !== undefined) set(name, value);
-      else if (isTruth(name)) set(name, 'true');
-      else errors.push(`--${name} needs a value`);
-      if (value === undefined) open = name;
-    }
+  const [spec, ...more] = positionals;
+  if (spec !== undefined) given.set('spec', spec);
+  for (const other of more) errors.push(`only one spec can be given, but '${spec}' and '${other}' were given`);
+  for (const [name, texts] of values) {
+    const textOf = (text: string) => {
+      if (!text.startsWith('@')) return text;
+      filesOf.set(name, text.slice(1));
+      return fromFile(name, text.slice(1), read, errors);
+    };
+    given.set(name, texts.map(textOf).join('\n'));
   }
   const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
   const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
   if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
   return parsed.inputs;
-}
-
-/** @param given the option as it was given, with its dashes */
-function unknownOption(given: string, name: string): string {
-  const guess = closest(name, optionNames);
-  return `there is no option ${given}${guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`}`;
-}
-
-/** Whether what follows an unknown option is its value, rather than the spec. */
-function mayTakeValue(unknown: string, given: ReadonlyMap<string, string>): boolean {
-  const guess = closest(unknown, optionNames);
-  return given.has('spec') || (guess !== undefined && !isTruth(guess as InputName));
 }
 
 function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {

@@ -1,28 +1,37 @@
-import { defaultOf, descriptionOf } from '../inputs/parse.js';
-import { inputNames } from '../inputs/schema.js';
+import type { FlagGroup } from './flags.js';
+import type { Verb } from './verb.js';
 
-/** The text of --help: every option from its one definition. */
-export function helpText(): string {
-  const options = inputNames
-    .filter((name) => name !== 'spec')
-    .map((name) => {
-      const byDefault = defaultOf(name);
-      const description = descriptionOf(name).replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
-      return `  --${name}${byDefault ? ` (${byDefault})` : ''}\n${wrap(description, 90)
-        .map((line) => `      ${line}`)
-        .join('\n')}`;
-    });
-  return `Usage:
-  node dist/index.js run SPEC [--name value ...]   run a Maestro study on this machine
-  node dist/index.js validate SPEC [--name ...]    find all that is wrong with a study; run nothing
-  node dist/index.js doctor [SPEC] [--name ...]    look at what a run needs: tools, the batch system, whether jobs run
-  node dist/index.js --help | --version
+const program = 'node dist/index.js';
 
-Options (--name value or --name=value; @FILE as the value reads it from a file; defaults in parentheses):
-${options.join('\n')}
+/** The text of `--help`. */
+export function generalHelp(verbs: readonly Verb[]): string {
+  const width = Math.max(...verbs.map(({ name }) => name.length));
+  return `Usage: ${program} VERB [arguments]
+
+${verbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+
+  ${program} VERB --help    all flags of a verb
+  ${program} --version
 
 Exit status: 0 finished (or dry run), 1 bad input or cannot start, 2 a step failed, 3 cancelled, 4 interrupted.
 `;
+}
+
+/** The text of `VERB --help`. */
+export function verbHelp({ synopsis, details, flags }: Verb): string {
+  return [`Usage: ${program} ${synopsis}`, ...wrap(details, 96), ...flags.map(groupText)].join('\n\n').concat('\n');
+}
+
+function groupText({ title, flags }: FlagGroup): string {
+  const lines = flags.map((flag) => {
+    const description = flag.description.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
+    const name = `--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
+    return [
+      `  ${name}${flag.default === undefined ? '' : ` (${flag.default})`}`,
+      ...wrap(description, 90).map((line) => `      ${line}`),
+    ].join('\n');
+  });
+  return [`${title}:`, ...lines].join('\n');
 }
 
 function wrap(text: string, width: number): string[] {

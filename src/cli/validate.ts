@@ -14,6 +14,22 @@ import type { Plan } from '../scripts/plan.js';
 import { type Problem, SpecError } from '../spec/problem.js';
 import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
+import { studyFlags } from './arguments.js';
+import { common, givenInputs, givenStudy, openHere } from './given-study.js';
+import type { Verb } from './verb.js';
+
+export const validate: Verb = {
+  name: 'validate',
+  synopsis: 'validate SPEC [--name value ...]',
+  summary: 'find all that is wrong with a study; run nothing',
+  details: 'What is wrong with a study is found without any other machine. The flags are those of run.',
+  flags: studyFlags,
+  async run(args, context, log) {
+    const inputs = givenInputs(args, context);
+    const study = { ...givenStudy(inputs, context), stageRoot: undefined };
+    return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
+  },
+};
 
 /**
  * Reports everything that is wrong with a study without running it. Returns the exit status: 1 if anything is.

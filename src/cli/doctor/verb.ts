@@ -1,0 +1,76 @@
+import path from 'node:path';
+import { SetupError } from '../../hosts/setup.js';
+import { isElsewhere, requestOf } from '../../inputs/derive.js';
+import type { Inputs } from '../../inputs/schema.js';
+import type { OpenedHosts } from '../../run/open-hosts.js';
+import { readStudy, type SpecContext } from '../../run/prepare.js';
+import type { ProcessContext } from '../../run/process-context.js';
+import { formatProblem, SpecError } from '../../spec/problem.js';
+import type { Spec } from '../../spec/spec.js';
+import { systemClock } from '../../util/clock.js';
+import { describeError } from '../../util/errors.js';
+import { counted } from '../../util/log/plain-text.js';
+import type { TerminalLog } from '../../util/log/terminal-log.js';
+import { studyFlags } from '../arguments.js';
+import { common, directoryOf, givenInputs, givenStudy, open, openHere, rootOf } from '../given-study.js';
+import { inOptions, optionOf } from '../naming.js';
+import { checkWhole } from '../validate.js';
+import type { Verb } from '../verb.js';
+import { examine } from './doctor.js';
+
+export const doctor: Verb = {
+  name: 'doctor',
+  synopsis: 'doctor [SPEC] [--name value ...]',
+  summary: 'look at what a run needs: tools, the batch system, whether jobs run',
+  details: 'With a study it looks for what that needs. The flags are those of run.',
+  flags: studyFlags,
+  run: (args, context, log) => examineGiven(givenInputs(args, context, false), context, log),
+};
+
+/** With or without a study: what it needs is looked for if there is one. */
+async function examineGiven(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+  const { workingDirectory, cancel } = context;
+  const named = inputs.spec === '' ? undefined : givenStudy(inputs, context);
+  const spec = named && tryReadStudy(named);
+  const study =
+    named &&
+    (async () => {
+      const here = await openHere(inputs, context, log);
+      const { plan, warnings } = await checkWhole(common({ ...named, stageRoot: undefined }, context, log, here));
+      const summary = [counted(plan.graph.steps.length, 'step'), ...warnings.map(formatProblem)].join('; ');
+      return { summary, plan };
+    });
+  const request = requestOf(inputs, optionOf);
+  let hosts: OpenedHosts;
+  try {
+    hosts = await open(inputs, context, log);
+  } catch (error) {
+    const isOfSetup = error instanceof SetupError;
+    if (isOfSetup && isElsewhere(inputs)) log.info(`ok    connection: ${inputs.host} lets us in`);
+    log.info(`FAIL  ${isOfSetup ? 'setup' : 'connection'}: ${inOptions(describeError(error))}`);
+    return 1;
+  }
+  if (hosts.isElsewhere) log.info(`ok    connection: ${hosts.host.name} lets us in, and its login shell runs bash`);
+  if (inputs.setup.trim() !== '') log.info('ok    setup: its lines succeed, and every command is found');
+  try {
+    const root =
+      spec === undefined
+        ? hosts.isElsewhere
+          ? rootOf(context, hosts)
+          : workingDirectory
+        : path.dirname(directoryOf(spec, inputs, context, hosts));
+    return await examine({ inputs, host: hosts.host, clock: systemClock, log, spec, study, request, root, cancel });
+  } finally {
+    hosts.close();
+  }
+}
+
+/** The study, if its text is one: the check of the study reports what is wrong with it. */
+function tryReadStudy(study: SpecContext): Spec | undefined {
+  try {
+    return readStudy(study).spec;
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    return undefined;
+  }
+}

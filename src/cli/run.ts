@@ -1,0 +1,96 @@
+import path from 'node:path';
+import { requestOf } from '../inputs/derive.js';
+import { ineffectiveInputs } from '../inputs/ineffective.js';
+import { distinctions } from '../inputs/parse.js';
+import type { InputName, Inputs } from '../inputs/schema.js';
+import { withPlainPaths } from '../inputs/study-key.js';
+import { readStudy } from '../run/prepare.js';
+import {
+  givenReportPlace,
+  type ProcessContext,
+  placeFor,
+  readBaseline,
+  refuseReportPath,
+} from '../run/process-context.js';
+import { runStudy } from '../run/run-study.js';
+import { ourHolder } from '../store/lease.js';
+import { shortHash } from '../study/directory.js';
+import { exitCodes } from '../study/state.js';
+import { InputError } from '../util/errors.js';
+import type { TerminalLog } from '../util/log/terminal-log.js';
+import { quote } from '../util/shell-quote.js';
+import { studyFlags } from './arguments.js';
+import { common, directoryOf, givenInputs, givenStudy, open } from './given-study.js';
+import { optionOf } from './naming.js';
+import type { Verb } from './verb.js';
+
+export const run: Verb = {
+  name: 'run',
+  synopsis: 'run SPEC [--name value ...]',
+  summary: 'run a Maestro study, on this machine or with --host on another',
+  details:
+    'Flags are --name value or --name=value; @FILE as the value reads it from a file; defaults are in parentheses.',
+  flags: studyFlags,
+  run: (args, context, log) => runGiven(givenInputs(args, context), context, log),
+};
+
+async function runGiven(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+  const { workingDirectory } = context;
+  const plain = withPlainPaths(inputs, workingDirectory);
+  // Mistakes in the options are reported before any connection is made.
+  const study = givenStudy(inputs, context);
+  if (inputs.resume === 'always' && inputs['output-path'] === '') {
+    throw new InputError([
+      '--resume always needs --output-path: without that every run has a directory of its own, by the time',
+    ]);
+  }
+  for (const name of onGitHubOnly(inputs))
+    log.warning(`--${name} has no effect here: only the action on GitHub uses it`);
+  readStudy(study);
+  const request = requestOf(inputs, optionOf);
+  const baseline = readBaseline(inputs.baseline, workingDirectory, (line) => log.warning(line));
+  const given = givenReportPlace(study, workingDirectory);
+  await refuseReportPath(given, optionOf);
+  const hosts = await open(inputs, context, log);
+  try {
+    const { results, isResumable } = await runStudy({
+      ...common(study, context, log, hosts),
+      place: (spec) => ({
+        path: directoryOf(spec, inputs, context, hosts),
+        key: inputs['study-key'] || shortHash([study.specPath, ...distinctions(plain)].join('\0')),
+        // Without an output path every run has a directory of its own, by the time.
+        resume: inputs['output-path'] === '' ? 'never' : inputs.resume,
+      }),
+      reportPlace: (studyPath) => {
+        // The study directory is known to be ours by then.
+        if (given === undefined && !hosts.isElsewhere) return { path: `${studyPath}/.conductor/report`, untrusted: [] };
+        return given ?? placeFor(study, workingDirectory, `${path.basename(studyPath)}.report`);
+      },
+      request,
+      baseline,
+      ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
+      around: '',
+      holder: ourHolder(''),
+      // On the command line there is no post step: what is left ends by itself.
+      remember: () => {},
+    });
+    if (isResumable) {
+      log.info(`To continue it, run the same command again, with --output-path ${quote(results.path)}`);
+    }
+    return exitCodes[results.status];
+  } finally {
+    hosts.close();
+  }
+}
+
+/** Inputs that were given and that only the action uses. */
+function onGitHubOnly(inputs: Inputs): InputName[] {
+  const given: [InputName, boolean][] = [
+    ['annotations', inputs.annotations !== 'checks'],
+    ['check-name', inputs['check-name'] !== ''],
+    ['github-token', inputs['github-token'] !== ''],
+    ['summary', !inputs.summary],
+    ['allow-fork-pr', inputs['allow-fork-pr']],
+  ];
+  return given.flatMap(([name, isGiven]) => (isGiven ? [name] : []));
+}

@@ -1,0 +1,71 @@
+import type { InputName } from './schema.js';
+
+/** Inputs that are listed together, under a heading. */
+export interface InputGroup {
+  readonly name: 'study' | 'place' | 'scheduler' | 'run' | 'results';
+  readonly title: string;
+  readonly inputs: readonly InputName[];
+}
+
+/** Every input, in the order in which help and documentation list them. */
+export const inputGroups: readonly InputGroup[] = [
+  {
+    name: 'study',
+    title: 'The study',
+    inputs: ['spec', 'parameters', 'variables', 'batch', 'pgen', 'pargs', 'env', 'hash-workspaces'],
+  },
+  {
+    name: 'place',
+    title: 'Where it runs',
+    inputs: [
+      'host',
+      'ssh-client',
+      'ssh-key',
+      'ssh-passphrase',
+      'ssh-known-hosts',
+      'proxy-jump',
+      'setup',
+      'stage',
+      'stage-exclude',
+      'output-path',
+      'allow-shared-directory',
+    ],
+  },
+  {
+    name: 'scheduler',
+    title: 'The scheduler',
+    inputs: ['flux', 'allocate', 'throttle', 'local-jobs', 'submission-attempts', 'restart-limit'],
+  },
+  {
+    name: 'run',
+    title: 'The run',
+    inputs: [
+      'dry-run',
+      'resume',
+      'study-key',
+      'timeout-minutes',
+      'on-cancel',
+      'allow-failure',
+      'conductor',
+      'bindings',
+      'sleeptime',
+      'maestro-version',
+      'allow-fork-pr',
+      'job-status',
+    ],
+  },
+  {
+    name: 'results',
+    title: 'Results',
+    inputs: [
+      'report-path',
+      'collect',
+      'baseline',
+      'slower-than',
+      'summary',
+      'annotations',
+      'check-name',
+      'github-token',
+    ],
+  },
+];
