@@ -3,6 +3,7 @@ import * as core from '@actions/core';
 import type { Runner } from '../github/runner-facts.js';
 import { inputVariable } from '../inputs/parse.js';
 import { type outputs, secrets } from '../inputs/schema.js';
+import { inline } from '../report/markdown.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
 import { InputError } from '../util/errors.js';
@@ -81,4 +82,13 @@ export async function writeSummary(markdown: string): Promise<string | undefined
   } catch (error) {
     return `the job summary cannot be written: ${(error as Error).message}`;
   }
+}
+
+/**
+ * The job summary of a command that could not be carried out.
+ *
+ * @param title what cannot be done, for people
+ */
+export function cannotRun(reasons: readonly string[], title = 'The study cannot be run'): string {
+  return `## ❌ ${title}\n\n${reasons.map((line) => `- ${inline(line)}`).join('\n')}\n\n`;
 }

@@ -1,7 +1,6 @@
-import * as z from 'zod';
 import { inputGroups } from '../inputs/groups.js';
 import { defaultOf, descriptionOf, isTruth, tryInputs } from '../inputs/parse.js';
-import { type InputName, type Inputs, inputsSchema, repeatable } from '../inputs/schema.js';
+import { actionOnly, type InputName, type Inputs, repeatable } from '../inputs/schema.js';
 import { InputError } from '../util/errors.js';
 import { type Flag, type FlagGroup, readArguments } from './flags.js';
 
@@ -12,11 +11,13 @@ export interface ArgumentOptions {
   readonly needsSpec?: boolean;
 }
 
-/** The flags of verbs about a study: every input but the spec, which is given without a name. */
-export const studyFlags: readonly FlagGroup[] = inputGroups.map(({ title, inputs }) => ({
-  title,
-  flags: inputs.filter((name) => name !== 'spec').map(flagOf),
-}));
+/** The flags of verbs about a study: every input but the spec, which is given without a name, and those of the action alone. */
+export const studyFlags: readonly FlagGroup[] = inputGroups
+  .map(({ title, inputs }) => ({
+    title,
+    flags: inputs.filter((name) => name !== 'spec' && !actionOnly.has(name)).map(flagOf),
+  }))
+  .filter(({ flags }) => flags.length > 0);
 
 function flagOf(name: InputName): Flag {
   const byDefault = defaultOf(name);
@@ -52,8 +53,10 @@ export function commandLineInputs(args: readonly string[], { read, needsSpec = t
     };
     given.set(name, texts.map(textOf).join('\n'));
   }
-  const schema = needsSpec ? inputsSchema : inputsSchema.extend({ spec: z.string() });
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), { schema, filesOf });
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), {
+    needsSpec,
+    filesOf,
+  });
   if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
   return parsed.inputs;
 }

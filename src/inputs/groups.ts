@@ -2,7 +2,7 @@ import type { InputName } from './schema.js';
 
 /** Inputs that are listed together, under a heading. */
 export interface InputGroup {
-  readonly name: 'study' | 'place' | 'scheduler' | 'run' | 'results';
+  readonly name: 'study' | 'place' | 'scheduler' | 'run' | 'results' | 'commands';
   readonly title: string;
   readonly inputs: readonly InputName[];
 }
@@ -67,5 +67,10 @@ export const inputGroups: readonly InputGroup[] = [
       'check-name',
       'github-token',
     ],
+  },
+  {
+    name: 'commands',
+    title: 'Other commands',
+    inputs: ['command', 'reports', 'expected'],
   },
 ];

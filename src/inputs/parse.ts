@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { InputError } from '../util/errors.js';
-import { contradictions, requirements } from './requirements.js';
+import { commandOf, contradictions, requirements } from './requirements.js';
 import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.js';
 
 /**
@@ -17,7 +17,8 @@ export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: s
 }
 
 interface ParseOptions {
-  readonly schema?: typeof inputsSchema;
+  /** Whether there must be a spec if the command is `run`; without one it is ''. */
+  readonly needsSpec?: boolean;
   /** The files that inputs are the texts of, by name of the input. */
   readonly filesOf?: ReadonlyMap<string, string>;
 }
@@ -31,10 +32,13 @@ function shownValue(value: string): string {
 export function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
-  { schema = inputsSchema, filesOf = new Map() }: ParseOptions = {},
+  { needsSpec = true, filesOf = new Map() }: ParseOptions = {},
 ): { readonly inputs: Inputs | undefined; readonly errors: readonly string[] } {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
-  const result = schema.safeParse({ spec: '', ...values });
+  const result = inputsSchema.safeParse(values);
+  const isRun = (values.command ?? 'run') === 'run';
+  const isSpecMissing = needsSpec && isRun && values.spec === undefined;
+  const missing = isSpecMissing ? [`${nameOf('spec')} is required: the path of a study specification`] : [];
   if (!result.success) {
     const errors = result.error.issues.map((issue) => {
       const name = String(issue.path[0]);
@@ -43,11 +47,12 @@ export function tryInputs(
       const shown = filesOf.has(name) ? `what is in ${filesOf.get(name)}` : shownValue(value ?? '');
       return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
     });
-    return { inputs: undefined, errors };
+    return { inputs: undefined, errors: [...missing, ...errors] };
   }
-  const errors = contradictions(result.data, { texts: given, defaultOf }).map((words) =>
+  const wrong = contradictions(result.data, { texts: given, defaultOf }).map((words) =>
     words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
   );
+  const errors = [...missing, ...wrong];
   return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
 }
 
@@ -74,7 +79,9 @@ export function defaultOf(name: InputName): string | undefined {
 export function descriptionOf(name: InputName): string {
   const needed = requirements.filter(({ input, unless }) => input === name && unless === undefined);
   const needs = needed.map(({ needs }) => ` Needs \`${needs}\`.`).join('');
-  return `${inputsSchema.shape[name].description ?? ''}${needs}`;
+  const command = commandOf(name);
+  const only = command === undefined ? '' : ` Only with \`command: ${command}\`.`;
+  return `${inputsSchema.shape[name].description ?? ''}${needs}${only}`;
 }
 
 export function isTruth(name: InputName): boolean {

@@ -1,6 +1,6 @@
 import { HostError } from '../hosts/host.js';
 import { IncompleteDestination, parseDestination, parseJumps } from '../hosts/ssh/destination.js';
-import type { InputName, Inputs } from './schema.js';
+import type { Command, InputName, Inputs } from './schema.js';
 
 /** An input that has a meaning only together with another one. */
 export interface Requirement {
@@ -32,6 +32,39 @@ export const requirements: readonly Requirement[] = [
   ...needing('baseline', 'slower-than'),
 ];
 
+/** The inputs that only one command takes, other than `run`, and those that it shares with others. */
+const otherCommands: Readonly<
+  Record<Exclude<Command, 'run'>, { readonly own: readonly InputName[]; readonly shared: readonly InputName[] }>
+> = {
+  merge: {
+    own: ['reports', 'expected'],
+    shared: ['annotations', 'check-name', 'github-token', 'summary', 'report-path'],
+  },
+};
+
+/** The command that alone takes an input; undefined for those that `run` takes. */
+export function commandOf(name: InputName): Command | undefined {
+  const found = Object.entries(otherCommands).find(([, { own }]) => own.includes(name));
+  return found?.[0] as Command | undefined;
+}
+
+function takes(command: Command, name: InputName): boolean {
+  if (name === 'command' || name === 'job-status') return true;
+  if (command === 'run') return commandOf(name) === undefined;
+  const { own, shared } = otherCommands[command];
+  return own.includes(name) || shared.includes(name);
+}
+
+/** What is wrong between the command and other inputs. */
+function wrongForCommand({ command }: Inputs, given: Given): string[] {
+  return [...given.texts.keys()].flatMap((key) => {
+    const name = key as InputName;
+    if (takes(command, name) || !isSet(name, given)) return [];
+    const only = commandOf(name);
+    return [`\`${name}\` has no meaning with \`command\` ${command}${only === undefined ? '' : `, only with ${only}`}`];
+  });
+}
+
 /** The texts that were given: '' for an input that comes from a variable of GitHub that is not set. */
 export interface Given {
   readonly texts: ReadonlyMap<string, string>;
@@ -40,6 +73,9 @@ export interface Given {
 
 /** The contradictions between inputs, whose names are in backquotes. */
 export function contradictions(inputs: Inputs, given: Given): string[] {
+  const wrong = wrongForCommand(inputs, given);
+  // What else these inputs lack is of no interest.
+  if (inputs.command !== 'run') return [...wrong, ...missingReports(inputs)];
   const errors = requirements.filter((requirement) => isUnmet(requirement, inputs, given)).map(unmet(given));
   if (inputs.allocate !== '' && inputs.flux !== 'auto') {
     errors.push(
@@ -55,7 +91,12 @@ export function contradictions(inputs: Inputs, given: Given): string[] {
   }
   const kind = /^([a-z]+:)(\/\/)?$/.exec(inputs.flux)?.[0];
   if (kind !== undefined) errors.push(`\`flux\`: nothing follows ${kind}${unset}`);
-  return [...errors, ...wrongMachines(inputs)];
+  return [...wrong, ...errors, ...wrongMachines(inputs)];
+}
+
+function missingReports({ command, reports }: Inputs): string[] {
+  if (command !== 'merge' || reports.length > 0) return [];
+  return ['`reports` is required with `command` merge: the report.json files, a path or glob a line'];
 }
 
 /** What upstream Maestro cannot do. */

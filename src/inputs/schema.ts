@@ -64,10 +64,35 @@ const assignments = () =>
     return result as ReadonlyMap<string, string>;
   });
 
+/** Names: lines, or a JSON list of them or of objects that have one, as a matrix is given. */
+const names = () =>
+  z.string().transform((value, context) => {
+    if (!value.trimStart().startsWith('[')) return linesOf(value).map((line) => line.trim());
+    const named = z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]);
+    const result = z.array(named).safeParse(parsedJson(value));
+    if (result.success) return result.data;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be lines of names, or a JSON list of names or of {"name": ...}',
+    });
+    return z.NEVER;
+  });
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 export const inputsSchema = z.object({
+  command: choice('run', 'merge')
+    .prefault('run')
+    .describe('What to do: `run` a study, or `merge` the reports of several runs into one, with one check run.'),
   spec: text()
-    .min(1, { error: 'is required: the path of a study specification' })
-    .describe('The study specification, relative to the workspace.'),
+    .prefault('')
+    .describe('The study specification, relative to the workspace. Required, unless `command` is another than `run`.'),
   parameters: text()
     .prefault('')
     .describe('A YAML mapping laid over `global.parameters`: a list of values, or `values` and `label`, for each key.'),
@@ -231,6 +256,16 @@ export const inputsSchema = z.object({
     .describe(
       "Globs of the study's files to bring to `report-path`, relative to the study, one a line: `post/*/plots`. The logs of failed steps come with them.",
     ),
+  reports: list()
+    .prefault('')
+    .describe(
+      'The report.json files to merge, one a line: paths or globs, relative to the workspace (`reports/*/report.json`), or `NAME=PATH`. Without a name each is called by the directories in which the paths differ.',
+    ),
+  expected: names()
+    .prefault('')
+    .describe(
+      'The names of the reports that there should be: lines, or a JSON list of names or of objects with a `name`. Those that are missing are shown as not run, with a warning.',
+    ),
   'job-status': text()
     .prefault('')
     .describe('How the job goes. Not to be set: by it the post step knows that the job was cancelled.'),
@@ -240,6 +275,11 @@ export type Inputs = z.output<typeof inputsSchema>;
 export type InputName = keyof Inputs;
 
 export const inputNames = Object.keys(inputsSchema.shape) as InputName[];
+
+export type Command = Inputs['command'];
+
+/** Inputs that are no flags: the command line has verbs, with arguments of their own. */
+export const actionOnly: ReadonlySet<string> = new Set<InputName>(['command', 'reports', 'expected']);
 
 /** Flags that may be given several times, a line each: `--pargs A:1 --pargs B:2`, as with Maestro. */
 export const repeatable: ReadonlySet<string> = new Set<InputName>([

@@ -13,5 +13,6 @@ it('the groups are in the order in which a newcomer needs them, each with a titl
     ['scheduler', 'The scheduler'],
     ['run', 'The run'],
     ['results', 'Results'],
+    ['commands', 'Other commands'],
   ]);
 });

@@ -63,8 +63,7 @@ describe('the inputs', () => {
   it('are described, each, and have as default what they take when they are empty', () => {
     for (const name of inputNames) {
       expect([name, descriptionOf(name)]).toEqual([name, expect.stringMatching(/^.{10,}\.$/s)]);
-      if (name === 'spec') expect(defaultOf(name)).toBeUndefined();
-      else expect([name, typeof defaultOf(name)]).toEqual([name, 'string']);
+      expect([name, typeof defaultOf(name)]).toEqual([name, 'string']);
     }
     const given = (value: (name: string) => string) =>
       parseInputs(new Map(inputNames.map((name) => [name, name === 'spec' ? 'a' : value(name)])), (name) => name);
