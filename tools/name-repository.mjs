@@ -32,13 +32,11 @@ const module = `// Generated from package.json by tools/name-repository.mjs; edi
 export const repository = '${name}';
 `;
 
-const files = [
-  [target, module],
-  ...shown.map((file) => [file, read(file).replaceAll(anyName, name)]),
-];
+const files = [[target, module], ...shown.map((file) => [file, read(file).replaceAll(anyName, name)])];
 const stale = files.filter(([file, text]) => read(file) !== text);
 if (process.argv.includes('--check')) {
-  for (const [file] of stale) console.error(`${file} does not have the name of the repository, ${name}: run npm run generate`);
+  for (const [file] of stale)
+    console.error(`${file} does not have the name of the repository, ${name}: run npm run generate`);
   const placeholders = shown.filter((file) => /\bOWNER\b/.test(read(file)));
   for (const file of placeholders) console.error(`${file} has a placeholder, OWNER: write ${name}`);
   process.exitCode = stale.length + placeholders.length > 0 ? 1 : 0;
