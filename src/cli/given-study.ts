@@ -13,6 +13,7 @@ import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { readInputs } from './arguments.js';
 import { optionOf } from './naming.js';
+import { packageSample } from './package-sample.js';
 
 /**
  * The inputs of a verb about a study. What is to be noted of them goes to the log.
@@ -38,8 +39,10 @@ export function givenInputs(
 }
 
 /** The study as it was given. */
-export function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext) {
-  const specPath = path.resolve(workingDirectory, inputs.spec);
+export function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext, log: TerminalLog) {
+  const sample = packageSample(inputs.spec, workingDirectory);
+  if (sample !== undefined) log.info(`There is no ${inputs.spec} here, so this package's own is taken: ${sample}`);
+  const specPath = sample ?? path.resolve(workingDirectory, inputs.spec);
   return {
     options: runOptionsOf(inputs),
     pgen: pgenOf(inputs, workingDirectory),

@@ -5,7 +5,7 @@ import { exitCodes } from '../study/state.js';
 import { describeError, InputError } from '../util/errors.js';
 import { inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
-import { version } from '../util/version.js';
+import { describeVersion } from '../util/version.js';
 import { generalHelp, programName, usage, verbHelp } from './help.js';
 import { withoutGlobalFlags } from './maestro-flags.js';
 import { inOptions } from './naming.js';
@@ -25,7 +25,7 @@ export async function commandLine(all: readonly string[], context: ProcessContex
     return 1;
   }
   if (['--version', '-version', '-v', 'version'].includes(first)) {
-    log.info(version);
+    log.info(describeVersion());
     return 0;
   }
   const isAboutHelp = first === 'help' || isHelp(first);

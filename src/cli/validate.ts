@@ -27,7 +27,7 @@ export const validate: Verb = {
   flags: studyFlags,
   async run(args, context, log) {
     const inputs = givenInputs(args, context, log);
-    const study = { ...givenStudy(inputs, context), stageRoot: undefined };
+    const study = { ...givenStudy(inputs, context, log), stageRoot: undefined };
     return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
   },
 };

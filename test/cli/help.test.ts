@@ -51,7 +51,7 @@ describe('help', () => {
     expect(text).toContain('\n  -a, --submission-attempts, --attempts N\n');
     expect(text).toContain('\n  --ssh-client ssh2|openssh\n');
     expect(text).toMatch(/--local-jobs N\n[^-]*Default: 4\./);
-    expect(text).toMatch(/--pargs KEY:VALUE\n[^-]*May be given several times\./);
+    expect(text.replaceAll(/\s+/g, ' ')).toMatch(/ --pargs KEY:VALUE [^-]* May be given several times\./);
   });
 
   it.each([[40], [60], [80], [100], [250]])('of a verb is wrapped to %i columns', (width) => {
