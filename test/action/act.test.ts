@@ -68,11 +68,11 @@ if (act.program === undefined) {
     });
 
     it('a study that fails fails its job, and its step is annotated', async () => {
-      const run = await repositoryWith(chain('exit 3')).run({ workflow: 'test.yml' });
+      const run = await repositoryWith(chain('echo cannot open the mesh >&2; exit 3')).run({ workflow: 'test.yml' });
       expect(run.code).not.toBe(0);
       expect(run.jobs, run.log).toEqual({ study: 'failure' });
       expect(run.output('study', 'study', 'status')).toBe('FAILURE');
-      expect(run.messages('study', 'error').join('\n')).toMatch(/exit 3/);
+      expect(run.messages('study', 'error').join('\n')).toContain('cannot open the mesh');
     });
   });
 
@@ -95,7 +95,7 @@ if (act.program === undefined) {
       child.kill('SIGINT');
       const run = await ended;
       expect(run.jobs, run.log).toEqual({ study: 'failure' });
-      expect(run.postLog('study')).toContain('Study demo CANCELLED');
+      expect(run.postLog('study')).toContain('Study hello CANCELLED');
       expect(run.output('study', 'study', 'status')).toBe('CANCELLED');
       expect(isAlive(step)).toBe(false);
       await sleep(1000);
