@@ -50,7 +50,7 @@ export function nextSteps(choices: Choices, program: string): string {
     `git add -- ${quote(workflow)} ${quote(spec)} && git commit -m 'Run a study' && git push`,
     `gh workflow run ${quote(workflow.slice(workflow.lastIndexOf('/') + 1))}`,
   );
-  return `What is left to do, in this directory:\n\n${steps.join('\n')}\n\nMore: https://github.com/${repository}#readme`;
+  return `${steps.join('\n')}\n\nMore: https://github.com/${repository}#readme`;
 }
 
 /** Who may use the key is decided by the environment that has it. */

@@ -103,25 +103,27 @@ async function initialize(args: readonly string[], context: ProcessContext, log:
     const files = new Map([[workflow, workflowText(choices, kind === 'file')]]);
     if (kind === 'none') files.set(spec, sampleStudy(choices));
     await writeNewFiles(top, files);
-    const at = repository === undefined || repository === path.resolve(workingDirectory) ? '' : ` in ${top}`;
+    const isAtTop = top === path.resolve(workingDirectory);
     log.info(
-      `Wrote ${[...files.keys()].join(' and ')}${at}.${kind === 'file' ? ` The study ${spec} is there, and stays as it is.` : ''}`,
+      `Wrote ${[...files.keys()].join(' and ')}${isAtTop ? '' : ` in ${top}`}.${kind === 'file' ? ` The study ${spec} is there, and stays as it is.` : ''}`,
     );
     if (repository === undefined) {
       log.warning(`${top} is in no git repository, and GitHub runs workflows of repositories only: git init makes one`);
     }
-    log.info(`\n${nextSteps(choices, programIn(context))}`);
+    log.info(
+      `\nWhat is left to do, in ${isAtTop ? 'this directory' : quote(top)}:\n\n${nextSteps(choices, programFor(top))}`,
+    );
     return 0;
   } finally {
     person?.close();
   }
 }
 
-/** How this program is called from here. */
-function programIn({ workingDirectory }: ProcessContext): string {
-  const directory = packageDirectory();
-  if (directory === undefined) return 'maestro-on-flux';
-  const file = path.join(directory, 'dist/index.js');
-  const relative = path.relative(workingDirectory, file);
+/** How this program is called from a directory. */
+function programFor(directory: string): string {
+  const ours = packageDirectory();
+  if (ours === undefined) return 'maestro-on-flux';
+  const file = path.join(ours, 'dist/index.js');
+  const relative = path.relative(directory, file);
   return `node ${quote(relative.startsWith('..') ? file : relative)}`;
 }

@@ -140,24 +140,20 @@ function inputsOf(choices: Choices, specExists: boolean): string[] {
   return inputs;
 }
 
-function allocation({ queue, bank }: Choices): string {
-  const parts = [
-    'with: slurm',
-    'nodes: 1',
-    'time: 30',
-    ...(queue === '' ? [] : [`queue: ${scalar(queue)}`]),
-    ...(bank === '' ? [] : [`bank: ${scalar(bank)}`]),
-  ];
-  return `{${parts.join(', ')}}`;
+function allocation(choices: Choices): string {
+  return `{${['with: slurm', 'nodes: 1', 'time: 30', ...queueAndBank(choices)].join(', ')}}`;
 }
 
 /** A study that is there is left as it is; what was said of queue and bank is laid over it. */
-function batchOverlay({ queue, bank }: Choices): string[] {
-  const parts = [
-    ...(queue === '' ? [] : [`queue: ${scalar(queue)}`]),
-    ...(bank === '' ? [] : [`bank: ${scalar(bank)}`]),
-  ];
+function batchOverlay(choices: Choices): string[] {
+  const parts = queueAndBank(choices);
   return parts.length === 0 ? [] : [`batch: ${scalar(`{${parts.join(', ')}}`)}`];
+}
+
+/** What was said of them, as entries of a YAML mapping. */
+function queueAndBank({ queue, bank }: Choices): string[] {
+  const entry = (key: string, value: string) => (value === '' ? [] : [`${key}: ${scalar(value)}`]);
+  return [...entry('queue', queue), ...entry('bank', bank)];
 }
 
 /** A YAML scalar on one line; quoted unless it is plain without a doubt. */
