@@ -76,7 +76,7 @@ const pages = {
   scheduler: 'reference.md',
   run: 'resuming.md',
   results: 'results.md',
-  commands: 'reference.md',
+  commands: 'machines.md',
 };
 const pageOf = (group, name) => /\]\(docs\/([^)#]*)/.exec(descriptionOf(name))?.[1] ?? pages[group];
 
