@@ -54,7 +54,7 @@ export function nextSteps(choices: Choices, program: string): string {
 }
 
 /** Who may use the key is decided by the environment that has it. */
-function environment(trigger: Choices['trigger']): [title: string, command: string] {
+function environment(trigger: Choices['trigger']): [title: string, ...commands: string[]] {
   const put = "gh api --silent -X PUT 'repos/{owner}/{repo}/environments/cluster'";
   if (trigger === 'pull-request') {
     return [
@@ -62,9 +62,11 @@ function environment(trigger: Choices['trigger']): [title: string, command: stri
       `${put} -F 'reviewers[][type]=User' -F "reviewers[][id]=$(gh api user --jq .id)"`,
     ];
   }
+  // By name: "protected branches only" lets in every branch of a repository that protects none.
   return [
-    'Give GitHub the key, in an environment that only protected branches may use:',
-    `${put} -F 'deployment_branch_policy[protected_branches]=true' -F 'deployment_branch_policy[custom_branch_policies]=false'`,
+    'Give GitHub the key, in an environment that only the default branch may use:',
+    `${put} -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true'`,
+    `gh api --silent -X POST 'repos/{owner}/{repo}/environments/cluster/deployment-branch-policies' -f "name=$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
   ];
 }
 
