@@ -59,27 +59,18 @@ export function nextSteps(choices: Choices, program: string): string {
 
 /** Who may use the key is decided by the environment that has it. */
 function environment(trigger: Choices['trigger']): [title: string, ...commands: string[]] {
-<<<<<<< HEAD
-  const put = "gh api --silent -X PUT 'repos/{owner}/{repo}/environments/cluster'";
-=======
   const place = 'repos/{owner}/{repo}/environments/cluster';
   const put = `gh api --silent -X PUT '${place}'`;
->>>>>>> main
   if (trigger === 'pull-request') {
     return [
       'Give GitHub the key, in an environment whose jobs wait until you have approved them: a pull request runs what its author wrote:',
       `${put} -F 'reviewers[][type]=User' -F "reviewers[][id]=$(gh api user --jq .id)"`,
     ];
   }
-  // By name: "protected branches only" lets in every branch of a repository that protects none.
   return [
     'Give GitHub the key, in an environment that only the default branch may use:',
     `${put} -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true'`,
-<<<<<<< HEAD
-    `gh api --silent -X POST 'repos/{owner}/{repo}/environments/cluster/deployment-branch-policies' -f "name=$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
-=======
     `gh api --silent -X POST '${place}/deployment-branch-policies' -f name="$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
->>>>>>> main
   ];
 }
 

@@ -131,11 +131,7 @@ describe('what is left to do', () => {
       "maestro-on-flux validate 'my studies/a.yaml'",
       "maestro-on-flux doctor 'my studies/a.yaml' --host me@login.example.org:2222 --ssh-key @cluster-key --ssh-known-hosts @cluster-known-hosts --setup 'module load flux'",
       "gh api --silent -X PUT 'repos/{owner}/{repo}/environments/cluster' -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true'",
-<<<<<<< HEAD
-      `gh api --silent -X POST 'repos/{owner}/{repo}/environments/cluster/deployment-branch-policies' -f "name=$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
-=======
       `gh api --silent -X POST 'repos/{owner}/{repo}/environments/cluster/deployment-branch-policies' -f name="$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
->>>>>>> main
       'gh secret set CLUSTER_KEY --env cluster < cluster-key',
       'gh variable set CLUSTER_KNOWN_HOSTS --env cluster < cluster-known-hosts',
       'gh variable set CLUSTER_USER --env cluster --body me',
