@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { partsOf } from '../run/mistakes.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
-import { describeError, InputError } from '../util/errors.js';
-import { inert } from '../util/log/plain-text.js';
+import { InputError } from '../util/errors.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { describeVersion } from '../util/version.js';
 import { generalHelp, programName, usage, verbHelp } from './help.js';
@@ -47,7 +47,9 @@ export async function commandLine(all: readonly string[], context: ProcessContex
     for (const note of notes) log.note(note);
     return await verb.run(rest, context, log);
   } catch (error) {
-    process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
+    const { lines, problems } = partsOf(error);
+    for (const line of lines) log.complain(inOptions(line));
+    for (const problem of problems) log.problem(problem);
     return isCancelled(context.cancel) ? exitCodes.CANCELLED : 1;
   }
 }

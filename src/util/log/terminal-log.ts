@@ -55,6 +55,11 @@ export class TerminalLog implements Log {
     this.#print(this.#err, complaint('warning', message, place));
   }
 
+  /** Says why nothing is done. */
+  complain(text: string): void {
+    this.#print(this.#err, text);
+  }
+
   /** Says something that is no part of the results, and no reason to worry. */
   note(text: string): void {
     this.#print(this.#err, `note: ${text}`);
