@@ -16,7 +16,9 @@ const isHelp = (arg: string) => arg === '--help' || arg === '-h' || arg === '-he
 
 /** The command line. Returns the exit status. */
 export async function commandLine(all: readonly string[], context: ProcessContext): Promise<number> {
-  const log = new TerminalLog(process.stdout, process.stderr);
+  const log = new TerminalLog(process.stdout, process.stderr, context.environment);
+  // However this ends, the shell's prompt begins on a line of its own.
+  process.once('exit', () => log.live(undefined));
   const program = programName(process.argv[1]);
   const { args, notes } = withoutGlobalFlags(all);
   const [first, ...rest] = args;

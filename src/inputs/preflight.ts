@@ -53,7 +53,8 @@ export async function preflight(
   await mistakes.attemptAsync(() => refuseReportPath(place, nameOf));
   const home = read && studyPath?.(read.spec);
   const obstacle = home && (await obstacleTo(home));
-  if (obstacle !== undefined) mistakes.add(`the study cannot be in ${home}: ${obstacle} (${nameOf('output-path')})`);
+  if (obstacle !== undefined)
+    mistakes.add(`the study cannot be in ${home}: ${obstacle} (choose another place with ${nameOf('output-path')})`);
   const key = inputs['ssh-key'];
   if (isElsewhere(inputs) && inputs['ssh-client'] === 'ssh2' && key !== '') {
     // Loaded only where it is needed, as by the connection.
