@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { root } from './support/markdown.js';
+import { root, userPages, workflowsOf } from './support/markdown.js';
 import { temporaryDirectory } from './support/temporary.js';
 import { actionlint, actionlintFindings, zizmor, zizmorFindings } from './support/workflow-linters.js';
 
@@ -10,8 +10,21 @@ const own = readdirSync(folder)
   .filter((name) => /\.ya?ml$/.test(name))
   .map((name) => path.join(folder, name));
 
-it('there are workflows in this repository', () => {
+/** Writes the workflows of the documentation to files whose names say where they are from. */
+function shownWorkflows(): string[] {
+  const directory = temporaryDirectory();
+  return userPages().flatMap((page) =>
+    workflowsOf(page.text).map(({ text, line }) => {
+      const file = path.join(directory, `${page.file.replaceAll('/', '_')}-line-${line}.yml`);
+      writeFileSync(file, text);
+      return file;
+    }),
+  );
+}
+
+it('there are workflows in this repository and in its documentation', () => {
   expect(own.map((file) => path.basename(file))).toContain('ci.yml');
+  expect(shownWorkflows().length).toBeGreaterThan(0);
 });
 
 describe.each([
@@ -25,6 +38,9 @@ describe.each([
   }
 
   it('finds nothing in the workflows of this repository', () => expect(findingsIn(own)).toBe(''));
+
+  it('finds nothing in the workflows that the documentation shows', () =>
+    expect(findingsIn(shownWorkflows())).toBe(''));
 
   it('finds what is wrong with a workflow', () => {
     const file = path.join(temporaryDirectory(), 'wrong.yml');

@@ -1,6 +1,7 @@
 import { type GitHubEvent, readEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
+import { SshError } from '../hosts/ssh/transport.js';
 import { hostOptionsOf } from '../inputs/derive.js';
 import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
@@ -28,7 +29,7 @@ import {
   runContext,
   withoutFileNames,
 } from './run-options.js';
-import { cannotRun, writeSummary } from './runner.js';
+import { cannotRun, setStatus, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
 /**
@@ -75,6 +76,7 @@ export async function runCommand(
     return exitCodes[outcome.results.status];
   } catch (error) {
     log.endPhase();
+    if (error instanceof SshError && error.kind === 'connection') setStatus('UNREACHABLE');
     const { lines, problems } = partsOf(error);
     for (const problem of problems) log.problem(problem);
     if (lines.length > 0) log.error(lines.join('\n'));
