@@ -70,7 +70,7 @@ describe('a study on stdin', () => {
     expect(await run(['validate', '-'], study)).toEqual({ code: 0, stdout: 'stdin is valid: 1 step\n', stderr: '' });
     expect(await run(['validate', '-'], study.replace('cmd:', 'cmdd:'))).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^stdin:10:7: 'cmd' is missing from step 'hello'$/m),
+      stderr: expect.stringMatching(/^stdin:11:7: 'cmd' is missing from step 'hello'$/m),
     });
     expect((await run(['run', '-'], '')).stderr).toBe('stdin:1:1: the specification is empty\n');
     expect((await run(['run', '-'], Buffer.from([0x61, 0xff]))).stderr).toBe(
@@ -92,7 +92,6 @@ describe('a study on stdin', () => {
 
 describe('everything that is wrong with a start', () => {
   const wrong = [
-    'SPEC',
     ...['--throttle', 'x', '--param', 'y', '--usetmp', '--pgen', 'gen.py', '--batch', '{a', '--env', 'NAME'],
     ...['--report-path', 'data.txt', '--allocate', '{wiht: slurm}', '--baseline', 'data.txt', '--resume', 'always'],
     ...['--ssh-key', 'data.txt', '--host', 'login1', '--variables', 'data.txt', '--local-jobs', '0'],
@@ -115,10 +114,10 @@ describe('everything that is wrong with a start', () => {
 
   it('is told at once, also what is wrong in the study', async () => {
     write('wrong.yaml', study.replace('cmd:', 'cmdd:'));
-    const { code, stderr } = await run(wrong.map((word) => (word === 'SPEC' ? 'wrong.yaml' : word)));
+    const { code, stderr } = await run(['run', 'wrong.yaml', ...wrong]);
     const lines = linesOf(stderr);
     expect(code).toBe(1);
-    for (const line of [...expected, "wrong.yaml:10:7: 'cmd' is missing from step 'hello'"]) {
+    for (const line of [...expected, "wrong.yaml:11:7: 'cmd' is missing from step 'hello'"]) {
       expect(lines).toContainEqual(line);
     }
     expect(new Set(lines).size).toBe(lines.length);
@@ -126,12 +125,12 @@ describe('everything that is wrong with a start', () => {
   });
 
   it('is told at once if the study cannot be read, or is not given', async () => {
-    const missing = await run(wrong.map((word) => (word === 'SPEC' ? 'none.yaml' : word)));
+    const missing = await run(['run', 'none.yaml', ...wrong]);
     const lines = linesOf(missing.stderr);
     for (const line of [...expected, 'cannot read the study none.yaml: there is no such file']) {
       expect(lines).toContainEqual(line);
     }
-    const none = await run(wrong.slice(1));
+    const none = await run(['run', ...wrong]);
     for (const line of [...expected, 'SPEC is required: the path of a study specification']) {
       expect(linesOf(none.stderr)).toContainEqual(line);
     }

@@ -71,10 +71,11 @@ describe('in a terminal', () => {
     expect([hasColor(written), liveLines(written).length > 0]).toEqual([isColored, isLive]);
   });
 
-  it('what is cancelled by ^C leaves no line behind', async () => {
-    const shell = '$COMMAND & sleep 1; kill -INT $!; wait $!';
+  it('what is cancelled by a signal leaves no line behind', async () => {
+    // A shell makes what it starts in the background ignore ^C's own signal.
+    const shell = '$COMMAND & until [ -e out/waits/up ]; do sleep 0.1; done; sleep 0.6; kill -TERM $!; wait $!';
     const long = ['run', 'study.yaml', '--output-path', 'out'];
-    writeFileSync(path.join(directory, 'study.yaml'), study.replace('sleep 1.2', 'exec sleep 50'));
+    writeFileSync(path.join(directory, 'study.yaml'), study.replace('sleep 1.2', 'touch up; exec sleep 50'));
     const { code, written, screen } = await inTerminal(long, {
       cwd: directory,
       env: { ...env, HOME: directory },
