@@ -53,7 +53,7 @@ export function readInputs(args: readonly string[], { read, needsSpec = true }: 
 /** What people often mean by a value that is wrong. */
 const waysOut: readonly (readonly [start: string, way: string])[] = [
   [
-    '--env must be lines of NAME=VALUE',
+    '--env must be lines of NAME=VALUE, but has a line without',
     'to pass on a variable of yours, --env NAME="$NAME"; for a file of them, --env @FILE',
   ],
   ['--pargs must be lines of KEY:VALUE', 'for each argument, --pargs KEY:VALUE; for a file of them, --pargs @FILE'],
