@@ -1,6 +1,7 @@
 import { repository } from '../../generated/repository.js';
 import { quote } from '../../util/shell-quote.js';
 import type { Choices } from './sites.js';
+import { allocation } from './workflow.js';
 
 /** What is still to be done by hand, as commands that can be copied. @param program the command line of this program */
 export function nextSteps(choices: Choices, program: string): string {
@@ -27,12 +28,15 @@ export function nextSteps(choices: Choices, program: string): string {
     const destination = `${user}@${address}${port === undefined ? '' : `:${port}`}`;
     connection.push('--host', quote(destination), '--ssh-key @cluster-key --ssh-known-hosts @cluster-known-hosts');
   }
-  const setup = choices.setup === '' ? [] : ['--setup', quote(choices.setup)];
+  const ofTheSite = [
+    ...(choices.setup === '' ? [] : ['--setup', quote(choices.setup)]),
+    ...(site.jobs === 'allocation' ? ['--allocate', quote(allocation(choices))] : []),
+  ];
   const where = host === undefined && site.runner === 'self-hosted' ? ', there' : '';
   step(
     `See whether the study is right${site.runner === 'github' ? '' : ', and whether all is there that it needs'}${where}:`,
     `${program} validate ${quote(spec)}`,
-    ...(site.runner === 'github' ? [] : [[program, 'doctor', quote(spec), ...connection, ...setup].join(' ')]),
+    ...(site.runner === 'github' ? [] : [[program, 'doctor', quote(spec), ...connection, ...ofTheSite].join(' ')]),
   );
   if (host !== undefined) step(...environment(trigger), ...secrets(host.user));
   if (host !== undefined)
@@ -54,8 +58,9 @@ export function nextSteps(choices: Choices, program: string): string {
 }
 
 /** Who may use the key is decided by the environment that has it. */
-function environment(trigger: Choices['trigger']): [title: string, command: string] {
-  const put = "gh api --silent -X PUT 'repos/{owner}/{repo}/environments/cluster'";
+function environment(trigger: Choices['trigger']): [title: string, ...commands: string[]] {
+  const place = 'repos/{owner}/{repo}/environments/cluster';
+  const put = `gh api --silent -X PUT '${place}'`;
   if (trigger === 'pull-request') {
     return [
       'Give GitHub the key, in an environment whose jobs wait until you have approved them: a pull request runs what its author wrote:',
@@ -63,8 +68,9 @@ function environment(trigger: Choices['trigger']): [title: string, command: stri
     ];
   }
   return [
-    'Give GitHub the key, in an environment that only protected branches may use:',
-    `${put} -F 'deployment_branch_policy[protected_branches]=true' -F 'deployment_branch_policy[custom_branch_policies]=false'`,
+    'Give GitHub the key, in an environment that only the default branch may use:',
+    `${put} -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true'`,
+    `gh api --silent -X POST '${place}/deployment-branch-policies' -f name="$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
   ];
 }
 

@@ -140,7 +140,8 @@ function inputsOf(choices: Choices, specExists: boolean): string[] {
   return inputs;
 }
 
-function allocation(choices: Choices): string {
+/** The allocation that a study at such a site gets, as a YAML mapping. */
+export function allocation(choices: Choices): string {
   return `{${['with: slurm', 'nodes: 1', 'time: 30', ...queueAndBank(choices)].join(', ')}}`;
 }
 

@@ -130,7 +130,8 @@ describe('what is left to do', () => {
       'ssh-keygen -lf cluster-known-hosts',
       "maestro-on-flux validate 'my studies/a.yaml'",
       "maestro-on-flux doctor 'my studies/a.yaml' --host me@login.example.org:2222 --ssh-key @cluster-key --ssh-known-hosts @cluster-known-hosts --setup 'module load flux'",
-      "gh api --silent -X PUT 'repos/{owner}/{repo}/environments/cluster' -F 'deployment_branch_policy[protected_branches]=true' -F 'deployment_branch_policy[custom_branch_policies]=false'",
+      "gh api --silent -X PUT 'repos/{owner}/{repo}/environments/cluster' -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true'",
+      `gh api --silent -X POST 'repos/{owner}/{repo}/environments/cluster/deployment-branch-policies' -f name="$(gh repo view --json defaultBranchRef --jq .defaultBranchRef.name)"`,
       'gh secret set CLUSTER_KEY --env cluster < cluster-key',
       'gh variable set CLUSTER_KNOWN_HOSTS --env cluster < cluster-known-hosts',
       'gh variable set CLUSTER_USER --env cluster --body me',
@@ -140,10 +141,15 @@ describe('what is left to do', () => {
     ]);
   });
 
+  it('at a site with allocations is to see whether one would be given', () => {
+    const steps = nextSteps(choicesOf(siteOf('ssh-allocation'), { queue: 'pdebug' }), 'maestro-on-flux');
+    expect(steps).toContain(" --allocate '{with: slurm, nodes: 1, time: 30, queue: pdebug}'\n");
+  });
+
   it('of pull requests over SSH makes jobs wait for a reviewer', () => {
     const steps = nextSteps(choicesOf(siteOf('ssh-slurm'), { trigger: 'pull-request' }), 'maestro-on-flux');
     expect(steps).toContain('reviewers[][type]=User');
-    expect(steps).not.toContain('protected_branches');
+    expect(steps).not.toContain('branch_policy');
   });
 
   it('sets every secret and variable that the workflow reads', () => {
