@@ -55,7 +55,12 @@ describe('a last line that is kept up to date', () => {
   it('needs both streams on a terminal that understands it, and a person before it', () => {
     expect(hasLiveLine([screen, screen], {})).toBe(true);
     expect(hasLiveLine([screen, screen], { NO_COLOR: '1' })).toBe(true);
-    for (const streams of [[screen, pipe], [pipe, screen], [pipe, pipe]]) expect(hasLiveLine(streams, {})).toBe(false);
+    for (const streams of [
+      [screen, pipe],
+      [pipe, screen],
+      [pipe, pipe],
+    ])
+      expect(hasLiveLine(streams, {})).toBe(false);
     for (const environment of [{ CI: '1' }, { TERM: 'dumb' }]) {
       expect(hasLiveLine([screen, screen], environment)).toBe(false);
     }
