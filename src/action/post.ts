@@ -24,7 +24,7 @@ import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
 import { lookUp } from './fork-guard.js';
-import { givenStudy, nameOf, placings, report, runContext } from './run-options.js';
+import { nameOf, placings, readableStudy, report, runContext } from './run-options.js';
 import { maskSecrets, readRunner } from './runner.js';
 import { savedLeftBehind } from './state.js';
 
@@ -75,7 +75,7 @@ async function cleanUp(context: ProcessContext): Promise<void> {
 }
 
 async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<CheckRunObserver> {
-  const study = givenStudy(inputs, runner);
+  const study = readableStudy(inputs, runner);
   const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
   return new CheckRunObserver({ study, runner, event, log, key: studyKeys(inputs, runner).key });
 }
@@ -130,7 +130,7 @@ async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts)
     log.info(`The study in ${studyPath} was left in the middle; ${jobs}, and a run of the same study continues it`);
     return;
   }
-  const study = givenStudy(inputs, runner);
+  const study = readableStudy(inputs, runner);
   const observer = await cleaning.observer();
   const outcome = await runStudy({
     ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, context, hosts, log),
