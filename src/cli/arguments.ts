@@ -75,7 +75,17 @@ function fromFile(name: string, file: string, read: (file: string) => string, er
   try {
     return read(file).replace(/\r?\n$/, '');
   } catch (error) {
-    errors.push(`--${name}: cannot read ${file}: ${(error as Error).message}`);
+    errors.push(`--${name}: cannot read ${file}: ${whyUnreadable(error as NodeJS.ErrnoException)}`);
     return '';
   }
 }
+
+function whyUnreadable({ code, message }: NodeJS.ErrnoException): string {
+  return (code !== undefined && plainReasons[code]) || message;
+}
+
+const plainReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'you may not read it',
+};

@@ -42,7 +42,7 @@ export function generalHelp(program: string, verbs: readonly Verb[]): string {
 
 ${columns(verbs.map(({ name, summary }) => [name, summary] as const))}
 
-The flags that are used most (--name VALUE or --name=VALUE; @FILE reads a value):
+The flags that are used most (--name VALUE, --name=VALUE; @FILE reads a value):
 ${columns(rows)}
 
 All flags:    ${program} VERB --help

@@ -18,6 +18,7 @@ export function lintSpec(root: MappingNode): Problem[] {
       unknownKeys(item, ' of a git dependency', ['name', 'path', 'url', 'tag', 'hash', 'branch']),
     ),
     ...lintBatch(mappingOf(root, 'batch')),
+    ...lintBatchType(mappingOf(root, 'batch')),
     ...lintOutputPath(env && mappingOf(env, 'variables')),
     ...ignored(
       env,
@@ -106,6 +107,15 @@ function lintBatch(batch: MappingNode | undefined): Problem[] {
     }
     return [];
   });
+}
+
+/** Without a type all steps run locally, which nobody wants who names a queue. */
+function lintBatchType(batch: MappingNode | undefined): Problem[] {
+  if (batch === undefined || entry(batch, 'type') !== undefined) return [];
+  const ofJobs = batch.entries.find(({ name }) => batchKeys.includes(name) && !['host', 'shell'].includes(name));
+  if (ofJobs === undefined) return [];
+  const hint = 'add type: slurm, lsf or flux';
+  return [warning(ofJobs.keyAt, `'${ofJobs.name}' of batch is ignored without a type: all steps run locally`, hint)];
 }
 
 /** The shell stands behind the `#!` of every script. */

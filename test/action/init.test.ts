@@ -64,8 +64,10 @@ describe('maestro-on-flux init', () => {
     expect(stdout).toMatch(
       /^Wrote \.github\/workflows\/study\.yml\. The study mine\.yaml is there, and stays as it is\.$/m,
     );
+    // What is tried by hand is what the workflow runs.
+    expect(stdout).toContain(" validate mine.yaml --batch '{type: slurm, queue: q}'\n");
     expect(read('mine.yaml')).toBe('not even a study');
-    expect(read('.github/workflows/study.yml')).toContain('batch: "{queue: q}"');
+    expect(read('.github/workflows/study.yml')).toContain('batch: "{type: slurm, queue: q}"');
   });
 
   it('changes no workflow that is there, and then writes nothing', async () => {

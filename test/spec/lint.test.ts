@@ -289,6 +289,11 @@ it('an error is not followed by a warning about the same thing', () =>
 describe('the batch block', () => {
   it.each([
     [
+      'a queue and no type, as if one were the default',
+      '{host: h, queue: q, bank: b}',
+      "'queue' of batch is ignored without a type: all steps run locally (add type: slurm, lsf or flux)",
+    ],
+    [
       "Slurm's word for a queue",
       '{type: slurm, host: h, bank: b, queue: q, partition: p}',
       "unknown key 'partition' of batch is ignored (Maestro's word is 'queue')",

@@ -13,7 +13,7 @@ import type { StepInstance } from '../../study/graph.js';
 import { BackendError } from '../../util/errors.js';
 import { quote, quoteAll } from '../../util/shell-quote.js';
 import { sleep } from '../../util/sleep.js';
-import { type Checker, type DoctorContext, PROBE_TIMEOUT_MS, text } from './context.js';
+import { type Checker, type DoctorContext, indented, PROBE_TIMEOUT_MS, text } from './context.js';
 
 /** Between two questions about the test job. */
 const PROBE_INTERVAL_MS = 1000;
@@ -57,7 +57,7 @@ export async function examineBatchSystems({ host, log }: DoctorContext, check: C
       await check(system.type, async () => introduction.join('; '));
     } catch (error) {
       if (!(error instanceof BackendError)) throw error;
-      log.info(`      ${system.type}: ${error.message}`);
+      log.info(`      ${system.type}: ${indented(error.message)}`);
     }
   }
   if (isFound) log.info('      the steps, a job: name a study to have them looked at');

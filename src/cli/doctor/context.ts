@@ -34,6 +34,11 @@ export type Checker = (name: string, look: () => Promise<string>) => Promise<str
 /** A test job that has not ended by then is still waiting in the queue, which is answer enough. */
 export const PROBE_TIMEOUT_MS = 30_000;
 
+/** A message whose further lines stand below its first. */
+export function indented(message: string): string {
+  return message.replaceAll('\n', '\n      ');
+}
+
 /** What a command printed. */
 export function text(output: Buffer): string {
   return output.toString().trim();

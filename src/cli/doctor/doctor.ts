@@ -6,7 +6,7 @@ import { describeError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
 import { examineAllocator } from './allocation.js';
 import { examineBatch, examineBatchSystems } from './batch.js';
-import { type Checker, type DoctorContext, text } from './context.js';
+import { type Checker, type DoctorContext, indented, text } from './context.js';
 import { examineFlux } from './flux.js';
 import { examineMaestro } from './maestro.js';
 
@@ -25,7 +25,7 @@ export async function examine(context: DoctorContext): Promise<number> {
       return found;
     } catch (error) {
       isWell = false;
-      log.info(`FAIL  ${name}: ${describeError(error)}`);
+      log.info(`FAIL  ${name}: ${indented(describeError(error))}`);
       return undefined;
     }
   };
@@ -49,7 +49,10 @@ export async function examine(context: DoctorContext): Promise<number> {
   else if (type === 'slurm' || type === 'lsf') await examineBatch(context, check, plan);
   else if (type === 'flux') {
     const isForAny = spec === undefined && context.inputs.flux === 'auto';
-    if (!isForAny || !(await examineBatchSystems(context, check))) await examineFlux(context, check);
+    if (!isForAny) await examineFlux(context, check);
+    else if (!(await examineBatchSystems(context, check)) && !(await examineFlux(context, check))) {
+      log.info('      Slurm and LSF were not found either: only studies whose steps are all local can run here');
+    }
   } else log.info(`      flux: the batch type of ${context.inputs.spec} is ${type}, so it was not looked for`);
   const { maestro: options } = runOptionsOf(context.inputs);
   if (options !== undefined) await examineMaestro(context, check, { options, plan });

@@ -4,11 +4,11 @@ import type { Spec } from '../../spec/spec.js';
 import { BackendError } from '../../util/errors.js';
 import { type Checker, type DoctorContext, PROBE_TIMEOUT_MS, text } from './context.js';
 
-/** Whether there is a Flux instance, and runs jobs. */
+/** Whether there is a Flux instance, and runs jobs. @returns whether it was found */
 export async function examineFlux(
   { host, inputs, spec, clock, root, cancel, log }: DoctorContext,
   check: Checker,
-): Promise<void> {
+): Promise<boolean> {
   let flux: FluxInstance | undefined;
   const { stdout } = await run(host, 'type -P flux && flux version');
   const [path = '', ...versions] = text(stdout).split('\n');
@@ -30,10 +30,11 @@ export async function examineFlux(
     flux.introduce({ info: tell, warning: tell });
     return lines.join('; ');
   });
-  if (flux === undefined) return;
+  if (flux === undefined) return false;
   const opened = flux;
   await check('a job', () => probe(opened, spec, root, cancel));
   opened.close();
+  return true;
 }
 
 /** Whether jobs run, and see the directory that studies are made in. */

@@ -1,10 +1,15 @@
 import { repository } from '../../generated/repository.js';
 import { quote } from '../../util/shell-quote.js';
 import type { Choices } from './sites.js';
-import { allocation } from './workflow.js';
+import { allocation, batchOverlay } from './workflow.js';
 
-/** What is still to be done by hand, as commands that can be copied. @param program the command line of this program */
-export function nextSteps(choices: Choices, program: string): string {
+/**
+ * What is still to be done by hand, as commands that can be copied.
+ *
+ * @param program the command line of this program
+ * @param specExists whether the study was there before, so that the workflow lays its batch block over it
+ */
+export function nextSteps(choices: Choices, program: string, specExists = false): string {
   const { site, trigger, spec, workflow, host } = choices;
   const steps: string[] = [];
   const step = (title: string, ...commands: readonly string[]) =>
@@ -28,14 +33,17 @@ export function nextSteps(choices: Choices, program: string): string {
     const destination = `${user}@${address}${port === undefined ? '' : `:${port}`}`;
     connection.push('--host', quote(destination), '--ssh-key @cluster-key --ssh-known-hosts @cluster-known-hosts');
   }
+  const overlay = specExists ? batchOverlay(choices) : '';
+  const batch = overlay === '' ? [] : ['--batch', quote(overlay)];
   const ofTheSite = [
+    ...batch,
     ...(choices.setup === '' ? [] : ['--setup', quote(choices.setup)]),
     ...(site.jobs === 'allocation' ? ['--allocate', quote(allocation(choices))] : []),
   ];
   const where = host === undefined && site.runner === 'self-hosted' ? ', there' : '';
   step(
     `See whether the study is right${site.runner === 'github' ? '' : ', and whether all is there that it needs'}${where}:`,
-    `${program} validate ${quote(spec)}`,
+    [program, 'validate', quote(spec), ...batch].join(' '),
     ...(site.runner === 'github' ? [] : [[program, 'doctor', quote(spec), ...connection, ...ofTheSite].join(' ')]),
   );
   if (host !== undefined) step(...environment(trigger), ...secrets(host.user));

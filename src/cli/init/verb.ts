@@ -111,7 +111,7 @@ async function initialize(args: readonly string[], context: ProcessContext, log:
       log.warning(`${top} is in no git repository, and GitHub runs workflows of repositories only: git init makes one`);
     }
     log.info(
-      `\nWhat is left to do, in ${isAtTop ? 'this directory' : quote(top)}:\n\n${nextSteps(choices, programFor(top))}`,
+      `\nWhat is left to do, in ${isAtTop ? 'this directory' : quote(top)}:\n\n${nextSteps(choices, programFor(top), kind === 'file')}`,
     );
     return 0;
   } finally {

@@ -118,10 +118,9 @@ function inputsOf(choices: Choices, specExists: boolean): string[] {
   if (site.jobs === 'allocation') {
     inputs.push('# What the allocation is asked for; `with: lsf` or `with: flux` where those give it.');
     inputs.push(`allocate: ${scalar(allocation(choices))}`);
-    if (specExists) inputs.push('batch: "{type: flux}"');
-  } else if (specExists) {
-    inputs.push(...batchOverlay(choices));
   }
+  const overlay = specExists ? batchOverlay(choices) : '';
+  if (overlay !== '') inputs.push(`batch: ${scalar(overlay)}`);
   if (outputPath !== '')
     inputs.push(`output-path: ${scalar(`${outputPath.replace(/(?<=.)\/+$/, '')}/\${{ github.run_id }}`)}`);
   else if (site.jobs !== 'local') {
@@ -145,10 +144,15 @@ export function allocation(choices: Choices): string {
   return `{${['with: slurm', 'nodes: 1', 'time: 30', ...queueAndBank(choices)].join(', ')}}`;
 }
 
-/** A study that is there is left as it is; what was said of queue and bank is laid over it. */
-function batchOverlay(choices: Choices): string[] {
-  const parts = queueAndBank(choices);
-  return parts.length === 0 ? [] : [`batch: ${scalar(`{${parts.join(', ')}}`)}`];
+/**
+ * What is laid over the batch block of a study that is there, which is left as it is: the kind of jobs, and what was said of
+ * queue and bank. A YAML mapping; '' for nothing.
+ */
+export function batchOverlay(choices: Choices): string {
+  const { jobs } = choices.site;
+  if (jobs === 'local') return '';
+  if (jobs === 'allocation') return '{type: flux}';
+  return `{${[`type: ${jobs}`, ...queueAndBank(choices)].join(', ')}}`;
 }
 
 /** What was said of them, as entries of a YAML mapping. */

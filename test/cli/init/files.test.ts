@@ -66,9 +66,9 @@ describe('the workflow that init writes', () => {
     );
   });
 
-  it('lays queue and bank over a study that is there', () => {
+  it('lays the kind of jobs, queue and bank over a study that is there', () => {
     const text = workflowText(choicesOf(siteOf('ssh-slurm'), { queue: 'pdebug', bank: 'science' }), true);
-    expect(parse(text).jobs.study.steps[1]!.with.batch).toBe('{queue: pdebug, bank: science}');
+    expect(parse(text).jobs.study.steps[1]!.with.batch).toBe('{type: slurm, queue: pdebug, bank: science}');
   });
 
   it('names actions by the same commits as the workflows of this repository', () => {
