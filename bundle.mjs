@@ -6,8 +6,9 @@ import ncc from '@vercel/ncc';
 
 const [compiled = 'build', target = 'dist'] = process.argv.slice(2).map((name) => path.resolve(name));
 
-// ssh2 has a library in it that looks for its own directory as a CommonJS module does.
+// The command of the npm package. ssh2 has a library in it that looks for its own directory as a CommonJS module does.
 const banner =
+  '#!/usr/bin/env node\n' +
   'import{dirname as __dirnameOf}from"node:path";import{fileURLToPath as __pathOf}from"node:url";' +
   'const __dirname=__dirnameOf(__pathOf(import.meta.url));\n';
 

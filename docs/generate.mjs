@@ -1,19 +1,25 @@
-// Writes what is derived from the sources: action.yml and the tables of inputs and outputs in README.md (src/inputs/schema.ts), and the
-// JSON Schema of a study for editors (src/spec/schema.ts).
+// Writes what is derived from the sources: action.yml, the table of inputs in README.md, the tables of docs/reference.md
+// (src/inputs/, src/cli/verbs.ts, src/study/state.ts), and the JSON Schema of a study for editors (src/spec/schema.ts).
 //   node docs/generate.mjs           write them
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
 import fs from 'node:fs';
 import * as z from 'zod';
-import { defaultOf, descriptionOf } from '../build/inputs/parse.js';
+import { verbs } from '../build/cli/verbs.js';
+import { inputGroups } from '../build/inputs/groups.js';
+import { defaultOf, descriptionOf, kindOf } from '../build/inputs/parse.js';
 import { actionDefaults, inputNames, outputs } from '../build/inputs/schema.js';
 import { studySchema } from '../build/spec/schema.js';
+import { exitCodes } from '../build/study/state.js';
 
 const root = new URL('..', import.meta.url);
 const read = (name) => fs.readFileSync(new URL(name, root), 'utf8');
-const repository = 'README.md';
 
-/** A link into the README is one from anywhere once it names the file. */
-const yamlText = (text) => JSON.stringify(text.replace(/\[([^\]]*)\]\(#[^)]*\)/g, `$1 (${repository})`));
+/** Links in descriptions are written as from the top of the repository. */
+const link = /\[([^\]]*)\]\(docs\/([^)]*)\)/g;
+const yamlText = (text) => JSON.stringify(text.replace(link, '$1 (docs/$2)'));
+const inDocs = (text) => text.replace(link, '[$1]($2)');
+
+const shownDefault = (name) => actionDefaults[name] ?? defaultOf(name);
 
 const actionYml = `# Generated from src/inputs/schema.ts by docs/generate.mjs; edit that.
 name: Maestro on Flux
@@ -23,7 +29,7 @@ branding: { icon: git-branch, color: blue }
 inputs:
 ${inputNames
   .map((name) => {
-    const byDefault = actionDefaults[name] ?? defaultOf(name);
+    const byDefault = shownDefault(name);
     const lines = [
       `  ${name}:`,
       `    description: ${yamlText(descriptionOf(name))}`,
@@ -45,34 +51,95 @@ runs:
 const cell = (text) => text.replaceAll('|', '\\|');
 const row = (...cells) => `| ${cells.map(cell).join(' | ')} |`;
 
-const inputTable = [
-  row('Input', 'Default', 'Meaning'),
-  row('---', '---', '---'),
-  ...inputNames.map((name) => {
-    const byDefault = actionDefaults[name] ?? defaultOf(name);
-    const shown = byDefault === undefined ? '*required*' : byDefault === '' ? '' : `\`${byDefault}\``;
-    return row(`\`${name}\``, shown, descriptionOf(name));
+const table = (head, rows) =>
+  [row(...head), row(...head.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n');
+const code = (text) => `\`${text}\``;
+
+/** Words that an input may be, each as code; a kind of value as it is. */
+const shownKind = (name) => {
+  const kind = kindOf(name);
+  return kind.includes(', ') ? kind.split(', ').map(code).join(', ') : kind;
+};
+const defaultCell = (name) => {
+  const byDefault = shownDefault(name);
+  return name === 'spec' ? '*required*' : byDefault === '' ? '' : code(byDefault);
+};
+
+/** The page that tells most of an input, from docs/; the groups' own if it is not here. */
+const pages = {
+  study: 'studies.md',
+  place: 'cluster.md',
+  scheduler: 'reference.md',
+  run: 'resuming.md',
+  results: 'results.md',
+  commands: 'reference.md',
+};
+const pageOf = (group, name) => /\]\(docs\/([^)#]*)/.exec(descriptionOf(name))?.[1] ?? pages[group];
+
+/** For the README: short, without descriptions. */
+const inputList = [
+  '|Input|Type|Default|\n|---|---|---|',
+  ...inputGroups.map(({ name: group, title, inputs }) => {
+    const rows = inputs.map((name) => {
+      const kind = kindOf(name).replaceAll(', ', ' / ');
+      return `|[${name}](docs/${pageOf(group, name)})|${kind}|${defaultCell(name)}|`;
+    });
+    return [`|**${title}**| | |`, ...rows].join('\n');
   }),
 ].join('\n');
 
-const outputTable = [
-  row('Output', 'Meaning'),
-  row('---', '---'),
-  ...Object.entries(outputs).map(([name, text]) => row(`\`${name}\``, text)),
-].join('\n');
+const inputTables = inputGroups
+  .map(({ title, inputs }) => {
+    const rows = inputs.map((name) => [code(name), shownKind(name), defaultCell(name), inDocs(descriptionOf(name))]);
+    return `### ${title}\n\n${table(['Input', 'Type', 'Default', 'Meaning'], rows)}`;
+  })
+  .join('\n\n');
+
+const outputTable = table(
+  ['Output', 'Meaning'],
+  Object.entries(outputs).map(([name, text]) => [code(name), inDocs(text)]),
+);
+
+const verbTable = table(
+  ['Verb', 'What it does'],
+  verbs.map(({ synopsis, summary }) => [code(synopsis), `${summary[0].toUpperCase()}${summary.slice(1)}.`]),
+);
+
+const exitMeanings = {
+  FINISHED: 'every step finished, or failed in a way that `allow-failure` allows',
+  DRYRUN: 'the study was staged, and nothing was run',
+  FAILURE: 'a step failed',
+  CANCELLED: 'by a signal or the workflow, or because one of its jobs was cancelled',
+  INTERRUPTED: 'the study stopped before its end, and can be [resumed](resuming.md)',
+};
+const exitTable = table(
+  ['Exit status', 'Status of the study', 'Meaning'],
+  [
+    ...Object.entries(exitCodes).map(([status, number]) => [`${number}`, status, exitMeanings[status]]),
+    ['1', '', 'bad input, or the study could not be started'],
+  ].sort(([one], [other]) => Number(one) - Number(other)),
+);
 
 /** Replaces what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. */
-function fill(text, name, content) {
-  const pattern = new RegExp(`(<!-- begin ${name}\\b[^>]*-->\\n)[\\s\\S]*?(<!-- end ${name} -->)`);
-  if (!pattern.test(text)) throw new Error(`README.md has no place for the table of ${name}`);
-  return text.replace(pattern, (_, begin, end) => `${begin}${content}\n${end}`);
+function fill(file, parts) {
+  return Object.entries(parts).reduce((text, [name, content]) => {
+    const pattern = new RegExp(`(<!-- begin ${name}\\b[^>]*-->\\n)[\\s\\S]*?(<!-- end ${name} -->)`);
+    if (!pattern.test(text)) throw new Error(`${file} has no place for ${name}`);
+    return text.replace(pattern, (_, begin, end) => `${begin}${content}\n${end}`);
+  }, read(file));
 }
 
 const studyJsonSchema = { title: 'A Maestro study', ...z.toJSONSchema(studySchema, { io: 'input' }) };
 
 const files = {
   'action.yml': actionYml,
-  'README.md': fill(fill(read('README.md'), 'inputs', inputTable), 'outputs', outputTable),
+  'README.md': fill('README.md', { inputs: inputList }),
+  'docs/reference.md': fill('docs/reference.md', {
+    inputs: inputTables,
+    outputs: outputTable,
+    verbs: verbTable,
+    'exit-codes': exitTable,
+  }),
   'docs/study.schema.json': `${JSON.stringify(studyJsonSchema, null, 2)}\n`,
 };
 

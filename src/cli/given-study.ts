@@ -12,6 +12,7 @@ import { studyDirectory, timeStamp } from '../study/directory.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { commandLineInputs } from './arguments.js';
 import { optionOf } from './naming.js';
+import { packageSample } from './package-sample.js';
 
 /** The inputs of a verb about a study. @throws InputError with a line for everything that is wrong */
 export function givenInputs(args: readonly string[], { workingDirectory }: ProcessContext, needsSpec = true): Inputs {
@@ -20,8 +21,10 @@ export function givenInputs(args: readonly string[], { workingDirectory }: Proce
 }
 
 /** The study as it was given. */
-export function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext) {
-  const specPath = path.resolve(workingDirectory, inputs.spec);
+export function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext, log: TerminalLog) {
+  const sample = packageSample(inputs.spec, workingDirectory);
+  if (sample !== undefined) log.info(`There is no ${inputs.spec} here, so this package's own is taken: ${sample}`);
+  const specPath = sample ?? path.resolve(workingDirectory, inputs.spec);
   return {
     options: runOptionsOf(inputs),
     pgen: pgenOf(inputs, workingDirectory),

@@ -4,7 +4,7 @@ import { exitCodes } from '../study/state.js';
 import { describeError, InputError } from '../util/errors.js';
 import { inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
-import { version } from '../util/version.js';
+import { describeVersion } from '../util/version.js';
 import { generalHelp, verbHelp } from './help.js';
 import { inOptions } from './naming.js';
 import { verbs } from './verbs.js';
@@ -16,7 +16,7 @@ export async function commandLine(args: readonly string[], context: ProcessConte
   const [first, ...rest] = args;
   const log = new TerminalLog(process.stdout, process.stderr);
   if (first === '--version') {
-    log.info(version);
+    log.info(describeVersion());
     return 0;
   }
   const wantsHelp = first === 'help' || args.some(isHelp);

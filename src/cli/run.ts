@@ -38,7 +38,7 @@ async function runGiven(inputs: Inputs, context: ProcessContext, log: TerminalLo
   const { workingDirectory } = context;
   const plain = withPlainPaths(inputs, workingDirectory);
   // Mistakes in the options are reported before any connection is made.
-  const study = givenStudy(inputs, context);
+  const study = givenStudy(inputs, context, log);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
     throw new InputError([
       '--resume always needs --output-path: without that every run has a directory of its own, by the time',

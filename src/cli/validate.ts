@@ -26,7 +26,7 @@ export const validate: Verb = {
   flags: studyFlags,
   async run(args, context, log) {
     const inputs = givenInputs(args, context);
-    const study = { ...givenStudy(inputs, context), stageRoot: undefined };
+    const study = { ...givenStudy(inputs, context, log), stageRoot: undefined };
     return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
   },
 };

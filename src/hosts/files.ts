@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { createTarPacker } from 'modern-tar';
 import { quote } from '../util/shell-quote.js';
 import { again, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
+import { archiveEnd, headerBlocks, inPieces, padding } from './tar-blocks.js';
 
 /** A file to be written on a host. */
 export interface HostFile {
@@ -41,26 +42,16 @@ async function writeAll(host: Host, directory: string, all: readonly (HostFile |
   );
   const errors = collectText(process.stderr, 4096);
   process.stdout.resume();
-  const { readable, controller } = createTarPacker();
-  const [packed, sent, ended] = await Promise.allSettled([
-    pack(controller, all),
-    // An archive of many small files is many small pieces, and mostly zeros.
-    pipeline(readable, createGzip({ level: 1 }), process.stdin),
+  const [sent, ended] = await Promise.allSettled([
+    // An archive of many small files is mostly zeros.
+    pipeline(Readable.from(inPieces(archiveOf(all))), createGzip({ level: 1 }), process.stdin),
     process.exit,
   ]);
   if (ended.status === 'rejected') throw ended.reason;
   // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
   if (ended.value.code !== 0)
     throw new HostError(`${purpose}: ${lastLines(errors(), 3) || `tar: exit ${ended.value.code}`}`);
-  for (const part of [packed, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
-}
-
-async function add(packer: Packer, header: Parameters<Packer['add']>[0], body?: Uint8Array): Promise<void> {
-  const writer = packer.add(header).getWriter();
-  // These reject too when the stream breaks; `write` and `close` report it.
-  for (const promise of [writer.ready, writer.closed]) promise.catch(() => {});
-  if (body !== undefined && body.length > 0) await writer.write(body);
-  await writer.close();
+  if (sent.status === 'rejected') throw new HostError(`${purpose}: ${sent.reason}`);
 }
 
 /** tar says the same of every file that it cannot write. */
@@ -68,28 +59,22 @@ function lastLines(text: string, most: number): string {
   return text.split('\n').slice(-most).join('\n');
 }
 
-type Packer = ReturnType<typeof createTarPacker>['controller'];
-
-async function pack(controller: Packer, files: readonly (HostFile | HostDirectory)[]): Promise<void> {
-  try {
-    const mtime = new Date();
-    for (const entry of files) {
-      if ('directory' in entry) {
-        await add(controller, { name: `${entry.directory}/`, type: 'directory', size: 0, mode: 0o777, mtime });
-        continue;
-      }
-      const { path, text, executable } = entry;
-      const body = typeof text === 'string' ? Buffer.from(text) : text;
-      // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
-      const mode = executable === true ? 0o766 : 0o666;
-      await add(controller, { name: path, type: 'file', size: body.length, mode, mtime }, body);
+function* archiveOf(files: readonly (HostFile | HostDirectory)[]): Generator<Uint8Array> {
+  const mtime = Math.floor(Date.now() / 1000) * 1000;
+  for (const entry of files) {
+    if ('directory' in entry) {
+      yield headerBlocks({ type: 'Directory', path: `${entry.directory}/`, mode: 0o777, mtime, size: 0 });
+      continue;
     }
-    controller.finalize();
-  } catch (error) {
-    // Without its end the archive would be waited for without end.
-    controller.error(error);
-    throw error;
+    const { path, text, executable } = entry;
+    const body = typeof text === 'string' ? Buffer.from(text) : text;
+    // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
+    const mode = executable === true ? 0o766 : 0o666;
+    yield headerBlocks({ type: 'File', path, mode, mtime, size: body.length });
+    yield body;
+    yield padding(body.length);
   }
+  yield archiveEnd;
 }
 
 /**

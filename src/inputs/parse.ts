@@ -84,6 +84,14 @@ export function descriptionOf(name: InputName): string {
   return `${inputsSchema.shape[name].description ?? ''}${needs}${only}`;
 }
 
+/** What kind of value an input takes: `text`, `whole number`, `globs`, or the words that it may be. */
+export function kindOf(name: InputName): string {
+  let schema: z.ZodType = inputsSchema.shape[name];
+  while (schema.meta()?.kind === undefined && schema instanceof z.ZodPrefault)
+    schema = schema.def.innerType as z.ZodType;
+  return String(schema.meta()?.kind ?? 'text');
+}
+
 export function isTruth(name: InputName): boolean {
   return defaultOf(name) === 'true' || defaultOf(name) === 'false';
 }

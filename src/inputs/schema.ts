@@ -1,12 +1,14 @@
 import * as z from 'zod';
 
 /**
- * Every input of the action and flag of the command line: the only definition. `action.yml` and the README's table are
- * generated from it. An input is text; what its schema makes of the text is what the program sees.
+ * Every input of the action and flag of the command line: the only definition. `action.yml`, the README's table
+ * and docs/reference.md are generated from it. An input is text; what its schema makes of the text is what the program sees.
  */
 
-const text = () => z.string();
-const truth = () => z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' });
+/** An input of text. @param kind what reference and help call such a value */
+const text = (kind = 'text') => z.string().meta({ kind });
+const truth = () =>
+  z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' }).meta({ kind: 'true, false' });
 const whole = (minimum: number) => {
   const error = `must be a whole number from ${minimum} up`;
   const isWhole = (value: string) =>
@@ -14,7 +16,8 @@ const whole = (minimum: number) => {
   return z
     .string()
     .refine(isWhole, { error, params: { showsValue: true } })
-    .transform(Number);
+    .transform(Number)
+    .meta({ kind: 'whole number' });
 };
 const percent = () =>
   z
@@ -23,60 +26,76 @@ const percent = () =>
       error: 'must be a percentage, such as 25 %',
       params: { showsValue: true },
     })
-    .transform((value) => Number.parseFloat(value));
+    .transform((value) => Number.parseFloat(value))
+    .meta({ kind: 'percentage' });
 const choice = <const T extends string>(...words: [T, ...T[]]) =>
-  z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
+  z
+    .enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` })
+    .meta({ kind: words.join(', ') });
 
 const linesOf = (value: string) => value.split(/\r?\n/).filter((line) => line.trim() !== '');
 
-const list = () => z.string().transform((value) => linesOf(value).map((line) => line.trim()));
+const list = () =>
+  z
+    .string()
+    .transform((value) => linesOf(value).map((line) => line.trim()))
+    .meta({ kind: 'globs' });
 
 /** Lines of `KEY:VALUE`, split at the first colon (Maestro's `--pargs`). */
 const pairs = () =>
-  z.string().transform((value, context) => {
-    const lines = linesOf(value);
-    const bad = lines.findIndex((line) => !line.includes(':'));
-    if (bad !== -1) {
-      // The line may be a secret, so it is not shown.
-      context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but line ${bad + 1} has no colon` });
-      return z.NEVER;
-    }
-    const split = (line: string): [string, string] => {
-      const colon = line.indexOf(':');
-      return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
-    };
-    return new Map(lines.map(split)) as ReadonlyMap<string, string>;
-  });
-
-const assignments = () =>
-  z.string().transform((value, context) => {
-    const result = new Map<string, string>();
-    for (const line of linesOf(value)) {
-      const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line);
-      if (match === null) {
-        // The value may be a secret, so only the text before `=` is shown.
-        const shown = line.includes('=') ? `${line.slice(0, line.indexOf('=')).trim()}=...` : 'a line without `=`';
-        context.addIssue({ code: 'custom', message: `must be lines of NAME=VALUE, but has ${shown}` });
+  z
+    .string()
+    .transform((value, context) => {
+      const lines = linesOf(value);
+      const bad = lines.findIndex((line) => !line.includes(':'));
+      if (bad !== -1) {
+        // The line may be a secret, so it is not shown.
+        context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but line ${bad + 1} has no colon` });
         return z.NEVER;
       }
-      result.set(match[1]!, match[2]!);
-    }
-    return result as ReadonlyMap<string, string>;
-  });
+      const split = (line: string): [string, string] => {
+        const colon = line.indexOf(':');
+        return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+      };
+      return new Map(lines.map(split)) as ReadonlyMap<string, string>;
+    })
+    .meta({ kind: 'KEY:VALUE lines' });
+
+const assignments = () =>
+  z
+    .string()
+    .transform((value, context) => {
+      const result = new Map<string, string>();
+      for (const line of linesOf(value)) {
+        const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line);
+        if (match === null) {
+          // The value may be a secret, so only the text before `=` is shown.
+          const shown = line.includes('=') ? `${line.slice(0, line.indexOf('=')).trim()}=...` : 'a line without `=`';
+          context.addIssue({ code: 'custom', message: `must be lines of NAME=VALUE, but has ${shown}` });
+          return z.NEVER;
+        }
+        result.set(match[1]!, match[2]!);
+      }
+      return result as ReadonlyMap<string, string>;
+    })
+    .meta({ kind: 'NAME=VALUE lines' });
 
 /** Names: lines, or a JSON list of them or of objects that have one, as a matrix is given. */
 const names = () =>
-  z.string().transform((value, context) => {
-    if (!value.trimStart().startsWith('[')) return linesOf(value).map((line) => line.trim());
-    const named = z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]);
-    const result = z.array(named).safeParse(parsedJson(value));
-    if (result.success) return result.data;
-    context.addIssue({
-      code: 'custom',
-      message: 'must be lines of names, or a JSON list of names or of {"name": ...}',
-    });
-    return z.NEVER;
-  });
+  z
+    .string()
+    .transform((value, context) => {
+      if (!value.trimStart().startsWith('[')) return linesOf(value).map((line) => line.trim());
+      const named = z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]);
+      const result = z.array(named).safeParse(parsedJson(value));
+      if (result.success) return result.data;
+      context.addIssue({
+        code: 'custom',
+        message: 'must be lines of names, or a JSON list of names or of {"name": ...}',
+      });
+      return z.NEVER;
+    })
+    .meta({ kind: 'names' });
 
 function parsedJson(text: string): unknown {
   try {
@@ -90,59 +109,67 @@ export const inputsSchema = z.object({
   command: choice('run', 'merge')
     .prefault('run')
     .describe('What to do: `run` a study, or `merge` the reports of several runs into one, with one check run.'),
-  spec: text()
-    .prefault('')
-    .describe('The study specification, relative to the workspace. Required, unless `command` is another than `run`.'),
-  parameters: text()
-    .prefault('')
-    .describe('A YAML mapping laid over `global.parameters`: a list of values, or `values` and `label`, for each key.'),
-  variables: text().prefault('').describe('A YAML mapping laid over `env.variables`.'),
-  batch: text()
-    .prefault('')
-    .describe('A YAML mapping laid over the `batch` block, so that one spec serves several machines.'),
-  pgen: text()
+  spec: text('path')
     .prefault('')
     .describe(
-      'A Maestro parameter generator: a Python file, run by `python3` on this machine in a process of its own.',
+      'The study: a YAML file, relative to the workspace. Required to run one. See [Studies](docs/studies.md).',
     ),
-  pargs: pairs().prefault('').describe('KEY:VALUE lines, the arguments of the parameter generator.'),
+  parameters: text('YAML mapping')
+    .prefault('')
+    .describe(
+      'Laid over `global.parameters` of the spec: a list of values, or `values` and `label`, for each key. See [overlays](docs/studies.md#one-spec-several-machines).',
+    ),
+  variables: text('YAML mapping').prefault('').describe('Laid over `env.variables` of the spec.'),
+  batch: text('YAML mapping')
+    .prefault('')
+    .describe('Laid over the `batch` block of the spec, so that one spec serves several machines.'),
+  pgen: text('path')
+    .prefault('')
+    .describe(
+      'A Maestro parameter generator: a Python file, run by `python3` on this machine. See [parameter generators](docs/studies.md#parameter-generators).',
+    ),
+  pargs: pairs().prefault('').describe('`KEY:VALUE` lines: the arguments of the parameter generator.'),
   'dry-run': truth()
     .prefault('false')
-    .describe('Stage everything on this machine and write all scripts, but run no step and contact nothing.'),
-  'output-path': text()
+    .describe(
+      'Write all scripts of the study on this machine, but run nothing and contact nothing. See [checking a study](docs/studies.md#checking-a-study).',
+    ),
+  'output-path': text('path')
     .prefault('')
     .describe(
-      "The study directory. Default: below the spec's OUTPUT_PATH (see [Where a study is](#where-a-study-is)).",
+      "The study directory. Default: a directory below the spec's OUTPUT_PATH. See [the study directory](docs/study-directory.md#where-it-is).",
     ),
   'allow-shared-directory': truth()
     .prefault('false')
     .describe(
-      'Allow a study directory, or one on the way to it, that others of a group may write, or that belongs to one of them: project space. Whoever may write there can run commands as you.',
+      'Accept a study directory that others of a group may write to, such as project space. They can then run commands as you. See [who may write there](docs/study-directory.md#who-may-write-there).',
     ),
   'study-key': text()
     .regex(/^[-_.A-Za-z0-9]*$/, { error: 'must be letters, digits, `-`, `_` and `.` only' })
     .prefault('')
     .describe(
-      'What makes two runs the same study, so that the second continues the first. Default: on GitHub the run id (a re-run has the same) and a hash of the ids of the job and the step, the path of the spec, the overlays, the generator, `setup`, `env`, host and target; on the command line the hash without those ids. Legs of a matrix that differ in none of that need one each. Give one if `env` has something that changes with every attempt, such as a token.',
+      'Two runs with the same key are the same study, and the second continues the first. Default: a hash of the inputs, and on GitHub of run, job and step. See [the study key](docs/resuming.md#which-study-the-study-key).',
     ),
   resume: choice('auto', 'always', 'never')
     .prefault('auto')
     .describe(
-      'What to do if the study directory has a study: `auto` continues it if its study key is this one, `always` in any case, `never` starts over in a new directory beside it. See [Resuming](#resuming).',
+      'If the study directory has a study: `auto` continues it if the study key is the same, `always` in any case, `never` starts over beside it. See [Resuming](docs/resuming.md).',
     ),
   'allow-failure': list()
     .prefault('')
     .describe(
-      "Globs of steps whose failure warns but does not fail the study, one a line. They match a step's name or an instance's; one that matches none is warned of.",
+      'Steps whose failure warns but does not fail the study: globs of names of steps or instances, one a line. See [failed or skipped](docs/results.md#failed-or-skipped).',
     ),
-  throttle: whole(0).prefault('0').describe('Most scheduled jobs in flight; 0: no limit.'),
-  'local-jobs': whole(1).prefault('4').describe('Most unscheduled (local) steps at once.'),
+  throttle: whole(0).prefault('0').describe('At most this many scheduled jobs in flight. 0: no limit.'),
+  'local-jobs': whole(1)
+    .prefault('4')
+    .describe('At most this many unscheduled steps at once. See [local steps](docs/steps.md#local-steps).'),
   'submission-attempts': whole(1)
     .prefault('1')
     .describe("How often a job is submitted, or a local step run, before the step fails (Maestro's `--attempts`)."),
   'restart-limit': whole(0)
     .prefault('1')
-    .describe("Restarts of a step that timed out and has a `restart` (Maestro's `--rlimit`); 0: no limit."),
+    .describe("How often a step that timed out and has a `restart` is restarted (Maestro's `--rlimit`). 0: no limit."),
   'hash-workspaces': truth()
     .prefault('false')
     .describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
@@ -150,111 +177,119 @@ export const inputsSchema = z.object({
     .trim()
     .prefault('')
     .describe(
-      'The machine to run on, by SSH: `[user@]name[:port]`, a login node. Empty: this machine. See [Reaching a cluster](#reaching-a-cluster).',
+      'The machine to run on, by SSH: `[user@]name[:port]`, a login node. Empty: this machine. See [Running on a cluster](docs/cluster.md).',
     ),
   'ssh-client': choice('ssh2', 'openssh')
     .prefault('ssh2')
     .describe(
-      "`ssh2`, which is built in, or `openssh`, this machine's `ssh` with its configuration: certificates, Kerberos, a connection that a person has authenticated.",
+      "`ssh2` is built in. `openssh` is this machine's `ssh` with its configuration. See [which client](docs/cluster.md#which-client).",
     ),
   'ssh-key': text()
     .prefault('')
     .describe(
-      'The text of the private key to log in with. Without it an agent (SSH_AUTH_SOCK) or the key files of ~/.ssh.',
+      'The text of the private key to log in with. Without it: an agent (SSH_AUTH_SOCK), or the key files of `~/.ssh`. See [the key](docs/cluster.md#the-key).',
     ),
   'ssh-passphrase': text().prefault('').describe('The passphrase of the key.'),
-  'ssh-known-hosts': text()
+  'ssh-known-hosts': text('lines')
     .prefault('')
     .describe(
-      "Lines of known_hosts: the host keys that are trusted. Required with `host`, unless this machine's own known_hosts has it.",
+      "Lines of known_hosts: the host keys that are trusted. Without it, this machine's own known_hosts counts. See [host keys](docs/cluster.md#host-keys).",
     ),
   'proxy-jump': text()
     .trim()
     .prefault('')
-    .describe('Machines to go through to the host, as `host` is written, with commas between them.'),
-  setup: text()
+    .describe(
+      'Machines to go through to the host, written as `host` is, separated by commas. See [jump hosts](docs/cluster.md#jump-hosts).',
+    ),
+  setup: text('shell lines')
     .prefault('')
     .describe(
-      'Shell lines that are run once on the host, for the environment of all commands and steps (`module load slurm`).',
+      'Shell lines that are run once on the host. Commands and steps get the environment that they leave: `module load slurm`. See [environment](docs/steps.md#environment).',
     ),
-  env: assignments().prefault('').describe('KEY=VALUE lines for the environment of every step.'),
+  env: assignments().prefault('').describe('`NAME=VALUE` lines for the environment of every step.'),
   flux: text()
     .prefault('auto')
     .describe(
-      'Which Flux broker runs the jobs of a study whose `batch.type` is flux: `auto` (the one that the spec names, else the instance around us, else the system instance), `system`, a Flux job id or path, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` with the address in it, `local://...` or `ssh://...`.',
+      'The Flux broker that runs the jobs of a study of type flux: `auto`, `system`, a Flux job id, `pid:N`, `slurm:ID`, `lsf:ID`, `file:PATH` or a URI. See [which broker](docs/flux.md#which-broker).',
     ),
-  allocate: text()
+  allocate: text('YAML mapping')
     .prefault('')
     .describe(
-      'A YAML mapping: for a study whose `batch.type` is flux, get an allocation, start Flux in it, run the jobs there, give it back. `{with: slurm, nodes: 4, time: 60}`; see [Allocations](#allocations).',
+      'Get an allocation for a study of type flux, start Flux in it, run the jobs there, give it back: `{with: slurm, nodes: 4, time: 60}`. See [Allocations](docs/allocations.md).',
     ),
   conductor: choice('native', 'maestro')
     .prefault('native')
     .describe(
-      "What drives the study: `native`, this program's own conductor, or `maestro`, the host's own `maestro run`. See [With the host's own Maestro](#with-the-hosts-own-maestro).",
+      "What drives the study: `native` is this program's own conductor, `maestro` the host's own `maestro run`. See [With the host's own Maestro](docs/maestro.md).",
     ),
   bindings: choice('auto', 'pip', 'system', 'none')
     .prefault('auto')
     .describe(
-      "Where the host's Maestro gets the Python bindings of Flux from: `auto` (what works), `pip` (an environment made for it below the studies), `system` (those of the host's Flux) or `none`.",
+      "Where the host's Maestro gets the Python bindings of Flux from. See [bindings of Flux](docs/maestro.md#bindings-of-flux).",
     ),
-  sleeptime: whole(1).prefault('5').describe("Seconds between two looks of the host's Maestro at its jobs."),
+  sleeptime: whole(1)
+    .prefault('5')
+    .describe(
+      "Seconds between two looks of the host's Maestro at its jobs. See [what it costs](docs/maestro.md#what-it-costs).",
+    ),
   'maestro-version': text()
     .regex(/^([0-9]+(\.[0-9]+)*)?$/, { error: 'must be a version, such as 1.2.1' })
     .prefault('')
-    .describe('The version of Maestro that `bindings: pip` installs. Default: the newest 1.x.'),
-  stage: text()
+    .describe(
+      'The version of Maestro that `bindings: pip` installs. Default: the newest 1.x. See [bindings of Flux](docs/maestro.md#bindings-of-flux).',
+    ),
+  stage: text('path')
     .prefault('')
     .describe(
-      "The directory that is copied to the host, which the spec must be in. Default: the spec's own. `.git`, earlier studies and reports stay here.",
+      "The directory to copy to the host; it contains the spec. Default: the spec's own. See [what is copied](docs/cluster.md#what-is-copied-to-the-cluster).",
     ),
-  'stage-exclude': list().prefault('').describe('Globs of what is not copied, relative to `stage`, one a line.'),
+  'stage-exclude': list().prefault('').describe('What is not copied: globs relative to `stage`, one a line.'),
   'timeout-minutes': whole(0)
     .prefault('0')
     .describe(
-      'Stop driving the study after so many minutes: jobs are left running, the status is INTERRUPTED, and the next run continues. 0: no limit.',
+      'Stop driving the study after this many minutes. Jobs go on, the status is INTERRUPTED, and the next run continues. 0: no limit. See [time limits](docs/resuming.md#time-limits).',
     ),
   'on-cancel': choice('cancel', 'leave')
     .prefault('cancel')
     .describe(
-      'What becomes of running jobs when the workflow is cancelled: `cancel` ends them, `leave` leaves them running, to be resumed.',
+      'When the workflow is cancelled: `cancel` ends running jobs, `leave` leaves them running, to be resumed. See [cancelling](docs/resuming.md#cancelling).',
     ),
   'allow-fork-pr': truth()
     .prefault('false')
     .describe(
-      'Run a pull request of a fork: its spec is shell text that runs on your cluster, its generator Python that runs here. See [Permissions and security](#permissions-and-security).',
+      "Run a fork's pull request: its author's shell text runs on your machines. See [forks](docs/security.md#pull-requests-of-forks).",
     ),
   annotations: choice('checks', 'commands', 'none')
     .prefault('checks')
     .describe(
-      'How failures are put on the lines of the spec: `checks` (a check run; it takes the permission `checks: write`, and workflow commands are used without it), `commands` (workflow commands) or `none`.',
+      'Failures on the lines of the spec: by a check run (`checks`, which needs the permission `checks: write`), by workflow commands (`commands`), or not (`none`). See [the check run](docs/results.md#the-check-run).',
     ),
   'check-name': text()
     .prefault('')
     .describe(
-      'What the check run is called. Default: `maestro: `, the spec and the job, with the id of the step if it has one, a hash of the overlays and the like if there are any, and `dry run` of one: two with one name hide each other.',
+      'The name of the check run. Default: `maestro: `, the spec and the job. Two check runs with one name hide each other.',
     ),
   'github-token': text()
     .prefault('')
-    .describe('The token for the check run, and for finding out whether a comment is on a pull request of a fork.'),
-  baseline: text()
+    .describe("The token for the check run, and for finding out whether a comment is on a fork's pull request."),
+  baseline: text('path')
     .prefault('')
     .describe(
-      'The report.json of an earlier run, a file on this machine: what newly fails, is fixed, and takes longer is told. One that is not there is told, and no more.',
+      'The report.json of an earlier run, to tell what newly fails, is fixed, or takes longer. See [comparing](docs/results.md#comparing-with-an-earlier-run).',
     ),
   'slower-than': percent()
     .prefault('25 %')
-    .describe('By how much the run time of a step must have grown, and at least by 10 s, to be called slower.'),
+    .describe('A step is slower if its run time has grown by more than this, and by at least 10 s.'),
   summary: truth().prefault('true').describe('Write the job summary.'),
-  'report-path': text()
+  'report-path': text('path')
     .prefault('')
     .describe(
-      "A directory on this machine for report.json, junit.xml, report.html, summary.md and what is collected. Default: on GitHub one in the runner's temporary directory, else `.conductor/report` in the study, or with `host` one beside you.",
+      'The directory on this machine for the reports and what is collected. Default: on GitHub a temporary one, else `.conductor/report` in the study, or one beside you with `host`. See [files](docs/results.md#files).',
     ),
   collect: list()
     .prefault('')
     .describe(
-      "Globs of the study's files to bring to `report-path`, relative to the study, one a line: `post/*/plots`. The logs of failed steps come with them.",
+      'Files of the study to bring to `report-path`: globs relative to the study, one a line, such as `post/*/plots`.',
     ),
   reports: list()
     .prefault('')
@@ -266,9 +301,7 @@ export const inputsSchema = z.object({
     .describe(
       'The names of the reports that there should be: lines, or a JSON list of names or of objects with a `name`. Those that are missing are shown as not run, with a warning.',
     ),
-  'job-status': text()
-    .prefault('')
-    .describe('How the job goes. Not to be set: by it the post step knows that the job was cancelled.'),
+  'job-status': text().prefault('').describe('Do not set it: it tells the post step whether the job was cancelled.'),
 });
 
 export type Inputs = z.output<typeof inputsSchema>;

@@ -215,7 +215,7 @@ describe('maestro-on-flux', () => {
   it('tells its version, and how it is used', async () => {
     expect(await run('--version')).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^[0-9]+\.[0-9]+\.[0-9]+\n$/),
+      stdout: expect.stringMatching(/^[0-9]+\.[0-9]+\.[0-9]+( \([0-9a-f]{40}\))?\n$/),
       stderr: '',
     });
     const help = await run('--help');

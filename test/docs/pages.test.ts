@@ -1,10 +1,13 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { allPages, anchorsOf, codeBlocksOf, isYaml, linksOf, root, userPages } from '../support/markdown.js';
 
 const pages = allPages();
+/** What users read or copy. */
+const workflows = readdirSync(path.join(root, '.github/workflows')).map((name) => `.github/workflows/${name}`);
+const texts = [...pages.map(({ file }) => file), 'action.yml', ...workflows];
 const anchorsOfPage = new Map(pages.map(({ file, text }) => [file, anchorsOf(text)]));
 
 /** Why a link of a page leads nowhere; undefined if it leads somewhere, or out of the repository. */
@@ -34,11 +37,17 @@ describe('the documentation', () => {
     }
   });
 
+  it('has a README of 12 KB at most, so that it is read', () => {
+    expect(statSync(path.join(root, 'README.md')).size).toBeLessThanOrEqual(12 * 1024);
+  });
+
+  it.each(texts)('has no name to be filled in: %s', (file) => {
+    expect(readFileSync(path.join(root, file), 'utf8')).not.toContain('OWNER/');
+  });
+
   it('is looked at as a whole', () => {
     const files = pages.map(({ file }) => file);
-    expect(files).toEqual(
-      expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'test/README.md']),
-    );
-    expect(statSync(path.join(root, 'README.md')).size).toBeGreaterThan(1000);
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/slurm.md', 'test/README.md']));
+    expect(texts).toEqual(expect.arrayContaining(['action.yml', '.github/workflows/example-nightly.yml']));
   });
 });

@@ -30,7 +30,7 @@ export const doctor: Verb = {
 /** With or without a study: what it needs is looked for if there is one. */
 async function examineGiven(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
   const { workingDirectory, cancel } = context;
-  const named = inputs.spec === '' ? undefined : givenStudy(inputs, context);
+  const named = inputs.spec === '' ? undefined : givenStudy(inputs, context, log);
   const spec = named && tryReadStudy(named);
   const study =
     named &&

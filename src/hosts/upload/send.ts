@@ -5,6 +5,7 @@ import { programs } from '../../generated/programs.js';
 import { assignments, quote } from '../../util/shell-quote.js';
 import { again, collectText, mustRun } from '../commands.js';
 import { type Host, HostError, HostLostError } from '../host.js';
+import { inPieces } from '../tar-blocks.js';
 import { archiveOf } from './archive.js';
 import { Changes, digestOfContents, type HashedTree, hashContents } from './contents.js';
 import { changesTexts, type Staged, stagedText } from './texts.js';
@@ -121,7 +122,7 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
     ({ code }) => code !== 0 && stop.abort(),
     () => stop.abort(),
   );
-  const { stream, packed } = archiveOf(hashed, { changes, progress: (bytes) => progress(bytes, 'sending') });
+  const archive = archiveOf(hashed, { changes, progress: (bytes) => progress(bytes, 'sending') });
   let wire = 0;
   async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of chunks) {
@@ -130,11 +131,12 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
     }
   }
   const parts = Promise.allSettled([
-    packed,
-    pipeline(Readable.fromWeb(stream), createGzip({ level: 1 }), counted, process.stdin, { signal: stop.signal }),
+    pipeline(Readable.from(inPieces(archive)), createGzip({ level: 1 }), counted, process.stdin, {
+      signal: stop.signal,
+    }),
     process.exit,
   ]);
-  const [made, sent, ended] = await unlessAborted(cancel, parts).catch((error) => {
+  const [sent, ended] = await unlessAborted(cancel, parts).catch((error) => {
     // The receiver unpacks no archive that is cut off: it removes what it has, and that is not waited for.
     stop.abort();
     process.leave();
@@ -142,12 +144,12 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
   });
   if (ended.status === 'rejected') throw ended.reason;
   // That a file cannot be read is the cause of all else; that the stream broke is not.
-  if (made.status === 'rejected' && made.reason instanceof HostError) throw made.reason;
+  if (sent.status === 'rejected' && sent.reason instanceof HostError) throw sent.reason;
   // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
   if (ended.value.code !== 0) {
     throw new HostError(`${purpose}: ${lastWords(errors()) || `tar: exit ${ended.value.code}`}`);
   }
-  for (const part of [made, sent]) if (part.status === 'rejected') throw new HostError(`${purpose}: ${part.reason}`);
+  if (sent.status === 'rejected') throw new HostError(`${purpose}: ${sent.reason}`);
   return wire;
 }
 
