@@ -5,6 +5,7 @@ import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
 import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
+import { commentCommand } from './comment.js';
 import { mergeCommand } from './merge.js';
 import { post } from './post.js';
 import { runCommand } from './run.js';
@@ -19,6 +20,7 @@ type CarryOut = (inputs: Inputs, runner: Runner, context: ProcessContext) => Pro
 const commands: Readonly<Record<Command, CarryOut>> = {
   run: runCommand,
   merge: mergeCommand,
+  comment: commentCommand,
 };
 
 /** The action's main step. Returns the exit status, by which the step fails. */

@@ -1,4 +1,4 @@
-import { type GitHubEvent, readEvent } from '../github/event.js';
+import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { hostOptionsOf, requestOf } from '../inputs/derive.js';
@@ -21,7 +21,7 @@ import { systemClock } from '../util/clock.js';
 import { describeError, InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
-import { isUntrusted, lookUp, refusal } from './fork-guard.js';
+import { isUntrusted, refusal, refuseOtherCommit, studyEvent } from './fork-guard.js';
 import {
   type GivenStudy,
   givenStudy,
@@ -44,7 +44,8 @@ export async function runCommand(inputs: Inputs, runner: Runner, context: Proces
     // Saved first, because the runner may kill this process soon.
     const saveCancelled = () => saveLeftBehind({ isCancelled: isCancelled(cancel) });
     cancel.addEventListener('abort', saveCancelled, { once: true });
-    const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
+    refuseOtherCommit(inputs, runner);
+    const event = await studyEvent(inputs, runner, systemClock);
     refuseForks(inputs, event);
     const isForeign = isUntrusted(event, inputs['allow-fork-pr']);
     if (isForeign) refuseForeignFiles(inputs, runner);

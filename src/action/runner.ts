@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as core from '@actions/core';
 import type { Runner } from '../github/runner-facts.js';
 import { inputVariable } from '../inputs/parse.js';
-import { type outputs, secrets } from '../inputs/schema.js';
+import { type commentOutputs, type runOutputs, secrets } from '../inputs/schema.js';
 import { inline } from '../report/markdown.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
@@ -55,7 +55,7 @@ export function setOutputs(
 ): string | undefined {
   const number = (is: (record: StepRecord) => boolean) =>
     String(results.steps.filter(({ record }) => is(record)).length);
-  const values: Record<keyof typeof outputs, string> = {
+  const values: Record<keyof typeof runOutputs, string> = {
     status: results.status,
     'study-path': results.path,
     'flux-uri': results.fluxUri ?? '',
@@ -66,6 +66,15 @@ export function setOutputs(
     'report-path': reportPath,
     'check-run-url': checkRunUrl ?? '',
   };
+  return setAll(values);
+}
+
+/** What a comment asks for, as outputs. Never throws: returns the reason of a failure. */
+export function setCommentOutputs(values: Record<keyof typeof commentOutputs, string>): string | undefined {
+  return setAll(values);
+}
+
+function setAll(values: Readonly<Record<string, string>>): string | undefined {
   try {
     for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
     return undefined;

@@ -1,4 +1,4 @@
-import { code, inline } from '../../report/markdown.js';
+import { clip, code, inline } from '../../report/markdown.js';
 import { firstBytes, firstLines } from '../bytes.js';
 import type { NewComment } from './comment-event.js';
 import type { Refusal, WantedRun } from './decide.js';
@@ -34,10 +34,12 @@ export interface AnswerContext {
 export function acceptedAnswer(run: WantedRun, { comment, runUrl, repositoryUrl }: AnswerContext): string {
   const commit = `[${run.sha.slice(0, 12)}](${repositoryUrl}/commit/${run.sha})`;
   const why = run.isNamed ? '' : ', the head of this pull request when the command was read';
-  const parameters = [...run.parameters].map(([name, values]) => code(`${name}=${values.join(',')}`));
   const details = [
-    ...(parameters.length === 0 ? [] : [`with ${parameters.join(', ')}`]),
-    ...(run.machines.length === 0 ? [] : [`on ${run.machines.map(code).join(', ')}`]),
+    ...listed(
+      'with',
+      [...run.parameters].map(([name, values]) => `${name}=${values.join(',')}`),
+    ),
+    ...listed('on', run.machines),
   ];
   const intro = `${[`Study ${code(run.spec)}`, ...details].join(' ')} at ${commit}${why}; asked for by ${askedBy(comment)}. [The run](${runUrl})`;
   return withResult(`${markerOf(comment)}\n${intro}`, '⏳ It runs. This comment is edited when it ends.');
@@ -71,6 +73,14 @@ export function finishedAnswer(body: string, result: (bytes: number) => string):
   const intro = firstBytes(before.trimEnd(), MAX_COMMENT_BYTES / 4);
   const room = MAX_COMMENT_BYTES - Buffer.byteLength(withResult(intro, ''));
   return withResult(intro, firstLines(result(room), room, ''));
+}
+
+/** The first few, so that there is room for the result. */
+function listed(word: string, items: readonly string[]): string[] {
+  if (items.length === 0) return [];
+  const shown = items.slice(0, 10).map((item) => code(clip(item, 100)));
+  const rest = items.length > shown.length ? ` and ${items.length - shown.length} more` : '';
+  return [`${word} ${shown.join(', ')}${rest}`];
 }
 
 function withResult(intro: string, result: string): string {

@@ -34,10 +34,11 @@ export function commandLines(comment: string): string[] {
 
 /** The blocks of a text, not what is in their lines, which takes quadratic time for texts that are made for it. */
 function blocksOf(text: string): Token[] {
+  // Each quote within another takes time and stack.
+  if (/^[ \t]*(?:>[ \t]*){100}/m.test(text)) return [];
   try {
     return new Lexer().blockTokens(text);
   } catch {
-    // Thousands of quotes within each other overflow the stack.
     return [];
   }
 }
