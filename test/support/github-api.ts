@@ -352,7 +352,7 @@ export class GitHubServer {
       'repository-collaborator-permission-response-if-user-has-admin-permissions',
     );
     const { id, permission, role = permission } = person;
-    return { ...example, permission, role_name: role, user: { ...example.user, login, id } };
+    return { ...example, permission, role_name: role, user: { ...example.user, login, id, role_name: role } };
   }
 
   #onComments(method: string, route: string, parts: readonly string[], body: Json): Json {
