@@ -4,6 +4,7 @@
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
 import fs from 'node:fs';
 import * as z from 'zod';
+import { studyFlags } from '../build/cli/study-flags.js';
 import { verbs } from '../build/cli/verbs.js';
 import { inputGroups } from '../build/inputs/groups.js';
 import { defaultOf, descriptionOf, kindOf } from '../build/inputs/parse.js';
@@ -105,6 +106,19 @@ const verbTable = table(
   verbs.map(({ synopsis, summary }) => [code(synopsis), `${summary[0].toUpperCase()}${summary.slice(1)}.`]),
 );
 
+/** Flags that `maestro run` has by another name or with one letter, and those that are only its. */
+const flagName = (name) => (name === 'fg' ? '-fg' : `--${name}`);
+const maestroTable = table(
+  ['Flag of `maestro run`', 'Here'],
+  studyFlags
+    .flatMap(({ flags }) => flags.map((flag) => ({ ...flag, isOurs: inputNames.includes(flag.name) })))
+    .filter(({ isOurs, short, aliases }) => !isOurs || short !== undefined || aliases !== undefined)
+    .map(({ name, short, aliases = [], description, isOurs }) => {
+      const names = [...(short === undefined ? [] : [`-${short}`]), ...(isOurs ? aliases : [name]).map(flagName)];
+      return [names.map(code).join(', '), isOurs ? code(flagName(name)) : description];
+    }),
+);
+
 const exitMeanings = {
   FINISHED: 'every step finished, or failed in a way that `allow-failure` allows',
   DRYRUN: 'the study was staged, and nothing was run',
@@ -138,6 +152,7 @@ const files = {
     inputs: inputTables,
     outputs: outputTable,
     verbs: verbTable,
+    'maestro-flags': maestroTable,
     'exit-codes': exitTable,
   }),
   'docs/study.schema.json': `${JSON.stringify(studyJsonSchema, null, 2)}\n`,

@@ -1,6 +1,7 @@
 import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
+import { SshError } from '../hosts/ssh/transport.js';
 import { hostOptionsOf, requestOf } from '../inputs/derive.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
@@ -32,7 +33,7 @@ import {
   report,
   runContext,
 } from './run-options.js';
-import { cannotRun, writeSummary } from './runner.js';
+import { cannotRun, setStatus, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
 /** `command: run`. Returns the exit status, by which the step fails when the study does. */
@@ -57,6 +58,7 @@ export async function runCommand(inputs: Inputs, runner: Runner, context: Proces
     return exitCodes[outcome.results.status];
   } catch (error) {
     log.endPhase();
+    if (error instanceof SshError && error.kind === 'connection') setStatus('UNREACHABLE');
     const problems = error instanceof SpecError ? error.problems : [];
     for (const problem of problems) log.problem(problem);
     if (problems.length === 0) log.error(describeError(error));

@@ -83,6 +83,15 @@ function setAll(values: Readonly<Record<string, string>>): string | undefined {
   }
 }
 
+/** Sets the status of a study that has not begun. Never throws. */
+export function setStatus(status: 'UNREACHABLE'): void {
+  try {
+    core.setOutput('status', status);
+  } catch {
+    // The error that is the reason for the status is reported anyway.
+  }
+}
+
 /** Appends to the job summary. Never throws: returns the reason of a failure. */
 export async function writeSummary(markdown: string): Promise<string | undefined> {
   try {

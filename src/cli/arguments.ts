@@ -1,8 +1,10 @@
-import { inputGroups } from '../inputs/groups.js';
-import { defaultOf, descriptionOf, isTruth, tryInputs } from '../inputs/parse.js';
-import { actionOnly, type InputName, type Inputs, repeatable } from '../inputs/schema.js';
+import { tryInputs } from '../inputs/parse.js';
+import type { Inputs } from '../inputs/schema.js';
 import { InputError } from '../util/errors.js';
-import { type Flag, type FlagGroup, readArguments } from './flags.js';
+import { readArguments } from './flags.js';
+import { takeMaestroFlags } from './maestro-flags.js';
+import { optionOf } from './naming.js';
+import { flagsOfTheAction, studyFlags } from './study-flags.js';
 
 export interface ArgumentOptions {
   /** Reads a file. */
@@ -11,35 +13,26 @@ export interface ArgumentOptions {
   readonly needsSpec?: boolean;
 }
 
-/** The flags of verbs about a study: every input but the spec, which is given without a name, and those of the action alone. */
-export const studyFlags: readonly FlagGroup[] = inputGroups
-  .map(({ title, inputs }) => ({
-    title,
-    flags: inputs.filter((name) => name !== 'spec' && !actionOnly.has(name)).map(flagOf),
-  }))
-  .filter(({ flags }) => flags.length > 0);
-
-function flagOf(name: InputName): Flag {
-  const byDefault = defaultOf(name);
-  return {
-    name,
-    description: descriptionOf(name),
-    ...(isTruth(name) ? {} : { value: 'VALUE' }),
-    ...(byDefault === undefined || byDefault === '' ? {} : { default: byDefault }),
-    isRepeatable: repeatable.has(name),
-  };
+/** The inputs of a command line, and what is to be said of it. */
+export interface GivenInputs {
+  /** The inputs, with the default of each that is wrong. */
+  readonly inputs: Inputs;
+  /** A line for everything that is wrong. */
+  readonly errors: readonly string[];
+  /** What has no effect, or another than a user of Maestro may expect, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
- * The inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
- * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time.
- *
- * @throws InputError with a line for everything that is wrong
+ * Reads the inputs of the command line: one SPEC and `--name value`, `--name=value`, or `--name` alone for true. A value
+ * `@FILE` stands for the text of that file, less its last newline. Inputs that are lines may be given a line at a time. Maestro's own
+ * names of flags are as good as ours.
  */
-export function commandLineInputs(args: readonly string[], { read, needsSpec = true }: ArgumentOptions): Inputs {
-  const flags = studyFlags.flatMap((group) => group.flags);
-  const { values, positionals, errors: mistakes } = readArguments(args, flags, 1);
-  const errors: string[] = [...mistakes];
+export function readInputs(args: readonly string[], { read, needsSpec = true }: ArgumentOptions): GivenInputs {
+  const flags = [...studyFlags.flatMap((group) => group.flags), ...flagsOfTheAction];
+  const { values: all, positionals, errors: mistakes } = readArguments(args, flags, 1);
+  const { values, errors: refused, notes } = takeMaestroFlags(all);
+  const errors: string[] = [...mistakes, ...refused];
   const given = new Map<string, string>();
   const filesOf = new Map<string, string>();
   const [spec, ...more] = positionals;
@@ -53,12 +46,15 @@ export function commandLineInputs(args: readonly string[], { read, needsSpec = t
     };
     given.set(name, texts.map(textOf).join('\n'));
   }
-  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : `--${name}`), {
-    needsSpec,
-    filesOf,
-  });
-  if (parsed.inputs === undefined || errors.length > 0) throw new InputError([...errors, ...parsed.errors]);
-  return parsed.inputs;
+  const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : optionOf(name)), { needsSpec, filesOf });
+  return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors], notes };
+}
+
+/** The inputs of the command line. @throws InputError with a line for everything that is wrong */
+export function commandLineInputs(args: readonly string[], options: ArgumentOptions): Inputs {
+  const { inputs, errors } = readInputs(args, options);
+  if (errors.length > 0) throw new InputError(errors);
+  return inputs;
 }
 
 function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {

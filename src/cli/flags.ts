@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
-import { closest } from '../util/closest.js';
+import { suggestions } from '../util/closest.js';
 import { InputError } from '../util/errors.js';
+import { alternatives } from '../util/format.js';
 
 /** A flag, as the parser and `--help` know it. */
 export interface Flag {
@@ -11,6 +12,10 @@ export interface Flag {
   readonly value?: string;
   /** Its default, as help shows it. */
   readonly default?: string;
+  /** Its one letter, for `-t 4` and `-t4`. */
+  readonly short?: string;
+  /** Other names that it goes by. */
+  readonly aliases?: readonly string[];
   /** Whether it may be given several times; else the last one counts. */
   readonly isRepeatable?: boolean;
 }
@@ -31,25 +36,38 @@ export interface Arguments {
 }
 
 /**
- * Reads `--name value`, `--name=value`, and `--name` alone of a flag that is on or off. One dash is as good as two.
+ * Reads `--name value`, `--name=value`, and `--name` alone of a flag that is on or off. One dash is as good as two, and one letter
+ * is enough for a flag that has one: `-t 4`, `-t4`, `-t=4`, `-yt4`.
  *
  * @param most how many arguments without a name there can be; more of them are not an error of this function
  */
-export function readArguments(args: readonly string[], flags: readonly Flag[], most = Number.POSITIVE_INFINITY) {
-  const known = new Map(flags.map((flag) => [flag.name, flag]));
+export function readArguments(
+  args: readonly string[],
+  flags: readonly Flag[],
+  most = Number.POSITIVE_INFINITY,
+): Arguments {
+  const byName = new Map(flags.flatMap((flag) => [flag.name, ...(flag.aliases ?? [])].map((name) => [name, flag])));
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
   const errors: string[] = [];
   const set = ({ name, isRepeatable }: Flag, value: string) => {
     values.set(name, isRepeatable ? [...(values.get(name) ?? []), value] : [value]);
   };
+  /** Whether what follows an unknown flag is its value, rather than a positional. */
+  const mayTakeValue = (unknown: string) => {
+    const [guess] = suggestions(unknown, byName.keys());
+    return positionals.length >= most || (guess !== undefined && byName.get(guess)!.value !== undefined);
+  };
 
   const { tokens } = parseArgs({
-    args: args.map((arg) => arg.replace(/^-(?=[^-])/, '--')),
+    args: args.map((arg) => inFull(arg, byName)),
     options: Object.fromEntries(
-      flags.map(({ name, value }) => [
+      [...byName].map(([name, { value, short, ...flag }]) => [
         name,
-        { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+        {
+          type: value === undefined ? 'boolean' : 'string',
+          ...(name === flag.name && short ? { short } : {}),
+        } as const,
       ]),
     ),
     // Every mistake is reported, each with a hint: parseArgs itself would throw at the first.
@@ -63,35 +81,48 @@ export function readArguments(args: readonly string[], flags: readonly Flag[], m
     const before = open;
     open = undefined;
     if (token.kind === 'positional') {
-      const flag = before === undefined ? undefined : known.get(before);
+      const flag = before === undefined ? undefined : byName.get(before);
       const isTruthValue = token.value === 'true' || token.value === 'false';
       if (flag !== undefined && isTruthValue) set(flag, token.value);
       else if (before !== undefined && flag === undefined && mayTakeValue(before)) continue;
       else positionals.push(token.value);
     } else if (token.kind === 'option') {
       const { name, index } = token;
-      const flag = known.get(name);
+      const flag = byName.get(name);
+      // A value that follows is taken as it was given, though it may look like a flag.
       const value = token.inlineValue === false ? args[index + 1] : token.value;
-      if (flag === undefined) errors.push(unknownFlag(args[index]!.split('=')[0]!, name, known));
+      const given = args[index]!.split('=')[0]!;
+      if (flag === undefined) errors.push(unknownFlag(given, name, byName));
       else if (value !== undefined) set(flag, value);
       else if (flag.value === undefined) set(flag, 'true');
-      else errors.push(`--${name} needs a value`);
+      else errors.push(`${byName.has(given.replace(/^-+/, '')) ? `--${name}` : given} needs a value`);
       if (value === undefined) open = name;
     }
   }
-  return { values, positionals, errors } satisfies Arguments;
+  return { values, positionals, errors };
+}
 
-  /** Whether what follows an unknown flag is its value, rather than a positional. */
-  function mayTakeValue(unknown: string): boolean {
-    const guess = closest(unknown, known.keys());
-    return positionals.length >= most || (guess !== undefined && known.get(guess)!.value !== undefined);
-  }
+/**
+ * An argument with two dashes if one before a long name stands for them. What begins with the letter of a flag, and is not nearly a
+ * long name, is left to parseArgs.
+ */
+function inFull(arg: string, byName: ReadonlyMap<string, Flag>): string {
+  if (!/^-[^-]/.test(arg)) return arg;
+  const [, word, rest] = /^-([^=]*)(.*)$/s.exec(arg)!;
+  const flag = [...byName.values()].find(({ short }) => short === word);
+  if (flag !== undefined) return rest === '' ? arg : `--${flag.name}${rest}`;
+  const isLetter = [...byName.values()].some(({ short }) => short === word![0]);
+  const isLong = byName.has(word!) || suggestions(word!, byName.keys()).length > 0;
+  return isLetter && !isLong ? arg : `-${arg}`;
 }
 
 /** @param given the flag as it was given, with its dashes */
-function unknownFlag(given: string, name: string, known: ReadonlyMap<string, Flag>): string {
-  const guess = closest(name, known.keys());
-  return `there is no option ${given}${guess === undefined ? '; --help lists them' : `; did you mean --${guess}?`}`;
+function unknownFlag(given: string, name: string, byName: ReadonlyMap<string, Flag>): string {
+  const found = suggestions(name, byName.keys());
+  // Of two names of one flag the first that fits is enough.
+  const guesses = found.filter((guess, i) => found.findIndex((other) => byName.get(other) === byName.get(guess)) === i);
+  if (guesses.length === 0) return `there is no option ${given}; --help lists them`;
+  return `there is no option ${given}; did you mean ${alternatives(guesses.map((guess) => `--${guess}`))}?`;
 }
 
 /** The arguments of a verb with flags of its own, to be asked by name. */
@@ -132,10 +163,12 @@ export class GivenFlags {
  * `refuseErrors`, so that all mistakes are told at once.
  */
 export function readFlags(args: readonly string[], groups: readonly FlagGroup[]): GivenFlags {
-  return new GivenFlags(
-    readArguments(
-      args,
-      groups.flatMap(({ flags }) => flags),
-    ),
-  );
+  const flags = groups.flatMap((group) => group.flags);
+  const given = new GivenFlags(readArguments(args, flags));
+  for (const { name, value } of flags) {
+    const text = given.text(name);
+    if (value !== undefined || text === undefined || text === 'true' || text === 'false') continue;
+    given.errors.push(`--${name} must be true or false, not '${text}'`);
+  }
+  return given;
 }

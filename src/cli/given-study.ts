@@ -9,15 +9,33 @@ import type { SpecContext, StudyContext } from '../run/prepare.js';
 import { type ProcessContext, readSpecText } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
 import { studyDirectory, timeStamp } from '../study/directory.js';
+import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
-import { commandLineInputs } from './arguments.js';
+import { readInputs } from './arguments.js';
 import { optionOf } from './naming.js';
 import { packageSample } from './package-sample.js';
 
-/** The inputs of a verb about a study. @throws InputError with a line for everything that is wrong */
-export function givenInputs(args: readonly string[], { workingDirectory }: ProcessContext, needsSpec = true): Inputs {
-  const read = (file: string) => readFileSync(path.resolve(workingDirectory, file), 'utf8');
-  return commandLineInputs(args, { read, needsSpec });
+/**
+ * The inputs of a verb about a study. What is to be noted of them goes to the log.
+ *
+ * @throws InputError with a line for everything that is wrong
+ */
+export function givenInputs(
+  args: readonly string[],
+  { workingDirectory, environment }: ProcessContext,
+  log: TerminalLog,
+  needsSpec = true,
+): Inputs {
+  const home = environment.HOME ?? '';
+  const read = (file: string) => {
+    // The shell does not expand a tilde behind an @.
+    const isOfHome = home !== '' && file.startsWith('~/');
+    return readFileSync(isOfHome ? path.join(home, file.slice(2)) : path.resolve(workingDirectory, file), 'utf8');
+  };
+  const { inputs, errors, notes } = readInputs(args, { read, needsSpec });
+  if (errors.length > 0) throw new InputError(errors);
+  for (const note of notes) log.note(note);
+  return inputs;
 }
 
 /** The study as it was given. */

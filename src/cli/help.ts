@@ -1,45 +1,118 @@
-import type { FlagGroup } from './flags.js';
+import path from 'node:path';
+import { alternatives, wrap } from '../util/format.js';
+import type { Flag, FlagGroup } from './flags.js';
+import { flagsOfTheAction, studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
-const program = 'node dist/index.js';
+/** How this program is called: by its name if it was installed by npm, else as a file of the repository. */
+export function programName(script: string | undefined): string {
+  return path.basename(script ?? '') === 'maestro-on-flux' ? 'maestro-on-flux' : 'node dist/index.js';
+}
 
-/** The text of `--help`. */
-export function generalHelp(verbs: readonly Verb[]): string {
-  const width = Math.max(...verbs.map(({ name }) => name.length));
+/** What is said if no verb is given: four lines. */
+export function usage(program: string, verbs: readonly Verb[]): string {
+  const rows = [
+    [`${program} run SPEC [flags]`, 'run a Maestro study'],
+    [`${program} VERB [arguments]`, alternatives(verbs.map(({ name }) => name))],
+    [`${program} VERB --help`, 'all flags of a verb'],
+    [`${program} --help`, 'the verbs, and the flags that are used most'],
+  ] as const;
+  const lines = columns(rows).split('\n');
+  return lines.map((line, i) => `${i === 0 ? 'Usage:' : '      '}${line.slice(1)}\n`).join('');
+}
+
+/** The flags that `--help` shows: what most runs need. */
+const common: readonly (readonly [name: string, what: string])[] = [
+  ['host', 'run on that machine, by SSH: a login node'],
+  ['output-path', 'the study directory, in place of OUTPUT_PATH'],
+  ['parameters', 'other values, laid over global.parameters'],
+  ['throttle', 'most jobs at once'],
+  ['dry-run', 'write all scripts, but run nothing'],
+  ['resume', 'what to do with a study that is there'],
+  ['report-path', 'where report.html, junit.xml etc. go'],
+];
+
+const exitStatuses = '0 finished (or dry run), 1 cannot start, 2 a step failed, 3 cancelled, 4 interrupted';
+
+/** The text of `--help`: it fits a screen of 24 lines of 80 columns. */
+export function generalHelp(program: string, verbs: readonly Verb[]): string {
+  const all = new Map(studyFlags.flatMap(({ flags }) => flags).map((flag) => [flag.name, flag]));
+  const rows = common.map(([name, what]) => [nameAndValue(all.get(name)!), what] as const);
   return `Usage: ${program} VERB [arguments]
 
-${verbs.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+${columns(verbs.map(({ name, summary }) => [name, summary] as const))}
 
-  ${program} VERB --help    all flags of a verb
-  ${program} --version
+The flags that are used most (--name VALUE or --name=VALUE; @FILE reads a value):
+${columns(rows)}
 
-Exit status: 0 finished (or dry run), 1 bad input or cannot start, 2 a step failed, 3 cancelled, 4 interrupted.
+All flags:    ${program} VERB --help
+Version:      ${program} --version
+Exit status:  ${exitStatuses.replace(', 3', ',\n              3')}
 `;
 }
 
-/** The text of `VERB --help`. */
-export function verbHelp({ synopsis, details, flags }: Verb): string {
-  return [`Usage: ${program} ${synopsis}`, ...wrap(details, 96), ...flags.map(groupText)].join('\n\n').concat('\n');
+/** Two columns; the first is as wide as its longest cell. */
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([first]) => first.length));
+  return rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`).join('\n');
 }
 
-function groupText({ title, flags }: FlagGroup): string {
+/**
+ * The text of `VERB --help`.
+ *
+ * @param width of the terminal, in columns
+ */
+export function verbHelp(program: string, { name, synopsis, summary, details, flags }: Verb, width: number): string {
+  const columnsOfText = Math.min(Math.max(width, 40), 110);
+  const parts = [
+    `Usage: ${program} ${synopsis}`,
+    `${name}: ${summary}.`,
+    ...(details === ''
+      ? []
+      : [
+          plainText(details)
+            .split('\n')
+            .flatMap((line) => wrap(line, columnsOfText))
+            .join('\n'),
+        ]),
+    ...flags.map((group) => groupText(group, columnsOfText)),
+    ...(flags === studyFlags ? [wrap(ofTheAction(), columnsOfText).join('\n')] : []),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function ofTheAction(): string {
+  const names = flagsOfTheAction.map(({ name }) => `--${name}`).join(', ');
+  return `Accepted too, though only the action on GitHub uses them: ${names}.`;
+}
+
+function groupText({ title, flags }: FlagGroup, width: number): string {
   const lines = flags.map((flag) => {
-    const description = flag.description.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1');
-    const name = `--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
-    return [
-      `  ${name}${flag.default === undefined ? '' : ` (${flag.default})`}`,
-      ...wrap(description, 90).map((line) => `      ${line}`),
-    ].join('\n');
+    const byDefault = flag.default === undefined ? '' : ` Default: ${flag.default}.`;
+    const repeated = flag.isRepeatable ? ' May be given several times.' : '';
+    const description = `${plainText(flag.description)}${byDefault}${repeated}`;
+    return [`  ${heading(flag)}`, ...wrap(description, width - 8).map((line) => `        ${line}`)].join('\n');
   });
   return [`${title}:`, ...lines].join('\n');
 }
 
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
+/** `-o, --output-path, --out DIR`. */
+function heading(flag: Flag): string {
+  const names = [flag.name, ...(flag.aliases ?? [])].map((name) => (name === 'fg' ? '-fg' : `--${name}`));
+  return `${flag.short === undefined ? '' : `-${flag.short}, `}${names.join(', ')}${valueName(flag)}`;
+}
+
+function nameAndValue(flag: Flag): string {
+  return `${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${valueName(flag)}`;
+}
+
+const valueName = ({ value }: Flag) => (value === undefined ? '' : ` ${value}`);
+
+/** A description without the marks of Markdown; a page that it links to is named if it is a file. */
+function plainText(description: string): string {
+  return description
+    .replace(/\[([^\]]*)\]\((#?[^)]*)\)/g, (_, text: string, target: string) =>
+      target.startsWith('#') ? `"${text}" in README.md` : `${text} (${target.split('#')[0]})`,
+    )
+    .replaceAll('`', '');
 }

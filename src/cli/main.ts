@@ -1,33 +1,50 @@
-import type { ProcessContext } from '../run/process-context.js';
-import { isCancelled } from '../run/process-context.js';
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
 import { describeError, InputError } from '../util/errors.js';
 import { inert } from '../util/log/plain-text.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { describeVersion } from '../util/version.js';
-import { generalHelp, verbHelp } from './help.js';
+import { generalHelp, programName, usage, verbHelp } from './help.js';
+import { withoutGlobalFlags } from './maestro-flags.js';
 import { inOptions } from './naming.js';
 import { verbs } from './verbs.js';
+import { wrongVerb } from './wrong-verb.js';
 
-const isHelp = (arg: string) => arg === '--help' || arg === '-h';
+const isHelp = (arg: string) => arg === '--help' || arg === '-h' || arg === '-help';
 
 /** The command line. Returns the exit status. */
-export async function commandLine(args: readonly string[], context: ProcessContext): Promise<number> {
-  const [first, ...rest] = args;
+export async function commandLine(all: readonly string[], context: ProcessContext): Promise<number> {
   const log = new TerminalLog(process.stdout, process.stderr);
-  if (first === '--version') {
+  const program = programName(process.argv[1]);
+  const { args, notes } = withoutGlobalFlags(all);
+  const [first, ...rest] = args;
+  if (first === undefined) {
+    process.stderr.write(usage(program, verbs));
+    return 1;
+  }
+  if (['--version', '-version', '-v', 'version'].includes(first)) {
     log.info(describeVersion());
     return 0;
   }
-  const wantsHelp = first === 'help' || args.some(isHelp);
-  const name = first === 'help' || (first !== undefined && isHelp(first)) ? rest[0] : first;
+  const isAboutHelp = first === 'help' || isHelp(first);
+  const [name] = isAboutHelp ? rest : args;
   const verb = verbs.find((candidate) => candidate.name === name);
-  if (wantsHelp) {
-    process.stdout.write(verb === undefined ? generalHelp(verbs) : verbHelp(verb));
-    return 0;
-  }
   try {
-    if (verb === undefined) throw new InputError([noVerb(name)]);
+    if (isAboutHelp && (name === undefined || isHelp(name))) {
+      process.stdout.write(generalHelp(program, verbs));
+      return 0;
+    }
+    if (verb === undefined) {
+      const isFile = (file: string) => isFileIn(context.workingDirectory, file);
+      throw new InputError([wrongVerb(isAboutHelp ? rest : args, { program, verbs, isFile })]);
+    }
+    if (isAboutHelp || rest.some(isHelp)) {
+      process.stdout.write(verbHelp(program, verb, process.stdout.columns || 80));
+      return 0;
+    }
+    for (const note of notes) log.note(note);
     return await verb.run(rest, context, log);
   } catch (error) {
     process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
@@ -35,12 +52,6 @@ export async function commandLine(args: readonly string[], context: ProcessConte
   }
 }
 
-function noVerb(given: string | undefined): string {
-  const known = verbs
-    .map(({ name }) => name)
-    .join(', ')
-    .replace(/, ([a-z]+)$/, ' or $1');
-  return given === undefined
-    ? `no command given: use ${known} (--help)`
-    : `there is no command '${given}': use ${known} (--help)`;
+function isFileIn(directory: string, name: string): boolean {
+  return statSync(path.resolve(directory, name), { throwIfNoEntry: false })?.isFile() ?? false;
 }

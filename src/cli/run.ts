@@ -19,19 +19,21 @@ import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
-import { studyFlags } from './arguments.js';
 import { common, directoryOf, givenInputs, givenStudy, open } from './given-study.js';
 import { optionOf } from './naming.js';
+import { studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
 export const run: Verb = {
   name: 'run',
-  synopsis: 'run SPEC [--name value ...]',
+  synopsis: 'run SPEC [flags]',
   summary: 'run a Maestro study, on this machine or with --host on another',
-  details:
-    'Flags are --name value or --name=value; @FILE as the value reads it from a file; defaults are in parentheses.',
+  details: [
+    'SPEC is a file, or - for stdin. Flags are --name VALUE or --name=VALUE, before or after it; @FILE as a value stands for the text of that file. The flags of `maestro run` work too.',
+    'Exit status: 0 finished (or dry run), 1 cannot start, 2 a step failed, 3 cancelled, 4 interrupted (the same command, with its --output-path, continues it).',
+  ].join('\n'),
   flags: studyFlags,
-  run: (args, context, log) => runGiven(givenInputs(args, context), context, log),
+  run: (args, context, log) => runGiven(givenInputs(args, context, log), context, log),
 };
 
 async function runGiven(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {

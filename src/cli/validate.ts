@@ -14,18 +14,19 @@ import type { Plan } from '../scripts/plan.js';
 import { type Problem, SpecError } from '../spec/problem.js';
 import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
-import { studyFlags } from './arguments.js';
 import { common, givenInputs, givenStudy, openHere } from './given-study.js';
+import { studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
 export const validate: Verb = {
   name: 'validate',
-  synopsis: 'validate SPEC [--name value ...]',
+  synopsis: 'validate SPEC [flags]',
   summary: 'find all that is wrong with a study; run nothing',
-  details: 'What is wrong with a study is found without any other machine. The flags are those of run.',
+  details:
+    'No other machine is contacted. SPEC is a file, or - for stdin. The flags are those of run, so that a command of one is good for the other.',
   flags: studyFlags,
   async run(args, context, log) {
-    const inputs = givenInputs(args, context);
+    const inputs = givenInputs(args, context, log);
     const study = { ...givenStudy(inputs, context, log), stageRoot: undefined };
     return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
   },

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from './host.js';
@@ -72,6 +73,16 @@ export async function again<T>(task: () => Promise<T>): Promise<T> {
 }
 
 /**
+ * Why a command failed, for people: its own words, or else its exit status. That it was killed comes first, because its
+ * words are then those of what it left behind: `gzip: unexpected end of file` of a tar that is gone.
+ */
+export function causeOf(code: number, words: string): string {
+  const isKilled = code === 128 + constants.signals.SIGKILL || code === 128 + constants.signals.SIGTERM;
+  if (isKilled) return `killed (exit ${code})${words === '' ? '' : `: ${words}`}`;
+  return words || `exit ${code}`;
+}
+
+/**
  * Runs a command that must succeed, and returns what it printed. It must be one that may run twice: it is run again if the
  * way to the machine breaks before its end.
  *
@@ -85,7 +96,7 @@ export async function mustRun(
   input: Uint8Array | string = '',
 ): Promise<Buffer> {
   const { code, stdout, stderr } = await again(() => run(host, command, input));
-  if (code !== 0) throw new HostError(`${purpose}: ${stderr === '' ? `exit ${code}` : stderr}`);
+  if (code !== 0) throw new HostError(`${purpose}: ${causeOf(code, stderr)}`);
   return stdout;
 }
 

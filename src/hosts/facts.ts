@@ -1,4 +1,4 @@
-import { again, run } from './commands.js';
+import { again, causeOf, run } from './commands.js';
 import { environmentOf, isText } from './environment.js';
 import { type Host, HostError } from './host.js';
 
@@ -29,7 +29,7 @@ const bashsOwn = ['_', 'SHLVL', 'PWD', 'OLDPWD', 'BASH_EXECUTION_STRING'];
 export async function readHostFacts(host: Host): Promise<HostFacts> {
   const command = `printf '%s\\0' "$(id -u)" "$(uname -n)" "$(hostname -f 2>/dev/null)" "$(type -P flux)"\nexec env -0`;
   const { code, stdout, stderr } = await again(() => run(host, command, '', { isForSteps: true }));
-  if (code !== 0) throw new HostError(`cannot look at the environment on ${host.name}: ${stderr || `exit ${code}`}`);
+  if (code !== 0) throw new HostError(`cannot look at the environment on ${host.name}: ${causeOf(code, stderr)}`);
   const [userid, name, fullName, flux] = stdout.toString('utf8').split('\0', factCount);
   let at = 0;
   for (let fact = 0; fact < factCount; fact++) at = stdout.indexOf(0, at) + 1;

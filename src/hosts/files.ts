@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { quote } from '../util/shell-quote.js';
-import { again, collectText, mustRun } from './commands.js';
+import { again, causeOf, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
 import { archiveEnd, headerBlocks, inPieces, padding } from './tar-blocks.js';
 
@@ -49,8 +49,8 @@ async function writeAll(host: Host, directory: string, all: readonly (HostFile |
   ]);
   if (ended.status === 'rejected') throw ended.reason;
   // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
-  if (ended.value.code !== 0)
-    throw new HostError(`${purpose}: ${lastLines(errors(), 3) || `tar: exit ${ended.value.code}`}`);
+  const { code } = ended.value;
+  if (code !== 0) throw new HostError(`${purpose}: ${causeOf(code, lastLines(errors(), 3))}`);
   if (sent.status === 'rejected') throw new HostError(`${purpose}: ${sent.reason}`);
 }
 

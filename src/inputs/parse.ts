@@ -12,7 +12,7 @@ import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.
  */
 export function parseInputs(given: ReadonlyMap<string, string>, nameOf: (name: string) => string): Inputs {
   const { inputs, errors } = tryInputs(given, nameOf);
-  if (inputs === undefined) throw new InputError(errors);
+  if (errors.length > 0) throw new InputError(errors);
   return inputs;
 }
 
@@ -28,32 +28,34 @@ function shownValue(value: string): string {
   return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
 }
 
-/** Types the inputs: they are undefined if there are errors. */
+/** Types the inputs. Those that are wrong have their default; what is wrong with all of them is in `errors`. */
 export function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
   { needsSpec = true, filesOf = new Map() }: ParseOptions = {},
-): { readonly inputs: Inputs | undefined; readonly errors: readonly string[] } {
+): { readonly inputs: Inputs; readonly errors: readonly string[] } {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
   const result = inputsSchema.safeParse(values);
+  const issues = result.success ? [] : result.error.issues;
+  const wrong = new Set(issues.map(({ path }) => String(path[0])));
+  const right = Object.fromEntries(Object.entries(values).filter(([name]) => !wrong.has(name)));
+  const inputs = result.success ? result.data : inputsSchema.parse(right);
   const isRun = (values.command ?? 'run') === 'run';
   const isSpecMissing = needsSpec && isRun && values.spec === undefined;
   const missing = isSpecMissing ? [`${nameOf('spec')} is required: the path of a study specification`] : [];
-  if (!result.success) {
-    const errors = result.error.issues.map((issue) => {
-      const name = String(issue.path[0]);
-      const value = values[name];
-      const isOurs = issue.code === 'custom' && issue.params?.showsValue !== true;
-      const shown = filesOf.has(name) ? `what is in ${filesOf.get(name)}` : shownValue(value ?? '');
-      return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
-    });
-    return { inputs: undefined, errors: [...missing, ...errors] };
-  }
-  const wrong = contradictions(result.data, { texts: given, defaultOf }).map((words) =>
+  const errors = issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const value = values[name];
+    const isOurs = issue.code === 'custom' && issue.params?.showsValue !== true;
+    const shown = filesOf.has(name) ? `what is in ${filesOf.get(name)}` : shownValue(value ?? '');
+    return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
+  });
+  // With another command, which of the others have a meaning is not known.
+  if (wrong.has('command')) return { inputs, errors };
+  const contradicting = contradictions(inputs, { texts: given, defaultOf }).map((words) =>
     words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
   );
-  const errors = [...missing, ...wrong];
-  return errors.length > 0 ? { inputs: undefined, errors } : { inputs: result.data, errors: [] };
+  return { inputs, errors: [...missing, ...errors, ...contradicting] };
 }
 
 /** The environment variable in which the runner passes an input. */
@@ -94,6 +96,13 @@ export function kindOf(name: InputName): string {
 
 export function isTruth(name: InputName): boolean {
   return defaultOf(name) === 'true' || defaultOf(name) === 'false';
+}
+
+/** The words that an input can be; undefined of one that can be anything, or is true or false. */
+export function choicesOf(name: InputName): readonly string[] | undefined {
+  const schema: z.ZodType = inputsSchema.shape[name];
+  const inner = schema instanceof z.ZodPrefault ? schema.def.innerType : schema;
+  return inner instanceof z.ZodEnum ? inner.options.map(String) : undefined;
 }
 
 /** The inputs that make two runs of one spec different studies: overlays, the generator, and where it runs. */

@@ -1,4 +1,4 @@
-import { again, collectText, mustRun, runLeashed } from '../hosts/commands.js';
+import { again, causeOf, collectText, mustRun, runLeashed } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { isSameMachine, lifeOf, ourProcess, type ProcessIdentity } from '../hosts/processes.js';
 import type { Clock } from '../util/clock.js';
@@ -184,7 +184,7 @@ export async function acquireLease(
 async function watch(host: Host, purpose: string, command: string, cancel?: AbortSignal): Promise<LeaseSight> {
   const { code, stdout, stderr } = await runLeashed(host, command, cancel ?? new AbortController().signal);
   cancel?.throwIfAborted();
-  if (code !== 0) throw new HostError(`${purpose}: ${stderr || `exit ${code}`}`);
+  if (code !== 0) throw new HostError(`${purpose}: ${causeOf(code, stderr)}`);
   return parseSight(stdout.toString());
 }
 
@@ -231,7 +231,7 @@ function look(host: Host, purpose: string, studyPath: string, clock: Clock, time
     });
     // Its output may arrive after its exit.
     process.exit.then(({ code }) => {
-      if (code !== 0) reject(new HostError(`${purpose}: ${stderrText() || `exit ${code}`}`));
+      if (code !== 0) reject(new HostError(`${purpose}: ${causeOf(code, stderrText())}`));
     }, reject);
   });
   // A command that hangs is not waited for.

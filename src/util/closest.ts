@@ -25,3 +25,20 @@ function editDistance(a: string, b: string, limit: number): number {
   }
   return Math.min(limit, rows[a.length]![b.length]!);
 }
+
+/** So many candidates are still a hint. */
+const MAX_SUGGESTIONS = 5;
+
+/**
+ * The candidates that the user may have meant: those that begin with the word, else the closest, else those of which the word is a part
+ * between dashes, such as `key` for `ssh-key`.
+ */
+export function suggestions(word: string, candidates: Iterable<string>): string[] {
+  const all = [...candidates];
+  const wanted = word.toLowerCase();
+  const few = (found: readonly string[]) => (found.length > MAX_SUGGESTIONS ? [] : [...found]);
+  const begun = wanted.length < 2 ? [] : few(all.filter((candidate) => candidate.toLowerCase().startsWith(wanted)));
+  if (begun.length > 0) return begun;
+  const near = closest(word, all);
+  return near === undefined ? few(all.filter((candidate) => candidate.split('-').includes(wanted))) : [near];
+}

@@ -28,6 +28,12 @@ describe('a command', () => {
       new HostError('cannot count: no fingers'),
     );
     await expect(mustRun(host, 'cannot count', 'exit 9')).rejects.toThrow(new HostError('cannot count: exit 9'));
+    await expect(mustRun(host, 'cannot count', 'kill -KILL $$')).rejects.toThrow(
+      new HostError('cannot count: killed (exit 137)'),
+    );
+    await expect(mustRun(host, 'cannot count', 'echo one >&2; kill -KILL $$')).rejects.toThrow(
+      new HostError('cannot count: killed (exit 137): one'),
+    );
   });
 });
 

@@ -149,12 +149,21 @@ describe('writing files', () => {
     for (const [host, place, why] of [
       [plainHost('PATH=/nowhere'), directory, 'there is no tar'],
       [plainHost(), file('gone'), 'tar'],
-      [plainHost('exit 3'), directory, 'tar: exit 3'],
+      [plainHost('exit 3'), directory, 'exit 3'],
     ] as const) {
       await expect(writeFiles(host, place, files())).rejects.toThrow(
         `cannot write the study's files to ${place} on this machine: ${why}`,
       );
     }
+  });
+
+  it('says that the command was killed, and not only what the program that it left behind said', async () => {
+    const bin = temporaryDirectory();
+    writeFileSync(`${bin}/tar`, '#!/bin/bash\necho gzip: unexpected end of file >&2; kill -KILL $$', { mode: 0o755 });
+    const host = plainHost(`PATH=${bin}:$PATH`);
+    await expect(writeFiles(host, directory, [{ path: 'a', text: 'x' }])).rejects.toThrow(
+      `cannot write the study's files to ${directory} on this machine: killed (exit 137): gzip: unexpected end of file`,
+    );
   });
 
   it('says so when one of them cannot be written', async () => {

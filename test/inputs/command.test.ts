@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { commandLineInputs, studyFlags } from '../../src/cli/arguments.js';
+import { commandLineInputs } from '../../src/cli/arguments.js';
+import { studyFlags } from '../../src/cli/study-flags.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { actionDefaults, type InputName, inputNames } from '../../src/inputs/schema.js';
 import { InputError } from '../../src/util/errors.js';

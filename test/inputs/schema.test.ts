@@ -154,6 +154,7 @@ describe('what is said of the connection', () => {
   it('is made with one of two clients', () => {
     expect(complaints(() => flags('a', '--ssh-client=putty'))).toEqual([
       "--ssh-client must be ssh2 or openssh, not 'putty'",
+      '--ssh-client is of no use without --host',
     ]);
   });
 

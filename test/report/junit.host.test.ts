@@ -5,8 +5,9 @@ import { parse, type TestSuites } from 'junit2json';
 import { describe, expect, it } from 'vitest';
 import { junitXml } from '../../src/report/junit.js';
 import type { StudyResults } from '../../src/report/results.js';
+import { everyEnd, failed } from '../support/ended-steps.js';
 import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf, start, type Told } from '../support/results.js';
+import { ran, resultsOf } from '../support/results.js';
 
 const schema = fileURLToPath(new URL('junit.xsd', import.meta.url));
 const hasXmllint = spawnSync('xmllint', ['--version']).error === undefined;
@@ -26,29 +27,9 @@ async function read(results: StudyResults): Promise<NonNullable<TestSuites['test
   return ((await parse(junitXml(results))) as TestSuites).testsuite ?? [];
 }
 
-const failed = (name: string, told: Partial<Told> = {}): Told => ({
-  name,
-  line: 7,
-  record: ran(1200, { state: 'FAILED', reason: 'exit 3', exitCode: 3 }),
-  outputs: { stdout: `${name}/${name}.17.out`, stderr: `${name}/${name}.17.err` },
-  ...told,
-});
-
-/** Every kind of end that a step may have. */
-const mixed: readonly Told[] = [
-  { name: 'make', record: ran(1500) },
-  { name: 'run_A.1', step: 'run', record: ran(62_000) },
-  failed('run_A.2', { step: 'run', says: 'no <input>\n\n& no output' }),
-  failed('run_A.3', { step: 'run', record: ran(7, { state: 'TIMEDOUT', reason: 'its walltime (7 s) ran out' }) }),
-  failed('run_A.4', { step: 'run', record: ran(7, { state: 'HWFAILURE', reason: 'a node was lost' }) }),
-  failed('run_A.5', { step: 'run', record: ran(7, { state: 'FAILED', reason: 'exit 1', tolerated: true }) }),
-  { name: 'run_A.6', step: 'run', record: ran(7, { state: 'CANCELLED', reason: 'the workflow was cancelled' }) },
-  { name: 'next', record: { state: 'FAILED', reason: 'dependency run_A.2 failed', ended: start } },
-];
-
 describe('junit.xml', () => {
   it('has a suite for each step, with counts and times, and a case for each instance', async () => {
-    const suites = await read(resultsOf(mixed, { status: 'FAILURE' }));
+    const suites = await read(resultsOf(everyEnd, { status: 'FAILURE' }));
     expect(
       suites.map(({ name, package: study, tests, failures, errors, skipped, time, timestamp, hostname }) => ({
         ...{ name, study, tests, failures, errors, skipped, time, timestamp, hostname },
@@ -74,7 +55,7 @@ describe('junit.xml', () => {
   });
 
   it('tells of a failure its kind, its reason, where it is defined, and what it said last', async () => {
-    const [, run] = await read(resultsOf(mixed, { status: 'FAILURE' }));
+    const [, run] = await read(resultsOf(everyEnd, { status: 'FAILURE' }));
     expect(run!.testcase!.slice(1, 4).map(({ failure }) => failure)).toEqual([
       [
         {
@@ -89,7 +70,7 @@ describe('junit.xml', () => {
   });
 
   it('has what may fail, was cancelled, or did not run as skipped, with the reason', async () => {
-    const [, run, next] = await read(resultsOf(mixed, { status: 'FAILURE' }));
+    const [, run, next] = await read(resultsOf(everyEnd, { status: 'FAILURE' }));
     expect([...run!.testcase!.slice(4), ...next!.testcase!].map(({ skipped }) => skipped)).toEqual([
       [{ message: 'exit 1 (allowed to fail)' }],
       [{ message: 'the workflow was cancelled' }],
@@ -134,11 +115,11 @@ describe('junit.xml', () => {
   });
 
   it.skipIf(!hasXmllint)('is what the schemas of Ant and of Jenkins allow', () => {
-    expect(faults(junitXml(resultsOf(mixed, { status: 'FAILURE' })))).toBe('');
+    expect(faults(junitXml(resultsOf(everyEnd, { status: 'FAILURE' })))).toBe('');
     expect(faults(junitXml(resultsOf([])))).toBe('');
     expect(faults(junitXml(resultsOf([{ name: 'open' }], { status: 'INTERRUPTED' })))).toBe('');
     // The check does find faults.
-    expect(faults(junitXml(resultsOf(mixed)).replace('hostname=', 'host='))).toContain('hostname');
+    expect(faults(junitXml(resultsOf(everyEnd)).replace('hostname=', 'host='))).toContain('hostname');
   });
 
   it.skipIf(!hasXmllint)('is valid whatever names, reasons and outputs hold', () => {

@@ -11,20 +11,21 @@ import { systemClock } from '../../util/clock.js';
 import { describeError } from '../../util/errors.js';
 import { counted } from '../../util/log/plain-text.js';
 import type { TerminalLog } from '../../util/log/terminal-log.js';
-import { studyFlags } from '../arguments.js';
 import { common, directoryOf, givenInputs, givenStudy, open, openHere, rootOf } from '../given-study.js';
 import { inOptions, optionOf } from '../naming.js';
+import { studyFlags } from '../study-flags.js';
 import { checkWhole } from '../validate.js';
 import type { Verb } from '../verb.js';
 import { examine } from './doctor.js';
 
 export const doctor: Verb = {
   name: 'doctor',
-  synopsis: 'doctor [SPEC] [--name value ...]',
-  summary: 'look at what a run needs: tools, the batch system, whether jobs run',
-  details: 'With a study it looks for what that needs. The flags are those of run.',
+  synopsis: 'doctor [SPEC] [flags]',
+  summary: 'look at what a run needs: tools, the batch system, a test job',
+  details:
+    'With a study it looks for what that needs. The flags are those of run, so that a command of one is good for the other.',
   flags: studyFlags,
-  run: (args, context, log) => examineGiven(givenInputs(args, context, false), context, log),
+  run: (args, context, log) => examineGiven(givenInputs(args, context, log, false), context, log),
 };
 
 /** With or without a study: what it needs is looked for if there is one. */

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { programs } from '../../generated/programs.js';
 import { assignments, quote } from '../../util/shell-quote.js';
-import { again, collectText, mustRun } from '../commands.js';
+import { again, causeOf, collectText, mustRun } from '../commands.js';
 import { type Host, HostError, HostLostError } from '../host.js';
 import { inPieces } from '../tar-blocks.js';
 import { archiveOf } from './archive.js';
@@ -147,7 +147,7 @@ async function sendOnce(host: Host, hashed: HashedTree, shipment: Shipment): Pro
   if (sent.status === 'rejected' && sent.reason instanceof HostError) throw sent.reason;
   // tar may give up (a full disk) before everything has been sent: then its own words are the reason, not the broken pipe.
   if (ended.value.code !== 0) {
-    throw new HostError(`${purpose}: ${lastWords(errors()) || `tar: exit ${ended.value.code}`}`);
+    throw new HostError(`${purpose}: ${causeOf(ended.value.code, lastWords(errors()))}`);
   }
   if (sent.status === 'rejected') throw new HostError(`${purpose}: ${sent.reason}`);
   return wire;

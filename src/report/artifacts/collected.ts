@@ -1,4 +1,4 @@
-import { again, run } from '../../hosts/commands.js';
+import { again, causeOf, run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { closest } from '../../util/closest.js';
 import { sizeText, someOf } from '../../util/format.js';
@@ -92,7 +92,7 @@ async function listStudy(host: Host, studyPath: string): Promise<Listing> {
   const { code, stdout, stderr } = await again(() => run(host, `cd -- ${quote(studyPath)} || exit 1\n${listCommand}`));
   const files = parseListing(stdout);
   if (files === undefined) {
-    throw new HostError(`cannot list the files of ${studyPath} on ${host.name}: ${stderr || `exit ${code}`}`);
+    throw new HostError(`cannot list the files of ${studyPath} on ${host.name}: ${causeOf(code, stderr)}`);
   }
   // Directories that cannot be read, or vanished, are problems; the rest is listed. Other lines are `setup`'s.
   const lines = code === 0 ? [] : stderr.split('\n').filter((line) => line.startsWith('find: '));

@@ -55,6 +55,11 @@ export class TerminalLog implements Log {
     this.#print(this.#err, complaint('warning', message, place));
   }
 
+  /** Says something that is no part of the results, and no reason to worry. */
+  note(text: string): void {
+    this.#print(this.#err, `note: ${text}`);
+  }
+
   #print(stream: TextStream, text: string): void {
     this.#erase();
     stream.write(`${inert(text)}\n`);

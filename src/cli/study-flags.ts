@@ -1,0 +1,94 @@
+import { inputGroups } from '../inputs/groups.js';
+import { choicesOf, defaultOf, descriptionOf, isTruth } from '../inputs/parse.js';
+import { actionOnly, type InputName, repeatable } from '../inputs/schema.js';
+import type { Flag, FlagGroup } from './flags.js';
+import { maestroFlags } from './maestro-flags.js';
+
+/** What is given without a name is no flag, nor is what only the steps of a workflow have a use for. */
+const isFlag = (name: InputName) => name !== 'spec' && name !== 'job-status' && !actionOnly.has(name);
+
+/** Flags that are accepted, so that a command can be the same as on GitHub, and have no effect here. */
+const onGitHubOnly: ReadonlySet<string> = new Set<InputName>([
+  'summary',
+  'annotations',
+  'check-name',
+  'github-token',
+  'allow-fork-pr',
+]);
+
+/** What a value is called in help. */
+const valueNames: Partial<Record<InputName, string>> = {
+  parameters: 'YAML',
+  variables: 'YAML',
+  batch: 'YAML',
+  allocate: 'YAML',
+  pgen: 'FILE',
+  baseline: 'FILE',
+  pargs: 'KEY:VALUE',
+  env: 'NAME=VALUE',
+  'output-path': 'DIR',
+  'report-path': 'DIR',
+  stage: 'DIR',
+  'stage-exclude': 'GLOB',
+  collect: 'GLOB',
+  'allow-failure': 'GLOB',
+  throttle: 'N',
+  'local-jobs': 'N',
+  'submission-attempts': 'N',
+  'restart-limit': 'N',
+  sleeptime: 'N',
+  'timeout-minutes': 'N',
+  'slower-than': 'PERCENT',
+  host: '[USER@]NAME[:PORT]',
+  'proxy-jump': 'HOSTS',
+  'ssh-key': '@FILE',
+  'ssh-passphrase': '@FILE',
+  'ssh-known-hosts': '@FILE',
+  setup: 'LINES',
+  flux: 'WHICH',
+  'study-key': 'KEY',
+  'maestro-version': 'VERSION',
+};
+
+/** What Maestro calls an input, where that is another name than ours. */
+const ofMaestro: Partial<Record<InputName, Pick<Flag, 'short' | 'aliases'>>> = {
+  'output-path': { short: 'o', aliases: ['out'] },
+  'submission-attempts': { short: 'a', aliases: ['attempts'] },
+  'restart-limit': { short: 'r', aliases: ['rlimit'] },
+  throttle: { short: 't' },
+  sleeptime: { short: 's' },
+  'dry-run': { short: 'd', aliases: ['dry'] },
+  pgen: { short: 'p' },
+  'hash-workspaces': { aliases: ['hashws'] },
+};
+
+/** The flags of verbs about a study, as help lists them. */
+export const studyFlags: readonly FlagGroup[] = [
+  ...inputGroups
+    .map(({ title, inputs }) => ({
+      title,
+      flags: inputs.filter((name) => isFlag(name) && !onGitHubOnly.has(name)).map(flagOf),
+    }))
+    .filter(({ flags }) => flags.length > 0),
+  { title: "Maestro's, so that its command lines work", flags: maestroFlags },
+];
+
+/** The flags of verbs about a study that help only mentions. */
+export const flagsOfTheAction: readonly Flag[] = inputGroups
+  .flatMap(({ inputs }) => inputs)
+  .filter((name) => onGitHubOnly.has(name))
+  .map(flagOf);
+
+function flagOf(name: InputName): Flag {
+  const byDefault = defaultOf(name);
+  const choices = choicesOf(name)?.join('|');
+  return {
+    name,
+    description: descriptionOf(name),
+    ...(isTruth(name) ? {} : { value: choices ?? valueNames[name] ?? 'TEXT' }),
+    // That a flag is off until it is given goes without saying.
+    ...(byDefault === undefined || byDefault === '' || byDefault === 'false' ? {} : { default: byDefault }),
+    ...ofMaestro[name],
+    isRepeatable: repeatable.has(name),
+  };
+}

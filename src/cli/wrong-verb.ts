@@ -1,0 +1,44 @@
+import { suggestions } from '../util/closest.js';
+import { alternatives } from '../util/format.js';
+import { quote } from '../util/shell-quote.js';
+import type { Verb } from './verb.js';
+
+/** Maestro's verbs that are not ours, and what does the same. */
+const ofMaestro: Readonly<Record<string, string>> = {
+  status:
+    'the states of the steps are in status.csv in the study directory; where Maestro is installed, `maestro status DIR` shows them',
+  cancel:
+    'end the run with Ctrl-C, or, from anywhere that sees the study directory, with `maestro cancel DIR` or `touch DIR/.cancel.lock`',
+  update: 'where Maestro is installed, `maestro update DIR --throttle N --rlimit N` changes a study that is running',
+};
+
+export interface WrongVerbContext {
+  readonly program: string;
+  readonly verbs: readonly Verb[];
+  /** Whether there is such a file. */
+  readonly isFile: (name: string) => boolean;
+}
+
+/**
+ * What to say of arguments that do not begin with a verb. A study is not run without the word `run`: what runs jobs on a cluster should
+ * not start by mistake, and verbs that are added later must not become studies.
+ */
+export function wrongVerb(args: readonly string[], { program, verbs, isFile }: WrongVerbContext): string {
+  const [first = '', ...rest] = args;
+  const names = verbs.map(({ name }) => name);
+  const instead = Object.hasOwn(ofMaestro, first) ? ofMaestro[first] : undefined;
+  if (instead !== undefined) return `there is no command '${first}' here: ${instead}`;
+  if (first.startsWith('-') && first !== '-') {
+    return `the command comes before its flags: ${program} run SPEC ${shown(first)} ... (${program} --help)`;
+  }
+  if (first === '-' || /\.ya?ml$/i.test(first) || isFile(first)) {
+    const command = [program, 'run', quote(first), ...(rest.length > 0 ? ['...'] : [])].join(' ');
+    return `there is no command '${first}': to run that study, use\n    ${command}`;
+  }
+  const guesses = suggestions(first, names);
+  if (guesses.length > 0) return `there is no command '${first}': did you mean ${alternatives(guesses)}?`;
+  return `there is no command '${first}': use ${alternatives(names)} (${program} --help)`;
+}
+
+/** A flag without its value, which may be a secret. */
+const shown = (flag: string) => quote(flag.split('=')[0]!);

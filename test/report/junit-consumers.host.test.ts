@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { mergeToString } from 'junit-report-merger';
+import { parse, type TestSuites } from 'junit2json';
+import { parse as parseResults } from 'test-results-parser';
+import { describe, expect, it } from 'vitest';
+import { junitXml } from '../../src/report/junit.js';
+import type { StudyResults } from '../../src/report/results.js';
+import { everyEnd, failed } from '../support/ended-steps.js';
+import { ran, resultsOf } from '../support/results.js';
+import { temporaryDirectory } from '../support/temporary.js';
+
+/** A test case as a reader of junit.xml has it: its suite, its name and how it ended. */
+type Case = readonly [suite: string, name: string, verdict: 'passed' | 'failed' | 'skipped'];
+
+const program = fileURLToPath(new URL('read-junit.py', import.meta.url));
+const python = process.env.JUNIT_PYTHON ?? '';
+const hasPython = python !== '' && spawnSync(python, ['-c', 'import junitparser, junit2htmlreport']).status === 0;
+if (!hasPython) {
+  console.warn(
+    'JUNIT_PYTHON names no Python that has junitparser and junit2html: junit.xml is NOT TESTED with these readers',
+  );
+}
+
+function byPython(reader: string): (file: string) => readonly Case[] {
+  return (file) => {
+    const { status, stdout, stderr } = spawnSync(python, [program, reader, file], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(stderr);
+    return JSON.parse(stdout);
+  };
+}
+
+async function byJunit2json(xml: string): Promise<readonly Case[]> {
+  const { testsuite: suites = [] } = (await parse(xml)) as TestSuites;
+  return suites.flatMap(({ name, testcase = [] }) =>
+    testcase.map(({ name: of, failure, error, skipped }): Case => {
+      return [name!, of!, (failure ?? error) ? 'failed' : skipped ? 'skipped' : 'passed'];
+    }),
+  );
+}
+
+const verdicts = { PASS: 'passed', FAIL: 'failed', SKIP: 'skipped' } as const;
+
+function byTestResultsParser(file: string): readonly Case[] {
+  const { suites } = parseResults({ type: 'junit', files: [file] });
+  return suites.flatMap(({ name, cases }) =>
+    cases.map(({ name: of, status }): Case => [name, of, verdicts[status as keyof typeof verdicts]]),
+  );
+}
+
+/** Merges the report with another one, whose suite comes first. */
+async function byMerger(file: string): Promise<readonly Case[]> {
+  const texts = [junitXml(resultsOf([{ name: 'other', record: ran(1) }])), readFileSync(file, 'utf8')];
+  const [other, ...cases] = await byJunit2json(await mergeToString(texts, { sumTime: true }));
+  expect(other).toEqual(['other', 'other', 'passed']);
+  return cases;
+}
+
+/** Readers of junit.xml that other people wrote, and use in their workflows. */
+const readers: readonly (readonly [
+  name: string,
+  read: (file: string) => Promise<readonly Case[]> | readonly Case[],
+])[] = [
+  ['junit2json', (file) => byJunit2json(readFileSync(file, 'utf8'))],
+  ['test-results-parser', byTestResultsParser],
+  ['junit-report-merger', byMerger],
+  ...(hasPython ? (['junitparser', 'junit2html'] as const).map((name) => [name, byPython(name)] as const) : []),
+];
+
+function written(results: StudyResults): string {
+  const file = path.join(temporaryDirectory(), 'junit.xml');
+  writeFileSync(file, junitXml(results));
+  return file;
+}
+
+describe.each(readers)('junit.xml, read by %s', (_, read) => {
+  it('has how each step ended', async () => {
+    expect(await read(written(resultsOf(everyEnd, { status: 'FAILURE' })))).toEqual([
+      ['make', 'make', 'passed'],
+      ['run', 'run_A.1', 'passed'],
+      ['run', 'run_A.2', 'failed'],
+      ['run', 'run_A.3', 'failed'],
+      ['run', 'run_A.4', 'failed'],
+      ['run', 'run_A.5', 'skipped'],
+      ['run', 'run_A.6', 'skipped'],
+      ['next', 'next', 'skipped'],
+    ]);
+  });
+
+  it('has steps that a study left open as failed, and none of a study without any', async () => {
+    const open = resultsOf([{ name: 'open' }], { status: 'INTERRUPTED', interruption: 'timeout-minutes ran out' });
+    expect(await read(written(open))).toEqual([['open', 'open', 'failed']]);
+    expect(await read(written(resultsOf([])))).toEqual([]);
+  });
+
+  it('has names and messages with marks of XML and of other writing in them', async () => {
+    const name = 'run_A.<1> & "two" é😀';
+    const says = ']]> </failure> <!-- & \u001b[31m\u0000 \ud800';
+    const steps = [failed(name, { step: 'run', says, record: ran(7, { state: 'FAILED', reason: says }) })];
+    expect(await read(written(resultsOf(steps, { name: says, host: says })))).toEqual([['run', name, 'failed']]);
+  });
+});
