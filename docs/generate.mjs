@@ -1,5 +1,6 @@
 // Writes what is derived from the sources: action.yml, the table of inputs in README.md, the tables of docs/reference.md
-// (src/inputs/, src/cli/verbs.ts, src/study/state.ts), and the JSON Schema of a study for editors (src/spec/schema.ts).
+// (src/inputs/, src/cli/verbs.ts, src/study/state.ts), and the JSON Schemas of a study, for
+// editors (src/spec/schema.ts), and of report.json (src/report/report-schema.ts).
 //   node docs/generate.mjs           write them
 //   node docs/generate.mjs --check   exit 1 if they are not what would be written
 import fs from 'node:fs';
@@ -9,6 +10,7 @@ import { verbs } from '../build/cli/verbs.js';
 import { inputGroups } from '../build/inputs/groups.js';
 import { defaultOf, descriptionOf, kindOf } from '../build/inputs/parse.js';
 import { actionDefaults, inputNames, outputs } from '../build/inputs/schema.js';
+import { reportSchema } from '../build/report/report-schema.js';
 import { studySchema } from '../build/spec/schema.js';
 import { exitCodes } from '../build/study/state.js';
 
@@ -143,7 +145,9 @@ function fill(file, parts) {
   }, read(file));
 }
 
-const studyJsonSchema = { title: 'A Maestro study', ...z.toJSONSchema(studySchema, { io: 'input' }) };
+/** Of what is read: members that a later version adds are no errors. */
+const schemaText = (title, schema) =>
+  `${JSON.stringify({ title, ...z.toJSONSchema(schema, { io: 'input' }) }, null, 2)}\n`;
 
 const files = {
   'action.yml': actionYml,
@@ -155,7 +159,8 @@ const files = {
     'maestro-flags': maestroTable,
     'exit-codes': exitTable,
   }),
-  'docs/study.schema.json': `${JSON.stringify(studyJsonSchema, null, 2)}\n`,
+  'docs/study.schema.json': schemaText('A Maestro study', studySchema),
+  'docs/report.schema.json': schemaText('report.json of Maestro on Flux', reportSchema),
 };
 
 const stale = Object.entries(files).filter(

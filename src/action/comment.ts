@@ -11,7 +11,7 @@ import { systemClock } from '../util/clock.js';
 import { describeError, InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { finishAnswer } from './comment-answer.js';
-import { cannotRun, setCommentOutputs, writeSummary } from './runner.js';
+import { type CommentOutputs, cannotRun, setOutputs, writeSummary } from './runner.js';
 
 /** `command: comment`: looks at a comment, or puts the result into the answer to it. Returns the exit status. */
 export async function commentCommand(inputs: Inputs, runner: Runner, _context: ProcessContext): Promise<number> {
@@ -78,8 +78,8 @@ async function look(inputs: Inputs, runner: Runner, api: CommentsApi, log: Actio
   });
 }
 
-function output(values: typeof nothing): void {
-  const failure = setCommentOutputs(values);
+function output(values: CommentOutputs): void {
+  const failure = setOutputs(values);
   if (failure !== undefined) throw new InputError([failure]);
 }
 

@@ -20,7 +20,7 @@ import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
 import type { CheckRunObserver } from './check-run-observer.js';
-import { setOutputs, writeSummary } from './runner.js';
+import { outputsOf, setOutputs, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
 /** What messages call an input on GitHub. */
@@ -134,9 +134,12 @@ export async function report(
   publication: CheckRunObserver,
 ): Promise<void> {
   const early = publication.url;
-  const failures = [setOutputs(results, reportPath, early), inputs.summary ? await writeSummary(summary) : undefined];
+  const failures = [
+    setOutputs(outputsOf(results, reportPath, early)),
+    inputs.summary ? await writeSummary(summary) : undefined,
+  ];
   const url = await publication.ended(results, comparison);
-  if (url !== early) failures[0] ??= setOutputs(results, reportPath, url);
+  if (url !== early) failures[0] ??= setOutputs(outputsOf(results, reportPath, url));
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
   if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
   if (isResumable) {

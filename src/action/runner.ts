@@ -47,34 +47,37 @@ export function maskSecrets(environment: Readonly<Record<string, string | undefi
   for (const line of new Set(lines.map((text) => text.trim()))) if (line.length >= 4) core.setSecret(line);
 }
 
-/** Writes the action's outputs to the file GITHUB_OUTPUT. Never throws: returns the reason of a failure. */
-export function setOutputs(
-  results: StudyResults,
-  reportPath: string,
-  checkRunUrl: string | undefined,
-): string | undefined {
-  const number = (is: (record: StepRecord) => boolean) =>
-    String(results.steps.filter(({ record }) => is(record)).length);
-  const values: Record<keyof typeof runOutputs, string> = {
-    status: results.status,
-    'study-path': results.path,
-    'flux-uri': results.fluxUri ?? '',
-    'steps-total': String(results.steps.length),
+/** The outputs of a run, or of several. */
+export type Outputs = Readonly<Record<keyof typeof runOutputs, string>>;
+
+/** What a comment asks for. */
+export type CommentOutputs = Readonly<Record<keyof typeof commentOutputs, string>>;
+
+/** The outputs that count steps. */
+export function stepCounts(records: readonly StepRecord[]) {
+  const number = (is: (record: StepRecord) => boolean) => String(records.filter(is).length);
+  return {
+    'steps-total': String(records.length),
     'steps-finished': number(({ state }) => state === 'FINISHED'),
     'steps-failed': number(hasFailed),
     'steps-skipped': number(isSkipped),
+  };
+}
+
+/** The outputs of a run. */
+export function outputsOf(results: StudyResults, reportPath: string, checkRunUrl: string | undefined): Outputs {
+  return {
+    status: results.status,
+    'study-path': results.path,
+    'flux-uri': results.fluxUri ?? '',
+    ...stepCounts(results.steps.map(({ record }) => record)),
     'report-path': reportPath,
     'check-run-url': checkRunUrl ?? '',
   };
-  return setAll(values);
 }
 
-/** What a comment asks for, as outputs. Never throws: returns the reason of a failure. */
-export function setCommentOutputs(values: Record<keyof typeof commentOutputs, string>): string | undefined {
-  return setAll(values);
-}
-
-function setAll(values: Readonly<Record<string, string>>): string | undefined {
+/** Writes the action's outputs to the file GITHUB_OUTPUT. Never throws: returns the reason of a failure. */
+export function setOutputs(values: Outputs | CommentOutputs): string | undefined {
   try {
     for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
     return undefined;

@@ -62,7 +62,7 @@ export async function buildResults(
     fluxUri,
     started,
     ended,
-    steps: await withErrorTails(host, places.studyPath, await withTrueNames(host, places.studyPath, steps)),
+    steps: await withErrorTails(host, places.studyPath, await withTrueNames(host, plan, steps)),
   };
 }
 
@@ -70,16 +70,19 @@ export async function buildResults(
  * Flux writes a job's id into the names of its outputs, as `ƒ...`, or `f...` where its shell has no UTF-8 locale; which, the
  * files say.
  */
-async function withTrueNames(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
+async function withTrueNames(host: Host, { graph, places }: Plan, steps: readonly StepResult[]): Promise<StepResult[]> {
   const named = steps.filter(({ record, outputs }) => outputs !== null && record.jobs.at(-1)?.id.startsWith('ƒ'));
   const there = await areThere(
     host,
-    named.map(({ outputs }) => `${studyPath}/${outputs!.stdout}`),
+    named.map(({ outputs }) => `${places.studyPath}/${outputs!.stdout}`),
   ).catch(() => named.map(() => true));
   const plain = new Set(named.filter((_, i) => !there[i]));
   return steps.map((result) => {
     if (!plain.has(result)) return result;
-    return { ...result, outputs: outputsOf(result.step, result.record.jobs.at(-1)!.id.replace('ƒ', 'f')) };
+    return {
+      ...result,
+      outputs: outputsOf(graph.steps[result.step.index]!, result.record.jobs.at(-1)!.id.replace('ƒ', 'f')),
+    };
   });
 }
 

@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import type { Position } from '../spec/source.js';
 import {
   hasFailed,
@@ -12,6 +11,9 @@ import {
 import { UserError } from '../util/errors.js';
 import { shortDuration } from '../util/format.js';
 import { groupBy } from '../util/group-by.js';
+import { clip } from './markdown.js';
+import { ReportError, readReport, timeOf } from './read-report.js';
+import type { ReadableReport } from './report-schema.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** What is compared of an earlier report.json. Times are milliseconds since the epoch. */
@@ -94,70 +96,36 @@ export class BaselineError extends UserError {
 /** A step that takes less than this longer is not called slower, whatever share of its time it is. */
 export const MIN_GROWTH_MS = 10_000;
 
-const states = [
-  ...['INITIALIZED', 'PENDING', 'QUEUED', 'RUNNING', 'FINISHING', 'FINISHED'],
-  ...['FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED', 'UNKNOWN', 'DRYRUN'],
-] as StepState[];
-
-const time = z
-  .string()
-  .refine((text) => !Number.isNaN(Date.parse(text)), 'is no time')
-  .transform((text) => Date.parse(text))
-  .nullable();
-
-const reportSchema = z.object({
-  status: z.enum(['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYRUN']),
-  study: z.object({ name: z.string(), ended: time }),
-  steps: z.array(
-    z.object({
-      name: z.string(),
-      state: z.enum(states),
-      submitted: time,
-      jobs: z.array(z.object({ started: time, ended: time })),
-    }),
-  ),
-});
-
 /**
  * Reads a report.json of schema 1. Of what it has only that is looked at which is compared.
  *
  * @throws BaselineError
  */
 export function parseBaseline(text: string): BaselineReport {
-  const { status, study, steps } = readReport(text);
+  const { status, study, steps } = readBaselineReport(text);
   if (status === 'DRYRUN') throw new BaselineError('is of a dry run, in which nothing ran');
   const byName = new Map<string, BaselineStep>();
   for (const { name, state, submitted, jobs } of steps) {
-    if (byName.has(name)) throw new BaselineError(`has two steps of the name ${JSON.stringify(shown(name))}`);
+    if (byName.has(name)) throw new BaselineError(`has two steps of the name ${JSON.stringify(clip(name, 100))}`);
     // Jobs from before the study was resumed stay on record, and are none of that run's.
     const job = submitted === null ? undefined : jobs.at(-1);
     const isUnrun = submitted === null && (isFailure(state) || state === 'CANCELLED');
-    byName.set(name, { state: isUnrun ? 'SKIPPED' : state, runTime: job === undefined ? null : durationOf(job) });
+    byName.set(name, {
+      state: isUnrun ? 'SKIPPED' : state,
+      runTime: job === undefined ? null : durationOf({ started: timeOf(job.started), ended: timeOf(job.ended) }),
+    });
   }
-  return { name: study.name, status, ended: study.ended, steps: byName };
+  return { name: study.name, status, ended: timeOf(study.ended), steps: byName };
 }
 
-function readReport(text: string): z.infer<typeof reportSchema> {
-  if (text.trim() === '') throw new BaselineError('is empty');
-  let value: unknown;
+function readBaselineReport(text: string): ReadableReport {
   try {
-    value = JSON.parse(text.replace(/^\ufeff/, ''));
-  } catch {
-    throw new BaselineError('is not JSON');
+    return readReport(text);
+  } catch (error) {
+    if (!(error instanceof ReportError)) throw error;
+    throw new BaselineError(error.message);
   }
-  const schema = typeof value === 'object' && value !== null ? (value as { schema?: unknown }).schema : undefined;
-  if (schema === undefined) throw new BaselineError('has no `schema`');
-  if (schema !== 1) {
-    throw new BaselineError(`has schema ${shown(JSON.stringify(schema))}, and this version knows schema 1 only`);
-  }
-  const result = reportSchema.safeParse(value);
-  if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
-  const place = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
-  throw new BaselineError(`is wrong at \`${place.replace(/^\./, '')}\` (${shown(message)})`);
 }
-
-const shown = (text: string) => (text.length <= 100 ? text : `${text.slice(0, 100)}...`);
 
 /** What is new in a study's results since the baseline. `slowerThan` is in percent. */
 export function compare(baseline: BaselineReport, results: StudyResults, slowerThan: number): Comparison {

@@ -22,9 +22,15 @@ export function outcomeLine({ name, status, interruption, started, ended, steps 
 }
 
 /** How long a step's last job ran; '' if none did. */
-export function runTime({ record }: StepResult): string {
+export function runTime(result: StepResult): string {
+  const time = runMilliseconds(result);
+  return time === null ? '' : shortDuration(time);
+}
+
+/** How long a step's last job ran; null if none did, or it is not over. */
+export function runMilliseconds({ record }: StepResult): number | null {
   const job = lastJob(record);
-  return job?.started == null || job.ended === null ? '' : shortDuration(job.ended - job.started);
+  return job?.started == null || job.ended === null ? null : Math.max(0, job.ended - job.started);
 }
 
 function instanceRows(steps: readonly StepResult[]): string[][] {

@@ -8,65 +8,103 @@ type Verdict =
   | { readonly kind: 'failure' | 'error'; readonly type: string; readonly message: string; readonly text: string }
   | { readonly kind: 'skipped'; readonly message: string };
 
-/**
- * The text of junit.xml: a test suite for each step of the spec, a test case for each of its instances. It has what both
- * schemas in use allow, Ant's and that of Jenkins' xunit plugin, and nothing else: so no attributes on `testsuites`, no output
- * in a test case, and times without a zone (they are UTC).
- */
-export function junitXml(results: StudyResults): string {
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    '<testsuites>',
-    ...[...byStep(results.steps).values()].map((suite, id) => suiteXml(results, suite, id)),
-    '</testsuites>',
-    '',
-  ].join('\n');
+/** A test suite, as both schemas in use allow it. */
+export interface Suite {
+  readonly name: string;
+  readonly package: string;
+  /** Milliseconds since the epoch. */
+  readonly began: number;
+  readonly hostname: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly cases: readonly Case[];
 }
 
-function suiteXml(results: StudyResults, suite: readonly StepResult[], id: number): string {
-  const { step } = suite[0]!;
-  const verdicts = suite.map((result) => verdictOf(result, results));
-  const count = (kind: Verdict['kind']) => String(verdicts.filter((verdict) => verdict.kind === kind).length);
-  const starts = suite.flatMap(({ record }) => record.started ?? record.submitted ?? []);
-  const start = starts.reduce((first, time) => Math.min(first, time), starts[0] ?? results.started);
-  const properties = {
-    study: results.name,
-    status: results.status,
-    directory: results.path,
-    place: `${results.spec}:${step.at.line}`,
-    scheduler: results.scheduler,
+export interface Case {
+  readonly name: string;
+  readonly classname: string;
+  /** Milliseconds. */
+  readonly time: number;
+  readonly verdict: Verdict;
+}
+
+/** The text of junit.xml: a test suite for each step of the spec, a test case for each of its instances. */
+export function junitXml(results: StudyResults): string {
+  return suitesXml(
+    [...byStep(results.steps).values()].map((steps) => {
+      const { step, at } = steps[0]!.step;
+      const suite = suiteOf(results, steps, step);
+      return { ...suite, properties: { ...suite.properties, place: `${results.spec}:${at.line}` } };
+    }),
+  );
+}
+
+/**
+ * It has what both schemas in use allow, Ant's and that of Jenkins' xunit plugin, and nothing else: so no attributes on
+ * `testsuites`, no output in a test case, and times without a zone (they are UTC).
+ */
+export function suitesXml(suites: readonly Suite[]): string {
+  return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites>', ...suites.map(suiteXml), '</testsuites>', ''].join(
+    '\n',
+  );
+}
+
+/** A suite of instances. Jenkins groups test cases by what is before the last dot of `within` and the step's name, and shows what follows it. */
+export function suiteOf(
+  results: StudyResults,
+  steps: readonly StepResult[],
+  name: string,
+  within = results.name,
+): Suite {
+  const starts = steps.flatMap(({ record }) => record.started ?? record.submitted ?? []);
+  return {
+    name,
+    package: results.name,
+    began: starts.reduce((first, time) => Math.min(first, time), starts[0] ?? results.started),
+    hostname: results.host,
+    properties: {
+      study: results.name,
+      status: results.status,
+      directory: results.path,
+      scheduler: results.scheduler,
+    },
+    cases: steps.map((result) => ({
+      name: result.step.name,
+      classname: `${within}.${result.step.step}`,
+      time: runTime(result, results),
+      verdict: verdictOf(result, results),
+    })),
   };
+}
+
+function suiteXml(suite: Suite, id: number): string {
+  const { cases } = suite;
+  const count = (kind: Verdict['kind']) => String(cases.filter(({ verdict }) => verdict.kind === kind).length);
   const attributes = {
     id: String(id),
-    name: nameOf(step.step),
-    package: nameOf(results.name),
-    timestamp: new Date(start).toISOString().slice(0, 19),
-    hostname: nameOf(results.host),
-    tests: String(suite.length),
+    name: nameOf(suite.name),
+    package: nameOf(suite.package),
+    timestamp: new Date(suite.began).toISOString().slice(0, 19),
+    hostname: nameOf(suite.hostname),
+    tests: String(cases.length),
     failures: count('failure'),
     errors: count('error'),
     skipped: count('skipped'),
-    time: seconds(suite.reduce((sum, result) => sum + runTime(result, results), 0)),
+    time: seconds(cases.reduce((sum, { time }) => sum + time, 0)),
   };
   return [
     ` <testsuite${attributesXml(attributes)}>`,
     '  <properties>',
-    ...Object.entries(properties).map(([name, value]) => `   <property${attributesXml({ name, value })}/>`),
+    ...Object.entries(suite.properties).map(([name, value]) => `   <property${attributesXml({ name, value })}/>`),
     '  </properties>',
-    ...suite.map((result, i) => caseXml(results, result, verdicts[i]!)),
+    ...cases.map(caseXml),
     '  <system-out/>',
     '  <system-err/>',
     ' </testsuite>',
   ].join('\n');
 }
 
-function caseXml(results: StudyResults, result: StepResult, verdict: Verdict): string {
-  const attributes = attributesXml({
-    name: nameOf(result.step.name),
-    // Jenkins groups by what is before the last dot, and shows what follows it.
-    classname: nameOf(`${results.name}.${result.step.step}`),
-    time: seconds(runTime(result, results)),
-  });
+function caseXml({ name, classname, time, verdict }: Case): string {
+  const attributes = attributesXml({ name: nameOf(name), classname: nameOf(classname), time: seconds(time) });
   switch (verdict.kind) {
     case 'passed':
       return `  <testcase${attributes}/>`;

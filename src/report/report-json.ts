@@ -1,30 +1,40 @@
-import { isSkipped } from '../study/state.js';
+import { hasFailed, isSkipped } from '../study/state.js';
 import { isoTime } from '../util/format.js';
+import { REPORT_SCHEMA, type Report, type ReportedStep } from './report-schema.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 
-/** The text of report.json, schema 1: for programs, and for comparison with a later run. */
+/** The text of report.json: for programs, for comparison with a later run, and to be merged with those of other machines. */
 export function reportJson(results: StudyResults): string {
-  const { name, description, path, spec, host, scheduler, fluxUri, started, ended } = results;
-  const report = {
-    schema: 1,
-    status: results.status,
-    study: {
-      name,
-      description,
-      path,
-      spec,
-      host,
-      scheduler,
-      fluxUri,
-      started: isoTime(started),
-      ended: isoTime(ended),
-    },
-    steps: results.steps.map(stepJson),
-  };
-  return `${JSON.stringify(report, null, 1)}\n`;
+  return `${JSON.stringify(reportOf(results), null, 1)}\n`;
 }
 
-function stepJson({ step, record, scripts, outputs, dependsOn }: StepResult) {
+function reportOf(results: StudyResults): Report {
+  return {
+    schema: REPORT_SCHEMA,
+    status: results.status,
+    study: studyJson(results),
+    steps: results.steps.map(stepJson),
+  };
+}
+
+/** What reports say of the study as a whole. */
+export function studyJson(results: StudyResults): Report['study'] {
+  const { name, description, path, spec, host, scheduler, fluxUri, interruption } = results;
+  return {
+    name,
+    description,
+    path,
+    spec,
+    host,
+    scheduler,
+    fluxUri,
+    interruption,
+    started: isoTime(results.started),
+    ended: isoTime(results.ended),
+  };
+}
+
+function stepJson({ step, record, scripts, outputs, dependsOn, errorTail }: StepResult): ReportedStep {
   return {
     name: step.name,
     step: step.step,
@@ -32,10 +42,11 @@ function stepJson({ step, record, scripts, outputs, dependsOn }: StepResult) {
     params: step.params,
     workspace: step.workspace,
     scheduled: step.scheduled,
-    dependsOn,
+    dependsOn: [...dependsOn],
     state: record.state,
     skipped: isSkipped(record),
     reason: reasonOf(record),
+    tolerated: record.tolerated,
     exitCode: record.exitCode,
     signal: record.signal,
     restarts: record.restarts,
@@ -50,6 +61,7 @@ function stepJson({ step, record, scripts, outputs, dependsOn }: StepResult) {
     restartScript: scripts.restart?.path ?? null,
     stdout: outputs?.stdout ?? null,
     stderr: outputs?.stderr ?? null,
+    stderrTail: outputs === null || !hasFailed(record) ? null : errorTail,
     submitted: isoTime(record.submitted),
     started: isoTime(record.started),
     ended: isoTime(record.ended),

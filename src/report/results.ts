@@ -1,4 +1,4 @@
-import type { StepScripts } from '../scripts/render.js';
+import type { Script } from '../scripts/dialect.js';
 import type { SchedulerType } from '../spec/spec.js';
 import type { StepInstance } from '../study/graph.js';
 import type { StepRecord, StudyStatus } from '../study/state.js';
@@ -23,10 +23,16 @@ export interface StudyResults {
   readonly steps: readonly StepResult[];
 }
 
+/** What reports say of an instance: as much as report.json keeps of it. */
+export type ShownStep = Pick<
+  StepInstance,
+  'index' | 'name' | 'step' | 'at' | 'params' | 'workspace' | 'scheduled' | 'dependsOn'
+>;
+
 export interface StepResult {
-  readonly step: StepInstance;
+  readonly step: ShownStep;
   readonly record: StepRecord;
-  readonly scripts: StepScripts;
+  readonly scripts: { readonly main: Pick<Script, 'path'>; readonly restart: Pick<Script, 'path'> | null };
   /** The outputs of its last job, relative to the study; null if none ran. */
   readonly outputs: { readonly stdout: string; readonly stderr: string } | null;
   /** The names of the instances that it waited for. */
@@ -37,9 +43,12 @@ export interface StepResult {
   readonly isTailLeftOut?: boolean;
 }
 
+/** What follows the reason of a failure that may be. */
+export const TOLERATED = ' (allowed to fail)';
+
 /** Why a step is in its state, with what the policy makes of it. */
 export function reasonOf({ reason, tolerated }: StepRecord): string {
-  return tolerated ? `${reason} (allowed to fail)` : reason;
+  return tolerated ? `${reason}${TOLERATED}` : reason;
 }
 
 /** For how many failed steps the end of stderr is read. */

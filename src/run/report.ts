@@ -96,7 +96,7 @@ async function write(
   try {
     directory = await GuardedDirectory.open(place);
   } catch (error) {
-    log.warning(`the reports cannot be written: ${describeError(error)}`);
+    log.warning(cannotWrite(error));
     return;
   }
   const unwritten = await writeReports(directory, files);
@@ -104,6 +104,22 @@ async function write(
   for (const warning of warnings) log.warning(warning);
   if (unwritten.length === 0) log.info(`Reports in ${place.path}`);
 }
+
+/**
+ * Writes reports of this machine that no other files go with. Never throws.
+ *
+ * @returns what a person is to be warned of
+ */
+export async function writeFiles(place: GuardedPlace, files: Readonly<Record<string, string>>): Promise<string[]> {
+  try {
+    const directory = await GuardedDirectory.open(place);
+    return [...(await writeReports(directory, files)), ...replacedWarnings(directory)];
+  } catch (error) {
+    return [cannotWrite(error)];
+  }
+}
+
+const cannotWrite = (error: unknown) => `the reports cannot be written: ${describeError(error)}`;
 
 /** @returns what a person is to be warned of */
 async function writeReports(directory: GuardedDirectory, files: Readonly<Record<string, string>>): Promise<string[]> {

@@ -1,4 +1,6 @@
 /** ISO 8601 in UTC, to the millisecond; null for null. */
+export function isoTime(time: number): string;
+export function isoTime(time: number | null): string | null;
 export function isoTime(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }

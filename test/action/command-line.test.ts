@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type Ended, ownNode, type Started, startBundle } from '../support/bundle.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
+import { validReport } from '../support/valid-report.js';
 import { until } from '../support/wait.js';
 
 const good = `description:
@@ -153,7 +154,7 @@ describe('maestro-on-flux run', () => {
     expect(list('here/greet/NAME.Ada')).toEqual(['greet_NAME.Ada.sh']);
     expect(read('here/greet/NAME.Ada/greet_NAME.Ada.sh')).toBe('#!/bin/bash\n\necho hello Ada\n');
     expect(stdout).toMatch(/^Study hello DRYRUN in .*: 4 steps, 4 dryrun$/m);
-    expect(JSON.parse(read('here/.conductor/report/report.json'))).toMatchObject({ status: 'DRYRUN' });
+    expect(validReport(read('here/.conductor/report/report.json'))).toMatchObject({ status: 'DRYRUN' });
   });
 
   for (const [what, node] of [

@@ -9,6 +9,7 @@ import { at } from '../support/flux/submission.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { dedent } from '../support/plan.js';
 import { temporaryDirectory } from '../support/temporary.js';
+import { validReport } from '../support/valid-report.js';
 import { isAlive, until } from '../support/wait.js';
 
 let directory: string;
@@ -37,7 +38,7 @@ function start(text: string, uri: string, args: readonly string[] = [], env: Rea
 }
 
 const file = (name: string) => path.join(directory, 'study', name);
-const report = () => JSON.parse(readFileSync(file('.conductor/report/report.json'), 'utf8'));
+const report = () => validReport(readFileSync(file('.conductor/report/report.json'), 'utf8'));
 const states = (): string[] => report().steps.map(({ name, state }: Record<string, string>) => `${name} ${state}`);
 const isThere = (name: string) => until(`${name} is there`, () => existsSync(file(name)));
 

@@ -7,6 +7,7 @@ import type { LsfOptions } from '../support/lsf/cluster.js';
 import { Lsf } from '../support/lsf.js';
 import { type Brief, type StepBrief, yamlOf } from '../support/plan.js';
 import { temporaryDirectory } from '../support/temporary.js';
+import { validReport } from '../support/valid-report.js';
 import { until } from '../support/wait.js';
 
 const batch = { type: 'lsf', host: '', bank: '', queue: '' };
@@ -54,7 +55,7 @@ class LsfStudy {
   }
 
   get report() {
-    return JSON.parse(this.read('.conductor/report/report.json'));
+    return validReport(this.read('.conductor/report/report.json'));
   }
 
   step(name: string): Record<string, unknown> {

@@ -9,6 +9,7 @@ import { commands, newStudy } from '../schedulers/allocation/stand-ins.js';
 import { commandsIn } from '../support/bundle.js';
 import { plainEnvironment, plainHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
+import { validReport } from '../support/valid-report.js';
 import { isAlive, until } from '../support/wait.js';
 
 let written = '';
@@ -188,7 +189,7 @@ describe('a study that the main step was killed in the middle of', () => {
     expect([ended?.status, cancelReason]).toEqual(['CANCELLED', 'the workflow was cancelled']);
     expect(readFileSync(path.join(setting.studyPath, 'status.csv'), 'utf8').match(/CANCELLED/g)).toHaveLength(2);
     expect(written).toContain('the workflow was cancelled');
-    const report = JSON.parse(readFileSync(path.join(reportDirectory(), 'report.json'), 'utf8'));
+    const report = validReport(readFileSync(path.join(reportDirectory(), 'report.json'), 'utf8'));
     expect(report.status).toBe('CANCELLED');
   });
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { readRunner, setOutputs, writeSummary } from '../../src/action/runner.js';
+import { outputsOf, readRunner, setOutputs, writeSummary } from '../../src/action/runner.js';
 import { ran, resultsOf } from '../support/results.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
@@ -65,21 +65,18 @@ describe('the outputs', () => {
     const file = path.join(temporaryDirectory(), 'output');
     writeFileSync(file, '');
     vi.stubEnv('GITHUB_OUTPUT', file);
-    setOutputs(
-      resultsOf(
-        [
-          { name: 'a', record: ran(1) },
-          { name: 'b', record: ran(1, { state: 'FAILED' }) },
-          { name: 'c', record: ran(1, { state: 'TIMEDOUT' }) },
-          { name: 'd', record: ran(1, { state: 'HWFAILURE' }) },
-          { name: 'e', record: { state: 'FAILED', ended: 1 } },
-          { name: 'f', record: { state: 'CANCELLED', ended: 1 } },
-        ],
-        { status: 'CANCELLED', path: '/p/a\nb' },
-      ),
-      '/reports',
-      undefined,
+    const results = resultsOf(
+      [
+        { name: 'a', record: ran(1) },
+        { name: 'b', record: ran(1, { state: 'FAILED' }) },
+        { name: 'c', record: ran(1, { state: 'TIMEDOUT' }) },
+        { name: 'd', record: ran(1, { state: 'HWFAILURE' }) },
+        { name: 'e', record: { state: 'FAILED', ended: 1 } },
+        { name: 'f', record: { state: 'CANCELLED', ended: 1 } },
+      ],
+      { status: 'CANCELLED', path: '/p/a\nb' },
     );
+    setOutputs(outputsOf(results, '/reports', undefined));
     const text = readFileSync(file, 'utf8').replace(/ghadelimiter_[-0-9a-f]+/g, 'END');
     expect(text).toBe(
       'status<<END\nCANCELLED\nEND\nstudy-path<<END\n/p/a\nb\nEND\nflux-uri<<END\n\nEND\nsteps-total<<END\n6\nEND\n' +

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, type TestSuites } from 'junit2json';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { setOutputs } from '../../src/action/runner.js';
+import { outputsOf, setOutputs } from '../../src/action/runner.js';
 import { finalOutput } from '../../src/github/check-run-text.js';
 import { finalTable } from '../../src/report/final-table.js';
 import { reportHtml } from '../../src/report/html/report-html.js';
@@ -73,7 +73,7 @@ describe('every report of a study', () => {
     const file = path.join(temporaryDirectory(), 'output');
     writeFileSync(file, '');
     vi.stubEnv('GITHUB_OUTPUT', file);
-    setOutputs(results, '/reports', undefined);
+    setOutputs(outputsOf(results, '/reports', undefined));
     const text = readFileSync(file, 'utf8');
     const output = (name: string) => new RegExp(`^${name}<<.*\\n(.*)$`, 'm').exec(text)?.[1];
     expect(['total', 'finished', 'failed', 'skipped'].map((what) => output(`steps-${what}`))).toEqual([

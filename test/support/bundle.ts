@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { inject } from 'vitest';
 import { plainEnvironment } from './hosts.js';
 import { temporaryDirectory } from './temporary.js';
+import { validReport } from './valid-report.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -120,7 +121,7 @@ export class Job {
 
   /** report.json, where the output says that it is. */
   get report() {
-    return JSON.parse(readFileSync(path.join(this.outputs['report-path']!, 'report.json'), 'utf8'));
+    return validReport(readFileSync(path.join(this.outputs['report-path']!, 'report.json'), 'utf8'));
   }
 
   /** A file of the study. */

@@ -6,6 +6,7 @@ import { type Ended, type Started, startBundle } from './bundle.js';
 import { plainEnvironment } from './hosts.js';
 import { type Brief, yamlOf } from './plan.js';
 import { temporaryDirectory } from './temporary.js';
+import { validReport } from './valid-report.js';
 import { until } from './wait.js';
 
 /** The directory of the `maestro` of the Python that MAESTRO_PYTHON names; '' if there is none. */
@@ -113,7 +114,7 @@ export class ConductedStudy {
   }
 
   get report() {
-    return JSON.parse(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
+    return validReport(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
   }
 
   /** What the report says of each step: `make FINISHED`, or with a reason `run FAILED: exit 3`. */

@@ -12,6 +12,7 @@ import { installedSlurm, Slurm } from './slurm.js';
 import type { Client } from './ssh-hosts.js';
 import { installedSshd, SshServer, type SshServerOptions, type UserKey } from './ssh-server.js';
 import { temporaryDirectory } from './temporary.js';
+import { validReport } from './valid-report.js';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
@@ -186,7 +187,7 @@ export class Checkout {
   }
 
   get report() {
-    return JSON.parse(this.reported('report.json'));
+    return validReport(this.reported('report.json'));
   }
 
   /** A file among the reports. */

@@ -7,6 +7,7 @@ import { plainEnvironment } from './hosts.js';
 import { type Brief, type StepBrief, yamlOf } from './plan.js';
 import { installedSlurm, type Slurm } from './slurm.js';
 import { temporaryDirectory } from './temporary.js';
+import { validReport } from './valid-report.js';
 import { until } from './wait.js';
 
 /**
@@ -135,7 +136,7 @@ export class SlurmStudy {
   }
 
   get report() {
-    return JSON.parse(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
+    return validReport(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
   }
 
   /** The state of each step, by its workspace. */

@@ -2,11 +2,12 @@ import { lastJob, type ShownState, shownState } from '../../study/state.js';
 import { isoTime } from '../../util/format.js';
 import { printable } from '../../util/log/plain-text.js';
 import { attentionRank } from '../attention.js';
+import { runMilliseconds } from '../final-table.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { toneOf } from './states.js';
 
 /** In this order states are sorted and offered: what wants looking at first. */
-const stateOrder: readonly ShownState[] = [
+export const stateOrder: readonly ShownState[] = [
   ...(['FAILED', 'TIMEDOUT', 'HWFAILURE', 'CANCELLED', 'UNKNOWN', 'RUNNING', 'FINISHING', 'QUEUED'] as const),
   ...(['PENDING', 'INITIALIZED', 'SKIPPED', 'FINISHED', 'DRYRUN'] as const),
 ];
@@ -59,7 +60,7 @@ export function pageData({ steps }: StudyResults, failures: ReadonlySet<StepResu
       rank: attentionRank(record),
       params: params.map((name) => (Object.hasOwn(step.params, name) ? printable(step.params[name]!) : null)),
       waited: job?.started == null ? null : Math.max(0, job.started - job.submitted),
-      ran: job?.started == null || job.ended === null ? null : Math.max(0, job.ended - job.started),
+      ran: runMilliseconds(result),
       restarts: record.restarts,
       reason: printable(reasonOf(record)),
       line: step.at.line,

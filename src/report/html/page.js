@@ -37,11 +37,11 @@
 
   const collator = new Intl.Collator('en', { numeric: true });
 
-  /** Each column: what it is sorted by, what is in its cells, and whether those are aligned as numbers. */
-  const columns = [
-    { title: 'Step', key: (row) => row.name },
-    { title: 'State', key: (row) => row.state, cell: stateCell },
-    ...data.params.slice(0, mostColumns).map((title, i) => ({ title, ...parameterColumn(i) })),
+  /** Of merged reports: the names of the machines. A row has a cell for each, null where it does not have the step. */
+  const machines = data.machines;
+
+  const stateColumn = { title: 'State', key: (row) => row.state, cell: stateCell };
+  const runColumns = [
     { title: 'Waited', isNumeric: true, key: (row) => row.waited, cell: (row) => durationCell(row.waited) },
     { title: 'Ran', isNumeric: true, key: (row) => row.ran, cell: (row) => durationCell(row.ran) },
     ...(data.rows.some((row) => row.restarts > 0)
@@ -56,6 +56,32 @@
       : []),
     { title: 'Reason', key: (row) => row.reason || null, cell: (row) => make('td', { class: 'reason' }, row.reason) },
   ];
+
+  /** Each column: what it is sorted by, what is in its cells, and whether those are aligned as numbers. */
+  const columns = [
+    { title: 'Step', key: (row) => row.name },
+    ...(machines === undefined ? [stateColumn] : []),
+    ...data.params.slice(0, mostColumns).map((title, i) => ({ title, ...parameterColumn(i) })),
+    ...(machines === undefined ? runColumns : machines.map(machineColumn)),
+  ];
+
+  /** How a step went on a machine: by how long it ran there it is sorted. */
+  function machineColumn(title, i) {
+    return {
+      title,
+      isMachine: true,
+      key: ({ cells }) => cells[i]?.ran ?? null,
+      cell: ({ cells }) => make('td', { class: 'on-machine' }, ...(cells[i] === null ? [] : stateAndTime(cells[i]))),
+    };
+  }
+
+  /** The mark is text, because a colour alone says nothing to many. */
+  function stateAndTime({ state, ran }) {
+    const { name, tone } = data.states[state];
+    const time = ran === null ? '' : duration(ran);
+    const words = name === 'FINISHED' && time !== '' ? time : (name + ' ' + time).trim();
+    return [make('span', { class: 'dot fill-' + tone, title: name }), words];
+  }
 
   function stateCell(row) {
     const state = data.states[row.state];
@@ -104,14 +130,18 @@
     return field(title, control, (row) => textOf(row).includes(control.value.toLowerCase()));
   }
 
-  /** A list of what there is, with how many rows have it. Its options' values are places in the list: a text may be empty. */
-  function choice(title, values, indexOf) {
+  /**
+   * A list of what there is, with how many rows have it. Its options' values are places in the list: a text may be empty.
+   *
+   * @param indexesOf the places of what a row has
+   */
+  function choice(title, values, indexesOf) {
     const counts = values.map(() => 0);
-    for (const row of data.rows) if (indexOf(row) !== undefined) counts[indexOf(row)] += 1;
+    for (const row of data.rows) for (const index of indexesOf(row)) counts[index] += 1;
     const control = make('select', {}, make('option', { value: '' }, 'any'));
     for (const [i, value] of values.entries())
       control.append(make('option', { value: i }, value + ' (' + count(counts[i]) + ')'));
-    return field(title, control, (row) => control.value === '' || indexOf(row) === Number(control.value));
+    return field(title, control, (row) => control.value === '' || indexesOf(row).includes(Number(control.value)));
   }
 
   function parameterFilter(title, i) {
@@ -120,22 +150,39 @@
     );
     if (values.length > mostChoices) return search(title, ({ params }) => (params[i] ?? '').toLowerCase());
     const indexes = new Map(values.map((value, index) => [value, index]));
-    return choice(title, values, ({ params }) => indexes.get(params[i]));
+    return choice(title, values, ({ params }) => (params[i] === null ? [] : [indexes.get(params[i])]));
   }
 
   for (const [index, row] of data.rows.entries()) {
     row.index = index;
-    row.text = [row.name, row.reason, ...row.params].join('\n').toLowerCase();
+    row.text = [row.name, row.reason, ...row.params, ...(row.cells ?? []).map((cell) => cell?.reason)]
+      .join('\n')
+      .toLowerCase();
   }
 
   const textFilter = search('Text in name, parameters, reason', (row) => row.text);
+  const machineFilter = machines && choice('Machine', machines, machinesOf);
   const stateFilter = choice(
     'State',
     data.states.map(({ name }) => name),
-    (row) => row.state,
+    statesOf,
   );
-  const stepFilter = choice('Step', data.steps, (row) => row.step);
-  const filters = [textFilter, stateFilter, stepFilter, ...data.params.map(parameterFilter)];
+  const stepFilter = choice('Step', data.steps, (row) => [row.step]);
+  const filters = [textFilter, stateFilter, machineFilter, stepFilter, ...data.params.map(parameterFilter)].filter(
+    (filter) => filter !== undefined,
+  );
+
+  /** The states that a row has: on the machine that is chosen, if one is. */
+  function statesOf({ state, cells }) {
+    if (machines === undefined) return [state];
+    const chosen = machineFilter?.control.value ?? '';
+    const looked = chosen === '' ? cells : [cells[chosen]];
+    return [...new Set(looked.flatMap((cell) => (cell === null ? [] : [cell.state])))];
+  }
+
+  function machinesOf({ cells }) {
+    return cells.flatMap((cell, i) => (cell === null ? [] : [i]));
+  }
 
   /**
    * What the table shows: the column that orders it, undefined for the study's own order, in which what wants attention comes
@@ -209,13 +256,21 @@
   function description(row) {
     const list = make('dl', {});
     const add = (title, ...content) => list.append(make('div', {}, make('dt', {}, title), make('dd', {}, ...content)));
-    add('Defined', 'line ' + row.line + ' of the spec');
+    if (row.line !== undefined) add('Defined', 'line ' + row.line + ' of the spec');
     for (const [i, title] of data.params.entries()) {
       if (i >= mostColumns && row.params[i] !== null) add(title, row.params[i]);
     }
     for (const [title, text] of row.more) add(title, make('code', {}, text));
+    for (const [i, cell] of (row.cells ?? []).entries()) if (cell !== null) add(machines[i], ...onMachine(cell));
     if (row.failure) add('Said last', make('a', { href: '#failure-' + row.index }, 'the end of its stderr'));
     return list;
+  }
+
+  /** What a row that is opened says of a machine. */
+  function onMachine(cell) {
+    const reason = cell.reason ? [': ' + cell.reason] : [];
+    const link = cell.failure ? [' (', make('a', { href: '#' + cell.failure }, 'the end of its stderr'), ')'] : [];
+    return [...stateAndTime(cell), ...reason, ...link];
   }
 
   /** Sets the filters so that only a step of the spec, or one of its instances, is left. */
@@ -245,7 +300,11 @@
       else if (!view.isDescending) show({ isDescending: true, page: 0 });
       else show({ column: undefined, isDescending: false, page: 0 });
     });
-    return make('th', { scope: 'col', class: column.isNumeric ? 'digits' : undefined }, button);
+    return make(
+      'th',
+      { scope: 'col', class: column.isNumeric ? 'digits' : column.isMachine ? 'on-machine' : undefined },
+      button,
+    );
   });
   head.append(make('tr', {}, ...heads));
   for (const [value, title] of [

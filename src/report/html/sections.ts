@@ -7,12 +7,13 @@ import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResult
 import { counted, type Html, html, nothing } from './html.js';
 import { type Tone, toneOf } from './states.js';
 
-const statusTones: Readonly<Record<StudyStatus, Tone>> = {
+export const statusTones: Readonly<Record<StudyStatus | 'NOTRUN', Tone>> = {
   FINISHED: 'good',
   DRYRUN: 'open',
   FAILURE: 'bad',
   CANCELLED: 'stopped',
   INTERRUPTED: 'late',
+  NOTRUN: 'skipped',
 };
 
 /** How many failures are shown, and how many lines of each list of a comparison. */
@@ -33,9 +34,9 @@ ${description.trim() === '' ? nothing : html`<p class="description">${descriptio
     ([state, count]) =>
       html`<span class="count"><span class="dot fill-${toneOf(state)}"></span>${counted(count)} ${state.toLowerCase()}</span>`,
   )}</p>
-<div class="share" aria-hidden="true">${counts.map(([state, count]) => shareOf(state, count, steps.length))}</div>
+${shareBar(steps)}
 ${interrupted(results)}
-<dl class="facts">${facts(results, runUrl).map(([title, fact]) => html`<div><dt>${title}</dt><dd>${fact}</dd></div>`)}</dl>
+${factList(results, runUrl)}
 </header>`;
 
   function interrupted({ steps }: StudyResults): Html {
@@ -46,17 +47,22 @@ ${interrupted(results)}
   }
 }
 
+/** A bar of how many steps are in each state. */
+export function shareBar(steps: readonly StepResult[]): Html {
+  const counts = [...countStates(steps.map(({ record }) => record))];
+  return html`<div class="share" aria-hidden="true">${counts.map(([state, count]) => shareOf(state, count, steps.length))}</div>`;
+}
+
 /** A part of a bar. An SVG, for it takes its width without a style of its own, which the page's policy forbids. */
 function shareOf(state: Parameters<typeof toneOf>[0], count: number, all: number): Html {
   const percent = (100 * count) / all;
   return html`<svg width="${percent}%" height="6"><rect class="fill-${toneOf(state)}" width="100%" height="6"/></svg>`;
 }
 
-function facts(results: StudyResults, runUrl: string | undefined): [string, Html][] {
+function facts(results: StudyResults): [string, Html][] {
   const { path, host, spec, scheduler, fluxUri, started, ended } = results;
   const time = (at: number) =>
     html`<time datetime="${isoTime(at)!}">${isoTime(at)!.slice(0, 19).replace('T', ' ')} UTC</time>`;
-  const url = runUrl !== undefined && /^https?:\/\//i.test(runUrl) ? runUrl : undefined;
   return [
     ['Spec', html`<code>${spec}</code>`],
     ['Directory', html`<code>${path}</code>`],
@@ -65,8 +71,19 @@ function facts(results: StudyResults, runUrl: string | undefined): [string, Html
     ...(fluxUri === null ? [] : [['Flux broker', html`<code>${fluxUri}</code>`] satisfies [string, Html]]),
     ['Began', time(started)],
     ['Ended', time(ended)],
-    ...(url === undefined ? [] : [['Run', html`<a href="${url}">${url}</a>`] satisfies [string, Html]]),
   ];
+}
+
+/** Facts about a study, as a list. */
+export function factList(results: StudyResults, runUrl?: string): Html {
+  const all = facts(results).map(([title, fact]) => html`<div><dt>${title}</dt><dd>${fact}</dd></div>`);
+  return html`<dl class="facts">${all}${runFact(runUrl)}</dl>`;
+}
+
+/** Where the workflow run is, as a part of a list of facts. */
+export function runFact(url: string | undefined): Html {
+  if (url === undefined || !/^https?:\/\//i.test(url)) return nothing;
+  return html`<div><dt>Run</dt><dd><a href="${url}">${url}</a></dd></div>`;
 }
 
 /** The failures that the page shows with their last words: those that others only waited for are left out. */
@@ -81,20 +98,21 @@ export function failuresSection({ steps, spec }: StudyResults, shown: readonly S
   return html`<section aria-labelledby="failures">
 <h2 id="failures">Failures <span class="number">${counted(all)}</span></h2>
 ${notRun === 0 ? nothing : html`<p class="note">${counted(notRun)} more did not run because of these.</p>`}
-${shown.map((result, i) => html`${result.isTailLeftOut && !shown[i - 1]?.isTailLeftOut ? unreadNote : nothing}${failure(result, spec, shown.length <= mostOpen)}`)}
+${shown.map((result, i) => html`${result.isTailLeftOut && !shown[i - 1]?.isTailLeftOut ? unreadNote : nothing}${failureDetails(result, spec, `failure-${result.step.index}`, shown.length <= mostOpen)}`)}
 ${all === shown.length ? nothing : html`<p class="note">And ${counted(all - shown.length)} more: report.json has them all.</p>`}
 </section>`;
 }
 
 const unreadNote = html`<p class="note">Only the stderr of the first ${MAX_ERROR_TAILS} failed steps was read; that of the following was not.</p>`;
 
-function failure(result: StepResult, spec: string, isOpen: boolean): Html {
+/** @param id what links to it name */
+export function failureDetails(result: StepResult, spec: string, id: string, isOpen: boolean): Html {
   const { step, record, outputs, errorTail } = result;
   const words = lastWords(result);
   const said = errorTail
     ? html`<pre tabindex="0" aria-label="The end of its stderr">${words}</pre>`
     : html`<p class="note">${words[0]!.toUpperCase() + words.slice(1)}.</p>`;
-  return html`<details id="failure-${step.index}"${isOpen ? html` open` : nothing}>
+  return html`<details id="${id}"${isOpen ? html` open` : nothing}>
 <summary><span class="dot fill-${toneOf(shownState(record))}"></span><bdi class="name">${step.name}</bdi> <span class="reason">${reasonOf(record) || record.state.toLowerCase()}</span></summary>
 <p class="where"><code>${spec}:${step.at.line}</code>${outputs === null ? nothing : html` · <code>${outputs.stderr}</code>`}</p>
 ${said}

@@ -15,12 +15,16 @@ const tails = [
 ] as const;
 type Tail = (typeof tails)[number];
 
-/** Each step that failed, with the reason and the end of its stderr in a block that opens. */
-export function failures({ steps }: StudyResults, bytes: number): string | undefined {
+/**
+ * Each step that failed, with the reason and the end of its stderr in a block that opens.
+ *
+ * @param title Markdown
+ */
+export function failures({ steps }: StudyResults, bytes: number, title = 'Failures'): string | undefined {
   const failed = failuresOf(steps);
   if (failed.length === 0) return '';
   const notRun = steps.filter(({ record }) => isSkipped(record) && isFailure(record.state)).length;
-  const begin = '### Failures\n\n';
+  const begin = `### ${title}\n\n`;
   const end = notRun > 0 ? `\n\n${notRun} more did not run because of these.` : '';
   const more = (count: number) => moreFailures(failed.slice(failed.length - count));
   const shown = failed.slice(0, mostFailures);

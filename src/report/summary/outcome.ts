@@ -6,12 +6,13 @@ import { countsText } from '../attention.js';
 import { clip, code, inline } from '../markdown.js';
 import type { StudyResults } from '../results.js';
 
-const marks: Readonly<Record<StudyStatus, string>> = {
+export const marks: Readonly<Record<StudyStatus | 'NOTRUN', string>> = {
   FINISHED: '✅',
   DRYRUN: '✅',
   FAILURE: '❌',
   CANCELLED: '🚫',
   INTERRUPTED: '⏸️',
+  NOTRUN: '⬜',
 };
 
 /** To how much messages from elsewhere are cut within a sentence or a table. */

@@ -1,16 +1,16 @@
-import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../study/state.js';
+import { hasFailed, isFailure, isSkipped, type StepRecord, shownState } from '../../study/state.js';
 import { shortDuration } from '../../util/format.js';
 import { groupBy } from '../../util/group-by.js';
 import { attentionRank, sortedBy } from '../attention.js';
 import { median } from '../comparison.js';
-import { runTime } from '../final-table.js';
+import { runMilliseconds, runTime } from '../final-table.js';
 import { folded, markdownTable } from '../markdown.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { fittingLines } from './fit.js';
 import { short, shortCode } from './outcome.js';
 
 /** A longer table is folded, so that what is below it is found. */
-const mostOpen = 40;
+export const mostOpen = 40;
 const mostRows = 500;
 /** Steps side by side. */
 const mostColumns = 12;
@@ -59,7 +59,7 @@ function parameterTable(group: readonly StepResult[], bytes: number): string | u
 }
 
 /** Labels that are equal are those of one instance, so there is mostly one for each cell. */
-function cell(instances: readonly StepResult[]): string {
+export function cell(instances: readonly StepResult[]): string {
   return instances
     .map((result) => `${mark(result.record)}${stateWord(result.record)} ${runTime(result)}`.trim())
     .join(', ');
@@ -104,7 +104,7 @@ function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[
       const skipped = count(isSkipped);
       const cancelled = count((record) => shownState(record) === 'CANCELLED');
       const other = group.length - finished - failed - skipped - cancelled;
-      const times = group.flatMap(timeOf);
+      const times = group.flatMap((result) => runMilliseconds(result) ?? []);
       const cells = [
         shortCode(name),
         ...[group.length, finished, failed, skipped, cancelled, other].map(String),
@@ -115,20 +115,15 @@ function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[
   ];
 }
 
-function timeOf({ record }: StepResult): number[] {
-  const job = lastJob(record);
-  return job?.started == null || job.ended === null ? [] : [job.ended - job.started];
-}
-
 /** A row of a table, and its rank if not all rows fit: rows that need attention are kept. */
-interface Row {
+export interface Row {
   readonly rank: number;
   readonly cells: readonly string[];
 }
 
 const rankOf = (results: readonly StepResult[]) => Math.min(...results.map(({ record }) => attentionRank(record)));
 
-function tableText(header: readonly string[], rows: readonly Row[], bytes: number): string | undefined {
+export function tableText(header: readonly string[], rows: readonly Row[], bytes: number): string | undefined {
   const text = (shown: readonly Row[]) =>
     markdownTable(
       header,

@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { bundlePath, type Ended } from '../bundle.js';
 import { plainEnvironment } from '../hosts.js';
+import { validReport } from '../valid-report.js';
 import { isAlive, until } from '../wait.js';
 import { elsewhere } from './elsewhere.js';
 import { KillingDd, type KillPoint } from './killing-dd.js';
@@ -211,7 +212,7 @@ export class CrashedStudy {
   }
 
   get report() {
-    return JSON.parse(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
+    return validReport(readFileSync(path.join(this.directory, 'report/report.json'), 'utf8'));
   }
 
   /** What its conductors have said so far, and how the journal ends: for whoever has to find out what went wrong. */

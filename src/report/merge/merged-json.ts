@@ -1,0 +1,34 @@
+import { isSkipped } from '../../study/state.js';
+import { runMilliseconds } from '../final-table.js';
+import { studyJson } from '../report-json.js';
+import { reasonOf } from '../results.js';
+import { legStatus, type MergedResults } from './merge.js';
+import { MERGED_SCHEMA, type MergedReport } from './merged-schema.js';
+
+/** The text of the report.json of a merged result. */
+export function mergedJson(merged: MergedResults): string {
+  const report: MergedReport = {
+    kind: 'merged',
+    schema: MERGED_SCHEMA,
+    status: merged.status,
+    machines: merged.legs.map((leg) => ({
+      name: leg.name,
+      status: legStatus(leg),
+      study: leg.results === undefined ? null : studyJson(leg.results),
+    })),
+    steps: merged.rows.map(({ name, step, params, cells }) => ({
+      ...{ name, step, params },
+      results: cells.flatMap((cell, i) => {
+        if (cell === undefined) return [];
+        const { record } = cell;
+        const { state, tolerated } = record;
+        return {
+          machine: merged.legs[i]!.name,
+          ...{ state, skipped: isSkipped(record), tolerated, reason: reasonOf(record) },
+          runTime: runMilliseconds(cell),
+        };
+      }),
+    })),
+  };
+  return `${JSON.stringify(report, null, 1)}\n`;
+}
