@@ -10,6 +10,7 @@ import { verbs } from '../build/cli/verbs.js';
 import { inputGroups } from '../build/inputs/groups.js';
 import { defaultOf, descriptionOf, kindOf } from '../build/inputs/parse.js';
 import { actionDefaults, inputNames, outputs } from '../build/inputs/schema.js';
+import { mergedSchema } from '../build/report/merge/merged-schema.js';
 import { reportSchema } from '../build/report/report-schema.js';
 import { studySchema } from '../build/spec/schema.js';
 import { exitCodes } from '../build/study/state.js';
@@ -75,7 +76,7 @@ const pages = {
   scheduler: 'reference.md',
   run: 'resuming.md',
   results: 'results.md',
-  commands: 'reference.md',
+  commands: 'machines.md',
 };
 const pageOf = (group, name) => /\]\(docs\/([^)#]*)/.exec(descriptionOf(name))?.[1] ?? pages[group];
 
@@ -161,6 +162,7 @@ const files = {
   }),
   'docs/study.schema.json': schemaText('A Maestro study', studySchema),
   'docs/report.schema.json': schemaText('report.json of Maestro on Flux', reportSchema),
+  'docs/merged-report.schema.json': schemaText('report.json of several machines, merged', mergedSchema),
 };
 
 const stale = Object.entries(files).filter(

@@ -372,7 +372,7 @@ export const actionDefaults: Partial<Record<InputName, string>> = {
 /** The outputs of a run, with what action.yml says of them. */
 export const runOutputs = {
   status:
-    'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN; UNREACHABLE if there was no connection to the host, and nothing ran; with `command: merge` also NOTRUN.',
+    'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN; UNREACHABLE if there was no connection to the host, and nothing ran; with `command: merge` NOTRUN if no machine ran the study.',
   'study-path': 'The study directory.',
   'flux-uri': 'The Flux broker that ran the jobs; empty if none did.',
   'steps-total': 'How many step instances the study has.',

@@ -34,7 +34,7 @@ if (act.program === undefined) {
   describe('a study on several machines', () => {
     it('is green if it finished where it ran; those in maintenance or out of reach are not run, and are named', async () => {
       const port = await freePort();
-      const secrets = { SSH_KEY: 'never used', SSH_KNOWN_HOSTS: `[127.0.0.1]:${port} ${newHostKey().public}` };
+      const secrets = { SSH_KEY: newHostKey().private, SSH_KNOWN_HOSTS: `[127.0.0.1]:${port} ${newHostKey().public}` };
       const machines = [
         { name: 'here' },
         { name: 'resting', maintenance: true },

@@ -94,8 +94,8 @@ describe.skipIf(!isSlurmPossible('accounts and their limits', installedAccountin
     afterAll(() => slurm?.stop());
     beforeEach(() => slurm.isIdle());
 
-    it('takes a study of 100 jobs that may submit 10 at a time: each runs once, and the log says what is waited for', async () => {
-      const values = Array.from({ length: 100 }, (_, index) => index);
+    it('takes a study of 40 jobs that may submit 10 at a time: each runs once, and the log says what is waited for', async () => {
+      const values = Array.from({ length: 40 }, (_, index) => index);
       const study = new SlurmStudy(slurm, {
         batch: { ...slurmBatch, bank: 'science' },
         parameters: { I: values },

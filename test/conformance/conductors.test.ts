@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isLong } from '../support/long.js';
 import { ConductedStudy, comparable, isMaestroPossible } from '../support/own-maestro.js';
 import { type Brief, type StepBrief, yamlOf } from '../support/plan.js';
-
-const isLong = process.env.LONG_TESTS !== undefined && process.env.LONG_TESTS !== '';
 
 const samples = path.resolve(import.meta.dirname, '../../samples');
 

@@ -10,10 +10,9 @@ import { toParameter } from '../../src/study/parameters.js';
 import { startBundle } from '../support/bundle.js';
 import { fuzzedSpec, goodSpecs } from '../support/fuzzed-specs.js';
 import { plainEnvironment } from '../support/hosts.js';
+import { isLong } from '../support/long.js';
 import { places, specText } from '../support/plan.js';
 import { temporaryDirectory } from '../support/temporary.js';
-
-const long = process.env.LONG_TESTS !== undefined && process.env.LONG_TESTS !== '';
 
 /** All that is done to a specification before anything is written. */
 function plan(text: string, hashWorkspaces = false) {
@@ -87,7 +86,7 @@ describe('a specification of any text', () => {
     timeout: 600_000,
   }, () => {
     let planned = 0;
-    const numRuns = long ? 10_000 : 1500;
+    const numRuns = isLong ? 10_000 : 1500;
     fc.assert(
       fc.property(fuzzedSpec, (text) => {
         expect(faults(text)).toEqual([]);
@@ -154,7 +153,7 @@ describe('a specification of any text', () => {
           strayPaths(scripts.flatMap(({ main, restart }) => [main.path, restart?.path ?? main.path + '.none'])),
         ).toEqual([]);
       }),
-      { numRuns: long ? 2000 : 300, seed: 4711 },
+      { numRuns: isLong ? 2000 : 300, seed: 4711 },
     );
   });
 });

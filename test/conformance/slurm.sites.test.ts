@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { plainEnvironment } from '../support/hosts.js';
+import { isLong } from '../support/long.js';
 import { type Brief, yamlOf } from '../support/plan.js';
 import { Slurm } from '../support/slurm.js';
 import { isSlurmPossible, job, local, SlurmStudy, slurmBatch } from '../support/slurm-study.js';
@@ -58,6 +59,17 @@ const walltime = '0:10:00';
  * submitted again without an end; and what waits for others when a study is cancelled stays INITIALIZED.
  */
 const features: Readonly<Record<string, Brief>> = {
+  // Slurm looks at time limits twice a minute only. How our jobs end at them other tests show.
+  ...(isLong && {
+    'time limits': {
+      steps: [
+        job('slow', ended.outOfTime, { walltime }),
+        job('after', 'true', { depends: ['slow'] }),
+        job('resumable', ended.outOfTime, { walltime, restart: 'echo restarted >> runs' }),
+        job('next', 'true', { depends: ['resumable'] }),
+      ],
+    },
+  }),
   'a sweep of two stages with launchers, a funnel, and local steps between jobs': {
     parameters: { NAME: ['Pam', 'Jim'], GREETING: ['Hello', 'Ciao'] },
     steps: [
@@ -68,7 +80,7 @@ const features: Readonly<Record<string, Brief>> = {
       job('all', 'true', { depends: ['bye_*'] }),
     ],
   },
-  'steps that fail, with what depends on them': {
+  'steps that fail and one that is cancelled, with what depends on them': {
     steps: [
       job('bad', 'exit 3'),
       job('after', 'true', { depends: ['bad'] }),
@@ -76,14 +88,6 @@ const features: Readonly<Record<string, Brief>> = {
       local('wrong', 'false'),
       job('never', 'true', { depends: ['wrong'] }),
       job('other'),
-    ],
-  },
-  'time limits and a cancelled job': {
-    steps: [
-      job('slow', ended.outOfTime, { walltime }),
-      job('after', 'true', { depends: ['slow'] }),
-      job('resumable', ended.outOfTime, { walltime, restart: 'echo restarted >> runs' }),
-      job('next', 'true', { depends: ['resumable'] }),
       job('cancelled', ended.cancelled),
       job('neither', 'true', { depends: ['cancelled'] }),
     ],
@@ -105,7 +109,7 @@ describe.skipIf(!isPossible)('compared with real Maestro on the same Slurm', () 
       const study = new SlurmStudy(slurm, features[feature]!);
       const [theirs] = await Promise.all([runMaestro(slurm, features[feature]!), study.run()]);
       expect(statusIn(study.path)).toEqual(statusIn(theirs));
-      expect(Object.keys(statusIn(theirs)).length).toBeGreaterThan(5);
+      expect(Object.keys(statusIn(theirs)).length).toBeGreaterThan(3);
     },
     120_000,
   );

@@ -116,7 +116,10 @@ async function driveThrough(
     if (ended !== undefined) {
       // Who could not connect at all, or whose command was killed before anything ran, is started again, as a person would.
       const cannotStart =
-        ended.code === 1 && /^cannot (connect to|use the Flux broker) |\bexit 137\b/m.test(ended.stderr);
+        ended.code === 1 &&
+        /^cannot (connect to|use the Flux broker) |^the Flux broker \S+ cannot be asked: |\bexit 137\b/m.test(
+          ended.stderr,
+        );
       if (ended.code !== 4 && !cannotStart) return ended.code;
       count(cannotStart ? 'not started' : 'interrupted');
       driver = start();
