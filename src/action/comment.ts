@@ -11,12 +11,16 @@ import { systemClock } from '../util/clock.js';
 import { describeError, InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { finishAnswer } from './comment-answer.js';
+import { nameOf } from './run-options.js';
 import { type CommentOutputs, cannotRun, setOutputs, writeSummary } from './runner.js';
 
 /** `command: comment`: looks at a comment, or puts the result into the answer to it. Returns the exit status. */
 export async function commentCommand(inputs: Inputs, runner: Runner, _context: ProcessContext): Promise<number> {
   const log = new ActionsLog('lines');
   try {
+    if (inputs['github-token'] === '') throw new InputError([`${nameOf('github-token')} is required to read comments`]);
+    if (inputs.answer === '' && inputs.reports.length > 0)
+      throw new InputError([`${nameOf('reports')} is of no use without ${nameOf('answer')}, which is empty`]);
     const api = new CommentsApi(
       new GitHubApi({ url: runner.apiUrl, token: inputs['github-token'], clock: systemClock }),
       runner.repository,

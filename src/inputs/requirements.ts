@@ -106,10 +106,8 @@ function missingReports({ command, reports }: Inputs): string[] {
 
 function wrongForComments(inputs: Inputs): string[] {
   if (inputs.command !== 'comment') return [];
-  const { answer, machines, reports } = inputs;
+  const { answer, machines } = inputs;
   return [
-    ...(inputs['github-token'] === '' ? ['`github-token` is required with `command` comment'] : []),
-    ...(answer === '' && reports.length > 0 ? ['`reports` is of no use with `command` comment without `answer`'] : []),
     ...(answer !== '' && machines.length > 0
       ? ['`machines` is of no use with `answer`: the comment was read before']
       : []),

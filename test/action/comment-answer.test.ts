@@ -96,7 +96,7 @@ describe('the answer to a command', () => {
   });
 
   it.each([
-    [{ reports: 'a' }, "input 'reports' is of no use with input 'command' comment without input 'answer'"],
+    [{ reports: 'a' }, "input 'reports' is of no use without input 'answer', which is empty"],
     [{ answer: '1', machines: 'a' }, "input 'machines' is of no use with input 'answer': the comment was read before"],
     [{ answer: 'x' }, "input 'answer' must be the id of a comment: the output `answer`"],
   ])('needs inputs that fit together: %j', async (inputs, says) => {

@@ -178,6 +178,6 @@ describe('a command that GitHub does not let us look at or answer', () => {
   it('needs a token', async () => {
     const { job } = await commented('/study run');
     const ended = await job.with({ 'github-token': '' }).run();
-    expect(messagesOf(ended, 'error')).toEqual(["input 'github-token' is required with input 'command' comment"]);
+    expect(messagesOf(ended, 'error')).toEqual(["input 'github-token' is required to read comments"]);
   });
 });
