@@ -69,7 +69,7 @@ describe('a command on a leash', () => {
     const began = Date.now();
     cancel.abort();
     expect((await done).code).not.toBe(0);
-    expect(Date.now() - began).toBeLessThan(2000);
+    expect(Date.now() - began).toBeLessThan(10_000);
     await until('its child is gone', () => !isAlive(pid));
   });
 
@@ -77,7 +77,7 @@ describe('a command on a leash', () => {
     const began = Date.now();
     const { code } = await runLeashed(plainHost(), 'sleep 60', AbortSignal.abort());
     expect(code).not.toBe(0);
-    expect(Date.now() - began).toBeLessThan(2000);
+    expect(Date.now() - began).toBeLessThan(10_000);
   });
 
   it('leaves nobody who watches when it is done', async () => {

@@ -7,6 +7,8 @@ import { parse, type TestSuites } from 'junit2json';
 import { parse as parseResults } from 'test-results-parser';
 import { describe, expect, it } from 'vitest';
 import { junitXml } from '../../src/report/junit.js';
+import { merge } from '../../src/report/merge/merge.js';
+import { mergedJunit } from '../../src/report/merge/merged-junit.js';
 import type { StudyResults } from '../../src/report/results.js';
 import { everyEnd, failed } from '../support/ended-steps.js';
 import { ran, resultsOf } from '../support/results.js';
@@ -69,11 +71,13 @@ const readers: readonly (readonly [
   ...(hasPython ? (['junitparser', 'junit2html'] as const).map((name) => [name, byPython(name)] as const) : []),
 ];
 
-function written(results: StudyResults): string {
+function writtenText(xml: string): string {
   const file = path.join(temporaryDirectory(), 'junit.xml');
-  writeFileSync(file, junitXml(results));
+  writeFileSync(file, xml);
   return file;
 }
+
+const written = (results: StudyResults) => writtenText(junitXml(results));
 
 describe.each(readers)('junit.xml, read by %s', (_, read) => {
   it('has how each step ended', async () => {
@@ -93,6 +97,17 @@ describe.each(readers)('junit.xml, read by %s', (_, read) => {
     const open = resultsOf([{ name: 'open' }], { status: 'INTERRUPTED', interruption: 'timeout-minutes ran out' });
     expect(await read(written(open))).toEqual([['open', 'open', 'failed']]);
     expect(await read(written(resultsOf([])))).toEqual([]);
+  });
+
+  it('has the steps of each machine, and those that were not run, if it is of several machines', async () => {
+    const alpha = resultsOf([{ name: 'make', record: ran(1) }, failed('run')], { status: 'FAILURE' });
+    const merged = mergedJunit(merge(new Map([['alpha', alpha]]), ['alpha', 'beta']));
+    expect(await read(writtenText(merged))).toEqual([
+      ['alpha', 'make', 'passed'],
+      ['alpha', 'run', 'failed'],
+      ['beta', 'not run', 'skipped'],
+    ]);
+    expect(await read(writtenText(mergedJunit(merge(new Map(), ['beta']))))).toEqual([['beta', 'not run', 'failed']]);
   });
 
   it('has names and messages with marks of XML and of other writing in them', async () => {

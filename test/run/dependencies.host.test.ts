@@ -251,7 +251,7 @@ describe('the repositories of a study', () => {
     const began = Date.now();
     cancel.abort('enough');
     await done;
-    expect(Date.now() - began).toBeLessThan(3000);
+    expect(Date.now() - began).toBeLessThan(20_000);
     await until('git and what it started is gone', () => !isAlive(pid));
     expect(existsSync(path.join(directory, 'repo'))).toBe(false);
   });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Waits until something is so. Fails, saying what it waited for, if that takes too long. */
-export async function until<T>(what: string, look: () => T | undefined | false, milliseconds = 10_000): Promise<T> {
+export async function until<T>(what: string, look: () => T | undefined | false, milliseconds = 30_000): Promise<T> {
   const end = Date.now() + milliseconds;
   for (;;) {
     const seen = look();

@@ -104,7 +104,7 @@ describe('the stream of a relay', () => {
     });
     await sleep(100);
     stream.destroy();
-    await until('the relay has ended', () => host.running === 0 && !isAlive(pid), 3000);
+    await until('the relay has ended', () => host.running === 0 && !isAlive(pid));
   });
 
   it('ends with an error also where the relay ends well: a broker does not go without a reason', async () => {

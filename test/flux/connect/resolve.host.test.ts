@@ -272,7 +272,7 @@ describe('a broker whose address is in a file', () => {
     const began = Date.now();
     cancel.abort('cancelled by SIGINT');
     await expect(found).rejects.toThrow(new HostError('cancelled by SIGINT'));
-    expect(Date.now() - began).toBeLessThan(4000);
+    expect(Date.now() - began).toBeLessThan(10_000);
   });
 
   it.each([

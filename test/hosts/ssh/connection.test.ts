@@ -195,7 +195,7 @@ forClients('a machine that is gone for a while', (client) => {
     const since = Date.now();
     cancel.abort();
     expect(await failure).toBeInstanceOf(HostError);
-    expect(Date.now() - since).toBeLessThan(2000);
+    expect(Date.now() - since).toBeLessThan(10_000);
   });
 
   it.each([
@@ -224,7 +224,7 @@ forClients('a machine that is gone for a while', (client) => {
     for (const failure of await Promise.all(failures)) expect(failure).toBeInstanceOf(HostError);
     // Later commands do not wait again.
     expect(((await failureOf(run(host, 'true'))) as Error).message).toContain('no longer answers');
-    expect(Date.now() - since).toBeLessThan(4000);
+    expect(Date.now() - since).toBeLessThan(10_000);
   });
 
   it('that answers after a cancellation has all the time that it takes', async () => {

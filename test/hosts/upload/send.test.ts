@@ -298,7 +298,7 @@ describe('sending a tree', () => {
     setTimeout(() => cancel.abort(), 500);
     const began = Date.now();
     await expect(sendTree(host, tree, there, { cancel: cancel.signal })).rejects.toThrow(StagingStopped);
-    expect(Date.now() - began).toBeLessThan(4000);
+    expect(Date.now() - began).toBeLessThan(7000);
     const midway = new AbortController();
     const progress = (_: number, doing: string) => {
       if (doing === 'sending') midway.abort();

@@ -241,7 +241,7 @@ describe('a broker that answers in another language', () => {
     tap.answer = (topic) => (topic === 'state-machine.get' ? { payload: { something: 'else' } } : undefined);
     const study = await FluxStudy.start(tap, { clock: hurried(60) });
     study.submit('run', 'true');
-    await until('it is told', () => study.told.length + study.events.length > 0, 3000);
+    await until('it is told', () => study.told.length + study.events.length > 0);
   });
 });
 
