@@ -81,8 +81,8 @@ export function defaultOf(name: InputName): string | undefined {
 export function descriptionOf(name: InputName): string {
   const needed = requirements.filter(({ input, unless }) => input === name && unless === undefined);
   const needs = needed.map(({ needs }) => ` Needs \`${needs}\`.`).join('');
-  const commands = commandsOf(name).map((command) => `\`${command}\``);
-  const only = commands.length === 0 ? '' : ` Only with \`command\` ${commands.join(' and ')}.`;
+  const commands = commandsOf(name).map((command) => `\`command: ${command}\``);
+  const only = commands.length === 0 ? '' : ` Only with ${commands.join(' and ')}.`;
   return `${inputsSchema.shape[name].description ?? ''}${needs}${only}`;
 }
 

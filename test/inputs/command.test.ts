@@ -73,7 +73,7 @@ describe('the input `command`', () => {
   });
 
   it('is named in the description of what only it takes', () => {
-    expect(descriptionOf('reports')).toMatch(/ Only with `command` `merge` and `comment`\.$/);
+    expect(descriptionOf('reports')).toMatch(/ Only with `command: merge` and `command: comment`\.$/);
   });
 });
 
