@@ -24,9 +24,9 @@ const withBundle = { globalSetup: ['test/support/build-bundle.ts'] };
 // test/README.md tells what is in which project.
 export default defineConfig({
   test: {
-    // Twice what the longest takes on a slow machine.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Far more than the longest takes: what hangs is found all the same, and a busy machine is not taken for a fault.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Tests start real processes; two at a time is what the smallest CI machine has.
     maxWorkers: 2,
     reporters,

@@ -50,7 +50,7 @@ describe('a baseline', () => {
     expect(again.code).toBe(2);
     expect(again.stdout).toMatch(/^Compared with the baseline: 1 still failing$/m);
     expect(after.summary).toMatch(/Still failing\W+\(1\)\s+- <code>second<\/code>/);
-  }, 60_000);
+  });
 
   it('tells a failure that is allowed once, by the check run or by a workflow command', async () => {
     const { job: before } = await compared(three('true', 'true'), undefined);
@@ -62,7 +62,7 @@ describe('a baseline', () => {
       expect([...shown, ...onLines(ended)]).toHaveLength(1);
       expect(ended.stdout).not.toContain('newly fails');
     }
-  }, 60_000);
+  });
 
   it('of another study is a warning that no step is in common; what is missing now is told by name', async () => {
     const { job: before } = await compared(chain('true', 'true'), undefined);
@@ -75,7 +75,7 @@ describe('a baseline', () => {
     const { ended: part } = await compared(three('true', 'true'), whole);
     expect(part.stdout).toMatch(/^Compared with the baseline: 1 not there any more$/m);
     expect(part.stdout).toMatch(/^Missing now, which the baseline has: third$/m);
-  }, 60_000);
+  });
 
   it('does not change that a study finished, and calls nothing slower that `slower-than` allows', async () => {
     const { job: before } = await compared(three('true', 'true'), undefined);
@@ -84,7 +84,7 @@ describe('a baseline', () => {
     expect(ended.stdout).toMatch(/^Compared with the baseline: nothing new$/m);
     expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'success', annotations: [] });
     expect(onlyCheckRun(github).text).toContain('nothing new');
-  }, 60_000);
+  });
 
   it('has its warnings as workflow commands where there is no check run', async () => {
     const { job: before } = await compared(three('true'), undefined);
@@ -97,7 +97,7 @@ describe('a baseline', () => {
         message: expect.stringContaining('The median of 1 instance'),
       },
     ]);
-  }, 60_000);
+  });
 
   it('that is not there is told, and no more', async () => {
     const { github, job, ended } = await compared(chain('true'), undefined, { baseline: 'no/report.json' });

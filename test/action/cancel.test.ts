@@ -256,5 +256,5 @@ describe('a cancelled workflow', () => {
     expect(job.report.status).toBe('INTERRUPTED');
     expect(statesOf(job)).toContain('here CANCELLED');
     expect(readFileSync(job.environment.GITHUB_STEP_SUMMARY!, 'utf8')).toContain('INTERRUPTED');
-  }, 60_000);
+  });
 });

@@ -31,7 +31,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
   let action: Job;
   beforeAll(async () => {
     site = await Site.start();
-  }, 60_000);
+  });
   afterAll(() => site?.stop());
   beforeEach(() => {
     action = new Job().with({ ...site.inputs(), annotations: 'commands' });
@@ -86,7 +86,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       message: expect.stringMatching(/^no input\n/),
     });
     expect(await site.queue()).toEqual([]);
-  }, 60_000);
+  });
 
   describe.each(clients)('with the client %s', (client) => {
     it('keeps the key and its passphrase out of the log, the steps and the disk', async () => {
@@ -103,7 +103,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
         expect(env).not.toContain(secret);
       }
       expect(readdirSync(action.temporary)).toEqual(['maestro-report']);
-    }, 60_000);
+    });
 
     it('gives back in its post step what a main step that was killed held', async () => {
       action.study(studyOf(job('long', 'touch up; exec sleep 300'))).with({ 'ssh-client': client, allocate: wanted });
@@ -122,7 +122,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
       expect(await site.queue()).toEqual([]);
       expect(readdirSync(action.temporary)).toEqual([]);
       await until('nobody is connected any more', () => site.server.connections === 0);
-    }, 60_000);
+    });
   });
 
   it('has nothing to do in its post step after a main step that ended well', async () => {
@@ -131,7 +131,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
     const before = site.server.logins;
     expect(await action.post()).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(site.server.logins).toBe(before);
-  }, 60_000);
+  });
 
   it('tells in its post step what it cannot give back, and does not fail the job', async () => {
     action.study(studyOf(job('long', 'touch up; exec sleep 300'))).with({ allocate: wanted });
@@ -145,7 +145,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
     expect(commandsIn(stdout)).toContainEqual(expect.objectContaining({ name: 'warning' }));
     expect(await action.with({ 'ssh-key': site.key.text }).post()).toMatchObject({ code: 0 });
     expect(await site.queue()).toEqual([]);
-  }, 60_000);
+  });
 });
 
 /** Whether there is a file of a study at the site, as `demo_.../long/up`. */

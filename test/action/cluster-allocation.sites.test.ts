@@ -27,7 +27,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
   let checkout: Checkout;
   beforeAll(async () => {
     site = await Site.start();
-  }, 60_000);
+  });
   afterAll(() => site?.stop());
   beforeEach(async () => {
     await site.isIdle();
@@ -57,7 +57,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     const id = /^allocation (\d+) has its Flux instance at ssh:\/\//m.exec(stdout)![1];
     expect(stdout).toContain(`Flux broker ${study.fluxUri}, in allocation ${id}: `);
     expect(await site.slurm.command('scontrol', 'show', 'job', id!)).toMatch(/JobState=COMPLETED .*/);
-  }, 60_000);
+  });
 
   it('is given back when a step has failed', async () => {
     checkout.write('study.yaml', studyOf(job('bad', 'echo no input >&2; exit 3')));
@@ -65,7 +65,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     expect([code, checkout.states]).toEqual([2, ['bad FAILED']]);
     expect(stderr).toContain('no input');
     expect(await site.queue()).toEqual([]);
-  }, 60_000);
+  });
 
   it('is given back when the study is cancelled while it runs', async () => {
     checkout.write('study.yaml', studyOf(job('long', long), job('after', 'true', { depends: ['long'] })));
@@ -77,7 +77,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     expect(Date.now() - since).toBeLessThan(bounded);
     expect([code, checkout.states]).toEqual([3, ['long CANCELLED', 'after CANCELLED']]);
     expect(await site.queue()).toEqual([]);
-  }, 60_000);
+  });
 
   it('is given back when the study is cancelled while it waits in the queue', async () => {
     const blocker = await site.block();
@@ -90,7 +90,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     expect(Date.now() - since).toBeLessThan(bounded);
     expect([code, checkout.states, checkout.has('never/up')]).toEqual([3, ['never CANCELLED'], false]);
     expect(await site.queue()).toEqual([`${blocker} RUNNING`]);
-  }, 60_000);
+  });
 
   it('is left to others if it is to be kept', async () => {
     checkout.write('study.yaml', studyOf(job('run', 'echo ran >> runs')));
@@ -101,7 +101,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     const next = new Checkout(site).write('study.yaml', studyOf(job('next', 'true')));
     expect(await next.run({ flux: `slurm:${id}` })).toMatchObject({ code: 0, stderr: '' });
     await site.slurm.command('scancel', id);
-  }, 60_000);
+  });
 
   it("that Slurm refuses is refused in Slurm's words", async () => {
     checkout.write('study.yaml', studyOf(job('never', 'true')));
@@ -110,7 +110,7 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     expect(stderr).toMatch(/invalid partition specified: nosuch/);
     expect(stderr).toContain('sbatch');
     expect(await site.queue()).toEqual([]);
-  }, 60_000);
+  });
 
   it('with a mistake in it is refused before anything is connected', async () => {
     checkout.write('study.yaml', studyOf(job('never', 'true')));

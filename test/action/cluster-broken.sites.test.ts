@@ -26,7 +26,7 @@ describe.skipIf(!isSitePossible('connections that break'))('a connection to the 
   beforeAll(async () => {
     site = await Site.start();
     allocation = await site.allocate();
-  }, 60_000);
+  });
   afterAll(() => site?.stop());
 
   const ran = (checkout: Checkout) => names.filter((name) => checkout.has(`${name}/runs`)).length;
@@ -55,7 +55,7 @@ describe.skipIf(!isSitePossible('connections that break'))('a connection to the 
       expect([2, 3]).toContain(lost?.length);
       expect(log.match(new RegExp(`connected to ${host} again`, 'g'))).toHaveLength(lost!.length);
       expect(proxy.accepted).toBe(4);
-    }, 60_000);
+    });
   });
 
   it('may say nothing for a while, and nobody minds', async () => {
@@ -69,7 +69,7 @@ describe.skipIf(!isSitePossible('connections that break'))('a connection to the 
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
     expect(names.map((name) => checkout.read(`${name}/runs`))).toEqual(names.map(() => 'ran\n'));
     expect(proxy.accepted).toBe(1);
-  }, 60_000);
+  });
 
   it('may break while an allocation waits in the queue, and while it is given back', async () => {
     const proxy = await CutProxy.forTest(site.server.port);
@@ -91,5 +91,5 @@ describe.skipIf(!isSitePossible('connections that break'))('a connection to the 
     proxy.cut();
     const { code } = await ended;
     expect([code, checkout.read('only/runs'), await site.queue()]).toEqual([0, 'ran\n', []]);
-  }, 60_000);
+  });
 });

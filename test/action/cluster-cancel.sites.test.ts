@@ -25,7 +25,7 @@ describe.skipIf(!isSitePossible('cancelling on a cluster'))('the action with an 
 
   beforeAll(async () => {
     site = await Site.start();
-  }, 60_000);
+  });
   afterAll(() => site?.stop());
   beforeEach(async () => {
     await site.isIdle();

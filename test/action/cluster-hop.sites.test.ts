@@ -37,7 +37,7 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
   beforeAll(async () => {
     site = await Site.start();
     allocation = await site.allocate();
-  }, 60_000);
+  });
   afterAll(() => site?.stop());
 
   /** A compute node's own sshd, and a program for FLUX_SSH that reaches it under whatever name. */
@@ -75,7 +75,7 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
     expect(checkout.report.study.fluxUri).toBe(flux);
     expect(checkout.read(checkout.report.steps[1].stdout)).toBe('made\n');
     expect(node.logins).toBe(2);
-  }, 60_000);
+  });
 
   it('is reached by ssh when Slurm tells where it is', async () => {
     const { node, ssh } = await computeNode();
@@ -83,7 +83,7 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
     expect(await checkout.run({ flux: `slurm:${allocation}` })).toMatchObject({ code: 0, stderr: '' });
     expect(checkout.report.study.fluxUri).toMatch(/^ssh:\/\/[^/]+\/.+/);
     expect(node.logins).toBe(2);
-  }, 60_000);
+  });
 
   it('is reached by ssh again after that way broke', async () => {
     const { node, ssh } = await computeNode();
@@ -94,14 +94,14 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
     expect(await ended).toMatchObject({ code: 0 });
     expect(several.map((name) => checkout.read(`${name}/runs`))).toEqual(several.map(() => 'ran\n'));
     expect(node.logins).toBe(3);
-  }, 60_000);
+  });
 
   it('is reached as a step of its Slurm job where ssh to it is refused', async () => {
     const checkout = new Checkout(site, { ...site.inputs(), setup: setupWith('/bin/false') }).write('study.yaml', jobs);
     expect(await checkout.run({ flux: `slurm:${allocation}` })).toMatchObject({ code: 0, stderr: '' });
     expect(several.map((name) => checkout.read(`${name}/runs`))).toEqual(several.map(() => 'ran\n'));
     expect(await site.slurm.command('squeue', '--noheader', '--format=%i')).toBe(`${allocation}\n`);
-  }, 60_000);
+  });
 
   it('that cannot be reached says what each way ended with, and what to do', async () => {
     const checkout = new Checkout(site, { ...site.inputs(), setup: setupWith('/bin/false') }).write(
@@ -115,5 +115,5 @@ describe.skipIf(!isSitePossible('brokers on compute nodes'))('a broker on a comp
     );
     expect(stderr).toContain('it is on node1, and must be reached by ssh from the host');
     expect(checkout.studyPath).toBeUndefined();
-  }, 60_000);
+  });
 });

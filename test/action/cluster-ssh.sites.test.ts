@@ -53,7 +53,7 @@ describe.skipIf(!isSitePossible('studies on a cluster by SSH'))('a study on a cl
   beforeAll(async () => {
     site = await Site.start();
     allocation = await site.allocate();
-  }, 60_000);
+  });
   afterAll(() => site?.stop());
 
   describe.each(clients)('with the client %s', (client) => {

@@ -136,7 +136,7 @@ describe.skipIf(!mayMount())('a study whose directory cannot be written any more
       all.map((name) => `${name} 1`),
     ]);
     expect(broker.jobs).toHaveLength(2);
-  }, 60_000);
+  });
 
   it('because the disk stays full keeps its jobs running, is INTERRUPTED, and is continued later', async () => {
     const { reruns, broker, fill, free } = await onSmallDisk();
@@ -160,7 +160,7 @@ describe.skipIf(!mayMount())('a study whose directory cannot be written any more
       all.map((name) => `${name} FINISHED`),
       all.map((name) => `${name} 1`),
     ]);
-  }, 60_000);
+  });
 
   it('because it has become read-only does the same', async () => {
     const { reruns, broker } = await fluxReruns(steps);
@@ -192,7 +192,7 @@ describe.skipIf(!mayMount())('a study whose directory cannot be written any more
       all.map((name) => `${name} FINISHED`),
       ['after 1', 'last 1'],
     ]);
-  }, 60_000);
+  });
 
   it('from the beginning cannot be started, and that is said', async () => {
     const disk = smallDisk(100);

@@ -170,7 +170,7 @@ describe.skipIf(maestroCommand === undefined)('a person on the cluster, with Mae
     }
     expect(seen[0]!.text).toMatch(/s0 .*RUNNING/);
     expect(seen.at(-1)!.text.match(/FINISHED/g)).toHaveLength(5);
-  }, 60_000);
+  });
 
   it('has cancelled a study that nobody drove: the next run ends it, and the one after that continues it', async () => {
     const reruns = new Reruns((own) => [{ name: 'here', cmd: own.gate() }, counted('after', { depends: ['here'] })]);

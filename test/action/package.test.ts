@@ -72,6 +72,8 @@ describe('the npm package', () => {
         'dist/index.js',
         'dist/licenses.txt',
         'dist/package.json',
+        'docs/merged-report.schema.json',
+        'docs/report.schema.json',
         'docs/study.schema.json',
         'package.json',
         ...readdirSync(path.join(root, 'samples')).map((name) => `samples/${name}`),

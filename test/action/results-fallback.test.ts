@@ -196,5 +196,5 @@ describe('a study whose results GitHub does not take', () => {
     expect(new Set(run.annotations.map(({ title }) => title)).size).toBe(60);
     expect(run.annotations).toHaveLength(60);
     expect(commandsOf(ended)).toHaveLength(1);
-  }, 60_000);
+  });
 });

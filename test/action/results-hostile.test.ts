@@ -78,7 +78,7 @@ describe('hostile names and outputs', () => {
       expectNoMarkup(run.text ?? '');
       expectNoMarkup(run.summary ?? '');
       for (const { title } of run.annotations) expect(title).not.toContain('\n');
-    }, 60_000);
+    });
   }
 
   it('are told as they are where GitHub takes nothing', async () => {
@@ -88,7 +88,7 @@ describe('hostile names and outputs', () => {
     expect(ended).toMatchObject({ code: 2, stderr: '' });
     expectNoneInjected(ended);
     expect(messagesOf(ended, 'warning')).toHaveLength(1);
-  }, 60_000);
+  });
 
   it('of a spec, in a file of a hostile name, that cannot be run', async () => {
     const github = await GitHubServer.start();
@@ -123,7 +123,7 @@ describe('hostile names and outputs', () => {
     for (const name of ['junit.xml', 'report.html', 'report.json', 'summary.md']) {
       expect(readFileSync(path.join(reports, name)).length).toBeLessThan(1024 * 1024);
     }
-  }, 60_000);
+  });
 
   it('of 10 MB on the only line, without an end, fit too', async () => {
     const github = await GitHubServer.start();
@@ -132,5 +132,5 @@ describe('hostile names and outputs', () => {
     expect(ended).toMatchObject({ code: 2, stderr: '' });
     expect(onlyCheckRun(github).annotations).toHaveLength(1);
     expect(Buffer.byteLength(job.summary)).toBeLessThan(1024 * 1024);
-  }, 60_000);
+  });
 });

@@ -23,7 +23,7 @@ describe.skipIf(!possible)('staging on a host by SSH', { timeout: 120_000 }, () 
   beforeAll(async () => {
     server = await SshServer.start();
     key = await server.newKey();
-  }, 60_000);
+  });
   afterAll(() => server?.stop());
 
   /** A directory with the spec, and the options that run it on the server. */

@@ -26,6 +26,7 @@ const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^npm (test|run test:long)/, 'it is of the tests: CI runs them'],
   [/^flux start node dist\/index\.js run samples\/flux-sweep\.yaml$/, 'test/conformance/flux.test.ts runs it'],
   [/^node dist\/index\.js run samples\/slurm-sweep\.yaml /, 'test/action/batch-sample.sites.test.ts runs it'],
+  [/^node PATH\/dist\/index\.js init /, 'test/action/init.test.ts runs it'],
   [/^squeue /, 'it needs jobs of Slurm'],
   [/^bsub /, 'it needs LSF'],
   [/^#!\/bin\/bash\n#SBATCH /, 'it needs Slurm and Flux'],
@@ -73,6 +74,11 @@ describe.skipIf(!isPossible)('the commands of the documentation, on a cluster th
     writeFileSync(path.join(clone, 'studies/sweep.yaml'), yamlOf({ steps }));
     writeFileSync(path.join(clone, 'studies/regression.yaml'), yamlOf({ batch: { type: 'flux' }, steps }));
     writeFileSync(path.join(directory, 'known_hosts'), server.knownHosts);
+    for (const name of ['one', 'two']) {
+      const study = path.join(clone, 'studies/sweep.yaml');
+      const report = path.join(clone, 'reports', name);
+      await shell(`${process.execPath} dist/index.js run ${study} --report-path ${report}`);
+    }
   });
   afterAll(async () => {
     await server?.stop();

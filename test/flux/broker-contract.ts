@@ -42,7 +42,7 @@ export function brokerContract(start: () => Promise<ContractBroker>): void {
 
   beforeAll(async () => {
     broker = await start();
-  }, 60_000);
+  });
   afterAll(() => broker.stop());
 
   /** A connection of the test's own. */

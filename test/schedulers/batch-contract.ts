@@ -21,11 +21,11 @@ export function batchContract(start: () => Promise<BatchSite>): void {
 
   beforeAll(async () => {
     site = await start();
-  }, 60_000);
+  });
   afterAll(async () => {
     console.warn(shownOtherwiseTable());
     await site?.stop();
-  }, 60_000);
+  });
 
   const studyOf = (steps: Parameters<typeof ContractStudy.make>[1]) => ContractStudy.make(site, steps);
 

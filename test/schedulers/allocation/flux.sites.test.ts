@@ -84,5 +84,5 @@ describe.skipIf(installed === undefined)(`an allocation of Flux (${installed})`,
     expect(lines).toEqual([
       expect.stringMatching(/^no allocation can be had from flux for now.*is disabled: maintenance$/),
     ]);
-  }, 60_000);
+  });
 });

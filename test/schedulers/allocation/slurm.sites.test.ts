@@ -121,7 +121,7 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     expect(await runs!.uri()).toBe(uri);
     await runs!.release();
     expect(await takeOver(at, flux, data.studyPath, data).allocation).toBeUndefined();
-  }, 60_000);
+  });
 
   it('is told in full when it ends before Flux is there', async () => {
     const { host: at } = host();

@@ -35,7 +35,7 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
     it(`a driver that goes at any moment leaves each step to run once${hasOtherName ? ', under another name too' : ''}`, async () => {
       const { uri } = await startBroker();
       expect(await takeOverEverywhere(uri, { hasOtherName })).toBeGreaterThan(10);
-    }, 60_000);
+    });
   }
 
   it('jobs that an earlier driver left are watched on, or found, and one that is not wanted is ended', async () => {
@@ -92,7 +92,7 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
     expect(study.of(job)).toEqual([]);
     broker.run('queue', 'enable', 'pdebug');
     expect(await study.outcome(job)).toEqual(completed);
-  }, 60_000);
+  });
 
   it('an instance whose rest is too short has the step told as deferred, and others run', async () => {
     const study = await FluxStudy.start(await startBroker({ seconds: 60 }));
@@ -104,7 +104,7 @@ describe.skipIf(installedFlux() === undefined)('with the installed Flux', () => 
     expect(study.of(long)).toMatchObject([
       { type: 'deferred', reason: expect.stringContaining('exceeds remaining instance lifetime') },
     ]);
-  }, 60_000);
+  });
 
   it('a validator that is killed has the jobs submitted again', async () => {
     const broker = await startBroker();
