@@ -1,6 +1,7 @@
 import type { Runner } from '../github/runner-facts.js';
-import { actionInputs } from '../inputs/parse.js';
+import { tryActionInputs } from '../inputs/parse.js';
 import type { Command, Inputs } from '../inputs/schema.js';
+import { Mistakes } from '../run/mistakes.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
 import { describeError } from '../util/errors.js';
@@ -15,7 +16,7 @@ import { isPost, savePost } from './state.js';
 export { isPost, post };
 
 /** Carries out a command. Returns the exit status, and throws nothing: what is wrong is in the log and the summary. */
-type CarryOut = (inputs: Inputs, runner: Runner, context: ProcessContext) => Promise<number>;
+type CarryOut = (inputs: Inputs, runner: Runner, context: ProcessContext, mistakes: Mistakes) => Promise<number>;
 
 const commands: Readonly<Record<Command, CarryOut>> = {
   run: runCommand,
@@ -28,16 +29,21 @@ export async function action(context: ProcessContext): Promise<number> {
   const { environment, cancel } = context;
   let runner: Runner;
   let inputs: Inputs;
+  let mistakes: Mistakes;
   try {
     runner = readRunner(environment);
     savePost();
     maskSecrets(environment);
-    inputs = actionInputs(environment);
+    const tried = tryActionInputs(environment);
+    inputs = tried.inputs;
+    mistakes = new Mistakes(tried.errors);
+    // A run tells what is wrong with its study too.
+    if (inputs.command !== 'run' || tried.isCommandWrong) mistakes.refuse();
   } catch (error) {
     const log = new ActionsLog('commands');
     log.error(describeError(error));
     await writeSummary(cannotRun([describeError(error)]));
     return isCancelled(cancel) ? exitCodes.CANCELLED : 1;
   }
-  return commands[inputs.command](inputs, runner, context);
+  return commands[inputs.command](inputs, runner, context, mistakes);
 }

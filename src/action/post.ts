@@ -23,7 +23,7 @@ import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
 import { studyEvent } from './fork-guard.js';
-import { givenStudy, nameOf, placings, report, runContext } from './run-options.js';
+import { nameOf, placings, readableStudy, report, runContext } from './run-options.js';
 import { maskSecrets, readRunner } from './runner.js';
 import { savedLeftBehind } from './state.js';
 
@@ -74,7 +74,7 @@ async function cleanUp(context: ProcessContext): Promise<void> {
 }
 
 async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<CheckRunObserver> {
-  const study = givenStudy(inputs, runner);
+  const study = readableStudy(inputs, runner);
   const event = await studyEvent(inputs, runner, systemClock);
   return new CheckRunObserver({ study, runner, event, log, key: studyKeys(inputs, runner).key });
 }
@@ -129,7 +129,7 @@ async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts)
     log.info(`The study in ${studyPath} was left in the middle; ${jobs}, and a run of the same study continues it`);
     return;
   }
-  const study = givenStudy(inputs, runner);
+  const study = readableStudy(inputs, runner);
   const observer = await cleaning.observer();
   const outcome = await runStudy({
     ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, context, hosts, log),

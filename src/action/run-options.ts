@@ -1,15 +1,17 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Runner } from '../github/runner-facts.js';
 import { isWithin } from '../github/spec-lines.js';
 import { isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
+import { fileNames } from '../inputs/file-names.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import type { Inputs } from '../inputs/schema.js';
 import { type StudyKeys, withPlainPaths } from '../inputs/study-key.js';
 import { outcomeLine } from '../report/final-table.js';
 import type { RunContext } from '../run/context.js';
+import { Mistakes } from '../run/mistakes.js';
 import { type OpenedHosts, stageRootOf } from '../run/open-hosts.js';
-import type { SpecContext } from '../run/prepare.js';
+import type { SpecContext, StudyContext } from '../run/prepare.js';
 import { givenReportPlace, type ProcessContext, readSpecText } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import type { Spec } from '../spec/spec.js';
@@ -34,23 +36,48 @@ export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
 };
 
 /** A study as the inputs give it. */
-export interface GivenStudy extends SpecContext {
+export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen'> {
   readonly inputs: Inputs;
 }
 
-/** The study as the inputs give it, with its paths in one spelling. */
-export function givenStudy(given: Inputs, runner: Runner): GivenStudy {
+/** The study as the inputs give it, with its paths in one spelling. Undefined if it cannot be read, which is one of the mistakes. */
+export function givenStudy(given: Inputs, runner: Runner, mistakes: Mistakes): GivenStudy | undefined {
   const inputs = withPlainPaths(given, runner.workspace);
+  if (inputs.spec === '') return undefined;
   const specPath = path.resolve(runner.workspace, inputs.spec);
+  const stageRoot = isElsewhere(inputs)
+    ? mistakes.attempt(() => stageRootOf(inputs.stage, specPath, runner.workspace))
+    : undefined;
+  const text = mistakes.attempt(() => readSpecText(specPath, inputs.spec));
+  if (text === undefined) return undefined;
   return {
     inputs,
     options: runOptionsOf(inputs),
+    pgen: pgenOf(inputs, runner.workspace),
     specPath,
-    text: readSpecText(specPath, inputs.spec),
+    text,
     overlays: overlaysOf(inputs, nameOf),
     workingDirectory: runner.workspace,
-    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs.stage, specPath, runner.workspace) : undefined,
+    stageRoot,
   };
+}
+
+/** The study of a step that has begun. @throws InputError if it cannot be read any more */
+export function readableStudy(inputs: Inputs, runner: Runner): GivenStudy {
+  const mistakes = new Mistakes();
+  const study = givenStudy(inputs, runner, mistakes);
+  mistakes.refuse();
+  if (study === undefined) throw new InputError([`${nameOf('spec')} is not given`]);
+  return study;
+}
+
+/** Takes out the inputs that are a text, and were given the name of a file. */
+export function withoutFileNames(inputs: Inputs, { workspace }: Runner, mistakes: Mistakes): Inputs {
+  const isFile = (name: string) =>
+    statSync(path.resolve(workspace, name), { throwIfNoEntry: false })?.isFile() ?? false;
+  const { inputs: others, errors } = fileNames(inputs, { nameOf, readsFiles: false, isFile });
+  mistakes.add(...errors);
+  return others;
 }
 
 /**
@@ -103,7 +130,6 @@ export function runContext(
     log,
     cancel,
     hangup,
-    pgen: pgenOf(inputs, runner.workspace),
     host,
     here,
     place: (spec) => ({

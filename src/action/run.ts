@@ -2,24 +2,19 @@ import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { SshError } from '../hosts/ssh/transport.js';
-import { hostOptionsOf, requestOf } from '../inputs/derive.js';
+import { hostOptionsOf } from '../inputs/derive.js';
+import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
+import { type Mistakes, partsOf } from '../run/mistakes.js';
 import { openHosts } from '../run/open-hosts.js';
-import { readStudy } from '../run/prepare.js';
-import {
-  givenReportPlace,
-  isCancelled,
-  type ProcessContext,
-  readBaseline,
-  refuseReportPath,
-} from '../run/process-context.js';
+import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import { runStudy } from '../run/run-study.js';
-import { formatProblem, SpecError } from '../spec/problem.js';
+import { formatProblem } from '../spec/problem.js';
 import { exitCodes } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
-import { describeError, InputError } from '../util/errors.js';
+import { InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
 import { isUntrusted, refusal, refuseOtherCommit, studyEvent } from './fork-guard.js';
@@ -32,12 +27,24 @@ import {
   refuseForeignFiles,
   report,
   runContext,
+  withoutFileNames,
 } from './run-options.js';
 import { cannotRun, setStatus, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
 
-/** `command: run`. Returns the exit status, by which the step fails when the study does. */
-export async function runCommand(inputs: Inputs, runner: Runner, context: ProcessContext): Promise<number> {
+/**
+ * `command: run`. Returns the exit status, by which the step fails when the study does.
+ *
+ * @param given with the default of each input that is wrong
+ * @param mistakes what is wrong so far: it is told with what is wrong with the study
+ */
+export async function runCommand(
+  given: Inputs,
+  runner: Runner,
+  context: ProcessContext,
+  mistakes: Mistakes,
+): Promise<number> {
+  const inputs = withoutFileNames(given, runner, mistakes);
   const { cancel } = context;
   const log = new ActionsLog(placings[inputs.annotations]);
   let publication: CheckRunObserver | undefined;
@@ -45,24 +52,36 @@ export async function runCommand(inputs: Inputs, runner: Runner, context: Proces
     // Saved first, because the runner may kill this process soon.
     const saveCancelled = () => saveLeftBehind({ isCancelled: isCancelled(cancel) });
     cancel.addEventListener('abort', saveCancelled, { once: true });
-    refuseOtherCommit(inputs, runner);
     const event = await studyEvent(inputs, runner, systemClock);
-    refuseForks(inputs, event);
     const isForeign = isUntrusted(event, inputs['allow-fork-pr']);
-    if (isForeign) refuseForeignFiles(inputs, runner);
+    const isAllowed = mistakes.attempt(() => {
+      refuseOtherCommit(inputs, runner);
+      refuseForks(inputs, event);
+      if (isForeign) refuseForeignFiles(inputs, runner);
+      return true;
+    });
+    // Nothing of a fork's is read that is not allowed to run.
+    if (isAllowed !== true) mistakes.refuse();
     const keys = studyKeys(inputs, runner);
-    const study = givenStudy(inputs, runner);
-    publication = new CheckRunObserver({ study, runner, event, log, key: keys.key });
-    const outcome = await run(study, { runner, keys, isUntrusted: isForeign }, context, log, publication);
+    const study = givenStudy(inputs, runner, mistakes);
+    if (study !== undefined) publication = new CheckRunObserver({ study, runner, event, log, key: keys.key });
+    const ready = await preflight(study, inputs, mistakes, {
+      nameOf,
+      directory: runner.workspace,
+      warn: (line) => log.warning(line),
+    });
+    mistakes.refuse();
+    if (study === undefined || publication === undefined) throw new InputError(['there is no study']);
+    const outcome = await run(study, { runner, keys, isUntrusted: isForeign, ready }, context, log, publication);
     await report(outcome, inputs, log, publication);
     return exitCodes[outcome.results.status];
   } catch (error) {
     log.endPhase();
     if (error instanceof SshError && error.kind === 'connection') setStatus('UNREACHABLE');
-    const problems = error instanceof SpecError ? error.problems : [];
+    const { lines, problems } = partsOf(error);
     for (const problem of problems) log.problem(problem);
-    if (problems.length === 0) log.error(describeError(error));
-    const reasons = problems.length > 0 ? problems.map(formatProblem) : [describeError(error)];
+    if (lines.length > 0) log.error(lines.join('\n'));
+    const reasons = [...lines, ...problems.map(formatProblem)];
     // The summary comes first, because GitHub's API may take longer than a runner waits after a cancellation.
     if (inputs.summary) await writeSummary(cannotRun(reasons));
     if (publication === undefined) log.annotateKept();
@@ -83,18 +102,14 @@ function refuseForks(inputs: Inputs, event: GitHubEvent): void {
 
 async function run(
   study: GivenStudy,
-  on: OnRunner,
+  on: OnRunner & { readonly ready: Ready },
   context: ProcessContext,
   log: ActionsLog,
   observer: CheckRunObserver,
 ): Promise<RunOutcome> {
   const { inputs } = study;
   const { runner } = on;
-  // Errors in the inputs and the spec are reported before any host is connected to.
-  readStudy(study);
-  const request = requestOf(inputs, nameOf);
-  const baseline = readBaseline(inputs.baseline, runner.workspace, (line) => log.warning(line));
-  await refuseReportPath(givenReportPlace(study, runner.workspace), nameOf);
+  const { request, baseline } = on.ready;
   const environment = await loginEnvironment(context.environment);
   if (on.isUntrusted)
     log.info("The study may be a fork's: it is staged in the runner's temporary directory, without `setup`");

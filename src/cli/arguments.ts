@@ -47,7 +47,21 @@ export function readInputs(args: readonly string[], { read, needsSpec = true }: 
     given.set(name, texts.map(textOf).join('\n'));
   }
   const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : optionOf(name)), { needsSpec, filesOf });
-  return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors], notes };
+  return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors].map(withWayOut), notes };
+}
+
+/** What people often mean by a value that is wrong. */
+const waysOut: readonly (readonly [start: string, way: string])[] = [
+  [
+    '--env must be lines of NAME=VALUE, but has a line without',
+    'to pass on a variable of yours, --env NAME="$NAME"; for a file of them, --env @FILE',
+  ],
+  ['--pargs must be lines of KEY:VALUE', 'for each argument, --pargs KEY:VALUE; for a file of them, --pargs @FILE'],
+];
+
+function withWayOut(line: string): string {
+  const way = waysOut.find(([start]) => line.startsWith(start))?.[1];
+  return way === undefined ? line : `${line} (${way})`;
 }
 
 /** The inputs of the command line. @throws InputError with a line for everything that is wrong */

@@ -1,56 +1,101 @@
-import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { hostOptionsOf, isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
+import { fileNames } from '../inputs/file-names.js';
+import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
+import { Mistakes } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
 import type { SpecContext, StudyContext } from '../run/prepare.js';
 import { type ProcessContext, readSpecText } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
 import { studyDirectory, timeStamp } from '../study/directory.js';
-import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { readInputs } from './arguments.js';
 import { optionOf } from './naming.js';
 import { packageSample } from './package-sample.js';
+import { readStdin, stdinPath, wrongWithStdin } from './stdin.js';
 
-/**
- * The inputs of a verb about a study. What is to be noted of them goes to the log.
- *
- * @throws InputError with a line for everything that is wrong
- */
-export function givenInputs(
-  args: readonly string[],
-  { workingDirectory, environment }: ProcessContext,
-  log: TerminalLog,
-  needsSpec = true,
-): Inputs {
-  const home = environment.HOME ?? '';
-  const read = (file: string) => {
-    // The shell does not expand a tilde behind an @.
-    const isOfHome = home !== '' && file.startsWith('~/');
-    return readFileSync(isOfHome ? path.join(home, file.slice(2)) : path.resolve(workingDirectory, file), 'utf8');
-  };
-  const { inputs, errors, notes } = readInputs(args, { read, needsSpec });
-  if (errors.length > 0) throw new InputError(errors);
-  for (const note of notes) log.note(note);
-  return inputs;
+/** What a command line about a study gives. */
+export interface Given {
+  /** With the default of each that is wrong. */
+  readonly inputs: Inputs;
+  /** What is wrong so far. */
+  readonly mistakes: Mistakes;
+  /** Undefined if there is none, or it cannot be read, which is one of the mistakes. */
+  readonly study: GivenStudy | undefined;
 }
 
-/** The study as it was given. */
-export function givenStudy(inputs: Inputs, { workingDirectory }: ProcessContext, log: TerminalLog) {
-  const sample = packageSample(inputs.spec, workingDirectory);
+export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen'> {
+  /** Whether it came from stdin. */
+  readonly isPiped: boolean;
+}
+
+/**
+ * Reads the arguments of a verb about a study, and the study. What is to be noted of them goes to the log.
+ *
+ * @param needsSpec whether there must be a study
+ */
+export async function readGiven(
+  args: readonly string[],
+  context: ProcessContext,
+  log: TerminalLog,
+  needsSpec = true,
+): Promise<Given> {
+  const { workingDirectory, environment } = context;
+  // The shell does not expand a tilde behind an @.
+  const resolve = (file: string) =>
+    file.startsWith('~/')
+      ? path.join(environment.HOME ?? homedir(), file.slice(2))
+      : path.resolve(workingDirectory, file);
+  const read = (file: string) => readFileSync(resolve(file), 'utf8');
+  const { inputs: given, errors, notes } = readInputs(args, { read, needsSpec });
+  for (const note of notes) log.note(note);
+  const isFile = (file: string) => statSync(resolve(file), { throwIfNoEntry: false })?.isFile() ?? false;
+  const { inputs, errors: misnamed } = fileNames(given, { nameOf: optionOf, readsFiles: true, isFile });
+  const mistakes = new Mistakes([...errors, ...misnamed]);
+  const isPiped = inputs.spec === '-';
+  const named = isPiped ? { ...inputs, spec: 'stdin' } : inputs;
+  return { inputs: named, mistakes, study: await givenStudy(named, { isPiped, mistakes, context, log }) };
+}
+
+interface Reading {
+  readonly isPiped: boolean;
+  readonly mistakes: Mistakes;
+  readonly context: ProcessContext;
+  readonly log: TerminalLog;
+}
+
+async function givenStudy(
+  inputs: Inputs,
+  { isPiped, mistakes, context, log }: Reading,
+): Promise<GivenStudy | undefined> {
+  const { workingDirectory } = context;
+  if (inputs.spec === '') return undefined;
+  const sample = isPiped ? undefined : packageSample(inputs.spec, workingDirectory);
   if (sample !== undefined) log.info(`There is no ${inputs.spec} here, so this package's own is taken: ${sample}`);
-  const specPath = sample ?? path.resolve(workingDirectory, inputs.spec);
+  if (isPiped) mistakes.add(...wrongWithStdin(inputs));
+  const specPath = isPiped
+    ? stdinPath(inputs, workingDirectory)
+    : (sample ?? path.resolve(workingDirectory, inputs.spec));
+  const stageRoot = isElsewhere(inputs)
+    ? mistakes.attempt(() => stageRootOf(inputs.stage, specPath, workingDirectory))
+    : undefined;
+  const text = isPiped
+    ? await mistakes.attemptAsync(() => readStdin(context, log, mistakes))
+    : mistakes.attempt(() => readSpecText(specPath, inputs.spec));
+  if (text === undefined) return undefined;
   return {
     options: runOptionsOf(inputs),
     pgen: pgenOf(inputs, workingDirectory),
     specPath,
     workingDirectory,
-    text: readSpecText(specPath, inputs.spec),
+    text,
     overlays: overlaysOf(inputs, optionOf),
-    stageRoot: isElsewhere(inputs) ? stageRootOf(inputs.stage, specPath, workingDirectory) : undefined,
+    stageRoot,
+    isPiped,
   };
 }
 
@@ -64,17 +109,42 @@ export function common(
   return { ...study, log, cancel, hangup, host, here };
 }
 
-export function directoryOf(spec: Spec, inputs: Inputs, context: ProcessContext, hosts: OpenedHosts): string {
+/** The directory of a study. @param home that of the user, on the machine where it will be */
+export function directoryOf(
+  spec: Spec,
+  inputs: Inputs,
+  context: ProcessContext,
+  { isElsewhere, home }: Pick<OpenedHosts, 'isElsewhere' | 'home'>,
+): string {
   return studyDirectory(spec, {
     outputPath: inputs['output-path'],
-    root: hosts.isElsewhere ? rootOf(context, hosts) : context.workingDirectory,
-    home: hosts.home,
+    root: isElsewhere ? rootOf(context, { home }) : context.workingDirectory,
+    home,
     suffix: timeStamp(new Date()),
   });
 }
 
+/** Looks for everything else that is wrong. @throws everything that is wrong, at once */
+export async function refuseMistakes(
+  { inputs, study, mistakes }: Given,
+  context: ProcessContext,
+  log: TerminalLog,
+): Promise<Ready> {
+  const home = context.environment.HOME ?? homedir();
+  const ready = await preflight(study, inputs, mistakes, {
+    nameOf: optionOf,
+    directory: context.workingDirectory,
+    warn: (line) => log.warning(line),
+    ...(isElsewhere(inputs)
+      ? {}
+      : { studyPath: (spec: Spec) => directoryOf(spec, inputs, context, { isElsewhere: false, home }) }),
+  });
+  mistakes.refuse();
+  return ready;
+}
+
 /** Where studies are on another machine. */
-export function rootOf({ workingDirectory }: ProcessContext, { home }: OpenedHosts): string {
+export function rootOf({ workingDirectory }: ProcessContext, { home }: Pick<OpenedHosts, 'home'>): string {
   return path.posix.join(home, 'maestro-studies', path.basename(workingDirectory));
 }
 

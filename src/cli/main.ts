@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { partsOf } from '../run/mistakes.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
-import { describeError, InputError } from '../util/errors.js';
-import { inert } from '../util/log/plain-text.js';
+import { InputError } from '../util/errors.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { describeVersion } from '../util/version.js';
 import { generalHelp, programName, usage, verbHelp } from './help.js';
@@ -16,7 +16,9 @@ const isHelp = (arg: string) => arg === '--help' || arg === '-h' || arg === '-he
 
 /** The command line. Returns the exit status. */
 export async function commandLine(all: readonly string[], context: ProcessContext): Promise<number> {
-  const log = new TerminalLog(process.stdout, process.stderr);
+  const log = new TerminalLog(process.stdout, process.stderr, context.environment);
+  // However this ends, the shell's prompt begins on a line of its own.
+  process.once('exit', () => log.live(undefined));
   const program = programName(process.argv[1]);
   const { args, notes } = withoutGlobalFlags(all);
   const [first, ...rest] = args;
@@ -47,7 +49,9 @@ export async function commandLine(all: readonly string[], context: ProcessContex
     for (const note of notes) log.note(note);
     return await verb.run(rest, context, log);
   } catch (error) {
-    process.stderr.write(`${inert(inOptions(describeError(error)))}\n`);
+    const { lines, problems } = partsOf(error);
+    for (const line of lines) log.complain(inOptions(line));
+    for (const problem of problems) log.problem(problem);
     return isCancelled(context.cancel) ? exitCodes.CANCELLED : 1;
   }
 }

@@ -1,26 +1,18 @@
 import path from 'node:path';
-import { requestOf } from '../inputs/derive.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import { distinctions } from '../inputs/parse.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
-import { readStudy } from '../run/prepare.js';
-import {
-  givenReportPlace,
-  type ProcessContext,
-  placeFor,
-  readBaseline,
-  refuseReportPath,
-} from '../run/process-context.js';
+import { givenReportPlace, type ProcessContext, placeFor } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
+import type { Spec } from '../spec/spec.js';
 import { ourHolder } from '../store/lease.js';
 import { shortHash } from '../study/directory.js';
 import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { quote } from '../util/shell-quote.js';
-import { common, directoryOf, givenInputs, givenStudy, open } from './given-study.js';
-import { optionOf } from './naming.js';
+import { common, directoryOf, type Given, type GivenStudy, open, readGiven, refuseMistakes } from './given-study.js';
 import { studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
@@ -33,40 +25,37 @@ export const run: Verb = {
     'Exit status: 0 finished (or dry run), 1 cannot start, 2 a step failed, 3 cancelled, 4 interrupted (the same command, with its --output-path, continues it).',
   ].join('\n'),
   flags: studyFlags,
-  run: (args, context, log) => runGiven(givenInputs(args, context, log), context, log),
+  run: async (args, context, log) => runGiven(await readGiven(args, context, log), context, log),
 };
 
-async function runGiven(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+async function runGiven(given: Given, context: ProcessContext, log: TerminalLog): Promise<number> {
+  const { inputs, mistakes, study } = given;
   const { workingDirectory } = context;
   const plain = withPlainPaths(inputs, workingDirectory);
-  // Mistakes in the options are reported before any connection is made.
-  const study = givenStudy(inputs, context, log);
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
-    throw new InputError([
-      '--resume always needs --output-path: without that every run has a directory of its own, by the time',
-    ]);
+    mistakes.add('--resume always needs --output-path: without that every run has a directory of its own, by the time');
   }
   for (const name of onGitHubOnly(inputs))
     log.warning(`--${name} has no effect here: only the action on GitHub uses it`);
-  readStudy(study);
-  const request = requestOf(inputs, optionOf);
-  const baseline = readBaseline(inputs.baseline, workingDirectory, (line) => log.warning(line));
-  const given = givenReportPlace(study, workingDirectory);
-  await refuseReportPath(given, optionOf);
+  // Mistakes are reported before any connection is made.
+  const { request, baseline } = await refuseMistakes(given, context, log);
+  if (study === undefined) throw new InputError(['there is no study']);
+  const wanted = givenReportPlace(study, workingDirectory);
   const hosts = await open(inputs, context, log);
   try {
     const { results, isResumable } = await runStudy({
       ...common(study, context, log, hosts),
       place: (spec) => ({
         path: directoryOf(spec, inputs, context, hosts),
-        key: inputs['study-key'] || shortHash([study.specPath, ...distinctions(plain)].join('\0')),
+        key: inputs['study-key'] || shortHash([...originOf(study, spec), ...distinctions(plain)].join('\0')),
         // Without an output path every run has a directory of its own, by the time.
         resume: inputs['output-path'] === '' ? 'never' : inputs.resume,
       }),
       reportPlace: (studyPath) => {
         // The study directory is known to be ours by then.
-        if (given === undefined && !hosts.isElsewhere) return { path: `${studyPath}/.conductor/report`, untrusted: [] };
-        return given ?? placeFor(study, workingDirectory, `${path.basename(studyPath)}.report`);
+        if (wanted === undefined && !hosts.isElsewhere)
+          return { path: `${studyPath}/.conductor/report`, untrusted: [] };
+        return wanted ?? placeFor(study, workingDirectory, `${path.basename(studyPath)}.report`);
       },
       request,
       baseline,
@@ -77,12 +66,18 @@ async function runGiven(inputs: Inputs, context: ProcessContext, log: TerminalLo
       remember: () => {},
     });
     if (isResumable) {
-      log.info(`To continue it, run the same command again, with --output-path ${quote(results.path)}`);
+      const again = study.isPiped ? 'the same command again with the same study on stdin' : 'the same command again';
+      log.info(`To continue it, run ${again}, with --output-path ${quote(results.path)}`);
     }
     return exitCodes[results.status];
   } finally {
     hosts.close();
   }
+}
+
+/** What makes a study another than those from elsewhere: its file. From stdin, where all studies come in one way, its name too. */
+function originOf({ specPath, isPiped }: GivenStudy, { name }: Spec): string[] {
+  return isPiped ? [specPath, name] : [specPath];
 }
 
 /** Inputs that were given and that only the action uses. */

@@ -12,9 +12,10 @@ import {
 } from '../run/prepare.js';
 import type { Plan } from '../scripts/plan.js';
 import { type Problem, SpecError } from '../spec/problem.js';
+import { InputError } from '../util/errors.js';
 import { counted } from '../util/log/plain-text.js';
 import { quote } from '../util/shell-quote.js';
-import { common, givenInputs, givenStudy, openHere } from './given-study.js';
+import { common, openHere, readGiven, refuseMistakes } from './given-study.js';
 import { studyFlags } from './study-flags.js';
 import type { Verb } from './verb.js';
 
@@ -26,9 +27,12 @@ export const validate: Verb = {
     'No other machine is contacted. SPEC is a file, or - for stdin. The flags are those of run, so that a command of one is good for the other.',
   flags: studyFlags,
   async run(args, context, log) {
-    const inputs = givenInputs(args, context, log);
-    const study = { ...givenStudy(inputs, context, log), stageRoot: undefined };
-    return validateStudy(common(study, context, log, await openHere(inputs, context, log)), inputs);
+    const given = await readGiven(args, context, log);
+    await refuseMistakes(given, context, log);
+    const { inputs, study } = given;
+    if (study === undefined) throw new InputError(['there is no study']);
+    const here = await openHere(inputs, context, log);
+    return validateStudy(common({ ...study, stageRoot: undefined }, context, log, here), inputs);
   },
 };
 

@@ -25,7 +25,7 @@ export function runOptionsOf(inputs: Inputs): RunOptions {
     policy: policyOf(inputs),
     ...(inputs.conductor === 'native' ? {} : { maestro: maestroOf(inputs) }),
     stop: { onCancel: inputs['on-cancel'], timeoutMinutes: inputs['timeout-minutes'] },
-    stage: { excluded: inputs['stage-exclude'] },
+    stage: { excluded: inputs['stage-exclude'], secrets: inputs['ssh-key'] === '' ? [] : [inputs['ssh-key']] },
     report: { path: inputs['report-path'], collect: inputs.collect, slowerThan: inputs['slower-than'] },
   };
 }

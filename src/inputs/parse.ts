@@ -28,12 +28,20 @@ function shownValue(value: string): string {
   return value.length <= 100 && !value.includes('\n') ? `'${value}'` : `a text of ${value.length} characters`;
 }
 
+/** Inputs, with the default of each that is wrong, and a line for everything that is wrong with them. */
+export interface Tried {
+  readonly inputs: Inputs;
+  readonly errors: readonly string[];
+  /** Whether what to do is one of the mistakes. */
+  readonly isCommandWrong: boolean;
+}
+
 /** Types the inputs. Those that are wrong have their default; what is wrong with all of them is in `errors`. */
 export function tryInputs(
   given: ReadonlyMap<string, string>,
   nameOf: (name: string) => string,
   { needsSpec = true, filesOf = new Map() }: ParseOptions = {},
-): { readonly inputs: Inputs; readonly errors: readonly string[] } {
+): Tried {
   const values = Object.fromEntries([...given].filter(([, value]) => value !== ''));
   const result = inputsSchema.safeParse(values);
   const issues = result.success ? [] : result.error.issues;
@@ -51,11 +59,11 @@ export function tryInputs(
     return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
   });
   // With another command, which of the others have a meaning is not known.
-  if (wrong.has('command')) return { inputs, errors };
+  if (wrong.has('command')) return { inputs, errors, isCommandWrong: true };
   const contradicting = contradictions(inputs, { texts: given, defaultOf }).map((words) =>
     words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
   );
-  return { inputs, errors: [...missing, ...errors, ...contradicting] };
+  return { inputs, errors: [...missing, ...errors, ...contradicting], isCommandWrong: false };
 }
 
 /** The environment variable in which the runner passes an input. */
@@ -63,13 +71,24 @@ export function inputVariable(name: InputName): string {
   return `INPUT_${name.toUpperCase()}`;
 }
 
-/** The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`. */
+/**
+ * The inputs of the action, from the environment as the runner sets it: `INPUT_DRY-RUN`.
+ *
+ * @throws InputError with a line for every input that is wrong
+ */
 export function actionInputs(environment: Readonly<Record<string, string | undefined>>): Inputs {
+  const { inputs, errors } = tryActionInputs(environment);
+  if (errors.length > 0) throw new InputError(errors);
+  return inputs;
+}
+
+/** The same, with the default of each input that is wrong, and what is wrong with them. */
+export function tryActionInputs(environment: Readonly<Record<string, string | undefined>>): Tried {
   const given = inputNames.flatMap((name): [string, string][] => {
     const text = environment[inputVariable(name)];
     return text === undefined ? [] : [[name, text.trim()]];
   });
-  return parseInputs(new Map(given), (name) => `input '${name}'`);
+  return tryInputs(new Map(given), (name) => `input '${name}'`);
 }
 
 /** The default of an input, as text. */

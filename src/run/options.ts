@@ -29,6 +29,8 @@ export interface RunOptions extends BackendOptions {
   readonly stage: {
     /** Globs of what is not copied to the host. */
     readonly excluded: readonly string[];
+    /** Texts of this program's secrets: a file that is one is not copied either. */
+    readonly secrets: readonly string[];
   };
   readonly report: {
     /** The directory for the reports; '' stands for the default. */

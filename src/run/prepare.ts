@@ -70,7 +70,7 @@ export function readStudy(context: SpecContext): ReadStudy {
  * @throws SpecError with everything that is wrong with it
  */
 export function planAt(
-  context: StudyContext,
+  context: SpecContext & Pick<StudyContext, 'pgen'>,
   { spec, warnings }: ReadStudy,
   studyPath: string,
   parameters: readonly Parameter[] = spec.parameters.map(toParameter),

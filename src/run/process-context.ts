@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { type BaselineReport, parseBaseline } from '../report/comparison.js';
-import { InputError } from '../util/errors.js';
-import { type GuardedPlace, guardedPath, UnsafePathError } from '../util/guarded-path.js';
+import { describeError, InputError } from '../util/errors.js';
+import { type GuardedPlace, guardedPath } from '../util/guarded-path.js';
+import { obstacleTo } from '../util/writable.js';
 import type { RunOptions } from './options.js';
 
 export { Signalled } from '../util/signalled.js';
@@ -51,6 +52,11 @@ export function readSpecText(file: string, shown: string): string {
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : message;
     throw new InputError([`cannot read the study ${shown}: ${why}`]);
   }
+  return specTextOf(bytes, shown);
+}
+
+/** @throws InputError if it is not UTF-8 */
+export function specTextOf(bytes: Uint8Array, shown: string): string {
   try {
     // The copy of the spec in the study keeps a byte order mark.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -112,17 +118,17 @@ function checkoutsAround(directory: string): string[] {
   return directory !== homedir() && existsSync(path.join(directory, '.git')) ? [directory, ...others] : others;
 }
 
-/** @throws InputError if a link is in the way of the reports */
+/** @throws InputError if the reports cannot be written where the user wants them */
 export async function refuseReportPath(
   place: GuardedPlace | undefined,
   nameOf: (name: string) => string,
 ): Promise<void> {
   if (place === undefined) return;
+  const refused = (why: string) => new InputError([`${nameOf('report-path')}: ${why}`]);
   try {
-    await guardedPath(place, 'keep');
+    const obstacle = await obstacleTo(await guardedPath(place, 'keep'));
+    if (obstacle !== undefined) throw refused(`${obstacle}: give a directory that can be made or written to`);
   } catch (error) {
-    // Other problems may be solved before the study ends.
-    if (error instanceof UnsafePathError && error.isLink)
-      throw new InputError([`${nameOf('report-path')}: ${error.message}`]);
+    throw error instanceof InputError ? error : refused(describeError(error));
   }
 }

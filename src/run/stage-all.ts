@@ -89,6 +89,7 @@ export async function treeOf(context: StudyContext): Promise<Tree | undefined> {
   const own = {
     reportPath: report === '' ? undefined : path.resolve(workingDirectory, report),
     isNeeded: neededBy(context, stageRoot),
+    secrets: options.stage.secrets,
   };
   let tree: Tree;
   try {

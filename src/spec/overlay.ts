@@ -39,6 +39,13 @@ export function applyOverlays(
   return { root: result, problems };
 }
 
+/** What is wrong with overlays, whatever they are laid over. */
+export function checkOverlays({ parameters, variables, batch }: Overlays): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const source of [parameters, variables, batch]) readOverlay(source, problems);
+  return problems;
+}
+
 function readOverlay(source: Source | undefined, problems: Problem[]): MappingNode | undefined {
   if (source === undefined) return undefined;
   const { root, problems: found } = readYaml(source);

@@ -14,13 +14,9 @@ export interface GuardedPlace {
 
 /** A path cannot be written safely, or something is in its way. The message is for the user. */
 export class UnsafePathError extends UserError {
-  /** Whether it is a symbolic link that is not followed. */
-  readonly isLink: boolean;
-
-  constructor(message: string, isLink = false) {
+  constructor(message: string) {
     super(message);
     this.name = 'UnsafePathError';
-    this.isLink = isLink;
   }
 }
 
@@ -52,7 +48,7 @@ export async function guardedPath(
           ? undefined
           : `is a symbolic link of another user (uid ${status.uid})`;
       if (why !== undefined) {
-        throw new UnsafePathError(`${entry} ${why}: remove it, or give the path of the directory itself`, true);
+        throw new UnsafePathError(`${entry} ${why}: remove it, or give the path of the directory itself`);
       }
       links += 1;
       if (links > MOST_LINKS) throw new UnsafePathError(`${wanted} has too many symbolic links in it`);

@@ -338,7 +338,9 @@ describe('the reports of a run', () => {
   });
 
   it('that cannot be written do not hide how the study ended', async () => {
-    const job = new Job().study(chain('exit 1')).with({ 'report-path': 'study.yaml/below' });
+    const job = new Job();
+    // The way is free as long as the study has not begun.
+    job.study(chain(`touch ${job.workspace}/reports; exit 1`)).with({ 'report-path': 'reports' });
     const ended = await job.run();
     expect(ended).toMatchObject({ code: 2, stderr: '' });
     expect(job.outputs.status).toBe('FAILURE');

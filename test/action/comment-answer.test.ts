@@ -130,7 +130,7 @@ describe('the run that a comment asked for', () => {
     const ended = await job.run();
     expect(ended.code).toBe(1);
     expect(messagesOf(ended, 'error')).toEqual([expect.stringContaining(`but ${'e'.repeat(40)} is checked out`)]);
-    expect(github.requests).toEqual([]);
+    expect(github.checkRuns).toEqual([]);
   });
 
   it('is refused if a branch is checked out that is at another commit', async () => {

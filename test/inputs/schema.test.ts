@@ -108,7 +108,10 @@ describe('env', () => {
   it('shows no value of a line that it cannot read: it may be a secret', () => {
     const wrong = (text: string) => complaints(() => flags('a', '--env', text));
     expect(wrong('MY TOKEN=hunter2')).toEqual(['--env must be lines of NAME=VALUE, but has MY TOKEN=...']);
-    expect(wrong('A=1\nhunter2')).toEqual(['--env must be lines of NAME=VALUE, but has a line without `=`']);
+    expect(wrong('A=1\nhunter2')).toEqual([
+      '--env must be lines of NAME=VALUE, but has a line without `=` ' +
+        '(to pass on a variable of yours, --env NAME="$NAME"; for a file of them, --env @FILE)',
+    ]);
     expect(wrong('1A=hunter2').join()).not.toContain('hunter2');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isoTime, shortDuration } from '../../src/util/format.js';
+import { alternatives, inSeries, isoTime, shortDuration, wrap } from '../../src/util/format.js';
 
 describe('a time for programs', () => {
   it('is ISO 8601 in UTC, or null for what never came', () => {
@@ -37,4 +37,24 @@ describe('a duration for people', () => {
   for (const [milliseconds, text] of cases) {
     it(`of ${milliseconds} ms is ${text}`, () => expect(shortDuration(milliseconds)).toBe(text));
   }
+});
+
+describe('names', () => {
+  it('are put in series, and beside each other', () => {
+    expect([inSeries([]), inSeries(['a']), inSeries(['a', 'b']), inSeries(['a', 'b', 'c'])]).toEqual([
+      '',
+      'a',
+      'a and b',
+      'a, b and c',
+    ]);
+    expect(alternatives(['a', 'b', 'c'])).toBe('a, b or c');
+  });
+});
+
+describe('a text', () => {
+  it('is wrapped at its blanks, and longer words have lines of their own', () => {
+    expect(wrap('one two three', 7)).toEqual(['one two', 'three']);
+    expect(wrap('a much-too-long-word b', 5)).toEqual(['a', 'much-too-long-word', 'b']);
+    expect(wrap('', 5)).toEqual(['']);
+  });
 });

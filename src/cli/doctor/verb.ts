@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { SetupError } from '../../hosts/setup.js';
 import { isElsewhere, requestOf } from '../../inputs/derive.js';
-import type { Inputs } from '../../inputs/schema.js';
 import type { OpenedHosts } from '../../run/open-hosts.js';
 import { readStudy, type SpecContext } from '../../run/prepare.js';
 import type { ProcessContext } from '../../run/process-context.js';
@@ -11,7 +10,7 @@ import { systemClock } from '../../util/clock.js';
 import { describeError } from '../../util/errors.js';
 import { counted } from '../../util/log/plain-text.js';
 import type { TerminalLog } from '../../util/log/terminal-log.js';
-import { common, directoryOf, givenInputs, givenStudy, open, openHere, rootOf } from '../given-study.js';
+import { common, directoryOf, type Given, open, openHere, readGiven, refuseMistakes, rootOf } from '../given-study.js';
 import { inOptions, optionOf } from '../naming.js';
 import { studyFlags } from '../study-flags.js';
 import { checkWhole } from '../validate.js';
@@ -25,13 +24,16 @@ export const doctor: Verb = {
   details:
     'With a study it looks for what that needs. The flags are those of run, so that a command of one is good for the other.',
   flags: studyFlags,
-  run: (args, context, log) => examineGiven(givenInputs(args, context, log, false), context, log),
+  run: async (args, context, log) => examineGiven(await readGiven(args, context, log, false), context, log),
 };
 
 /** With or without a study: what it needs is looked for if there is one. */
-async function examineGiven(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<number> {
+async function examineGiven(given: Given, context: ProcessContext, log: TerminalLog): Promise<number> {
   const { workingDirectory, cancel } = context;
-  const named = inputs.spec === '' ? undefined : givenStudy(inputs, context, log);
+  const { inputs, study: named, mistakes } = given;
+  const request = mistakes.attempt(() => requestOf(inputs, optionOf));
+  // What is only wrong with the study is one of the things that are looked at.
+  if (!mistakes.isEmpty) await refuseMistakes(given, context, log);
   const spec = named && tryReadStudy(named);
   const study =
     named &&
@@ -41,7 +43,6 @@ async function examineGiven(inputs: Inputs, context: ProcessContext, log: Termin
       const summary = [counted(plan.graph.steps.length, 'step'), ...warnings.map(formatProblem)].join('; ');
       return { summary, plan };
     });
-  const request = requestOf(inputs, optionOf);
   let hosts: OpenedHosts;
   try {
     hosts = await open(inputs, context, log);

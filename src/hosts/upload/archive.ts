@@ -53,10 +53,16 @@ function memberOf(entry: TreeEntry): TarMember {
   const { path, mtime } = entry;
   switch (entry.kind) {
     case 'directory':
-      return { type: 'Directory', path: `${path}/`, mode: 0o777, mtime, size: 0 };
+      return { type: 'Directory', path: `${path}/`, mode: 0o777 & ~entry.withheld, mtime, size: 0 };
     case 'link':
       return { type: 'SymbolicLink', path, linkpath: entry.target, mode: 0o777, mtime, size: 0 };
     case 'file':
-      return { type: 'File', path, mode: entry.executable ? 0o777 : 0o666, mtime, size: entry.size };
+      return {
+        type: 'File',
+        path,
+        mode: (entry.executable ? 0o777 : 0o666) & ~entry.withheld,
+        mtime,
+        size: entry.size,
+      };
   }
 }

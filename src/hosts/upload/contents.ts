@@ -183,7 +183,7 @@ function* filesOf(tree: Tree): Generator<TreeFile, void, undefined> {
 }
 
 /**
- * The same for the same tree, whenever and wherever it is: of paths, kinds, links' targets, executable bits and contents.
+ * The same for the same tree, whenever and wherever it is: of paths, kinds, links' targets, contents, and what is kept of modes.
  * Times take no part: a checkout makes them new.
  */
 export function digestOfContents({ tree, hashes }: HashedTree): string {
@@ -195,7 +195,9 @@ export function digestOfContents({ tree, hashes }: HashedTree): string {
         : entry.kind === 'link'
           ? [entry.target]
           : [];
-    digest.update(`${JSON.stringify([entry.kind, entry.path, ...matters])}\n`);
+    // Without it the digest is as in earlier versions.
+    const withheld = entry.kind === 'link' || entry.withheld === 0 ? [] : [entry.withheld];
+    digest.update(`${JSON.stringify([entry.kind, entry.path, ...matters, ...withheld])}\n`);
   }
   return digest.digest('hex');
 }

@@ -6,6 +6,8 @@ export interface OwnFiles {
   readonly reportPath?: string | undefined;
   /** What is needed all the same: whether a directory, relative to the root, has the spec or an input of the study in it. */
   readonly isNeeded?: (directory: string) => boolean;
+  /** Texts that must not leave this machine, as a private key: a file that is one is left out. */
+  readonly secrets?: readonly string[];
 }
 
 export interface OwnOutput {

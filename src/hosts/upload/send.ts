@@ -26,7 +26,8 @@ export interface Sending {
  * Sends a tree to `directory` on a host, unless it is there: `<directory>.digest` says what is. The directory appears at
  * once and whole; another tree that is there is moved to `<directory>.old-N`, with all that was written into it.
  *
- * Contents, links, executable bits and times are kept; all else is what the host's umask makes it.
+ * Contents, links, executable bits and times are kept, and that a group or others cannot read; all else is what the host's
+ * umask makes it.
  *
  * @param directory absolute, as `Host.spawn` starts at the file system's root
  * A file that changes meanwhile is sent as it is, with a warning; one that is removed is not sent.

@@ -34,12 +34,16 @@ export function changesTexts(...all: readonly Changes[]): string[] {
 }
 
 /** What earlier runs left in the directory, which is not staged; undefined if there is nothing. */
-export function leftOutText({ leftOut: { studies, reports } }: Tree): string | undefined {
+export function leftOutText({ leftOut: { studies, reports, secrets } }: Tree): string | undefined {
   const parts = [
     ...(studies.length > 0 ? [`earlier studies (${someOf(studies)})`] : []),
     ...(reports.length > 0 ? [`reports (${someOf(reports)})`] : []),
   ];
-  return parts.length === 0 ? undefined : `Not staged, as earlier runs wrote them: ${parts.join(' and ')}`;
+  const sentences = [
+    ...(parts.length === 0 ? [] : [`Not staged, as earlier runs wrote them: ${parts.join(' and ')}`]),
+    ...(secrets.length === 0 ? [] : [`Not staged, as it is the private key to log in with: ${someOf(secrets)}`]),
+  ];
+  return sentences.length === 0 ? undefined : sentences.join('. ');
 }
 
 /** A tree from this size on is larger than a study usually needs. */

@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, readdir, readlink } from 'node:fs/promises';
+import { access, lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { someOf } from '../../util/format.js';
 import { excludedBy, type PathMatcher } from '../../util/globs.js';
@@ -12,8 +12,10 @@ export interface TreeFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** Whether its owner may execute it: all of its mode that is kept, as in Git. */
+  /** Whether its owner may execute it. With `withheld` all of its mode that is kept. */
   readonly executable: boolean;
+  /** The bits of a mode that its group or others do not get, because they cannot read it here. */
+  readonly withheld: number;
   /** Milliseconds since the epoch. */
   readonly mtime: number;
 }
@@ -21,6 +23,7 @@ export interface TreeFile {
 export interface TreeDirectory {
   readonly kind: 'directory';
   readonly path: string;
+  readonly withheld: number;
   readonly mtime: number;
 }
 
@@ -47,7 +50,12 @@ export interface Tree {
   /** Sentences about what will not be on the host as it is here. */
   readonly warnings: readonly string[];
   /** What earlier runs of this program wrote, and is not in the tree: earlier studies, and reports. Paths in it. */
-  readonly leftOut: { readonly studies: readonly string[]; readonly reports: readonly string[] };
+  readonly leftOut: {
+    readonly studies: readonly string[];
+    readonly reports: readonly string[];
+    /** Files that are secrets of this program. */
+    readonly secrets: readonly string[];
+  };
 }
 
 /** How a tree is listed. */
@@ -95,7 +103,7 @@ export async function readTree(root: string, exclude: readonly string[], listing
     files: entries.filter((entry) => entry.kind !== 'directory').length,
     bytes: entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? entry.size : 0), 0),
     warnings,
-    leftOut: { studies: walk.studies, reports: walk.reports },
+    leftOut: { studies: walk.studies, reports: walk.reports, secrets: walk.secrets },
   };
 }
 
@@ -111,6 +119,7 @@ class Walk {
   readonly special: string[] = [];
   readonly studies: string[] = [];
   readonly reports: string[] = [];
+  readonly secrets: string[] = [];
   readonly #root: string;
   readonly #excluded: PathMatcher;
   readonly #listing: Listing;
@@ -182,7 +191,8 @@ class Walk {
 
   async #entry(file: Buffer, relative: string, stats: Stats): Promise<TreeEntry | undefined> {
     const mtime = stats.mtimeMs;
-    if (stats.isDirectory()) return { kind: 'directory', path: relative, mtime };
+    const withheld = withheldBits(stats.mode);
+    if (stats.isDirectory()) return { kind: 'directory', path: relative, mtime, withheld };
     if (stats.isSymbolicLink()) {
       const bytes = await readlink(file, { encoding: 'buffer' });
       const target = bytes.toString('utf8');
@@ -195,13 +205,38 @@ class Walk {
       return undefined;
     }
     await access(file, constants.R_OK);
-    return { kind: 'file', path: relative, size: stats.size, executable: (stats.mode & 0o100) !== 0, mtime };
+    if (await this.#isSecret(file, stats.size)) {
+      this.secrets.push(relative);
+      return undefined;
+    }
+    const executable = (stats.mode & 0o100) !== 0;
+    return { kind: 'file', path: relative, size: stats.size, executable, mtime, withheld };
+  }
+
+  /** Whether a file is one of the secrets, but for white space around it. */
+  async #isSecret(file: Buffer, size: number): Promise<boolean> {
+    const { secrets = [] } = this.#listing.own ?? {};
+    const mayBe = secrets.map((secret) => secret.trim()).filter((secret) => secret !== '' && isAbout(size, secret));
+    return mayBe.length > 0 && mayBe.includes((await readFile(file, 'utf8')).trim());
   }
 
   #cannotRead(relative: string, error: unknown): void {
     // What was removed since its directory was read is no part of the tree.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.unreadable.push(relative);
   }
+}
+
+/** How much white space a file may have around a secret. */
+const MAX_BLANK_BYTES = 16;
+
+function isAbout(size: number, secret: string): boolean {
+  const bytes = Buffer.byteLength(secret);
+  return size >= bytes && size <= bytes + MAX_BLANK_BYTES;
+}
+
+/** What a mode withholds: all of the group's or the others' bits if they cannot read. */
+function withheldBits(mode: number): number {
+  return ((mode & 0o040) === 0 ? 0o070 : 0) | ((mode & 0o004) === 0 ? 0o007 : 0);
 }
 
 interface Candidate {

@@ -52,9 +52,9 @@ ${runUrl === undefined ? nothing : html`<dl class="facts">${runFact(runUrl)}</dl
 
 function warnings(merged: MergedResults): Html {
   const empty = emptinessOf(merged);
-  const lines = [...(empty === '' ? [] : [`it is no success that ${empty}`]), ...mergedWarnings(merged)];
+  const lines = [...(empty === '' ? [] : [`It is no success that ${empty}`]), ...mergedWarnings(merged)];
   if (lines.length === 0) return nothing;
-  return html`${lines.map((line) => html`<p class="interruption">${line[0]!.toUpperCase()}${line.slice(1)}.</p>\n`)}`;
+  return html`${lines.map((line) => html`<p class="interruption">${line}.</p>\n`)}`;
 }
 
 /** A table of the machines: it is there without scripts, and leads to what failed on them. */

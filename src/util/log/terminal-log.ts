@@ -1,6 +1,9 @@
 import { formatProblem, type Problem } from '../../spec/problem.js';
 import type { Log, Place } from './log.js';
-import { inert, oneLine } from './plain-text.js';
+import { inert, oneLine, printable } from './plain-text.js';
+import { colored, hasColors, hasLiveLine, isForPerson, type StyleEnvironment } from './terminal-style.js';
+
+const DRAW_EVERY_MS = 250;
 
 /** The part of a stream that the log needs: a terminal, a pipe or a test. */
 export interface TextStream {
@@ -9,7 +12,7 @@ export interface TextStream {
   readonly columns?: number;
 }
 
-/** The log of the command line: results to stdout, problems to stderr, and on a terminal a live last line. */
+/** The log of the command line: results to stdout, problems to stderr, and on a terminal colours and a live last line. */
 export class TerminalLog implements Log {
   readonly #out: TextStream;
   readonly #err: TextStream;
@@ -17,10 +20,15 @@ export class TerminalLog implements Log {
   #timer: NodeJS.Timeout | undefined;
   /** Whether the live line is on the screen. */
   #isDrawn = false;
+  readonly #environment: StyleEnvironment;
+  readonly #isLive: boolean;
 
-  constructor(out: TextStream, err: TextStream) {
+  /** @param environment says whether there are colours and a live line: NO_COLOR, FORCE_COLOR, CI, TERM */
+  constructor(out: TextStream, err: TextStream, environment: StyleEnvironment = {}) {
     this.#out = out;
     this.#err = err;
+    this.#environment = environment;
+    this.#isLive = hasLiveLine([out, err], environment);
   }
 
   phase(_title: string): void {}
@@ -31,7 +39,7 @@ export class TerminalLog implements Log {
   }
 
   live(text: (() => string) | undefined): void {
-    if (!this.#out.isTTY || !this.#err.isTTY) return;
+    if (!this.#isLive) return;
     this.#live = text;
     if (text === undefined) {
       clearInterval(this.#timer);
@@ -39,7 +47,7 @@ export class TerminalLog implements Log {
       this.#erase();
     } else {
       // Drawn by a timer rather than on events, which may come by the thousand or not for hours.
-      this.#timer ??= setInterval(() => this.#draw(), 100).unref();
+      this.#timer ??= setInterval(() => this.#draw(), DRAW_EVERY_MS).unref();
     }
   }
 
@@ -55,6 +63,11 @@ export class TerminalLog implements Log {
     this.#print(this.#err, complaint('warning', message, place));
   }
 
+  /** Says why nothing is done. */
+  complain(text: string): void {
+    this.#print(this.#err, text);
+  }
+
   /** Says something that is no part of the results, and no reason to worry. */
   note(text: string): void {
     this.#print(this.#err, `note: ${text}`);
@@ -62,7 +75,9 @@ export class TerminalLog implements Log {
 
   #print(stream: TextStream, text: string): void {
     this.#erase();
-    stream.write(`${inert(text)}\n`);
+    // What a person copies from a screen is not to have invisible characters in it.
+    const plain = isForPerson(stream, this.#environment) ? printable(text) : inert(text);
+    stream.write(`${hasColors(stream, this.#environment) ? colored(plain) : plain}\n`);
     this.#draw();
   }
 

@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  chmodSync,
   existsSync,
   lstatSync,
   readdirSync,
@@ -15,6 +16,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HostError, HostLostError } from '../../../src/hosts/host.js';
 import { digestOf } from '../../../src/hosts/upload/contents.js';
 import { sendTree } from '../../../src/hosts/upload/send.js';
+import { leftOutText } from '../../../src/hosts/upload/texts.js';
 import { readTree, StagingStopped } from '../../../src/hosts/upload/tree.js';
 import { mostHeldDuring } from '../../support/held-memory.js';
 import { plainHost, WatchedHost } from '../../support/hosts.js';
@@ -86,6 +88,27 @@ describe('sending a tree', () => {
       );
     }
     expect(modes).toEqual(['644 755 755 755', '600 700 700 700', '664 775 775 775']);
+  });
+
+  it('keeps private what its group or others cannot read, even where the umask there is open', async () => {
+    make(root, { mine: '', 'mine.sh': { run: '' }, group: '', own: { file: '' } });
+    for (const [name, mode] of Object.entries({ mine: 0o600, 'mine.sh': 0o700, group: 0o640, own: 0o700 })) {
+      chmodSync(`${root}/${name}`, mode);
+    }
+    await sendTree(plainHost('umask 002'), await readTree(root, []), there);
+    const modes = ['mine', 'mine.sh', 'group', 'own', 'own/file'].map((name) =>
+      (statSync(`${there}/${name}`).mode & 0o777).toString(8),
+    );
+    expect(modes).toEqual(['600', '700', '660', '700', '664']);
+  });
+
+  it('leaves the key to log in with here, whatever its file is called, and says so', async () => {
+    const key = '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n';
+    make(root, { deep: { 'cluster-key': key }, other: key.replace('AAAA', 'BBBB'), 'copy.txt': key.trim() });
+    const tree = await readTree(root, [], { own: { secrets: [key] } });
+    expect(leftOutText(tree)).toBe('Not staged, as it is the private key to log in with: copy.txt, deep/cluster-key');
+    await sendTree(plainHost(), tree, there);
+    expect(look(there).map((line) => line.split(':')[0])).toEqual(['deep/', 'other']);
   });
 
   it('takes any name that is text, and links to any, whatever the locale there', async () => {

@@ -31,8 +31,8 @@ describe('reading a tree', () => {
     expect(paths(tree)).toEqual(['a/', 'a/.hidden', 'a/empty/', 'a/z', 'b', 'c', 'd']);
     expect(tree).toMatchObject({ root, files: 5, bytes: 9, warnings: [] });
     expect(tree.entries.filter(({ path }) => ['a/z', 'b', 'c'].includes(path))).toEqual([
-      { kind: 'file', path: 'a/z', size: 2, executable: true, mtime: statSync(`${root}/a/z`).mtimeMs },
-      { kind: 'file', path: 'b', size: 7, executable: false, mtime: 1_000_000_000_000 },
+      { kind: 'file', path: 'a/z', size: 2, executable: true, mtime: statSync(`${root}/a/z`).mtimeMs, withheld: 0 },
+      { kind: 'file', path: 'b', size: 7, executable: false, mtime: 1_000_000_000_000, withheld: 0 },
       { kind: 'link', path: 'c', target: 'a/z', mtime: expect.any(Number) },
     ]);
   });
@@ -115,9 +115,12 @@ describe('the digest of a tree', () => {
     const first = await digest();
     expect(first).toMatch(/^[0-9a-f]{64}$/);
     setTimes(root, 1_000_000_000);
-    chmodSync(`${root}/a`, 0o600);
+    chmodSync(`${root}/a`, 0o664);
     expect(await digest()).toBe(first);
     expect(await digestOf(await readTree(make(`${root}2`, made), []))).toBe(first);
+    // What has become private must not stay there as it was.
+    chmodSync(`${root}/a`, 0o600);
+    expect(await digest()).not.toBe(first);
   });
 
   it.each<[string, Made]>([
@@ -259,11 +262,18 @@ describe('globs of paths', () => {
 describe('what is told of a tree', () => {
   const tree = (sizes: Readonly<Record<string, number>>): Tree => ({
     root: '/r',
-    entries: Object.entries(sizes).map(([path, size]) => ({ kind: 'file', path, size, executable: false, mtime: 0 })),
+    entries: Object.entries(sizes).map(([path, size]) => ({
+      kind: 'file',
+      path,
+      size,
+      executable: false,
+      mtime: 0,
+      withheld: 0,
+    })),
     files: Object.keys(sizes).length,
     bytes: Object.values(sizes).reduce((a, b) => a + b, 0),
     warnings: [],
-    leftOut: { studies: [], reports: [] },
+    leftOut: { studies: [], reports: [], secrets: [] },
   });
   const parts = (sizes: Readonly<Record<string, number>>) =>
     largestParts(tree(sizes), 3).map(({ path, bytes }) => `${path} ${bytes}`);

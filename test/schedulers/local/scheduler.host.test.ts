@@ -88,7 +88,7 @@ class Reports {
     return until('the study is interrupted', () => this.interruptions[0], 20_000);
   }
 
-  end(count = 1, milliseconds = 10_000): Promise<JobEvent> {
+  end(count = 1, milliseconds = 30_000): Promise<JobEvent> {
     const isEnd = ({ type }: JobEvent) => type === 'ended' || type === 'not-submitted';
     const look = () => {
       const ends = this.events.filter(isEnd);

@@ -85,7 +85,7 @@ describe('the log of a terminal', () => {
     const { err, log } = terminal();
     let count = 0;
     log.live(() => `${++count} done`);
-    vi.advanceTimersByTime(250);
+    vi.advanceTimersByTime(600);
     expect(err.text.endsWith(`${erase}2 done`)).toBe(true);
     log.live(undefined);
     expect(err.text.endsWith(erase)).toBe(true);
@@ -97,7 +97,7 @@ describe('the log of a terminal', () => {
   it('is not drawn by every event', () => {
     const { err, log } = terminal();
     for (let i = 0; i < 1000; i++) log.live(() => `${i}`);
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(300);
     expect(err.text.split(erase).length).toBeLessThan(5);
     log.live(undefined);
   });
@@ -105,7 +105,7 @@ describe('the log of a terminal', () => {
   it('makes room for other lines, and comes back below them', () => {
     const { out, err, log } = terminal();
     log.live(() => 'alive');
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(300);
     err.text = '';
     log.info('ran');
     expect(out.text).toBe('ran\n');
@@ -116,7 +116,7 @@ describe('the log of a terminal', () => {
   it('is cut to the width of the terminal, and is one line', () => {
     const { err, log } = terminal(10);
     log.live(() => 'a line that\nis too long');
-    vi.advanceTimersByTime(100);
+    vi.advanceTimersByTime(300);
     expect(err.text).toBe(`${erase}a line th`);
     log.live(undefined);
   });
