@@ -1,7 +1,11 @@
+import path from 'node:path';
 import { GitHubApi, repositoryPath } from '../github/api.js';
-import { type GitHubEvent, pullRequestEvent } from '../github/event.js';
+import { checkedOut } from '../github/checked-out.js';
+import { type GitHubEvent, pullRequestEvent, readEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
+import type { Inputs } from '../inputs/schema.js';
 import type { Clock } from '../util/clock.js';
+import { InputError } from '../util/errors.js';
 import { oneLine } from '../util/log/plain-text.js';
 
 /** What is wanted of a run that may be a fork's. */
@@ -41,6 +45,30 @@ export async function lookUp(
   } catch {
     return event;
   }
+}
+
+/** The event of a run of a study, put on the commit that the inputs name, if they name one. */
+export async function studyEvent(
+  { sha, 'github-token': token }: Pick<Inputs, 'sha' | 'github-token'>,
+  runner: Runner,
+  clock: Clock,
+): Promise<GitHubEvent> {
+  const event = await lookUp(readEvent(runner), runner, token, clock);
+  return sha === '' ? event : { ...event, sha };
+}
+
+/**
+ * Refuses to put the results of one commit on another: a forgotten `ref` of the checkout would make it green.
+ *
+ * @throws InputError
+ */
+export function refuseOtherCommit({ sha, spec }: Pick<Inputs, 'sha' | 'spec'>, { workspace }: Runner): void {
+  if (sha === '') return;
+  const found = checkedOut(path.resolve(workspace, spec), workspace);
+  if (found === undefined || found === sha) return;
+  throw new InputError([
+    `input 'sha' is ${sha}, but ${found} is checked out: give the step of actions/checkout 'ref: ' and the same commit`,
+  ]);
 }
 
 /**

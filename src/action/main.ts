@@ -6,6 +6,7 @@ import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
 import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
+import { commentCommand } from './comment.js';
 import { mergeCommand } from './merge.js';
 import { post } from './post.js';
 import { runCommand } from './run.js';
@@ -20,6 +21,7 @@ type CarryOut = (inputs: Inputs, runner: Runner, context: ProcessContext, mistak
 const commands: Readonly<Record<Command, CarryOut>> = {
   run: runCommand,
   merge: mergeCommand,
+  comment: commentCommand,
 };
 
 /** The action's main step. Returns the exit status, by which the step fails. */

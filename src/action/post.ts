@@ -1,7 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { readEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { HostError } from '../hosts/host.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
@@ -23,7 +22,7 @@ import { systemClock } from '../util/clock.js';
 import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
-import { lookUp } from './fork-guard.js';
+import { studyEvent } from './fork-guard.js';
 import { nameOf, placings, readableStudy, report, runContext } from './run-options.js';
 import { maskSecrets, readRunner } from './runner.js';
 import { savedLeftBehind } from './state.js';
@@ -76,7 +75,7 @@ async function cleanUp(context: ProcessContext): Promise<void> {
 
 async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<CheckRunObserver> {
   const study = readableStudy(inputs, runner);
-  const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
+  const event = await studyEvent(inputs, runner, systemClock);
   return new CheckRunObserver({ study, runner, event, log, key: studyKeys(inputs, runner).key });
 }
 

@@ -1,4 +1,4 @@
-import { type GitHubEvent, readEvent } from '../github/event.js';
+import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { SshError } from '../hosts/ssh/transport.js';
@@ -17,7 +17,7 @@ import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
-import { isUntrusted, lookUp, refusal } from './fork-guard.js';
+import { isUntrusted, refusal, refuseOtherCommit, studyEvent } from './fork-guard.js';
 import {
   type GivenStudy,
   givenStudy,
@@ -52,9 +52,10 @@ export async function runCommand(
     // Saved first, because the runner may kill this process soon.
     const saveCancelled = () => saveLeftBehind({ isCancelled: isCancelled(cancel) });
     cancel.addEventListener('abort', saveCancelled, { once: true });
-    const event = await lookUp(readEvent(runner), runner, inputs['github-token'], systemClock);
+    const event = await studyEvent(inputs, runner, systemClock);
     const isForeign = isUntrusted(event, inputs['allow-fork-pr']);
     const isAllowed = mistakes.attempt(() => {
+      refuseOtherCommit(inputs, runner);
       refuseForks(inputs, event);
       if (isForeign) refuseForeignFiles(inputs, runner);
       return true;

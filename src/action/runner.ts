@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as core from '@actions/core';
 import type { Runner } from '../github/runner-facts.js';
 import { inputVariable } from '../inputs/parse.js';
-import { type outputs, secrets } from '../inputs/schema.js';
+import { type commentOutputs, type runOutputs, secrets } from '../inputs/schema.js';
 import { inline } from '../report/markdown.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
@@ -47,8 +47,11 @@ export function maskSecrets(environment: Readonly<Record<string, string | undefi
   for (const line of new Set(lines.map((text) => text.trim()))) if (line.length >= 4) core.setSecret(line);
 }
 
-/** The action's outputs. */
-export type Outputs = Readonly<Record<keyof typeof outputs, string>>;
+/** The outputs of a run, or of several. */
+export type Outputs = Readonly<Record<keyof typeof runOutputs, string>>;
+
+/** What a comment asks for. */
+export type CommentOutputs = Readonly<Record<keyof typeof commentOutputs, string>>;
 
 /** The outputs that count steps. */
 export function stepCounts(records: readonly StepRecord[]) {
@@ -74,7 +77,7 @@ export function outputsOf(results: StudyResults, reportPath: string, checkRunUrl
 }
 
 /** Writes the action's outputs to the file GITHUB_OUTPUT. Never throws: returns the reason of a failure. */
-export function setOutputs(values: Outputs): string | undefined {
+export function setOutputs(values: Outputs | CommentOutputs): string | undefined {
   try {
     for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
     return undefined;

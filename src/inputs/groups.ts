@@ -51,6 +51,7 @@ export const inputGroups: readonly InputGroup[] = [
       'sleeptime',
       'maestro-version',
       'allow-fork-pr',
+      'sha',
       'job-status',
     ],
   },
@@ -71,6 +72,6 @@ export const inputGroups: readonly InputGroup[] = [
   {
     name: 'commands',
     title: 'Other commands',
-    inputs: ['command', 'reports', 'expected'],
+    inputs: ['command', 'reports', 'expected', 'machines', 'answer'],
   },
 ];

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { InputError } from '../util/errors.js';
-import { commandOf, contradictions, requirements } from './requirements.js';
+import { commandsOf, contradictions, requirements } from './requirements.js';
 import { type InputName, type Inputs, inputNames, inputsSchema } from './schema.js';
 
 /**
@@ -100,8 +100,8 @@ export function defaultOf(name: InputName): string | undefined {
 export function descriptionOf(name: InputName): string {
   const needed = requirements.filter(({ input, unless }) => input === name && unless === undefined);
   const needs = needed.map(({ needs }) => ` Needs \`${needs}\`.`).join('');
-  const command = commandOf(name);
-  const only = command === undefined ? '' : ` Only with \`command: ${command}\`.`;
+  const commands = commandsOf(name).map((command) => `\`command: ${command}\``);
+  const only = commands.length === 0 ? '' : ` Only with ${commands.join(' and ')}.`;
   return `${inputsSchema.shape[name].description ?? ''}${needs}${only}`;
 }
 

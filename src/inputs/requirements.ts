@@ -32,7 +32,7 @@ export const requirements: readonly Requirement[] = [
   ...needing('baseline', 'slower-than'),
 ];
 
-/** The inputs that only one command takes, other than `run`, and those that it shares with others. */
+/** The inputs that commands other than `run` take alone, and those that they share with it. */
 const otherCommands: Readonly<
   Record<Exclude<Command, 'run'>, { readonly own: readonly InputName[]; readonly shared: readonly InputName[] }>
 > = {
@@ -40,17 +40,22 @@ const otherCommands: Readonly<
     own: ['reports', 'expected'],
     shared: ['annotations', 'check-name', 'github-token', 'summary', 'report-path'],
   },
+  comment: {
+    own: ['machines', 'answer', 'reports', 'expected'],
+    shared: ['spec', 'github-token', 'summary'],
+  },
 };
 
-/** The command that alone takes an input; undefined for those that `run` takes. */
-export function commandOf(name: InputName): Command | undefined {
-  const found = Object.entries(otherCommands).find(([, { own }]) => own.includes(name));
-  return found?.[0] as Command | undefined;
+/** The commands that alone take an input; none for those that `run` takes. */
+export function commandsOf(name: InputName): Command[] {
+  return (Object.keys(otherCommands) as (keyof typeof otherCommands)[]).filter((command) =>
+    otherCommands[command].own.includes(name),
+  );
 }
 
 function takes(command: Command, name: InputName): boolean {
   if (name === 'command' || name === 'job-status') return true;
-  if (command === 'run') return commandOf(name) === undefined;
+  if (command === 'run') return commandsOf(name).length === 0;
   const { own, shared } = otherCommands[command];
   return own.includes(name) || shared.includes(name);
 }
@@ -60,8 +65,8 @@ function wrongForCommand({ command }: Inputs, given: Given): string[] {
   return [...given.texts.keys()].flatMap((key) => {
     const name = key as InputName;
     if (takes(command, name) || !isSet(name, given)) return [];
-    const only = commandOf(name);
-    return [`\`${name}\` has no meaning with \`command\` ${command}${only === undefined ? '' : `, only with ${only}`}`];
+    const only = commandsOf(name).join(' and ');
+    return [`\`${name}\` has no meaning with \`command\` ${command}${only === '' ? '' : `, only with ${only}`}`];
   });
 }
 
@@ -75,7 +80,7 @@ export interface Given {
 export function contradictions(inputs: Inputs, given: Given): string[] {
   const wrong = wrongForCommand(inputs, given);
   // What else these inputs lack is of no interest.
-  if (inputs.command !== 'run') return [...wrong, ...missingReports(inputs)];
+  if (inputs.command !== 'run') return [...wrong, ...missingReports(inputs), ...wrongForComments(inputs)];
   const errors = requirements.filter((requirement) => isUnmet(requirement, inputs, given)).map(unmet(given));
   if (inputs.allocate !== '' && inputs.flux !== 'auto') {
     errors.push(
@@ -97,6 +102,16 @@ export function contradictions(inputs: Inputs, given: Given): string[] {
 function missingReports({ command, reports }: Inputs): string[] {
   if (command !== 'merge' || reports.length > 0) return [];
   return ['`reports` is required with `command` merge: the report.json files, a path or glob a line'];
+}
+
+function wrongForComments(inputs: Inputs): string[] {
+  if (inputs.command !== 'comment') return [];
+  const { answer, machines } = inputs;
+  return [
+    ...(answer !== '' && machines.length > 0
+      ? ['`machines` is of no use with `answer`: the comment was read before']
+      : []),
+  ];
 }
 
 /** What upstream Maestro cannot do. */

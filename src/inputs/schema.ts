@@ -81,21 +81,31 @@ const assignments = () =>
     .meta({ kind: 'NAME=VALUE lines' });
 
 /** Names: lines, or a JSON list of them or of objects that have one, as a matrix is given. */
-const names = () =>
-  z
-    .string()
-    .transform((value, context) => {
-      if (!value.trimStart().startsWith('[')) return linesOf(value).map((line) => line.trim());
-      const named = z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]);
-      const result = z.array(named).safeParse(parsedJson(value));
-      if (result.success) return result.data;
-      context.addIssue({
-        code: 'custom',
-        message: 'must be lines of names, or a JSON list of names or of {"name": ...}',
-      });
-      return z.NEVER;
-    })
-    .meta({ kind: 'names' });
+const names = () => namedObjects().transform((places) => places.map(({ name }) => name));
+
+/** The same, each with its object as it was given. */
+const namedObjects = () =>
+  z.string().transform((value, context) => {
+    if (!value.trimStart().startsWith('[')) {
+      return linesOf(value).map((line): NamedPlace => ({ name: line.trim(), value: line.trim() }));
+    }
+    const named = z.union([
+      z.string().transform((name): NamedPlace => ({ name, value: name })),
+      z.looseObject({ name: z.string() }).transform((object): NamedPlace => ({ name: object.name, value: object })),
+    ]);
+    const result = z.array(named).safeParse(parsedJson(value));
+    if (result.success) return result.data;
+    context.addIssue({ code: 'custom', message: badNames });
+    return z.NEVER;
+  });
+
+/** A place to run, as a matrix has it: its name alone, or an object with that. */
+export interface NamedPlace {
+  readonly name: string;
+  readonly value: unknown;
+}
+
+const badNames = 'must be lines of names, or a JSON list of names or of {"name": ...}';
 
 function parsedJson(text: string): unknown {
   try {
@@ -106,9 +116,11 @@ function parsedJson(text: string): unknown {
 }
 
 export const inputsSchema = z.object({
-  command: choice('run', 'merge')
+  command: choice('run', 'merge', 'comment')
     .prefault('run')
-    .describe('What to do: `run` a study, or `merge` the reports of several runs into one, with one check run.'),
+    .describe(
+      'What to do: `run` a study, `merge` the reports of several runs into one, with one check run, or read a `comment` that asks for a run ([Comments](docs/comments.md)).',
+    ),
   spec: text('path')
     .prefault('')
     .describe(
@@ -301,6 +313,21 @@ export const inputsSchema = z.object({
     .describe(
       'The names of the reports that there should be: lines, or a JSON list of names or of objects with a `name`. Those that are missing are shown as not run, with a warning.',
     ),
+  machines: namedObjects()
+    .prefault('')
+    .describe(
+      'The places that `machine=` in a comment chooses from: lines of names, or a JSON list of names or of objects with a `name`, such as a matrix takes.',
+    ),
+  answer: text('id')
+    .regex(/^[0-9]*$/, { error: 'must be the id of a comment: the output `answer`' })
+    .prefault('')
+    .describe('The answer to put the result into: the output `answer`. `reports` has the report.json files.'),
+  sha: text('commit')
+    .regex(/^([0-9a-f]{40}|[0-9a-f]{64}|)$/, { error: "must be all of a commit's id" })
+    .prefault('')
+    .describe(
+      'The commit that the check run is put on, which must be the one that is checked out. Default: that of the event; of a comment, the head of its pull request.',
+    ),
   'job-status': text().prefault('').describe('Do not set it: it tells the post step whether the job was cancelled.'),
 });
 
@@ -312,7 +339,14 @@ export const inputNames = Object.keys(inputsSchema.shape) as InputName[];
 export type Command = Inputs['command'];
 
 /** Inputs that are no flags: the command line has verbs, with arguments of their own. */
-export const actionOnly: ReadonlySet<string> = new Set<InputName>(['command', 'reports', 'expected']);
+export const actionOnly: ReadonlySet<string> = new Set<InputName>([
+  'command',
+  'reports',
+  'expected',
+  'machines',
+  'answer',
+  'sha',
+]);
 
 /** Flags that may be given several times, a line each: `--pargs A:1 --pargs B:2`, as with Maestro. */
 export const repeatable: ReadonlySet<string> = new Set<InputName>([
@@ -335,8 +369,8 @@ export const actionDefaults: Partial<Record<InputName, string>> = {
   'job-status': '${{ job.status }}',
 };
 
-/** The action's outputs, with what action.yml says of them. */
-export const outputs = {
+/** The outputs of a run, with what action.yml says of them. */
+export const runOutputs = {
   status:
     'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN; UNREACHABLE if there was no connection to the host, and nothing ran; with `command: merge` NOTRUN if no machine ran the study.',
   'study-path': 'The study directory.',
@@ -348,3 +382,16 @@ export const outputs = {
   'report-path': 'The directory with report.json, junit.xml, report.html, summary.md and what was collected.',
   'check-run-url': 'The page of the check run; empty if there is none.',
 } as const;
+
+/** The outputs of `command: comment`. */
+export const commentOutputs = {
+  run: 'Of `command: comment`: `true` if the comment asks for a run and its author may do that, else `false`.',
+  spec: 'The study to run: the path of its spec.',
+  parameters: 'The parameters that the comment gives, as the input `parameters` takes them; empty if it gives none.',
+  machines:
+    'Where to run, a JSON list: those of the input `machines` that the comment chooses; all if it chooses none.',
+  sha: 'The commit to check out, and to run the study of.',
+  answer: 'The id of the comment that answers; empty if there is none.',
+} as const;
+
+export const outputs = { ...runOutputs, ...commentOutputs };

@@ -45,3 +45,12 @@ export function summaryMarkdown(results: StudyResults, extras: SummaryExtras = {
   ];
   return arrange(sections, MAX_SUMMARY_BYTES);
 }
+
+/** The beginning of the job summary, for places that have less room: the outcome and the failures, in at most so many bytes. */
+export function summaryBeginning(results: StudyResults, bytes: number): string {
+  const sections: Section[] = [
+    { name: 'the outcome', rank: 1, render: () => outcome(results) },
+    { name: 'the failures', rank: 2, render: (room) => failures(results, room) },
+  ];
+  return arrange(sections, bytes).trimEnd();
+}

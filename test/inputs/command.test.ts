@@ -52,12 +52,14 @@ describe('the input `command`', () => {
       "input 'host' has no meaning with input 'command' merge",
     ]);
     expect(complaints(() => onGitHub({ spec: 'study.yaml', reports: 'a.json' }))).toEqual([
-      "input 'reports' has no meaning with input 'command' run, only with merge",
+      "input 'reports' has no meaning with input 'command' run, only with merge and comment",
     ]);
   });
 
   it('must be one that there is', () => {
-    expect(complaints(() => onGitHub({ command: 'fly' }))).toEqual(["input 'command' must be run or merge, not 'fly'"]);
+    expect(complaints(() => onGitHub({ command: 'fly' }))).toEqual([
+      "input 'command' must be run, merge or comment, not 'fly'",
+    ]);
   });
 
   it('is no flag, for the command line has verbs', () => {
@@ -71,7 +73,7 @@ describe('the input `command`', () => {
   });
 
   it('is named in the description of what only it takes', () => {
-    expect(descriptionOf('reports')).toMatch(/ Only with `command: merge`\.$/);
+    expect(descriptionOf('reports')).toMatch(/ Only with `command: merge` and `command: comment`\.$/);
   });
 });
 

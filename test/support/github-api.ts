@@ -59,6 +59,17 @@ export interface StoredCheckRun {
   readonly annotations: ApiAnnotation[];
 }
 
+/** A comment as the server keeps it. */
+export interface StoredComment {
+  readonly id: number;
+  readonly issue: number;
+  body: string;
+  readonly user: { readonly login: string; readonly id: number; readonly type: string };
+}
+
+/** Who makes comments with the token of a job. */
+const bot = { login: 'github-actions[bot]', id: 41_898_282, type: 'Bot' } as const;
+
 const root = path.dirname(createRequire(import.meta.url).resolve('@octokit/openapi/package.json'));
 
 /** What GitHub says of its API: of github.com, and of the oldest server that is still supported. */
@@ -71,6 +82,12 @@ const routes = [
   { method: 'GET', route: '/repos/{owner}/{repo}/commits/{ref}/check-runs', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/pulls/{pull_number}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/contents/{path}', status: 200 },
+  { method: 'GET', route: '/repos/{owner}/{repo}/collaborators/{username}/permission', status: 200 },
+  { method: 'POST', route: '/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions', status: 201 },
+  { method: 'GET', route: '/repos/{owner}/{repo}/issues/comments/{comment_id}', status: 200 },
+  { method: 'PATCH', route: '/repos/{owner}/{repo}/issues/comments/{comment_id}', status: 200 },
+  { method: 'GET', route: '/repos/{owner}/{repo}/issues/{issue_number}/comments', status: 200 },
+  { method: 'POST', route: '/repos/{owner}/{repo}/issues/{issue_number}/comments', status: 201 },
 ] as const;
 
 class Description {
@@ -152,7 +169,7 @@ function load(): readonly Description[] {
 }
 
 /**
- * GitHub's API on this machine, as far as check runs go. It checks every request, and every answer of its own, against
+ * GitHub's API on this machine, as far as check runs and comments go. It checks every request, and every answer of its own, against
  * GitHub's description of it, enforces the limits that the description does not have, and fails on demand.
  */
 export class GitHubServer {
@@ -166,6 +183,11 @@ export class GitHubServer {
   readonly files = new Map<string, string>();
   /** Pull requests: number → the repository that their code is of, and its commit. */
   readonly pulls = new Map<number, { readonly repository: string; readonly sha: string }>();
+  /** What people may do, by their names: the others nothing. */
+  readonly people = new Map<string, { readonly id: number; readonly permission: string; readonly role?: string }>();
+  readonly comments: StoredComment[] = [];
+  /** Reactions to comments, in the order in which they came. */
+  readonly reactions: { readonly comment: number; readonly content: string }[] = [];
   /** What a request gets instead of its true answer. */
   fault: (request: SeenRequest) => Fault | undefined = () => undefined;
   /** What a request waits for before it is carried out. */
@@ -286,6 +308,8 @@ export class GitHubServer {
 
   #carryOut({ method, route, path, query, body }: SeenRequest): Json {
     const last = decodeURIComponent(path.split('/').at(-1)!);
+    if (route.endsWith('/permission')) return this.#permission(decodeURIComponent(path.split('/').at(-2)!));
+    if (route.includes('/issues/')) return this.#onComments(method, route, path.split('/'), body);
     if (method === 'POST') {
       if (!/^[0-9a-f]{40}$/.test(body.head_sha)) return undefined;
       return this.#json(this.#changed(this.add({ name: body.name, head_sha: body.head_sha }), body));
@@ -319,6 +343,45 @@ export class GitHubServer {
     };
     this.checkRuns.push(added);
     return added;
+  }
+
+  #permission(login: string): Json {
+    const person = this.people.get(login);
+    if (person === undefined) return undefined;
+    const example = this.#descriptions[0]!.example(
+      'repository-collaborator-permission-response-if-user-has-admin-permissions',
+    );
+    const { id, permission, role = permission } = person;
+    return { ...example, permission, role_name: role, user: { ...example.user, login, id, role_name: role } };
+  }
+
+  #onComments(method: string, route: string, parts: readonly string[], body: Json): Json {
+    if (route.endsWith('{issue_number}/comments')) {
+      const issue = Number(parts.at(-2));
+      if (method === 'POST') return this.#commentJson(this.addComment({ issue, body: body.body }));
+      return this.comments.filter((comment) => comment.issue === issue).map((comment) => this.#commentJson(comment));
+    }
+    if (route.endsWith('/reactions')) {
+      const reaction = { comment: Number(parts.at(-2)), content: body.content as string };
+      this.reactions.push(reaction);
+      return { ...this.#descriptions[0]!.example('reaction'), content: reaction.content };
+    }
+    const comment = this.comments.find(({ id }) => String(id) === parts.at(-1));
+    if (comment === undefined) return undefined;
+    if (method === 'PATCH') comment.body = body.body;
+    return this.#commentJson(comment);
+  }
+
+  /** A comment that is there; of the token's own bot, unless somebody else is named. */
+  addComment(comment: Partial<StoredComment> & Pick<StoredComment, 'issue' | 'body'>): StoredComment {
+    const added = { id: this.#ids++, user: bot, ...comment };
+    this.comments.push(added);
+    return added;
+  }
+
+  #commentJson({ id, body, user }: StoredComment): Json {
+    const example = this.#descriptions[0]!.example('issue-comment');
+    return { ...example, id, body, user: { ...example.user, ...user } };
   }
 
   #changed(run: StoredCheckRun, { output = {}, ...fields }: Json): StoredCheckRun {
@@ -393,6 +456,7 @@ function matches(route: string, pathname: string): boolean {
 
 /** Limits that only GitHub's prose has: bytes, not characters. */
 function overLimit(body: Json): string | undefined {
+  if (typeof body?.body === 'string' && (body.body === '' || body.body.length > 65_536)) return 'a comment is too long';
   const { output } = body ?? {};
   if (output === undefined) return undefined;
   const long = (value: unknown, most: number) => typeof value === 'string' && Buffer.byteLength(value) > most;
