@@ -65,9 +65,12 @@ async function runGiven(given: Given, context: ProcessContext, log: TerminalLog)
       // On the command line there is no post step: what is left ends by itself.
       remember: () => {},
     });
-    if (isResumable) {
-      const again = study.isPiped ? 'the same command again with the same study on stdin' : 'the same command again';
-      log.info(`To continue it, run ${again}, with --output-path ${quote(results.path)}`);
+    const again = study.isPiped ? 'the same command again with the same study on stdin' : 'the same command again';
+    const withPlace = `run ${again}, with --output-path ${quote(results.path)}`;
+    if (isResumable) log.info(`To continue it, ${withPlace}`);
+    // Without the path the next run begins anew.
+    else if (results.status === 'FAILURE' && inputs['output-path'] === '' && inputs.conductor === 'native') {
+      log.info(`To run only what has not finished, ${withPlace}`);
     }
     return exitCodes[results.status];
   } finally {
