@@ -276,7 +276,7 @@ describe('what cannot be run', () => {
 
   it('has an option from a file that cannot be read', async () => {
     expect(await run('run', 'study.yaml', '--setup=@gone')).toEqual(
-      refused('--setup: cannot read gone: there is no such file'),
+      refused('--setup: cannot read gone: there is no such file\n'),
     );
   });
 
