@@ -14,7 +14,7 @@ export const act = findTool('act', 'ACT');
 
 /** The action as the workflows name it, and what stands in for actions that need GitHub itself. */
 const own = 'maestro-on-flux/maestro-on-flux@v0';
-const standIns = ['upload-artifact', 'download-artifact'];
+const standIns = ['checkout', 'upload-artifact', 'download-artifact'];
 
 export interface ActOptions {
   /** The file in .github/workflows. */
@@ -141,7 +141,11 @@ export class ActRepository {
   #arguments({ workflow, event = 'push', payload, inputs = {}, secrets = {}, github }: ActOptions): string[] {
     const allSecrets = { ...(github === undefined ? {} : { GITHUB_TOKEN: github.token }), ...secrets };
     // Nothing listens there: what asks the real GitHub by mistake fails at once.
-    const environment = { ARTIFACTS: this.artifacts, GITHUB_API_URL: github?.url ?? 'http://127.0.0.1:9' };
+    const environment = {
+      ARTIFACTS: this.artifacts,
+      REPOSITORY: this.path,
+      GITHUB_API_URL: github?.url ?? 'http://127.0.0.1:9',
+    };
     const cache = path.join(this.directory, 'cache');
     const all = (flag: string, values: Readonly<Record<string, string>>) =>
       Object.entries(values).flatMap(([name, value]) => [flag, `${name}=${value}`]);
@@ -180,7 +184,17 @@ export class ActRepository {
     return file;
   }
 
-  #git(...args: readonly string[]): void {
-    execFileSync('git', args, { cwd: this.path, env: { ...process.env, HOME: this.home } });
+  /** The text of a file in it. */
+  read(name: string): string {
+    return readFileSync(path.join(this.path, name), 'utf8');
+  }
+
+  /** The commit that it has. */
+  get head(): string {
+    return this.#git('rev-parse', 'HEAD').trim();
+  }
+
+  #git(...args: readonly string[]): string {
+    return execFileSync('git', args, { cwd: this.path, env: { ...process.env, HOME: this.home } }).toString();
   }
 }
