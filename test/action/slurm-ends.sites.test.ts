@@ -2,10 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installedAccounting } from '../support/slurm/accounting.js';
 import { installedCgroups, Slurm } from '../support/slurm.js';
-import { gate, isSlurmPossible, job, SlurmStudy, slurmBatch } from '../support/slurm-study.js';
-
-/** Bash: gives the job of the script, which runs on for long, a time limit that is over. Slurm looks every 30 seconds. */
-const outOfTime = 'scontrol update jobid=$SLURM_JOB_ID endtime=now; sleep 100';
+import { gate, isSlurmPossible, job, outOfTime, SlurmStudy, slurmBatch } from '../support/slurm-study.js';
 
 describe.skipIf(!isSlurmPossible('jobs that Slurm ends'))('jobs that Slurm ends', () => {
   let slurm: Slurm;

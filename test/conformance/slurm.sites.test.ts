@@ -7,7 +7,7 @@ import { plainEnvironment } from '../support/hosts.js';
 import { isLong } from '../support/long.js';
 import { type Brief, yamlOf } from '../support/plan.js';
 import { Slurm } from '../support/slurm.js';
-import { isSlurmPossible, job, local, SlurmStudy, slurmBatch } from '../support/slurm-study.js';
+import { isSlurmPossible, job, local, outOfTime, SlurmStudy, slurmBatch } from '../support/slurm-study.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 const python = process.env.MAESTRO_PYTHON ?? '';
@@ -48,7 +48,7 @@ function statusIn(directory: string): Record<string, string> {
 
 /** What Slurm ends is told to by the script itself, because a person's command would have to come at the right time. */
 const ended = {
-  outOfTime: 'scontrol update jobid=$SLURM_JOB_ID endtime=now; sleep 100',
+  outOfTime,
   cancelled: 'scancel $SLURM_JOB_ID; sleep 100',
 };
 const walltime = '0:10:00';

@@ -1,5 +1,5 @@
 import type { Brief, StepBrief } from './plan.js';
-import { job, local } from './slurm-study.js';
+import { job, local, outOfTime } from './slurm-study.js';
 
 /** A study of all sorts of steps, how each of them ends, and how often its script runs if the study is run once. */
 export interface MixedStudy {
@@ -45,7 +45,6 @@ export function mixedStudy(width: number, { timeout }: { readonly timeout: boole
   if (width < 10) add('judge', 'FINISHED', 1);
   else add('judge', 'FAILED', 0);
   if (timeout) {
-    const outOfTime = 'scontrol update jobid=$SLURM_JOB_ID endtime=now; sleep 100';
     steps.push(job('slow', outOfTime, { walltime: '0:10:00', restart: 'echo restarted >> runs' }));
     add('slow', 'FINISHED', 2);
   }

@@ -23,6 +23,12 @@ export function isSlurmPossible(what: string, needs: () => true | string = () =>
   return false;
 }
 
+/**
+ * Bash: gives the job of the script, which runs on for long, a time limit that is over. Slurm looks every 30 seconds. It is
+ * said again and again, because a controller that is still busy with the job's start forgets it.
+ */
+export const outOfTime = 'for i in {1..20}; do scontrol update jobid=$SLURM_JOB_ID endtime=now; sleep 5; done';
+
 /** The batch block of studies whose jobs go into the default partition. */
 export const slurmBatch = { type: 'slurm', host: 'testing', bank: '', queue: '' };
 
