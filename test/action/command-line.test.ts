@@ -91,6 +91,9 @@ describe('maestro-on-flux run', () => {
       );
     }
     expect(stdout).toMatch(/^Study hello FAILURE in .*: 4 steps, 2 failed, 2 skipped$/m);
+    expect(stdout).toMatch(
+      /^To run only what has not finished, run the same command again, with --output-path \S+\/out\/hello_[0-9-]+$/m,
+    );
   });
 
   it('is cancelled by ^C', async () => {
@@ -339,6 +342,18 @@ study:
     expect(code).toBe(1);
     expect(stdout).toMatch(/^FAIL {2}study: wide\.yaml:4:[0-9]+: step 'a': 4 nodes for 2 procs \(/m);
     expect(stdout).toMatch(/^ok {4}bash: /m);
+  });
+
+  it('says that nothing but local steps can run where it finds no batch system', async () => {
+    // Where Slurm is installed, it has no cluster.
+    const { code, stdout } = await start(['doctor'], { SLURM_CONF: path.join(directory, 'none') }).ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^FAIL {2}broker: there is no Flux here/m);
+    expect(stdout).toContain(
+      'Slurm and LSF were not found either: only studies whose steps are all local can run here',
+    );
+    // What a command says in several lines stands below its first.
+    expect(stdout.trimEnd().split('\n')).toEqual(stdout.match(/^(ok| {2}|FAIL) .*$/gm));
   });
 
   it('counts the steps of one that is right', async () =>

@@ -3,7 +3,7 @@ import { commandLineInputs } from '../../src/cli/arguments.js';
 import { studyFlags } from '../../src/cli/study-flags.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { actionDefaults, type InputName, inputNames } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/errors.js';
+import { complaints } from '../support/complaints.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
 function onGitHub(given: Partial<Record<InputName, string>>) {
@@ -11,16 +11,6 @@ function onGitHub(given: Partial<Record<InputName, string>>) {
     return [`INPUT_${name.toUpperCase()}`, given[name] ?? actionDefaults[name] ?? defaultOf(name) ?? ''];
   });
   return actionInputs(Object.fromEntries(environment));
-}
-
-function complaints(read: () => unknown): string[] {
-  try {
-    read();
-    return [];
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return error.message.split('\n');
-  }
 }
 
 describe('the input `command`', () => {

@@ -3,22 +3,12 @@ import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
 import { type InputName, inputNames } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/errors.js';
+import { complaints } from '../support/complaints.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
 function onGitHub(given: Partial<Record<InputName, string>>) {
   const environment = inputNames.map((name) => [`INPUT_${name.toUpperCase()}`, given[name] ?? defaultOf(name) ?? '']);
   return actionInputs({ ...Object.fromEntries(environment), INPUT_SPEC: 'study.yaml' });
-}
-
-function complaints(read: () => unknown): string[] {
-  try {
-    read();
-    return [];
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return error.message.split('\n');
-  }
 }
 
 /** A value that is not the default. */

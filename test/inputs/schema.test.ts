@@ -2,23 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf, distinctions, parseInputs } from '../../src/inputs/parse.js';
 import { type InputName, inputNames, secrets } from '../../src/inputs/schema.js';
-import { InputError } from '../../src/util/errors.js';
+import { complaints } from '../support/complaints.js';
 
 const noFiles = (file: string): string => {
   throw new Error(`ENOENT: no such file or directory, open '${file}'`);
 };
 const flags = (...args: string[]) => commandLineInputs(args, { read: noFiles });
-
-/** The lines of the error that comes of it. */
-function complaints(parse: () => unknown): string[] {
-  try {
-    parse();
-  } catch (error) {
-    if (error instanceof InputError) return error.message.split('\n');
-    throw error;
-  }
-  return [];
-}
 
 describe('the inputs', () => {
   it('have these defaults', () => {
