@@ -86,7 +86,7 @@ describe('the text of status', () => {
       fc.property(hostileText, hostileText, (name, reason) => {
         const record = { state: 'FAILED' as const, reason, ...ran(beginning, 1) };
         const lines = studyText(view(none, [{ name, workspace: `${name}/x`, record }]));
-        expect(lines.join("")).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/);
+        expect(lines.join('')).not.toMatch(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]/);
         expect(lines).toHaveLength(9);
       }),
     );
