@@ -24,6 +24,16 @@ const places: readonly InputName[] = [
   'setup',
 ];
 
+/** The other inputs that verbs about existing studies take. */
+const others: readonly InputName[] = [
+  'flux',
+  'allow-shared-directory',
+  'report-path',
+  'collect',
+  'baseline',
+  'slower-than',
+];
+
 /** Flags that are as those of `run`. */
 export function inputFlags(names: readonly InputName[]): readonly Flag[] {
   return studyFlags.flatMap(({ flags }) => flags.filter(({ name }) => (names as readonly string[]).includes(name)));
@@ -55,7 +65,7 @@ export function readExisting(
   const given = readFlags(args, flags);
   const { read, isFile } = filesHere(context);
   const values = new Map(
-    inputFlags([...places, 'flux', 'allow-shared-directory', 'collect']).flatMap(({ name }) => {
+    inputFlags([...places, ...others]).flatMap(({ name }) => {
       const texts = given.all(name);
       return texts.length > 0 ? [[name, texts] as const] : [];
     }),

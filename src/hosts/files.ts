@@ -13,6 +13,8 @@ export interface HostFile {
   readonly path: string;
   readonly text: string | Uint8Array;
   readonly executable?: boolean;
+  /** Whether nobody but its owner may read it. */
+  readonly isPrivate?: boolean;
 }
 
 /** A directory to be made on a host, for what will be in it. */
@@ -66,10 +68,10 @@ function* archiveOf(files: readonly (HostFile | HostDirectory)[]): Generator<Uin
       yield headerBlocks({ type: 'Directory', path: `${entry.directory}/`, mode: 0o777, mtime, size: 0 });
       continue;
     }
-    const { path, text, executable } = entry;
+    const { path, text, executable, isPrivate } = entry;
     const body = typeof text === 'string' ? Buffer.from(text) : text;
     // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
-    const mode = executable === true ? 0o766 : 0o666;
+    const mode = executable === true ? 0o766 : isPrivate === true ? 0o600 : 0o666;
     yield headerBlocks({ type: 'File', path, mode, mtime, size: body.length });
     yield body;
     yield padding(body.length);

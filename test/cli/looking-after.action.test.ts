@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -88,6 +88,26 @@ describe('the output of a step', () => {
     expect((await following.ended).code).toBe(0);
     await run.ended;
   });
+});
+
+it('the reports of a study that is over are those of its run', async () => {
+  const run = start('run', 'study.yaml', '--output-path', 'out', '--parameters', 'N: [2, 3]', '--report-path', 'first');
+  await until('it runs', () => existsSync(path.join(directory, 'out/wait')));
+  go();
+  expect((await run.ended).code).toBe(2);
+  expect(statSync(path.join(directory, 'out/.conductor/inputs.json')).mode & 0o777).toBe(0o600);
+  const { code, stdout } = await call('report', 'out', '--report-path', 'second');
+  expect(code).toBe(2);
+  expect(stdout).toMatch(/^Study sweep FAILURE in /m);
+  const read = (name: string) => {
+    const { study, ...others } = JSON.parse(readFileSync(path.join(directory, name, 'report.json'), 'utf8'));
+    // The run counts from its start, the journal from when it was begun.
+    return { ...others, study: { ...study, started: '', ended: '' } };
+  };
+  expect(read('second')).toEqual(read('first'));
+  expect(readdirSync(path.join(directory, 'second')).toSorted()).toEqual(
+    readdirSync(path.join(directory, 'first')).toSorted(),
+  );
 });
 
 describe('watching', () => {

@@ -1,5 +1,6 @@
 import type { Limits } from '../../store/update-lock.js';
 import { type TakeContext, takeExisting } from './cancel.js';
+import { readKeptFiles } from './rebuild-plan.js';
 
 /**
  * Notes other limits in the journal of a study that nothing drives: the run that continues it uses them.
@@ -9,12 +10,9 @@ import { type TakeContext, takeExisting } from './cancel.js';
 export async function updateUndriven(context: TakeContext, studyPath: string, limits: Limits): Promise<void> {
   const session = await takeExisting(context, studyPath);
   const { state, journal } = session;
-  const { throttle, restartLimit } = state.limits;
-  // What the inputs were is known from an earlier change only; without that the change counts whatever they are.
-  const inputs =
-    throttle?.input === undefined || restartLimit?.input === undefined
-      ? {}
-      : { inputs: { throttle: throttle.input, restartLimit: restartLimit.input } };
+  // Without the values of the inputs the change would count even if they change.
+  const { inputs: kept } = await readKeptFiles(context.host, studyPath);
+  const inputs = kept === undefined ? {} : { inputs: kept.limits };
   journal.write({ type: 'limits', ...limits, ...inputs });
   // How the study ended stays as it was.
   if (state.cancelReason !== undefined) journal.write({ type: 'cancel', reason: state.cancelReason });
