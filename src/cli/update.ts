@@ -37,7 +37,7 @@ export const update: Verb = {
   name: 'update',
   group: 'looking after',
   synopsis: 'update DIR [--throttle N] [--restart-limit N]',
-  summary: 'change limits of a study, as `maestro update` does',
+  summary: 'change the throttle or the restart limit of a study',
   details:
     'What drives the study is told. If nothing does, the change is noted in the study. In both cases the runs that continue the study use it too, and say so.',
   flags,
