@@ -6,6 +6,7 @@ import type { ProcessContext } from '../run/process-context.js';
 import { lookAtStudy, type MaestroSight, NoStudyError, type StudySight } from '../store/look/look.js';
 import { suggestions } from '../util/closest.js';
 import { alternatives } from '../util/format.js';
+import type { Log } from '../util/log/log.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { inputsOf } from './arguments.js';
 import { type Flag, type FlagGroup, type GivenFlags, readFlags } from './flags.js';
@@ -83,12 +84,23 @@ export async function onHost<T>(
   log: TerminalLog,
   task: (hosts: OpenedHosts) => Promise<T>,
 ): Promise<T> {
-  const hosts = await open(inputs, context, log);
+  const hosts = await open(inputs, context, onlyTrouble(log));
   try {
     return await task(hosts);
   } finally {
     hosts.close();
   }
+}
+
+/** What the verbs print is for programs too: that a connection is being made, or what `setup` says, is not among it. */
+function onlyTrouble(log: TerminalLog): Log {
+  const none = () => {};
+  return {
+    ...{ phase: none, endPhase: none, info: none, live: none },
+    problem: (problem) => log.problem(problem),
+    error: (message, place) => log.error(message, place),
+    warning: (message, place) => log.warning(message, place),
+  };
 }
 
 /** The path of a directory on the machine: what is relative starts at the current directory here, at home on another one. */
