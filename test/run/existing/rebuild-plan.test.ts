@@ -67,7 +67,7 @@ describe('the plan of a study that is there', () => {
   it.each([
     [
       'the spec has changed since',
-      new Map([['mixed.yaml', text.replace('20', '21')]]),
+      new Map([['mixed.yaml', text.replace('10,20', '10,21')]]),
       true,
       /the copy of its spec is not the one that was run$/,
     ],
