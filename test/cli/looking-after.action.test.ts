@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Started, startBundle } from '../support/bundle.js';
 import { plainEnvironment } from '../support/hosts.js';
@@ -33,12 +32,11 @@ const go = () => writeFileSync(path.join(directory, 'out/wait/go'), '');
 /** A run of the study, once its steps run and the failing one has failed. */
 async function begin(): Promise<Started> {
   const run = start('run', 'study.yaml', '--output-path', 'out');
-  for (let look = 0; ; look++) {
-    const { stdout } = await call('status', 'out', '--json');
-    if (/"FAILED": 1/.test(stdout) && /"RUNNING": 1/.test(stdout)) return run;
-    if (look === 100) throw new Error(`the study does not come to run: ${stdout}`);
-    await sleep(50);
-  }
+  const csv = path.join(directory, 'out/status.csv');
+  // Written after the journal, by the same writer.
+  const states = () => (existsSync(csv) ? readFileSync(csv, 'utf8') : '');
+  await until('a step has failed and one runs', () => /,FAILED,/.test(states()) && /,RUNNING,/.test(states()));
+  return run;
 }
 
 describe('a study that runs', () => {
