@@ -65,7 +65,7 @@ export function fittingLines(
     used = next;
     count += 1;
   }
-  if (count === 0 && lines.length > 0) return undefined;
+  if (count === 0 && total > 0) return undefined;
   const rest = total - count;
   return [...lines.slice(0, count), ...(rest > 0 ? [more(rest)] : [])].join(separator);
 }
