@@ -25,6 +25,8 @@ const loggedIn = 'maestro: logged in';
  */
 export class OpensshTransport implements Transport {
   readonly name: string;
+  /** Each is asked for by a process of its own. */
+  readonly keepsOrder = false;
   readonly #options: OpensshOptions;
   readonly #address: string;
   /** Aborted by `close`: a connection that is being made then is given up. */

@@ -11,6 +11,7 @@ import { type PreparedShell, preludeLines } from '../setup.js';
 import { Connections } from './connection-pool.js';
 import { login, noShell } from './login.js';
 import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './remote-shell.js';
+import { SpareSessions } from './spare-sessions.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
@@ -60,6 +61,7 @@ export class SshHost implements Host {
   /** Bash that is sent before a command of ours, and before one for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
   readonly #pool = new Semaphore(MAX_SESSIONS);
+  readonly #spares: SpareSessions;
   #sessions = 0;
   /** Set while the connection is being made again: there is one attempt at a time. */
   #reconnecting: Promise<void> | undefined;
@@ -74,8 +76,13 @@ export class SshHost implements Host {
   /** Why no more commands are run. */
   #over: HostError | undefined;
 
-  private constructor(connections: Connections, marks: Marks, shell: PreparedShell, options: SshHostOptions) {
+  private constructor(
+    { connections, spares, marks }: { connections: Connections; spares: SpareSessions; marks: Marks },
+    shell: PreparedShell,
+    options: SshHostOptions,
+  ) {
     this.#connections = connections;
+    this.#spares = spares;
     this.#options = options;
     this.#marks = marks;
     this.name = connections.name;
@@ -97,7 +104,18 @@ export class SshHost implements Host {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
     const connections = new Connections(transport, MAX_SESSIONS, options.clock, options.tell);
-    return new SshHost(connections, marks, await login(connections, { ...options, marks }), options);
+    const spares = new SpareSessions(() => connections.openSpare(shellLine(marks)), options.clock);
+    try {
+      const loggingIn = login(connections, { ...options, marks });
+      // The first commands find sessions that came about together with that of the login.
+      if (transport.keepsOrder) spares.fill(MAX_SESSIONS);
+      const host = new SshHost({ connections, spares, marks }, await loggingIn, options);
+      spares.fill(MAX_SESSIONS);
+      return host;
+    } catch (error) {
+      spares.close();
+      throw error;
+    }
   }
 
   spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
@@ -129,6 +147,7 @@ export class SshHost implements Host {
     this.#heard();
     this.#options.cancel?.removeEventListener('abort', this.#onCancel);
     for (const leaving of this.#running) leaving.abort(this.#over.message);
+    this.#spares.close();
     this.#connections.close();
   }
 
@@ -138,7 +157,7 @@ export class SshHost implements Host {
       if (leaving.aborted) return left(leaving, this.name);
       this.#sessions += 1;
       try {
-        const session = await this.#open(shellLine(this.#marks));
+        const session = await this.#open();
         if (leaving.aborted) {
           session.close();
           return await left(leaving, this.name);
@@ -236,10 +255,11 @@ export class SshHost implements Host {
     });
   }
 
-  async #open(commandLine: string): Promise<Session> {
+  async #open(): Promise<Session> {
     await this.#reconnecting;
     if (this.#over !== undefined) throw this.#over;
-    const session = await this.#connections.open(commandLine);
+    const spare = await this.#spares.take(MAX_SESSIONS - this.#sessions);
+    const session = spare ?? (await this.#connections.open(shellLine(this.#marks)));
     if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
     this.#isDown = false;
     return session;

@@ -34,6 +34,7 @@ const CLOSE_TIMEOUT_MS = 500;
 /** The SSH client that the program brings with it. Keys stay in memory. */
 export class Ssh2Transport implements Transport {
   readonly name: string;
+  readonly keepsOrder = true;
   readonly #options: Ssh2Options;
   /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();

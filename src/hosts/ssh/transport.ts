@@ -10,6 +10,8 @@ export interface Transport {
   readonly name: string;
   /** Whether there is a connection, as far as is known. */
   readonly isConnected: boolean;
+  /** Whether sessions come about in the order in which they are asked for, so that the server refuses the last ones. */
+  readonly keepsOrder: boolean;
   /**
    * Connects, if there is no connection.
    *

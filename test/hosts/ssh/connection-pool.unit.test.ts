@@ -41,6 +41,7 @@ class Connection implements Transport {
   readonly running = new Set<Running>();
   /** Sessions that the server has not seen end. */
   lingering = 0;
+  readonly keepsOrder = true;
   isConnected = false;
 
   constructor(machine: Machine) {
