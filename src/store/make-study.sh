@@ -33,7 +33,7 @@ rm -f -- "$new"
 echo made
 # Only in a directory that this command has made: of any other it is still to be found out who else may write to it.
 if [ -n "$fresh" ] || maestro_taken; then
-  taken=$(maestro_take)
+  taken=$(maestro_take) || exit
   if [ "$taken" = taken ]; then
     echo taken
     cat -- "$journal"

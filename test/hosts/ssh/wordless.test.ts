@@ -20,12 +20,13 @@ async function wordlessServer() {
     client.on('session', (accept) => {
       accept().on('exec', (accept, _, { command }) => {
         const stream = accept();
-        streams.push(stream);
         const child = spawn('bash', ['-c', command], { env: plainEnvironment, stdio: 'pipe' });
         onTestFinished(() => {
           child.kill('SIGKILL');
         });
         child.stdin.on('error', () => {});
+        // Others wait for a command.
+        child.stdout.once('data', () => child.stdout.once('data', () => streams.push(stream)));
         stream.pipe(child.stdin);
         child.stdout.pipe(stream, { end: false });
         child.stderr.pipe(stream.stderr, { end: false });
