@@ -100,13 +100,14 @@ export class Connections {
   }
 
   /**
-   * Opens a session that no command waits for, on a connection that has room for it. That it is refused says nothing of the
+   * Opens a session that no command waits for, on a connection that stands and has room for it. That it is refused says nothing of the
    * connection's limit, which is learnt by the sessions of commands.
    *
    * @returns undefined if there is no room
    */
   openSpare(commandLine: string): Promise<Session> | undefined {
-    const lane = this.#isClosed ? undefined : this.#lanes.find((lane) => isFree(lane) && lane.rest === undefined);
+    if (this.#isClosed) return undefined;
+    const lane = this.#lanes.find((lane) => lane.transport.isConnected && isFree(lane) && lane.rest === undefined);
     return lane && this.#openOn(lane, commandLine, true);
   }
 

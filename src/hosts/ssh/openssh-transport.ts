@@ -190,7 +190,14 @@ export class OpensshTransport implements Transport {
       });
     });
     exit.catch(() => {});
-    return { stdin: stdin!, stdout: stdout!, stderr: stderr!, exit, close: () => child.kill('SIGTERM') };
+    return {
+      stdin: stdin!,
+      stdout: stdout!,
+      stderr: stderr!,
+      exit,
+      isConnected: () => !master.isGone,
+      close: () => child.kill('SIGTERM'),
+    };
   }
 }
 

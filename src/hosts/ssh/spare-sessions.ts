@@ -1,5 +1,6 @@
 import type { Clock } from '../../util/clock.js';
-import { type Session, SshError } from './transport.js';
+import type { ShellSession } from './shell-session.js';
+import { SshError } from './transport.js';
 
 /** How many sessions wait for a command. */
 const SPARES = 3;
@@ -15,9 +16,9 @@ const IDLE_MS = 10_000;
  * commands of which each waits for the one before. They are kept only while commands follow each other.
  */
 export class SpareSessions {
-  readonly #open: () => Promise<Session> | undefined;
+  readonly #open: () => Promise<ShellSession> | undefined;
   readonly #clock: Clock;
-  #waiting: Promise<Session | undefined>[] = [];
+  #waiting: Promise<ShellSession | undefined>[] = [];
   #asked = Number.NEGATIVE_INFINITY;
   /** Whether the server has refused none so far. */
   #isWelcome = true;
@@ -25,7 +26,7 @@ export class SpareSessions {
   #stopIdle: () => void = () => {};
 
   /** @param open opens a session where there is room for one more; undefined if there is none */
-  constructor(open: () => Promise<Session> | undefined, clock: Clock) {
+  constructor(open: () => Promise<ShellSession> | undefined, clock: Clock) {
     this.#open = open;
     this.#clock = clock;
   }
@@ -36,35 +37,41 @@ export class SpareSessions {
     while (this.#waiting.length < Math.min(most, SPARES)) {
       const opening = this.#open();
       if (opening === undefined) break;
-      const spare: Promise<Session | undefined> = opening.catch(() => undefined);
+      const spare: Promise<ShellSession | undefined> = opening.catch(() => undefined);
       this.#waiting.push(spare);
       const forget = (error?: unknown) => {
         if (error instanceof SshError && error.kind === 'session') this.#isWelcome = false;
         this.#waiting = this.#waiting.filter((other) => other !== spare);
       };
-      opening.then(({ exit }) => exit).then(() => forget(), forget);
+      opening.then(({ session }) => session.exit).then(() => forget(), forget);
     }
     this.#stopIdle();
-    this.#stopIdle = this.#clock.after(IDLE_MS, () => this.#empty());
+    this.#stopIdle = this.#clock.after(IDLE_MS, () => this.drop());
   }
 
   /** A session for a command, and another one in its place if commands follow each other. @param most as for `fill` */
-  async take(most: number): Promise<Session | undefined> {
+  async take(most: number): Promise<ShellSession | undefined> {
     const now = this.#clock.now();
     const isBurst = now - this.#asked < BURST_MS;
     this.#asked = now;
-    const spare = this.#waiting.shift();
-    if (spare !== undefined || isBurst) this.fill(most);
-    return spare;
+    for (let spare = this.#waiting.shift(); spare !== undefined; spare = this.#waiting.shift()) {
+      this.fill(most);
+      const shell = await spare;
+      if (shell?.isThere) return shell;
+      shell?.session.close();
+    }
+    if (isBurst) this.fill(most);
+    return undefined;
+  }
+
+  /** Gives all of them up: the connection may be lost. */
+  drop(): void {
+    this.#stopIdle();
+    for (const spare of this.#waiting.splice(0)) void spare.then((shell) => shell?.session.close());
   }
 
   close(): void {
     this.#isClosed = true;
-    this.#empty();
-  }
-
-  #empty(): void {
-    this.#stopIdle();
-    for (const spare of this.#waiting.splice(0)) void spare.then((session) => session?.close());
+    this.drop();
   }
 }

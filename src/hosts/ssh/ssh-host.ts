@@ -6,13 +6,13 @@ import { Semaphore } from '../../util/semaphore.js';
 import { sleep } from '../../util/sleep.js';
 import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
-import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';
 import { Connections } from './connection-pool.js';
 import { login, noShell } from './login.js';
 import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './remote-shell.js';
+import { ShellSession } from './shell-session.js';
 import { SpareSessions } from './spare-sessions.js';
-import { type Session, SshError, type Transport } from './transport.js';
+import { SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
   /** Bash lines that make the environment. */
@@ -104,8 +104,10 @@ export class SshHost implements Host {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
     const connections = new Connections(transport, MAX_SESSIONS, options.clock, options.tell);
-    const spares = new SpareSessions(() => connections.openSpare(shellLine(marks)), options.clock);
+    const open = () => connections.openSpare(shellLine(marks))?.then((session) => new ShellSession(session, marks));
+    const spares = new SpareSessions(open, options.clock);
     try {
+      await connections.connect();
       const loggingIn = login(connections, { ...options, marks });
       // The first commands find sessions that came about together with that of the login.
       if (transport.keepsOrder) spares.fill(MAX_SESSIONS);
@@ -157,13 +159,14 @@ export class SshHost implements Host {
       if (leaving.aborted) return left(leaving, this.name);
       this.#sessions += 1;
       try {
-        const session = await this.#open();
+        const shell = await this.#open();
         if (leaving.aborted) {
-          session.close();
+          shell.session.close();
           return await left(leaving, this.name);
         }
-        return await this.#runIn(session, text, streams, leaving);
+        return await this.#runIn(shell, text, streams, leaving);
       } catch (error) {
+        if (error instanceof HostLostError && !leaving.aborted) this.#spares.drop();
         if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
         // SshError means that no session came about: nothing was run.
         if (!(error instanceof SshError)) throw error;
@@ -179,12 +182,12 @@ export class SshHost implements Host {
   }
 
   async #runIn(
-    session: Session,
+    shell: ShellSession,
     text: string,
     { stdin, stdout, stderr }: Streams,
     leaving: AbortSignal,
   ): Promise<Exit> {
-    const begin = { stdout: new AfterMark(this.#marks.begin), stderr: new AfterMark(this.#marks.begin) };
+    const { session } = shell;
     let status: number | undefined;
     let onEnd = () => {};
     const ended = new Promise<void>((resolve) => {
@@ -194,18 +197,18 @@ export class SshHost implements Host {
       status = code;
       onEnd();
     });
-    // A broken stream breaks the session too, which reports it. Unlike `pipeline`, `pipe` leaves nothing behind on a stream
-    // that the next session may go on with.
-    pipeline(session.stdout, begin.stdout).catch(() => {});
-    pipeline(session.stderr, begin.stderr, end).catch(() => {});
-    const sources = [begin.stdout, end];
+    pipeline(shell.stderr, end).catch(() => {});
+    const sources = [shell.stdout, end];
     const flows = sources.map((stream) => finished(stream).catch(() => {}));
-    begin.stdout.pipe(stdout, { end: false });
+    // Unlike `pipeline`, `pipe` leaves nothing behind on a stream that the next session may go on with.
+    shell.stdout.pipe(stdout, { end: false });
     end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
     session.stdin.write(text);
     // Not before: if the session does not come about, the next one needs all of the command's input.
-    begin.stdout.once('begun', () => stdin.pipe(session.stdin));
+    const send = () => stdin.pipe(session.stdin);
+    if (shell.stdout.hasBegun) send();
+    else shell.stdout.once('begun', send);
     session.stdout.on('data', () => this.#heard());
     try {
       // `ssh` exits with 255 for its own failures. If the command itself ended with 255, that is its status.
@@ -219,14 +222,14 @@ export class SshHost implements Host {
         return code;
       });
       const isDrained = () =>
-        [session.stdout, begin.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
-        ![begin.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
+        [session.stdout, shell.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
+        ![shell.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
       const code = await Promise.race([
         over,
         ended.then(() => this.#quiet([session.stdout, session.stderr], isDrained, over)),
         left(leaving, this.name),
       ]);
-      if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
+      if (status === undefined && !shell.stdout.hasBegun) throw noShell(this.name, code, shell);
       for (const stream of [stdout, stderr]) stream.end();
       // Only SIGKILL keeps our bash from reporting a status.
       return { code: status ?? (code === 255 ? 137 : code) };
@@ -255,14 +258,14 @@ export class SshHost implements Host {
     });
   }
 
-  async #open(): Promise<Session> {
+  async #open(): Promise<ShellSession> {
     await this.#reconnecting;
     if (this.#over !== undefined) throw this.#over;
     const spare = await this.#spares.take(MAX_SESSIONS - this.#sessions);
-    const session = spare ?? (await this.#connections.open(shellLine(this.#marks)));
+    const shell = spare ?? new ShellSession(await this.#connections.open(shellLine(this.#marks)), this.#marks);
     if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
     this.#isDown = false;
-    return session;
+    return shell;
   }
 
   /**

@@ -217,7 +217,14 @@ class Connection {
     });
     exit.catch(() => {});
     channel.on('error', () => {});
-    return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, close: () => channel.close() };
+    return {
+      stdin: channel,
+      stdout: channel,
+      stderr: channel.stderr,
+      exit,
+      isConnected: () => !this.isLost,
+      close: () => channel.close(),
+    };
   }
 
   /** A stream to another machine, as seen from this one. */

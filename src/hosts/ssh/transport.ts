@@ -41,6 +41,8 @@ export interface Session {
    * it did not come about: then nothing was run.
    */
   readonly exit: Promise<number>;
+  /** Whether its connection stands, as far as is known. */
+  isConnected(): boolean;
   /** Closes the session, whether or not the command has ended. */
   close(): void;
 }

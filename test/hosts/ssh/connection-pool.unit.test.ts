@@ -74,6 +74,7 @@ class Connection implements Transport {
       stdout: new PassThrough(),
       stderr: new PassThrough(),
       exit,
+      isConnected: () => this.isConnected,
       close: () => {},
       end: () => {
         this.running.delete(session);

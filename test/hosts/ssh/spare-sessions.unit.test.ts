@@ -1,26 +1,29 @@
 import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
+import { marksOf } from '../../../src/hosts/ssh/remote-shell.js';
+import { ShellSession } from '../../../src/hosts/ssh/shell-session.js';
 import { SpareSessions } from '../../../src/hosts/ssh/spare-sessions.js';
-import { type Session, SshError } from '../../../src/hosts/ssh/transport.js';
+import { SshError } from '../../../src/hosts/ssh/transport.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 /** A server, and the sessions that were opened on it. */
 class Server {
   readonly clock = new VirtualClock();
-  readonly opened: { readonly session: Session; readonly end: (code: number) => void; isClosed: boolean }[] = [];
+  readonly opened: { readonly shell: ShellSession; readonly end: (code: number) => void; isClosed: boolean }[] = [];
   /** Why no session is let in. */
   refusal: SshError | undefined;
   hasRoom = true;
+  isConnected = true;
   asked = 0;
   readonly spares = new SpareSessions(() => this.#open(), this.clock);
 
   /** The number of a session for a command; -1 if there is none. */
   async take(most = 6): Promise<number> {
     const taken = await this.spares.take(most);
-    return this.opened.findIndex(({ session }) => session === taken);
+    return this.opened.findIndex(({ shell }) => shell === taken);
   }
 
-  #open(): Promise<Session> | undefined {
+  #open(): Promise<ShellSession> | undefined {
     if (!this.hasRoom) return undefined;
     this.asked += 1;
     if (this.refusal !== undefined) return Promise.reject(this.refusal);
@@ -32,9 +35,10 @@ class Server {
     const close = () => {
       one.isClosed = true;
     };
-    const one = { session: { ...streams, exit, close }, end, isClosed: false };
+    const session = { ...streams, exit, close, isConnected: () => this.isConnected };
+    const one = { shell: new ShellSession(session, marksOf('0')), end, isClosed: false };
     this.opened.push(one);
-    return Promise.resolve(one.session);
+    return Promise.resolve(one.shell);
   }
 }
 
@@ -84,6 +88,15 @@ it('a session that has ended is not given to a command', async () => {
   server.opened[0]!.end(137);
   await settled();
   expect(await server.take()).toBe(1);
+});
+
+it('sessions of a connection that is lost are not given to a command', async () => {
+  const server = new Server();
+  server.spares.fill(1);
+  server.isConnected = false;
+  server.hasRoom = false;
+  expect(await server.take()).toBe(-1);
+  expect(server.opened[0]!.isClosed).toBe(true);
 });
 
 it('a server that refuses one is asked for no more', async () => {

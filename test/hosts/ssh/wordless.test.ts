@@ -25,8 +25,8 @@ async function wordlessServer() {
           child.kill('SIGKILL');
         });
         child.stdin.on('error', () => {});
-        // Others wait for a command.
-        child.stdout.once('data', () => child.stdout.once('data', () => streams.push(stream)));
+        // Other sessions wait for a command.
+        child.stdout.on('data', (chunk: Buffer) => chunk.includes('running') && streams.push(stream));
         stream.pipe(child.stdin);
         child.stdout.pipe(stream, { end: false });
         child.stderr.pipe(stream.stderr, { end: false });
