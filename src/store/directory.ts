@@ -9,7 +9,7 @@ import { firstLine, type LeaseHolder, newToken } from './lease.js';
 import { takeCommand } from './lease-commands.js';
 import { distrust } from './ownership.js';
 import { ownershipCommand, parseOwnership } from './ownership-text.js';
-import { journalPath } from './remote-writer-protocol.js';
+import { journalPath } from './study-writer.js';
 
 /** Where a study is to be, and which study it is. */
 export interface WantedPlace {

@@ -105,7 +105,6 @@ describe('what does not begin with a verb', () => {
   });
 
   it.each([
-    ['status', /^there is no command 'status' here: .*status\.csv.*`maestro status DIR`/],
     ['cancel', /^there is no command 'cancel' here: .*Ctrl-C.*`maestro cancel DIR`.*\.cancel\.lock/],
     ['update', /^there is no command 'update' here: .*`maestro update DIR --throttle N/],
   ])("is told what there is in place of Maestro's %s", (verb, message) => {
