@@ -37,10 +37,14 @@ export class SpareSessions {
     while (this.#waiting.length < Math.min(most, SPARES)) {
       const opening = this.#open();
       if (opening === undefined) break;
-      const spare: Promise<ShellSession | undefined> = opening.catch(() => undefined);
+      const spare: Promise<ShellSession | undefined> = opening.catch((error: unknown) => {
+        if (isRefusal(error)) return undefined;
+        throw error;
+      });
+      spare.catch(() => {});
       this.#waiting.push(spare);
       const forget = (error?: unknown) => {
-        if (error instanceof SshError && error.kind === 'session') this.#isWelcome = false;
+        if (isRefusal(error)) this.#isWelcome = false;
         this.#waiting = this.#waiting.filter((other) => other !== spare);
       };
       opening.then(({ session }) => session.exit).then(() => forget(), forget);
@@ -49,7 +53,12 @@ export class SpareSessions {
     this.#stopIdle = this.#clock.after(IDLE_MS, () => this.drop());
   }
 
-  /** A session for a command, and another one in its place if commands follow each other. @param most as for `fill` */
+  /**
+   * A session for a command, and another one in its place if commands follow each other.
+   *
+   * @param most as for `fill`
+   * @throws SshError if the connection broke while it was opened
+   */
   async take(most: number): Promise<ShellSession | undefined> {
     const now = this.#clock.now();
     const isBurst = now - this.#asked < BURST_MS;
@@ -67,7 +76,12 @@ export class SpareSessions {
   /** Gives all of them up: the connection may be lost. */
   drop(): void {
     this.#stopIdle();
-    for (const spare of this.#waiting.splice(0)) void spare.then((shell) => shell?.session.close());
+    for (const spare of this.#waiting.splice(0)) {
+      spare.then(
+        (shell) => shell?.session.close(),
+        () => {},
+      );
+    }
   }
 
   close(): void {
@@ -75,3 +89,5 @@ export class SpareSessions {
     this.drop();
   }
 }
+
+const isRefusal = (error: unknown) => error instanceof SshError && error.kind === 'session';

@@ -261,6 +261,7 @@ export class SshHost implements Host {
   async #open(): Promise<ShellSession> {
     await this.#reconnecting;
     if (this.#over !== undefined) throw this.#over;
+    if (!this.#connections.isConnected) this.#lost(new HostLostError('the connection was closed'));
     const spare = await this.#spares.take(MAX_SESSIONS - this.#sessions);
     const shell = spare ?? new ShellSession(await this.#connections.open(shellLine(this.#marks)), this.#marks);
     if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);

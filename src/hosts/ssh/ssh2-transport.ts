@@ -108,8 +108,12 @@ class Connection {
     client.on('error', (error) => {
       this.#error ??= error;
     });
-    client.on('close', () => {
+    const closed = () => {
       this.#error ??= new Error('the connection was closed');
+    };
+    client.on('end', closed);
+    client.on('close', () => {
+      closed();
       before?.close();
     });
   }
@@ -195,12 +199,18 @@ class Connection {
     return new Promise((resolve, reject) => {
       const onLost = () => reject(new SshError('connection', this.#reason));
       this.#client.once('close', onLost);
-      this.#client.exec(commandLine, (error, channel) => {
-        this.#client.off('close', onLost);
-        if (error === undefined) resolve(this.#session(channel));
-        else if (this.isLost) onLost();
-        else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
-      });
+      try {
+        this.#client.exec(commandLine, (error, channel) => {
+          this.#client.off('close', onLost);
+          if (error === undefined) resolve(this.#session(channel));
+          else if (this.isLost) onLost();
+          else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
+        });
+      } catch (error) {
+        // The connection has ended, and does not say so until a moment later.
+        this.#error ??= error as Error;
+        onLost();
+      }
     });
   }
 
