@@ -99,18 +99,6 @@ export class Connections {
     }
   }
 
-  /**
-   * Opens a session that no command waits for, on a connection that stands and has room for it. That it is refused says nothing of the
-   * connection's limit, which is learnt by the sessions of commands.
-   *
-   * @returns undefined if there is no room
-   */
-  openSpare(commandLine: string): Promise<Session> | undefined {
-    if (this.#isClosed) return undefined;
-    const lane = this.#lanes.find((lane) => lane.transport.isConnected && isFree(lane) && lane.rest === undefined);
-    return lane && this.#openOn(lane, commandLine, true);
-  }
-
   /** Resolves when the machine has answered, even by refusing a session. */
   async ask(): Promise<void> {
     try {
@@ -141,7 +129,7 @@ export class Connections {
     return this.#lanes.reduce((least, lane) => (lane.sessions < least.sessions ? lane : least));
   }
 
-  async #openOn(lane: Lane, commandLine: string, isSpare = false): Promise<Session> {
+  async #openOn(lane: Lane, commandLine: string): Promise<Session> {
     lane.sessions += 1;
     try {
       const session = await lane.transport.open(commandLine);
@@ -151,14 +139,14 @@ export class Connections {
           return code;
         },
         (error: unknown) => {
-          this.#failed(lane, error, isSpare);
+          this.#failed(lane, error);
           throw error;
         },
       );
       exit.catch(() => {});
       return { ...session, exit };
     } catch (error) {
-      this.#failed(lane, error, isSpare);
+      this.#failed(lane, error);
       throw error;
     }
   }
@@ -172,10 +160,10 @@ export class Connections {
     this.#changed();
   }
 
-  #failed(lane: Lane, error: unknown, isSpare: boolean): void {
+  #failed(lane: Lane, error: unknown): void {
     if (error instanceof SshError && error.kind === 'session') {
       lane.sessions -= 1;
-      if (!isSpare) this.#refused(lane);
+      this.#refused(lane);
     } else {
       // A session that ended without an exit status on a connection that still stands is over like any other.
       if (lane.transport.isConnected && error instanceof HostLostError) return this.#ended(lane);

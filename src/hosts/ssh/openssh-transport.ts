@@ -25,8 +25,6 @@ const loggedIn = 'maestro: logged in';
  */
 export class OpensshTransport implements Transport {
   readonly name: string;
-  /** Each is asked for by a process of its own. */
-  readonly keepsOrder = false;
   readonly #options: OpensshOptions;
   readonly #address: string;
   /** Aborted by `close`: a connection that is being made then is given up. */
@@ -190,14 +188,7 @@ export class OpensshTransport implements Transport {
       });
     });
     exit.catch(() => {});
-    return {
-      stdin: stdin!,
-      stdout: stdout!,
-      stderr: stderr!,
-      exit,
-      isConnected: () => !master.isGone,
-      close: () => child.kill('SIGTERM'),
-    };
+    return { stdin: stdin!, stdout: stdout!, stderr: stderr!, exit, close: () => child.kill('SIGTERM') };
   }
 }
 

@@ -6,13 +6,12 @@ import { Semaphore } from '../../util/semaphore.js';
 import { sleep } from '../../util/sleep.js';
 import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
+import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';
 import { Connections } from './connection-pool.js';
 import { login, noShell } from './login.js';
 import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './remote-shell.js';
-import { ShellSession } from './shell-session.js';
-import { SpareSessions } from './spare-sessions.js';
-import { SshError, type Transport } from './transport.js';
+import { type Session, SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
   /** Bash lines that make the environment. */
@@ -61,7 +60,6 @@ export class SshHost implements Host {
   /** Bash that is sent before a command of ours, and before one for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
   readonly #pool = new Semaphore(MAX_SESSIONS);
-  readonly #spares: SpareSessions;
   #sessions = 0;
   /** Set while the connection is being made again: there is one attempt at a time. */
   #reconnecting: Promise<void> | undefined;
@@ -76,13 +74,8 @@ export class SshHost implements Host {
   /** Why no more commands are run. */
   #over: HostError | undefined;
 
-  private constructor(
-    { connections, spares, marks }: { connections: Connections; spares: SpareSessions; marks: Marks },
-    shell: PreparedShell,
-    options: SshHostOptions,
-  ) {
+  private constructor(connections: Connections, marks: Marks, shell: PreparedShell, options: SshHostOptions) {
     this.#connections = connections;
-    this.#spares = spares;
     this.#options = options;
     this.#marks = marks;
     this.name = connections.name;
@@ -104,20 +97,7 @@ export class SshHost implements Host {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
     const connections = new Connections(transport, MAX_SESSIONS, options.clock, options.tell);
-    const open = () => connections.openSpare(shellLine(marks))?.then((session) => new ShellSession(session, marks));
-    const spares = new SpareSessions(open, options.clock);
-    try {
-      await connections.connect();
-      const loggingIn = login(connections, { ...options, marks });
-      // The first commands find sessions that came about together with that of the login.
-      if (transport.keepsOrder) spares.fill(MAX_SESSIONS);
-      const host = new SshHost({ connections, spares, marks }, await loggingIn, options);
-      spares.fill(MAX_SESSIONS);
-      return host;
-    } catch (error) {
-      spares.close();
-      throw error;
-    }
+    return new SshHost(connections, marks, await login(connections, { ...options, marks }), options);
   }
 
   spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
@@ -149,7 +129,6 @@ export class SshHost implements Host {
     this.#heard();
     this.#options.cancel?.removeEventListener('abort', this.#onCancel);
     for (const leaving of this.#running) leaving.abort(this.#over.message);
-    this.#spares.close();
     this.#connections.close();
   }
 
@@ -159,14 +138,13 @@ export class SshHost implements Host {
       if (leaving.aborted) return left(leaving, this.name);
       this.#sessions += 1;
       try {
-        const shell = await this.#open();
+        const session = await this.#open(shellLine(this.#marks));
         if (leaving.aborted) {
-          shell.session.close();
+          session.close();
           return await left(leaving, this.name);
         }
-        return await this.#runIn(shell, text, streams, leaving);
+        return await this.#runIn(session, text, streams, leaving);
       } catch (error) {
-        if (error instanceof HostLostError && !leaving.aborted) this.#spares.drop();
         if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
         // SshError means that no session came about: nothing was run.
         if (!(error instanceof SshError)) throw error;
@@ -182,12 +160,12 @@ export class SshHost implements Host {
   }
 
   async #runIn(
-    shell: ShellSession,
+    session: Session,
     text: string,
     { stdin, stdout, stderr }: Streams,
     leaving: AbortSignal,
   ): Promise<Exit> {
-    const { session } = shell;
+    const begin = { stdout: new AfterMark(this.#marks.begin), stderr: new AfterMark(this.#marks.begin) };
     let status: number | undefined;
     let onEnd = () => {};
     const ended = new Promise<void>((resolve) => {
@@ -197,18 +175,18 @@ export class SshHost implements Host {
       status = code;
       onEnd();
     });
-    pipeline(shell.stderr, end).catch(() => {});
-    const sources = [shell.stdout, end];
+    // A broken stream breaks the session too, which reports it. Unlike `pipeline`, `pipe` leaves nothing behind on a stream
+    // that the next session may go on with.
+    pipeline(session.stdout, begin.stdout).catch(() => {});
+    pipeline(session.stderr, begin.stderr, end).catch(() => {});
+    const sources = [begin.stdout, end];
     const flows = sources.map((stream) => finished(stream).catch(() => {}));
-    // Unlike `pipeline`, `pipe` leaves nothing behind on a stream that the next session may go on with.
-    shell.stdout.pipe(stdout, { end: false });
+    begin.stdout.pipe(stdout, { end: false });
     end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
     session.stdin.write(text);
     // Not before: if the session does not come about, the next one needs all of the command's input.
-    const send = () => stdin.pipe(session.stdin);
-    if (shell.stdout.hasBegun) send();
-    else shell.stdout.once('begun', send);
+    begin.stdout.once('begun', () => stdin.pipe(session.stdin));
     session.stdout.on('data', () => this.#heard());
     try {
       // `ssh` exits with 255 for its own failures. If the command itself ended with 255, that is its status.
@@ -222,14 +200,14 @@ export class SshHost implements Host {
         return code;
       });
       const isDrained = () =>
-        [session.stdout, shell.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
-        ![shell.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
+        [session.stdout, begin.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
+        ![begin.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
       const code = await Promise.race([
         over,
         ended.then(() => this.#quiet([session.stdout, session.stderr], isDrained, over)),
         left(leaving, this.name),
       ]);
-      if (status === undefined && !shell.stdout.hasBegun) throw noShell(this.name, code, shell);
+      if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
       for (const stream of [stdout, stderr]) stream.end();
       // Only SIGKILL keeps our bash from reporting a status.
       return { code: status ?? (code === 255 ? 137 : code) };
@@ -258,15 +236,13 @@ export class SshHost implements Host {
     });
   }
 
-  async #open(): Promise<ShellSession> {
+  async #open(commandLine: string): Promise<Session> {
     await this.#reconnecting;
     if (this.#over !== undefined) throw this.#over;
-    if (!this.#connections.isConnected) this.#lost(new HostLostError('the connection was closed'));
-    const spare = await this.#spares.take(MAX_SESSIONS - this.#sessions);
-    const shell = spare ?? new ShellSession(await this.#connections.open(shellLine(this.#marks)), this.#marks);
+    const session = await this.#connections.open(commandLine);
     if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
     this.#isDown = false;
-    return shell;
+    return session;
   }
 
   /**

@@ -34,7 +34,6 @@ const CLOSE_TIMEOUT_MS = 500;
 /** The SSH client that the program brings with it. Keys stay in memory. */
 export class Ssh2Transport implements Transport {
   readonly name: string;
-  readonly keepsOrder = true;
   readonly #options: Ssh2Options;
   /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();
@@ -108,12 +107,8 @@ class Connection {
     client.on('error', (error) => {
       this.#error ??= error;
     });
-    const closed = () => {
-      this.#error ??= new Error('the connection was closed');
-    };
-    client.on('end', closed);
     client.on('close', () => {
-      closed();
+      this.#error ??= new Error('the connection was closed');
       before?.close();
     });
   }
@@ -199,18 +194,12 @@ class Connection {
     return new Promise((resolve, reject) => {
       const onLost = () => reject(new SshError('connection', this.#reason));
       this.#client.once('close', onLost);
-      try {
-        this.#client.exec(commandLine, (error, channel) => {
-          this.#client.off('close', onLost);
-          if (error === undefined) resolve(this.#session(channel));
-          else if (this.isLost) onLost();
-          else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
-        });
-      } catch (error) {
-        // The connection has ended, and does not say so until a moment later.
-        this.#error ??= error as Error;
-        onLost();
-      }
+      this.#client.exec(commandLine, (error, channel) => {
+        this.#client.off('close', onLost);
+        if (error === undefined) resolve(this.#session(channel));
+        else if (this.isLost) onLost();
+        else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
+      });
     });
   }
 
@@ -227,14 +216,7 @@ class Connection {
     });
     exit.catch(() => {});
     channel.on('error', () => {});
-    return {
-      stdin: channel,
-      stdout: channel,
-      stderr: channel.stderr,
-      exit,
-      isConnected: () => !this.isLost,
-      close: () => channel.close(),
-    };
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, close: () => channel.close() };
   }
 
   /** A stream to another machine, as seen from this one. */

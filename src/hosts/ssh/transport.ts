@@ -10,8 +10,6 @@ export interface Transport {
   readonly name: string;
   /** Whether there is a connection, as far as is known. */
   readonly isConnected: boolean;
-  /** Whether sessions come about in the order in which they are asked for, so that the server refuses the last ones. */
-  readonly keepsOrder: boolean;
   /**
    * Connects, if there is no connection.
    *
@@ -41,8 +39,6 @@ export interface Session {
    * it did not come about: then nothing was run.
    */
   readonly exit: Promise<number>;
-  /** Whether its connection stands, as far as is known. */
-  isConnected(): boolean;
   /** Closes the session, whether or not the command has ended. */
   close(): void;
 }

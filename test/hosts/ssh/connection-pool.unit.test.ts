@@ -41,7 +41,6 @@ class Connection implements Transport {
   readonly running = new Set<Running>();
   /** Sessions that the server has not seen end. */
   lingering = 0;
-  readonly keepsOrder = true;
   isConnected = false;
 
   constructor(machine: Machine) {
@@ -74,7 +73,6 @@ class Connection implements Transport {
       stdout: new PassThrough(),
       stderr: new PassThrough(),
       exit,
-      isConnected: () => this.isConnected,
       close: () => {},
       end: () => {
         this.running.delete(session);
