@@ -1,9 +1,22 @@
-import { doctor } from './doctor/verb.js';
-import { init } from './init/verb.js';
-import { merge } from './merge.js';
-import { run } from './run.js';
-import { validate } from './validate.js';
 import type { Verb } from './verb.js';
 
+/** All verbs, in the order of `--help`. The code of one is loaded when it is wanted, so that no verb waits for another's. */
+const loaders: Readonly<Record<string, () => Promise<Verb>>> = {
+  run: async () => (await import(/* webpackMode: "eager" */ './run.js')).run,
+  validate: async () => (await import(/* webpackMode: "eager" */ './validate.js')).validate,
+  doctor: async () => (await import(/* webpackMode: "eager" */ './doctor/verb.js')).doctor,
+  merge: async () => (await import(/* webpackMode: "eager" */ './merge.js')).merge,
+  init: async () => (await import(/* webpackMode: "eager" */ './init/verb.js')).init,
+};
+
+export const verbNames: readonly string[] = Object.keys(loaders);
+
+/** The verb of that name; undefined if there is none. */
+export async function loadVerb(name: string): Promise<Verb | undefined> {
+  return Object.hasOwn(loaders, name) ? loaders[name]!() : undefined;
+}
+
 /** All verbs, in the order of `--help`. */
-export const verbs: readonly Verb[] = [run, validate, doctor, merge, init];
+export function loadVerbs(): Promise<Verb[]> {
+  return Promise.all(Object.values(loaders).map((load) => load()));
+}
