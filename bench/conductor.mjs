@@ -4,6 +4,7 @@
 import { Conductor } from '../build/conductor/conductor.js';
 import { Journal } from '../build/store/journal/journal.js';
 import { newRecord } from '../build/study/state.js';
+import { median } from './measure.mjs';
 
 const sizes = [100, 1_000, 10_000, 100_000];
 const eventsPerStep = 3;
@@ -87,8 +88,6 @@ async function microsecondsPerEvent(dependsOn, n, hasJournal) {
   return (elapsed * 1000) / (n * eventsPerStep);
 }
 
-const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
 export default async function bench() {
   const cases = Object.entries(shapes).flatMap(([shape, dependsOn]) => [
     [shape, dependsOn, false],
@@ -96,10 +95,10 @@ export default async function bench() {
   ]);
   for (const [shape, dependsOn, hasJournal] of cases) {
     // The engine compiles what is hot: before that is done, small studies would look slow.
-    for (let i = 0; i < 30; i++) await microsecondsPerEvent(dependsOn, 1_000, hasJournal);
+    for (let i = 0; i < 20; i++) await microsecondsPerEvent(dependsOn, 1_000, hasJournal);
     const costs = [];
     for (const n of sizes) {
-      const repeats = Math.max(5, Math.min(51, Math.round(200_000 / n)));
+      const repeats = Math.max(3, Math.min(31, Math.round(60_000 / n)));
       const runs = [];
       for (let i = 0; i < repeats; i++) runs.push(await microsecondsPerEvent(dependsOn, n, hasJournal));
       costs.push(median(runs));

@@ -1,126 +1,68 @@
-// Jobs of Flux: this bundle beside Flux's own commands, on one real broker, in turns; the jobs are `true`, `nested: false`.
-// Needs `flux` on PATH, and starts an instance of its own. With LONG_BENCH=1 10,000 jobs too (some 15 minutes).
+// Jobs of Flux: the program beside Flux's own commands and beside bare requests, on one real broker, in turns; the jobs are
+// `true`, `nested: false`. Needs `flux` on PATH, and starts an instance of its own.
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mean, stepTime } from './studies.mjs';
+import { bundle, inDirectory, inTurns, isLong, median, ofPrograms, pick, printRow, skip, timed } from './measure.mjs';
+import { chainSteps, fluxJob, jobIds, journalTime, runStudy, writeStudy } from './studies.mjs';
 
 const self = fileURLToPath(import.meta.url);
-const bundle = fileURLToPath(new URL('../dist/index.js', import.meta.url));
-const seconds = (number) => `${number.toFixed(1)} s`;
 
-export default function bench() {
-  if (spawnSync('flux', ['version']).error !== undefined) {
-    console.log('not run: there is no `flux` on PATH');
-    return;
-  }
-  const { status } = spawnSync('flux', ['start', process.execPath, self], { stdio: ['ignore', 'inherit', 'inherit'] });
+/** Runs a script and its arguments as the initial program of a new Flux instance. */
+export function inFlux(what, script, ...args) {
+  if (spawnSync('flux', ['version']).error !== undefined) return skip(what, 'there is no `flux` on PATH');
+  const words = ['start', process.execPath, script, ...args];
+  const { status } = spawnSync('flux', words, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`the benchmark failed: exit ${status}`);
 }
 
-async function inside() {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
-  try {
-    await chain(directory, 100);
-    await fan(directory, 1000, 3);
-    await waiting(directory, 1000);
-    await maestros(directory);
-    if (process.env.LONG_BENCH === '1') await fan(directory, 10_000, 1);
-  } finally {
-    fs.rmSync(directory, { recursive: true });
-  }
-}
-
-/** Runs a command to its end: its wall time in seconds, and the most memory that it had, in MB. */
-async function timed(words, directory) {
-  const begin = performance.now();
-  const [program, ...args] = words;
-  const child = spawn(program, args, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] });
-  let [memory, errors] = [0, ''];
-  child.stderr.on('data', (data) => (errors += data));
-  const watch = setInterval(() => (memory = peak(child.pid) ?? memory), 200);
-  const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject));
-  clearInterval(watch);
-  if (code !== 0) throw new Error(`${words.join(' ')}: exit ${code}: ${errors}`);
-  return { wall: (performance.now() - begin) / 1000, memory };
-}
-
-function peak(pid) {
-  try {
-    return Number(/VmHWM:\s*(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-  } catch {
-    return undefined;
-  }
-}
-
-/** CPU time that a process has used, in seconds. */
-function cpu(pid) {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-const numbers = (count) => Array.from({ length: count }, (_, i) => i + 1);
-
-function study(directory, name, steps, values) {
-  const run = (more) => ({ procs: 1, nested: false, ...more });
-  const spec = {
-    description: { name, description: 'a benchmark' },
-    batch: { type: 'flux' },
-    study: steps.map(({ cmd, ...more }, i) => ({ name: `s${i}`, description: 'a step', run: run({ cmd, ...more }) })),
-    ...(values === undefined ? {} : { 'global.parameters': { I: { values, label: 'I.%%' } } }),
-  };
-  const file = path.join(directory, `${name}.yaml`);
-  fs.writeFileSync(file, JSON.stringify(spec));
-  return file;
-}
-
-let runs = 0;
-
-function ours(directory, spec) {
-  runs += 1;
-  const output = path.join(directory, `study-${runs}`);
-  return { words: [process.execPath, bundle, 'run', spec, '--output-path', output], output };
-}
-
-async function fan(directory, count, rounds) {
-  const spec = study(directory, `fan-${count}`, [{ cmd: 'true # $(I)' }], numbers(count));
-  const theirs = ['flux', 'submit', `--cc=1-${count}`, '--quiet', '--wait', 'true'];
-  const [flux, own] = [[], []];
-  // In turns, theirs first and last: brokers slow down with the jobs that they remember.
-  for (let round = 0; round < rounds; round++) {
-    flux.push(await timed(theirs, directory));
-    own.push(await timed(ours(directory, spec).words, directory));
-  }
-  flux.push(await timed(theirs, directory));
-  const [a, b] = [flux, own].map((all) => mean(all.map(({ wall }) => wall)));
-  const all = (results) => results.map(({ wall }) => wall.toFixed(1)).join(', ');
-  console.log(`fan of ${count}: ours ${seconds(b)} (${all(own)}), flux submit --cc ${seconds(a)} (${all(flux)})`);
-  console.log(
-    `  ${(b / a).toFixed(2)} times as long (target: 1.15); memory ${Math.max(...own.map((r) => r.memory)).toFixed(0)} MB`,
-  );
-}
+export const chain = () => inFlux('a chain of jobs of Flux', self, 'chain');
+export const fan = () => inFlux('300 jobs of Flux', self, 'fan', '300');
+export const fan1000 = () => inFlux('1,000 jobs of Flux', self, 'fan', '1000');
+export const waiting = () => inFlux('1,000 jobs of Flux that wait', self, 'waiting');
 
 /** Steps that wait for each other, beside jobs that are submitted one after the other by the bare protocol. */
-async function chain(directory, count) {
-  const steps = numbers(count).map((i) => ({ cmd: 'true', ...(i > 1 ? { depends: [`s${i - 2}`] } : {}) }));
-  const spec = study(directory, `chain-${count}`, steps);
-  const [own, bare] = [[], []];
-  for (let round = 0; round < 3; round++) {
-    bare.push(await bareJobs(count));
-    const { words, output } = ours(directory, spec);
-    await timed(words, directory);
-    own.push(stepTime(JSON.parse(fs.readFileSync(path.join(output, '.conductor/report/report.json'), 'utf8'))));
-  }
-  const [a, b] = [mean(bare), mean(own)];
-  console.log(`chain of ${count}: ours ${b.toFixed(1)} ms a step, a bare job from submit to clean ${a.toFixed(1)} ms`);
-  console.log(`  ${(b / a).toFixed(2)} times as long (target: 1.3)`);
+async function measureChain(directory) {
+  const length = 40;
+  const spec = writeStudy(directory, 'chain', chainSteps(length), fluxJob);
+  const runs = await inTurns(5, {
+    'bare requests': async () => ({ time: await bareJobs(length) }),
+    ...ofPrograms(async (program) => {
+      const { output } = await runStudy(directory, program, spec);
+      return { time: journalTime(output), jobs: jobIds(output).reduce((sum, id) => sum + submitToClean(id), 0) };
+    }),
+  });
+  const perStep = (values) =>
+    Object.fromEntries(Object.entries(values).map(([name, all]) => [name, all.map((time) => time / length)]));
+  const times = perStep(pick(runs, 'time'));
+  printRow('a step of a chain of 40 jobs of Flux', times, {
+    unit: 'ms',
+    digits: 1,
+    beside: 'bare requests',
+    ratio: 1.1,
+  });
+  const own = perStep({
+    ours: runs.ours.map(({ time }) => time),
+    'its jobs, submit to clean': runs.ours.map(({ jobs }) => jobs),
+  });
+  printRow('the same, beside its own jobs', own, { unit: 'ms', digits: 1, beside: 'its jobs, submit to clean' });
 }
 
-async function bareJobs(count) {
+/** Milliseconds between the first and the last event of a job. */
+function submitToClean(id) {
+  const { stdout } = spawnSync('flux', ['job', 'eventlog', '--format=json', id], { encoding: 'utf8' });
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const at = (name) => events.find((event) => event.name === name).timestamp * 1000;
+  return at('clean') - at('submit');
+}
+
+/** Milliseconds for jobs of which each is submitted once the one before is clean. */
+export async function bareJobs(count) {
   // Compiled by `npm run build`, as the bundle is.
   const { Handle } = await import('../build/flux/handle.js');
   const { submitJob, watchEventlog } = await import('../build/flux/requests.js');
@@ -141,16 +83,29 @@ async function bareJobs(count) {
     await new Promise((onEnd) => watchEventlog(handle, id, { onEvents() {}, onEnd }));
   }
   handle.close();
-  return (performance.now() - begin) / count;
+  return performance.now() - begin;
+}
+
+async function measureFan(directory, count, rounds) {
+  const spec = writeStudy(directory, `fan-${count}`, [{ cmd: 'true # $(I)' }], { ...fluxJob, count });
+  const theirs = ['flux', 'submit', `--cc=1-${count}`, '--quiet', '--wait', 'true'];
+  const bare = theirs.slice(0, 2).join(' ');
+  const runs = await inTurns(rounds, {
+    [bare]: () => timed(theirs, { cwd: directory }),
+    ...ofPrograms((program) => runStudy(directory, program, spec)),
+  });
+  const work = `fan-out of ${count.toLocaleString('en')} jobs of Flux, whole process`;
+  printRow(work, pick(runs, 'wall'), { digits: 1, beside: bare, ratio: 1.03 });
+  console.log(`  peak memory ${median(runs.ours.map(({ memory }) => memory)).toFixed(0)} MB`);
 }
 
 /** What it costs that jobs wait: all cores are taken meanwhile. */
-async function waiting(directory, count) {
+async function measureWaiting(directory, count) {
   const cores = os.availableParallelism();
   const blocker = spawnSync('flux', ['submit', '-n', String(cores), 'sleep', '60'], { encoding: 'utf8' }).stdout.trim();
-  const spec = study(directory, 'waiting', [{ cmd: 'true # $(I)' }], numbers(count));
-  const [program, ...args] = ours(directory, spec).words;
-  const child = spawn(program, args, { stdio: 'ignore' });
+  const spec = writeStudy(directory, 'waiting', [{ cmd: 'true # $(I)' }], { ...fluxJob, count });
+  const words = [bundle, 'run', spec, '--output-path', `${directory}/waiting-study`];
+  const child = spawn(process.execPath, words, { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const broker = Number(spawnSync('flux', ['getattr', 'broker.pid'], { encoding: 'utf8' }).stdout);
   await new Promise((resolve) => setTimeout(resolve, 20_000));
@@ -168,18 +123,22 @@ async function waiting(directory, count) {
   await ended;
 }
 
-/** The studies whose times with Maestro 1.1 at `-s 1` are known: 23.2 s and 36.5 s on a machine of this class. */
-async function maestros(directory) {
-  const steps = numbers(10).map((i) => ({ cmd: 'true', ...(i > 1 ? { depends: [`s${i - 2}`] } : {}) }));
-  const chainOfTen = await timed(ours(directory, study(directory, 'ten', steps)).words, directory);
-  console.log(
-    `chain of 10: ${seconds(chainOfTen.wall)}; Maestro 1.1 takes 23.2 s, ${(23.2 / chainOfTen.wall).toFixed(0)} times as long`,
-  );
-  const funnel = [{ cmd: 'true # $(I)' }, { cmd: 'true', depends: ['s0_*'] }];
-  const twenty = await timed(ours(directory, study(directory, 'twenty', funnel, numbers(20))).words, directory);
-  console.log(
-    `fan of 20 and funnel: ${seconds(twenty.wall)}; Maestro 1.1 takes 36.5 s, ${(36.5 / twenty.wall).toFixed(0)} times as long`,
-  );
+/** CPU time that a process has used, in seconds. */
+function cpu(pid) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-if (process.argv[1] === self) await inside();
+if (process.argv[1] === self) {
+  const [part, count] = process.argv.slice(2);
+  await inDirectory(async (directory) => {
+    if (part === 'chain') await measureChain(directory);
+    else if (part === 'waiting') await measureWaiting(directory, 1000);
+    else {
+      // Brokers slow down with the jobs that they remember, so the turns matter here most of all.
+      await measureFan(directory, Number(count), Number(count) < 1000 ? 2 : 1);
+      if (count === '1000' && isLong) await measureFan(directory, 10_000, 1);
+    }
+  });
+}

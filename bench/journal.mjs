@@ -1,7 +1,6 @@
-// What the journal costs: a fan-out of 1,000 steps that do nothing, with the journal and without, in turns on the same
+// What the journal costs: a fan-out of 500 steps that do nothing, with the journal and without, in turns on the same
 // machine, as local steps and, if there is a `flux` with a broker around us (`flux start npm run bench journal`), as its jobs.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { Conductor } from '../build/conductor/conductor.js';
 import { digestsOf, plannedSteps } from '../build/conductor/resume.js';
@@ -18,11 +17,11 @@ import { StudySession } from '../build/store/session.js';
 import { toParameter } from '../build/study/parameters.js';
 import { newRecord } from '../build/study/state.js';
 import { systemClock } from '../build/util/clock.js';
-import { mean } from './studies.mjs';
+import { inDirectory, inTurns, pick, printRow, skip } from './measure.mjs';
 
-const count = 1000;
+const count = 500;
 /** How often each is run; ROUNDS in the environment changes it. */
-const rounds = Number(process.env.ROUNDS ?? 5);
+const rounds = Number(process.env.ROUNDS ?? 3);
 const log = { info() {}, warning() {} };
 const policy = { throttle: 0, localJobs: 4, submissionAttempts: 1, restartLimit: 1, allowsFailure: () => false };
 
@@ -74,32 +73,17 @@ async function once(host, studyPath, isScheduled, isJournalled) {
 
 async function compare(name, directory, isScheduled) {
   const host = new LocalHost(process.env);
-  const times = { with: [], without: [] };
-  let lines = 0;
-  for (let round = 0; round < rounds; round++) {
-    // Which goes first changes, so that neither has the quieter moments.
-    for (const which of round % 2 === 0 ? ['without', 'with'] : ['with', 'without']) {
-      const run = await once(host, path.join(directory, `${name}-${round}-${which}`), isScheduled, which === 'with');
-      times[which].push(run.seconds);
-      if (which === 'with') lines = run.lines;
-    }
-  }
-  const [withJournal, without] = [mean(times.with), mean(times.without)];
-  const all = (list) => list.map((time) => time.toFixed(2)).join(' ');
-  console.log(
-    `${name.padEnd(12)} ${count} steps: ${withJournal.toFixed(2)} s with the journal (${lines} lines), ` +
-      `${without.toFixed(2)} s without: ${(100 * (withJournal / without - 1)).toFixed(1)} % (target: 5 %)` +
-      `\n             with: ${all(times.with)}; without: ${all(times.without)}`,
-  );
+  const run = (isJournalled) => (round) =>
+    once(host, path.join(directory, `${name}-${round}-${isJournalled}`), isScheduled, isJournalled);
+  const runs = await inTurns(rounds, { 'no journal': run(false), ours: run(true) });
+  printRow(`${count} ${name} with the journal`, pick(runs, 'seconds'), { beside: 'no journal', ratio: 1.05 });
+  console.log(`  ${runs.ours[0].lines} lines in the journal`);
 }
 
-export default async function bench() {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
-  try {
-    if (process.env.ONLY !== 'flux') await compare('local', directory, false);
-    if (process.env.FLUX_URI) await compare('flux', directory, true);
-    else console.log('flux         not run: there is no broker around us (FLUX_URI)');
-  } finally {
-    fs.rmSync(directory, { recursive: true });
-  }
+export default async function journal() {
+  await inDirectory(async (directory) => {
+    if (process.env.ONLY !== 'flux') await compare('local steps', directory, false);
+    if (process.env.FLUX_URI) await compare('jobs of Flux', directory, true);
+    else skip('the journal with jobs of Flux', 'there is no broker around us (flux start npm run bench journal)');
+  });
 }

@@ -1,32 +1,30 @@
 // Jobs of a real Slurm of one node, all to itself: this bundle beside bare `sbatch` commands and beside real Maestro, in turns.
 // Needs Debian's slurm-wlm and munge, and a Node that strips types (24, as `npm run bench` has).
-import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import '../test/flux/typescript.mjs';
-import { mean, stepTime } from './studies.mjs';
+import { bundle, inDirectory, inTurns, ofPrograms, pick, printRow, skip, timed } from './measure.mjs';
+import { chainSteps, journalTime, runStudy, writeStudy } from './studies.mjs';
 
-const bundle = path.resolve(import.meta.dirname, '../dist/index.js');
 const commands = ['sbatch', 'squeue', 'sacct', 'scontrol', 'scancel', 'sacctmgr', 'sinfo'];
-const seconds = (number) => `${number.toFixed(1)} s`;
-const rounds = 3;
+const rounds = 2;
 
 export default async function bench() {
   const { installedSlurm, Slurm } = await import('../test/support/slurm.ts');
   const installed = installedSlurm();
-  if (installed !== true) return console.log(`not run: ${installed}`);
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
-  const slurm = await Slurm.start({ cpus: 64 });
-  try {
-    const site = siteOf(directory, slurm);
-    await fan(site, 200);
-    await chain(site, 20);
-    await maestros(site);
-  } finally {
-    await slurm.stop();
-    fs.rmSync(directory, { recursive: true });
-  }
+  if (installed !== true) return skip('jobs of Slurm', installed);
+  await inDirectory(async (directory) => {
+    const slurm = await Slurm.start({ cpus: 64 });
+    try {
+      const site = siteOf(directory, slurm);
+      await fan(site, 200);
+      await chain(site, 20);
+      await maestros(site);
+    } finally {
+      await slurm.stop();
+    }
+  });
 }
 
 /** How programs find the Slurm, and a PATH on which its commands write down that they were called. */
@@ -43,77 +41,26 @@ function siteOf(directory, slurm) {
   return { directory, slurm, calls, plain, counted: { ...plain, PATH: `${counting}:${process.env.PATH}` } };
 }
 
-/** Runs a command to its end. Returns its wall time in seconds. */
-async function timed(words, cwd, env) {
-  const begin = performance.now();
-  const [program, ...args] = words;
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });
-  let errors = '';
-  child.stderr.on('data', (data) => (errors += data));
-  const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject));
-  if (code !== 0) throw new Error(`${words.join(' ')}: exit ${code}: ${errors}`);
-  return (performance.now() - begin) / 1000;
-}
-
-const batch = { type: 'slurm', host: 'here', bank: '', queue: '' };
-
-function study(directory, name, steps, values) {
-  const spec = {
-    description: { name, description: 'a benchmark' },
-    batch,
-    study: steps.map(({ cmd, depends }, i) => ({
-      name: `s${i}`,
-      description: 'a step',
-      run: { cmd, procs: 1, ...(depends === undefined ? {} : { depends }) },
-    })),
-    ...(values === undefined ? {} : { 'global.parameters': { I: { values, label: 'I.%%' } } }),
-  };
-  // In a directory of its own, which is what is staged.
-  fs.mkdirSync(path.join(directory, name));
-  const file = path.join(directory, name, 'study.yaml');
-  fs.writeFileSync(file, JSON.stringify(spec));
-  return file;
-}
-
-const numbers = (count) => Array.from({ length: count }, (_, i) => i + 1);
-const chainSteps = (count) =>
-  numbers(count).map((i) => ({ cmd: 'true', ...(i > 1 ? { depends: [`s${i - 2}`] } : {}) }));
-
-let runs = 0;
-
-/** Runs a study with the bundle. Returns its wall time and its report. */
-async function ours(directory, spec, env) {
-  runs += 1;
-  const [output, report] = ['study', 'report'].map((name) => path.join(directory, `${name}-${runs}`));
-  const words = [process.execPath, bundle, 'run', spec, '--output-path', output, '--report-path', report];
-  const wall = await timed(words, path.dirname(spec), env);
-  return { wall, output, report: JSON.parse(fs.readFileSync(path.join(report, 'report.json'), 'utf8')) };
-}
+const slurmJob = { batch: { type: 'slurm', host: 'here', bank: '', queue: '' }, run: { procs: 1 } };
 
 /** Many jobs at once, beside a loop that submits the same scripts and one job that waits for all. */
 async function fan({ directory, calls, plain, counted }, count) {
-  const spec = study(directory, 'fan', [{ cmd: 'true # $(I)' }], numbers(count));
-  const times = { ours: [], bare: [] };
-  let scripts = [];
-  for (let round = 0; round < rounds; round++) {
-    const { wall, output } = await ours(directory, spec, plain);
-    times.ours.push(wall);
-    scripts = fs.globSync('s0/*/*.slurm.sh', { cwd: output }).map((file) => path.join(output, file));
-    if (scripts.length !== count) throw new Error(`${scripts.length} scripts were written`);
-    times.bare.push(await bareFan(directory, scripts, plain));
-  }
-  const [own, bare] = [mean(times.ours), mean(times.bare)];
-  const all = (list) => list.map((time) => time.toFixed(1)).join(', ');
-  console.log(
-    `${count} jobs: ours ${seconds(own)} (${all(times.ours)}), bare sbatch ${seconds(bare)} (${all(times.bare)})`,
-  );
-  console.log(`  ${(own / bare).toFixed(2)} times as long (target: 1.15)`);
+  const spec = writeStudy(directory, 'fan', [{ cmd: 'true # $(I)' }], { ...slurmJob, count });
   fs.writeFileSync(calls, '');
-  await ours(directory, spec, counted);
+  const { output } = await runStudy(directory, bundle, spec, [], { env: counted });
+  const scripts = fs.globSync('s0/*/*.slurm.sh', { cwd: output }).map((file) => path.join(output, file));
+  if (scripts.length !== count) throw new Error(`${scripts.length} scripts were written`);
+  const runs = await inTurns(rounds, {
+    'bare sbatch': () => bareFan(directory, scripts, plain),
+    ...ofPrograms((program) => runStudy(directory, program, spec, [], { env: plain })),
+  });
+  const work = `fan-out of ${count} jobs of Slurm, whole process`;
+  printRow(work, pick(runs, 'wall'), { digits: 1, beside: 'bare sbatch', ratio: 1.15 });
   const called = fs.readFileSync(calls, 'utf8').trimEnd().split('\n');
   const each = commands.map((name) => [name, called.filter((line) => line === name).length]);
   const list = each.filter(([, times]) => times > 0).map(([name, times]) => `${name} ${times}`);
-  console.log(`  ${(called.length / count).toFixed(2)} commands of Slurm a job (target: 2): ${list.join(', ')}`);
+  printRow('commands of Slurm a job', { ours: [called.length / count] }, { unit: '', most: 2 });
+  console.log(`  ${list.join(', ')}`);
 }
 
 /** A shell that submits each script from its workspace, then waits for all with one job that depends on them. */
@@ -124,22 +71,21 @@ async function bareFan(directory, scripts, env) {
   );
   const wait = `sbatch --wait --quiet --output=/dev/null --dependency=afterany$ids --wrap=true`;
   fs.writeFileSync(program, `set -e\nids=\n${lines.join('\n')}\n${wait}\n`);
-  return timed(['bash', program], directory, env);
+  return timed(['bash', program], { cwd: directory, env });
 }
 
 /** Steps that wait for each other, beside jobs that are submitted as soon as Slurm has recorded the end of the one before. */
-async function chain({ directory, slurm, plain }, count) {
-  const spec = study(directory, `chain-${count}`, chainSteps(count));
-  const [own, bare] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    own.push(stepTime((await ours(directory, spec, plain)).report));
-    bare.push(await bareChain(directory, slurm, plain, count));
-  }
-  const [a, b] = [mean(bare), mean(own)];
-  console.log(
-    `chain of ${count}: ours ${b.toFixed(0)} ms a step, from submit to the end of a bare job ${a.toFixed(0)} ms`,
-  );
-  console.log(`  ${(b / a).toFixed(2)} times as long (target: 1.3)`);
+async function chain({ directory, slurm, plain }, length) {
+  const spec = writeStudy(directory, `chain-${length}`, chainSteps(length), slurmJob);
+  const times = await inTurns(rounds, {
+    'bare sbatch': () => bareChain(directory, slurm, plain, length),
+    ...ofPrograms(async (program) => {
+      const { output } = await runStudy(directory, program, spec, [], { env: plain });
+      return journalTime(output) / length;
+    }),
+  });
+  const row = { unit: 'ms', digits: 0, beside: 'bare sbatch', ratio: 1.3 };
+  printRow(`a step of a chain of ${length} jobs of Slurm`, times, row);
 }
 
 /**
@@ -157,7 +103,7 @@ async function bareChain(directory, slurm, env, count) {
     '',
   ];
   fs.writeFileSync(program, loop.join('\n'));
-  const wall = await timed(['bash', program], directory, env);
+  const { wall } = await timed(['bash', program], { cwd: directory, env });
   await slurm.isIdle();
   return (wall * 1000) / count;
 }
@@ -165,23 +111,19 @@ async function bareChain(directory, slurm, env, count) {
 /** The chain and a fan of 20 with real Maestro at its fastest setting. */
 async function maestros({ directory, plain }) {
   const python = process.env.MAESTRO_PYTHON;
-  if (python === undefined) {
-    console.log('real Maestro NOT RUN: MAESTRO_PYTHON does not name a Python that has maestrowf');
-    return;
-  }
-  const version = execFileSync(python, ['-c', 'from importlib.metadata import version; print(version("maestrowf"))']);
+  if (python === undefined) return skip('real Maestro on Slurm', 'MAESTRO_PYTHON does not name a Python that has it');
   const code = 'import sys; from maestrowf.maestro import main; sys.exit(main())';
   const studies = {
-    'chain of 10': study(directory, 'chain-10', chainSteps(10)),
-    'fan of 20': study(directory, 'fan-20', [{ cmd: 'true # $(I)' }], numbers(20)),
+    'chain of 10': writeStudy(directory, 'chain-10', chainSteps(10), slurmJob),
+    'fan of 20': writeStudy(directory, 'fan-20', [{ cmd: 'true # $(I)' }], { ...slurmJob, count: 20 }),
   };
   for (const [name, spec] of Object.entries(studies)) {
-    const own = (await ours(directory, spec, plain)).wall;
     const output = path.join(directory, `maestro-${path.basename(path.dirname(spec))}`);
     const words = [python, '-c', code, 'run', '-fg', '-y', '-s', '1', '-o', output, spec];
-    const theirs = await timed(words, directory, plain);
-    console.log(
-      `${name}: ours ${seconds(own)}, Maestro ${String(version).trim()} -s 1 ${seconds(theirs)}: ${(theirs / own).toFixed(1)} times as long`,
-    );
+    const runs = await inTurns(1, {
+      'Maestro -s 1': () => timed(words, { cwd: directory, env: plain }),
+      ours: () => runStudy(directory, bundle, spec, [], { env: plain }),
+    });
+    printRow(`${name} jobs of Slurm, whole process`, pick(runs, 'wall'), { digits: 1, beside: 'Maestro -s 1' });
   }
 }

@@ -1,16 +1,25 @@
 // Staging: two parameterised steps x 5,000 combinations plus a funnel, 10,001 steps, as a dry run from process start to end,
-// beside real Maestro if MAESTRO_PYTHON names a Python that has it. Then the pure part alone, on chains and fans.
-import { spawnSync } from 'node:child_process';
+// beside a bare loop of Node that writes the same directories and files, and real Maestro. Then the pure part alone.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { planStudy } from '../build/run/plan.js';
 import { readSpec } from '../build/spec/read.js';
 import { Source } from '../build/spec/source.js';
 import { toParameter } from '../build/study/parameters.js';
-
-const bundle = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+import {
+  bundle,
+  inDirectory,
+  inTurns,
+  isLong,
+  median,
+  memory,
+  ofPrograms,
+  pick,
+  printRow,
+  skip,
+  timed,
+} from './measure.mjs';
+import { runStudy } from './studies.mjs';
 
 const step = (name, cmd, depends) =>
   `  - name: ${name}\n    description: step ${name}\n    run:\n      cmd: |\n        ${cmd}\n${depends ? `      depends: [${depends}]\n` : ''}`;
@@ -34,14 +43,97 @@ function chain(length) {
   return ['description: {name: chain, description: d}', 'study:', ...steps, ''].join('\n');
 }
 
-/** Runs a command under GNU time. Returns seconds and megabytes. */
-function measure(args, cwd) {
-  const begin = performance.now();
-  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', 'peak %M', ...args], { cwd, maxBuffer: 1 << 30 });
-  const seconds = (performance.now() - begin) / 1000;
-  const text = String(stderr);
-  if (status !== 0) throw new Error(text.slice(-500));
-  return `${seconds.toFixed(2)} s, ${Math.round(Number(/peak (\d+)/.exec(text)[1]) / 1024)} MB`;
+function writeWide(directory, steps) {
+  const spec = path.join(directory, `wide-${steps}`, 'wide.yaml');
+  fs.mkdirSync(path.dirname(spec));
+  fs.writeFileSync(spec, wide((steps - 1) / 2));
+  return spec;
+}
+
+export default async function stage() {
+  await inDirectory(async (directory) => {
+    const runs = await stageSteps(directory, 10_001, 3);
+    printRow('10,001 steps staged', pick(runs, 'wall'), { beside: 'bare loop', ratio: 4 });
+    const { 'bare loop': _, ...programs } = runs;
+    printRow('10,001 steps staged, peak memory', pick(programs, 'memory'), { unit: 'MB', digits: 0, most: 200 });
+    await maestro(directory, median(pick(programs, 'wall').ours));
+    await growth(directory, runs);
+  }, memory);
+}
+
+/** Stages a study in turns with the bare loop; every study is removed before the next turn. */
+async function stageSteps(directory, steps, rounds) {
+  const spec = writeWide(directory, steps);
+  const dryRun = async (program) => {
+    const result = await runStudy(directory, program, spec, ['--dry-run']);
+    fs.rmSync(result.output, { recursive: true });
+    return result;
+  };
+  const { output } = await runStudy(directory, bundle, spec, ['--dry-run']);
+  const tree = readTree(output);
+  fs.rmSync(output, { recursive: true });
+  return inTurns(rounds, {
+    'bare loop': () => {
+      const target = path.join(directory, 'bare');
+      const begin = performance.now();
+      writeTree(tree, target);
+      const wall = (performance.now() - begin) / 1000;
+      fs.rmSync(target, { recursive: true });
+      return { wall, memory: Number.NaN };
+    },
+    ...ofPrograms(dryRun),
+  });
+}
+
+/** All directories, and files with their contents, of a staged study: reports, journal and all. */
+function readTree(root) {
+  const entries = fs.readdirSync(root, { recursive: true, withFileTypes: true });
+  const files = entries.map((entry) => {
+    const file = path.join(entry.parentPath, entry.name);
+    const name = path.relative(root, file);
+    return entry.isDirectory()
+      ? { name }
+      : { name, bytes: fs.readFileSync(file), mode: fs.statSync(file).mode & 0o777 };
+  });
+  // Directories before what is in them.
+  return files.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function writeTree(tree, target) {
+  fs.mkdirSync(target);
+  for (const { name, bytes, mode } of tree) {
+    if (bytes === undefined) fs.mkdirSync(`${target}/${name}`);
+    else fs.writeFileSync(`${target}/${name}`, bytes, { mode });
+  }
+}
+
+async function maestro(directory, own) {
+  const python = process.env.MAESTRO_PYTHON;
+  if (python === undefined) return skip('10,001 steps staged by real Maestro', 'MAESTRO_PYTHON is not set');
+  const code = 'import sys; from maestrowf.maestro import main; sys.exit(main())';
+  const spec = path.join(directory, 'wide-10001/wide.yaml');
+  const words = [python, '-c', code, 'run', '--dry', '-fg', '-y', '-o', path.join(directory, 'maestro'), spec];
+  const { wall } = await timed(words, { cwd: directory });
+  printRow('10,001 steps staged', { ours: [own], 'real Maestro': [wall] }, { beside: 'real Maestro' });
+}
+
+/** Time and memory from 100 steps to 100,001. */
+async function growth(directory, known) {
+  for (const steps of [101, 1_001, 10_001, 100_001]) {
+    const name = `${steps.toLocaleString('en')} steps staged`;
+    if (steps > 10_001 && !isLong) {
+      skip(name, 'it takes minutes; LONG_BENCH=1 has it measured');
+      continue;
+    }
+    const runs = steps === 10_001 ? known : await stageSteps(directory, steps, steps > 10_001 ? 1 : 3);
+    const [wall, peak, bare] = [runs.ours, runs.ours, runs['bare loop']].map((all, i) =>
+      median(all.map((each) => (i === 1 ? each.memory : each.wall))),
+    );
+    const each = ((wall * 1e6) / steps).toFixed(0);
+    console.log(
+      `${name.padEnd(24)} ${wall.toFixed(2)} s (${each} us each), ${peak.toFixed(0)} MB; bare loop ${bare.toFixed(2)} s`,
+    );
+  }
 }
 
 function plan(text) {
@@ -54,25 +146,8 @@ function plan(text) {
   return { ms: performance.now() - begin, steps: planned.plan.graph.steps.length };
 }
 
-export default function bench() {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
-  try {
-    const spec = path.join(directory, 'wide.yaml');
-    fs.writeFileSync(spec, wide(5000));
-    const times = [1, 2, 3].map((i) =>
-      measure([process.execPath, bundle, 'run', spec, '--dry-run', '--output-path', `out${i}`], directory),
-    );
-    console.log(`10,001 steps staged, this bundle    ${times.join('; ')} (target: 2 s, 250 MB)`);
-    const python = process.env.MAESTRO_PYTHON;
-    if (python === undefined) console.log('real Maestro                        not run: MAESTRO_PYTHON is not set');
-    else {
-      const code = 'import sys; from maestrowf.maestro import main; sys.exit(main())';
-      const theirs = measure([python, '-c', code, 'run', '--dry', '-fg', '-y', '-o', 'maestro', spec], directory);
-      console.log(`10,001 steps staged, real Maestro   ${theirs}`);
-    }
-  } finally {
-    fs.rmSync(directory, { recursive: true });
-  }
+/** The pure part alone, on chains and fans: it must not grow faster than the study. */
+export function plans() {
   for (const [name, make] of [
     ['chain', chain],
     ['fan and funnel', (n) => wide(Math.round((n - 1) / 2))],

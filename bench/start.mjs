@@ -1,20 +1,38 @@
-// How long the bundle takes to start, beside the Node that runs it.
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+// How long the program takes to start, and to run a small study of local steps, beside the Node that runs it.
+import path from 'node:path';
+import { bundle, inDirectory, inTurns, ofPrograms, pick, printRow, skip, timed } from './measure.mjs';
+import { runStudy } from './studies.mjs';
 
-const bundle = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+const sample = path.resolve(import.meta.dirname, '../samples/hello-bye-parameterized.yaml');
+const rounds = 11;
 
-function seconds(args) {
-  const times = Array.from({ length: 15 }, () => {
-    const begin = performance.now();
-    const { status, stderr } = spawnSync(process.execPath, args);
-    if (status !== 0) throw new Error(String(stderr));
-    return (performance.now() - begin) / 1000;
+export default async function start() {
+  const node = async () => timed([process.execPath, '-e', '0']);
+  const versions = await inTurns(rounds, {
+    'node -e 0': node,
+    ...ofPrograms((program) => timed([process.execPath, program, '--version'])),
   });
-  return times.sort((a, b) => a - b)[7];
+  printRow('`--version`', pick(versions, 'wall'), { digits: 3, beside: 'node -e 0', ratio: 1.7 });
+  printRow('`--version`, CPU', pick(versions, 'cpu'), { digits: 2, beside: 'node -e 0' });
+  await inDirectory(async (directory) => {
+    const runs = await inTurns(rounds, {
+      'node -e 0': node,
+      ...ofPrograms((program) => runStudy(directory, program, sample)),
+    });
+    printRow('8 steps of the sample', pick(runs, 'wall'), { digits: 3, beside: 'node -e 0', ratio: 4 });
+    await maestro(directory);
+  });
 }
 
-export default function bench() {
-  console.log(`node alone         ${seconds(['-e', '0']).toFixed(3)} s (median of 15)`);
-  console.log(`bundle, --version  ${seconds([bundle, '--version']).toFixed(3)} s (target: 0.2 s)`);
+async function maestro(directory) {
+  const python = process.env.MAESTRO_PYTHON;
+  if (python === undefined)
+    return skip('the sample by real Maestro', 'MAESTRO_PYTHON does not name a Python that has it');
+  const code = 'import sys; from maestrowf.maestro import main; sys.exit(main())';
+  const words = [python, '-c', code, 'run', '-fg', '-y', '-s', '1', '-o', path.join(directory, 'maestro'), sample];
+  const values = await inTurns(1, {
+    ours: async () => (await runStudy(directory, bundle, sample)).wall,
+    'Maestro -s 1': async () => (await timed(words, { cwd: directory })).wall,
+  });
+  printRow('8 steps of the sample, whole process', values, { beside: 'Maestro -s 1' });
 }
