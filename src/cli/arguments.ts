@@ -32,22 +32,32 @@ export function readInputs(args: readonly string[], { read, needsSpec = true }: 
   const flags = [...studyFlags.flatMap((group) => group.flags), ...flagsOfTheAction];
   const { values: all, positionals, errors: mistakes } = readArguments(args, flags, 1);
   const { values, errors: refused, notes } = takeMaestroFlags(all);
-  const errors: string[] = [...mistakes, ...refused];
+  const [spec, ...more] = positionals;
+  const tooMany = more.map((other) => `only one spec can be given, but '${spec}' and '${other}' were given`);
+  const given = new Map(values);
+  if (spec !== undefined) given.set('spec', [spec]);
+  const { inputs, errors } = inputsOf(given, { read, needsSpec });
+  return { inputs, errors: [...mistakes, ...refused, ...tooMany, ...errors].map(withWayOut), notes };
+}
+
+/** The inputs that flags stand for. A value `@FILE` but of SPEC stands for the text of that file. */
+export function inputsOf(
+  values: ReadonlyMap<string, readonly string[]>,
+  { read, needsSpec = true }: ArgumentOptions,
+): Omit<GivenInputs, 'notes'> {
+  const errors: string[] = [];
   const given = new Map<string, string>();
   const filesOf = new Map<string, string>();
-  const [spec, ...more] = positionals;
-  if (spec !== undefined) given.set('spec', spec);
-  for (const other of more) errors.push(`only one spec can be given, but '${spec}' and '${other}' were given`);
   for (const [name, texts] of values) {
     const textOf = (text: string) => {
-      if (!text.startsWith('@')) return text;
+      if (name === 'spec' || !text.startsWith('@')) return text;
       filesOf.set(name, text.slice(1));
       return fromFile(name, text.slice(1), read, errors);
     };
     given.set(name, texts.map(textOf).join('\n'));
   }
   const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : optionOf(name)), { needsSpec, filesOf });
-  return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors].map(withWayOut), notes };
+  return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors] };
 }
 
 /** What people often mean by a value that is wrong. */

@@ -45,21 +45,26 @@ export async function readGiven(
   log: TerminalLog,
   needsSpec = true,
 ): Promise<Given> {
-  const { workingDirectory, environment } = context;
-  // The shell does not expand a tilde behind an @.
-  const resolve = (file: string) =>
-    file.startsWith('~/')
-      ? path.join(environment.HOME ?? homedir(), file.slice(2))
-      : path.resolve(workingDirectory, file);
-  const read = (file: string) => readFileSync(resolve(file), 'utf8');
+  const { read, isFile } = filesHere(context);
   const { inputs: given, errors, notes } = readInputs(args, { read, needsSpec });
   for (const note of notes) log.note(note);
-  const isFile = (file: string) => statSync(resolve(file), { throwIfNoEntry: false })?.isFile() ?? false;
   const { inputs, errors: misnamed } = fileNames(given, { nameOf: optionOf, readsFiles: true, isFile });
   const mistakes = new Mistakes([...errors, ...misnamed]);
   const isPiped = inputs.spec === '-';
   const named = isPiped ? { ...inputs, spec: 'stdin' } : inputs;
   return { inputs: named, mistakes, study: await givenStudy(named, { isPiped, mistakes, context, log }) };
+}
+
+/** The files that arguments name. The shell does not expand a tilde behind an @. */
+export function filesHere({ workingDirectory, environment }: ProcessContext) {
+  const resolve = (file: string) =>
+    file.startsWith('~/')
+      ? path.join(environment.HOME ?? homedir(), file.slice(2))
+      : path.resolve(workingDirectory, file);
+  return {
+    read: (file: string) => readFileSync(resolve(file), 'utf8'),
+    isFile: (file: string) => statSync(resolve(file), { throwIfNoEntry: false })?.isFile() ?? false,
+  };
 }
 
 interface Reading {

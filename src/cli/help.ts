@@ -1,43 +1,40 @@
 import { alternatives, wrap } from '../util/format.js';
 import type { Flag, FlagGroup } from './flags.js';
 import { flagsOfTheAction, studyFlags } from './study-flags.js';
-import type { Verb } from './verb.js';
+import { type Verb, verbGroups } from './verb.js';
 
 /** What is said if no verb is given: four lines. */
-export function usage(program: string, verbNames: readonly string[]): string {
+export function usage(program: string, verbs: readonly Verb[]): string {
+  const isAfter = ({ group }: Verb) => group === 'looking after';
+  const names = (some: readonly Verb[]) => alternatives(some.map(({ name }) => name));
   const rows = [
     [`${program} run SPEC [flags]`, 'run a Maestro study'],
-    [`${program} VERB [arguments]`, alternatives(verbNames)],
-    [`${program} VERB --help`, 'all flags of a verb'],
-    [`${program} --help`, 'the verbs, and the flags that are used most'],
+    [`${program} VERB DIR`, names(verbs.filter(isAfter))],
+    [`${program} VERB [arguments]`, names(verbs.filter((verb) => !isAfter(verb)))],
+    [`${program} --help`, 'what they do; VERB --help has all flags of one'],
   ] as const;
   const lines = columns(rows).split('\n');
   return lines.map((line, i) => `${i === 0 ? 'Usage:' : '      '}${line.slice(1)}\n`).join('');
 }
 
-/** The flags that `--help` shows: what most runs need. */
-const common: readonly (readonly [name: string, what: string])[] = [
-  ['host', 'run on that machine, by SSH: a login node'],
-  ['output-path', 'the study directory, in place of OUTPUT_PATH'],
-  ['parameters', 'other values, laid over global.parameters'],
-  ['throttle', 'most jobs at once'],
-  ['dry-run', 'write all scripts, but run nothing'],
-  ['resume', 'what to do with a study that is there'],
-  ['report-path', 'where report.html, junit.xml etc. go'],
-];
+const headings: Readonly<Record<Verb['group'], string>> = {
+  running: 'Running studies',
+  'looking after': 'Looking after them, here or with --host on another machine',
+  'setting up': 'Setting up',
+};
 
 const exitStatuses = '0 finished (or dry run), 1 cannot start, 2 a step failed, 3 cancelled, 4 interrupted';
 
 /** The text of `--help`: it fits a screen of 24 lines of 80 columns. */
 export function generalHelp(program: string, verbs: readonly Verb[]): string {
-  const all = new Map(studyFlags.flatMap(({ flags }) => flags).map((flag) => [flag.name, flag]));
-  const rows = common.map(([name, what]) => [nameAndValue(all.get(name)!), what] as const);
+  const width = Math.max(...verbs.map(({ name }) => name.length));
+  const groups = verbGroups.map((group) => {
+    const rows = verbs.filter((verb) => verb.group === group).map(({ name, summary }) => [name, summary] as const);
+    return `${headings[group]}:\n${columns(rows, width)}`;
+  });
   return `Usage: ${program} VERB [arguments]
 
-${columns(verbs.map(({ name, summary }) => [name, summary] as const))}
-
-The flags that are used most (--name VALUE, --name=VALUE; @FILE reads a value):
-${columns(rows)}
+${groups.join('\n')}
 
 All flags:    ${program} VERB --help
 Version:      ${program} --version
@@ -46,8 +43,10 @@ Exit status:  ${exitStatuses.replace(', 3', ',\n              3')}
 }
 
 /** Two columns; the first is as wide as its longest cell. */
-function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([first]) => first.length));
+function columns(
+  rows: readonly (readonly [string, string])[],
+  width = Math.max(...rows.map(([first]) => first.length)),
+): string {
   return rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`).join('\n');
 }
 
@@ -94,10 +93,6 @@ function groupText({ title, flags }: FlagGroup, width: number): string {
 function heading(flag: Flag): string {
   const names = [flag.name, ...(flag.aliases ?? [])].map((name) => (name === 'fg' ? '-fg' : `--${name}`));
   return `${flag.short === undefined ? '' : `-${flag.short}, `}${names.join(', ')}${valueName(flag)}`;
-}
-
-function nameAndValue(flag: Flag): string {
-  return `${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${valueName(flag)}`;
 }
 
 const valueName = ({ value }: Flag) => (value === undefined ? '' : ` ${value}`);

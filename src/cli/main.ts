@@ -23,7 +23,7 @@ export async function commandLine(all: readonly string[], context: ProcessContex
   const { args, notes } = withoutGlobalFlags(all);
   const [first, ...rest] = args;
   if (first === undefined) {
-    process.stderr.write((await help()).usage(program, verbNames));
+    process.stderr.write((await help()).usage(program, await loadVerbs()));
     return 1;
   }
   if (['--version', '-version', '-v', 'version'].includes(first)) {

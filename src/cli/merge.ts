@@ -29,6 +29,7 @@ const flags: readonly FlagGroup[] = [
 
 export const merge: Verb = {
   name: 'merge',
+  group: 'running',
   synopsis: 'merge REPORT.json... [--report-path DIR] [--expected NAME ...]',
   summary: 'make one report of the report.json files of several machines',
   details:

@@ -21,6 +21,7 @@ import type { Verb } from './verb.js';
 
 export const validate: Verb = {
   name: 'validate',
+  group: 'running',
   synopsis: 'validate SPEC [flags]',
   summary: 'find all that is wrong with a study; run nothing',
   details:

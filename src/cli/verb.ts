@@ -2,9 +2,14 @@ import type { ProcessContext } from '../run/process-context.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import type { FlagGroup } from './flags.js';
 
+/** The headings of `--help`, in their order. */
+export const verbGroups = ['running', 'looking after', 'setting up'] as const;
+
 /** What can be typed after the program's name. */
 export interface Verb {
   readonly name: string;
+  /** Under which heading `--help` has it. */
+  readonly group: (typeof verbGroups)[number];
   /** What follows the program's name: `merge REPORT.json... [--report-path DIR]`. */
   readonly synopsis: string;
   /** Its line of `--help`. */

@@ -1,11 +1,16 @@
 import type { Verb } from './verb.js';
 
-/** All verbs, in the order of `--help`. The code of one is loaded when it is wanted, so that no verb waits for another's. */
+/**
+ * All verbs, in the order of `--help`: of each group, that which is used most comes first. The code of one is loaded when it is wanted,
+ * so that no verb waits for another's.
+ */
 const loaders: Readonly<Record<string, () => Promise<Verb>>> = {
   run: async () => (await import(/* webpackMode: "eager" */ './run.js')).run,
   validate: async () => (await import(/* webpackMode: "eager" */ './validate.js')).validate,
-  doctor: async () => (await import(/* webpackMode: "eager" */ './doctor/verb.js')).doctor,
   merge: async () => (await import(/* webpackMode: "eager" */ './merge.js')).merge,
+  status: async () => (await import(/* webpackMode: "eager" */ './status.js')).status,
+  list: async () => (await import(/* webpackMode: "eager" */ './list.js')).list,
+  doctor: async () => (await import(/* webpackMode: "eager" */ './doctor/verb.js')).doctor,
   init: async () => (await import(/* webpackMode: "eager" */ './init/verb.js')).init,
 };
 

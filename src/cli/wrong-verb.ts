@@ -4,8 +4,6 @@ import { quote } from '../util/shell-quote.js';
 
 /** Maestro's verbs that are not ours, and what does the same. */
 const ofMaestro: Readonly<Record<string, string>> = {
-  status:
-    'the states of the steps are in status.csv in the study directory; where Maestro is installed, `maestro status DIR` shows them',
   cancel:
     'end the run with Ctrl-C, or, from anywhere that sees the study directory, with `maestro cancel DIR` or `touch DIR/.cancel.lock`',
   update: 'where Maestro is installed, `maestro update DIR --throttle N --rlimit N` changes a study that is running',

@@ -19,6 +19,7 @@ import { examine } from './doctor.js';
 
 export const doctor: Verb = {
   name: 'doctor',
+  group: 'setting up',
   synopsis: 'doctor [SPEC] [flags]',
   summary: 'look at what a run needs: tools, the batch system, a test job',
   details:

@@ -57,6 +57,7 @@ const flags: readonly FlagGroup[] = [
 
 export const init: Verb = {
   name: 'init',
+  group: 'setting up',
   synopsis: 'init [--site NAME] [flags]',
   summary: 'write a workflow and a sample study into this repository',
   details: `Asks what it has to know, on a terminal, or takes it from flags. It says what is left to be done: which secrets to set, and how. It changes no file that is there. The kinds of site:
