@@ -9,6 +9,7 @@ import { exactEnvironment } from './hosts/environment.js';
 import { Fault } from './run/process-context.js';
 import { describeError } from './util/errors.js';
 import { inert } from './util/log/plain-text.js';
+import { hasUnfinished } from './util/unfinished.js';
 
 /**
  * The entry point: the command line if there are arguments, the action if there are none on a GitHub Actions runner.
@@ -36,11 +37,25 @@ const LET_GO_MS = 60_000;
 let isOver = false;
 let letGo: NodeJS.Timeout | undefined;
 
+/** How long what still writes files may take once all else is over. */
+const UNFINISHED_MS = 5_000;
+
 /** Sets the exit code; the process ends by itself when no more events are pending. */
 function end(code: number): void {
   isOver = true;
   clearTimeout(letGo);
   process.exitCode = code;
+  setTimeout(() => hasUnfinished() && endWithoutThreads(code), UNFINISHED_MS).unref();
+}
+
+/**
+ * Ends although a thread hangs in the file system, for which `process.exit` would wait. What the program becomes instead gives the
+ * exit code; Node has had the means for that since 22.15.
+ */
+function endWithoutThreads(code: number): void {
+  const { execve } = process as { readonly execve?: (file: string, args: readonly string[], env: object) => never };
+  execve?.call(process, '/bin/sh', ['sh', '-c', `exit ${code}`], {});
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function complain(error: unknown): void {
@@ -54,7 +69,7 @@ process.on('uncaughtException', (error) => {
   complain(error);
   if (isOver) process.exit();
   // The run releases jobs, the allocation and the lease, and reports the results so far.
-  letGo ??= setTimeout(() => process.exit(1), LET_GO_MS);
+  letGo ??= setTimeout(() => (hasUnfinished() ? endWithoutThreads(1) : process.exit(1)), LET_GO_MS);
   abandon(new Fault(describeError(error)));
 });
 

@@ -13,6 +13,7 @@ import type { SpecContext, StudyContext } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
 import { studyDirectory, timeStamp } from '../study/directory.js';
+import type { Log } from '../util/log/log.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { readInputs } from './arguments.js';
 import { optionOf } from './naming.js';
@@ -154,7 +155,7 @@ export function rootOf({ workingDirectory }: ProcessContext, { home }: Pick<Open
   return path.posix.join(home, 'maestro-studies', path.basename(workingDirectory));
 }
 
-export function open(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
+export function open(inputs: Inputs, context: ProcessContext, log: Log): Promise<OpenedHosts> {
   return openHosts(hostOptionsOf(inputs), {
     environment: callersEnvironment(context.environment),
     process: context,

@@ -5,7 +5,7 @@ import { createGzip } from 'node:zlib';
 import { quote } from '../util/shell-quote.js';
 import { again, causeOf, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
-import { archiveEnd, headerBlocks, inPieces, padding } from './tar-blocks.js';
+import { type WholeMember, wholeArchive } from './tar-blocks.js';
 
 /** A file to be written on a host. */
 export interface HostFile {
@@ -13,6 +13,8 @@ export interface HostFile {
   readonly path: string;
   readonly text: string | Uint8Array;
   readonly executable?: boolean;
+  /** Whether nobody but its owner may read it. */
+  readonly isPrivate?: boolean;
 }
 
 /** A directory to be made on a host, for what will be in it. */
@@ -36,15 +38,20 @@ export async function writeFiles(
 
 async function writeAll(host: Host, directory: string, all: readonly (HostFile | HostDirectory)[]): Promise<void> {
   const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
+  // An archive of many small files is mostly zeros, which are worth compressing for a network only.
+  const isCompressed = host.connect === undefined;
   const process = host.spawn(
     `command -v tar >/dev/null || { echo 'there is no tar' >&2; exit 127; }\n` +
-      `exec tar -x -z -f - -C ${quote(directory)} --no-same-owner --no-same-permissions`,
+      `exec tar -x ${isCompressed ? '-z ' : ''}-m -f - -C ${quote(directory)} --no-same-owner --no-same-permissions`,
   );
   const errors = collectText(process.stderr, 4096);
   process.stdout.resume();
   const [sent, ended] = await Promise.allSettled([
-    // An archive of many small files is mostly zeros.
-    pipeline(Readable.from(inPieces(archiveOf(all))), createGzip({ level: 1 }), process.stdin),
+    pipeline([
+      Readable.from(wholeArchive(membersOf(all)), { highWaterMark: 1 }),
+      ...(isCompressed ? [createGzip({ level: 1 })] : []),
+      process.stdin,
+    ]),
     process.exit,
   ]);
   if (ended.status === 'rejected') throw ended.reason;
@@ -59,22 +66,19 @@ function lastLines(text: string, most: number): string {
   return text.split('\n').slice(-most).join('\n');
 }
 
-function* archiveOf(files: readonly (HostFile | HostDirectory)[]): Generator<Uint8Array> {
-  const mtime = Math.floor(Date.now() / 1000) * 1000;
+function* membersOf(files: readonly (HostFile | HostDirectory)[]): Generator<WholeMember> {
+  // tar's -m gives each the time at which it is written.
+  const mtime = 0;
   for (const entry of files) {
     if ('directory' in entry) {
-      yield headerBlocks({ type: 'Directory', path: `${entry.directory}/`, mode: 0o777, mtime, size: 0 });
+      yield { type: 'Directory', path: `${entry.directory}/`, mode: 0o777, mtime, content: '' };
       continue;
     }
-    const { path, text, executable } = entry;
-    const body = typeof text === 'string' ? Buffer.from(text) : text;
+    const { path, text, executable, isPrivate } = entry;
     // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
-    const mode = executable === true ? 0o766 : 0o666;
-    yield headerBlocks({ type: 'File', path, mode, mtime, size: body.length });
-    yield body;
-    yield padding(body.length);
+    const mode = executable === true ? 0o766 : isPrivate === true ? 0o600 : 0o666;
+    yield { type: 'File', path, mode, mtime, content: text };
   }
-  yield archiveEnd;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface Host {
    * Elsewhere a command carries the bytes.
    */
   connect?(socket: string): Duplex;
+  /** Whether files that this process writes are as if a command there had: it is this machine, and they have the same modes. */
+  readonly runsAsThisProcess?: boolean;
 }
 
 export interface SpawnOptions {

@@ -32,6 +32,11 @@ export class LocalHost implements Host {
     this.#prelude = typeof prelude === 'string' ? { every: prelude, steps: '' } : prelude;
   }
 
+  /** What goes before every command may set another umask. */
+  get runsAsThisProcess(): boolean {
+    return this.#prelude.every === '';
+  }
+
   connect(socket: string): Duplex {
     return connect(socket);
   }

@@ -70,8 +70,13 @@ export async function buildResults(
  * Flux writes a job's id into the names of its outputs, as `ƒ...`, or `f...` where its shell has no UTF-8 locale; which, the
  * files say.
  */
-async function withTrueNames(host: Host, { graph, places }: Plan, steps: readonly StepResult[]): Promise<StepResult[]> {
+async function withTrueNames(
+  host: Host,
+  { graph, places }: Plan,
+  steps: readonly StepResult[],
+): Promise<readonly StepResult[]> {
   const named = steps.filter(({ record, outputs }) => outputs !== null && record.jobs.at(-1)?.id.startsWith('ƒ'));
+  if (named.length === 0) return steps;
   const there = await areThere(
     host,
     named.map(({ outputs }) => `${places.studyPath}/${outputs!.stdout}`),
@@ -86,8 +91,13 @@ async function withTrueNames(host: Host, { graph, places }: Plan, steps: readonl
   });
 }
 
-async function withErrorTails(host: Host, studyPath: string, steps: readonly StepResult[]): Promise<StepResult[]> {
+async function withErrorTails(
+  host: Host,
+  studyPath: string,
+  steps: readonly StepResult[],
+): Promise<readonly StepResult[]> {
   const all = failuresOf(steps).filter(({ outputs }) => outputs !== null);
+  if (all.length === 0) return steps;
   const failed = all.slice(0, MAX_ERROR_TAILS);
   const leftOut = new Set(all.slice(MAX_ERROR_TAILS));
   const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);

@@ -156,9 +156,9 @@ function nameOf(text: string): string {
 }
 
 function attributesXml(attributes: Readonly<Record<string, string>>): string {
-  return Object.entries(attributes)
-    .map(([name, value]) => ` ${name}="${escapeXml(oneLine(value))}"`)
-    .join('');
+  let text = '';
+  for (const name in attributes) text += ` ${name}="${escapeXml(oneLine(attributes[name]!))}"`;
+  return text;
 }
 
 const entities: Readonly<Record<string, string>> = {
@@ -171,6 +171,7 @@ const entities: Readonly<Record<string, string>> = {
 
 /** Text that XML 1.0 can hold: of the characters that it cannot, none is left, not even as a reference. */
 function escapeXml(text: string): string {
+  if (/^[\w.,:;/ -]*$/.test(text)) return text;
   return printable(text)
     .replace(/[\ud800-\udfff\ufffe\uffff]/gu, '\ufffd')
     .replace(/[&<>"\t]/g, (character) => entities[character]!);

@@ -166,7 +166,9 @@ export async function claimStudy(context: OpenContext, draft: DraftStudy, plan: 
   }
   for (const warning of warnings) context.log.problem(warning);
   if (earlier === undefined || session === undefined) {
-    return { plan, digests: digestsOf(plan.graph, plan.scripts), session, resumption: undefined, isDone: false };
+    // No journal has those of a dry run.
+    const digests = session === undefined ? [] : digestsOf(plan.graph, plan.scripts);
+    return { plan, digests, session, resumption: undefined, isDone: false };
   }
   return { ...(isDone ? earlier : resumed(context, session, plan)), session, isDone };
 }

@@ -9,12 +9,17 @@ import type { JournalState } from '../store/journal/records.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { counted } from '../util/log/plain-text.js';
+import { keptInputs } from './existing/kept-inputs.js';
 import type { OpenStudy } from './open-study.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { clone, type StagedBefore, stage } from './stage.js';
 import { UploadProgress } from './upload-progress.js';
 
-interface StagingContext extends Pick<StudyContext, 'options' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
+interface StagingContext
+  extends Pick<
+    StudyContext,
+    'options' | 'host' | 'log' | 'text' | 'specPath' | 'cancel' | 'overlays' | 'workingDirectory' | 'stageRoot'
+  > {
   readonly clock: Clock;
 }
 
@@ -32,7 +37,7 @@ export async function stageAll(
   };
   log.phase('Stage');
   const before = resumption && stagedBefore(session!.state, plan, digests, resumption.records);
-  await stage(host, plan, { name: specPath, text }, before);
+  await stage(host, plan, { name: specPath, text, kept: keptInputs(context) }, before);
   if (before === undefined) log.info(`${counted(plan.scripts.length, 'step')} staged`);
   stopIfLost();
   if (tree !== undefined) await upload(context, tree, `${studyPath}/${stagePath}`);

@@ -6,7 +6,7 @@ import { type JournalState, journalVersion } from './journal/records.js';
 import { replay, serialize } from './journal/replay.js';
 import { distrust } from './ownership.js';
 import { ownershipCommand, parseOwnership } from './ownership-text.js';
-import { journalPath } from './remote-writer-protocol.js';
+import { journalPath } from './study-writer.js';
 
 /** Where a study is to be, and which study it is. */
 export interface WantedPlace {

@@ -58,7 +58,7 @@ export class LeaseHeldError extends UserError {
   constructor(studyPath: string, holder: LeaseLine | undefined) {
     super(
       `the study ${studyPath} is driven by ${describeHolder(holder, 'another run that has just begun')}: ` +
-        `wait until that is over, or end it with \`maestro cancel ${studyPath}\``,
+        `wait until that is over, or end it with \`maestro-on-flux cancel ${studyPath}\``,
     );
     this.name = 'LeaseHeldError';
     this.holder = holder;

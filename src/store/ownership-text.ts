@@ -1,7 +1,7 @@
 import { programs } from '../generated/programs.js';
 import { quoteAll } from '../util/shell-quote.js';
 import type { Entry, Ownership, Role } from './ownership.js';
-import { journalPath } from './remote-writer-protocol.js';
+import { journalPath } from './study-writer.js';
 
 /** Fields of an entry, each with a NUL after it. */
 const FIELDS = 12;

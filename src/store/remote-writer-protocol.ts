@@ -1,12 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { programs } from '../generated/programs.js';
 import { assignments } from '../util/shell-quote.js';
-
-/** The files that the remote writer replaces, relative to the study directory. */
-export type ReplacedFile = 'status.csv' | '.conductor/lease';
-
-/** Where the journal is, relative to the study directory. */
-export const journalPath = '.conductor/journal.jsonl';
+import { appendedText, journalPath, type LockFile, type ReplacedFile } from './study-writer.js';
 
 /** What the writer says, in a line each. */
 export type WriterReport =
@@ -41,12 +36,9 @@ export function parseWriterReport(line: string): WriterReport | undefined {
   }
 }
 
-/**
- * Adds to the journal. The text begins with a newline because the file may end in the middle of a line: a full disk or a broken
- * connection may have cut short what another writer wrote.
- */
+/** Adds to the journal. */
 export function appendRequest(text: string): Buffer {
-  return withText('append', `\n${text}`);
+  return withText('append', appendedText(text));
 }
 
 export function replaceRequest(file: ReplacedFile, text: string): Buffer {
@@ -54,7 +46,7 @@ export function replaceRequest(file: ReplacedFile, text: string): Buffer {
 }
 
 /** Removes a lock file of Maestro's that the writer told of. An update that has changed since is another one, and stays. */
-export function forgetRequest(what: 'cancel' | 'update', base64: string): Buffer {
+export function forgetRequest(what: LockFile, base64: string): Buffer {
   return Buffer.from(`${bell}forget ${what} ${base64}\n`);
 }
 

@@ -6,7 +6,9 @@ import { readJournal } from './directory.js';
 import { Journal } from './journal/journal.js';
 import type { JournalState } from './journal/records.js';
 import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './lease.js';
+import { LocalWriter } from './local-writer.js';
 import { RemoteWriter } from './remote-writer.js';
+import type { StudyWriter, StudyWriterListener } from './study-writer.js';
 import { type Limits, readLimits } from './update-lock.js';
 
 /** At the end of a run, a journal that cannot be written within this time is given up. */
@@ -39,7 +41,7 @@ export class StudySession {
   /** The fencing number of this driver. */
   readonly fence: number;
   readonly #clock: Clock;
-  readonly #writer: RemoteWriter;
+  readonly #writer: StudyWriter;
   readonly #lease: Lease;
   readonly #cancelled: AbortController;
   readonly #lost: AbortController;
@@ -49,7 +51,7 @@ export class StudySession {
     state: JournalState,
     fence: number,
     journal: Journal,
-    writer: RemoteWriter,
+    writer: StudyWriter,
     lease: Lease,
     remote: RemoteControl,
     clock: Clock,
@@ -77,7 +79,8 @@ export class StudySession {
       least: lastFence + 1,
     });
     const remote = new RemoteControl(log, limits);
-    const writer = RemoteWriter.start(host, studyPath, fence, clock, remote, { watchesLocks });
+    const writing = { host, studyPath, fence, clock, listener: remote, watchesLocks };
+    const writer = host.runsAsThisProcess === true ? LocalWriter.start(writing) : RemoteWriter.start(writing);
     const lease = Lease.start(writer, holder, fence, clock);
     try {
       const state = await readJournal(host, studyPath);
@@ -142,7 +145,7 @@ export class StudySession {
 }
 
 /** Handles the lock files of `maestro cancel` and `maestro update`, and what the writer reports. */
-class RemoteControl {
+class RemoteControl implements StudyWriterListener {
   readonly cancelled = new AbortController();
   readonly lost = new AbortController();
   /** Lock files may be there before the journal has been read. */

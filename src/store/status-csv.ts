@@ -66,8 +66,10 @@ function row(step: StepInstance, record: StepRecord, now: number): string[] {
   ];
 }
 
+const escapes: Readonly<Record<string, string>> = { ',': '%2C', '\r': '%0D', '\n': '%0A' };
+
 function clean(value: string): string {
-  return value.replaceAll(',', '%2C').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return value.replace(/[,\r\n]/g, (character) => escapes[character]!);
 }
 
 const two = (value: number) => String(value).padStart(2, '0');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Problem } from '../spec/problem.js';
-import { truthy } from '../spec/python.js';
+import { type PyValue, truthy } from '../spec/python.js';
 import type { Spec } from '../spec/spec.js';
 import { type AppliedStep, checkStudy, tooLong } from './check.js';
 import type { Environment } from './environment.js';
@@ -15,7 +15,7 @@ import {
   type Parameter,
   usedParameters,
 } from './parameters.js';
-import { mapRun } from './values.js';
+import { mapText, textsIn } from './values.js';
 
 export interface ExpandOptions {
   /** The absolute path of the study directory on the host. */
@@ -26,6 +26,8 @@ export interface ExpandOptions {
 
 /** A step with the environment applied, its links, and the parameters that it is expanded by. */
 interface Prepared extends AppliedStep {
+  /** What of its run block has tokens in it. */
+  readonly substituted: readonly (readonly [key: string, value: PyValue])[];
   /** Its own parameters and those of all linked steps except funnels, in `byKey` order. */
   readonly used: readonly Parameter[];
   /** Its instances, by the name of their combination ('' if it has no parameter). */
@@ -88,7 +90,8 @@ class Expansion {
     for (const name of [...links.depends, ...links.workspaces.filter((workspace) => !funnels.has(workspace))]) {
       for (const parameter of this.#prepared.get(name)!.used) used.add(parameter);
     }
-    const prepared: Prepared = { ...applied, used: byKey(used), instances: new Map() };
+    const substituted = [...run].filter(([, value]) => [...textsIn(value)].some((text) => text.includes('$(')));
+    const prepared: Prepared = { ...applied, substituted, used: byKey(used), instances: new Map() };
     this.#prepared.set(step.name, prepared);
     if (used.size === 0) {
       this.#addInstance(prepared, '', undefined);
@@ -116,7 +119,8 @@ class Expansion {
     const directory = index === undefined ? '' : safeName(hash ?? combination);
     const workspace = [safeName(step.name), ...(directory === '' || directory === '.' ? [] : [directory])].join('/');
     const substitute = (text: string) => (index === undefined ? text : applyCombination(text, this.#parameters, index));
-    const run = new Map(mapRun(prepared.run, substitute));
+    const run = new Map(prepared.run);
+    for (const [key, value] of prepared.substituted) run.set(key, mapText(value, substitute));
     for (const key of ['cmd', 'restart']) {
       const own = this.#substituteWorkspaces(prepared, run.get(key) as string, index);
       run.set(

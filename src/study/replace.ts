@@ -18,8 +18,8 @@ export class TextTooLong extends Error {
  * @throws TextTooLong
  */
 export function replaceToken(text: string, token: string, value: string): string {
+  if (!text.includes(token)) return text;
   const parts = text.split(token);
-  if (parts.length === 1) return text;
   const length = text.length + (parts.length - 1) * (value.length - token.length);
   if (length > MAX_TEXT_CHARACTERS) throw new TextTooLong(token);
   return parts.join(value);

@@ -60,10 +60,10 @@ export class CodeCache {
     }
   }
 
-  /** Keeps code, if that can be done, and removes what no run has needed for long. */
+  /** Keeps code, if the directory that this one belongs in is there, and removes what no run has needed for long. */
   write(name: string, code: Buffer): void {
     try {
-      for (const directory of [path.dirname(this.#directory), this.#directory]) makePrivate(directory);
+      makePrivate(this.#directory);
       if (!this.#isPrivate()) return;
       const temporary = path.join(this.#directory, `${name}.${randomUUID()}`);
       writeFileSync(temporary, Buffer.concat([digestOf(code), code]), { flag: 'wx', mode: 0o600 });

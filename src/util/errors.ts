@@ -16,6 +16,27 @@ export function describeError(error: unknown): string {
   return `internal error, please report it: ${message}`;
 }
 
+/** What Node has no words for, or others than commands on Linux say. By the name or the number of the error. */
+const systemWordsOf: Readonly<Record<string, string>> = {
+  EISDIR: 'Is a directory',
+  EIO: 'Input/output error',
+  EBUSY: 'Device or resource busy',
+  '-116': 'Stale file handle',
+  '-121': 'Remote I/O error',
+  '-122': 'Disk quota exceeded',
+};
+
+/** The words of the operating system for an error of a file, as commands say them: `No space left on device`. */
+export function systemWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
+  const known = systemWordsOf[code] ?? systemWordsOf[errno];
+  if (known !== undefined) return known;
+  // `ENOSPC: no space left on device, write`
+  const words = /^E\w+: ([^,]*)/.exec(message)?.[1] ?? message;
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** An input that cannot be used; the message names it as the user gave it. */
 export class InputError extends UserError {
   constructor(messages: readonly string[]) {

@@ -174,6 +174,12 @@ Spec <code>specs/hello.yaml</code>, study directory <code>/p/studies/hello&#95;1
     expect(table).toContain('\n\nAnd 200 more; all are in report.json.\n\n</details>');
   });
 
+  it('counts the instances of a step that are more than a call may have arguments', () => {
+    const record = ran(1);
+    const instances = many(150_000, (i) => ({ params: { N: String(i) }, record }));
+    expect(summaryMarkdown(resultsOf(instances))).toContain('| <code>run</code> | 150000 | 150000 |');
+  });
+
   it('shows failed instances first where not all instances fit, and all in their order where they do', () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, i): Told => {

@@ -17,7 +17,9 @@ import {
   ourHolder,
   parseLease,
 } from '../../src/store/lease.js';
-import { RemoteWriter, type RemoteWriterListener } from '../../src/store/remote-writer.js';
+import { LocalWriter } from '../../src/store/local-writer.js';
+import { RemoteWriter } from '../../src/store/remote-writer.js';
+import type { StudyWriterListener } from '../../src/store/study-writer.js';
 import { type Clock, systemClock } from '../../src/util/clock.js';
 import { ownNode } from '../support/bundle.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
@@ -37,7 +39,7 @@ const elsewhere = (pid: number): LeaseHolder => ({
   runUrl: `https://github.example/runs/${pid}`,
 });
 
-const quiet: RemoteWriterListener = { onCancel: () => {}, onUpdate: () => {}, onLost: () => {}, onTrouble: () => {} };
+const quiet: StudyWriterListener = { onCancel: () => {}, onUpdate: () => {}, onLost: () => {}, onTrouble: () => {} };
 
 /** A study directory. */
 class Study {
@@ -78,7 +80,8 @@ async function driver(study: Study, me: LeaseHolder, options: AcquireOptions = {
   const { fence } = await study.acquire(me, options);
   const lost: LeaseLostError[] = [];
   const listener = { ...quiet, onLost: (error: LeaseLostError) => void lost.push(error) };
-  const writer = RemoteWriter.start(plainHost(setup), study.path, fence, systemClock, listener);
+  const host = plainHost(setup);
+  const writer = RemoteWriter.start({ host, studyPath: study.path, fence, clock: systemClock, listener });
   const lease = Lease.start(writer, me, fence, systemClock);
   return { fence, writer, lease, lost };
 }
@@ -149,7 +152,7 @@ describe('who takes the lease of a study', () => {
     expect(error).toBeInstanceOf(LeaseHeldError);
     expect((error as LeaseHeldError).message).toBe(
       `the study ${study.path} is driven by process ${process.pid} on ${me.machine} since 1970-01-01T00:00:00.000Z ` +
-        `(https://github.example/runs/1): wait until that is over, or end it with \`maestro cancel ${study.path}\``,
+        `(https://github.example/runs/1): wait until that is over, or end it with \`maestro-on-flux cancel ${study.path}\``,
     );
     expect(study.fences).toEqual(['1']);
   });
@@ -412,11 +415,22 @@ describe('a driver that was asleep', () => {
   });
 });
 
-describe('a lease', () => {
+const writers = [
+  ['a command on the host', RemoteWriter],
+  ['this process', LocalWriter],
+] as const;
+
+describe.each(writers)('a lease that %s writes', (_, Writer) => {
   function leaseOf(study: Study, clock: Clock) {
     mkdirSync(path.join(study.own, 'fences'), { recursive: true });
     study.fence(1);
-    const writer = RemoteWriter.start(plainHost(), study.path, 1, systemClock, quiet);
+    const writer = Writer.start({
+      host: plainHost(),
+      studyPath: study.path,
+      fence: 1,
+      clock: systemClock,
+      listener: quiet,
+    });
     const lease = Lease.start(writer, elsewhere(1), 1, clock);
     const beat = () => (existsSync(path.join(study.own, 'lease')) ? study.line.beat : undefined);
     return { writer, lease, beat };
@@ -452,7 +466,9 @@ describe('a lease', () => {
     expect(clock.pending).toBe(0);
     expect([beat(), study.line.released]).toEqual([4, undefined]);
   });
+});
 
+describe('a lease', () => {
   it('is written once at a time, however long it takes', async () => {
     const clock = new VirtualClock();
     const texts: string[] = [];
@@ -568,10 +584,16 @@ describe('what a lease says', () => {
     expect(parseLease(line({}))).toMatchObject({ machine: 'a', fence: 3 });
   });
 
-  it('survives a directory that is gone', async () => {
+  it.each(writers)('survives a directory that is gone, if %s writes it', async (_, Writer) => {
     const study = new Study();
     rmSync(study.path, { recursive: true });
-    const writer = RemoteWriter.start(plainHost(), study.path, 1, systemClock, quiet);
+    const writer = Writer.start({
+      host: plainHost(),
+      studyPath: study.path,
+      fence: 1,
+      clock: systemClock,
+      listener: quiet,
+    });
     await expect(writer.replace('.conductor/lease', 'x\n')).rejects.toThrow(/No such file or directory$/);
     await writer.end();
   });

@@ -22,11 +22,17 @@ forClients('a clerk on a cluster', (client) => {
     writeFileSync(path.join(study, '.conductor/fences/1'), 'x\n');
     const journal = path.join(study, '.conductor/journal.jsonl');
     const told: string[] = [];
-    const writer = RemoteWriter.start(host, study, 1, systemClock, {
-      onCancel: () => void told.push('cancel'),
-      onUpdate: () => {},
-      onLost: () => void told.push('lost'),
-      onTrouble: (words) => void told.push(`trouble ${words}`),
+    const writer = RemoteWriter.start({
+      host,
+      studyPath: study,
+      fence: 1,
+      clock: systemClock,
+      listener: {
+        onCancel: () => void told.push('cancel'),
+        onUpdate: () => {},
+        onLost: () => void told.push('lost'),
+        onTrouble: (words) => void told.push(`trouble ${words}`),
+      },
     });
     const answered: number[] = [];
     const lines: string[] = [];

@@ -1,94 +1,30 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { collectText } from '../../src/hosts/commands.js';
 import { type Host, HostError, HostLostError, type HostProcess } from '../../src/hosts/host.js';
 import { LeaseLostError } from '../../src/store/lease.js';
-import { RemoteWriter, type RemoteWriterListener, type RemoteWriterOptions } from '../../src/store/remote-writer.js';
 import {
   appendRequest,
   parseWriterReport,
   remoteWriterText,
   replaceRequest,
 } from '../../src/store/remote-writer-protocol.js';
-import { type Clock, systemClock } from '../../src/util/clock.js';
 import { ownNode } from '../support/bundle.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { isAlive, until } from '../support/wait.js';
+import { numbered, WrittenStudy as Study } from '../support/written-study.js';
 
 // Other tests run beside these.
 vi.setConfig({ testTimeout: 120_000 });
 
 /** Generous, for the same reason. */
 const long = 30_000;
-
-/** A study directory with one driver, and what its clerk has told. */
-class Study {
-  readonly path = temporaryDirectory();
-  readonly pids = path.join(temporaryDirectory(), 'pids');
-  readonly told: string[] = [];
-  readonly journal = path.join(this.path, '.conductor/journal.jsonl');
-  readonly listener: RemoteWriterListener = {
-    onCancel: () => void this.told.push('cancel'),
-    onUpdate: (text) => void this.told.push(`update ${text}`),
-    onLost: ({ message }) => void this.told.push(`lost ${message}`),
-    onTrouble: (words) => void this.told.push(`trouble ${words}`),
-  };
-
-  constructor() {
-    mkdirSync(path.join(this.path, '.conductor/fences'), { recursive: true });
-    this.fence(1);
-  }
-
-  fence(fence: number): void {
-    writeFileSync(path.join(this.path, `.conductor/fences/${fence}`), 'x\n');
-  }
-
-  /** A host whose commands write down their process ids. */
-  host(setup = ''): Host {
-    return plainHost(`echo $$ >> '${this.pids}'\n${setup}`);
-  }
-
-  start(host: Host = this.host(), clock: Clock = systemClock, options: RemoteWriterOptions = {}): RemoteWriter {
-    const writer = RemoteWriter.start(host, this.path, 1, clock, this.listener, options);
-    onTestFinished(() => {
-      for (const pid of this.clerks()) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-    });
-    return writer;
-  }
-
-  /** The process ids of all clerks that there were. */
-  clerks(): number[] {
-    return existsSync(this.pids) ? readFileSync(this.pids, 'utf8').trim().split('\n').map(Number) : [];
-  }
-
-  /** Kills the clerk that there is. */
-  async kill(): Promise<void> {
-    const pid = await until('there is a clerk', () => this.clerks().filter(isAlive).at(-1), long);
-    process.kill(pid, 'SIGKILL');
-    await until('it is gone', () => !isAlive(pid), long);
-  }
-
-  /** The lines of the journal that say something. */
-  lines(): string[] {
-    return readFileSync(this.journal, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
-  }
-
-  /** What the journal says to whoever passes over repetitions. */
-  distinct(): string[] {
-    return [...new Set(this.lines())];
-  }
-}
-
-const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `{"seq":${from + i}}`);
 
 /** Whether no command runs, and the clerk waits for when it may start the next. */
 const isPaused = (host: WatchedHost, clock: VirtualClock) => host.running === 0 && clock.pending === 1;
@@ -111,91 +47,6 @@ function bare(text: string): {
 }
 
 describe('a clerk', () => {
-  it('appends lines, each with what came before it', async () => {
-    const study = new Study();
-    const writer = study.start();
-    await writer.append('{"seq":1}\n');
-    expect(study.lines()).toEqual(['{"seq":1}']);
-    await Promise.all([writer.append('{"seq":2}\n{"seq":3}\n'), writer.append('{"seq":4}\n')]);
-    expect(study.lines()).toEqual(numbered(1, 5));
-    await writer.end();
-  });
-
-  it('takes many requests at once, and answers them in order', async () => {
-    const study = new Study();
-    const writer = study.start();
-    const answered: string[] = [];
-    await Promise.all(
-      numbered(0, 100).map((line, i) =>
-        (i % 10 === 9 ? writer.replace('status.csv', `${line}\n`) : writer.append(`${line}\n`)).then(() =>
-          answered.push(line),
-        ),
-      ),
-    );
-    expect(answered).toEqual(numbered(0, 100));
-    expect(study.lines()).toEqual(numbered(0, 100).filter((_, i) => i % 10 !== 9));
-    expect(readFileSync(path.join(study.path, 'status.csv'), 'utf8')).toBe('{"seq":99}\n');
-    expect(study.clerks()).toHaveLength(1);
-    await writer.end();
-  });
-
-  it('writes any text, of any length, byte for byte', async () => {
-    const study = new Study();
-    const writer = study.start();
-    const texts = fc.string({ unit: 'binary', minLength: 1, maxLength: 300 });
-    await fc.assert(
-      fc.asyncProperty(texts, async (text) => {
-        const file = path.join(study.path, 'status.csv');
-        await writer.replace('status.csv', text);
-        expect(readFileSync(file).equals(Buffer.from(text))).toBe(true);
-        rmSync(study.journal, { force: true });
-        await writer.append(text);
-        expect(readFileSync(study.journal).equals(Buffer.from(`\n${text}`))).toBe(true);
-      }),
-      { numRuns: 30 },
-    );
-    const much = 'é'.repeat(5_000_000);
-    await writer.append(much);
-    expect(readFileSync(study.journal, 'utf8').endsWith(`\n${much}`)).toBe(true);
-    await writer.end();
-  });
-
-  it('leaves nothing behind but what it wrote, and ends', async () => {
-    const study = new Study();
-    const writer = study.start();
-    void writer.append('{"seq":1}\n');
-    void writer.replace('status.csv', 'a\n');
-    void writer.replace('.conductor/lease', 'b\n');
-    await writer.end();
-    expect(readdirSync(study.path).sort()).toEqual(['.conductor', 'status.csv']);
-    expect(readdirSync(path.join(study.path, '.conductor')).sort()).toEqual(['fences', 'journal.jsonl', 'lease']);
-    await until('its command has ended', () => study.clerks().every((pid) => !isAlive(pid)), long);
-    await expect(writer.append('x\n')).rejects.toThrow(HostError);
-  });
-
-  it('replaces a file at once: nobody ever sees a part', async () => {
-    const study = new Study();
-    const writer = study.start();
-    const file = path.join(study.path, 'status.csv');
-    const texts = ['a', 'b'].map((letter) => letter.repeat(400_000));
-    await writer.replace('status.csv', texts[0]!);
-    let isOver = false;
-    const writing = Promise.all(
-      Array.from({ length: 40 }, (_, i) => writer.replace('status.csv', texts[i % 2]!)),
-    ).finally(() => {
-      isOver = true;
-    });
-    let looks = 0;
-    while (!isOver) {
-      looks += 1;
-      if (!texts.includes(readFileSync(file, 'utf8'))) throw new Error('a part of the file was seen');
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await writing;
-    expect(looks).toBeGreaterThan(1);
-    await writer.end();
-  });
-
   it('works whatever `setup` has done to the shell', async () => {
     const study = new Study();
     const setup = 'set -efuC -o pipefail; shopt -s failglob dotglob; TMOUT=1; readonly TMOUT; GLOBIGNORE="*"';
@@ -473,23 +324,6 @@ describe('a clerk that cannot write', () => {
     await writer.end();
   });
 
-  it('says of a file that it could not replace, tries it once, and goes on', async () => {
-    const study = new Study();
-    const status = path.join(study.path, 'status.csv');
-    mkdirSync(status);
-    const writer = study.start();
-    const replaced = writer.replace('status.csv', 'a\n');
-    const append = writer.append('{"seq":0}\n');
-    await expect(replaced).rejects.toThrow(/^cannot write .*\/status\.csv on this machine: .*directory/);
-    await append;
-    rmSync(status, { recursive: true });
-    await writer.replace('status.csv', 'b\n');
-    expect(readFileSync(status, 'utf8')).toBe('b\n');
-    expect(readdirSync(path.join(study.path, '.conductor')).sort()).toEqual(['fences', 'journal.jsonl']);
-    expect([study.clerks().length, study.told]).toEqual([1, []]);
-    await writer.end();
-  });
-
   it('goes on after a file for which there was no room', async () => {
     const study = new Study();
     const flag = path.join(temporaryDirectory(), 'full');
@@ -649,7 +483,7 @@ describe('a program whose clerk hangs', () => {
     const [, , study, pids] = process.argv;
     const nobody = { onCancel() {}, onUpdate() {}, onLost() {}, onTrouble() {} };
     const host = new LocalHost(process.env, "echo $$ >> '" + pids + "'");
-    const clerk = RemoteWriter.start(host, study, 1, systemClock, nobody);
+    const clerk = RemoteWriter.start({ host, studyPath: study, fence: 1, clock: systemClock, listener: nobody });
     await clerk.append('{"seq":0}\\n');
     process.kill(Number(readFileSync(pids, 'utf8')), 'SIGSTOP');
     const append = clerk.append('x'.repeat(3_000_000)).catch(({ message }) => console.log(message));
@@ -680,16 +514,6 @@ describe('a program whose clerk hangs', () => {
 });
 
 describe('whether the study is still ours', () => {
-  it('is said while nobody else has it', async () => {
-    const study = new Study();
-    const writer = study.start();
-    await expect(writer.confirm()).resolves.toBeUndefined();
-    await writer.end();
-    // Even if nothing is written any more.
-    await expect(writer.confirm()).resolves.toBeUndefined();
-    expect(study.told).toEqual([]);
-  });
-
   it('is said while nothing can be written, and while what writes hangs', async () => {
     const study = new Study();
     mkdirSync(study.journal);
@@ -711,22 +535,6 @@ describe('whether the study is still ours', () => {
     // That is known of all else at once.
     await expect(late).rejects.toThrow(LeaseLostError);
     expect(other.told).toEqual([expect.stringMatching(/^lost the study .* is driven by another run now/)]);
-  });
-
-  it('is denied once somebody else has it, and it is said who, once', async () => {
-    const study = new Study();
-    const writer = study.start();
-    await writer.append('{"seq":0}\n');
-    const line = { machine: 'login2', pid: 7, fence: 2, since: '2026-01-01T00:00:00.000Z', beat: 0 };
-    writeFileSync(path.join(study.path, '.conductor/lease'), `${JSON.stringify(line)}\n`);
-    study.fence(2);
-    for (let times = 0; times < 2; times++) {
-      const error = await writer.confirm().catch((error: unknown) => error);
-      expect(error).toBeInstanceOf(LeaseLostError);
-      expect((error as LeaseLostError).message).toContain('driven by process 7 on login2 since');
-    }
-    expect(study.told).toHaveLength(1);
-    await writer.end();
   });
 
   it('cannot be known of a directory that is gone, or of a host that does not answer', async () => {
@@ -799,36 +607,6 @@ describe('whether the study is still ours', () => {
 });
 
 describe('a clerk whose driver has lost the study', () => {
-  it('writes nothing more, and says who has it', async () => {
-    const study = new Study();
-    const writer = study.start();
-    await writer.append('{"seq":0}\n');
-    const line = { machine: 'login2', pid: 7, fence: 2, since: '2026-01-01T00:00:00.000Z', beat: 0 };
-    writeFileSync(path.join(study.path, '.conductor/lease'), `${JSON.stringify(line)}\n`);
-    study.fence(2);
-    const results = await Promise.allSettled([writer.append('{"seq":1}\n'), writer.replace('status.csv', 'x\n')]);
-    const message = `the study ${study.path} is driven by process 7 on login2 since 2026-01-01T00:00:00.000Z now, which heard nothing of this one for too long: this one leaves it alone`;
-    for (const result of results) {
-      expect(result).toMatchObject({ status: 'rejected', reason: { message } });
-      expect((result as PromiseRejectedResult).reason).toBeInstanceOf(LeaseLostError);
-    }
-    await expect(writer.append('{"seq":2}\n')).rejects.toThrow(LeaseLostError);
-    expect(study.told).toEqual([`lost ${message}`]);
-    expect(study.lines()).toEqual(['{"seq":0}']);
-    expect(existsSync(path.join(study.path, 'status.csv'))).toBe(false);
-    await writer.end();
-  });
-
-  it('says so even if there is nothing to write', async () => {
-    const study = new Study();
-    const writer = study.start();
-    await writer.append('{"seq":0}\n');
-    study.fence(2);
-    await until('it is told', () => study.told.length > 0, long);
-    expect(study.told).toEqual([expect.stringMatching(/^lost the study .* is driven by another run now/)]);
-    await writer.end();
-  });
-
   it('does not say that something is written which the next driver may not have read', async () => {
     const study = new Study();
     // The next driver comes when the last bytes are there, and before it is looked again.
@@ -841,39 +619,11 @@ describe('a clerk whose driver has lost the study', () => {
 });
 
 describe("Maestro's lock files", () => {
-  it('are told of within seconds, and removed', async () => {
-    const study = new Study();
-    const writer = study.start();
-    await writer.append('{"seq":0}\n');
-    const [cancel, update] = ['.cancel.lock', '.study.update.lock'].map((name) => path.join(study.path, name));
-    for (let round = 1; round <= 2; round++) {
-      writeFileSync(cancel!, '');
-      writeFileSync(update!, `{rlimit: ${round}, throttle: 3}\né\n`);
-      await until('both are told', () => study.told.length === 2 * round, 10_000);
-      await until('both are removed', () => !existsSync(cancel!) && !existsSync(update!), 10_000);
-    }
-    expect([...study.told].sort()).toEqual([
-      'cancel',
-      'cancel',
-      'update {rlimit: 1, throttle: 3}\né\n',
-      'update {rlimit: 2, throttle: 3}\né\n',
-    ]);
-    await writer.end();
-  });
-
-  it('that were there before are found too', async () => {
-    const study = new Study();
-    writeFileSync(path.join(study.path, '.cancel.lock'), '');
-    const writer = study.start();
-    await until('it is told', () => study.told.length === 1, long);
-    await writer.end();
-  });
-
   it('stay until what they say is taken care of', async () => {
     const study = new Study();
     const lock = path.join(study.path, '.cancel.lock');
     let taken = () => {};
-    const writer = RemoteWriter.start(study.host(), study.path, 1, systemClock, {
+    const listener = {
       ...study.listener,
       onCancel: () => {
         study.told.push('cancel');
@@ -881,7 +631,8 @@ describe("Maestro's lock files", () => {
           taken = resolve;
         });
       },
-    });
+    };
+    const writer = study.start(undefined, undefined, { listener });
     writeFileSync(lock, '');
     await until('it is told', () => study.told.length === 1, long);
     // The next command tells of it again, and it is one cancellation all the same.
@@ -891,53 +642,6 @@ describe("Maestro's lock files", () => {
     expect([existsSync(lock), study.told]).toEqual([true, ['cancel']]);
     taken();
     await until('it is removed', () => !existsSync(lock), long);
-    await writer.end();
-  });
-
-  it('stay if what they say could not be taken care of', async () => {
-    const study = new Study();
-    const lock = path.join(study.path, '.cancel.lock');
-    writeFileSync(lock, '');
-    const writer = RemoteWriter.start(study.host(), study.path, 1, systemClock, {
-      ...study.listener,
-      onCancel: async () => {
-        study.told.push('cancel');
-        throw new HostError('the journal cannot be written');
-      },
-    });
-    await until('it is told', () => study.told.length === 1, long);
-    await writer.append('{"seq":0}\n');
-    await writer.end();
-    expect(existsSync(lock)).toBe(true);
-  });
-
-  it('of an update that changes while it is told of is told of again', async () => {
-    const study = new Study();
-    const lock = path.join(study.path, '.study.update.lock');
-    const writer = RemoteWriter.start(study.host(), study.path, 1, systemClock, {
-      ...study.listener,
-      onUpdate: (text) => {
-        study.told.push(text);
-        if (text === 'one') writeFileSync(lock, 'two');
-      },
-    });
-    writeFileSync(lock, 'one');
-    await until('both are told', () => study.told.length === 2, long);
-    await until('it is removed', () => !existsSync(lock), long);
-    expect(study.told).toEqual(['one', 'two']);
-    await writer.end();
-  });
-
-  it('of an update is left alone while it is empty: it is being written', async () => {
-    const study = new Study();
-    const lock = path.join(study.path, '.study.update.lock');
-    writeFileSync(lock, '');
-    const writer = study.start();
-    await writer.append('{"seq":0}\n');
-    await sleep(2500);
-    expect([existsSync(lock), study.told]).toEqual([true, []]);
-    appendFileSync(lock, 'text');
-    await until('it is told', () => study.told.length === 1, long);
     await writer.end();
   });
 });

@@ -15,7 +15,13 @@ import { until } from '../support/wait.js';
 class SlowReader implements Host {
   readonly name = 'this machine';
   readonly #host = new WatchedHost();
+  /** Which of the two writers a study has there. */
+  readonly runsAsThisProcess: boolean;
   go = '';
+
+  constructor(runsAsThisProcess: boolean) {
+    this.runsAsThisProcess = runsAsThisProcess;
+  }
 
   spawn(command: string): HostProcess {
     const isReader = /^cat -- .*journal\.jsonl/.test(command);
@@ -26,10 +32,11 @@ class SlowReader implements Host {
 class Study {
   readonly directory = temporaryDirectory();
   readonly path = path.join(this.directory, 'study');
-  readonly host = new SlowReader();
+  readonly host: SlowReader;
   readonly told: string[] = [];
 
-  constructor() {
+  constructor(isWrittenHere: boolean) {
+    this.host = new SlowReader(isWrittenHere);
     this.host.go = path.join(this.directory, 'go');
   }
 
@@ -64,11 +71,13 @@ class Study {
 }
 
 describe.each([
-  ['cancelled', '.cancel.lock', '', '"type":"cancel"'],
-  ['given other limits', '.study.update.lock', 'throttle: 7\n', '"type":"limits","throttle":7'],
-])('a study that somebody has %s while nobody drove it', (_, lock, text, record) => {
+  ['cancelled', '.cancel.lock', '', '"type":"cancel"', false],
+  ['cancelled', '.cancel.lock', '', '"type":"cancel"', true],
+  ['given other limits', '.study.update.lock', 'throttle: 7\n', '"type":"limits","throttle":7', false],
+  ['given other limits', '.study.update.lock', 'throttle: 7\n', '"type":"limits","throttle":7', true],
+])('a study that somebody has %s while nobody drove it', (_, lock, text, record, isWrittenHere) => {
   it('has that in its journal before the lock file is removed, however long it takes to read that', async () => {
-    const study = new Study();
+    const study = new Study(isWrittenHere);
     await study.make([lock, text]);
     const taking = study.take();
     // Longer than it takes to see the lock file.
@@ -83,19 +92,22 @@ describe.each([
 });
 
 describe('limits that somebody changes on the host', () => {
-  it('are in the journal with what the inputs said, even if nothing is driven yet', async () => {
-    const study = new Study();
-    await study.make(['.study.update.lock', 'throttle: 7\nrlimit: null\n']);
-    study.readJournal();
-    const session = await study.take();
-    await until('the lock file is gone', () => !study.has('.study.update.lock'));
-    expect(study.journal).toContain('"type":"limits","throttle":7,"inputs":{"throttle":1,"restartLimit":2}');
-    const limits: unknown[] = [];
-    session.onLimits((change) => limits.push(change));
-    expect(limits).toEqual([{ throttle: 7 }]);
-    await session.release(undefined);
-    const again = await study.take();
-    expect(again.state.limits.throttle).toMatchObject({ value: 7, input: 1 });
-    await again.release(undefined);
-  });
+  it.each([false, true])(
+    'are in the journal with what the inputs said, even if nothing is driven yet',
+    async (isWrittenHere) => {
+      const study = new Study(isWrittenHere);
+      await study.make(['.study.update.lock', 'throttle: 7\nrlimit: null\n']);
+      study.readJournal();
+      const session = await study.take();
+      await until('the lock file is gone', () => !study.has('.study.update.lock'));
+      expect(study.journal).toContain('"type":"limits","throttle":7,"inputs":{"throttle":1,"restartLimit":2}');
+      const limits: unknown[] = [];
+      session.onLimits((change) => limits.push(change));
+      expect(limits).toEqual([{ throttle: 7 }]);
+      await session.release(undefined);
+      const again = await study.take();
+      expect(again.state.limits.throttle).toMatchObject({ value: 7, input: 1 });
+      await again.release(undefined);
+    },
+  );
 });

@@ -76,7 +76,8 @@ function machinesTable({ legs }: MergedResults, bytes: number): string | undefin
       results === undefined
         ? ['', '', '']
         : [countsText(results.steps), shortDuration(results.ended - results.started), short(results.host)];
-    return { rank: legRank(leg), cells: [shortCode(name), `${marks[status]} ${shownStatus(status)}`, ...told] };
+    const cells = [shortCode(name), `${marks[status]} ${shownStatus(status)}`, ...told];
+    return { rank: legRank(leg), cells: () => cells };
   });
   return tableText(['Machine', 'Status', 'Steps', 'Time', 'Host'], rows, bytes);
 }
@@ -89,7 +90,9 @@ function grid({ legs, rows }: MergedResults, bytes: number): string | undefined 
   const chosen = sortedBy([...legs.keys()], (i) => legRank(legs[i]!)).slice(0, mostMachines);
   const columns = chosen.toSorted((a, b) => a - b);
   const header = ['Step', ...columns.map((i) => short(legs[i]!.name))];
-  const lines = sortedBy(rows, rowRank).map((row): Row => ({ rank: rowRank(row), cells: rowCells(row, columns) }));
+  const lines = sortedBy(rows, rowRank).map(
+    (row): Row => ({ rank: rowRank(row), cells: () => rowCells(row, columns) }),
+  );
   const begin = `### Steps${columns.length < legs.length ? ` on ${columns.length} of the machines` : ''}\n\n`;
   const table = tableText(header, lines, bytes - Buffer.byteLength(begin) - 100);
   if (table === undefined) return firstFitting(bytes, () => `${begin}The table does not fit here; report.html has it.`);

@@ -37,8 +37,8 @@ export function failures({ steps }: StudyResults, bytes: number, title = 'Failur
     firstFitting(room, ...tails.map(whole)) ??
     fittingLines(
       room,
-      failed.map((result) => failure(result, tails.at(-1)!)),
-      mostFailures,
+      shown.map((result) => failure(result, tails.at(-1)!)),
+      failed.length,
       more,
       '\n\n',
     );

@@ -43,25 +43,30 @@ export function firstFitting(bytes: number, ...variants: readonly (() => string)
   return undefined;
 }
 
-/** As many of the first lines as fit. `more` makes a line of the number of those that are left out. */
+/**
+ * As many of the first lines as fit. `more` makes a line of the number of those that are left out.
+ *
+ * @param lines those that may be shown
+ * @param total how many there are with those that may not
+ */
 export function fittingLines(
   bytes: number,
   lines: readonly string[],
-  most: number,
+  total: number,
   more: (count: number) => string,
   separator = '\n',
 ): string | undefined {
-  const longestMore = byteLength(more(lines.length)) + separator.length;
+  const longestMore = byteLength(more(total)) + separator.length;
   let used = 0;
   let count = 0;
-  while (count < Math.min(most, lines.length)) {
+  while (count < lines.length) {
     const next = used + byteLength(lines[count]!) + separator.length;
-    if (next + (count + 1 < lines.length ? longestMore : 0) > bytes) break;
+    if (next + (count + 1 < total ? longestMore : 0) > bytes) break;
     used = next;
     count += 1;
   }
-  if (count === 0 && lines.length > 0) return undefined;
-  const rest = lines.length - count;
+  if (count === 0 && total > 0) return undefined;
+  const rest = total - count;
   return [...lines.slice(0, count), ...(rest > 0 ? [more(rest)] : [])].join(separator);
 }
 

@@ -38,14 +38,14 @@ const restElsewhere = '\n\nOther parameters are in report.json.';
 
 function parameterTable(group: readonly StepResult[], bytes: number): string | undefined {
   const keys = Object.keys(group[0]!.step.params);
-  const all = [...byStep(group).keys()];
   const steps = byStep(group);
+  const all = [...steps.keys()];
   const kept = new Set(sortedBy(all, (name) => rankOf(steps.get(name)!)).slice(0, mostColumns));
   const columns = all.filter((name) => kept.has(name));
   const combinations = groupBy(group, ({ step }) => JSON.stringify(Object.values(step.params)));
   const rows = [...combinations.values()].map((instances) => ({
     rank: rankOf(instances),
-    cells: [
+    cells: () => [
       ...keys.map((key) => shortCode(instances[0]!.step.params[key]!)),
       ...columns.map((name) => cell(instances.filter(({ step }) => step.step === name))),
     ],
@@ -82,8 +82,10 @@ export function stepTables({ steps }: StudyResults, bytes: number): string | und
   const header = ['Step', 'State', 'Time', 'Restarts', 'Reason'];
   const rows = steps.map((result) => {
     const { step, record } = result;
-    const state = shownState(record);
-    const cells = [shortCode(step.name), state, runTime(result), String(record.restarts), short(reasonOf(record))];
+    const cells = () => {
+      const reason = short(reasonOf(record));
+      return [shortCode(step.name), shownState(record), runTime(result), String(record.restarts), reason];
+    };
     return { rank: attentionRank(record), cells };
   });
   if (steps.length <= mostOpen) return prefixed(begin, tableText(header, rows, bytes - begin.length));
@@ -110,7 +112,7 @@ function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[
         ...[group.length, finished, failed, skipped, cancelled, other].map(String),
         times.length === 0 ? '' : shortDuration(median(times)),
       ];
-      return { rank: rankOf(group), cells };
+      return { rank: rankOf(group), cells: () => cells };
     }),
   ];
 }
@@ -118,23 +120,25 @@ function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[
 /** A row of a table, and its rank if not all rows fit: rows that need attention are kept. */
 export interface Row {
   readonly rank: number;
-  readonly cells: readonly string[];
+  /** Made for the rows that are shown only. */
+  readonly cells: () => readonly string[];
 }
 
-const rankOf = (results: readonly StepResult[]) => Math.min(...results.map(({ record }) => attentionRank(record)));
+const rankOf = (results: readonly StepResult[]) =>
+  results.reduce((least, { record }) => Math.min(least, attentionRank(record)), Number.POSITIVE_INFINITY);
 
 export function tableText(header: readonly string[], rows: readonly Row[], bytes: number): string | undefined {
   const text = (shown: readonly Row[]) =>
     markdownTable(
       header,
-      shown.map(({ cells }) => cells),
+      shown.map(({ cells }) => cells()),
     );
-  const whole = text(rows);
-  if (rows.length <= mostRows && Buffer.byteLength(whole) <= bytes) return whole;
-  const lines = text(sortedBy(rows, ({ rank }) => rank)).split('\n');
+  const whole = rows.length <= mostRows ? text(rows) : undefined;
+  if (whole !== undefined && Buffer.byteLength(whole) <= bytes) return whole;
+  const lines = text(sortedBy(rows, ({ rank }) => rank).slice(0, mostRows)).split('\n');
   const head = lines.slice(0, 2).join('\n');
   const more = (count: number) => `\nAnd ${count} more; all are in report.json.`;
-  return prefixed(`${head}\n`, fittingLines(bytes - Buffer.byteLength(head) - 1, lines.slice(2), mostRows, more));
+  return prefixed(`${head}\n`, fittingLines(bytes - Buffer.byteLength(head) - 1, lines.slice(2), rows.length, more));
 }
 
 function prefixed(prefix: string, text: string | undefined): string | undefined {

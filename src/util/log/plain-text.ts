@@ -1,11 +1,15 @@
 /** Makes foreign texts safe to show: no control character moves the cursor, sets a colour or hides text. */
 
+/** Every character that is not shown as it is; `printable` is called for each cell of each report, and most texts have none. */
+const unprintable = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
 /** Removes ANSI escape sequences, and makes every other control character but tab and newline visible. */
 export function printable(text: string): string {
+  if (text.search(unprintable) === -1) return text;
   return text
     .replace(/\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g, '')
     .replaceAll('\r\n', '\n')
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
+    .replace(unprintable, (character) => {
       const code = character.codePointAt(0)!;
       return code < 32 ? String.fromCodePoint(0x2400 + code) : '\ufffd';
     });
@@ -22,7 +26,8 @@ export function inert(text: string): string {
 
 /** Joins the lines of a text. */
 export function oneLine(text: string): string {
-  return printable(text).replace(/\s*\n\s*/g, ' ');
+  const shown = printable(text);
+  return shown.includes('\n') ? shown.replace(/\s*\n\s*/g, ' ') : shown;
 }
 
 /**

@@ -19,7 +19,7 @@ import { plainEnvironment } from '../hosts.js';
 import { validReport } from '../valid-report.js';
 import { isAlive, until } from '../wait.js';
 import { elsewhere } from './elsewhere.js';
-import { KillingDd, type KillPoint } from './killing-dd.js';
+import { KillingWriter, type KillPoint } from './killing-writer.js';
 import type { MixedStudy } from './mixed-study.js';
 
 /** Where a study goes on. */
@@ -63,7 +63,7 @@ export class CrashedStudy {
   /** How often the script of a step may begin again, because its process was killed. */
   readonly died = new Map<string, number>();
   readonly #place: Place;
-  readonly #dd: KillingDd;
+  readonly #killing: KillingWriter;
   readonly #drivers: Driver[] = [];
   #outputs = '';
   #isKept = false;
@@ -79,7 +79,10 @@ export class CrashedStudy {
     this.#patience = patience;
     this.study = study;
     this.#place = place;
-    this.#dd = new KillingDd(path.join(this.directory, 'killing'), path.join(this.path, '.conductor/journal.jsonl'));
+    this.#killing = new KillingWriter(
+      path.join(this.directory, 'killing'),
+      path.join(this.path, '.conductor/journal.jsonl'),
+    );
     // By itself, for with a host its directory is copied.
     mkdirSync(path.join(this.directory, 'spec'));
     writeFileSync(path.join(this.directory, 'spec/study.yaml'), study.text);
@@ -89,17 +92,17 @@ export class CrashedStudy {
   /** Starts a conductor. */
   start({ point, args = [], isElsewhere = false }: StartOptions = {}): Driver {
     const environment = { ...plainEnvironment, ...this.#place.environment };
-    const searchPath = `${this.#dd.bin}:${environment.PATH}`;
+    const searchPath = `${this.#killing.bin}:${environment.PATH}`;
     const setup = this.#place.isFar === true ? [`--setup=PATH=${searchPath}`] : [];
     const flags = ['--output-path', this.path, '--report-path', '../report', ...this.#place.args, ...setup];
-    const words = [...(isElsewhere ? elsewhere : []), process.execPath, bundlePath(), 'run'];
+    const words = [...(isElsewhere ? elsewhere : []), process.execPath, ...this.#killing.nodeArgs, bundlePath(), 'run'];
     const child = spawn(words[0]!, [...words.slice(1), 'study.yaml', ...flags, ...this.study.args, ...args], {
       cwd: path.join(this.directory, 'spec'),
-      env: { ...environment, HOME: this.directory, PATH: searchPath },
+      env: { ...environment, ...this.#killing.environment, HOME: this.directory, PATH: searchPath },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    if (point === undefined) this.#dd.disarm();
-    else this.#dd.arm(child.pid!, point);
+    if (point === undefined) this.#killing.disarm();
+    else this.#killing.arm(child.pid!, point);
     const code = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject));
     let isHanging = false;
     const watchdog = setTimeout(() => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CrashedStudy, here, type Place } from './crashed-study.js';
 import { compareOutcomes, examine, type Outcome, outcomeOf } from './examine.js';
-import type { KillPoint } from './killing-dd.js';
+import type { KillPoint } from './killing-writer.js';
 import type { MixedStudy } from './mixed-study.js';
 import { inParallel } from './parallel.js';
 import type { Row } from './table.js';

@@ -1,6 +1,6 @@
 import type { Chance } from './chance.js';
 import type { Crash } from './harness.js';
-import { moments } from './killing-dd.js';
+import { moments } from './killing-writer.js';
 
 /** The crashes that one study goes through, one after the other. */
 export type History = readonly Crash[];

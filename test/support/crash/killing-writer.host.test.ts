@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { plainEnvironment } from '../hosts.js';
 import { temporaryDirectory } from '../temporary.js';
 import { isAlive, until } from '../wait.js';
-import { KillingDd, type KillPoint } from './killing-dd.js';
+import { KillingWriter, type KillPoint } from './killing-writer.js';
 
 const line = (seq: number) => `{"seq":${seq},"text":{"of":"a record"}}\n`;
 
@@ -14,7 +14,7 @@ const line = (seq: number) => `{"seq":${seq},"text":{"of":"a record"}}\n`;
 function writer(point: KillPoint | undefined) {
   const directory = temporaryDirectory();
   const journal = path.join(directory, 'journal');
-  const dd = new KillingDd(directory, journal);
+  const dd = new KillingWriter(directory, journal);
   const victim = spawn('sleep', ['100']);
   onTestFinished(() => void victim.kill());
   if (point !== undefined) dd.arm(victim.pid!, point);
@@ -76,4 +76,42 @@ it('a dd that kills writes late, once somebody else has written', async () => {
   appendFileSync(study.file, line(3));
   expect(await late).toBe(1);
   expect(study.journal).toBe(line(1) + line(3) + line(2));
+});
+
+/** Writes records as a conductor does that writes its journal itself, each with an append of its own. */
+const program = `
+  const { open } = require('node:fs/promises');
+  const [journal, ...lines] = process.argv.slice(1);
+  const append = async (line) => {
+    const handle = await open(journal, 'a');
+    await handle.write(Buffer.from(line), 0);
+    await handle.datasync();
+    await handle.close();
+  };
+  process.stdin.once('data', async () => {
+    for (const line of lines) await append(line);
+    process.exit();
+  });`;
+
+it.each([
+  [undefined, 0, line(1) + line(2) + line(3)],
+  ['before', null, line(1)],
+  ['within', null, `${line(1)}${line(2).slice(0, line(2).length / 2)}`],
+  ['after', null, line(1) + line(2)],
+  ['late', null, line(1)],
+] as const)('a conductor that writes by itself is killed %s a record is written', async (moment, status, left) => {
+  const directory = temporaryDirectory();
+  const journal = path.join(directory, 'journal');
+  const killing = new KillingWriter(directory, journal);
+  const child = spawn(process.execPath, [...killing.nodeArgs, '-e', program, journal, line(1), line(2), line(3)], {
+    env: { ...plainEnvironment, ...killing.environment },
+  });
+  if (moment !== undefined) killing.arm(child.pid!, { moment, record: 2 });
+  child.stdin.write('go\n');
+  const [code] = await once(child, 'close');
+  expect([code, killing.hasFired]).toEqual([status, moment !== undefined]);
+  expect(readFileSync(journal, 'utf8')).toBe(left);
+  if (moment !== 'late') return;
+  appendFileSync(journal, line(3));
+  await until('it is written late', () => readFileSync(journal, 'utf8') === line(1) + line(3) + line(2));
 });

@@ -16,18 +16,23 @@ export interface KillPoint {
 }
 
 /**
- * A `dd` that goes before the real one on PATH. The journal is written by it, so it knows what no clock tells: which record
- * the conductor is about to write, or has just written. At the one that it is told of it kills the conductor.
+ * Kills a conductor at a record of the journal, by what writes it, which knows what no clock tells: which record the conductor is
+ * about to write, or has just written. On another host, or after a `setup`, that is a `dd` that goes before the real one on PATH;
+ * else it is the conductor itself, into which killing-fs.cjs is loaded.
  */
-export class KillingDd {
+export class KillingWriter {
   /** The directory for PATH. */
   readonly bin: string;
+  /** What the conductor's Node is started with. */
+  readonly nodeArgs = ['--require', path.join(import.meta.dirname, 'killing-fs.cjs')];
+  readonly environment: Readonly<Record<string, string>>;
   readonly #control: string;
 
   /** @param directory for its files */
   constructor(directory: string, journal: string) {
     this.bin = path.join(directory, 'bin');
     this.#control = path.join(directory, 'control');
+    this.environment = { MAESTRO_KILLING: this.#control, MAESTRO_KILLING_JOURNAL: journal };
     for (const made of [this.bin, this.#control]) mkdirSync(made, { recursive: true });
     writeFileSync(path.join(this.bin, 'dd'), script(path.join(this.bin, 'dd'), this.#control, journal), {
       mode: 0o755,
