@@ -27,6 +27,7 @@ const all = {
   ssh: ['ssh'],
   'ssh-flux': ['ssh', 'flux'],
   'ssh-stage': ['ssh', 'staging'],
+  peers: ['peers'],
 };
 
 const named = process.argv.slice(2);

@@ -132,17 +132,20 @@ export interface Planner {
 }
 
 /**
- * Reads a study, and looks for the problems that do not depend on its directory.
+ * Reads a study, and begins to look for the problems that do not depend on its directory.
  *
- * @throws SpecError, HostError
+ * @throws SpecError
  */
 export async function planner(context: StudyContext): Promise<Planner> {
   const read = readStudy(context);
-  const missing = await missingPaths(context, read.spec);
+  // Asked for while the study's place is looked for.
+  const asking = missingPaths(context, read.spec);
+  asking.catch(() => {});
   return {
     spec: read.spec,
     needsDirectory: context.pgen !== undefined,
     at: async (studyPath, answers) => {
+      const missing = await asking;
       const isMissing = missing.some(({ severity }) => severity === 'error');
       // A generator that needs a missing path would fail with a less helpful message.
       if (isMissing && context.pgen !== undefined) throw new SpecError([...read.warnings, ...missing]);

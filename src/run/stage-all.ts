@@ -40,7 +40,8 @@ export async function stageAll(
   await stage(host, plan, { name: specPath, text, kept: keptInputs(context) }, before);
   if (before === undefined) log.info(`${counted(plan.scripts.length, 'step')} staged`);
   stopIfLost();
-  if (tree !== undefined) await upload(context, tree, `${studyPath}/${stagePath}`);
+  if (tree !== undefined)
+    await upload(context, tree, { directory: `${studyPath}/${stagePath}`, isNew: before === undefined });
   stopIfLost();
   if (!options.isDryRun) await clone(host, plan, cancel, log);
 }
@@ -65,10 +66,15 @@ function stagedBefore(
 }
 
 /** Uploads the tree; stops early if the study is cancelled, because then no step will run. */
-async function upload({ host, log, cancel, clock }: StagingContext, tree: Tree, directory: string): Promise<void> {
+async function upload(
+  { host, log, cancel, clock }: StagingContext,
+  tree: Tree,
+  { directory, isNew }: { readonly directory: string; readonly isNew: boolean },
+): Promise<void> {
   const progress = new UploadProgress(log, clock, tree.bytes);
   try {
     await sendTree(host, tree, directory, {
+      isNew,
       tell: (line) => log.info(line),
       warn: (line) => log.warning(line),
       progress: progress.update,

@@ -106,6 +106,16 @@ function leaseText(line: LeaseLine): string {
   return JSON.stringify(all);
 }
 
+/** By which a driver that takes a lease recognises its own. */
+export function newToken(clock: Clock): string {
+  return Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
+}
+
+/** The line of a lease that a driver takes. */
+export function firstLine(me: LeaseHolder, fence: number, clock: Clock): string {
+  return leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
+}
+
 /** A driver whose lease does not change for this long while it is watched counts as gone. */
 const SILENCE_MS = 60_000;
 
@@ -157,7 +167,7 @@ export async function acquireLease(
   tell: (line: string) => void,
   { silenceMs = SILENCE_MS, cancel, least = 1 }: AcquireOptions = {},
 ): Promise<{ readonly fence: number; readonly previous: LeaseHolder | undefined }> {
-  const token = Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
+  const token = newToken(clock);
   const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
   const seen = parseSight((await mustRun(host, purpose, lookCommand(studyPath, token))).toString());
   const previous = parseLease(seen.line);
@@ -173,7 +183,7 @@ export async function acquireLease(
     if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silenceMs, cancel, least });
   }
   const fence = Math.max(seen.fence + 1, least);
-  const line = leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
+  const line = firstLine(me, fence, clock);
   const taking = `cannot take the study ${studyPath} on ${host.name}`;
   const said = (await mustRun(host, taking, takeCommand(studyPath, fence, token, line))).toString();
   if (said === 'taken\n') return { fence, previous };
