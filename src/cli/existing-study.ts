@@ -1,14 +1,15 @@
 import path from 'node:path';
 import { fileNames } from '../inputs/file-names.js';
-import { type InputName, type Inputs, inputNames } from '../inputs/schema.js';
+import type { InputName, Inputs } from '../inputs/schema.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { lookAtStudy, type MaestroSight, NoStudyError, type StudySight } from '../store/look/look.js';
 import { suggestions } from '../util/closest.js';
 import { alternatives } from '../util/format.js';
+import type { Log } from '../util/log/log.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { inputsOf } from './arguments.js';
-import { type FlagGroup, type GivenFlags, readFlags } from './flags.js';
+import { type Flag, type FlagGroup, type GivenFlags, readFlags } from './flags.js';
 import { filesHere, open, rootOf } from './given-study.js';
 import { optionOf } from './naming.js';
 import { studyFlags } from './study-flags.js';
@@ -24,11 +25,23 @@ const places: readonly InputName[] = [
   'setup',
 ];
 
+/** The other inputs that verbs about existing studies take. */
+const others: readonly InputName[] = [
+  'flux',
+  'allow-shared-directory',
+  'report-path',
+  'collect',
+  'baseline',
+  'slower-than',
+];
+
+/** Flags that are as those of `run`. */
+export function inputFlags(names: readonly InputName[]): readonly Flag[] {
+  return studyFlags.flatMap(({ flags }) => flags.filter(({ name }) => (names as readonly string[]).includes(name)));
+}
+
 /** The flags of every verb about an existing study, after those of its own. */
-export const whereItIs: FlagGroup = {
-  title: 'Where the study is',
-  flags: studyFlags.flatMap(({ flags }) => flags.filter(({ name }) => (places as readonly string[]).includes(name))),
-};
+export const whereItIs: FlagGroup = { title: 'Where the study is', flags: inputFlags(places) };
 
 /** The flag of verbs whose result a program may read. */
 export const jsonFlag = {
@@ -44,8 +57,6 @@ export interface GivenExisting {
 
 /**
  * Reads the arguments of a verb about existing studies. The verb adds what else is wrong to the errors of `given`, and refuses them.
- *
- * @param more inputs that the verb takes besides, of those that it lists as flags
  */
 export function readExisting(
   args: readonly string[],
@@ -54,14 +65,11 @@ export function readExisting(
 ): GivenExisting {
   const given = readFlags(args, flags);
   const { read, isFile } = filesHere(context);
-  const isInput = (name: string) => (inputNames as readonly string[]).includes(name);
   const values = new Map(
-    flags.flatMap((group) =>
-      group.flags.flatMap(({ name }) => {
-        const texts = given.all(name);
-        return isInput(name) && texts.length > 0 ? [[name, texts] as const] : [];
-      }),
-    ),
+    inputFlags([...places, ...others]).flatMap(({ name }) => {
+      const texts = given.all(name);
+      return texts.length > 0 ? [[name, texts] as const] : [];
+    }),
   );
   const { inputs: typed, errors } = inputsOf(values, { read, needsSpec: false });
   const { inputs, errors: misnamed } = fileNames(typed, { nameOf: optionOf, readsFiles: true, isFile });
@@ -76,12 +84,23 @@ export async function onHost<T>(
   log: TerminalLog,
   task: (hosts: OpenedHosts) => Promise<T>,
 ): Promise<T> {
-  const hosts = await open(inputs, context, log);
+  const hosts = await open(inputs, context, onlyTrouble(log));
   try {
     return await task(hosts);
   } finally {
     hosts.close();
   }
+}
+
+/** What the verbs print is for programs too: that a connection is being made, or what `setup` says, is not among it. */
+function onlyTrouble(log: TerminalLog): Log {
+  const none = () => {};
+  return {
+    ...{ phase: none, endPhase: none, info: none, live: none },
+    problem: (problem) => log.problem(problem),
+    error: (message, place) => log.error(message, place),
+    warning: (message, place) => log.warning(message, place),
+  };
 }
 
 /** The path of a directory on the machine: what is relative starts at the current directory here, at home on another one. */

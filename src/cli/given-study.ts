@@ -12,6 +12,7 @@ import type { SpecContext, StudyContext } from '../run/prepare.js';
 import { type ProcessContext, readSpecText } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
 import { studyDirectory, timeStamp } from '../study/directory.js';
+import type { Log } from '../util/log/log.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { readInputs } from './arguments.js';
 import { optionOf } from './naming.js';
@@ -153,7 +154,7 @@ export function rootOf({ workingDirectory }: ProcessContext, { home }: Pick<Open
   return path.posix.join(home, 'maestro-studies', path.basename(workingDirectory));
 }
 
-export function open(inputs: Inputs, context: ProcessContext, log: TerminalLog): Promise<OpenedHosts> {
+export function open(inputs: Inputs, context: ProcessContext, log: Log): Promise<OpenedHosts> {
   return openHosts(hostOptionsOf(inputs), {
     environment: callersEnvironment(context.environment),
     process: context,

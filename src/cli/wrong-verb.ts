@@ -3,13 +3,6 @@ import { alternatives } from '../util/format.js';
 import { quote } from '../util/shell-quote.js';
 import type { Verb } from './verb.js';
 
-/** Maestro's verbs that are not ours, and what does the same. */
-const ofMaestro: Readonly<Record<string, string>> = {
-  cancel:
-    'end the run with Ctrl-C, or, from anywhere that sees the study directory, with `maestro cancel DIR` or `touch DIR/.cancel.lock`',
-  update: 'where Maestro is installed, `maestro update DIR --throttle N --rlimit N` changes a study that is running',
-};
-
 export interface WrongVerbContext {
   readonly program: string;
   readonly verbs: readonly Verb[];
@@ -24,8 +17,6 @@ export interface WrongVerbContext {
 export function wrongVerb(args: readonly string[], { program, verbs, isFile }: WrongVerbContext): string {
   const [first = '', ...rest] = args;
   const names = verbs.map(({ name }) => name);
-  const instead = Object.hasOwn(ofMaestro, first) ? ofMaestro[first] : undefined;
-  if (instead !== undefined) return `there is no command '${first}' here: ${instead}`;
   if (first.startsWith('-') && first !== '-') {
     return `the command comes before its flags: ${program} run SPEC ${shown(first)} ... (${program} --help)`;
   }

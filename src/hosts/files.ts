@@ -13,6 +13,8 @@ export interface HostFile {
   readonly path: string;
   readonly text: string | Uint8Array;
   readonly executable?: boolean;
+  /** Whether nobody but its owner may read it. */
+  readonly isPrivate?: boolean;
 }
 
 /** A directory to be made on a host, for what will be in it. */
@@ -72,9 +74,10 @@ function* membersOf(files: readonly (HostFile | HostDirectory)[]): Generator<Who
       yield { type: 'Directory', path: `${entry.directory}/`, mode: 0o777, mtime, content: '' };
       continue;
     }
-    const { path, text, executable } = entry;
+    const { path, text, executable, isPrivate } = entry;
     // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
-    yield { type: 'File', path, mode: executable === true ? 0o766 : 0o666, mtime, content: text };
+    const mode = executable === true ? 0o766 : isPrivate === true ? 0o600 : 0o666;
+    yield { type: 'File', path, mode, mtime, content: text };
   }
 }
 

@@ -104,7 +104,7 @@ async function takeNew(
       return takeNew(context, wanted, studyPath, name);
   }
   const session = await take(context, control, found.state?.fence ?? 0).catch((error) => {
-    // Messages name the study, which is what `maestro cancel` takes.
+    // Messages name the study, which is what `cancel` takes.
     throw error instanceof LeaseHeldError ? new LeaseHeldError(studyPath, error.holder) : error;
   });
   const run = await lookAtRun(host, control);

@@ -14,10 +14,10 @@ import { asPrepared } from '../schedulers/create-backend.js';
 import type { Plan } from '../scripts/plan.js';
 import type { Problem } from '../spec/problem.js';
 import type { Spec } from '../spec/spec.js';
-import { findPlace, isOurs, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';
+import { findPlace, isOurs, makeAndTake, makePlace, otherStudy, type WantedPlace } from '../store/directory.js';
 import type { JournalState } from '../store/journal/records.js';
 import type { LeaseHolder } from '../store/lease.js';
-import { StudySession } from '../store/session.js';
+import { type SessionOptions, StudySession } from '../store/session.js';
 import type { AnswerStore } from '../study/pgen/answer.js';
 import { isOver } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
@@ -117,7 +117,7 @@ async function draftResumption(
   { fence }: JournalState,
 ): Promise<DraftStudy> {
   const { path } = place;
-  const session = await takeSession(context, path, fence);
+  const session = await takeSession(context, path, { lastFence: fence });
   return releasedOnError(session, async () => {
     const { state, journal } = session;
     const { key } = place;
@@ -183,9 +183,12 @@ async function makeStudy(
   { path, key, isShared = false }: DraftStudy['place'],
   name: string,
 ): Promise<{ readonly session: StudySession | undefined } | undefined> {
-  if (!(await makePlace(context.host, path, { key, name, isShared }, context.clock))) return undefined;
-  if (context.options.isDryRun) return { session: undefined };
-  const session = await takeSession(context, path, 0);
+  const { host, clock, holder, options } = context;
+  const study = { key, name, isShared };
+  if (options.isDryRun) return (await makePlace(host, path, study, clock)) ? { session: undefined } : undefined;
+  const made = await makeAndTake(host, path, { ...study, holder }, clock);
+  if (made === undefined) return undefined;
+  const session = await takeSession(context, path, made);
   if (session.state.plan === undefined) return { session };
   await session.release(undefined);
   return undefined;
@@ -229,10 +232,14 @@ function onlyFinishing(
   };
 }
 
-function takeSession(context: OpenContext, studyPath: string, lastFence: number): Promise<StudySession> {
+function takeSession(
+  context: OpenContext,
+  studyPath: string,
+  known: Pick<SessionOptions, 'lastFence' | 'taken'>,
+): Promise<StudySession> {
   const { host, holder, clock, log, options, cancel } = context;
   const limits = limitsOf(options.policy);
-  return StudySession.take({ host, studyPath, holder, clock, log, cancel, lastFence, limits });
+  return StudySession.take({ host, studyPath, holder, clock, log, cancel, limits, ...known });
 }
 
 /** Lets go of a study if something goes wrong. */

@@ -54,8 +54,13 @@ export type SpecContext = Pick<
   'options' | 'text' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'
 >;
 
+/** What planning a study needs: less of the options than running it. */
+export interface PlanContext extends Omit<SpecContext, 'options'> {
+  readonly options: Pick<RunOptions, 'shownSpec' | 'hashWorkspaces' | 'isDryRun'>;
+}
+
 /** @throws SpecError with everything that can be found wrong without expanding the study */
-export function readStudy(context: SpecContext): ReadStudy {
+export function readStudy(context: PlanContext): ReadStudy {
   const { options, text, overlays } = context;
   const { spec, draft, problems } = readSpec(new Source(options.shownSpec, text), overlays);
   if (spec !== undefined) return { spec, warnings: problems };
@@ -70,7 +75,7 @@ export function readStudy(context: SpecContext): ReadStudy {
  * @throws SpecError with everything that is wrong with it
  */
 export function planAt(
-  context: SpecContext & Pick<StudyContext, 'pgen'>,
+  context: PlanContext & Pick<StudyContext, 'pgen'>,
   { spec, warnings }: ReadStudy,
   studyPath: string,
   parameters: readonly Parameter[] = spec.parameters.map(toParameter),
@@ -106,7 +111,7 @@ export const nowhere = '/study';
 /** The copy of the staged directory, relative to the study. */
 export const stagePath = '.conductor/stage';
 
-function placesIn({ specPath, workingDirectory, stageRoot }: SpecContext, studyPath: string): Places {
+function placesIn({ specPath, workingDirectory, stageRoot }: PlanContext, studyPath: string): Places {
   const specDirectory = path.posix.dirname(specPath);
   if (stageRoot === undefined) return { studyPath, specRoot: specDirectory, workingDirectory };
   const staged = { from: stageRoot, to: `${studyPath}/${stagePath}` };
@@ -127,17 +132,20 @@ export interface Planner {
 }
 
 /**
- * Reads a study, and looks for the problems that do not depend on its directory.
+ * Reads a study, and begins to look for the problems that do not depend on its directory.
  *
- * @throws SpecError, HostError
+ * @throws SpecError
  */
 export async function planner(context: StudyContext): Promise<Planner> {
   const read = readStudy(context);
-  const missing = await missingPaths(context, read.spec);
+  // Asked for while the study's place is looked for.
+  const asking = missingPaths(context, read.spec);
+  asking.catch(() => {});
   return {
     spec: read.spec,
     needsDirectory: context.pgen !== undefined,
     at: async (studyPath, answers) => {
+      const missing = await asking;
       const isMissing = missing.some(({ severity }) => severity === 'error');
       // A generator that needs a missing path would fail with a less helpful message.
       if (isMissing && context.pgen !== undefined) throw new SpecError([...read.warnings, ...missing]);

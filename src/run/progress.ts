@@ -1,6 +1,6 @@
 import { countStates } from '../report/attention.js';
 import { reasonOf } from '../report/results.js';
-import type { StepGraph } from '../study/graph.js';
+import type { StepInstance } from '../study/graph.js';
 import { isFailure, isOver, lastJob, type ShownState, type StepRecord, shownState } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { shortDuration } from '../util/format.js';
@@ -11,13 +11,18 @@ import { oneLine } from '../util/log/plain-text.js';
 const burst = 60;
 const perSecond = 4;
 
+/** The steps of a study, as far as their progress has to know them. */
+export interface ProgressSteps {
+  readonly steps: readonly Pick<StepInstance, 'name' | 'scheduled'>[];
+}
+
 /**
  * Tells a study's progress: a line for each transition that a person wants to see, `[37/90] run_SIZE.10 FINISHED 12s`.
  * What is too much to read is summed up once a second.
  */
 export class Progress {
   readonly #log: Log;
-  readonly #graph: StepGraph;
+  readonly #graph: ProgressSteps;
   readonly #clock: Clock;
   readonly #begun: number;
   #allowance = burst;
@@ -28,7 +33,7 @@ export class Progress {
   /** The steps that are over, by index; undefined until the first transition. */
   #over: Set<number> | undefined;
 
-  constructor(log: Log, graph: StepGraph, clock: Clock) {
+  constructor(log: Log, graph: ProgressSteps, clock: Clock) {
     this.#log = log;
     this.#graph = graph;
     this.#clock = clock;

@@ -29,7 +29,7 @@ import type { RunOptions } from './options.js';
 
 /** What reports are made with. */
 export interface ReportContext {
-  readonly options: RunOptions;
+  readonly options: Pick<RunOptions, 'shownSpec' | 'isDryRun' | 'report'>;
   readonly host: Host;
   readonly log: Log;
   /** Who drove the study. */
@@ -56,7 +56,7 @@ export interface RunOutcome {
  */
 export async function report(
   context: ReportContext,
-  { plan, session }: OpenStudy,
+  { plan, session }: Pick<OpenStudy, 'plan' | 'session'>,
   ending: ExecutionEnd,
 ): Promise<RunOutcome> {
   const { options, host, log } = context;

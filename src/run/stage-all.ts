@@ -9,12 +9,17 @@ import type { JournalState } from '../store/journal/records.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { counted } from '../util/log/plain-text.js';
+import { keptInputs } from './existing/kept-inputs.js';
 import type { OpenStudy } from './open-study.js';
 import { type StudyContext, stagePath } from './prepare.js';
 import { clone, type StagedBefore, stage } from './stage.js';
 import { UploadProgress } from './upload-progress.js';
 
-interface StagingContext extends Pick<StudyContext, 'options' | 'host' | 'log' | 'text' | 'specPath' | 'cancel'> {
+interface StagingContext
+  extends Pick<
+    StudyContext,
+    'options' | 'host' | 'log' | 'text' | 'specPath' | 'cancel' | 'overlays' | 'workingDirectory' | 'stageRoot'
+  > {
   readonly clock: Clock;
 }
 
@@ -32,10 +37,11 @@ export async function stageAll(
   };
   log.phase('Stage');
   const before = resumption && stagedBefore(session!.state, plan, digests, resumption.records);
-  await stage(host, plan, { name: specPath, text }, before);
+  await stage(host, plan, { name: specPath, text, kept: keptInputs(context) }, before);
   if (before === undefined) log.info(`${counted(plan.scripts.length, 'step')} staged`);
   stopIfLost();
-  if (tree !== undefined) await upload(context, tree, `${studyPath}/${stagePath}`);
+  if (tree !== undefined)
+    await upload(context, tree, { directory: `${studyPath}/${stagePath}`, isNew: before === undefined });
   stopIfLost();
   if (!options.isDryRun) await clone(host, plan, cancel, log);
 }
@@ -60,10 +66,15 @@ function stagedBefore(
 }
 
 /** Uploads the tree; stops early if the study is cancelled, because then no step will run. */
-async function upload({ host, log, cancel, clock }: StagingContext, tree: Tree, directory: string): Promise<void> {
+async function upload(
+  { host, log, cancel, clock }: StagingContext,
+  tree: Tree,
+  { directory, isNew }: { readonly directory: string; readonly isNew: boolean },
+): Promise<void> {
   const progress = new UploadProgress(log, clock, tree.bytes);
   try {
     await sendTree(host, tree, directory, {
+      isNew,
       tell: (line) => log.info(line),
       warn: (line) => log.warning(line),
       progress: progress.update,

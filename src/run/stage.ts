@@ -9,10 +9,19 @@ import { safeName } from '../study/names.js';
 import type { Log } from '../util/log/log.js';
 import { quote } from '../util/shell-quote.js';
 import { cloneRepositories } from './dependencies.js';
+import { keptPath } from './existing/kept-inputs.js';
 
 /** The log file in the study directory, at the path that Maestro uses. */
 export function logPath(studyName: string): string {
   return `logs/${safeName(studyName)}.log`;
+}
+
+/** A spec that is staged. */
+export interface StagedSpec {
+  readonly name: string;
+  readonly text: string;
+  /** The text of the file that has what it was planned with besides: see existing/kept-inputs.ts. */
+  readonly kept?: string;
 }
 
 /** What an earlier run has staged. */
@@ -29,23 +38,19 @@ export interface StagedBefore {
  *   reading them
  * @throws HostError if they cannot be written
  */
-export async function stage(
-  host: Host,
-  plan: Plan,
-  spec: { readonly name: string; readonly text: string },
-  before?: StagedBefore,
-): Promise<void> {
+export async function stage(host: Host, plan: Plan, spec: StagedSpec, before?: StagedBefore): Promise<void> {
   await writeFiles(host, plan.places.studyPath, stagedFiles(plan, spec, before));
   if (before !== undefined) await renewLauncher(host, plan.places.studyPath);
 }
 
 function* stagedFiles(
   { spec: study, graph, scripts, generator }: Plan,
-  spec: { readonly name: string; readonly text: string },
+  spec: StagedSpec,
   before: StagedBefore | undefined,
 ): Generator<HostFile | HostDirectory> {
   const specName = path.posix.basename(spec.name);
   yield { path: specName, text: spec.text };
+  if (spec.kept !== undefined) yield { path: keptPath, text: spec.kept, isPrivate: true };
   if (generator !== undefined) {
     // At the path that Maestro uses, unless another file of the study has that name.
     const taken = [specName, ...reserved, ...graph.steps.map(({ workspace }) => workspace.split('/')[0]!)];

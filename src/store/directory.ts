@@ -1,9 +1,12 @@
+import { programs } from '../generated/programs.js';
 import { mustRun } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
-import { quote } from '../util/shell-quote.js';
+import { assignments, quote } from '../util/shell-quote.js';
 import { type JournalState, journalVersion } from './journal/records.js';
 import { replay, serialize } from './journal/replay.js';
+import { firstLine, type LeaseHolder, newToken } from './lease.js';
+import { takeCommand } from './lease-commands.js';
 import { distrust } from './ownership.js';
 import { ownershipCommand, parseOwnership } from './ownership-text.js';
 import { journalPath } from './study-writer.js';
@@ -40,10 +43,12 @@ export { journalPath };
  */
 export async function findPlace(host: Host, wanted: WantedPlace): Promise<StudyPlace> {
   const { path, resume, isShared = false } = wanted;
+  const former = formerPlace(host, wanted);
+  former.catch(() => {});
   for (let attempt = 1; ; attempt++) {
     const candidate = attempt === 1 ? path : `${path}.${attempt}`;
     const found = await lookAt(host, candidate, isShared);
-    if (found === 'free') return (await formerPlace(host, wanted)) ?? { path: candidate, state: undefined };
+    if (found === 'free') return (await former) ?? { path: candidate, state: undefined };
     if (resume === 'never') continue;
     if (found === 'taken') {
       throw new HostError(
@@ -86,40 +91,89 @@ export function otherStudy(path: string, { key, name, opened }: JournalState, wa
   );
 }
 
+/** What a new study is, for its journal. */
+export interface NewStudy {
+  readonly key: string;
+  readonly name: string;
+  readonly isShared?: boolean;
+}
+
+/** A study that this process drives, and what its journal said then. */
+export interface TakenStudy {
+  readonly fence: number;
+  readonly state: JournalState;
+}
+
 /**
  * Makes the directory of a new study with its journal, which appears in one step.
  *
  * @returns false if another process was faster
  * @throws HostError if it cannot be made
  */
-export async function makePlace(
+export async function makePlace(host: Host, path: string, study: NewStudy, clock: Clock): Promise<boolean> {
+  return (await make(host, path, study, clock)).startsWith('made');
+}
+
+/**
+ * The same, and takes the study with the same command.
+ *
+ * @returns undefined if another process was faster; without `taken` if it is made, and still to be taken
+ * @throws HostError if it cannot be made
+ */
+export async function makeAndTake(
   host: Host,
   path: string,
-  { isShared = false, ...study }: { readonly key: string; readonly name: string; readonly isShared?: boolean },
+  study: NewStudy & { readonly holder: LeaseHolder },
   clock: Clock,
-): Promise<boolean> {
+): Promise<{ readonly taken?: TakenStudy } | undefined> {
+  const fence = 1;
+  const token = newToken(clock);
+  const text = await make(host, path, study, clock, {
+    taken: `[ "$(cat -- ${quote(`${path}/.conductor/fences/${fence}`)} 2> /dev/null)" = ${token} ]`,
+    take: takeCommand(path, fence, token, firstLine(study.holder, fence, clock)),
+  });
+  if (!text.startsWith('made\n')) return undefined;
+  const [, journal] = /^made\ntaken\n(.*)$/s.exec(text) ?? [];
+  return journal === undefined ? {} : { taken: { fence, state: replay(journal) } };
+}
+
+/** @param lease bash that takes the study, and that tells whether it was taken by this process before */
+async function make(
+  host: Host,
+  path: string,
+  { key, name, isShared = false }: NewStudy,
+  clock: Clock,
+  lease = { take: ':', taken: 'false' },
+): Promise<string> {
   // By the token this process recognises its own journal if the command is repeated.
   const token = Math.floor(clock.random() * 2 ** 40).toString(36);
-  const entry = { type: 'study', version: journalVersion, ...study, token } as const;
+  const entry = { type: 'study', version: journalVersion, key, name, token } as const;
   const first = serialize({ seq: 1, fence: 0, at: clock.now() }, entry);
-  const directory = quote(path);
-  const journal = quote(`${path}/${journalPath}`);
+  const variables = {
+    study: path,
+    conductor: `${path}/.conductor`,
+    journal: `${path}/${journalPath}`,
+    mask: isShared ? 'o-w' : 'go-w',
+    token,
+  };
+  const functions = {
+    maestro_tell_ownership: ownershipCommand(path),
+    maestro_is_free: isFree(quote(path)),
+    maestro_taken: lease.taken,
+    maestro_take: lease.take,
+  };
   const output = await mustRun(
     host,
     `cannot create the study directory ${path} on ${host.name}`,
-    // The umask must not let users write to it who are not trusted.
-    `umask ${isShared ? 'o-w' : 'go-w'}\nmkdir -p -- ${quote(`${path}/.conductor`)} || exit\n${ownershipCommand(path)}` +
-      // A driver that is killed while it sends the line leaves an end without a newline.
-      `new=${journal}.${token}\ncat > "$new" && read -r ours < "$new" || { rm -f -- "$new"; exit 1; }\n` +
-      `if [ -f ${journal} ]; then :; elif ${isFree(directory)}; then\n` +
-      // Some file systems have no hard links.
-      `ln -- "$new" ${journal} && echo made || [ -f ${journal} ] || { rm -f -- "$new"; exit 1; }\nfi\n` +
-      // A repeated command finds the journal that its first run made.
-      `[ -f ${journal} ] && read -r first < ${journal} && [ "$ours" = "$first" ] && echo made\nrm -f -- "$new"`,
+    Object.entries(functions)
+      .map(([name, body]) => `${name}() (\n${body}\n)\n`)
+      .join('') +
+      assignments(variables) +
+      programs['store/make-study.sh'],
     first,
   );
   // Only now is it known who owns the directory: another user may have made it first.
-  return trusted(output, path, isShared).startsWith('made');
+  return trusted(output, path, isShared);
 }
 
 /** Bash: whether a directory is empty, apart from what another process that makes a study there makes first. */

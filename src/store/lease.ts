@@ -58,7 +58,7 @@ export class LeaseHeldError extends UserError {
   constructor(studyPath: string, holder: LeaseLine | undefined) {
     super(
       `the study ${studyPath} is driven by ${describeHolder(holder, 'another run that has just begun')}: ` +
-        `wait until that is over, or end it with \`maestro cancel ${studyPath}\``,
+        `wait until that is over, or end it with \`maestro-on-flux cancel ${studyPath}\``,
     );
     this.name = 'LeaseHeldError';
     this.holder = holder;
@@ -104,6 +104,16 @@ function leaseText(line: LeaseLine): string {
   const { machine, pid, runUrl, bootId, pidNamespace, startTime, fence, since, beat, released } = line;
   const all = { machine, pid, runUrl, bootId, pidNamespace, startTime, fence, since, beat, released };
   return JSON.stringify(all);
+}
+
+/** By which a driver that takes a lease recognises its own. */
+export function newToken(clock: Clock): string {
+  return Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
+}
+
+/** The line of a lease that a driver takes. */
+export function firstLine(me: LeaseHolder, fence: number, clock: Clock): string {
+  return leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
 }
 
 /** A driver whose lease does not change for this long while it is watched counts as gone. */
@@ -157,7 +167,7 @@ export async function acquireLease(
   tell: (line: string) => void,
   { silenceMs = SILENCE_MS, cancel, least = 1 }: AcquireOptions = {},
 ): Promise<{ readonly fence: number; readonly previous: LeaseHolder | undefined }> {
-  const token = Array.from({ length: 16 }, () => Math.floor(clock.random() * 16).toString(16)).join('');
+  const token = newToken(clock);
   const purpose = `cannot find out who drives the study ${studyPath} on ${host.name}`;
   const seen = parseSight((await mustRun(host, purpose, lookCommand(studyPath, token))).toString());
   const previous = parseLease(seen.line);
@@ -173,7 +183,7 @@ export async function acquireLease(
     if (now.fence !== seen.fence) return acquireLease(host, studyPath, me, clock, tell, { silenceMs, cancel, least });
   }
   const fence = Math.max(seen.fence + 1, least);
-  const line = leaseText({ ...me, fence, since: new Date(clock.now()).toISOString(), beat: 0 });
+  const line = firstLine(me, fence, clock);
   const taking = `cannot take the study ${studyPath} on ${host.name}`;
   const said = (await mustRun(host, taking, takeCommand(studyPath, fence, token, line))).toString();
   if (said === 'taken\n') return { fence, previous };

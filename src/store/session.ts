@@ -2,7 +2,7 @@ import { type Host, HostError } from '../hosts/host.js';
 import type { StudyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
-import { readJournal } from './directory.js';
+import { readJournal, type TakenStudy } from './directory.js';
 import { Journal } from './journal/journal.js';
 import type { JournalState } from './journal/records.js';
 import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './lease.js';
@@ -25,6 +25,8 @@ export interface SessionOptions {
   readonly cancel?: AbortSignal;
   /** The last fencing number that the journal has, if it was read before. */
   readonly lastFence?: number;
+  /** The study if it was taken when it was made. */
+  readonly taken?: TakenStudy | undefined;
   /** Whether the lock files of `maestro cancel` and `maestro update` are for this driver; so they are by default. */
   readonly watchesLocks?: boolean;
   /** The limits as the inputs have them; undefined if there are no inputs. */
@@ -73,17 +75,16 @@ export class StudySession {
    * @throws LeaseHeldError, HostError, JournalError
    */
   static async take(options: SessionOptions): Promise<StudySession> {
-    const { host, studyPath, holder, clock, log, cancel, lastFence = 0, limits, watchesLocks = true } = options;
-    const { fence } = await acquireLease(host, studyPath, holder, clock, (line) => log.info(line), {
-      cancel,
-      least: lastFence + 1,
-    });
+    const { host, studyPath, holder, clock, log, cancel, lastFence = 0, taken, limits, watchesLocks = true } = options;
+    const acquiring = { cancel, least: lastFence + 1 };
+    const tell = (line: string) => log.info(line);
+    const { fence } = taken ?? (await acquireLease(host, studyPath, holder, clock, tell, acquiring));
     const remote = new RemoteControl(log, limits);
     const writing = { host, studyPath, fence, clock, listener: remote, watchesLocks };
     const writer = host.runsAsThisProcess === true ? LocalWriter.start(writing) : RemoteWriter.start(writing);
     const lease = Lease.start(writer, holder, fence, clock);
     try {
-      const state = await readJournal(host, studyPath);
+      const state = taken?.state ?? (await readJournal(host, studyPath));
       const journal = new Journal((text) => writer.append(text), { ...state, fence }, clock);
       journal.write({ type: 'open', holder });
       remote.begin(journal);

@@ -144,7 +144,7 @@ describe('a study that somebody drives', () => {
     expect(message).toContain(`is driven by process ${first.process.pid} on `);
     expect(message).toMatch(/ since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z/);
     expect(message).toContain('(https://github.invalid/octo/studies/actions/runs/4711)');
-    expect(message).toContain(`maestro cancel ${reruns.studyPath}`);
+    expect(message).toContain(`maestro-on-flux cancel ${reruns.studyPath}`);
     expect(second.summary).toContain('is driven by process');
     // Its post step ends nothing of the other's.
     expect(await second.post()).toMatchObject({ code: 0, stdout: '' });

@@ -103,11 +103,4 @@ describe('what does not begin with a verb', () => {
       'the command comes before its flags: node dist/index.js run SPEC --ssh-passphrase ... (node dist/index.js --help)',
     );
   });
-
-  it.each([
-    ['cancel', /^there is no command 'cancel' here: .*Ctrl-C.*`maestro cancel DIR`.*\.cancel\.lock/],
-    ['update', /^there is no command 'update' here: .*`maestro update DIR --throttle N/],
-  ])("is told what there is in place of Maestro's %s", (verb, message) => {
-    expect(wrong(verb, 'out/x')).toMatch(message);
-  });
 });

@@ -11,7 +11,7 @@ import {
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { appendFile, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
-import { HostError } from '../../src/hosts/host.js';
+import { type Host, HostError } from '../../src/hosts/host.js';
 import { CutInputHost, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
@@ -51,6 +51,25 @@ describe('writing files', () => {
     expect(host.commands).toHaveLength(1);
     expect(readdirSync(file('run'))).toHaveLength(3000);
     expect(read('run/N.2999/run.sh')).toBe('#!/bin/bash\n\necho 2999\n');
+  });
+
+  it('writes the same through a network, for which they are compressed', async () => {
+    const commands: string[] = [];
+    const local = plainHost('umask 022');
+    const elsewhere: Host = {
+      name: 'elsewhere',
+      spawn: (command, options) => {
+        commands.push(command);
+        return local.spawn(command, options);
+      },
+    };
+    await writeFiles(elsewhere, directory, [
+      { path: 'b/script.sh', text: 'é\n', executable: true },
+      { path: 'b/empty', text: '' },
+      { directory: 'c/d' },
+    ]);
+    expect([read('b/script.sh'), read('b/empty'), mode('b/script.sh'), mode('c/d')]).toEqual(['é\n', '', '744', '755']);
+    expect(commands).toEqual([expect.stringContaining('tar -x -z ')]);
   });
 
   it('writes big ones', async () => {

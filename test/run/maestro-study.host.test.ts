@@ -122,7 +122,7 @@ describe('a study that Maestro runs', () => {
     const { session } = await study.take();
     const refusal = study.take();
     await expect(refusal).rejects.toThrow(LeaseHeldError);
-    await expect(refusal).rejects.toThrow(`\`maestro cancel ${study.path}\``);
+    await expect(refusal).rejects.toThrow(`\`maestro-on-flux cancel ${study.path}\``);
     expect(existsSync(controlDirectoryOf(study.path))).toBe(true);
     await session.release(undefined);
   });

@@ -15,6 +15,7 @@ import { type Host, HostError, HostLostError, type HostProcess, type SpawnOption
 import {
   findPlace,
   journalPath,
+  makeAndTake,
   makePlace,
   readJournal,
   type StudyPlace,
@@ -22,6 +23,7 @@ import {
 } from '../../src/store/directory.js';
 import { type Entry, journalVersion } from '../../src/store/journal/records.js';
 import { JournalError, serialize } from '../../src/store/journal/replay.js';
+import { acquireLease, ourHolder } from '../../src/store/lease.js';
 import { systemClock } from '../../src/util/clock.js';
 import { quote } from '../../src/util/shell-quote.js';
 import { CutInputHost, plainHost, WatchedHost } from '../support/hosts.js';
@@ -432,6 +434,85 @@ describe('making the directory of a study', () => {
     await expect(make('study', 'ours', host)).rejects.toThrow(
       new RegExp(`^cannot create the study directory ${file('study')} on this machine: ln: .*not permitted`),
     );
+  });
+});
+
+describe('making a study and taking it', () => {
+  const take = (name: string, host: Host = plainHost()) =>
+    makeAndTake(host, file(name), { key: 'ours', name: 'demo', holder: ourHolder() }, clockOf('ours'));
+  const taken = { fence: 1, state: expect.objectContaining({ key: 'ours', seq: 1 }) };
+
+  it('is one command, after which the lease is as if it had been taken later', async () => {
+    const host = new WatchedHost();
+    expect(await take('study', host)).toEqual({ taken });
+    expect(host.commands).toHaveLength(1);
+    expect(read(`study/${journalPath}`)).toBe(studyLine('ours'));
+    expect(readdirSync(file('study/.conductor')).sort()).toEqual(['fences', 'journal.jsonl', 'lease']);
+    expect(readdirSync(file('study/.conductor/fences'))).toEqual(['1']);
+    expect(JSON.parse(read('study/.conductor/lease'))).toMatchObject({ pid: process.pid, fence: 1, beat: 0 });
+    const other = { machine: 'elsewhere', pid: 1 };
+    const cancel = AbortSignal.abort(new Error('it is watched'));
+    await expect(acquireLease(plainHost(), file('study'), ourHolder(), systemClock, () => {})).rejects.toThrow(
+      `is driven by process ${process.pid}`,
+    );
+    await expect(acquireLease(plainHost(), file('study'), other, systemClock, () => {}, { cancel })).rejects.toThrow(
+      'it is watched',
+    );
+  });
+
+  it('takes nothing in a directory that was there, which may be that of others', async () => {
+    mkdirSync(file('empty'));
+    expect(await take('empty')).toEqual({});
+    expect(readdirSync(file('empty/.conductor'))).toEqual(['journal.jsonl']);
+  });
+
+  it('takes nothing where a link leads', async () => {
+    mkdirSync(file('other'));
+    symlinkSync('other', file('link'));
+    expect(await take('link')).toEqual({});
+    expect(readdirSync(file('other/.conductor'))).toEqual(['journal.jsonl']);
+  });
+
+  it.each(['before', 'after'] as const)(
+    'is done once, if the way to the machine breaks %s the command',
+    async (when) => {
+      expect(await take('study', new LosingHost(when, 3))).toEqual({ taken });
+      expect(readdirSync(file('study/.conductor/fences'))).toEqual(['1']);
+    },
+  );
+
+  it('leaves a study that another process has made meanwhile, and one that it drives', async () => {
+    const host = new LosingHost('before', 1, async () => {
+      expect(await make('study', 'theirs')).toBe(true);
+    });
+    expect(await take('study', host)).toBeUndefined();
+    expect(readdirSync(file('study/.conductor'))).toEqual(['journal.jsonl']);
+  });
+
+  it('does not take what another driver has taken since', async () => {
+    const host = new LosingHost('after', 1, async () => {
+      const lease = JSON.stringify({ machine: 'elsewhere', pid: 1, fence: 2, since: 'now', beat: 0 });
+      writeFileSync(file('study/.conductor/fences/2'), 'theirs\n');
+      writeFileSync(file('study/.conductor/lease'), `${lease}\n`);
+    });
+    expect(await take('study', host)).toEqual({});
+    expect(JSON.parse(read('study/.conductor/lease'))).toMatchObject({ fence: 2 });
+  });
+
+  it('gives a study to one of many who want it at the same instant', async () => {
+    const results = await Promise.all(
+      Array.from({ length: 8 }, () =>
+        makeAndTake(plainHost(), file('study'), { key: 'ours', name: 'demo', holder: ourHolder() }, systemClock),
+      ),
+    );
+    expect(results.filter((result) => result !== undefined).length).toBe(1);
+    // Another one may have made the directory: then it is still to be taken.
+    expect([{}, { taken }]).toContainEqual(results.find((result) => result !== undefined));
+  });
+
+  it('says that there is no room for the lease', async () => {
+    const full = plainHost(`mv() { echo 'mv: No space left on device' >&2; return 1; }`);
+    await expect(take('study', full)).rejects.toThrow(/^cannot create the study directory .*: mv: No space left/);
   });
 });
 

@@ -152,7 +152,7 @@ describe('who takes the lease of a study', () => {
     expect(error).toBeInstanceOf(LeaseHeldError);
     expect((error as LeaseHeldError).message).toBe(
       `the study ${study.path} is driven by process ${process.pid} on ${me.machine} since 1970-01-01T00:00:00.000Z ` +
-        `(https://github.example/runs/1): wait until that is over, or end it with \`maestro cancel ${study.path}\``,
+        `(https://github.example/runs/1): wait until that is over, or end it with \`maestro-on-flux cancel ${study.path}\``,
     );
     expect(study.fences).toEqual(['1']);
   });

@@ -12,6 +12,8 @@ import { changesTexts, type Staged, stagedText } from './texts.js';
 import { StagingStopped, type Tree } from './tree.js';
 
 export interface Sending {
+  /** Whether nothing can be there yet: then that is not asked. */
+  readonly isNew?: boolean;
   /** Called with what was done, as a sentence. */
   readonly tell?: (text: string) => void;
   /** Called with a warning about the tree on the host, as a sentence. */
@@ -47,7 +49,7 @@ export async function sendTree(host: Host, tree: Tree, directory: string, sendin
   const { files, bytes } = hashed.tree;
   let result: Staged = { files, bytes, sent: false, wire: 0 };
   let late = new Changes();
-  const there = await unlessAborted(cancel, digestThere(host, directory));
+  const there = sending.isNew === true ? '' : await unlessAborted(cancel, digestThere(host, directory));
   if (there !== digest) {
     const wire = await again(async () => {
       late = new Changes();

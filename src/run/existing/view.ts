@@ -50,12 +50,23 @@ export function viewOf(sight: StudySight | MaestroSight): StudyView {
   });
   const instances = planned ?? rowsOf(sight);
   const status = statusBy(driver, ended?.status, instances);
-  const begun = opened?.at;
   return {
-    ...{ path, name, status, driver, begun, now, instances },
+    ...{ path, name, status, driver, now, instances },
     why: whyOf({ status, driver, ended: ended?.status, isPlanned: planned !== undefined, cancelReason }),
-    ended: isDriven(driver) ? undefined : ended?.at,
+    ...(isDriven(driver) ? { begun: opened?.at, ended: undefined } : timesOf(opened?.at, ended?.at, records)),
   };
+}
+
+/** When the last driver that did something began and stopped: one that only changed limits did nothing. */
+function timesOf(
+  opened: number | undefined,
+  ended: number | undefined,
+  records: readonly StepRecord[],
+): Pick<StudyView, 'begun' | 'ended'> {
+  const ends = records.flatMap((record) => (record.ended === null ? [] : [record.ended]));
+  const isIdle = opened !== undefined && ends.length > 0 && ends.every((end) => end < opened);
+  if (!isIdle || ended === undefined) return { begun: opened, ended };
+  return { begun: smallest(records.map(({ submitted }) => submitted)), ended: ends.reduce((a, b) => Math.max(a, b)) };
 }
 
 /** @param ended how the last driver said that the study ended */

@@ -46,9 +46,9 @@ export class QueueBackend implements Backend {
     const { state, journal } = session;
     const endpoint = this.#endpoint;
     if (!options.ignoresJobsElsewhere) await this.#refuseJobsElsewhere(studyPath, state);
-    // The next driver knows from this where to look for jobs.
+    // The next driver knows from this where to look for jobs. It is on the disk before the first of them: a submit waits for a
+    // later record.
     journal.write({ type: 'endpoint', endpoint: { place: endpoint, instance: endpoint, rank: 0, machine: '' } });
-    await journal.durable();
     this.#isOpen = true;
     const system = this.#system;
     return new QueueScheduler(

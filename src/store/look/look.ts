@@ -159,7 +159,11 @@ function takeBriefs(fields: Fields): { readonly studies: readonly BriefSight[]; 
   return { studies, others };
 }
 
-function takeMachine(fields: Fields): { readonly machine: Omit<ProcessIdentity, 'pid'>; readonly sighting: Sighting } {
+/** Takes what a command says of its machine first. */
+export function takeMachine(fields: Fields): {
+  readonly machine: Omit<ProcessIdentity, 'pid'>;
+  readonly sighting: Sighting;
+} {
   const { clock, machine, bootId, pidNamespace } = fields.take('clock', 'machine', 'bootId', 'pidNamespace');
   const [seconds, zone = ''] = clock.split(' ');
   const [, sign = '', hours = '', minutes = ''] = /^([+-])(\d\d)(\d\d)$/.exec(zone) ?? [];
@@ -172,7 +176,8 @@ function takeMachine(fields: Fields): { readonly machine: Omit<ProcessIdentity, 
   };
 }
 
-function takeDriver(fields: Fields, machine: Omit<ProcessIdentity, 'pid'>): Driver {
+/** Takes what a command says of a driver. */
+export function takeDriver(fields: Fields, machine: Omit<ProcessIdentity, 'pid'>): Driver {
   const { fence, quiet, line, stat } = fields.take('fence', 'quiet', 'line', 'stat');
   const quietSeconds = quiet === '' ? undefined : Number(quiet);
   return driverOf({ fence: Number(fence), quietSeconds, line, stat }, machine);

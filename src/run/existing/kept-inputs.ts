@@ -1,0 +1,67 @@
+import path from 'node:path';
+import * as z from 'zod';
+import { limitsOf } from '../../conductor/policy.js';
+import type { Overlays } from '../../spec/overlay.js';
+import { Source } from '../../spec/source.js';
+import type { StudyContext } from '../prepare.js';
+
+/** Where what a study was planned with is kept, relative to its directory. */
+export const keptPath = '.conductor/inputs.json';
+
+const overlay = z.object({ file: z.string(), text: z.string() });
+
+const schema = z.object({
+  version: z.literal(1),
+  /** The name of the copy of the spec in the study directory, and the path that the user gave. */
+  spec: z.object({ file: z.string(), shown: z.string() }),
+  overlays: z.object({
+    parameters: overlay.optional(),
+    variables: overlay.optional(),
+    batch: overlay.optional(),
+  }),
+  /** Paths of the machine that the study was started on. */
+  specPath: z.string(),
+  workingDirectory: z.string(),
+  stageRoot: z.string().optional(),
+  hashWorkspaces: z.boolean(),
+  limits: z.object({ throttle: z.int(), restartLimit: z.int() }),
+});
+
+/** What a study was planned with besides its spec, as far as it is kept: nothing of the environment, no token and no key. */
+export type KeptInputs = z.infer<typeof schema>;
+
+/** The text that is kept. */
+export function keptInputs({
+  options,
+  overlays,
+  specPath,
+  workingDirectory,
+  stageRoot,
+}: Pick<StudyContext, 'options' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'>): string {
+  const kept: KeptInputs = {
+    version: 1,
+    spec: { file: path.posix.basename(specPath), shown: options.shownSpec },
+    overlays: Object.fromEntries(Object.entries(overlays).map(([name, { file, text }]) => [name, { file, text }])),
+    ...{ specPath, workingDirectory, stageRoot },
+    hashWorkspaces: options.hashWorkspaces,
+    limits: limitsOf(options.policy),
+  };
+  return `${JSON.stringify(kept)}\n`;
+}
+
+/** @returns undefined if the text is not as this program writes it */
+export function parseKept(text: string): KeptInputs | undefined {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+export function overlaysIn({ overlays: { parameters, variables, batch } }: KeptInputs): Overlays {
+  return {
+    ...(parameters && { parameters: new Source(parameters.file, parameters.text) }),
+    ...(variables && { variables: new Source(variables.file, variables.text) }),
+    ...(batch && { batch: new Source(batch.file, batch.text) }),
+  };
+}

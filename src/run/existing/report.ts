@@ -1,0 +1,47 @@
+import type { Host } from '../../hosts/host.js';
+import { outputsOfJob } from '../../schedulers/create-backend.js';
+import { ourHolder } from '../../store/lease.js';
+import type { StudySight } from '../../store/look/look.js';
+import type { Log } from '../../util/log/log.js';
+import { type ReportContext, type RunOutcome, report } from '../report.js';
+import { readKeptFiles, rebuildPlan } from './rebuild-plan.js';
+import { viewOf } from './view.js';
+
+export interface ExistingReportContext extends Pick<ReportContext, 'reportPlace' | 'baseline'> {
+  readonly host: Host;
+  readonly log: Log;
+  readonly options: ReportContext['options']['report'];
+}
+
+/**
+ * Makes the reports of a study as it stands, as its run does at its end. Nothing in the study is changed, unless the reports go there.
+ *
+ * @throws HostError
+ */
+export async function reportExisting(context: ExistingReportContext, sight: StudySight): Promise<RunOutcome> {
+  const { host, log, options } = context;
+  const { state, path, now } = sight;
+  const view = viewOf(sight);
+  const { plan, shownSpec, lacks } = rebuildPlan(state, path, await readKeptFiles(host, path));
+  if (lacks !== undefined) log.warning(lacks);
+  const { type } = plan.spec.batch;
+  const isRunning = view.status === 'RUNNING';
+  const interruption = isRunning ? 'it is still running' : view.status === 'INTERRUPTED' ? view.why : '';
+  return report(
+    {
+      ...context,
+      options: { shownSpec, isDryRun: view.status === 'DRYRUN', report: options },
+      holder: state.opened?.holder ?? ourHolder(),
+    },
+    { plan, session: undefined },
+    {
+      records: state.records,
+      status: view.status === 'RUNNING' ? 'INTERRUPTED' : view.status,
+      interruption,
+      outputsOfJob: (step, id) => (id === '' ? undefined : outputsOfJob(type, step, id)),
+      fluxUri: (type === 'flux' && state.endpoints.at(-1)?.place) || null,
+      started: view.begun ?? now,
+      ended: view.ended ?? now,
+    },
+  );
+}
