@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import * as z from 'zod';
 import { studyFlags } from '../build/cli/study-flags.js';
-import { verbs } from '../build/cli/verbs.js';
+import { loadVerbs } from '../build/cli/verbs.js';
 import { inputGroups } from '../build/inputs/groups.js';
 import { defaultOf, descriptionOf, kindOf } from '../build/inputs/parse.js';
 import { actionDefaults, inputNames, outputs } from '../build/inputs/schema.js';
@@ -106,7 +106,10 @@ const outputTable = table(
 
 const verbTable = table(
   ['Verb', 'What it does'],
-  verbs.map(({ synopsis, summary }) => [code(synopsis), `${summary[0].toUpperCase()}${summary.slice(1)}.`]),
+  (await loadVerbs()).map(({ synopsis, summary }) => [
+    code(synopsis),
+    `${summary[0].toUpperCase()}${summary.slice(1)}.`,
+  ]),
 );
 
 /** Flags that `maestro run` has by another name or with one letter, and those that are only its. */

@@ -1,8 +1,8 @@
 // Imported first, so that signals are handled before the rest is loaded.
 import './cli/early-signals.js';
+import './cli/v8-flags.js';
 
 import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { abandon, cancel, hangup } from './cli/early-signals.js';
 import { commandLine } from './cli/main.js';
 import { exactEnvironment } from './hosts/environment.js';
@@ -10,10 +10,6 @@ import { Fault } from './run/process-context.js';
 import { describeError } from './util/errors.js';
 import { inert } from './util/log/plain-text.js';
 import { hasUnfinished } from './util/unfinished.js';
-
-// Without this flag, V8 lets the space for new objects grow to tens of megabytes before it collects garbage. With it, a
-// study of 10,000 steps takes 160 MB instead of 270, and runs as fast.
-setFlagsFromString('--semi-space-growth-factor=1');
 
 /**
  * The entry point: the command line if there are arguments, the action if there are none on a GitHub Actions runner.

@@ -14,7 +14,7 @@ const floors: readonly (readonly string[])[] = [
   ['run'],
   ['inputs'],
   ['action', 'cli'],
-  ['main.ts'],
+  ['main.ts', 'start.ts'],
 ];
 
 /** What a folder may not import although it is below, or beside it. */
@@ -65,6 +65,36 @@ it('no file imports itself by way of others', () => {
     done.add(file);
   };
   for (const file of sources) visit(file, []);
+});
+
+/** What a file loads as soon as it is loaded itself: no types, and nothing that is imported when it is needed. */
+function loadedBy(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const text = readFileSync(path.join(root, file), 'utf8');
+  for (const [, target] of text.matchAll(/^(?:import|export)(?! type\b)(?:[^;']*\bfrom)? '([^']+)';/gm)) {
+    if (!target!.startsWith('.')) seen.add(target!);
+    else loadedBy(`${path.join(path.dirname(file), target!).replace(/\.js$/, '')}.ts`, seen);
+  }
+  return seen;
+}
+
+it.each([
+  ['`--version`', 'start.ts', /zod|yaml|^(run|report|schedulers|hosts|inputs|spec|study)\//],
+  [
+    'the command line',
+    'main.ts',
+    /zod|yaml|^(report|schedulers|inputs|conductor|store|scripts|cli\/(help|doctor|init))\b/,
+  ],
+  [
+    'a local run',
+    'cli/run.ts',
+    /ssh2|undici|@actions|modern-tar|marked|^(action|github)\/|(report-html|junit|allocated-backend|running-backend|queue-backend|run-maestro)\.ts$/,
+  ],
+])('%s loads nothing before it needs it', (_, file, unneeded) => {
+  const loaded = [...loadedBy(file)];
+  expect(loaded.length).toBeGreaterThan(5);
+  expect(loaded.filter((name) => unneeded.test(name))).toEqual([]);
 });
 
 it('no file is so long that it is about more than one thing', () => {

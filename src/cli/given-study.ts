@@ -6,10 +6,11 @@ import { hostOptionsOf, isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '..
 import { fileNames } from '../inputs/file-names.js';
 import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
+import { readSpecText } from '../run/given-files.js';
 import { Mistakes } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
 import type { SpecContext, StudyContext } from '../run/prepare.js';
-import { type ProcessContext, readSpecText } from '../run/process-context.js';
+import type { ProcessContext } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
 import { studyDirectory, timeStamp } from '../study/directory.js';
 import type { Log } from '../util/log/log.js';

@@ -1,13 +1,7 @@
-import path from 'node:path';
 import { alternatives, wrap } from '../util/format.js';
 import type { Flag, FlagGroup } from './flags.js';
 import { flagsOfTheAction, studyFlags } from './study-flags.js';
 import { type Verb, verbGroups } from './verb.js';
-
-/** How this program is called: by its name if it was installed by npm, else as a file of the repository. */
-export function programName(script: string | undefined): string {
-  return path.basename(script ?? '') === 'maestro-on-flux' ? 'maestro-on-flux' : 'node dist/index.js';
-}
 
 /** What is said if no verb is given: four lines. */
 export function usage(program: string, verbs: readonly Verb[]): string {

@@ -6,10 +6,10 @@ import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import { TerminalLog } from '../util/log/terminal-log.js';
 import { describeVersion } from '../util/version.js';
-import { generalHelp, programName, usage, verbHelp } from './help.js';
 import { withoutGlobalFlags } from './maestro-flags.js';
 import { inOptions } from './naming.js';
-import { verbs } from './verbs.js';
+import { programName } from './program-name.js';
+import { loadVerb, loadVerbs, verbNames } from './verbs.js';
 import { wrongVerb } from './wrong-verb.js';
 
 const isHelp = (arg: string) => arg === '--help' || arg === '-h' || arg === '-help';
@@ -23,7 +23,7 @@ export async function commandLine(all: readonly string[], context: ProcessContex
   const { args, notes } = withoutGlobalFlags(all);
   const [first, ...rest] = args;
   if (first === undefined) {
-    process.stderr.write(usage(program, verbs));
+    process.stderr.write((await help()).usage(program, await loadVerbs()));
     return 1;
   }
   if (['--version', '-version', '-v', 'version'].includes(first)) {
@@ -32,18 +32,18 @@ export async function commandLine(all: readonly string[], context: ProcessContex
   }
   const isAboutHelp = first === 'help' || isHelp(first);
   const [name] = isAboutHelp ? rest : args;
-  const verb = verbs.find((candidate) => candidate.name === name);
   try {
+    const verb = name === undefined ? undefined : await loadVerb(name);
     if (isAboutHelp && (name === undefined || isHelp(name))) {
-      process.stdout.write(generalHelp(program, verbs));
+      process.stdout.write((await help()).generalHelp(program, await loadVerbs()));
       return 0;
     }
     if (verb === undefined) {
       const isFile = (file: string) => isFileIn(context.workingDirectory, file);
-      throw new InputError([wrongVerb(isAboutHelp ? rest : args, { program, verbs, isFile })]);
+      throw new InputError([wrongVerb(isAboutHelp ? rest : args, { program, verbNames, isFile })]);
     }
     if (isAboutHelp || rest.some(isHelp)) {
-      process.stdout.write(verbHelp(program, verb, process.stdout.columns || 80));
+      process.stdout.write((await help()).verbHelp(program, verb, process.stdout.columns || 80));
       return 0;
     }
     for (const note of notes) log.note(note);
@@ -55,6 +55,9 @@ export async function commandLine(all: readonly string[], context: ProcessContex
     return isCancelled(context.cancel) ? exitCodes.CANCELLED : 1;
   }
 }
+
+/** Help describes all inputs, so only those who ask for it load it. */
+const help = () => import(/* webpackMode: "eager" */ './help.js');
 
 function isFileIn(directory: string, name: string): boolean {
   return statSync(path.resolve(directory, name), { throwIfNoEntry: false })?.isFile() ?? false;

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { reportExisting } from '../run/existing/report.js';
 import { viewOf } from '../run/existing/view.js';
-import { placeFor, readBaseline } from '../run/process-context.js';
+import { placeFor, readBaseline } from '../run/given-files.js';
 import { inputFlags, lookAtOurs, onHost, readExisting, whereItIs } from './existing-study.js';
 import type { FlagGroup } from './flags.js';
 import { codeOf } from './status.js';

@@ -2,8 +2,9 @@ import path from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import { isElsewhere } from '../inputs/derive.js';
 import type { Inputs } from '../inputs/schema.js';
+import { specTextOf } from '../run/given-files.js';
 import type { Mistakes } from '../run/mistakes.js';
-import { type ProcessContext, specTextOf } from '../run/process-context.js';
+import type { ProcessContext } from '../run/process-context.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 

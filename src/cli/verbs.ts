@@ -1,29 +1,32 @@
-import { cancel } from './cancel.js';
-import { doctor } from './doctor/verb.js';
-import { init } from './init/verb.js';
-import { list } from './list.js';
-import { logs } from './logs.js';
-import { merge } from './merge.js';
-import { report } from './report.js';
-import { run } from './run.js';
-import { status } from './status.js';
-import { update } from './update.js';
-import { validate } from './validate.js';
 import type { Verb } from './verb.js';
-import { watch } from './watch.js';
 
-/** All verbs, in the order of `--help`: of each group, that which is used most comes first. */
-export const verbs: readonly Verb[] = [
-  run,
-  validate,
-  merge,
-  status,
-  watch,
-  logs,
-  cancel,
-  update,
-  report,
-  list,
-  doctor,
-  init,
-];
+/**
+ * All verbs, in the order of `--help`: of each group, that which is used most comes first. The code of one is loaded when it is wanted,
+ * so that no verb waits for another's.
+ */
+const loaders: Readonly<Record<string, () => Promise<Verb>>> = {
+  run: async () => (await import(/* webpackMode: "eager" */ './run.js')).run,
+  validate: async () => (await import(/* webpackMode: "eager" */ './validate.js')).validate,
+  merge: async () => (await import(/* webpackMode: "eager" */ './merge.js')).merge,
+  status: async () => (await import(/* webpackMode: "eager" */ './status.js')).status,
+  watch: async () => (await import(/* webpackMode: "eager" */ './watch.js')).watch,
+  logs: async () => (await import(/* webpackMode: "eager" */ './logs.js')).logs,
+  cancel: async () => (await import(/* webpackMode: "eager" */ './cancel.js')).cancel,
+  update: async () => (await import(/* webpackMode: "eager" */ './update.js')).update,
+  report: async () => (await import(/* webpackMode: "eager" */ './report.js')).report,
+  list: async () => (await import(/* webpackMode: "eager" */ './list.js')).list,
+  doctor: async () => (await import(/* webpackMode: "eager" */ './doctor/verb.js')).doctor,
+  init: async () => (await import(/* webpackMode: "eager" */ './init/verb.js')).init,
+};
+
+export const verbNames: readonly string[] = Object.keys(loaders);
+
+/** The verb of that name; undefined if there is none. */
+export async function loadVerb(name: string): Promise<Verb | undefined> {
+  return Object.hasOwn(loaders, name) ? loaders[name]!() : undefined;
+}
+
+/** All verbs, in the order of `--help`. */
+export function loadVerbs(): Promise<Verb[]> {
+  return Promise.all(Object.values(loaders).map((load) => load()));
+}

@@ -1,11 +1,10 @@
 import { suggestions } from '../util/closest.js';
 import { alternatives } from '../util/format.js';
 import { quote } from '../util/shell-quote.js';
-import type { Verb } from './verb.js';
 
 export interface WrongVerbContext {
   readonly program: string;
-  readonly verbs: readonly Verb[];
+  readonly verbNames: readonly string[];
   /** Whether there is such a file. */
   readonly isFile: (name: string) => boolean;
 }
@@ -14,9 +13,8 @@ export interface WrongVerbContext {
  * What to say of arguments that do not begin with a verb. A study is not run without the word `run`: what runs jobs on a cluster should
  * not start by mistake, and verbs that are added later must not become studies.
  */
-export function wrongVerb(args: readonly string[], { program, verbs, isFile }: WrongVerbContext): string {
+export function wrongVerb(args: readonly string[], { program, verbNames, isFile }: WrongVerbContext): string {
   const [first = '', ...rest] = args;
-  const names = verbs.map(({ name }) => name);
   if (first.startsWith('-') && first !== '-') {
     return `the command comes before its flags: ${program} run SPEC ${shown(first)} ... (${program} --help)`;
   }
@@ -24,9 +22,9 @@ export function wrongVerb(args: readonly string[], { program, verbs, isFile }: W
     const command = [program, 'run', quote(first), ...(rest.length > 0 ? ['...'] : [])].join(' ');
     return `there is no command '${first}': to run that study, use\n    ${command}`;
   }
-  const guesses = suggestions(first, names);
+  const guesses = suggestions(first, verbNames);
   if (guesses.length > 0) return `there is no command '${first}': did you mean ${alternatives(guesses)}?`;
-  return `there is no command '${first}': use ${alternatives(names)} (${program} --help)`;
+  return `there is no command '${first}': use ${alternatives(verbNames)} (${program} --help)`;
 }
 
 /** A flag without its value, which may be a secret. */

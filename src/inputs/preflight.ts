@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import type { BaselineReport } from '../report/comparison.js';
+import { givenReportPlace, readBaseline, refuseReportPath } from '../run/given-files.js';
 import type { Mistakes } from '../run/mistakes.js';
 import { nowhere, planAt, readStudy, type SpecContext, type StudyContext } from '../run/prepare.js';
-import { givenReportPlace, readBaseline, refuseReportPath } from '../run/process-context.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
 import { checkOverlays } from '../spec/overlay.js';
 import { SpecError } from '../spec/problem.js';

@@ -13,7 +13,8 @@ import { HostError } from '../hosts/host.js';
 import { sendTree } from '../hosts/upload/send.js';
 import type { Tree } from '../hosts/upload/tree.js';
 import type { Backend } from '../schedulers/backend.js';
-import { batchSystems, createBackend, outputsOfJob } from '../schedulers/create-backend.js';
+import { batchSystems, outputsOfJob } from '../schedulers/batch-systems.js';
+import { createBackend } from '../schedulers/create-backend.js';
 import type { Plan } from '../scripts/plan.js';
 import type { JournalState } from '../store/journal/records.js';
 import { newRecord, type StepRecord, studyStatus } from '../study/state.js';
@@ -105,7 +106,7 @@ async function openBackend(
   plan: Plan,
 ): Promise<Backend | undefined> {
   if (plan.spec.batch.type !== 'flux' || own.options.isDryRun || own.finishes !== undefined) return undefined;
-  const backend = createBackend(
+  const backend = await createBackend(
     plan,
     { ...own, cancel: own.ending.waiting, leave: own.ending.leave },
     own.request,

@@ -21,8 +21,7 @@ import type { RunContext } from './context.js';
 import { describeLeftWorkspaces, describeResumption } from './describe-resume.js';
 import { type ExecutionResult, execute } from './execute.js';
 import { claimStudy, type DraftStudy, draftStudy, type OpenStudy } from './open-study.js';
-import { type RunOutcome, report } from './report.js';
-import { runWithMaestro } from './run-maestro.js';
+import type { RunOutcome } from './report.js';
 import { logPath } from './stage.js';
 import { stageAll, treeOf } from './stage-all.js';
 import { StopSignals } from './stop-signals.js';
@@ -40,7 +39,10 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   const started = clock.now();
   const ending = new StopSignals({ ...context, policy: options.stop, clock });
   const own = { ...context, log, clock, ending, cancel: ending.waiting, onlyFinishes: context.finishes !== undefined };
-  if (options.maestro !== undefined) return runWithMaestro({ ...own, maestro: options.maestro });
+  if (options.maestro !== undefined) {
+    const { runWithMaestro } = await import(/* webpackMode: "eager" */ './run-maestro.js');
+    return runWithMaestro({ ...own, maestro: options.maestro });
+  }
 
   log.phase(`Read ${options.shownSpec}`);
   let draft: DraftStudy | undefined;
@@ -65,6 +67,8 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     } finally {
       stopListening();
     }
+    // The code of the reports is loaded once the steps do not wait for it.
+    const { report } = await import(/* webpackMode: "eager" */ './report.js');
     return await report(own, study, { ...result, started, ended: clock.now() });
   } catch (error) {
     // The log is kept in the study directory, where it explains why the study has no results.
@@ -100,7 +104,7 @@ async function prepareBackend(context: Own, draft: DraftStudy): Promise<Prepared
   const { plan, isDone, isOver, hasObsoleteJobs } = draft;
   if (context.options.isDryRun || isDone) return { backend: undefined, plan };
   const { ending, request } = context;
-  const backend = createBackend(plan, { ...context, leave: ending.leave }, request, hasObsoleteJobs);
+  const backend = await createBackend(plan, { ...context, leave: ending.leave }, request, hasObsoleteJobs);
   if (backend === undefined) return { backend, plan };
   try {
     return { backend, plan: await backend.prepare(plan, isOver) };

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { generalHelp, programName, usage, verbHelp } from '../../src/cli/help.js';
+import { generalHelp, usage, verbHelp } from '../../src/cli/help.js';
+import { programName } from '../../src/cli/program-name.js';
 import { studyFlags } from '../../src/cli/study-flags.js';
-import { verbs } from '../../src/cli/verbs.js';
+import { loadVerbs, verbNames } from '../../src/cli/verbs.js';
 import { wrongVerb } from '../../src/cli/wrong-verb.js';
 import { defaultOf } from '../../src/inputs/parse.js';
 import { actionOnly, inputNames } from '../../src/inputs/schema.js';
 
 const program = 'node dist/index.js';
 const linesOf = (text: string) => text.replace(/\n$/, '').split('\n');
+const verbs = await loadVerbs();
 const run = verbs.find(({ name }) => name === 'run')!;
 
 describe('the program', () => {
@@ -77,7 +79,7 @@ describe('help', () => {
 
 describe('what does not begin with a verb', () => {
   const wrong = (...args: string[]) =>
-    wrongVerb(args, { program, verbs, isFile: (name) => name === 'there' || name === './my study' });
+    wrongVerb(args, { program, verbNames, isFile: (name) => name === 'there' || name === './my study' });
 
   it('is suggested a verb if it is nearly one', () => {
     expect(wrong('valdate')).toBe("there is no command 'valdate': did you mean validate?");

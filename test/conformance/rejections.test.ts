@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSpecText } from '../../src/run/process-context.js';
+import { readSpecText } from '../../src/run/given-files.js';
 import { InputError } from '../../src/util/errors.js';
 import { dedent, planOf, specText, validPlan } from '../support/plan.js';
 import { temporaryDirectory } from '../support/temporary.js';

@@ -2,7 +2,7 @@ import { mustRun, run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import type { BatchSystem, QueueRow } from '../../schedulers/batch/batch-system.js';
 import { describeSite } from '../../schedulers/batch/queue-backend.js';
-import { batchSystems } from '../../schedulers/create-backend.js';
+import { batchSystems } from '../../schedulers/batch-systems.js';
 import { resource } from '../../scripts/dialect.js';
 import type { Plan } from '../../scripts/plan.js';
 import { headerOf } from '../../scripts/render.js';

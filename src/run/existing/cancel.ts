@@ -124,7 +124,7 @@ async function prepare(context: Own, state: JournalState, plan: Plan): Promise<B
   });
   const hasObsoleteJobs = state.obsolete.some(({ scheduled }) => scheduled);
   if (!isQueued && !hasObsoleteJobs) return undefined;
-  const backend = createBackend(
+  const backend = await createBackend(
     plan,
     { ...context, cancel: ending.waiting, leave: ending.leave, onlyFinishes: true, around: '', remember: () => {} },
     requestOf(state),

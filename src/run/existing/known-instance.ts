@@ -1,4 +1,4 @@
-import { outputsOfJob } from '../../schedulers/create-backend.js';
+import { outputsOfJob } from '../../schedulers/batch-systems.js';
 import { type Outputs, outputsOf } from '../../scripts/outputs.js';
 import type { SchedulerType } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';

@@ -1,5 +1,5 @@
 import type { Host } from '../../hosts/host.js';
-import { outputsOfJob } from '../../schedulers/create-backend.js';
+import { outputsOfJob } from '../../schedulers/batch-systems.js';
 import { ourHolder } from '../../store/lease.js';
 import type { StudySight } from '../../store/look/look.js';
 import type { Log } from '../../util/log/log.js';

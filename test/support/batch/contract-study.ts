@@ -116,7 +116,7 @@ export class ContractStudy {
       ...{ host: this.host, clock: systemClock, log, around: '', onlyFinishes: false, remember: () => {} },
       ...{ cancel: new AbortController().signal, leave: new AbortController().signal },
     };
-    const backend = createBackend(this.plan, context, undefined, false)!;
+    const backend = (await createBackend(this.plan, context, undefined, false))!;
     const prepared = await backend.prepare(this.plan);
     const events: (JobEvent | InterruptEvent)[] = [];
     const scheduler = await backend.open(prepared, session, (event) => {

@@ -1,0 +1,62 @@
+import './cli/v8-flags.js';
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { cachedDataVersionTag } from 'node:v8';
+import { Script } from 'node:vm';
+import { CodeCache, cacheDirectory } from './util/code-cache.js';
+import { describeVersion } from './util/version.js';
+
+/**
+ * The start of the bundle. The program, main.ts, stands behind it in comments, each line of it behind `//`, which V8 skips: it takes V8
+ * longer to parse the program than Node to start, and a short study spends half of its time on parsing and compiling. So the code that
+ * a run has compiled is kept for the next one.
+ */
+function start(): void {
+  const file = import.meta.filename;
+  const { digest, source } = programIn(readFileSync(file, 'latin1'));
+  const cache = openCache();
+  // What is compiled depends on what is done, and on the version and flags of V8, and the processor: the tag.
+  const name = [digest.slice(0, 16), verb(), process.arch, cachedDataVersionTag().toString(16)].join('-');
+  const script = new Script(source, { filename: file, cachedData: cache?.read(name) });
+  if (script.cachedDataRejected !== false && cache !== undefined) {
+    process.once('exit', (code) => {
+      // Nothing was done: a mistake of a moment is not worth a file.
+      if (code !== 1) cache.write(name, script.createCachedData());
+    });
+  }
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(file), module, file, path.dirname(file));
+}
+
+interface Program {
+  /** Of the source, in hexadecimal digits. */
+  readonly digest: string;
+  /** A function, as Node makes one of a CommonJS module. */
+  readonly source: string;
+}
+
+/** Takes the program out of the text of the bundle: see bundle.mjs, which puts it in. */
+function programIn(bundle: string): Program {
+  const mark = '\n//program ';
+  const at = bundle.indexOf(mark) + mark.length;
+  const end = bundle.indexOf('\n', at);
+  const source = bundle.slice(end).replaceAll('\n//', '\n').slice(1);
+  return { digest: bundle.slice(at, end), source };
+}
+
+function openCache(): CodeCache | undefined {
+  const directory = cacheDirectory(process.env);
+  const user = process.getuid?.();
+  return directory === undefined || user === undefined ? undefined : new CodeCache(directory, user);
+}
+
+function verb(): string {
+  const [first = 'action'] = process.argv.slice(2);
+  return /^[a-z]{1,20}$/.test(first) ? first : 'other';
+}
+
+// This needs nothing of the program.
+if (process.argv.length === 3 && process.argv[2] === '--version') console.log(describeVersion());
+else start();
