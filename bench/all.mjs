@@ -27,7 +27,8 @@ const all = {
   ssh: ['ssh'],
   'ssh-flux': ['ssh', 'flux'],
   'ssh-stage': ['ssh', 'staging'],
-  peers: ['peers'],
+  'peers-chain': ['peers', 'chain'],
+  'peers-fan': ['peers', 'fan'],
 };
 
 const named = process.argv.slice(2);

@@ -1,7 +1,7 @@
 // The same chain and the same fan-out on one broker by others: Maestro, Snakemake with its Flux executor, Parsl's FluxExecutor.
 // All are whole processes, at their fastest setting, and jobs run `true`. A package that is missing is skipped, and said.
-//   python3 -m venv PEERS && PEERS/bin/pip install maestrowf snakemake snakemake-executor-plugin-flux parsl cffi
-//   PEERS_PYTHON=PEERS/bin/python MAESTRO_PYTHON=PEERS/bin/python npm run bench -- peers
+//   python3 -m venv PEERS && PEERS/bin/pip install maestrowf snakemake snakemake-executor-plugin-flux parsl cffi ply
+//   PEERS_PYTHON=PEERS/bin/python MAESTRO_PYTHON=PEERS/bin/python npm run bench -- peers-chain peers-fan
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,13 +14,16 @@ const self = fileURLToPath(import.meta.url);
 const { MAESTRO_PYTHON, PEERS_PYTHON } = process.env;
 
 /** Few, because Snakemake needs seconds for each; LONG_BENCH=1 takes more. */
-const sizes = isLong ? { chain: 10, fan: 100 } : { chain: 4, fan: 12 };
+const sizes = isLong ? { chain: 10, fan: 100 } : { chain: 3, fan: 6 };
 
-export default function peers() {
+function peers(shape) {
   if (MAESTRO_PYTHON === undefined) skip('Maestro on Flux', 'MAESTRO_PYTHON does not name a Python that has it');
   if (PEERS_PYTHON === undefined) skip('Snakemake and Parsl', 'PEERS_PYTHON does not name a Python that has them');
-  if ((MAESTRO_PYTHON ?? PEERS_PYTHON) !== undefined) inFlux('peers on Flux', self);
+  if ((MAESTRO_PYTHON ?? PEERS_PYTHON) !== undefined) inFlux('peers on Flux', self, shape);
 }
+
+export const chain = () => peers('chain');
+export const fan = () => peers('fan');
 
 /** How each peer runs a study of one of the shapes, in a new directory: the words of its command. */
 const known = {
@@ -62,46 +65,51 @@ const known = {
   },
 };
 
+/** Where that Flux has its Python bindings, which its own Python finds by itself. */
+function environment() {
+  const code = 'import flux, os; print(os.path.dirname(os.path.dirname(flux.__file__)))';
+  const { stdout } = spawnSync('flux', ['python', '-c', code], { encoding: 'utf8' });
+  return { ...process.env, PYTHONPATH: stdout.trim() };
+}
+
 /** The version of a package; undefined if that Python, with the bindings of the Flux around it, cannot import it. */
-function versionOf({ python, module }) {
+function versionOf({ python, module }, env) {
   const code =
     `import flux.job, ${module}\nfrom importlib.metadata import version\n` +
     `print(version("${module}".replace("_", "-")))`;
-  const { status, stdout } = spawnSync(python, ['-c', code], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(python, ['-c', code], { encoding: 'utf8', env });
   return status === 0 ? stdout.trim() : undefined;
 }
 
-async function inside() {
-  const found = {};
+async function inside(shape) {
+  const [found, env] = [{}, environment()];
   for (const [name, peer] of Object.entries(known)) {
     if (peer.python === undefined) continue;
-    const version = versionOf(peer);
+    const version = versionOf(peer, env);
     if (version === undefined) skip(name, `${peer.python} has no ${peer.module} that finds this Flux`);
     else found[name] = { ...peer, version };
   }
-  for (const shape of ['chain', 'fan']) {
-    await inDirectory(async (directory) => {
-      const steps = shape === 'chain' ? chainSteps(sizes.chain) : [{ cmd: 'true # $(I)' }];
-      const spec = writeStudy(directory, 'ours', steps, shape === 'fan' ? { ...fluxJob, count: sizes.fan } : fluxJob);
-      const runs = await inTurns(1, {
-        ...ofPrograms((program) => runStudy(directory, program, spec)),
-        ...Object.fromEntries(
-          Object.entries(found).map(([name, peer]) => [
-            name,
-            () => {
-              const cwd = fs.mkdtempSync(path.join(directory, 'peer-'));
-              return timed(peer.words(shape, cwd), { cwd });
-            },
-          ]),
-        ),
-      });
-      for (const [name, { version }] of Object.entries(found)) {
-        const { ours } = pick(runs, 'wall');
-        const work = `${shape} of ${sizes[shape]} jobs of Flux, whole process, beside ${name} (${version})`;
-        printRow(work, { ours, [name]: pick(runs, 'wall')[name] }, { digits: 1, beside: name });
-      }
+  await inDirectory(async (directory) => {
+    const steps = shape === 'chain' ? chainSteps(sizes.chain) : [{ cmd: 'true # $(I)' }];
+    const spec = writeStudy(directory, 'ours', steps, shape === 'fan' ? { ...fluxJob, count: sizes.fan } : fluxJob);
+    const runs = await inTurns(1, {
+      ...ofPrograms((program) => runStudy(directory, program, spec)),
+      ...Object.fromEntries(
+        Object.entries(found).map(([name, peer]) => [
+          name,
+          () => {
+            const cwd = fs.mkdtempSync(path.join(directory, 'peer-'));
+            return timed(peer.words(shape, cwd), { cwd, env });
+          },
+        ]),
+      ),
     });
-  }
+    for (const [name, { version }] of Object.entries(found)) {
+      const { ours } = pick(runs, 'wall');
+      const work = `${shape} of ${sizes[shape]} jobs of Flux, whole process, beside ${name} (${version})`;
+      printRow(work, { ours, [name]: pick(runs, 'wall')[name] }, { digits: 1, beside: name });
+    }
+  });
 }
 
-if (process.argv[1] === self) await inside();
+if (process.argv[1] === self) await inside(process.argv[2]);

@@ -12,7 +12,7 @@ shape, count, directory = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 # Without `flux start`, so that jobs run where those of the others do.
 launch = "{python} {manager} {protocol} {hostname} {port}"
 executor = FluxExecutor(working_dir=os.path.join(directory, "tasks"), launch_cmd=launch)
-parsl.load(Config(executors=[executor], run_dir=os.path.join(directory, "runinfo"), usage_tracking=0))
+config = Config(executors=[executor], run_dir=os.path.join(directory, "runinfo"), usage_tracking=0)
 
 
 @bash_app
@@ -20,12 +20,12 @@ def step(inputs=()):
     return "true"
 
 
-if shape == "chain":
-    last = step()
-    for _ in range(count - 1):
-        last = step(inputs=[last])
-    last.result()
-else:
-    for each in [step() for _ in range(count)]:
-        each.result()
-parsl.clear()
+with parsl.load(config):
+    if shape == "chain":
+        last = step()
+        for _ in range(count - 1):
+            last = step(inputs=[last])
+        last.result()
+    else:
+        for each in [step() for _ in range(count)]:
+            each.result()

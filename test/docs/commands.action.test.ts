@@ -24,6 +24,7 @@ const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^git clone https:/, 'it needs the network'],
   [/^gh /, 'it needs GitHub, and a repository there'],
   [/^npm (test|run test:long)/, 'it is of the tests: CI runs them'],
+  [/^npm run (build|bench)$/, 'it is for who measures, for minutes'],
   [/^flux start node dist\/index\.js run samples\/flux-sweep\.yaml$/, 'test/conformance/flux.test.ts runs it'],
   [/^node dist\/index\.js run samples\/slurm-sweep\.yaml /, 'test/action/batch-sample.sites.test.ts runs it'],
   [/^node PATH\/dist\/index\.js init /, 'test/action/init.test.ts runs it'],
