@@ -1,5 +1,5 @@
-// Makes dist/index.js, all of the program in one file, from what tsc has compiled to build/: the starter (src/start.ts), and
-// behind it, in comments, the program (src/main.ts), which the starter compiles.
+// Makes dist/ from what tsc has compiled to build/: index.js, the starter (src/start.ts), and program.cjs, all of the program
+// (src/main.ts), which the starter compiles.
 //   node bundle.mjs [COMPILED [TARGET]]   from another directory, and to another one
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -29,11 +29,7 @@ const program = await bundled('main.js', false);
 // The function that Node makes of a CommonJS module has these instead.
 const body = program.code.replace(/\bimport\.meta\.(dir|file)name\b/g, '__$1name');
 if (body.includes('import.meta')) throw new Error('the program asks for something of import.meta that it does not get');
-const source = `(function(exports,require,module,__filename,__dirname){${body}\n})`;
-const digest = createHash('sha256').update(source).digest('hex');
-const inComments = `//program ${digest}\n//${source.replaceAll('\n', '\n//')}`;
-const restored = inComments.slice(inComments.indexOf('\n//') + 3).replaceAll('\n//', '\n');
-if (restored !== source || /[\r\0]/.test(source)) throw new Error('the program cannot stand in comments');
+const digest = createHash('sha256').update(body).digest('hex');
 
 // A native add-on would work on one kind of machine only, so dist/ is made where none was built (`npm ci --ignore-scripts`). Tests
 // go without those that are there: what uses them falls back to JavaScript.
@@ -42,11 +38,12 @@ const isLeftOut = (name) => unused.includes(name) || (isForTests && name.endsWit
 const assets = { ...starter.assets, ...program.assets };
 const files = Object.entries(assets).filter(([name]) => !isLeftOut(name));
 const unknown = files.map(([name]) => name).filter((name) => !['licenses.txt', 'package.json'].includes(name));
-if (unknown.length > 0) throw new Error(`the bundle would need more files than one: ${unknown.join(', ')}`);
+if (unknown.length > 0) throw new Error(`the bundle would need more files than two: ${unknown.join(', ')}`);
 
 const directory = path.resolve(import.meta.dirname, target);
 fs.rmSync(directory, { recursive: true, force: true });
 fs.mkdirSync(directory);
 // The first line makes it the command of the npm package.
-fs.writeFileSync(path.join(directory, 'index.js'), `#!/usr/bin/env node\n${starter.code}\n${inComments}`);
+fs.writeFileSync(path.join(directory, 'index.js'), `#!/usr/bin/env node\n${starter.code}`);
+fs.writeFileSync(path.join(directory, 'program.cjs'), `// ${digest}\n${body}`);
 for (const [name, { source }] of files) fs.writeFileSync(path.join(directory, name), source);

@@ -9,16 +9,19 @@ import { CodeCache, cacheDirectory } from './util/code-cache.js';
 import { describeVersion } from './util/version.js';
 
 /**
- * The start of the bundle. The program, main.ts, stands behind it in comments, each line of it behind `//`, which V8 skips: it takes V8
- * longer to parse the program than Node to start, and a short study spends half of its time on parsing and compiling. So the code that
- * a run has compiled is kept for the next one.
+ * The start of the bundle: compiles the program beside it, main.ts, and runs it. It takes V8 longer to parse the program than Node to
+ * start, and a short study spends half of its time on parsing and compiling, so the code that a run has compiled is kept for the next one.
  */
 function start(): void {
-  const file = import.meta.filename;
-  const { digest, source } = programIn(readFileSync(file, 'latin1'));
+  const file = path.join(import.meta.dirname, 'program.cjs');
+  const text = readFileSync(file, 'latin1');
   const cache = openCache();
-  // What is compiled depends on what is done, and on the version and flags of V8, and the processor: the tag.
-  const name = [digest.slice(0, 16), verb(), process.arch, cachedDataVersionTag().toString(16)].join('-');
+  // The digest of the program is on its first line. What is compiled depends on what is done, and on the version and flags of V8, and the
+  // processor: the tag.
+  const digest = text.slice(3, 19);
+  const name = [digest, verb(), process.arch, cachedDataVersionTag().toString(16)].join('-');
+  // A function, as Node makes one of a CommonJS module.
+  const source = `(function(exports,require,module,__filename,__dirname){${text}\n})`;
   const script = new Script(source, { filename: file, cachedData: cache?.read(name) });
   if (script.cachedDataRejected !== false && cache !== undefined) {
     process.once('exit', (code) => {
@@ -28,22 +31,6 @@ function start(): void {
   }
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(file), module, file, path.dirname(file));
-}
-
-interface Program {
-  /** Of the source, in hexadecimal digits. */
-  readonly digest: string;
-  /** A function, as Node makes one of a CommonJS module. */
-  readonly source: string;
-}
-
-/** Takes the program out of the text of the bundle: see bundle.mjs, which puts it in. */
-function programIn(bundle: string): Program {
-  const mark = '\n//program ';
-  const at = bundle.indexOf(mark) + mark.length;
-  const end = bundle.indexOf('\n', at);
-  const source = bundle.slice(end).replaceAll('\n//', '\n').slice(1);
-  return { digest: bundle.slice(at, end), source };
 }
 
 function openCache(): CodeCache | undefined {

@@ -72,6 +72,7 @@ describe('the npm package', () => {
         'dist/index.js',
         'dist/licenses.txt',
         'dist/package.json',
+        'dist/program.cjs',
         'docs/merged-report.schema.json',
         'docs/report.schema.json',
         'docs/study.schema.json',
