@@ -89,19 +89,20 @@ export class LocalWriter extends StudyWriter {
   async #serve(): Promise<void> {
     if (this.#isServing) return;
     this.#isServing = true;
-    try {
-      // A hanging operation must not keep the program from its end once it was given up.
-      await unfinished(this.#serveAll());
-    } finally {
-      this.#isServing = false;
-    }
+    // A hanging operation must not keep the program from its end once it was given up.
+    await unfinished(this.#serveAll());
   }
 
   async #serveAll(): Promise<void> {
-    while (!this.isOver && !this.#isPaused) {
-      if (this.#isLookDue) await this.#look();
-      else if (this.requests.length > 0) await this.#next();
-      else return;
+    try {
+      while (!this.isOver && !this.#isPaused) {
+        if (this.#isLookDue) await this.#look();
+        else if (this.requests.length > 0) await this.#next();
+        else return;
+      }
+    } finally {
+      // At once: a request that came later, and found this still set, would wait for the next one.
+      this.#isServing = false;
     }
   }
 

@@ -155,3 +155,17 @@ describe('a writer in this process', () => {
     await writer.end();
   });
 });
+
+describe('a writer in this process that has done all there was to do', () => {
+  it('takes a request that comes at any moment after its last answer, without another to wake it', async () => {
+    const study = new Study();
+    // Its time stands still, so that neither a look nor a heartbeat wakes the writer.
+    const writer = study.start(undefined, new VirtualClock(), { Writer: LocalWriter });
+    for (let moments = 0; moments < 40; moments++) {
+      await writer.append(`{"seq":${2 * moments}}\n`);
+      for (let moment = 0; moment < moments; moment++) await Promise.resolve();
+      await writer.append(`{"seq":${2 * moments + 1}}\n`);
+    }
+    expect(study.lines()).toEqual(numbered(0, 80));
+  });
+});
