@@ -13,7 +13,8 @@ const unused = ['pagent.exe'];
 
 /** @param esm whether it becomes an ES module, or a CommonJS one */
 async function bundled(entry, esm) {
-  const options = { esm, minify: true, license: 'licenses.txt', sourceMapRegister: false, quiet: true };
+  // Without ncc's cache, which is of other bundles too: what is made must depend on nothing but the sources.
+  const options = { esm, cache: false, minify: true, license: 'licenses.txt', sourceMapRegister: false, quiet: true };
   const { code, assets } = await ncc(path.resolve(import.meta.dirname, compiled, entry), options);
   return { code: asAscii(code), assets };
 }
