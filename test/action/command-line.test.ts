@@ -225,9 +225,10 @@ describe('maestro-on-flux', () => {
     const help = await run('--help');
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain('node dist/index.js VERB');
-    expect(help.stdout).toContain('--output-path');
+    expect(help.stdout).toMatch(/^ {2}status /m);
     expect(help.stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
     for (const args of [['-h'], ['help']]) expect(await run(...args)).toEqual(help);
+    expect((await run('run', '--help')).stdout).toContain('--output-path (the study directory)');
     const ofValidate = await run('validate', 'study.yaml', '--help');
     expect(ofValidate).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('--hash-workspaces') });
   });
