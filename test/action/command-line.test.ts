@@ -346,8 +346,9 @@ study:
   });
 
   it('says that nothing but local steps can run where it finds no batch system', async () => {
-    // Where Slurm is installed, it has no cluster.
-    const { code, stdout } = await start(['doctor'], { SLURM_CONF: path.join(directory, 'none') }).ended;
+    // Where Slurm is installed, it has no cluster; for a file that is not there its commands would wait a minute.
+    write('slurm.conf', '');
+    const { code, stdout } = await start(['doctor'], { SLURM_CONF: path.join(directory, 'slurm.conf') }).ended;
     expect(code).toBe(1);
     expect(stdout).toMatch(/^FAIL {2}broker: there is no Flux here/m);
     expect(stdout).toContain(
