@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { fileNames } from '../inputs/file-names.js';
+import { connectionInputs } from '../inputs/groups.js';
 import type { InputName, Inputs } from '../inputs/schema.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { ProcessContext } from '../run/process-context.js';
@@ -13,17 +14,6 @@ import { type Flag, type FlagGroup, type GivenFlags, readFlags } from './flags.j
 import { filesHere, open, rootOf } from './given-study.js';
 import { optionOf } from './naming.js';
 import { studyFlags } from './study-flags.js';
-
-/** The inputs that say where an existing study is: as of `run`. */
-const places: readonly InputName[] = [
-  'host',
-  'ssh-client',
-  'ssh-key',
-  'ssh-passphrase',
-  'ssh-known-hosts',
-  'proxy-jump',
-  'setup',
-];
 
 /** The other inputs that verbs about existing studies take. */
 const others: readonly InputName[] = [
@@ -41,7 +31,7 @@ export function inputFlags(names: readonly InputName[]): readonly Flag[] {
 }
 
 /** The flags of every verb about an existing study, after those of its own. */
-export const whereItIs: FlagGroup = { title: 'Where the study is', flags: inputFlags(places) };
+export const whereItIs: FlagGroup = { title: 'Where the study is', flags: inputFlags(connectionInputs) };
 
 /** The flag of verbs whose result a program may read. */
 export const jsonFlag = {
@@ -66,7 +56,7 @@ export function readExisting(
   const given = readFlags(args, flags);
   const { read, isFile } = filesHere(context);
   const values = new Map(
-    inputFlags([...places, ...others]).flatMap(({ name }) => {
+    inputFlags([...connectionInputs, ...others]).flatMap(({ name }) => {
       const texts = given.all(name);
       return texts.length > 0 ? [[name, texts] as const] : [];
     }),

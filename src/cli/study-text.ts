@@ -6,6 +6,7 @@ import {
   type SeenInstance,
   type StudyView,
   stepNameOf,
+  unfinished,
   waitingReasons,
 } from '../run/existing/view.js';
 import { type Driver, isDriven } from '../store/look/driver.js';
@@ -164,15 +165,6 @@ export function listText(views: readonly BriefView[], { hasSizes }: { readonly h
     }),
   ]);
 }
-
-const unfinished: ReadonlySet<string> = new Set([
-  'INITIALIZED',
-  'PENDING',
-  'QUEUED',
-  'RUNNING',
-  'FINISHING',
-  'UNKNOWN',
-]);
 
 /** `12/90`: how many of the steps are over. */
 function progressText({ steps, counts }: BriefView): string {

@@ -7,6 +7,17 @@ export interface InputGroup {
   readonly inputs: readonly InputName[];
 }
 
+/** The inputs that say which machine it is, and how commands are run there. */
+export const connectionInputs: readonly InputName[] = [
+  'host',
+  'ssh-client',
+  'ssh-key',
+  'ssh-passphrase',
+  'ssh-known-hosts',
+  'proxy-jump',
+  'setup',
+];
+
 /** Every input, in the order in which help and documentation list them. */
 export const inputGroups: readonly InputGroup[] = [
   {
@@ -17,19 +28,7 @@ export const inputGroups: readonly InputGroup[] = [
   {
     name: 'place',
     title: 'Where it runs',
-    inputs: [
-      'host',
-      'ssh-client',
-      'ssh-key',
-      'ssh-passphrase',
-      'ssh-known-hosts',
-      'proxy-jump',
-      'setup',
-      'stage',
-      'stage-exclude',
-      'output-path',
-      'allow-shared-directory',
-    ],
+    inputs: [...connectionInputs, 'stage', 'stage-exclude', 'output-path', 'allow-shared-directory'],
   },
   {
     name: 'scheduler',

@@ -420,17 +420,16 @@ const writers = [
   ['this process', LocalWriter],
 ] as const;
 
+/** What a writer of the first driver of a study is started with. */
+const writingTo = ({ path: studyPath }: Study) => ({
+  ...{ host: plainHost(), studyPath, fence: 1, clock: systemClock, listener: quiet },
+});
+
 describe.each(writers)('a lease that %s writes', (_, Writer) => {
   function leaseOf(study: Study, clock: Clock) {
     mkdirSync(path.join(study.own, 'fences'), { recursive: true });
     study.fence(1);
-    const writer = Writer.start({
-      host: plainHost(),
-      studyPath: study.path,
-      fence: 1,
-      clock: systemClock,
-      listener: quiet,
-    });
+    const writer = Writer.start(writingTo(study));
     const lease = Lease.start(writer, elsewhere(1), 1, clock);
     const beat = () => (existsSync(path.join(study.own, 'lease')) ? study.line.beat : undefined);
     return { writer, lease, beat };
@@ -587,13 +586,7 @@ describe('what a lease says', () => {
   it.each(writers)('survives a directory that is gone, if %s writes it', async (_, Writer) => {
     const study = new Study();
     rmSync(study.path, { recursive: true });
-    const writer = Writer.start({
-      host: plainHost(),
-      studyPath: study.path,
-      fence: 1,
-      clock: systemClock,
-      listener: quiet,
-    });
+    const writer = Writer.start(writingTo(study));
     await expect(writer.replace('.conductor/lease', 'x\n')).rejects.toThrow(/No such file or directory$/);
     await writer.end();
   });

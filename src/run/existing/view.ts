@@ -119,7 +119,8 @@ function maestroView(sight: MaestroSight): StudyView {
   };
 }
 
-const unfinished: ReadonlySet<string> = new Set([
+/** The states of steps that are not over, as status.csv has them. */
+export const unfinished: ReadonlySet<string> = new Set([
   'INITIALIZED',
   'PENDING',
   'QUEUED',
