@@ -24,6 +24,8 @@ const all = {
   'flux-fan-1000': ['flux', 'fan1000'],
   'flux-waiting': ['flux', 'waiting'],
   slurm: ['slurm'],
+  detach: ['detach', 'start'],
+  'detach-waiting': ['detach', 'waiting'],
   ssh: ['ssh'],
   'ssh-flux': ['ssh', 'flux'],
   'ssh-stage': ['ssh', 'staging'],

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { bundle, inDirectory, inTurns, isLong, median, ofPrograms, pick, printRow, skip, timed } from './measure.mjs';
 import { chainSteps, fluxJob, jobIds, journalTime, runStudy, writeStudy } from './studies.mjs';
@@ -27,8 +28,9 @@ export const waiting = () => inFlux('1,000 jobs of Flux that wait', self, 'waiti
 async function measureChain(directory) {
   const length = 40;
   const spec = writeStudy(directory, 'chain', chainSteps(length), fluxJob);
-  const runs = await inTurns(5, {
-    'bare requests': async () => ({ time: await bareJobs(length) }),
+  const runs = await inTurns(3, {
+    'bare requests': async () => ({ time: await bareJobs(length, ['true']) }),
+    'requests, least launcher': async () => ({ time: await bareJobs(length, leastLauncher(directory)) }),
     ...ofPrograms(async (program) => {
       const { output } = await runStudy(directory, program, spec);
       return { time: journalTime(output), jobs: jobIds(output).reduce((sum, id) => sum + submitToClean(id), 0) };
@@ -42,6 +44,11 @@ async function measureChain(directory) {
     digits: 1,
     beside: 'bare requests',
     ratio: 1.1,
+  });
+  printRow('the same, beside jobs that run once', times, {
+    unit: 'ms',
+    digits: 1,
+    beside: 'requests, least launcher',
   });
   const own = perStep({
     ours: runs.ours.map(({ time }) => time),
@@ -61,8 +68,27 @@ function submitToClean(id) {
   return at('clean') - at('submit');
 }
 
+/**
+ * A command as short as can be of a job that runs its script only if no other job has: a claim, the script, its exit status. What
+ * the launcher adds to it is for scripts that end badly.
+ */
+function leastLauncher(directory) {
+  const claims = fs.mkdtempSync(`${directory}/claims-`);
+  const write = (name, text) => fs.writeFileSync(`${claims}/${name}`, `#!/bin/bash\n${text}\n`, { mode: 0o755 });
+  write('script', 'true');
+  write(
+    'launcher',
+    [
+      `claim=${claims}/$FLUX_JOB_ID`,
+      'set -C; echo $FLUX_JOB_ID > $claim || exit',
+      `${claims}/script; echo $? > $claim.exit`,
+    ].join('\n'),
+  );
+  return [`${claims}/launcher`];
+}
+
 /** Milliseconds for jobs of which each is submitted once the one before is clean. */
-export async function bareJobs(count) {
+async function bareJobs(count, command) {
   // Compiled by `npm run build`, as the bundle is.
   const { Handle } = await import('../build/flux/handle.js');
   const { submitJob, watchEventlog } = await import('../build/flux/requests.js');
@@ -72,7 +98,7 @@ export async function bareJobs(count) {
   const slot = { type: 'slot', count: 1, with: [{ type: 'core', count: 1 }], label: 'task' };
   const jobspec = {
     resources: [slot],
-    tasks: [{ command: ['true'], slot: 'task', count: { per_slot: 1 } }],
+    tasks: [{ command, slot: 'task', count: { per_slot: 1 } }],
     attributes: { system: { duration: 0, cwd: '/tmp', environment: process.env } },
     version: 1,
   };
@@ -88,32 +114,37 @@ export async function bareJobs(count) {
 
 async function measureFan(directory, count, rounds) {
   const spec = writeStudy(directory, `fan-${count}`, [{ cmd: 'true # $(I)' }], { ...fluxJob, count });
-  const theirs = ['flux', 'submit', `--cc=1-${count}`, '--quiet', '--wait', 'true'];
-  const bare = theirs.slice(0, 2).join(' ');
+  const theirs = ['flux', 'submit', `--cc=1-${count}`, '--quiet', '--wait'];
   const runs = await inTurns(rounds, {
-    [bare]: () => timed(theirs, { cwd: directory }),
+    'flux submit': () => timed([...theirs, 'true'], { cwd: directory }),
+    'flux submit, least launcher': () => timed([...theirs, ...leastLauncher(directory)], { cwd: directory }),
     ...ofPrograms((program) => runStudy(directory, program, spec)),
   });
   const work = `fan-out of ${count.toLocaleString('en')} jobs of Flux, whole process`;
-  printRow(work, pick(runs, 'wall'), { digits: 1, beside: bare, ratio: 1.03 });
+  printRow(work, pick(runs, 'wall'), { digits: 1, beside: 'flux submit', ratio: 1.03 });
+  printRow('the same, beside jobs that run once', pick(runs, 'wall'), {
+    digits: 1,
+    beside: 'flux submit, least launcher',
+  });
   console.log(`  peak memory ${median(runs.ours.map(({ memory }) => memory)).toFixed(0)} MB`);
 }
 
 /** What it costs that jobs wait: all cores are taken meanwhile. */
 async function measureWaiting(directory, count) {
   const cores = os.availableParallelism();
-  const blocker = spawnSync('flux', ['submit', '-n', String(cores), 'sleep', '60'], { encoding: 'utf8' }).stdout.trim();
+  const blocker = spawnSync('flux', ['submit', '-n', String(cores), 'sleep', 'inf'], {
+    encoding: 'utf8',
+  }).stdout.trim();
   const spec = writeStudy(directory, 'waiting', [{ cmd: 'true # $(I)' }], { ...fluxJob, count });
   const words = [bundle, 'run', spec, '--output-path', `${directory}/waiting-study`];
   const child = spawn(process.execPath, words, { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const broker = Number(spawnSync('flux', ['getattr', 'broker.pid'], { encoding: 'utf8' }).stdout);
-  await new Promise((resolve) => setTimeout(resolve, 20_000));
-  const pending = spawnSync('flux', ['jobs', '-n', '-c', '0', '--filter=pending', '-o', '{id}'], { encoding: 'utf8' });
-  const waitingJobs = pending.stdout.trim().split('\n').length;
-  if (waitingJobs !== count) throw new Error(`${waitingJobs} of ${count} jobs wait: this measures something else`);
+  await allWait(count);
+  // What follows from the last submit is over by then.
+  await sleep(2_000);
   const before = [cpu(child.pid), cpu(broker)];
-  await new Promise((resolve) => setTimeout(resolve, 10_000));
+  await sleep(10_000);
   const [conductor, instance] = [cpu(child.pid) - before[0], cpu(broker) - before[1]];
   console.log(
     `while ${count} jobs wait 10 s: CPU of the conductor ${conductor.toFixed(2)} s, of the broker ${instance.toFixed(2)} s`,
@@ -121,6 +152,16 @@ async function measureWaiting(directory, count) {
   spawnSync('flux', ['cancel', blocker]);
   child.kill('SIGINT');
   await ended;
+}
+
+/** Resolves once as many jobs are pending. */
+async function allWait(count) {
+  const list = ['jobs', '-n', '-c', '0', '--filter=pending', '-o', '{id}'];
+  for (const end = Date.now() + 300_000; ; await sleep(1_000)) {
+    const pending = spawnSync('flux', list, { encoding: 'utf8' }).stdout.split('\n').length - 1;
+    if (pending === count) return;
+    if (Date.now() > end) throw new Error(`${pending} of ${count} jobs wait: this measures something else`);
+  }
 }
 
 /** CPU time that a process has used, in seconds. */

@@ -1,6 +1,5 @@
 // Imported first, so that signals are handled before the rest is loaded.
 import './cli/early-signals.js';
-import './cli/v8-flags.js';
 
 import { readFileSync } from 'node:fs';
 import { abandon, cancel, hangup } from './cli/early-signals.js';

@@ -1,5 +1,3 @@
-import './cli/v8-flags.js';
-
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 /** The floors of `src`, from the ground up: a folder may import what is below it, or on its own floor. */
 const floors: readonly (readonly string[])[] = [
   ['util', 'spec', 'generated'],
-  ['study'],
+  ['study', 'causes', 'metrics', 'history'],
   ['hosts', 'flux', 'scripts'],
   // A generator is run on a machine.
   ['store', 'flux/connect', 'study/pgen'],
@@ -89,7 +89,7 @@ it.each([
   [
     'a local run',
     'cli/run.ts',
-    /ssh2|undici|@actions|modern-tar|marked|^(action|github)\/|(report-html|junit|allocated-backend|running-backend|queue-backend|run-maestro)\.ts$/,
+    /ssh2|undici|@actions|modern-tar|marked|^(action|github|history|run\/figures)\/|^metrics\/(?!metric\.ts)|(report-html|junit|allocated-backend|running-backend|queue-backend|run-maestro)\.ts$/,
   ],
 ])('%s loads nothing before it needs it', (_, file, unneeded) => {
   const loaded = [...loadedBy(file)];

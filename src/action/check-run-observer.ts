@@ -1,23 +1,30 @@
 import type { Annotation } from '../github/annotations.js';
-import { CheckRun, type Delivery } from '../github/check-run.js';
-import type { GitHubEvent } from '../github/event.js';
+import { CheckRun, type Delivery, type Extras } from '../github/check-run.js';
+import { type GitHubEvent, gitHubRun } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { pathInRepository } from '../github/spec-lines.js';
+import { withoutIds } from '../inputs/history.js';
 import { distinctions } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { countStates } from '../report/attention.js';
 import { type Comparison, findings } from '../report/comparison.js';
-import type { StudyResults } from '../report/results.js';
+import type { GitHubRun } from '../report/results.js';
 import { comparisonMarkdown } from '../report/summary/comparison.js';
 import type { RunObserver } from '../run/context.js';
+import { UnfollowedError } from '../run/detach/follow.js';
+import { detachedKey } from '../run/detach/parcel.js';
 import type { SpecContext } from '../run/prepare.js';
+import type { RunOutcome } from '../run/report.js';
 import type { Problem } from '../spec/problem.js';
 import { LeaseHeldError } from '../store/lease.js';
 import { shortHash } from '../study/directory.js';
 import type { StepRecord } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
+import { runIdsOf } from './history.js';
 import { saveLeftBehind } from './state.js';
+
+type EndedRun = Pick<RunOutcome, 'results' | 'comparison' | 'isNeutral'>;
 
 export interface PublicationContext {
   readonly study: SpecContext & { readonly inputs: Inputs };
@@ -35,17 +42,31 @@ export interface PublicationContext {
 export class CheckRunObserver implements RunObserver {
   readonly #context: PublicationContext;
   #check: CheckRun | undefined;
+  #key: string;
   #isLost = false;
   #isOver = false;
+  /** Whether the study goes on whatever becomes of this run: then there is nothing for the post step to say. */
+  #isFollowing = false;
   /** The spec's path in the repository that annotations are of; undefined if it is not in that. */
   readonly #specPath: string | undefined;
 
   constructor(context: PublicationContext) {
     this.#context = context;
+    this.#key = context.key;
     const { study, runner, event, log } = context;
     const fork = event.origin.kind === 'fork' ? [event.origin.repository] : [];
     this.#specPath = pathInRepository(study.specPath, runner.workspace, [runner.repository, ...fork]);
     log.placeSpec(study.inputs.spec, this.#specPath);
+  }
+
+  /** The spec's path in the repository; undefined if it is not in it. */
+  get specPath(): string | undefined {
+    return this.#specPath;
+  }
+
+  /** The run on GitHub, as reports name it. */
+  get run(): GitHubRun {
+    return gitHubRun(this.#context.runner, this.#context.event);
   }
 
   /** The page of the check run, as far as there is one by now. */
@@ -54,23 +75,56 @@ export class CheckRunObserver implements RunObserver {
   }
 
   async begun(): Promise<void> {
-    const { study, runner, event, log, key } = this.#context;
+    const { study, runner, event, log } = this.#context;
+    const key = this.#key;
     const { inputs, text } = study;
     if (inputs.annotations !== 'checks' || this.#check !== undefined) return;
     this.#check = CheckRun.begin({
       runner,
       event,
       token: inputs['github-token'],
-      name: checkName(inputs, runner),
+      name: checkName(inputs, runner, event.sha),
       // Its success is not that of the study, and must not take the place of that.
       key: inputs['dry-run'] ? `${key}-dry-run` : key,
       spec: { path: this.#specPath, shown: inputs.spec, text },
       log,
       clock: systemClock,
       onOpen: () => {
-        if (!this.#isLost && !this.#isOver) saveLeftBehind({ isShown: true });
+        if (!this.#isLost && !this.#isOver && !this.#isFollowing) saveLeftBehind({ isShown: true, shownKey: key });
       },
     });
+  }
+
+  /** From now on it is the check run that the detached start with that token has left. */
+  async follows(token: string): Promise<void> {
+    this.#key = detachedKey(token);
+    this.#isFollowing = true;
+    await this.begun();
+  }
+
+  /** Whether GitHub has, or has not to have, all that was said. */
+  get isDone(): boolean {
+    return this.#check === undefined || this.#check.isWorking;
+  }
+
+  /** The check run, once GitHub has answered; undefined if there is none. */
+  async opened(): Promise<{ readonly id: number; readonly name: string } | undefined> {
+    await this.begun();
+    return this.#check?.opened();
+  }
+
+  /** If this run is killed from now on, the check run is not the post step's to complete. */
+  leftToCollectors(): void {
+    this.#isFollowing = true;
+    saveLeftBehind({ isShown: false });
+  }
+
+  /** The study goes on by itself, and another run completes the check run. @param where it is, in Markdown; `token` names the start */
+  async handOver(where: string, token: string): Promise<string | undefined> {
+    this.#isOver = true;
+    await this.#check?.handOver(where, detachedKey(token));
+    saveLeftBehind({ isShown: false });
+    return this.#check?.url;
   }
 
   changed(records: readonly StepRecord[]): void {
@@ -88,14 +142,9 @@ export class CheckRunObserver implements RunObserver {
    *
    * @returns the page of the check run; undefined if there is none
    */
-  async ended(results: StudyResults, comparison: Comparison | undefined): Promise<string | undefined> {
+  async ended({ results, comparison, isNeutral }: EndedRun): Promise<string | undefined> {
     const { log } = this.#context;
-    const extras = {
-      warnings: log.problems,
-      ...(comparison === undefined
-        ? {}
-        : { comparison: comparisonMarkdown(comparison), annotations: annotationsOf(comparison) }),
-    };
+    const extras = { warnings: log.problems, ...comparedExtras(comparison), isNeutral };
     return this.#finish((check) => check.complete(results, extras));
   }
 
@@ -111,7 +160,7 @@ export class CheckRunObserver implements RunObserver {
     isCancelled: boolean,
   ): Promise<void> {
     // The new driver has its own check run.
-    if (error instanceof LeaseHeldError) this.lost();
+    if (error instanceof LeaseHeldError || error instanceof UnfollowedError) this.lost();
     else await this.begun();
     await this.#finish((check) => check.cannotRun(reasons, { problems, isCancelled }));
   }
@@ -133,10 +182,19 @@ export class CheckRunObserver implements RunObserver {
   }
 }
 
-/** Jobs and steps with one spec have a name each: GitHub shows only the newest check run of a name. */
-function checkName(inputs: Inputs, { job, step }: Runner): string {
+/**
+ * Jobs and steps with one spec have a name each: GitHub shows only the newest check run of a name. It is the same in each run, so
+ * that it can be required, and an issue about the study be found again.
+ *
+ * @param commit that the results are about
+ */
+export function checkName(inputs: Inputs, runner: Runner, commit: string): string {
   if (inputs['check-name'] !== '') return inputs['check-name'];
-  const others = distinctions(inputs).filter((text) => text !== '' && text !== '[]' && text !== 'auto');
+  const { job, step } = runner;
+  const ids = runIdsOf(runner, commit);
+  const others = distinctions(inputs)
+    .filter((text) => text !== '' && text !== '[]' && text !== 'auto')
+    .map((text) => withoutIds(text, ids));
   const notes = [
     ...(job === undefined ? [] : [job]),
     ...shownStep(step),
@@ -152,6 +210,12 @@ function shownStep(step: string | undefined): string[] {
   const made = /^__(.*)$/.exec(step)?.[1];
   if (made === undefined) return [step];
   return /_\d+$/.test(made) ? [made] : [];
+}
+
+/** What a comparison adds to a check run. */
+export function comparedExtras(comparison: Comparison | undefined): Pick<Extras, 'comparison' | 'annotations'> {
+  if (comparison === undefined) return {};
+  return { comparison: comparisonMarkdown(comparison), annotations: annotationsOf(comparison) };
 }
 
 /** What takes longer. What newly fails has its annotation as a failure. */

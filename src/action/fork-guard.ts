@@ -54,7 +54,9 @@ export async function studyEvent(
   clock: Clock,
 ): Promise<GitHubEvent> {
   const event = await lookUp(readEvent(runner), runner, token, clock);
-  return sha === '' ? event : { ...event, sha };
+  if (sha === '') return event;
+  const isOtherCommit = sha !== event.sha && sha !== runner.sha;
+  return { ...event, sha, ...(isOtherCommit && { isOtherCommit }) };
 }
 
 /**

@@ -6,6 +6,7 @@ import { isCancelled, type ProcessContext } from '../run/process-context.js';
 import { exitCodes } from '../study/state.js';
 import { describeError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
+import { collectCommand } from './collect.js';
 import { commentCommand } from './comment.js';
 import { mergeCommand } from './merge.js';
 import { post } from './post.js';
@@ -20,6 +21,7 @@ type CarryOut = (inputs: Inputs, runner: Runner, context: ProcessContext, mistak
 
 const commands: Readonly<Record<Command, CarryOut>> = {
   run: runCommand,
+  collect: collectCommand,
   merge: mergeCommand,
   comment: commentCommand,
 };

@@ -4,6 +4,7 @@ import { type GitHubEvent, readEvent } from '../github/event.js';
 import { MAX_CHECK_SUMMARY_BYTES, publishResult } from '../github/published-result.js';
 import type { Runner } from '../github/runner-facts.js';
 import type { Inputs } from '../inputs/schema.js';
+import { worstCause } from '../report/causes.js';
 import { type MergedResults, mergedExitCodes, mergedWarnings } from '../report/merge/merge.js';
 import { mergedSummary, mergedTitle } from '../report/merge/merged-summary.js';
 import { mergedTable } from '../report/merge/merged-table.js';
@@ -74,6 +75,7 @@ function outputsOf({ status, legs }: MergedResults, reportPath: string, checkRun
   const records = legs.flatMap(({ results }) => results?.steps.map(({ record }) => record) ?? []);
   return {
     status,
+    cause: worstCause(legs.flatMap(({ results }) => results ?? [])),
     ...{ 'study-path': '', 'flux-uri': '' },
     ...stepCounts(records),
     'report-path': reportPath,

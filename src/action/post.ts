@@ -58,7 +58,7 @@ async function cleanUp(context: ProcessContext): Promise<void> {
   let shown: Promise<CheckRunObserver> | undefined;
   // The spec may be gone, so it is only read by the parts that need it.
   const observer = () => {
-    shown ??= audienceOf(inputs, runner, log);
+    shown ??= audienceOf(inputs, runner, log, left.shownKey);
     return shown;
   };
   let isOthers = false;
@@ -73,10 +73,15 @@ async function cleanUp(context: ProcessContext): Promise<void> {
   }
 }
 
-async function audienceOf(inputs: Inputs, runner: Runner, log: ActionsLog): Promise<CheckRunObserver> {
+async function audienceOf(
+  inputs: Inputs,
+  runner: Runner,
+  log: ActionsLog,
+  key = studyKeys(inputs, runner).key,
+): Promise<CheckRunObserver> {
   const study = readableStudy(inputs, runner);
   const event = await studyEvent(inputs, runner, systemClock);
-  return new CheckRunObserver({ study, runner, event, log, key: studyKeys(inputs, runner).key });
+  return new CheckRunObserver({ study, runner, event, log, key });
 }
 
 interface Cleaning {
@@ -134,6 +139,7 @@ async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts)
   const outcome = await runStudy({
     ...runContext(study, { runner, keys: studyKeys(inputs, runner), isUntrusted: false }, context, hosts, log),
     observer,
+    run: observer.run,
     baseline: undefined,
     request: requestOf(inputs, nameOf),
     place: () => ({ path: studyPath, key: '', resume: 'always' }),

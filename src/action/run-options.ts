@@ -2,9 +2,10 @@ import { existsSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Runner } from '../github/runner-facts.js';
 import { isWithin } from '../github/spec-lines.js';
-import { isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
+import { isStaged, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
 import { fileNames } from '../inputs/file-names.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
+import { metricsFile } from '../inputs/metrics.js';
 import type { Inputs } from '../inputs/schema.js';
 import { type StudyKeys, withPlainPaths } from '../inputs/study-key.js';
 import { outcomeLine } from '../report/final-table.js';
@@ -19,7 +20,6 @@ import type { Spec } from '../spec/spec.js';
 import { ourHolder } from '../store/lease.js';
 import { shortHash, studyDirectory } from '../study/directory.js';
 import { safeName } from '../study/names.js';
-import { exitCodes } from '../study/state.js';
 import { InputError } from '../util/errors.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
 import type { CheckRunObserver } from './check-run-observer.js';
@@ -37,22 +37,28 @@ export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
 };
 
 /** A study as the inputs give it. */
-export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen'> {
+export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen' | 'texts' | 'metrics'> {
   readonly inputs: Inputs;
 }
 
 /** The study as the inputs give it, with its paths in one spelling. Undefined if it cannot be read, which is one of the mistakes. */
-export function givenStudy(given: Inputs, runner: Runner, mistakes: Mistakes): GivenStudy | undefined {
+export function givenStudy(
+  given: Inputs,
+  runner: Runner,
+  mistakes: Mistakes,
+  texts?: ReadonlyMap<string, string>,
+): GivenStudy | undefined {
   const inputs = withPlainPaths(given, runner.workspace);
   if (inputs.spec === '') return undefined;
   const specPath = path.resolve(runner.workspace, inputs.spec);
-  const stageRoot = isElsewhere(inputs)
+  const stageRoot = isStaged(inputs)
     ? mistakes.attempt(() => stageRootOf(inputs.stage, specPath, runner.workspace))
     : undefined;
   const text = mistakes.attempt(() => readSpecText(specPath, inputs.spec));
   if (text === undefined) return undefined;
   return {
     inputs,
+    texts,
     options: runOptionsOf(inputs),
     pgen: pgenOf(inputs, runner.workspace),
     specPath,
@@ -89,11 +95,12 @@ export function withoutFileNames(inputs: Inputs, { workspace }: Runner, mistakes
  */
 export function refuseForeignFiles(inputs: Inputs, { workspace }: Runner): void {
   const root = realpathSync(workspace);
-  for (const name of ['spec', 'baseline'] as const) {
-    const file = path.resolve(workspace, inputs[name]);
-    if (inputs[name] === '' || !isWithin(file, workspace) || !existsSync(file)) continue;
+  const given = { spec: inputs.spec, baseline: inputs.baseline, metrics: metricsFile(inputs) ?? '' };
+  for (const [name, shown] of Object.entries(given)) {
+    const file = path.resolve(workspace, shown);
+    if (shown === '' || !isWithin(file, workspace) || !existsSync(file)) continue;
     if (isWithin(realpathSync(file), root)) continue;
-    throw new InputError([`${nameOf(name)}: ${inputs[name]} leads out of the checkout, which a fork's may not`]);
+    throw new InputError([`${nameOf(name)}: ${shown} leads out of the checkout, which a fork's may not`]);
   }
 }
 
@@ -155,7 +162,7 @@ export function runContext(
 
 /** Outputs and summary first: GitHub's API may take longer than a runner waits that has been told to cancel. */
 export async function report(
-  { results, comparison, reportPath, summary, isResumable }: RunOutcome,
+  { results, comparison, reportPath, summary, isResumable, isNeutral, exitCode }: RunOutcome,
   inputs: Inputs,
   log: ActionsLog,
   publication: CheckRunObserver,
@@ -165,10 +172,10 @@ export async function report(
     setOutputs(outputsOf(results, reportPath, early)),
     inputs.summary ? await writeSummary(summary) : undefined,
   ];
-  const url = await publication.ended(results, comparison);
+  const url = await publication.ended({ results, comparison, isNeutral });
   if (url !== early) failures[0] ??= setOutputs(outputsOf(results, reportPath, url));
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
-  if (exitCodes[results.status] !== 0) log.error(outcomeLine(results));
+  if (exitCode !== 0) log.error(outcomeLine(results));
   if (isResumable) {
     log.info('To continue it, re-run this job, or run the workflow again with the same study-key');
   }

@@ -3,13 +3,17 @@ import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { SshError } from '../hosts/ssh/transport.js';
 import { hostOptionsOf } from '../inputs/derive.js';
+import { withMetricsText } from '../inputs/metrics.js';
+import { tryActionInputs } from '../inputs/parse.js';
 import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
+import { newToken } from '../run/detach/detach-study.js';
+import { detachedKey, studiesRoot } from '../run/detach/parcel.js';
+import { markReported } from '../run/detach/pointers.js';
 import { type Mistakes, partsOf } from '../run/mistakes.js';
-import { openHosts } from '../run/open-hosts.js';
+import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
-import type { RunOutcome } from '../run/report.js';
 import { runStudy } from '../run/run-study.js';
 import { formatProblem } from '../spec/problem.js';
 import { exitCodes } from '../study/state.js';
@@ -17,7 +21,9 @@ import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
+import { detach } from './detach.js';
 import { isUntrusted, refusal, refuseOtherCommit, studyEvent } from './fork-guard.js';
+import { historyOf } from './history.js';
 import {
   type GivenStudy,
   givenStudy,
@@ -31,6 +37,7 @@ import {
 } from './run-options.js';
 import { cannotRun, setStatus, writeSummary } from './runner.js';
 import { saveLeftBehind } from './state.js';
+import { keepIssueOfError, keepStudyIssue } from './study-issue.js';
 
 /**
  * `command: run`. Returns the exit status, by which the step fails when the study does.
@@ -63,8 +70,12 @@ export async function runCommand(
     // Nothing of a fork's is read that is not allowed to run.
     if (isAllowed !== true) mistakes.refuse();
     const keys = studyKeys(inputs, runner);
-    const study = givenStudy(inputs, runner, mistakes);
-    if (study !== undefined) publication = new CheckRunObserver({ study, runner, event, log, key: keys.key });
+    const texts = withMetricsText(tryActionInputs(context.environment).texts, inputs, runner.workspace);
+    const study = givenStudy(inputs, runner, mistakes, texts);
+    const token = inputs.detach === 'false' ? undefined : newToken();
+    // Who collects a detached study finds its check run by what nobody else knows.
+    const key = token === undefined ? keys.key : detachedKey(token);
+    if (study !== undefined) publication = new CheckRunObserver({ study, runner, event, log, key });
     const ready = await preflight(study, inputs, mistakes, {
       nameOf,
       directory: runner.workspace,
@@ -72,9 +83,15 @@ export async function runCommand(
     });
     mistakes.refuse();
     if (study === undefined || publication === undefined) throw new InputError(['there is no study']);
-    const outcome = await run(study, { runner, keys, isUntrusted: isForeign, ready }, context, log, publication);
-    await report(outcome, inputs, log, publication);
-    return exitCodes[outcome.results.status];
+    if (token !== undefined) {
+      const own = { ...study, metrics: ready.metrics };
+      const detaching = { study: own, on: { runner, keys, isUntrusted: isForeign }, event, texts, token };
+      return await onHosts(study, detaching.on, context, log, (hosts) =>
+        detach(detaching, context, hosts, log, publication!),
+      );
+    }
+    const on = { runner, keys, isUntrusted: isForeign, ready, event };
+    return await run(study, on, context, log, publication);
   } catch (error) {
     log.endPhase();
     if (error instanceof SshError && error.kind === 'connection') setStatus('UNREACHABLE');
@@ -85,7 +102,10 @@ export async function runCommand(
     // The summary comes first, because GitHub's API may take longer than a runner waits after a cancellation.
     if (inputs.summary) await writeSummary(cannotRun(reasons));
     if (publication === undefined) log.annotateKept();
-    else await publication.failed(error, reasons, problems, isCancelled(cancel));
+    else {
+      await publication.failed(error, reasons, problems, isCancelled(cancel));
+      if (!isCancelled(cancel)) await keepIssueOfError(error, { inputs, runner, log, reasons, run: publication.run });
+    }
     return isCancelled(cancel) ? exitCodes.CANCELLED : 1;
   }
 }
@@ -102,14 +122,37 @@ function refuseForks(inputs: Inputs, event: GitHubEvent): void {
 
 async function run(
   study: GivenStudy,
-  on: OnRunner & { readonly ready: Ready },
+  on: OnRunner & { readonly ready: Ready; readonly event: GitHubEvent },
   context: ProcessContext,
   log: ActionsLog,
   observer: CheckRunObserver,
-): Promise<RunOutcome> {
-  const { inputs } = study;
-  const { runner } = on;
-  const { request, baseline } = on.ready;
+): Promise<number> {
+  const { ready, event } = on;
+  return onHosts(study, on, context, log, async (hosts) => {
+    const outcome = await runStudy({
+      ...runContext(study, on, context, hosts, log),
+      ...ready,
+      ...{ observer, commit: event.sha, run: observer.run },
+      history: historyOf(study.inputs, { runner: on.runner, event, home: hosts.home }),
+    });
+    await report(outcome, study.inputs, log, observer);
+    await keepStudyIssue(outcome, { inputs: study.inputs, runner: on.runner, log });
+    // Where GitHub did not take the end, a run that collects tries again.
+    if (outcome.followed !== undefined && observer.isDone) {
+      await markReported(hosts.host, studiesRoot(hosts.home), { token: outcome.followed });
+    }
+    return outcome.exitCode;
+  });
+}
+
+/** Does something with the machines of a study, and closes them. */
+async function onHosts<T>(
+  { inputs }: GivenStudy,
+  on: OnRunner,
+  context: ProcessContext,
+  log: ActionsLog,
+  task: (hosts: OpenedHosts) => Promise<T>,
+): Promise<T> {
   const environment = await loginEnvironment(context.environment);
   if (on.isUntrusted)
     log.info("The study may be a fork's: it is staged in the runner's temporary directory, without `setup`");
@@ -119,10 +162,10 @@ async function run(
     environment,
     process: context,
     log,
-    temporary: runner.temporary,
+    temporary: on.runner.temporary,
   });
   try {
-    return await runStudy({ ...runContext(study, on, context, hosts, log), request, baseline, observer });
+    return await task(hosts);
   } finally {
     hosts.close();
   }

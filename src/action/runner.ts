@@ -1,8 +1,9 @@
 import path from 'node:path';
 import * as core from '@actions/core';
 import type { Runner } from '../github/runner-facts.js';
+import type { collectOutputs, commentOutputs, runOutputs } from '../inputs/outputs.js';
 import { inputVariable } from '../inputs/parse.js';
-import { type commentOutputs, type runOutputs, secrets } from '../inputs/schema.js';
+import { secrets } from '../inputs/schema.js';
 import { inline } from '../report/markdown.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';
@@ -31,6 +32,11 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
     job: environment.GITHUB_JOB || undefined,
     step: environment.GITHUB_ACTION || undefined,
     attempt: environment.GITHUB_RUN_ATTEMPT || undefined,
+    // Without the branch: that of a pull request is its own.
+    workflow: environment.GITHUB_WORKFLOW_REF?.split('@')[0] || environment.GITHUB_WORKFLOW || undefined,
+    runNumber: Number(environment.GITHUB_RUN_NUMBER) || undefined,
+    ref: environment.GITHUB_REF || undefined,
+    baseRef: environment.GITHUB_BASE_REF || undefined,
   };
 }
 
@@ -53,6 +59,9 @@ export type Outputs = Readonly<Record<keyof typeof runOutputs, string>>;
 /** What a comment asks for. */
 export type CommentOutputs = Readonly<Record<keyof typeof commentOutputs, string>>;
 
+/** What is said of each of several studies. */
+export type CollectOutputs = Outputs & Readonly<Record<keyof typeof collectOutputs, string>>;
+
 /** The outputs that count steps. */
 export function stepCounts(records: readonly StepRecord[]) {
   const number = (is: (record: StepRecord) => boolean) => String(records.filter(is).length);
@@ -68,6 +77,7 @@ export function stepCounts(records: readonly StepRecord[]) {
 export function outputsOf(results: StudyResults, reportPath: string, checkRunUrl: string | undefined): Outputs {
   return {
     status: results.status,
+    cause: results.blame?.cause ?? '',
     'study-path': results.path,
     'flux-uri': results.fluxUri ?? '',
     ...stepCounts(results.steps.map(({ record }) => record)),
@@ -77,7 +87,7 @@ export function outputsOf(results: StudyResults, reportPath: string, checkRunUrl
 }
 
 /** Writes the action's outputs to the file GITHUB_OUTPUT. Never throws: returns the reason of a failure. */
-export function setOutputs(values: Outputs | CommentOutputs): string | undefined {
+export function setOutputs(values: Outputs | CommentOutputs | CollectOutputs): string | undefined {
   try {
     for (const [name, value] of Object.entries(values)) core.setOutput(name, value);
     return undefined;

@@ -13,6 +13,7 @@ const names = {
   driver: 'maestro_driver',
   isCancelled: 'maestro_cancelled',
   isShown: 'maestro_shown',
+  shownKey: 'maestro_shown_key',
 } as const;
 
 /** Records that the main step has started, so that the next start of the program is the post step. */
@@ -34,6 +35,7 @@ export function saveLeftBehind(left: Partial<Omit<LeftBehind, 'driver'>>): void 
     core.saveState(names.driver, left.study === undefined ? '' : process.pid);
   }
   if ('isShown' in left) core.saveState(names.isShown, left.isShown === true ? 'true' : '');
+  if ('shownKey' in left) core.saveState(names.shownKey, left.shownKey ?? '');
   if ('isCancelled' in left) core.saveState(names.isCancelled, left.isCancelled === true ? 'true' : '');
 }
 
@@ -47,5 +49,6 @@ export function savedLeftBehind(environment: Readonly<Record<string, string | un
     driver: Number(saved(names.driver)) || undefined,
     isCancelled: saved(names.isCancelled) === 'true',
     isShown: saved(names.isShown) === 'true',
+    shownKey: saved(names.shownKey) || undefined,
   };
 }

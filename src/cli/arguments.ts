@@ -17,6 +17,8 @@ export interface ArgumentOptions {
 export interface GivenInputs {
   /** The inputs, with the default of each that is wrong. */
   readonly inputs: Inputs;
+  /** As they were given. */
+  readonly texts: ReadonlyMap<string, string>;
   /** A line for everything that is wrong. */
   readonly errors: readonly string[];
   /** What has no effect, or another than a user of Maestro may expect, a sentence each. */
@@ -36,8 +38,8 @@ export function readInputs(args: readonly string[], { read, needsSpec = true }: 
   const tooMany = more.map((other) => `only one spec can be given, but '${spec}' and '${other}' were given`);
   const given = new Map(values);
   if (spec !== undefined) given.set('spec', [spec]);
-  const { inputs, errors } = inputsOf(given, { read, needsSpec });
-  return { inputs, errors: [...mistakes, ...refused, ...tooMany, ...errors].map(withWayOut), notes };
+  const { inputs, texts, errors } = inputsOf(given, { read, needsSpec });
+  return { inputs, texts, errors: [...mistakes, ...refused, ...tooMany, ...errors].map(withWayOut), notes };
 }
 
 /** The inputs that flags stand for. A value `@FILE` but of SPEC stands for the text of that file. */
@@ -57,7 +59,7 @@ export function inputsOf(
     given.set(name, texts.map(textOf).join('\n'));
   }
   const parsed = tryInputs(given, (name) => (name === 'spec' ? 'SPEC' : optionOf(name)), { needsSpec, filesOf });
-  return { inputs: parsed.inputs, errors: [...errors, ...parsed.errors] };
+  return { inputs: parsed.inputs, texts: given, errors: [...errors, ...parsed.errors] };
 }
 
 /** What people often mean by a value that is wrong. */

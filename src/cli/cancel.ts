@@ -1,6 +1,7 @@
+import { endConductorJob, jobWords } from '../run/detach/job.js';
+import { conductedView } from '../run/detach/waiting.js';
 import { askToCancel, isRunByMaestro } from '../run/existing/ask-driver.js';
 import { cancelUndriven, isCancellable } from '../run/existing/cancel.js';
-import { viewOf } from '../run/existing/view.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { LeaseHeldError } from '../store/lease.js';
@@ -58,15 +59,20 @@ interface Cancelling {
 
 async function cancelOne(directory: string, { asked, hosts, context, log }: Cancelling): Promise<number> {
   const sight = await lookAt(directory, hosts, context);
-  const { name, status, driver } = viewOf(sight);
   const { host } = hosts;
+  const { view, job } = await conductedView(host, sight);
+  const { name, status, driver } = view;
   if (!('state' in sight) || (await isRunByMaestro(host, sight.path))) {
     await askToCancel(host, sight.path, { waits: false });
     log.info(`Study ${name}: Maestro was asked to cancel it, and does at its next look, if it runs`);
     return 0;
   }
   if (!isDriven(sight.driver)) {
-    if (!isCancellable(sight.state)) {
+    if (job !== undefined) {
+      await endConductorJob(host, job);
+      log.info(`Study ${name}: ${jobWords(job)}, which was to conduct it, is told to end`);
+    }
+    if (!isCancellable(sight.state) && job === undefined) {
       log.info(`Study ${name} is ${status}: there is nothing to cancel`);
       return 0;
     }

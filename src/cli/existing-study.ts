@@ -23,6 +23,7 @@ const others: readonly InputName[] = [
   'collect',
   'baseline',
   'slower-than',
+  'on-infrastructure',
 ];
 
 /** Flags that are as those of `run`. */

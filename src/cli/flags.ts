@@ -10,6 +10,8 @@ export interface Flag {
   readonly description: string;
   /** What its value is called in help, such as DIR; a flag without one is on or off. */
   readonly value?: string;
+  /** What else than true or false may be said of a flag that is on or off. */
+  readonly words?: readonly string[];
   /** Its default, as help shows it. */
   readonly default?: string;
   /** Its one letter, for `-t 4` and `-t4`. */
@@ -82,7 +84,7 @@ export function readArguments(
     open = undefined;
     if (token.kind === 'positional') {
       const flag = before === undefined ? undefined : byName.get(before);
-      const isTruthValue = token.value === 'true' || token.value === 'false';
+      const isTruthValue = ['true', 'false', ...(flag?.words ?? [])].includes(token.value);
       if (flag !== undefined && isTruthValue) set(flag, token.value);
       else if (before !== undefined && flag === undefined && mayTakeValue(before)) continue;
       else positionals.push(token.value);

@@ -2,8 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
-import { hostOptionsOf, isElsewhere, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
+import { hostOptionsOf, isElsewhere, isStaged, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
 import { fileNames } from '../inputs/file-names.js';
+import { withMetricsText } from '../inputs/metrics.js';
 import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { readSpecText } from '../run/given-files.js';
@@ -24,13 +25,15 @@ import { readStdin, stdinPath, wrongWithStdin } from './stdin.js';
 export interface Given {
   /** With the default of each that is wrong. */
   readonly inputs: Inputs;
+  /** The inputs as they were given, by name. */
+  readonly texts: ReadonlyMap<string, string>;
   /** What is wrong so far. */
   readonly mistakes: Mistakes;
   /** Undefined if there is none, or it cannot be read, which is one of the mistakes. */
   readonly study: GivenStudy | undefined;
 }
 
-export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen'> {
+export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen' | 'texts'> {
   /** Whether it came from stdin. */
   readonly isPiped: boolean;
 }
@@ -47,13 +50,14 @@ export async function readGiven(
   needsSpec = true,
 ): Promise<Given> {
   const { read, isFile } = filesHere(context);
-  const { inputs: given, errors, notes } = readInputs(args, { read, needsSpec });
+  const { inputs: given, texts: asGiven, errors, notes } = readInputs(args, { read, needsSpec });
   for (const note of notes) log.note(note);
   const { inputs, errors: misnamed } = fileNames(given, { nameOf: optionOf, readsFiles: true, isFile });
   const mistakes = new Mistakes([...errors, ...misnamed]);
+  const texts = withMetricsText(asGiven, inputs, context.workingDirectory);
   const isPiped = inputs.spec === '-';
   const named = isPiped ? { ...inputs, spec: 'stdin' } : inputs;
-  return { inputs: named, mistakes, study: await givenStudy(named, { isPiped, mistakes, context, log }) };
+  return { inputs: named, texts, mistakes, study: await givenStudy(named, { isPiped, texts, mistakes, context, log }) };
 }
 
 /** The files that arguments name. The shell does not expand a tilde behind an @. */
@@ -70,6 +74,7 @@ export function filesHere({ workingDirectory, environment }: ProcessContext) {
 
 interface Reading {
   readonly isPiped: boolean;
+  readonly texts: ReadonlyMap<string, string>;
   readonly mistakes: Mistakes;
   readonly context: ProcessContext;
   readonly log: TerminalLog;
@@ -77,7 +82,7 @@ interface Reading {
 
 async function givenStudy(
   inputs: Inputs,
-  { isPiped, mistakes, context, log }: Reading,
+  { isPiped, texts, mistakes, context, log }: Reading,
 ): Promise<GivenStudy | undefined> {
   const { workingDirectory } = context;
   if (inputs.spec === '') return undefined;
@@ -87,7 +92,7 @@ async function givenStudy(
   const specPath = isPiped
     ? stdinPath(inputs, workingDirectory)
     : (sample ?? path.resolve(workingDirectory, inputs.spec));
-  const stageRoot = isElsewhere(inputs)
+  const stageRoot = isStaged(inputs)
     ? mistakes.attempt(() => stageRootOf(inputs.stage, specPath, workingDirectory))
     : undefined;
   const text = isPiped
@@ -96,6 +101,7 @@ async function givenStudy(
   if (text === undefined) return undefined;
   return {
     options: runOptionsOf(inputs),
+    texts,
     pgen: pgenOf(inputs, workingDirectory),
     specPath,
     workingDirectory,
@@ -108,7 +114,7 @@ async function givenStudy(
 
 /** What running and validating have in common. */
 export function common(
-  study: SpecContext & Pick<StudyContext, 'pgen'>,
+  study: SpecContext & Pick<StudyContext, 'pgen' | 'texts' | 'arrived' | 'metrics'>,
   { cancel, hangup }: ProcessContext,
   log: TerminalLog,
   { host, here }: OpenedHosts,

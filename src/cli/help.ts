@@ -3,16 +3,16 @@ import type { Flag, FlagGroup } from './flags.js';
 import { flagsOfTheAction, studyFlags } from './study-flags.js';
 import { type Verb, verbGroups } from './verb.js';
 
-/** What is said if no verb is given: four lines. */
+/** What is said if no verb is given: a few lines. */
 export function usage(program: string, verbs: readonly Verb[]): string {
   const isAfter = ({ group }: Verb) => group === 'looking after';
   const names = (some: readonly Verb[]) => alternatives(some.map(({ name }) => name));
-  const rows = [
+  const rows: readonly (readonly [string, string])[] = [
     [`${program} run SPEC [flags]`, 'run a Maestro study'],
-    [`${program} VERB DIR`, names(verbs.filter(isAfter))],
+    ...wrap(names(verbs.filter(isAfter)), 56).map((line, i) => [i === 0 ? `${program} VERB DIR` : '', line] as const),
     [`${program} VERB [arguments]`, names(verbs.filter((verb) => !isAfter(verb)))],
     [`${program} --help`, 'what they do; VERB --help has all flags of one'],
-  ] as const;
+  ];
   const lines = columns(rows).split('\n');
   return lines.map((line, i) => `${i === 0 ? 'Usage:' : '      '}${line.slice(1)}\n`).join('');
 }
@@ -36,8 +36,7 @@ export function generalHelp(program: string, verbs: readonly Verb[]): string {
 
 ${groups.join('\n')}
 
-All flags:    ${program} VERB --help
-Version:      ${program} --version
+All flags:    ${program} VERB --help (its version: --version)
 Exit status:  ${exitStatuses.replace(', 3', ',\n              3')}
 `;
 }

@@ -1,4 +1,5 @@
-import { type BriefView, briefViewOf } from '../run/existing/view.js';
+import { conductedBriefs } from '../run/detach/waiting.js';
+import type { BriefView } from '../run/existing/view.js';
 import { findStudies } from '../store/look/look.js';
 import { defaultRoot, jsonFlag, onHost, pathOn, readExisting, whereItIs } from './existing-study.js';
 import type { FlagGroup } from './flags.js';
@@ -47,7 +48,7 @@ export const list: Verb = {
       const where = root === undefined ? defaultRoot(hosts, context) : pathOn(root, hosts, context);
       const hasSizes = given.isOn('sizes');
       const { studies, isCut } = await findStudies(hosts.host, where, { depth, hasSizes });
-      const views = studies.map(briefViewOf).sort((a, b) => age(a) - age(b));
+      const views = (await conductedBriefs(hosts.host, studies)).sort((a, b) => age(a) - age(b));
       if (given.isOn('json')) process.stdout.write(jsonText(views.map(briefJson)));
       else if (views.length > 0) for (const line of listText(views, { hasSizes })) log.info(line);
       else log.note(`there is no study in ${where}, nor up to ${depth} directories below it`);

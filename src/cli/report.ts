@@ -1,7 +1,9 @@
 import path from 'node:path';
+import { reportOptionsOf } from '../inputs/derive.js';
 import { reportExisting } from '../run/existing/report.js';
 import { viewOf } from '../run/existing/view.js';
 import { placeFor, readBaseline } from '../run/given-files.js';
+import { exitCodes } from '../study/state.js';
 import { inputFlags, lookAtOurs, onHost, readExisting, whereItIs } from './existing-study.js';
 import type { FlagGroup } from './flags.js';
 import { codeOf } from './status.js';
@@ -35,10 +37,11 @@ export const report: Verb = {
       // What is here may be a checkout that others have prepared.
       const here = (to: string) => placeFor({ specPath: path.join(workingDirectory, 'spec') }, workingDirectory, to);
       const reportPath = inputs['report-path'];
-      await reportExisting(
+      const { results } = await reportExisting(
         {
           ...{ host, log, baseline },
-          options: { path: reportPath, collect: inputs.collect, slowerThan: inputs['slower-than'] },
+          // Whatever is to blame, the exit status is as of `status`.
+          options: { ...reportOptionsOf(inputs), onInfrastructure: 'fail' },
           reportPlace: (studyPath) => {
             if (reportPath !== '') return here(reportPath);
             if (isElsewhere) return here(`${path.posix.basename(studyPath)}.report`);
@@ -47,7 +50,8 @@ export const report: Verb = {
         },
         sight,
       );
-      return codeOf(viewOf(sight).status);
+      // What its metrics make of it is seen only now.
+      return results.status === 'FAILURE' ? exitCodes.FAILURE : codeOf(viewOf(sight).status);
     });
   },
 };

@@ -1,4 +1,5 @@
-import { type BriefView, briefViewOf, type SeenStatus, viewOf } from '../run/existing/view.js';
+import { conductedBriefs, conductedView } from '../run/detach/waiting.js';
+import type { BriefView, SeenStatus } from '../run/existing/view.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import { lookAtStudies } from '../store/look/look.js';
 import { exitCodes } from '../study/state.js';
@@ -30,7 +31,7 @@ export const status: Verb = {
     given.refuseErrors();
     return onHost(asked, context, log, async (hosts) => {
       if (given.positionals.length > 1) return severalStudies(asked, hosts);
-      const view = viewOf(await lookAt(given.positionals[0]!, hosts, context));
+      const { view } = await conductedView(hosts.host, await lookAt(given.positionals[0]!, hosts, context));
       if (given.isOn('json')) process.stdout.write(jsonText(studyJson(view, hosts.host.name)));
       else for (const line of studyText(view)) log.info(line);
       return codeOf(view.status);
@@ -39,7 +40,7 @@ export const status: Verb = {
     async function severalStudies({ given }: GivenExisting, hosts: OpenedHosts): Promise<number> {
       const paths = new Map(given.positionals.map((name) => [pathOn(name, hosts, context), name]));
       const { studies, others } = await lookAtStudies(hosts.host, [...paths.keys()]);
-      const views = studies.map(briefViewOf);
+      const views = await conductedBriefs(hosts.host, studies);
       showList(views);
       for (const other of others) {
         // Why it is none takes a closer look.

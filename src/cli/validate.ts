@@ -1,6 +1,7 @@
 import { mustRun } from '../hosts/commands.js';
 import { unmatchedGlobs } from '../inputs/ineffective.js';
 import type { Inputs } from '../inputs/schema.js';
+import { metricProblems } from '../run/metric-problems.js';
 import {
   generate,
   missingPaths,
@@ -29,11 +30,11 @@ export const validate: Verb = {
   flags: studyFlags,
   async run(args, context, log) {
     const given = await readGiven(args, context, log);
-    await refuseMistakes(given, context, log);
+    const ready = await refuseMistakes(given, context, log);
     const { inputs, study } = given;
     if (study === undefined) throw new InputError(['there is no study']);
     const here = await openHere(inputs, context, log);
-    return validateStudy(common({ ...study, stageRoot: undefined }, context, log, here), inputs);
+    return validateStudy({ ...common({ ...study, stageRoot: undefined }, context, log, here), ...ready }, inputs);
   },
 };
 
@@ -64,7 +65,7 @@ export async function validateStudy(context: StudyContext, inputs: Inputs): Prom
  * @throws SpecError with everything that is wrong, PgenError, HostError if a parameter generator cannot be run
  */
 export async function checkWhole(context: StudyContext): Promise<{ plan: Plan; warnings: readonly Problem[] }> {
-  const read = readStudy(context);
+  const read = context.read ?? readStudy(context);
   // What is checked here may run elsewhere.
   const missing = await missingPaths({ ...context, options: { ...context.options, isDryRun: true } }, read.spec);
   const all = { ...read, warnings: [...read.warnings, ...missing] };
@@ -72,8 +73,9 @@ export async function checkWhole(context: StudyContext): Promise<{ plan: Plan; w
   // A generator that needs a path which is not there would only fail in its own words.
   if (isMissing && context.pgen !== undefined) throw new SpecError(all.warnings);
   const { plan, warnings } = await planOnly(context, all);
-  if (isMissing) throw new SpecError(warnings);
-  return { plan, warnings };
+  const found = [...warnings, ...(await metricProblems(context.metrics ?? [], plan.graph))];
+  if (isMissing || found.some(({ severity }) => severity === 'error')) throw new SpecError(found);
+  return { plan, warnings: found };
 }
 
 /** Where the study would be does not matter to what is wrong with it, unless a generator wants to write there. */

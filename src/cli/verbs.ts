@@ -7,6 +7,7 @@ import type { Verb } from './verb.js';
 const loaders: Readonly<Record<string, () => Promise<Verb>>> = {
   run: async () => (await import(/* webpackMode: "eager" */ './run.js')).run,
   validate: async () => (await import(/* webpackMode: "eager" */ './validate.js')).validate,
+  resume: async () => (await import(/* webpackMode: "eager" */ './resume.js')).resume,
   merge: async () => (await import(/* webpackMode: "eager" */ './merge.js')).merge,
   status: async () => (await import(/* webpackMode: "eager" */ './status.js')).status,
   watch: async () => (await import(/* webpackMode: "eager" */ './watch.js')).watch,
@@ -14,16 +15,23 @@ const loaders: Readonly<Record<string, () => Promise<Verb>>> = {
   cancel: async () => (await import(/* webpackMode: "eager" */ './cancel.js')).cancel,
   update: async () => (await import(/* webpackMode: "eager" */ './update.js')).update,
   report: async () => (await import(/* webpackMode: "eager" */ './report.js')).report,
+  collect: async () => (await import(/* webpackMode: "eager" */ './collect.js')).collect,
   list: async () => (await import(/* webpackMode: "eager" */ './list.js')).list,
   doctor: async () => (await import(/* webpackMode: "eager" */ './doctor/verb.js')).doctor,
   init: async () => (await import(/* webpackMode: "eager" */ './init/verb.js')).init,
+};
+
+/** What only this program calls: no help shows it. */
+const internal: typeof loaders = {
+  conduct: async () => (await import(/* webpackMode: "eager" */ './conduct.js')).conduct,
 };
 
 export const verbNames: readonly string[] = Object.keys(loaders);
 
 /** The verb of that name; undefined if there is none. */
 export async function loadVerb(name: string): Promise<Verb | undefined> {
-  return Object.hasOwn(loaders, name) ? loaders[name]!() : undefined;
+  const all = { ...loaders, ...internal };
+  return Object.hasOwn(all, name) ? all[name]!() : undefined;
 }
 
 /** All verbs, in the order of `--help`. */

@@ -1,9 +1,8 @@
-import { sortedBy } from '../report/attention.js';
-import { type SeenInstance, type StudyView, viewOf } from '../run/existing/view.js';
-import { Progress } from '../run/progress.js';
+import { followConducted } from '../run/detach/waiting.js';
+import { SeenProgress } from '../run/existing/seen-progress.js';
+import type { StudyView } from '../run/existing/view.js';
 import { isDriven } from '../store/look/driver.js';
-import { followStudy } from '../store/look/follow.js';
-import { systemClock } from '../util/clock.js';
+import { oneLine } from '../util/log/plain-text.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { lookAtOurs, onHost, readExisting, whereItIs } from './existing-study.js';
 import type { FlagGroup } from './flags.js';
@@ -46,8 +45,8 @@ export const watch: Verb = {
     return onHost(asked, context, log, async (hosts) => {
       const { path } = await lookAtOurs(given.positionals[0]!, hosts, context);
       const watching = new Watching(log, given.isOn('until-over'));
-      for await (const sight of followStudy(hosts.host, path, context.cancel)) {
-        const code = watching.see(viewOf(sight));
+      for await (const { view } of followConducted(hosts.host, path, context.cancel)) {
+        const code = watching.see(view);
         if (code !== undefined) return code;
       }
       watching.end();
@@ -61,23 +60,21 @@ export const watch: Verb = {
 export class Watching {
   readonly #log: TerminalLog;
   readonly #waits: boolean;
-  #progress: Progress | undefined;
-  /** The steps that the progress is about, and what was last seen of each. */
-  #names = '';
-  #seen: readonly string[] = [];
+  readonly #progress: SeenProgress;
   #driver: string | undefined;
 
   /** @param waits whether to go on while nothing drives the study */
   constructor(log: TerminalLog, waits: boolean) {
     this.#log = log;
     this.#waits = waits;
+    this.#progress = new SeenProgress(log);
   }
 
   /** Shows what has changed. @returns the exit status, if that was all */
   see(view: StudyView): number | undefined {
     this.#tellDriver(view);
-    this.#tellSteps(view.instances);
-    if (view.driver !== 'maestro' && isDriven(view.driver)) return undefined;
+    this.#progress.see(view.instances);
+    if (view.driver !== 'maestro' && view.status === 'RUNNING') return undefined;
     const isInterrupted = view.status === 'INTERRUPTED';
     if (isInterrupted && this.#waits) return undefined;
     this.end();
@@ -86,47 +83,24 @@ export class Watching {
   }
 
   end(): void {
-    this.#progress?.end();
-    this.#progress = undefined;
+    this.#progress.end();
   }
 
   #tellDriver(view: StudyView): void {
     const { driver } = view;
     if (driver === 'maestro') return;
-    const key = `${driver.state} ${driver.holder?.fence}`;
+    const isAwaited = view.status === 'RUNNING' && !isDriven(driver);
+    const key = `${driver.state} ${driver.holder?.fence} ${isAwaited ? view.why : ''}`;
     if (key === this.#driver) return;
     const isFirst = this.#driver === undefined;
     this.#driver = key;
-    if (isFirst && isDriven(driver)) this.#log.info(headline(view));
+    if (isFirst && view.status === 'RUNNING') this.#log.info(headline(view));
+    else if (isAwaited) this.#log.info(oneLine(view.why));
+    if (isAwaited) return;
     if (driver.state === 'driving') this.#log.info(`Driven by ${driverText(driver)}`);
     else if (driver.state === 'silent') this.#log.warning(`the driver is ${driverText(driver)}`);
     else if (this.#waits && view.status === 'INTERRUPTED') {
       this.#log.warning(`nothing drives the study (${driverText(driver)}): waiting for a run that continues it`);
     }
-  }
-
-  #tellSteps(instances: readonly SeenInstance[]): void {
-    if (instances.length === 0) return;
-    const names = JSON.stringify(instances.map(({ name }) => name));
-    const records = instances.map(({ record }) => record);
-    const now = records.map(
-      ({ state, reason, ended, jobs }) => `${state} ${ended} ${jobs.length} ${jobs.at(-1)?.id} ${reason}`,
-    );
-    if (names !== this.#names) {
-      // Another plan: a run that continues the study may have a spec that has changed.
-      this.end();
-      this.#progress = new Progress(this.#log, { steps: instances }, systemClock);
-      this.#names = names;
-      // What has been before the watching is in its first line.
-      this.#seen = now;
-    }
-    const changed = now.flatMap((each, i) => (each === this.#seen[i] ? [] : [i]));
-    this.#seen = now;
-    this.#progress ??= new Progress(this.#log, { steps: instances }, systemClock);
-    // What was seen at once has happened one after the other.
-    const when = (i: number) => records[i]!.ended ?? Number.POSITIVE_INFINITY;
-    const inOrder = sortedBy(changed, when);
-    if (inOrder.length === 0) this.#progress.onChange(records, []);
-    for (const index of inOrder) this.#progress.onChange(records, [index]);
   }
 }

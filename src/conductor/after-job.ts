@@ -1,7 +1,11 @@
+import { type Blame, type Cause, isInfrastructure } from '../causes/cause.js';
+import { blameOfResult } from '../causes/of-result.js';
+import { decideResubmit } from '../causes/resubmit.js';
 import type { JobOutcome } from '../schedulers/scheduler.js';
 import type { JobRecord, StepRecord } from '../study/state.js';
+import { failedAttempts, isStuckElsewhere } from './attempts.js';
 import { describeFailure, ofJob, runsAgain } from './messages.js';
-import { NODE_FAILURE_LIMIT, NOT_RUN_LIMIT, type Policy } from './policy.js';
+import { EVICTION_LIMIT, NODE_FAILURE_LIMIT, NOT_RUN_LIMIT, type Policy } from './policy.js';
 import type { EndState } from './step-table.js';
 
 /** What becomes of a step once its job is over. */
@@ -24,6 +28,7 @@ export interface Rules {
   readonly isLocal: boolean;
   readonly hasRestart: boolean;
   readonly submissionAttempts: Policy['submissionAttempts'];
+  readonly resubmitOn: Policy['resubmitOn'];
   /** 0: no limit. */
   readonly restartLimit: Policy['restartLimit'];
   /** Why the study was cancelled; undefined if it was not. */
@@ -43,33 +48,38 @@ export function afterJob(record: StepRecord, job: JobRecord, outcome: JobOutcome
     case 'cancelled':
       return cancelled(outcome.note || rules.cancelReason || 'its job was cancelled');
     case 'timeout':
-      return afterTimeout(record, job, outcome.note || 'its time ran out', rules);
+      return afterTimeout(record, job, outcome, rules);
     case 'node-failure':
-      return afterNodeFailure(record, job, outcome.note || 'a node failed', rules);
+      return afterNodeFailure(record, job, outcome, rules);
     case 'not-run':
       return afterNoRun(record, outcome.note || 'the script was not run', rules);
+    case 'evicted':
+      return afterEviction(record, outcome.note, rules);
     case 'failed':
       // Maestro 1.1 repeats a local step as often as it submits a job; a job that ran and failed is not repeated.
       if (rules.isLocal) return retryOrFail(record, describeFailure(outcome), rules);
-      return { type: 'end', state: 'FAILED', reason: describeFailure(outcome) };
+      return afterFailure(record, job, outcome, rules);
   }
 }
 
 /** Decides the same for a job that could not be submitted. */
-export function afterRefusal(record: StepRecord, reason: string, rules: Rules): Decision {
+export function afterRefusal(record: StepRecord, job: JobRecord, reason: string, rules: Rules): Decision {
   record.exitCode = null;
   record.signal = null;
+  if (rules.cancelReason === undefined && isStuckElsewhere(job)) return anywhere(job, reason, rules);
   return retryOrFail(record, `could not be submitted: ${reason}`, rules);
 }
 
 /** A step without a restart is TIMEDOUT; one with a restart is FAILED once the limit is reached (Maestro 1.1). */
-function afterTimeout(record: StepRecord, job: JobRecord, note: string, rules: Rules): Decision {
-  if (!rules.hasRestart) return { type: 'end', state: 'TIMEDOUT', reason: note };
+function afterTimeout(record: StepRecord, job: JobRecord, outcome: JobOutcome, rules: Rules): Decision {
+  const note = outcome.note || 'its time ran out';
+  if (!rules.hasRestart)
+    return resubmitted(record, job, outcome, rules) ?? { type: 'end', state: 'TIMEDOUT', reason: note };
   if (rules.cancelReason !== undefined) return cancelled(rules.cancelReason);
   const { restarts, restartsBefore } = record;
   if (rules.restartLimit > 0 && restarts - restartsBefore >= rules.restartLimit) {
     const reason = `${note}, after ${restarts} restart${restarts === 1 ? '' : 's'}`;
-    return { type: 'end', state: 'FAILED', reason };
+    return resubmitted(record, job, outcome, rules) ?? { type: 'end', state: 'FAILED', reason };
   }
   record.restarts += 1;
   // A restart has as many attempts as the first start had (Maestro 1.1).
@@ -77,13 +87,64 @@ function afterTimeout(record: StepRecord, job: JobRecord, note: string, rules: R
   return { type: 'again', state: 'TIMEDOUT', reason: again(ofJob(note, job), 'restart', rules), failures: 0 };
 }
 
-function afterNodeFailure(record: StepRecord, job: JobRecord, note: string, rules: Rules): Decision {
-  const failures = ++record.nodeFailures;
+function afterNodeFailure(record: StepRecord, job: JobRecord, outcome: JobOutcome, rules: Rules): Decision {
+  record.nodeFailures += 1;
   if (rules.cancelReason !== undefined) return cancelled(rules.cancelReason);
-  if (failures > NODE_FAILURE_LIMIT) {
-    return { type: 'end', state: 'HWFAILURE', reason: `${note}, ${failures} times` };
-  }
-  return { type: 'again', state: 'HWFAILURE', reason: again(ofJob(note, job), 'resubmit', rules), failures };
+  const next = resubmitted(record, job, outcome, rules);
+  if (next !== undefined) return next;
+  const reason = outcome.note || 'a node failed';
+  const times = timesOf(record, job, outcome);
+  return { type: 'end', state: 'HWFAILURE', reason: times === 1 ? reason : `${reason}, ${times} times` };
+}
+
+function afterFailure(record: StepRecord, job: JobRecord, outcome: JobOutcome, rules: Rules): Decision {
+  const reason = describeFailure(outcome);
+  if (rules.cancelReason !== undefined) return { type: 'end', state: 'FAILED', reason };
+  if (isStuckElsewhere(job)) return anywhere(job, reason, rules);
+  return resubmitted(record, job, outcome, rules) ?? { type: 'end', state: 'FAILED', reason };
+}
+
+/** What a job can be lost with besides a failed node, which is no failure of the step either. */
+const losses: readonly Cause[] = ['allocation', 'connection', 'disk', 'queue'];
+const anyLoss: ReadonlyMap<Cause, number> = new Map(losses.map((cause) => [cause, NODE_FAILURE_LIMIT]));
+
+/** The next job of a step if `resubmit-on` has one after what ended this one; undefined if it has none. */
+function resubmitted(record: StepRecord, job: JobRecord, outcome: JobOutcome, rules: Rules): Decision | undefined {
+  if (rules.cancelReason !== undefined) return undefined;
+  const isLost = outcome.result === 'node-failure';
+  const isNone = rules.resubmitOn.size === 0;
+  const on = isLost && !isNone ? new Map([...anyLoss, ...rules.resubmitOn]) : rules.resubmitOn;
+  const { isResubmitted, excluded } = decideResubmit(attemptsWith(record, job, outcome), on);
+  if (!isResubmitted) return undefined;
+  const isElsewhere = excluded.length > 0 && !rules.isLocal;
+  const note = isLost ? outcome.note || 'a node failed' : describeFailure(outcome);
+  return {
+    type: 'again',
+    state: isInfrastructure(blameOf(outcome)!) ? 'HWFAILURE' : 'PENDING',
+    reason: again(ofJob(note, job), isElsewhere ? 'elsewhere' : 'resubmit', rules),
+    failures: timesOf(record, job, outcome),
+  };
+}
+
+const blameOf = (outcome: JobOutcome): Blame | null => outcome.blame ?? blameOfResult(outcome.result);
+
+/** The failed attempts of a step, this job's the last. */
+function attemptsWith(record: StepRecord, job: JobRecord, outcome: JobOutcome) {
+  const before = record.jobs.filter(({ attempt }) => attempt < job.attempt);
+  const last: JobRecord = { ...job, result: outcome.result, blame: blameOf(outcome) };
+  return failedAttempts({ ...record, jobs: [...before, last] });
+}
+
+/** How often the step has failed for the cause for which it failed now. */
+function timesOf(record: StepRecord, job: JobRecord, outcome: JobOutcome): number {
+  const cause = blameOf(outcome)?.cause;
+  return attemptsWith(record, job, outcome).filter(({ blame }) => blame.cause === cause).length;
+}
+
+/** The next job may run on the nodes, too, that this one was to avoid: the scheduler has no others for it. */
+function anywhere({ excluded = [] }: JobRecord, reason: string, rules: Rules): Decision {
+  const why = `only ${excluded.join(', ')} can run it: ${reason}`;
+  return { type: 'again', state: 'PENDING', reason: again(why, 'resubmit', rules), failures: 1 };
 }
 
 /** Files could not be written, which is no failure of the step: it runs once the disk has room. */
@@ -96,6 +157,16 @@ function afterNoRun(record: StepRecord, note: string, rules: Rules): Decision {
     return { type: 'again', state: 'PENDING', reason, failures: count + 1 };
   const why = `the study directory cannot be written: ${rules.name} was not run, ${count} times in a row: ${note}`;
   return { type: 'leave', state: 'PENDING', reason, why };
+}
+
+/** The next conductor's job has as much time as this one's had: what did not fit twice does not fit. */
+function afterEviction(record: StepRecord, note: string, rules: Rules): Decision {
+  if (rules.cancelReason !== undefined) return cancelled(rules.cancelReason);
+  const times = record.jobs.filter(({ result }) => result === 'evicted').length;
+  if (times < EVICTION_LIMIT)
+    return { type: 'again', state: 'PENDING', reason: again(note, 'retry', rules), failures: 1 };
+  const reason = `${note} before the step was done, ${times} times: give that job more time (\`detach-args\`), or make the step a job of its own`;
+  return { type: 'end', state: 'FAILED', reason };
 }
 
 function retryOrFail(record: StepRecord, reason: string, rules: Rules): Decision {

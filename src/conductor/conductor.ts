@@ -1,11 +1,15 @@
+import { type Interruption, kindOf } from '../causes/interruption.js';
+import { HostLostError } from '../hosts/host.js';
 import type { BatchScheduler, InheritedJob, Job, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import type { StepScripts } from '../scripts/render.js';
 import type { StudyJournal } from '../store/journal/journal.js';
+import { LeaseLostError } from '../store/lease.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';
+import { shortDuration } from '../util/format.js';
 import type { StudyEvent } from './events.js';
 import { backOff, type Policy } from './policy.js';
 import { StudyMachine } from './state-machine.js';
@@ -51,7 +55,7 @@ export interface ConductorHooks {
 /** A study after the conductor has ended. */
 export type ConductedStudy = Pick<
   StudyMachine,
-  'steps' | 'counts' | 'remaining' | 'isOver' | 'isLeft' | 'interruption' | 'cancellation'
+  'steps' | 'counts' | 'remaining' | 'isOver' | 'isLeft' | 'interruption' | 'interruptionKind' | 'cancellation'
 >;
 
 /**
@@ -68,6 +72,10 @@ export class Conductor {
   #hooks: ConductorHooks | undefined;
   #resolve: (study: ConductedStudy) => void = () => {};
   #reject: (error: unknown) => void = () => {};
+  /** Whether a job of this run has begun, so that the others may wait as long as they have to. */
+  #hasRun = false;
+  /** Stops the time in which a job must begin; undefined while none waits. */
+  #stopWaiting: (() => void) | undefined;
   #isBusy = false;
   #isDone = false;
 
@@ -77,8 +85,9 @@ export class Conductor {
     const handlers: CommandHandlers = {
       act: (command) => this.#act(command),
       submit: (commands) => this.#submit(commands),
+      submitAhead: (commands, append) => this.#submitAhead(commands, append),
       cancel: (commands) => this.#cancel(commands),
-      onLost: (error) => this.#leave(error instanceof Error ? error.message : String(error)),
+      onLost: (error) => this.#leave(error instanceof Error ? error.message : String(error), kindOfLoss(error)),
       onFault: (error) => this.#giveUp(error),
     };
     this.#queue = new WriteAheadQueue(options.journal, handlers, options.clock);
@@ -126,14 +135,18 @@ export class Conductor {
   };
 
   readonly #onInterrupt = () => {
-    const reason = String(this.#hooks!.interrupt!.reason);
-    this.#post({ type: 'interrupt', at: this.#options.clock.now(), reason, alsoLocal: true });
+    const { reason } = this.#hooks!.interrupt!;
+    const why = { reason: String(reason), kind: kindOf(reason) };
+    this.#post({ type: 'interrupt', at: this.#options.clock.now(), ...why, alsoLocal: true });
   };
 
-  readonly #onLeave = () => this.#leave(String(this.#hooks!.leave!.reason));
+  readonly #onLeave = () => {
+    const { reason } = this.#hooks!.leave!;
+    this.#leave(String(reason), kindOf(reason));
+  };
 
-  #leave(reason: string): void {
-    this.#post({ type: 'leave', at: this.#options.clock.now(), reason });
+  #leave(reason: string, kind: Interruption): void {
+    this.#post({ type: 'leave', at: this.#options.clock.now(), reason, kind });
   }
 
   /** Queues an event and handles the queue, unless that is under way: a scheduler may report from within `submit`. */
@@ -193,11 +206,14 @@ export class Conductor {
 
   #handle(event: StudyEvent): void {
     const { journal } = this.#options;
+    this.#hasRun ||= this.#tellsOfRun(event);
     const { commands, changed, touched } = this.#machine.handle(event);
     if (journal !== undefined) {
       if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
+    // What is in no queue does not wait there: the next job has all of the time.
+    if (this.#hasRun || !this.#machine.hasJobs) this.#endWait();
     this.#queue.take(commands);
     if (changed.length > 0) this.#hooks!.onChange?.(this.#machine.steps, changed);
   }
@@ -224,9 +240,46 @@ export class Conductor {
     const jobs = commands.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []);
     const [scheduled, local] = split(jobs);
     // An interruption may have come while the journal was written.
-    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#hooks!.batch!.submit(scheduled);
+    if (scheduled.length > 0 && this.#machine.interruption === undefined) {
+      this.#beginWait();
+      this.#hooks!.batch!.submit(scheduled);
+    }
     // An event from the call above may have ended the study.
     if (local.length > 0 && !this.#isDone) this.#hooks!.local.submit(local);
+  }
+
+  /** A job waits, and none has begun yet. */
+  #beginWait(): void {
+    const { policy, clock } = this.#options;
+    if (this.#hasRun || this.#stopWaiting !== undefined || policy.maxWaitMs === 0) return;
+    const stop = clock.after(policy.maxWaitMs, () => {
+      const reason = `max-wait: no job has begun to run within ${shortDuration(policy.maxWaitMs)}`;
+      this.#post({ type: 'waited', at: clock.now(), reason });
+    });
+    this.#stopWaiting = () => {
+      stop();
+      this.#timers.delete(stop);
+    };
+    this.#timers.add(stop);
+  }
+
+  #endWait(): void {
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
+  }
+
+  #tellsOfRun(event: StudyEvent): boolean {
+    if (event.type !== 'started' && event.type !== 'ended') return false;
+    const hasRun = event.type === 'started' || event.outcome.exitCode !== null;
+    return hasRun && this.#options.graph.steps[event.step]!.scheduled;
+  }
+
+  /** Only the scheduler of local steps can have them wait. */
+  #submitAhead(commands: readonly SubmitCommand[], append: string): readonly SubmitCommand[] {
+    const ahead = commands.filter(({ step }) => !this.#options.graph.steps[step]!.scheduled);
+    const jobs = ahead.flatMap(({ step, attempt }) => this.#job(step, attempt) ?? []);
+    if (jobs.length > 0) this.#hooks!.local.submit(jobs, append);
+    return ahead;
   }
 
   #attach(steps: readonly number[]): void {
@@ -238,7 +291,10 @@ export class Conductor {
     });
     const [scheduled, local] = split(jobs);
     if (local.length > 0) this.#hooks!.local.reattach(local);
-    if (scheduled.length > 0 && this.#machine.interruption === undefined) this.#hooks!.batch!.reattach(scheduled);
+    if (scheduled.length === 0 || this.#machine.interruption !== undefined) return;
+    this.#hasRun ||= scheduled.some(({ step }) => this.#machine.steps[step.index]!.jobs.at(-1)!.started !== null);
+    this.#beginWait();
+    this.#hooks!.batch!.reattach(scheduled);
   }
 
   #cancel(commands: readonly { readonly step: number; readonly attempt: number }[]): void {
@@ -254,8 +310,16 @@ export class Conductor {
     if (job?.attempt !== attempt) return undefined;
     const { main, restart } = scripts[step]!;
     // A step that had a restart when the job was submitted may have none now.
-    return { step: graph.steps[step]!, attempt, script: (job.script === 'restart' ? (restart ?? main) : main).path };
+    const script = (job.script === 'restart' ? (restart ?? main) : main).path;
+    const { excluded } = job;
+    return { step: graph.steps[step]!, attempt, script, ...(excluded === undefined ? {} : { excluded }) };
   }
+}
+
+/** Why the journal cannot be written. */
+function kindOfLoss(error: unknown): Interruption {
+  if (error instanceof LeaseLostError) return 'left';
+  return error instanceof HostLostError ? 'host-lost' : 'disk-full';
 }
 
 function split<J extends Job>(jobs: readonly J[]): [scheduled: J[], local: J[]] {

@@ -1,4 +1,12 @@
+import type { Interruption } from '../causes/interruption.js';
 import type { InterruptEvent, JobEvent } from '../schedulers/scheduler.js';
+
+/** Why a study stops before its end. */
+export interface StudyStop {
+  /** For people. */
+  readonly text: string;
+  readonly kind: Interruption;
+}
 
 /** Everything that can change a study. */
 export type StudyEvent =
@@ -9,7 +17,9 @@ export type StudyEvent =
   | { readonly type: 'wake'; readonly step: number; readonly at: number }
   | { readonly type: 'cancel'; readonly at: number; readonly reason: string }
   /** This run stops driving the study: jobs go on, nothing more is submitted, every state stays as it is. */
-  | { readonly type: 'leave'; readonly at: number; readonly reason: string }
+  | { readonly type: 'leave'; readonly at: number; readonly reason: string; readonly kind: Interruption }
+  /** No job has begun to run in the time that it may wait: those in the queue are cancelled, and the study stops. */
+  | { readonly type: 'waited'; readonly at: number; readonly reason: string }
   /** `maestro update` changed the limits that are given. */
   | { readonly type: 'limits'; readonly at: number; readonly throttle?: number; readonly restartLimit?: number };
 

@@ -1,3 +1,4 @@
+import type { ResubmitOn } from '../causes/resubmit.js';
 import type { Limits } from '../store/update-lock.js';
 
 /** The user's choices about how a study is driven. */
@@ -8,8 +9,12 @@ export interface Policy {
   readonly localJobs: number;
   /** How often a job is submitted before its step fails (Maestro's `-a`). A local step is run as often. */
   readonly submissionAttempts: number;
+  /** After which causes a job is submitted again by itself, and how often; not counted in `submissionAttempts`. */
+  readonly resubmitOn: ResubmitOn;
   /** Restarts after a timeout of a step that has a `restart` (Maestro's `-r`); 0: no limit. */
   readonly restartLimit: number;
+  /** Milliseconds until the first job of a run must have begun; then it stops. 0: no limit. */
+  readonly maxWaitMs: number;
   /** Whether the failure of an instance leaves the study's status alone (`allow-failure`). */
   readonly allowsFailure: (step: { readonly name: string; readonly step: string }) => boolean;
 }
@@ -19,8 +24,11 @@ export function limitsOf({ throttle, restartLimit }: Policy): Required<Limits> {
   return { throttle, restartLimit };
 }
 
-/** How often a job that a node failure ended is submitted again; not counted in `submissionAttempts`. */
+/** How often a job that was lost is submitted again, if `resubmitOn` does not say it of what it was lost with. */
 export const NODE_FAILURE_LIMIT = 3;
+
+/** How often a local step may be ended because the time of the conductor's own job is up. */
+export const EVICTION_LIMIT = 2;
 
 /** After this many jobs of a step in a row that could not write their files (about a minute) the study is left. */
 export const NOT_RUN_LIMIT = 6;

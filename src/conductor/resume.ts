@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { blame } from '../causes/cause.js';
 import type { StepScripts } from '../scripts/render.js';
 import { obsoleteAfter } from '../store/journal/obsolete-jobs.js';
 import { cloneRecord, diffRecord } from '../store/journal/patch.js';
@@ -13,6 +14,7 @@ import {
   type StepRecord,
   wasSubmitted,
 } from '../study/state.js';
+import { countedAnew } from './attempts.js';
 import type { Policy } from './policy.js';
 
 /** By these hashes a step that has changed is found. */
@@ -155,6 +157,9 @@ export function planResumption(state: JournalState, graph: StepGraph, digests: r
       resumed.push(why === undefined ? unchanged(step, before.record, isCancelled) : changed(step, before, why));
     }
   }
+  // What an earlier driver lost does not count against the step now.
+  for (const { record, disposition } of resumed)
+    if (disposition !== 'finished') Object.assign(record, countedAnew(record));
   const planned = { steps: state.plan?.steps ?? [], records: state.records };
   const after = resumed.map(({ record }, index) => ({ workspace: graph.steps[index]!.workspace, record }));
   const counts = { finished: 0, running: 0, again: 0, fresh: 0 };
@@ -197,7 +202,9 @@ function newStep({ workspace, scheduled }: StepInstance, { former, obsolete }: J
 
 /** A job that is not watched any more counts as cancelled. */
 function close(job: JobRecord): JobRecord {
-  return job.ended === null ? { ...job, ended: job.started ?? job.submitted, result: 'cancelled' } : { ...job };
+  return job.ended === null
+    ? { ...job, ended: job.started ?? job.submitted, result: 'cancelled', blame: blame('cancelled') }
+    : { ...job };
 }
 
 /** @returns why a step runs anew even if it has finished; undefined if it does not */
@@ -256,7 +263,10 @@ function over(step: StepInstance, before: StepRecord): StepResumption {
 function restartsOf({ run }: StepInstance, before: StepRecord): number {
   const { jobs, restarts } = before;
   if (!wasSubmitted(before)) return restarts;
-  const last = jobs.findLast(({ result }) => result !== 'not-run');
+  // What was cancelled in the queue leaves the step where it was, as what was not run does.
+  const last = jobs.findLast(({ result, started }) =>
+    result === 'cancelled' ? started !== null : result !== 'not-run',
+  );
   if (last?.result !== 'timeout' || run.get('restart') === '') return 0;
   // Each timeout since its main script ran last: the record may not have counted the last one.
   const first = jobs.findLastIndex(({ script }) => script === 'main');

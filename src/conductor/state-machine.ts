@@ -1,20 +1,18 @@
-import type { JobEvent } from '../schedulers/scheduler.js';
+import { type Blame, blame } from '../causes/cause.js';
+import { type Interruption, interruptions } from '../causes/interruption.js';
+import { blameOfResult } from '../causes/of-result.js';
+import type { InterruptEvent, JobEvent } from '../schedulers/scheduler.js';
 import type { Limits } from '../store/update-lock.js';
 import type { StepGraph } from '../study/graph.js';
-import { isOver, type JobRecord, openJob, type Rerun, type StepRecord, type StepState } from '../study/state.js';
+import { isOver, type JobRecord, openJob, type StepRecord, type StepState } from '../study/state.js';
 import { afterJob, afterRefusal, type Decision, type Rules } from './after-job.js';
+import { beginAnew, isBefore, learnNodes, learnPlace, newJob } from './attempts.js';
 import { DependencyTracker } from './dependency-tracker.js';
-import type { Command, StudyEvent, Transition } from './events.js';
-import { putOff, runsAgain } from './messages.js';
+import type { Command, StudyEvent, StudyStop, Transition } from './events.js';
+import { putOff, rerunReasons, runsAgain } from './messages.js';
 import type { Policy } from './policy.js';
 import { type EndState, StepTable } from './step-table.js';
-import { Deferrals, ReadyQueue } from './waiting-steps.js';
-
-/** Why a step runs again although its job, which an earlier driver submitted, has ended. */
-const rerunReasons: Readonly<Record<Rerun, string>> = {
-  changed: 'its script changed',
-  cancelled: 'it was cancelled with the study before',
-};
+import { Deferrals, noneIfZero, ReadyQueue } from './waiting-steps.js';
 
 /**
  * The study as a state machine: an event in, commands out. It has no clock, does no I/O and uses no randomness, so the same
@@ -36,7 +34,9 @@ export class StudyMachine {
   readonly #deferrals = new Deferrals();
   #hasBegun = false;
   #cancelReason: string | undefined;
-  #interruption: string | undefined;
+  #interruption: StudyStop | undefined;
+  /** Why the jobs in the queue are being cancelled, after which the study stops. */
+  #withdrawal: string | undefined;
   /** Whether local steps are waited for after an interruption. */
   #awaitsLocal = true;
   #isLeft = false;
@@ -62,7 +62,11 @@ export class StudyMachine {
 
   /** Why the study stops before its end; undefined if it does not. */
   get interruption(): string | undefined {
-    return this.#interruption;
+    return this.#interruption?.text;
+  }
+
+  get interruptionKind(): Interruption | undefined {
+    return this.#interruption?.kind;
   }
 
   /** Whether the study was left: its jobs go on, and the next driver takes them over. */
@@ -73,6 +77,11 @@ export class StudyMachine {
   /** Why the study was cancelled; undefined if it was not. */
   get cancellation(): string | undefined {
     return this.#cancelReason;
+  }
+
+  /** Whether a batch system has a job of the study, or is about to. */
+  get hasJobs(): boolean {
+    return this.#queues.scheduled.inFlight > 0;
   }
 
   /** How many steps are not in their final state. */
@@ -90,6 +99,8 @@ export class StudyMachine {
     if (!this.#isLeft) {
       this.#take(event);
       this.#submitReady(event.at);
+      if (this.#withdrawal !== undefined && this.#interruption === undefined && !this.hasJobs)
+        this.#stop(this.#withdrawal, 'waited-too-long');
       if (this.#deferrals.size > 0) this.#goOnElsewhere(event.at);
     }
     const { changed, touched } = this.#table.takeChanges();
@@ -107,13 +118,15 @@ export class StudyMachine {
         return this.#cancel(event.reason, event.at);
       case 'limits':
         return this.#limit(event);
+      case 'waited':
+        return this.#endWaiting(event.reason);
       case 'interrupt':
         for (const ended of event.ended ?? []) this.#handleJob(ended);
         if (this.#isLeft) return;
-        for (const job of event.notBegun ?? []) this.#withdraw(job, event.reason, event.at);
-        return this.#interrupt(event.reason, event.alsoLocal === true);
+        for (const { step, attempt } of event.notBegun ?? []) this.#withdraw(step, attempt, event);
+        return this.#interrupt(event);
       case 'leave':
-        return this.#leave(event.reason);
+        return this.#stop(event.reason, event.kind, true);
       default:
         return this.#handleJob(event);
     }
@@ -141,35 +154,32 @@ export class StudyMachine {
     if (record === undefined || job === undefined || job.attempt !== event.attempt) return;
     if (this.#interruption !== undefined && !(this.#isLocal(event.step) && this.#awaitsLocal)) return;
     switch (event.type) {
-      case 'submitted': {
-        const { id, endpoint, mayBeDuplicate } = event;
-        if (job.id === id && job.place === endpoint && job.isDoubtful === mayBeDuplicate) return;
-        job.id = id;
-        job.place = endpoint;
-        job.isDoubtful = mayBeDuplicate;
-        return this.#table.touch(event.step);
-      }
+      case 'submitted':
+        if (learnPlace(job, event)) this.#table.touch(event.step);
+        return;
       case 'queued':
         return this.#queued(event.step, job, event.reason ?? '');
       case 'finishing':
         if (record.state === 'RUNNING') this.#table.setState(event.step, 'FINISHING', '');
         return;
       case 'started':
+        if (learnNodes(job, event.nodes)) this.#table.touch(event.step);
         // The start of a job that was taken over may be known already.
         if (job.started !== null && !isBefore(record.state) && record.state !== 'QUEUED') return;
         job.started ??= event.at;
         record.started ??= event.at;
         return this.#table.setState(event.step, 'RUNNING', '');
       case 'not-submitted':
-        this.#endJob(event.step, job, 'not submitted', event.at);
+        this.#endJob(event.step, job, 'not submitted', event);
         if (this.#rerunStep(event.step, job, event.at)) return;
-        return this.#apply(event.step, afterRefusal(record, event.reason, this.#rulesOf(event.step)), event.at);
+        return this.#apply(event.step, afterRefusal(record, job, event.reason, this.#rulesOf(event.step)), event.at);
       case 'deferred':
-        this.#endJob(event.step, job, 'not submitted', event.at);
+        this.#endJob(event.step, job, 'not submitted', { at: event.at, blame: blame('allocation') });
         if (this.#rerunStep(event.step, job, event.at)) return;
         return this.#defer(event);
       case 'ended':
-        this.#endJob(event.step, job, event.outcome.result, event.at);
+        learnNodes(job, event.nodes);
+        this.#endJob(event.step, job, event.outcome.result, { at: event.at, blame: event.outcome.blame });
         if (this.#rerunStep(event.step, job, event.at)) return;
         return this.#apply(event.step, afterJob(record, job, event.outcome, this.#rulesOf(event.step)), event.at);
     }
@@ -184,11 +194,11 @@ export class StudyMachine {
   }
 
   /**
-   * Begins a step again, as if it had never run, whose job from an earlier driver is over.
+   * Begins a step again whose job from an earlier driver is over, or was taken out of the queue.
    *
    * @returns false if the end of that job is the end of the step
    */
-  #rerunStep(index: number, { result }: JobRecord, at: number): boolean {
+  #rerunStep(index: number, { result, started }: JobRecord, at: number): boolean {
     const record = this.steps[index]!;
     const { rerun } = record;
     record.rerun = null;
@@ -198,12 +208,14 @@ export class StudyMachine {
       const isOwnEnd = result === 'completed' || (result === 'timeout' && this.#hasRestart(index));
       if (isOwnEnd || this.#cancelReason !== undefined) return false;
     }
-    Object.assign(record, { exitCode: null, signal: null, submitted: null, started: null });
-    Object.assign(record, { restarts: 0, restartsBefore: 0, failedAttempts: 0, nodeFailures: 0, notRun: 0 });
+    // A job that was only taken out of the queue leaves the step where it was: its restart is still to come.
+    const isTakenBack = rerun === 'cancelled' && (started === null || this.#withdrawal !== undefined);
+    if (!isTakenBack) beginAnew(record);
     if (this.#cancelReason !== undefined) this.#end(index, 'CANCELLED', this.#cancelReason, at);
     else if (!this.#dependents.giveUpIfDependencyFailed(index, at)) {
       const isReady = this.#dependents.isReady(index);
-      this.#table.setState(index, isReady ? 'PENDING' : 'INITIALIZED', rerunReasons[rerun]);
+      const later = this.#withdrawal === undefined ? undefined : runsAgain(this.#withdrawal, 'resubmit', 'later');
+      this.#table.setState(index, isReady ? 'PENDING' : 'INITIALIZED', later ?? rerunReasons[rerun]);
       if (isReady) this.#enqueue(index);
     }
     return true;
@@ -215,6 +227,7 @@ export class StudyMachine {
       isLocal: this.#isLocal(index),
       hasRestart: this.#hasRestart(index),
       submissionAttempts: this.#policy.submissionAttempts,
+      resubmitOn: this.#policy.resubmitOn,
       restartLimit: this.#restartLimit,
       cancelReason: this.#cancelReason,
       isInterrupted: this.#interruption !== undefined,
@@ -224,7 +237,7 @@ export class StudyMachine {
   #apply(index: number, decision: Decision, at: number): void {
     if (decision.type === 'end') return this.#end(index, decision.state, decision.reason, at);
     this.#table.setState(index, decision.state, decision.reason);
-    if (decision.type === 'leave') return this.#leave(decision.why);
+    if (decision.type === 'leave') return this.#stop(decision.why, 'disk-full', true);
     if (decision.failures === 0) return this.#enqueue(index);
     this.#backingOff.add(index);
     this.#commands.push({ type: 'wait', step: index, failures: decision.failures });
@@ -249,7 +262,7 @@ export class StudyMachine {
       this.#commands.push({ type: 'renew', reason });
       for (const index of this.#deferrals.take()) this.#enqueue(index);
       this.#submitReady(at);
-    } else if (!isUsed(local, true)) this.#stop(reason);
+    } else if (!isUsed(local, true)) this.#stop(reason, 'allocation-over');
   }
 
   #end(index: number, state: EndState, reason: string, at: number): void {
@@ -259,12 +272,25 @@ export class StudyMachine {
   #cancel(reason: string, at: number): void {
     if (this.#cancelReason !== undefined) return;
     this.#cancelReason = reason;
+    // A study that is cancelled ends, and does not stop for the next run.
+    this.#withdrawal = undefined;
     this.#backingOff.clear();
     this.#deferrals.clear();
     for (const { index } of this.#graph.steps) {
       if (this.#table.isIdle(index)) this.#table.end(index, { state: 'CANCELLED', reason, at, tolerated: false });
       // Before `begin` no job has been taken over, so none can be cancelled.
       else if (this.#hasBegun && !isOver(this.steps[index]!)) this.#cancelJob(index);
+    }
+  }
+
+  /** The next driver knows from `rerun` that a step runs again whose job this one has cancelled. */
+  #endWaiting(reason: string): void {
+    if (this.#interruption !== undefined || this.#cancelReason !== undefined || !this.hasJobs) return;
+    this.#withdrawal ??= reason;
+    for (const index of this.#inFlight().filter((index) => !this.#isLocal(index))) {
+      this.steps[index]!.rerun ??= 'cancelled';
+      this.#table.touch(index);
+      this.#cancelJob(index);
     }
   }
 
@@ -278,35 +304,34 @@ export class StudyMachine {
   }
 
   /** Takes back a job that never began: it does not count as an attempt. */
-  #withdraw({ step, attempt }: { readonly step: number; readonly attempt: number }, reason: string, at: number): void {
+  #withdraw(step: number, attempt: number, { reason, kind = 'allocation-over', at }: InterruptEvent): void {
     const record = this.steps[step];
     const job = record && openJob(record);
     if (job?.attempt !== attempt) return;
-    this.#endJob(step, job, 'not-run', at);
+    this.#endJob(step, job, 'not-run', { at, blame: interruptions[kind] });
     if (this.#rerunStep(step, job, at)) return;
     if (this.#cancelReason !== undefined) return this.#end(step, 'CANCELLED', this.#cancelReason, at);
     this.#table.setState(step, 'PENDING', runsAgain(reason, 'resubmit', 'later'));
   }
 
   /** Steps whose jobs are out of sight become UNKNOWN; the others stay as they are. */
-  #interrupt(reason: string, alsoLocal: boolean): void {
+  #interrupt({ reason, kind = 'scheduler-lost', alsoLocal = false }: InterruptEvent): void {
     if (alsoLocal) this.#awaitsLocal = false;
-    this.#stop(reason);
+    this.#stop(reason, kind);
     for (const index of this.#inFlight()) {
       if (this.steps[index]!.state === 'UNKNOWN') continue;
       if (alsoLocal || !this.#isLocal(index)) this.#table.setState(index, 'UNKNOWN', reason);
     }
   }
 
-  /** Jobs go on, and the next driver takes them over. */
-  #leave(reason: string): void {
-    this.#isLeft = true;
-    this.#stop(reason);
-  }
-
-  /** From now on nothing is submitted, and the reasons of steps that were to run again say so. */
-  #stop(reason: string): void {
-    this.#interruption ??= reason;
+  /**
+   * From now on nothing is submitted, and the reasons of steps that were to run again say so.
+   *
+   * @param isLeft whether jobs go on, and the next driver takes them over
+   */
+  #stop(text: string, kind: Interruption, isLeft = false): void {
+    this.#isLeft ||= isLeft;
+    this.#interruption ??= { text, kind };
     this.#backingOff.clear();
     this.#deferrals.clear();
     this.#commands = [];
@@ -322,7 +347,7 @@ export class StudyMachine {
   }
 
   #submitReady(at: number): void {
-    if (this.#interruption !== undefined) return;
+    if (this.#interruption !== undefined || this.#withdrawal !== undefined) return;
     this.#submitFrom(this.#queues.scheduled, at);
     this.#submitFrom(this.#queues.local, at);
   }
@@ -333,8 +358,7 @@ export class StudyMachine {
       const record = this.steps[index]!;
       const attempt = (record.jobs.at(-1)?.attempt ?? 0) + 1;
       const script = record.restarts > 0 && this.#hasRestart(index) ? 'restart' : 'main';
-      const job = { attempt, script, id: '', place: '', isDoubtful: false } as const;
-      record.jobs.push({ ...job, submitted: at, started: null, ended: null, result: null });
+      record.jobs.push(newJob(record, { attempt, script, at, isLocal: this.#isLocal(index) }));
       record.submitted ??= at;
       queue.inFlight += 1;
       // The reason why a step runs again stays.
@@ -343,9 +367,15 @@ export class StudyMachine {
     }
   }
 
-  #endJob(index: number, job: JobRecord, result: NonNullable<JobRecord['result']>, at: number): void {
-    job.ended = at;
+  #endJob(
+    index: number,
+    job: JobRecord,
+    result: NonNullable<JobRecord['result']>,
+    end: { readonly at: number; readonly blame?: Blame | undefined },
+  ): void {
+    job.ended = end.at;
     job.result = result;
+    job.blame = result === 'completed' ? null : (end.blame ?? blameOfResult(result));
     this.#queueOf(index).inFlight -= 1;
     this.#table.touch(index);
   }
@@ -367,9 +397,3 @@ export class StudyMachine {
     return this.#isLocal(index) ? this.#queues.local : this.#queues.scheduled;
   }
 }
-
-/** Whether the scheduler may still report that a job in this state waits in the queue. */
-const isBefore = (state: StepState) => state === 'PENDING' || state === 'UNKNOWN';
-
-/** A limit as the user gives it, where 0 is none. */
-const noneIfZero = (limit: number) => (limit === 0 ? Number.POSITIVE_INFINITY : limit);

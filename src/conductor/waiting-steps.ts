@@ -1,5 +1,8 @@
 import { Fifo } from '../util/fifo.js';
 
+/** A limit as the user gives it, where 0 is none. */
+export const noneIfZero = (limit: number) => (limit === 0 ? Number.POSITIVE_INFINITY : limit);
+
 /** The steps of one kind that are ready to run, first come first served, and how many of that kind are in flight. */
 export class ReadyQueue {
   inFlight = 0;

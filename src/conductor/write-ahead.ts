@@ -20,6 +20,13 @@ export interface CommandHandlers {
   act(command: OtherCommand): void;
   /** @param commands submits in a row, with no other command between them */
   submit(commands: readonly SubmitCommand[]): void;
+  /**
+   * Submits those of the commands whose jobs can wait, where they run, until an append to the journal is on the disk.
+   *
+   * @param append as in `StudyJournal.pendingAppend`
+   * @returns those that were submitted
+   */
+  submitAhead(commands: readonly SubmitCommand[], append: string): readonly SubmitCommand[];
   /** @param commands all cancellations of one moment */
   cancel(commands: readonly Cancel[]): void;
   /** The journal cannot be written any more, and no further command is carried out. */
@@ -34,15 +41,19 @@ export interface CommandHandlers {
  * must not keep unwanted jobs running; it waits at all so that the next driver knows why they ended. A cancellation of a job
  * whose own submit still waits here waits with it.
  *
- * One wait for the disk serves all commands that came before it began.
+ * One wait for the disk serves all commands that came before it began. Submits with no other command before them go out while their
+ * record is written, if their jobs wait for it where they run: to hear first that it is on the disk would take another round trip. Until
+ * then they stay in the queue, for what comes behind them.
  */
 export class WriteAheadQueue {
   readonly #journal: StudyJournal | undefined;
   readonly #handlers: CommandHandlers;
   readonly #clock: Clock;
   readonly #waiting = new Fifo<Command>();
-  /** The steps whose jobs wait here to be submitted or taken over. */
-  readonly #heldSteps = new Set<number>();
+  /** The steps whose jobs wait here to be submitted or taken over, and how many of each. */
+  readonly #heldSteps = new Map<number, number>();
+  /** The submits of the queue that have gone out. */
+  readonly #ahead = new Set<Command>();
   /** The cancellations among the commands that wait. */
   readonly #cancels = new Set<Cancel>();
   /** Stops the timer of the cancellations. */
@@ -65,8 +76,11 @@ export class WriteAheadQueue {
   take(commands: readonly Command[]): void {
     if (this.#isStopped) return;
     if (this.#journal === undefined) return this.#carryOut(commands);
+    const isFirst = this.#waiting.length === this.#ahead.size;
     for (const command of commands) this.#hold(command);
     this.#isNoted = true;
+    if (isFirst) this.#submitAhead(commands, this.#journal.pendingAppend);
+    if (this.#isStopped) return;
     if (!this.#isBusy) this.#flushSoon(this.#journal);
     this.#watchCancels();
   }
@@ -94,8 +108,20 @@ export class WriteAheadQueue {
 
   #hold(command: Command): void {
     this.#waiting.push(command);
-    for (const step of jobsOf(command)) this.#heldSteps.add(step);
+    for (const step of jobsOf(command)) this.#heldSteps.set(step, (this.#heldSteps.get(step) ?? 0) + 1);
     if (command.type === 'cancel') this.#cancels.add(command);
+  }
+
+  /** Submits what may go out while its record is written. */
+  #submitAhead(commands: readonly Command[], append: string | undefined): void {
+    const end = commands.findIndex(({ type }) => type !== 'submit');
+    const submits = commands.slice(0, end === -1 ? undefined : end) as SubmitCommand[];
+    if (append === undefined || submits.length === 0) return;
+    try {
+      for (const command of this.#handlers.submitAhead(submits, append)) this.#ahead.add(command);
+    } catch (error) {
+      this.#handlers.onFault(error);
+    }
   }
 
   async #flush(journal: StudyJournal): Promise<void> {
@@ -154,6 +180,12 @@ export class WriteAheadQueue {
     }
   }
 
+  #release(step: number): void {
+    const others = (this.#heldSteps.get(step) ?? 1) - 1;
+    if (others > 0) this.#heldSteps.set(step, others);
+    else this.#heldSteps.delete(step);
+  }
+
   /** Stops early if an event that a handler reports stops the queue. */
   #carryOut(commands: readonly Command[]): void {
     if (commands.length === 0) return;
@@ -165,7 +197,8 @@ export class WriteAheadQueue {
     };
     for (const command of commands) {
       if (this.#isStopped) return;
-      for (const step of jobsOf(command)) this.#heldSteps.delete(step);
+      for (const step of jobsOf(command)) this.#release(step);
+      if (this.#ahead.delete(command)) continue;
       if (command.type === 'cancel') {
         if (this.#journal === undefined || this.#cancels.delete(command)) cancelled.push(command);
       } else if (command.type === 'submit') submits.push(command);

@@ -1,4 +1,4 @@
-import { parseJson, property } from './json.js';
+import { parseJson, property, toJson } from './json.js';
 
 /** One entry of an eventlog (RFC 18). */
 export interface FluxEvent {
@@ -6,6 +6,8 @@ export interface FluxEvent {
   readonly timestamp: number;
   readonly name: string;
   readonly context: unknown;
+  /** Of `alloc`, if its source tells: the nodes that the job got. */
+  readonly nodes?: readonly string[];
 }
 
 /** The answer is not a valid eventlog. */
@@ -32,10 +34,20 @@ export function parseEvents(text: string): FluxEvent[] {
       } catch {
         throw new EventlogError(line);
       }
-      const [timestamp, name] = [property(entry, 'timestamp'), property(entry, 'name')];
-      if (!isTime(timestamp) || typeof name !== 'string') throw new EventlogError(line);
-      return { timestamp, name, context: property(entry, 'context') };
+      return readEvent(entry, line);
     });
+}
+
+/**
+ * Reads an entry of an eventlog from its JSON.
+ *
+ * @param text the entry as it came, for the error
+ * @throws EventlogError
+ */
+export function readEvent(entry: unknown, text?: string): FluxEvent {
+  const [timestamp, name] = [property(entry, 'timestamp'), property(entry, 'name')];
+  if (!isTime(timestamp) || typeof name !== 'string') throw new EventlogError(text ?? String(toJson(entry)));
+  return { timestamp, name, context: property(entry, 'context') };
 }
 
 /** Whether a value is a time that a date can hold: seconds since the epoch. */
@@ -69,6 +81,8 @@ export interface JobView {
   readonly exception: JobException | null;
   /** The URI of the nested instance that the job runs; null if it has none, or not yet. */
   readonly uri: string | null;
+  /** The nodes that it has or had; undefined if they are not known, which its eventlog does not tell. */
+  readonly nodes?: readonly string[];
 }
 
 export const newJob: JobView = {
@@ -97,7 +111,12 @@ export function applyEvent(job: JobView, event: FluxEvent): JobView {
     case 'priority':
       return isBeforeAlloc(job) ? { ...job, state: 'SCHED' } : job;
     case 'alloc':
-      return { ...job, state: isOver(job) ? job.state : 'RUN', allocated: timestamp };
+      return {
+        ...job,
+        state: isOver(job) ? job.state : 'RUN',
+        allocated: timestamp,
+        ...(event.nodes === undefined ? {} : { nodes: event.nodes }),
+      };
     case 'start':
       return { ...job, started: timestamp };
     case 'finish':

@@ -31,6 +31,8 @@ export interface JobRequest {
   readonly user: Readonly<Record<string, unknown>>;
   /** `--setattr`: dotted paths below `attributes.system`, unless they begin with `user.`, `system.` or `attributes.`. */
   readonly attributes: readonly Assignment[];
+  /** Names of nodes that it is not to run on (RFC 31). */
+  readonly excludedHosts: readonly string[];
   /** `--setopt`: dotted paths below the shell's options. */
   readonly shellOptions: readonly Assignment[];
   /** `--conf`: the configuration of a nested instance; undefined: the default one. */
@@ -59,6 +61,7 @@ export const plainJob: JobRequest = {
   stderr: '/dev/null',
   user: {},
   attributes: [],
+  excludedHosts: [],
   shellOptions: [],
   conf: undefined,
 };
@@ -101,9 +104,18 @@ export function jobspecOf(request: JobRequest): Jobspec {
     setOption([`output.${stream}.type`, 'file']);
     setOption([`output.${stream}.path`, request[stream]]);
   }
+  exclude(attributes, request.excludedHosts);
   for (const [key, value] of Object.entries(request.user)) assign(attributes, ['user', key], value);
   const command = [...request.prefix, ...(request.nested ? broker : []), ...request.command];
   return { resources, tasks: [{ command, slot: 'task', count }], attributes, version: 1 };
+}
+
+/** Adds to the constraints that the job may have been given. */
+function exclude(attributes: Tree, hosts: readonly string[]): void {
+  if (hosts.length === 0) return;
+  const given = property(attributes.system, 'constraints');
+  const others = { not: [{ hostlist: [hosts.join(',')] }] };
+  assign(attributes, ['system', 'constraints'], given === undefined ? others : { and: [given, others] });
 }
 
 /** Slots of cores and GPUs; on each of `nodes` nodes, if a number of nodes is requested. */

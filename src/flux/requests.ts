@@ -1,3 +1,4 @@
+import { parseHostlist } from '../util/hostlist.js';
 import { errno, FluxError } from './errors.js';
 import { EventlogError, type FluxEvent, isTime, parseEvents } from './eventlog.js';
 import type { Handle } from './handle.js';
@@ -152,6 +153,24 @@ export async function isJobActive(handle: Handle, id: JobId): Promise<boolean> {
   const text = property(answer, 'eventlog');
   if (typeof text !== 'string') throw new AnswerError(topic, answer);
   return !parseEvents(text).some(({ name }) => name === 'clean');
+}
+
+/** The names of the nodes in an R (RFC 20); none if it has no names. */
+export function nodesIn(resources: unknown): string[] {
+  const lists = property(property(resources, 'execution'), 'nodelist');
+  return Array.isArray(lists) ? lists.flatMap((list) => (typeof list === 'string' ? parseHostlist(list) : [])) : [];
+}
+
+/** The nodes of a job that has resources. @throws what `Handle.rpc` throws, AnswerError */
+export async function lookUpNodes(handle: Handle, id: JobId): Promise<string[]> {
+  const topic = 'job-info.lookup';
+  const answer = await handle.rpc(topic, { id, keys: ['R'], flags: 0 }, { timeout: LOOKUP_TIMEOUT_MS });
+  const text = property(answer, 'R');
+  try {
+    return nodesIn(parseJson(String(text)));
+  } catch {
+    throw new AnswerError(topic, answer);
+  }
 }
 
 /**

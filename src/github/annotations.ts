@@ -1,5 +1,7 @@
 import { parseDestination } from '../hosts/ssh/destination.js';
 import { failuresOf } from '../report/attention.js';
+import { historyFindings } from '../report/history-findings.js';
+import { type MetricFinding, metricFindings } from '../report/metrics/outcome.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import type { Problem } from '../spec/problem.js';
 import { oneLine, printable } from '../util/log/plain-text.js';
@@ -40,26 +42,54 @@ const MAX_PER_STEP = 100;
 /** How many failures such an annotation names. */
 const MAX_NAMED = 10;
 
+/** What there is to say besides the results. */
+export interface AnnotationExtras {
+  /** About the spec. */
+  readonly warnings?: readonly Problem[];
+  readonly more?: readonly Annotation[];
+  /** Whether the check run is neutral: then nothing in it is red. */
+  readonly isNeutral?: boolean;
+}
+
 /**
  * One annotation for each step instance that failed itself, then those of `more`, then the warnings about the spec. If
  * that is too much: failures only, then one for each step of the spec, then the first of them.
  */
-export function annotationsOf(
-  results: StudyResults,
-  warnings: readonly Problem[],
-  more: readonly Annotation[] = [],
-): Annotations {
+export function annotationsOf(results: StudyResults, extras: AnnotationExtras = {}): Annotations {
+  const { annotations, cut } = fitting(results, extras);
+  return {
+    annotations: extras.isNeutral ? annotations.map((each) => ({ ...each, level: 'warning' })) : annotations,
+    cut,
+  };
+}
+
+function fitting(results: StudyResults, { warnings = [], more = [] }: AnnotationExtras): Annotations {
   const failed = failuresByStep(results);
-  const failures = failed.flatMap((group) => annotationsOfStep(results, group, MAX_PER_STEP));
-  const others = [...more, ...warnings.filter(({ at }) => at.file === results.spec).map(ofProblem)];
+  const figures = metricFindings(results).map(ofFinding);
+  const failures = [
+    ...failed.flatMap((group) => annotationsOfStep(results, group, MAX_PER_STEP)),
+    ...figures.filter(isFailure),
+  ];
+  const others = [
+    ...figures.filter((figure) => !isFailure(figure)),
+    ...historyFindings(results).map((finding) => ofFinding({ ...finding, severity: 'warning' })),
+    ...more,
+    ...warnings.filter(({ at }) => at.file === results.spec).map(ofProblem),
+  ];
   const all = ranked([...failures, ...others]);
   if (all.length <= MAX_ANNOTATIONS) return { annotations: all, cut: [] };
   const cut =
     others.length === 0 ? [] : [`${count(others.length, 'warning')} left out, so that there is room for failures.`];
   if (failures.length <= MAX_ANNOTATIONS) return { annotations: ranked(failures), cut };
-  const together = ranked(failed.flatMap((group) => annotationsOfStep(results, group, 1)));
-  const tooMany = together.length - MAX_ANNOTATIONS;
-  if (tooMany > 0) cut.push(`Failures of ${count(tooMany, 'step')} left out.`);
+  const together = ranked([
+    ...failed.flatMap((group) => annotationsOfStep(results, group, 1)),
+    ...figures.filter(isFailure),
+  ]);
+  const left = together.slice(MAX_ANNOTATIONS);
+  const areFigures = new Set(figures);
+  const ofMetrics = left.filter((annotation) => areFigures.has(annotation)).length;
+  if (left.length > ofMetrics) cut.push(`Failures of ${count(left.length - ofMetrics, 'step')} left out.`);
+  if (ofMetrics > 0) cut.push(`${count(ofMetrics, 'metric failure')} left out.`);
   return { annotations: together.slice(0, MAX_ANNOTATIONS), cut };
 }
 
@@ -73,9 +103,10 @@ export function annotationsOfProblems(problems: readonly Problem[], spec: string
   };
 }
 
+const isFailure = ({ level }: Annotation) => level === 'failure';
+
 /** Failures first; else in the order in which they are. */
 function ranked(annotations: readonly Annotation[]): Annotation[] {
-  const isFailure = ({ level }: Annotation) => level === 'failure';
   return [...annotations.filter(isFailure), ...annotations.filter((annotation) => !isFailure(annotation))];
 }
 
@@ -136,6 +167,10 @@ function whereabouts(results: StudyResults, result: StepResult): string[] {
     `${result.outputs === null ? 'It did not begin to run; its place is' : 'It ran on'} ${results.host} in ${results.path}/${result.step.workspace}`,
     ...(command === undefined ? [] : [`To look closer: ${command}`]),
   ];
+}
+
+function ofFinding({ severity, at, step, title, message }: MetricFinding): Annotation {
+  return { level: severity, line: at.line, step, title, message: printable(message), details: '' };
 }
 
 function ofProblem({ severity, at, message, hint }: Problem): Annotation {

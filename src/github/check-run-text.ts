@@ -1,7 +1,11 @@
 import { countsText, failuresOf } from '../report/attention.js';
+import { nodeHoursText } from '../report/cause-texts.js';
+import { causeLineOf } from '../report/causes.js';
 import { outcomeLine, runTime } from '../report/final-table.js';
 import { code, inline, markdownTable, preformatted } from '../report/markdown.js';
+import { comparedWith } from '../report/metrics/rows.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { flakyMarkdown, patternMarkdown, suspectsMarkdown } from '../report/summary/causes.js';
 import { isFailure, type ShownState, type StudyStatus, shownState } from '../study/state.js';
 import { shortDuration } from '../util/format.js';
 import { oneLine } from '../util/log/plain-text.js';
@@ -18,7 +22,7 @@ export interface CheckOutput {
 /** How many steps are in each state. */
 export type Counts = ReadonlyMap<ShownState, number>;
 
-export type Conclusion = 'success' | 'failure' | 'cancelled' | 'timed_out';
+export type Conclusion = 'success' | 'failure' | 'neutral' | 'cancelled' | 'timed_out';
 
 /** Nothing that has not been run to its end lets a required check pass. */
 export const conclusions: Readonly<Record<StudyStatus, Conclusion>> = {
@@ -45,29 +49,59 @@ export function runningOutput(counts: Counts, runUrl: string): CheckOutput {
   return { title, summary: `${table}[The run's log](${runUrl}) has more. This is updated ever more rarely.` };
 }
 
+/** What people see of a study that goes on by itself. @param where it is, in Markdown */
+export function detachedOutput(where: string, runUrl: string): CheckOutput {
+  return {
+    title: 'The study goes on by itself',
+    summary: `${where}\n\n[The run that started it](${runUrl}) is over. A run with \`command: collect\` updates this, and completes it once the study is over.`,
+  };
+}
+
 /** What people see in the end. */
 export interface FinalNotes {
   /** The comparison with an earlier run, in Markdown; '' for none. */
   readonly comparison: string;
   /** What was cut elsewhere, in sentences. */
   readonly cut: readonly string[];
+  /** Whether the conclusion is `neutral` although the study did not finish. */
+  readonly isNeutral?: boolean;
 }
+
+const neutralNote =
+  'The check is neutral, because only the infrastructure is to blame; GitHub counts that as passed. “Re-run all jobs” of the run runs what has not finished.';
+
+/** So much of a check run's summary suspect nodes may have, and flaky steps. */
+const MOST_NAMES_BYTES = 10_000;
 
 /**
  * The outcome, and in the text the comparison, the failures and all steps; if that does not fit, the comparison and the
  * failures; then what fits of those, trimmed at a line.
  */
-export function finalOutput(results: StudyResults, runUrl: string, { comparison, cut }: FinalNotes): CheckOutput {
+export function finalOutput(
+  results: StudyResults,
+  runUrl: string,
+  { comparison, cut, isNeutral = false }: FinalNotes,
+): CheckOutput {
   const failed = failuresOf(results.steps);
   const { text, cut: more } = textOf(results, failed, comparison);
-  const { path, host, spec, interruption, fluxUri } = results;
+  const { path, host, spec, interruption, fluxUri, metrics = [] } = results;
+  const cause = causeLineOf(results);
+  const hours = nodeHoursText(results);
   const summary = [
-    `${inline(outcomeLine(results))}.`,
+    ...(cause === '' ? [] : [`**${inline(cause)}**`]),
+    `${inline(outcomeLine(results))}${hours && `; ${hours}`}.`,
+    ...(metrics.length === 0 ? [] : [`${comparedWith(metrics)}.`]),
+    ...(isNeutral ? [neutralNote] : []),
     ...(interruption === ''
       ? []
       : ['It can be continued: re-run this job, or run the workflow again with the same `study-key`.']),
     `Spec ${code(spec)}, study directory ${code(path)} on ${inline(host)}${fluxUri === null ? '' : `, Flux broker ${code(fluxUri)}`}. [The run](${runUrl}) has the job summary and the log.`,
     ...[...cut, ...more].map((sentence) => `_${inline(sentence)}_`),
+    ...[
+      patternMarkdown(results),
+      suspectsMarkdown(results, MOST_NAMES_BYTES),
+      flakyMarkdown(results, MOST_NAMES_BYTES),
+    ].filter((section) => section !== undefined && section !== ''),
   ].join('\n\n');
   return {
     title: firstBytes(titleOf(results), limits.title),
@@ -134,11 +168,15 @@ function failureOf(result: StepResult): string {
 }
 
 function stepsOf(steps: readonly StepResult[]): string {
+  // Of a study that finished the column would be empty.
+  const hasCauses = steps.some(({ blame }) => blame != null);
   const rows = steps.map((result) => {
-    const { step, record } = result;
-    return [code(step.name), shownState(record), runTime(result), inline(reasonOf(record))];
+    const { step, record, blame } = result;
+    const cause = hasCauses ? [blame?.cause ?? ''] : [];
+    return [code(step.name), shownState(record), ...cause, runTime(result), inline(reasonOf(record))];
   });
-  return `### Steps\n\n${markdownTable(['Step', 'State', 'Time', 'Reason'], rows)}`;
+  const header = ['Step', 'State', ...(hasCauses ? ['Cause'] : []), 'Time', 'Reason'];
+  return `### Steps\n\n${markdownTable(header, rows)}`;
 }
 
 /** What people see of a study that could not be run. */

@@ -12,7 +12,6 @@ import {
   annotationsOfProblems,
   chunksOf,
   limits,
-  toApi,
 } from './annotations.js';
 import { ApiError, GitHubApi, type Quota } from './api.js';
 import { firstBytes } from './bytes.js';
@@ -22,6 +21,7 @@ import {
   type Counts,
   cannotRunOutput,
   conclusions,
+  detachedOutput,
   finalOutput,
   runningOutput,
   stoppedOutput,
@@ -29,8 +29,8 @@ import {
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
 import type { GitHubEvent } from './event.js';
 import { explain } from './explain-failure.js';
+import { placed, type RanSpec } from './placed-annotations.js';
 import type { Runner } from './runner-facts.js';
-import { linesAt } from './spec-lines.js';
 
 export interface CheckRunOptions {
   readonly runner: Pick<Runner, 'apiUrl' | 'repository' | 'runUrl' | 'sha'>;
@@ -41,14 +41,7 @@ export interface CheckRunOptions {
   readonly name: string;
   /** The study's key: a later run with the same is about the same. */
   readonly key: string;
-  readonly spec: {
-    /** In the repository, with `/` and without `./`; undefined if it is not in it: nothing is put on its lines then. */
-    readonly path: string | undefined;
-    /** As results and problems name it. */
-    readonly shown: string;
-    /** As it ran. */
-    readonly text: string;
-  };
+  readonly spec: RanSpec;
   readonly log: Pick<Log, 'warning'>;
   readonly clock: Clock;
   /** How long one request may take, in milliseconds. */
@@ -64,6 +57,8 @@ export interface Extras {
   /** What is wrong, or probably wrong, in the spec. */
   readonly warnings?: readonly Problem[];
   readonly annotations?: readonly Annotation[];
+  /** Whether the study counts as neutral, although it did not finish. */
+  readonly isNeutral?: boolean;
 }
 
 export interface Delivery {
@@ -168,13 +163,13 @@ export class CheckRun {
   /** Says how the study ended. */
   async complete(
     results: StudyResults,
-    { comparison = '', warnings = [], annotations = [] }: Extras = {},
+    { comparison = '', warnings = [], annotations = [], isNeutral = false }: Extras = {},
   ): Promise<Delivery> {
     const { runUrl } = this.#options.runner;
     return this.#end(
-      conclusions[results.status],
-      () => annotationsOf(results, warnings, annotations),
-      (cut) => finalOutput(results, runUrl, { comparison, cut }),
+      isNeutral ? 'neutral' : conclusions[results.status],
+      () => annotationsOf(results, { warnings, more: annotations, isNeutral }),
+      (cut) => finalOutput(results, runUrl, { comparison, cut, isNeutral }),
     );
   }
 
@@ -206,6 +201,23 @@ export class CheckRun {
       () => ({ annotations: [], cut: [] }),
       () => stoppedOutput(runUrl),
     );
+  }
+
+  /** What GitHub has of it once it has answered; undefined if there is none. */
+  async opened(): Promise<{ readonly id: number; readonly name: string } | undefined> {
+    await this.#sending;
+    return this.#run === undefined || this.#isRefused ? undefined : { id: this.#run.id, name: this.#options.name };
+  }
+
+  /** Says that the study goes on by itself: another run, which finds this by the key, will complete it. @param where it is, in Markdown */
+  async handOver(where: string, key: string): Promise<void> {
+    this.leave();
+    await this.#sending;
+    const run = this.#run;
+    if (run === undefined || this.#isRefused) return;
+    const output = detachedOutput(where, this.#options.runner.runUrl);
+    const fields = { external_id: key, output };
+    await this.#attempt(async () => void (await this.#checks.update(run.id, fields, times.update)), 'for good');
   }
 
   /** Stops updating: another process drives the study now. */
@@ -267,16 +279,9 @@ export class CheckRun {
   /** Annotations on the lines of the spec as it is at the commit. */
   async #placed(annotations: readonly Annotation[], deadline: number): Promise<ApiAnnotation[]> {
     const { spec, runner, event } = this.#options;
-    const { path } = spec;
-    if (annotations.length === 0 || path === undefined) return [];
-    const isSame = event.sha === runner.sha;
+    const at = event.sha === runner.sha ? undefined : event.sha;
     // A part of the time only: lines are worth less than the outcome.
-    const time = Math.min(15_000, this.#left(deadline));
-    const place = linesAt(isSame ? { kind: 'same' } : await this.#checks.file(path, event.sha, time), spec.text);
-    return annotations.flatMap((annotation) => {
-      const line = place(annotation);
-      return line === undefined ? [] : [toApi(annotation, line, path)];
-    });
+    return placed(this.#checks, annotations, spec, { at, milliseconds: Math.min(15_000, this.#left(deadline)) });
   }
 
   #sendCounts(ask: (() => Counts) | undefined): Promise<void> {

@@ -9,8 +9,16 @@ import type { SpecAtHead } from './spec-lines.js';
 export interface KnownCheckRun {
   readonly id: number;
   readonly externalId: string;
+  readonly name: string;
+  readonly status: string;
+  /** The commit that it is on. */
+  readonly sha: string;
+  /** The app whose token made it: `github-actions` for that of a job. */
+  readonly app: string;
   /** Its page. */
   readonly url: string | undefined;
+  /** Where it leads to: the run that made it. */
+  readonly detailsUrl: string;
   readonly annotations: number;
 }
 
@@ -26,7 +34,7 @@ export interface CheckRunFields {
   readonly output: CheckOutput & { readonly annotations?: readonly ApiAnnotation[] };
 }
 
-type NamedFields = CheckRunFields & { readonly name: string; readonly external_id: string };
+export type NamedFields = CheckRunFields & { readonly name: string; readonly external_id: string };
 
 /** How many pages of a hundred check runs are searched for ours. */
 const MAX_PAGES = 3;
@@ -60,7 +68,7 @@ export class CheckRunsApi {
         if (taken !== undefined) return taken;
       }
       try {
-        return await this.#create(sha, fields, left());
+        return await this.create(sha, fields, left());
       } catch (error) {
         // One that was made all the same is found.
         if (!isUncertain(error) || !(await this.#api.pause(attempt, this.#clock.now() + left()))) throw error;
@@ -84,7 +92,7 @@ export class CheckRunsApi {
         return { ...(await this.update(run.id, body, left(), false)), annotations: wanted };
       } catch (error) {
         if (!isUncertain(error) || !(await this.#api.pause(attempt, this.#clock.now() + left()))) throw error;
-        const now = await this.#get(run.id, left());
+        const now = await this.get(run.id, left());
         if (now.annotations >= wanted) return now;
       }
     }
@@ -92,6 +100,15 @@ export class CheckRunsApi {
 
   /** The newest check run of a name and a key on a commit. */
   async #find(sha: string, name: string, key: string, milliseconds: number): Promise<KnownCheckRun | undefined> {
+    const ours = await this.all(sha, name, key, milliseconds);
+    return ours.reduce<KnownCheckRun | undefined>(
+      (newest, run) => (run.id > (newest?.id ?? 0) ? run : newest),
+      undefined,
+    );
+  }
+
+  /** Those check runs of a name on a commit that have the same key, of the newest page that has any. */
+  async all(sha: string, name: string, key: string, milliseconds: number): Promise<KnownCheckRun[]> {
     for (let page = 1; page <= MAX_PAGES; page++) {
       const query = new URLSearchParams({ check_name: name, filter: 'all', per_page: '100', page: String(page) });
       const answer = await this.#api.request('GET', `${this.#root}/commits/${sha}/check-runs?${query}`, {
@@ -100,14 +117,13 @@ export class CheckRunsApi {
       const runs = member(answer, 'check_runs');
       if (!Array.isArray(runs)) throw odd();
       const ours = runs.map(toKnown).filter(({ externalId }) => externalId === key);
-      if (ours.length > 0) return ours.reduce((newest, run) => (run.id > newest.id ? run : newest));
-      if (runs.length < 100) return undefined;
+      if (ours.length > 0 || runs.length < 100) return ours;
     }
-    return undefined;
+    return [];
   }
 
   /** Not sent again if it may have been carried out: there would be two. */
-  async #create(sha: string, fields: NamedFields, milliseconds: number): Promise<KnownCheckRun> {
+  async create(sha: string, fields: NamedFields, milliseconds: number): Promise<KnownCheckRun> {
     const body = { ...fields, head_sha: sha };
     return toKnown(
       await this.#api.request('POST', `${this.#root}/check-runs`, { body, milliseconds, isRepeatable: false }),
@@ -120,7 +136,7 @@ export class CheckRunsApi {
     return toKnown(await this.#api.request('PATCH', `${this.#root}/check-runs/${id}`, options));
   }
 
-  async #get(id: number, milliseconds: number): Promise<KnownCheckRun> {
+  async get(id: number, milliseconds: number): Promise<KnownCheckRun> {
     return toKnown(await this.#api.request('GET', `${this.#root}/check-runs/${id}`, { milliseconds }));
   }
 
@@ -168,14 +184,19 @@ function isUncertain(error: unknown): boolean {
 function toKnown(run: unknown): KnownCheckRun {
   const id = member(run, 'id');
   if (!Number.isSafeInteger(id)) throw odd();
-  const [url, externalId, annotations] = [
-    member(run, 'html_url'),
-    member(run, 'external_id'),
-    member(run, 'output', 'annotations_count'),
-  ];
+  const [url, annotations] = [member(run, 'html_url'), member(run, 'output', 'annotations_count')];
+  const text = (...keys: readonly string[]) => {
+    const value = member(run, ...keys);
+    return typeof value === 'string' ? value : '';
+  };
   return {
     id: Number(id),
-    externalId: typeof externalId === 'string' ? externalId : '',
+    externalId: text('external_id'),
+    name: text('name'),
+    status: text('status'),
+    sha: text('head_sha'),
+    app: text('app', 'slug'),
+    detailsUrl: text('details_url'),
     url: typeof url === 'string' ? url : undefined,
     annotations: typeof annotations === 'number' ? annotations : 0,
   };

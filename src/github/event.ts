@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { GitHubRun } from '../report/results.js';
 import type { Runner } from './runner-facts.js';
 
 /** What started a workflow run, as far as reports and the fork guard care. */
@@ -8,6 +9,10 @@ export interface GitHubEvent {
   /** The commit that people look at for results: a pull request's head, not what would come of merging it. '' if unknown. */
   readonly sha: string;
   readonly origin: Origin;
+  /** The number of the pull request that it is about, if the payload is one of a pull request. */
+  readonly pullRequest?: number;
+  /** Whether the commit is another than the event's, because the input `sha` names it. */
+  readonly isOtherCommit?: boolean;
 }
 
 /** Whose code the run may be about to run. */
@@ -43,6 +48,16 @@ export function readEvent({ eventName: name, eventPath, repository, sha }: Runne
     payload = undefined;
   }
   return eventOf(payload, { name, repository, sha });
+}
+
+/** The run on GitHub as reports name it. */
+export function gitHubRun(
+  runner: Runner,
+  { name: event, sha: commit, isOtherCommit }: Pick<GitHubEvent, 'name' | 'sha' | 'isOtherCommit'>,
+): GitHubRun {
+  const { repository, ref = '', workflow = '', job = '', runUrl: url } = runner;
+  const attempt = Number(runner.attempt) || 1;
+  return { repository, commit, ref, event, workflow, job, url, attempt, ...(isOtherCommit && { isOtherCommit }) };
 }
 
 /** The same from a payload. Never throws, whatever that is. */
@@ -84,7 +99,9 @@ export function pullRequestEvent(pull: unknown, { name, repository, sha }: Event
   const origin: Origin = isObject(head)
     ? originOf(member(head, 'repo'), typeof base === 'string' ? base : repository)
     : { kind: 'unknown' };
-  return { name, sha: shaOf(member(head, 'sha')) ?? sha, origin };
+  const number = member(pull, 'number');
+  const isNumber = Number.isSafeInteger(number) && Number(number) > 0;
+  return { name, sha: shaOf(member(head, 'sha')) ?? sha, origin, ...(isNumber && { pullRequest: Number(number) }) };
 }
 
 /** The repository itself may be a fork: whether its `fork` is set says nothing. */

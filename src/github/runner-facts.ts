@@ -23,4 +23,11 @@ export interface Runner {
   readonly step: string | undefined;
   /** Which attempt of the run this is: a re-run counts it up. Undefined if not said. */
   readonly attempt: string | undefined;
+  /** The workflow's file, and the number of its run, which counts the runs of the workflow. Undefined if not said. */
+  readonly workflow?: string | undefined;
+  readonly runNumber?: number | undefined;
+  /** `refs/heads/main`; of a pull request what would come of merging it. Undefined if not said. */
+  readonly ref?: string | undefined;
+  /** Of a pull request, the branch that it is to go into. Undefined if it is none. */
+  readonly baseRef?: string | undefined;
 }

@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { systemWords } from '../util/errors.js';
 import { quote } from '../util/shell-quote.js';
+import { unfinished } from '../util/unfinished.js';
 import { again, causeOf, collectText, mustRun } from './commands.js';
 import { type Host, HostError } from './host.js';
 import { type WholeMember, wholeArchive } from './tar-blocks.js';
+import { type WrittenEntry, writeInThread } from './write-in-thread.js';
 
 /** A file to be written on a host. */
 export interface HostFile {
@@ -23,6 +28,9 @@ export interface HostDirectory {
   readonly directory: string;
 }
 
+/** Of more files than these a thread writes those of this machine: it takes longer to start than `tar`. */
+const MOST_BY_TAR = 500;
+
 /**
  * Writes files, and the directories they are in, below `directory`, all in one stream.
  * Their modes are what a program there would give them: everything that the umask lets through.
@@ -33,11 +41,24 @@ export async function writeFiles(
   files: Iterable<HostFile | HostDirectory>,
 ): Promise<void> {
   const all = [...files];
-  await again(() => writeAll(host, directory, all));
+  const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
+  if (host.runsAsThisProcess === true && all.length > MOST_BY_TAR) {
+    return writeInThread(purpose, directory, all.map(toEntry));
+  }
+  await again(() => writeByTar(host, purpose, directory, all));
 }
 
-async function writeAll(host: Host, directory: string, all: readonly (HostFile | HostDirectory)[]): Promise<void> {
-  const purpose = `cannot write the study's files to ${directory} on ${host.name}`;
+function toEntry(entry: HostFile | HostDirectory): WrittenEntry {
+  if ('directory' in entry) return { name: entry.directory };
+  return { name: entry.path, text: entry.text, mode: modeOf(entry) };
+}
+
+async function writeByTar(
+  host: Host,
+  purpose: string,
+  directory: string,
+  all: readonly (HostFile | HostDirectory)[],
+): Promise<void> {
   // An archive of many small files is mostly zeros, which are worth compressing for a network only.
   const isCompressed = host.connect === undefined;
   const process = host.spawn(
@@ -74,11 +95,13 @@ function* membersOf(files: readonly (HostFile | HostDirectory)[]): Generator<Who
       yield { type: 'Directory', path: `${entry.directory}/`, mode: 0o777, mtime, content: '' };
       continue;
     }
-    const { path, text, executable, isPrivate } = entry;
-    // 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first.
-    const mode = executable === true ? 0o766 : isPrivate === true ? 0o600 : 0o666;
-    yield { type: 'File', path, mode, mtime, content: text };
+    yield { type: 'File', path: entry.path, mode: modeOf(entry), mtime, content: entry.text };
   }
+}
+
+/** 0666 and 0777 less the umask, as `open` gives; Maestro adds the owner's x to the first. */
+function modeOf({ executable, isPrivate }: HostFile): number {
+  return executable === true ? 0o766 : isPrivate === true ? 0o600 : 0o666;
 }
 
 /**
@@ -95,14 +118,60 @@ export function replacingCommand(path: string, text: string): string {
 
 /** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
 export async function replaceFile(host: Host, path: string, text: string): Promise<void> {
-  await mustRun(host, `cannot write ${path}`, `${replacingCommand(path, text)}\nmv -fT -- "$new" ${quote(path)}`, text);
+  const purpose = `cannot write ${path}`;
+  if (host.runsAsThisProcess === true) return here(purpose, () => replaceHere(path, text));
+  await mustRun(host, purpose, `${replacingCommand(path, text)}\nmv -fT -- "$new" ${quote(path)}`, text);
+}
+
+async function replaceHere(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.${process.pid}`;
+  try {
+    await writeTo(temporary, constants.O_CREAT | constants.O_EXCL, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** Adds text to a file, after what is there. */
 export async function appendFile(host: Host, path: string, text: string): Promise<void> {
+  const purpose = `cannot write ${path}`;
+  const whyNot = 'it is a symbolic link, which is not followed';
+  if (host.runsAsThisProcess === true) {
+    const flags = constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+    return here(purpose, () => writeTo(path, flags, text), { ELOOP: whyNot });
+  }
   const file = quote(path);
-  const refusal = `if [ -L ${file} ]; then echo 'it is a symbolic link, which is not followed' >&2; exit 1; fi`;
-  await mustRun(host, `cannot write ${path}`, `${refusal}\ncat >> ${file}`, text);
+  const refusal = `if [ -L ${file} ]; then echo '${whyNot}' >&2; exit 1; fi`;
+  await mustRun(host, purpose, `${refusal}\ncat >> ${file}`, text);
+}
+
+async function writeTo(path: string, flags: number, text: string): Promise<void> {
+  const handle = await open(path, constants.O_WRONLY | flags, 0o666);
+  try {
+    await handle.writeFile(text);
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Does without a command what this process can do itself.
+ *
+ * @param words in place of the system's, by the name of an error
+ */
+async function here(
+  purpose: string,
+  task: () => Promise<void>,
+  words: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  try {
+    await unfinished(task());
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw new HostError(`${purpose}: ${words[code] ?? systemWords(error)}`);
+  }
 }
 
 /** Whether there are such files, in the order of `paths`. */

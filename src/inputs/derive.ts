@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { MaestroOptions } from '../conductor/maestro/options.js';
 import type { Policy } from '../conductor/policy.js';
+import type { JobRequest } from '../run/detach/job.js';
 import type { HostOptions } from '../run/open-hosts.js';
 import type { RunOptions } from '../run/options.js';
 import { type AllocationRequest, readAllocationRequest } from '../schedulers/allocation/request.js';
@@ -22,17 +23,31 @@ export function runOptionsOf(inputs: Inputs): RunOptions {
     fluxTarget: inputs.flux,
     stepEnvironment: inputs.env,
     ignoresJobsElsewhere: inputs.resume === 'always',
+    maxWaitMs: maxWaitOf(inputs),
     policy: policyOf(inputs),
     ...(inputs.conductor === 'native' ? {} : { maestro: maestroOf(inputs) }),
     stop: { onCancel: inputs['on-cancel'], timeoutMinutes: inputs['timeout-minutes'] },
     stage: { excluded: inputs['stage-exclude'], secrets: inputs['ssh-key'] === '' ? [] : [inputs['ssh-key']] },
-    report: { path: inputs['report-path'], collect: inputs.collect, slowerThan: inputs['slower-than'] },
+    report: reportOptionsOf(inputs),
+  };
+}
+
+/** What the inputs say of the reports. */
+export function reportOptionsOf(inputs: Inputs): RunOptions['report'] {
+  return {
+    path: inputs['report-path'],
+    collect: inputs.collect,
+    slowerThan: inputs['slower-than'],
+    onInfrastructure: inputs['on-infrastructure'],
   };
 }
 
 function maestroOf(inputs: Inputs): MaestroOptions {
   return { bindings: inputs.bindings, sleepSeconds: inputs.sleeptime, version: inputs['maestro-version'] };
 }
+
+/** Node's timers cannot be longer than 24 days. */
+const maxWaitOf = (inputs: Inputs) => Math.min(inputs['max-wait'] * 1000, 2 ** 31 - 1);
 
 function policyOf(inputs: Inputs): Policy {
   const allowed = matchAny(inputs['allow-failure']);
@@ -41,8 +56,15 @@ function policyOf(inputs: Inputs): Policy {
     localJobs: inputs['local-jobs'],
     submissionAttempts: inputs['submission-attempts'],
     restartLimit: inputs['restart-limit'],
+    resubmitOn: inputs['resubmit-on'],
+    maxWaitMs: maxWaitOf(inputs),
     allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
   };
+}
+
+/** Whether what is beside the spec is copied: to another machine, or out of the reach of what cleans the checkout. */
+export function isStaged(inputs: Inputs): boolean {
+  return isElsewhere(inputs) || inputs.detach !== 'false';
 }
 
 /** Whether a study runs on another machine. A dry run stages everything on this one. */
@@ -65,6 +87,14 @@ export function hostOptionsOf(inputs: Inputs): HostOptions {
       knownHosts: inputs['ssh-known-hosts'],
     },
   };
+}
+
+/** How the conductor of a detached study is asked for as a job; undefined if it is to be none. */
+export function conductorJobOf(inputs: Inputs): JobRequest | undefined {
+  if (inputs.detach !== 'job') return undefined;
+  // Mistakes in it were told before.
+  const { request } = readAllocationRequest(new Source('allocate', inputs.allocate));
+  return { ...(request && { with: request.with }), args: inputs['detach-args'] };
 }
 
 /**

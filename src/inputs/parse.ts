@@ -31,6 +31,8 @@ function shownValue(value: string): string {
 /** Inputs, with the default of each that is wrong, and a line for everything that is wrong with them. */
 export interface Tried {
   readonly inputs: Inputs;
+  /** As they were given, those that are wrong too. */
+  readonly texts: ReadonlyMap<string, string>;
   readonly errors: readonly string[];
   /** Whether what to do is one of the mistakes. */
   readonly isCommandWrong: boolean;
@@ -59,11 +61,11 @@ export function tryInputs(
     return `${nameOf(name)} ${issue.message}${value === undefined || isOurs ? '' : `, not ${shown}`}`;
   });
   // With another command, which of the others have a meaning is not known.
-  if (wrong.has('command')) return { inputs, errors, isCommandWrong: true };
+  if (wrong.has('command')) return { inputs, texts: given, errors, isCommandWrong: true };
   const contradicting = contradictions(inputs, { texts: given, defaultOf }).map((words) =>
     words.replaceAll(/`([a-z-]+)`/g, (_, name) => nameOf(name)),
   );
-  return { inputs, errors: [...missing, ...errors, ...contradicting], isCommandWrong: false };
+  return { inputs, texts: given, errors: [...missing, ...errors, ...contradicting], isCommandWrong: false };
 }
 
 /** The environment variable in which the runner passes an input. */

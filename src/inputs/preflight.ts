@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
+import type { Metric } from '../metrics/metric.js';
 import type { BaselineReport } from '../report/comparison.js';
 import { givenReportPlace, readBaseline, refuseReportPath } from '../run/given-files.js';
+import { metricProblems } from '../run/metric-problems.js';
 import type { Mistakes } from '../run/mistakes.js';
-import { nowhere, planAt, readStudy, type SpecContext, type StudyContext } from '../run/prepare.js';
+import { nowhere, planAt, type ReadStudy, readStudy, type SpecContext, type StudyContext } from '../run/prepare.js';
 import type { AllocationRequest } from '../schedulers/allocation/request.js';
 import { checkOverlays } from '../spec/overlay.js';
 import { SpecError } from '../spec/problem.js';
@@ -10,6 +12,7 @@ import type { Spec } from '../spec/spec.js';
 import type { Pgen } from '../study/pgen/pgen.js';
 import { obstacleTo } from '../util/writable.js';
 import { isElsewhere, overlaysOf, pgenOf, requestOf, runOptionsOf } from './derive.js';
+import { readableMetrics } from './metrics.js';
 import type { Inputs } from './schema.js';
 
 export interface PreflightOptions {
@@ -26,9 +29,11 @@ export type PreflightStudy = SpecContext & Pick<StudyContext, 'pgen'>;
 
 /** What a run takes, and is read before anything is connected to. */
 export interface Ready {
-  readonly spec: Spec | undefined;
+  /** Undefined if there is no study, or it cannot be read. */
+  readonly read: ReadStudy | undefined;
   readonly request: AllocationRequest | undefined;
   readonly baseline: BaselineReport | undefined;
+  readonly metrics: readonly Metric[];
 }
 
 /**
@@ -49,6 +54,8 @@ export async function preflight(
   const pgen = pgenOf(inputs, directory);
   if (pgen !== undefined) mistakes.add(...missingPgen(pgen, nameOf));
   const baseline = mistakes.attempt(() => readBaseline(inputs.baseline, directory, warn));
+  const { metrics = [], warnings = [] } =
+    (await mistakes.attemptAsync(() => readableMetrics(inputs, { nameOf, directory }))) ?? {};
   const place = givenReportPlace({ options: runOptionsOf(inputs), specPath: study?.specPath ?? directory }, directory);
   await mistakes.attemptAsync(() => refuseReportPath(place, nameOf));
   const home = read && studyPath?.(read.spec);
@@ -63,9 +70,13 @@ export async function preflight(
   }
   // A study without mistakes is planned later, where it will be; with them this is the time to tell all that is wrong.
   if (!mistakes.isEmpty && study !== undefined && read !== undefined && pgen === undefined) {
-    mistakes.attempt(() => planAt(study, read, nowhere));
+    const planned = mistakes.attempt(() => planAt(study, read, nowhere));
+    if (planned !== undefined) {
+      const wrong = await metricProblems(metrics, planned.plan.graph);
+      mistakes.attempt(() => refuseProblems(wrong));
+    }
   }
-  return { spec: read?.spec, request, baseline };
+  return { read: read && { ...read, warnings: [...read.warnings, ...warnings] }, request, baseline, metrics };
 }
 
 function refuseProblems(problems: ReturnType<typeof checkOverlays>): void {

@@ -1,6 +1,7 @@
 import { HostError } from '../hosts/host.js';
 import { IncompleteDestination, parseDestination, parseJumps } from '../hosts/ssh/destination.js';
-import type { Command, InputName, Inputs } from './schema.js';
+import { connectionInputs } from './groups.js';
+import { actionDefaults, type Command, type InputName, type Inputs } from './schema.js';
 
 /** An input that has a meaning only together with another one. */
 export interface Requirement {
@@ -28,14 +29,28 @@ export const requirements: readonly Requirement[] = [
   // The client openssh also uses the passphrase for a key of its own configuration.
   { input: 'ssh-passphrase', needs: 'ssh-key', unless: (inputs) => inputs['ssh-client'] === 'openssh' },
   ...needing('conductor', 'bindings', 'sleeptime', 'maestro-version'),
+  ...needing('detach', 'detach-args', 'detach-node', 'supersede'),
   ...needing('pgen', 'pargs'),
-  ...needing('baseline', 'slower-than'),
+  // A detached study knows its history since its start.
+  {
+    input: 'slower-than',
+    needs: 'baseline',
+    unless: ({ history, command }) => history !== 'none' || command === 'collect',
+  },
 ];
 
 /** The inputs that commands other than `run` take alone, and those that they share with it. */
 const otherCommands: Readonly<
   Record<Exclude<Command, 'run'>, { readonly own: readonly InputName[]; readonly shared: readonly InputName[] }>
 > = {
+  collect: {
+    own: ['study-path'],
+    shared: [
+      ...connectionInputs,
+      ...(['detach-node', 'report-path', 'collect', 'baseline', 'slower-than', 'on-infrastructure'] as const),
+      ...(['annotations', 'issue', 'github-token', 'summary'] as const),
+    ],
+  },
   merge: {
     own: ['reports', 'expected'],
     shared: ['annotations', 'check-name', 'github-token', 'summary', 'report-path'],
@@ -79,13 +94,23 @@ export interface Given {
 /** The contradictions between inputs, whose names are in backquotes. */
 export function contradictions(inputs: Inputs, given: Given): string[] {
   const wrong = wrongForCommand(inputs, given);
+  const isCollect = inputs.command === 'collect';
+  const unmetOnes = requirements
+    // A conductor that is started again needs a Node too.
+    .filter((requirement) => !(isCollect && requirement.needs === 'detach'))
+    .filter((requirement) => isUnmet(requirement, inputs, given))
+    .map(unmet(given));
+  if (isCollect) return [...wrong, ...unmetOnes, ...unprovenIssue(inputs), ...wrongMachines(inputs)];
   // What else these inputs lack is of no interest.
   if (inputs.command !== 'run') return [...wrong, ...missingReports(inputs), ...wrongForComments(inputs)];
-  const errors = requirements.filter((requirement) => isUnmet(requirement, inputs, given)).map(unmet(given));
+  const errors = unmetOnes;
   if (inputs.allocate !== '' && inputs.flux !== 'auto') {
     errors.push(
       `\`allocate\` starts a Flux instance to run on, and \`flux\` names another, ${inputs.flux}: give one of them`,
     );
+  }
+  if (inputs.baseline === 'auto' && inputs.history === 'none') {
+    errors.push('`baseline` auto stands for the runs in `history`, which is none: give that auto, or a directory');
   }
   if (inputs.conductor === 'maestro') {
     for (const [name, why] of notWithMaestro) {
@@ -94,9 +119,21 @@ export function contradictions(inputs: Inputs, given: Given): string[] {
     if (inputs.resume === 'always')
       errors.push('`resume` always cannot be used with `conductor` maestro: it continues no study');
   }
+  if (inputs.detach !== 'false') {
+    for (const [name, why] of notDetached) {
+      const isHistory = name === 'baseline' && inputs.baseline === 'auto';
+      if (isSet(name, given) && !isHistory) errors.push(`\`${name}\` cannot be used with \`detach\`: ${why}`);
+    }
+  }
   const kind = /^([a-z]+:)(\/\/)?$/.exec(inputs.flux)?.[0];
   if (kind !== undefined) errors.push(`\`flux\`: nothing follows ${kind}${unset}`);
   return [...wrong, ...errors, ...wrongMachines(inputs)];
+}
+
+/** Only by its check run does GitHub say which run has started a detached study. */
+function unprovenIssue({ issue, annotations }: Inputs): string[] {
+  if (issue === '' || annotations === 'checks') return [];
+  return [`\`issue\` with \`command\` collect needs \`annotations\` checks, not ${annotations}`];
 }
 
 function missingReports({ command, reports }: Inputs): string[] {
@@ -117,16 +154,28 @@ function wrongForComments(inputs: Inputs): string[] {
 /** What upstream Maestro cannot do. */
 const notWithMaestro: readonly (readonly [InputName, string])[] = [
   ['allow-failure', 'in Maestro every failure counts'],
+  ['resubmit-on', 'it submits each job as often as `submission-attempts` says'],
+  ['max-wait', 'it waits for jobs as long as they take'],
   ['parameters', 'it reads the spec as it is; `pgen` can give other parameters'],
   ['variables', 'it reads the spec as it is'],
   ['batch', 'it reads the spec as it is'],
+];
+
+/** What a study cannot have that is left to itself. */
+const notDetached: readonly (readonly [InputName, string])[] = [
+  ['dry-run', 'it runs nothing'],
+  ['conductor', "the host's own Maestro needs this program beside it"],
+  ['report-path', 'the reports are made when the study is collected'],
+  ['baseline', 'the reports are made when the study is collected'],
+  ['issue', 'it is kept by the run that collects the study: give it to `command` collect'],
 ];
 
 const unset = '; is it taken from a variable that is not set?';
 
 const isSet = (name: InputName, { texts, defaultOf }: Given) => {
   const text = texts.get(name)?.trim() ?? '';
-  return text !== '' && text !== defaultOf(name);
+  // GitHub gives the action's defaults for what nobody gave.
+  return text !== '' && text !== defaultOf(name) && text !== actionDefaults[name];
 };
 
 function isUnmet({ input, needs, unless }: Requirement, inputs: Inputs, given: Given): boolean {

@@ -1,125 +1,17 @@
 import * as z from 'zod';
+import { assignments, choice, list, pairs, percent, resubmitOn, text, time, truth, whole, words } from './kinds.js';
+import { namedObjects, names } from './named-places.js';
 
 /**
  * Every input of the action and flag of the command line: the only definition. `action.yml`, the README's table
  * and docs/reference.md are generated from it. An input is text; what its schema makes of the text is what the program sees.
  */
 
-/** An input of text. @param kind what reference and help call such a value */
-const text = (kind = 'text') => z.string().meta({ kind });
-const truth = () =>
-  z.stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' }).meta({ kind: 'true, false' });
-const whole = (minimum: number) => {
-  const error = `must be a whole number from ${minimum} up`;
-  const isWhole = (value: string) =>
-    /^[0-9]+$/.test(value) && Number(value) >= minimum && Number.isSafeInteger(Number(value));
-  return z
-    .string()
-    .refine(isWhole, { error, params: { showsValue: true } })
-    .transform(Number)
-    .meta({ kind: 'whole number' });
-};
-const percent = () =>
-  z
-    .string()
-    .refine((value) => /^[0-9]+(\.[0-9]+)?\s*%?$/.test(value), {
-      error: 'must be a percentage, such as 25 %',
-      params: { showsValue: true },
-    })
-    .transform((value) => Number.parseFloat(value))
-    .meta({ kind: 'percentage' });
-const choice = <const T extends string>(...words: [T, ...T[]]) =>
-  z
-    .enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` })
-    .meta({ kind: words.join(', ') });
-
-const linesOf = (value: string) => value.split(/\r?\n/).filter((line) => line.trim() !== '');
-
-const list = () =>
-  z
-    .string()
-    .transform((value) => linesOf(value).map((line) => line.trim()))
-    .meta({ kind: 'globs' });
-
-/** Lines of `KEY:VALUE`, split at the first colon (Maestro's `--pargs`). */
-const pairs = () =>
-  z
-    .string()
-    .transform((value, context) => {
-      const lines = linesOf(value);
-      const bad = lines.findIndex((line) => !line.includes(':'));
-      if (bad !== -1) {
-        // The line may be a secret, so it is not shown.
-        context.addIssue({ code: 'custom', message: `must be lines of KEY:VALUE, but line ${bad + 1} has no colon` });
-        return z.NEVER;
-      }
-      const split = (line: string): [string, string] => {
-        const colon = line.indexOf(':');
-        return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
-      };
-      return new Map(lines.map(split)) as ReadonlyMap<string, string>;
-    })
-    .meta({ kind: 'KEY:VALUE lines' });
-
-const assignments = () =>
-  z
-    .string()
-    .transform((value, context) => {
-      const result = new Map<string, string>();
-      for (const line of linesOf(value)) {
-        const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line);
-        if (match === null) {
-          // The value may be a secret, so only the text before `=` is shown.
-          const shown = line.includes('=') ? `${line.slice(0, line.indexOf('=')).trim()}=...` : 'a line without `=`';
-          context.addIssue({ code: 'custom', message: `must be lines of NAME=VALUE, but has ${shown}` });
-          return z.NEVER;
-        }
-        result.set(match[1]!, match[2]!);
-      }
-      return result as ReadonlyMap<string, string>;
-    })
-    .meta({ kind: 'NAME=VALUE lines' });
-
-/** Names: lines, or a JSON list of them or of objects that have one, as a matrix is given. */
-const names = () => namedObjects().transform((places) => places.map(({ name }) => name));
-
-/** The same, each with its object as it was given. */
-const namedObjects = () =>
-  z.string().transform((value, context) => {
-    if (!value.trimStart().startsWith('[')) {
-      return linesOf(value).map((line): NamedPlace => ({ name: line.trim(), value: line.trim() }));
-    }
-    const named = z.union([
-      z.string().transform((name): NamedPlace => ({ name, value: name })),
-      z.looseObject({ name: z.string() }).transform((object): NamedPlace => ({ name: object.name, value: object })),
-    ]);
-    const result = z.array(named).safeParse(parsedJson(value));
-    if (result.success) return result.data;
-    context.addIssue({ code: 'custom', message: badNames });
-    return z.NEVER;
-  });
-
-/** A place to run, as a matrix has it: its name alone, or an object with that. */
-export interface NamedPlace {
-  readonly name: string;
-  readonly value: unknown;
-}
-
-const badNames = 'must be lines of names, or a JSON list of names or of {"name": ...}';
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 export const inputsSchema = z.object({
-  command: choice('run', 'merge', 'comment')
+  command: choice('run', 'collect', 'merge', 'comment')
     .prefault('run')
     .describe(
-      'What to do: `run` a study, `merge` the reports of several runs into one, with one check run, or read a `comment` that asks for a run ([Comments](docs/comments.md)).',
+      'What to do: `run` a study, `collect` studies that were detached ([Detached studies](docs/detached.md)), `merge` the reports of several runs into one, with one check run, or read a `comment` that asks for a run ([Comments](docs/comments.md)).',
     ),
   spec: text('path')
     .prefault('')
@@ -182,6 +74,11 @@ export const inputsSchema = z.object({
   'restart-limit': whole(0)
     .prefault('1')
     .describe("How often a step that timed out and has a `restart` is restarted (Maestro's `--rlimit`). 0: no limit."),
+  'resubmit-on': resubmitOn()
+    .prefault('node, preempted: 3')
+    .describe(
+      'After which causes a job is submitted again by itself, and how often for each, on other nodes than those that were lost; or `none`. See [jobs that are lost](docs/steps.md#jobs-that-are-lost).',
+    ),
   'hash-workspaces': truth()
     .prefault('false')
     .describe("Name workspaces, scripts and jobs by the MD5 of their combination (Maestro's `--hashws`)."),
@@ -250,6 +147,31 @@ export const inputsSchema = z.object({
     .describe(
       'The version of Maestro that `bindings: pip` installs. Default: the newest 1.x. See [bindings of Flux](docs/maestro.md#bindings-of-flux).',
     ),
+  detach: choice('false', 'true', 'job')
+    .prefault('false')
+    .describe(
+      'Start the study and end: `true` leaves its conductor in the background of the host, `job` in a job of its batch system. See [Detached studies](docs/detached.md).',
+    ),
+  'detach-args': words()
+    .prefault('')
+    .describe(
+      'With `detach: job`: arguments of `sbatch`, `bsub` or `flux submit` for the job of the conductor, such as `--partition=pdebug --time=1-00:00:00`.',
+    ),
+  'detach-node': text('path')
+    .prefault('')
+    .describe(
+      'The Node on the host, 20 or newer, for a [detached study](docs/detached.md). Default: `node` on PATH after `setup`.',
+    ),
+  supersede: truth()
+    .prefault('false')
+    .describe(
+      'On a pull request, cancel the detached studies that earlier runs of the same workflow, job and step have started for it. See [superseding](docs/detached.md#a-newer-commit-of-a-pull-request).',
+    ),
+  'study-path': text('path')
+    .prefault('')
+    .describe(
+      'The directory on the host of the only study to collect. Default: all that this repository has detached.',
+    ),
   stage: text('path')
     .prefault('')
     .describe(
@@ -260,6 +182,11 @@ export const inputsSchema = z.object({
     .prefault('0')
     .describe(
       'Stop driving the study after this many minutes. Jobs go on, the status is INTERRUPTED, and the next run continues. 0: no limit. See [time limits](docs/resuming.md#time-limits).',
+    ),
+  'max-wait': time()
+    .prefault('')
+    .describe(
+      'The longest time in the queue before the first job runs, or the allocation starts: minutes, or a number with s, m, h or d. Then the jobs in the queue are cancelled, the status is INTERRUPTED, and the next run begins the count anew. 0: no limit. See [time limits](docs/resuming.md#time-limits).',
     ),
   'on-cancel': choice('cancel', 'leave')
     .prefault('cancel')
@@ -287,11 +214,36 @@ export const inputsSchema = z.object({
   baseline: text('path')
     .prefault('')
     .describe(
-      'The report.json of an earlier run, to tell what newly fails, is fixed, or takes longer. See [comparing](docs/results.md#comparing-with-an-earlier-run).',
+      'What to compare with, to tell what newly fails, is fixed, or takes longer: the report.json of an earlier run, or `auto`, the runs in the `history`, which is so whenever there is one. See [comparing](docs/results.md#comparing-with-an-earlier-run).',
+    ),
+  history: text('auto, none, directory')
+    .trim()
+    .prefault('none')
+    .describe(
+      'Where the host keeps what became of earlier runs, and their metrics: `auto` in the directory of the studies, a directory of yours, or `none`. Runs of a branch add to it; a pull request is compared with its base branch. See [history](docs/nightly.md#history).',
     ),
   'slower-than': percent()
     .prefault('25 %')
-    .describe('A step is slower if its run time has grown by more than this, and by at least 10 s.'),
+    .describe(
+      'A step is slower if its run time has grown by more than this, and by at least 10 s. Needs `baseline` or `history`.',
+    ),
+  metrics: text('YAML mapping, path')
+    .prefault('')
+    .describe(
+      'Figures that are read from the outputs of steps, and what they should be: a mapping, or the path of a YAML file that has it. See [metrics](docs/nightly.md#metrics).',
+    ),
+  'on-infrastructure': choice('fail', 'neutral')
+    .prefault('fail')
+    .describe(
+      'What a study is that failed for the infrastructure alone: `fail`, or `neutral`, which is a neutral check run, exit status 0 and a warning. Only at schedule, push, workflow_dispatch and repository_dispatch; elsewhere it fails. See [neutral](docs/results.md#neutral).',
+    ),
+  issue: text()
+    .trim()
+    .max(256, { error: 'must be a title of at most 256 characters' })
+    .prefault('')
+    .describe(
+      'The title of an issue that is kept about the study and branch: opened when it fails, closed when it passes. Needs the permission `issues: write`. Not for pull requests. See [the issue](docs/results.md#the-issue).',
+    ),
   summary: truth().prefault('true').describe('Write the job summary.'),
   'report-path': text('path')
     .prefault('')
@@ -346,6 +298,9 @@ export const actionOnly: ReadonlySet<string> = new Set<InputName>([
   'machines',
   'answer',
   'sha',
+  'study-path',
+  'supersede',
+  'issue',
 ]);
 
 /** Flags that may be given several times, a line each: `--pargs A:1 --pargs B:2`, as with Maestro. */
@@ -365,33 +320,7 @@ export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase', 'gith
 /** Defaults of the action that differ from those of the command line. */
 export const actionDefaults: Partial<Record<InputName, string>> = {
   'github-token': '${{ github.token }}',
+  history: 'auto',
   // GitHub evaluates it again for the post step, which a main step that was killed at once has told nothing.
   'job-status': '${{ job.status }}',
 };
-
-/** The outputs of a run, with what action.yml says of them. */
-export const runOutputs = {
-  status:
-    'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN; UNREACHABLE if there was no connection to the host, and nothing ran; with `command: merge` NOTRUN if no machine ran the study.',
-  'study-path': 'The study directory.',
-  'flux-uri': 'The Flux broker that ran the jobs; empty if none did.',
-  'steps-total': 'How many step instances the study has.',
-  'steps-finished': 'How many of them finished.',
-  'steps-failed': 'How many of them ran and failed.',
-  'steps-skipped': 'How many of them did not run: another failed or was cancelled, or the study was cancelled before.',
-  'report-path': 'The directory with report.json, junit.xml, report.html, summary.md and what was collected.',
-  'check-run-url': 'The page of the check run; empty if there is none.',
-} as const;
-
-/** The outputs of `command: comment`. */
-export const commentOutputs = {
-  run: 'Of `command: comment`: `true` if the comment asks for a run and its author may do that, else `false`.',
-  spec: 'The study to run: the path of its spec.',
-  parameters: 'The parameters that the comment gives, as the input `parameters` takes them; empty if it gives none.',
-  machines:
-    'Where to run, a JSON list: those of the input `machines` that the comment chooses; all if it chooses none.',
-  sha: 'The commit to check out, and to run the study of.',
-  answer: 'The id of the comment that answers; empty if there is none.',
-} as const;
-
-export const outputs = { ...runOutputs, ...commentOutputs };

@@ -1,12 +1,16 @@
+import type { Interruption } from '../causes/interruption.js';
+import { allocationUse, type HeldNodes, type RanOn } from '../causes/used-share.js';
 import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
+import { resource } from '../scripts/dialect.js';
 import { type Outputs, outputsOf } from '../scripts/outputs.js';
 import type { Plan } from '../scripts/plan.js';
 import type { StepInstance } from '../study/graph.js';
 import { lastJob, type StepRecord, type StudyStatus } from '../study/state.js';
 import { tailText } from '../util/log/plain-text.js';
 import { failuresOf } from './attention.js';
-import { MAX_ERROR_TAILS, type StepResult, type StudyResults } from './results.js';
+import { explainStep, explainStudy } from './causes.js';
+import { type GitHubRun, MAX_ERROR_TAILS, type StepResult, type StudyResults } from './results.js';
 
 /** How a study ended, as the conductor reports it. */
 export interface ExecutionEnd {
@@ -15,12 +19,16 @@ export interface ExecutionEnd {
   readonly records: readonly StepRecord[];
   /** Why the study stopped before its end; '' if it did not. */
   readonly interruption: string;
+  /** What stopped it; undefined if nothing did, or that is not known. */
+  readonly interruptionKind?: Interruption | undefined;
   /** Whether a later run can continue an interrupted study; so it is by default. */
   readonly isResumable?: boolean;
   /** Where a job of a step wrote to; undefined if nothing ran. */
   readonly outputsOfJob: (step: StepInstance, id: string) => Outputs | undefined;
   /** The Flux broker that ran the scheduled steps; null if none did. */
   readonly fluxUri: string | null;
+  /** The allocations that were got for it in this run. */
+  readonly allocated?: readonly HeldNodes[];
   readonly started: number;
   readonly ended: number;
 }
@@ -28,15 +36,24 @@ export interface ExecutionEnd {
 /** Of the end of stderr so much is read. */
 const tails = { lines: 40, bytes: 16 * 1024 };
 
-/** Puts together what the reports say, the last words of failed steps included. */
+/** What the reports say besides how the study ended. */
+export interface ShownWith {
+  /** The spec's path, as it was given. */
+  readonly spec: string;
+  /** The run on GitHub. */
+  readonly run?: GitHubRun | undefined;
+}
+
+/** Puts together what the reports say: the last words of failed steps, and whose fault it was, included. */
 export async function buildResults(
   host: Host,
   plan: Plan,
   ending: ExecutionEnd,
-  specShown: string,
+  { spec: specShown, run }: ShownWith,
 ): Promise<StudyResults> {
   const { spec, places, graph, scripts } = plan;
-  const { status, interruption, records, outputsOfJob, fluxUri, started, ended } = ending;
+  const { status, interruption, interruptionKind, records, outputsOfJob, fluxUri, started, ended } = ending;
+  const { allocated = [] } = ending;
   const steps = graph.steps.map((step): StepResult => {
     const record = records[step.index]!;
     const job = lastJob(record);
@@ -50,7 +67,12 @@ export async function buildResults(
       errorTail: null,
     };
   });
-  return {
+  const read = await withErrorTails(host, places.studyPath, await withTrueNames(host, plan, steps));
+  const explained = read.map((result) => {
+    const requestedNodes = result.step.scheduled ? nodesAskedFor(graph.steps[result.step.index]!) : 0;
+    return explainStep(result, { interruption: interruptionKind, requestedNodes, ended });
+  });
+  const results = {
     status,
     interruption,
     name: spec.name,
@@ -62,8 +84,24 @@ export async function buildResults(
     fluxUri,
     started,
     ended,
-    steps: await withErrorTails(host, places.studyPath, await withTrueNames(host, plan, steps)),
+    steps: explained,
+    ...(run && { run }),
+    ...(interruptionKind && { interruptionKind }),
   };
+  const ran = () =>
+    explained.flatMap((result) => ranJobs(result, nodesAskedFor(graph.steps[result.step.index]!), ended));
+  const use = allocated.length === 0 ? undefined : allocationUse(allocated, ran(), ended);
+  return { ...results, ...explainStudy(results), ...(use && { allocation: use }) };
+}
+
+const nodesAskedFor = ({ run }: StepInstance) => Number(resource(run, 'nodes')) || 1;
+
+/** The jobs of a step that have begun, by where and when they ran. */
+function ranJobs({ step, record }: StepResult, count: number, ended: number): RanOn[] {
+  if (!step.scheduled) return [];
+  return record.jobs.flatMap(({ nodes = [], started: from, ended: until }) =>
+    from === null ? [] : [{ nodes, count, from, until: until ?? ended }],
+  );
 }
 
 /**
@@ -100,16 +138,16 @@ async function withErrorTails(
   if (all.length === 0) return steps;
   const failed = all.slice(0, MAX_ERROR_TAILS);
   const leftOut = new Set(all.slice(MAX_ERROR_TAILS));
-  const paths = failed.map(({ outputs }) => `${studyPath}/${outputs!.stderr}`);
+  const paths = failed.flatMap(({ outputs }) =>
+    [outputs!.stderr, outputs!.stdout].map((file) => `${studyPath}/${file}`),
+  );
   // Reports without the steps' last words are better than none.
   const read = await readTails(host, paths, tails.bytes).catch(() => paths.map(() => null));
-  const texts = new Map(
-    failed.map((result, i) => [
-      result,
-      read[i] ? tailText(read[i], tails.lines, read[i].length === tails.bytes) : null,
-    ]),
-  );
-  return steps.map((result) =>
-    leftOut.has(result) ? { ...result, isTailLeftOut: true } : { ...result, errorTail: texts.get(result) ?? null },
-  );
+  const texts = read.map((bytes) => bytes && tailText(bytes, tails.lines, bytes.length === tails.bytes));
+  const places = new Map(failed.map((result, i) => [result, 2 * i]));
+  return steps.map((result) => {
+    if (leftOut.has(result)) return { ...result, isTailLeftOut: true };
+    const place = places.get(result);
+    return place === undefined ? result : { ...result, errorTail: texts[place]!, outputTail: texts[place + 1]! };
+  });
 }

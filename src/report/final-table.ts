@@ -1,16 +1,43 @@
 import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../study/state.js';
-import { shortDuration } from '../util/format.js';
+import { shortDuration, someOf } from '../util/format.js';
 import { oneLine, table } from '../util/log/plain-text.js';
 import { countsText, failuresOf } from './attention.js';
+import { flakyText, nodeHoursText, suspectText } from './cause-texts.js';
+import { causeLineOf } from './causes.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** More instances than this are shown as a line a step. */
 const mostInstances = 40;
 
-/** The table that ends a run: a line for each instance, or for each step of a big study, then the outcome. */
+/** Of suspect nodes and of flaky steps so many are named: the log is not the place for all. */
+const mostNamed = 10;
+
+/**
+ * The table that ends a run: a line for each instance, or for each step of a big study, then whose fault it was, and the
+ * outcome.
+ */
 export function finalTable(results: StudyResults): string[] {
-  const rows = results.steps.length <= mostInstances ? instanceRows(results.steps) : stepRows(results.steps);
-  return [...table(rows), '', outcomeLine(results)];
+  const rows = results.steps.length <= mostInstances ? instanceRows(results) : stepRows(results.steps);
+  return [...table(rows), '', ...causeLines(results).map(oneLine), outcomeLine(results)];
+}
+
+function causeLines(results: StudyResults): string[] {
+  const { pattern = '', suspects = [], flaky = [] } = results;
+  const plain = (text: string) => text;
+  const cause = causeLineOf(results);
+  const hours = nodeHoursText(results);
+  return [
+    ...(cause === '' ? [] : [cause]),
+    ...(pattern === '' ? [] : [pattern]),
+    ...some(suspects.map((suspect) => `Suspect node ${suspectText(suspect, plain)}`)),
+    ...some(flaky.map((instance) => `Flaky: ${flakyText(instance, plain)}`)),
+    ...(hours === '' ? [] : [`Used: ${hours}`]),
+  ];
+}
+
+function some(lines: readonly string[]): string[] {
+  const left = lines.length - mostNamed;
+  return left <= 0 ? [...lines] : [...lines.slice(0, mostNamed), `and ${left} more, which are in report.json`];
 }
 
 /** `Study hello FINISHED in 1.2s: 8 steps, 8 finished`. */
@@ -33,20 +60,26 @@ export function runMilliseconds({ record }: StepResult): number | null {
   return job?.started == null || job.ended === null ? null : Math.max(0, job.ended - job.started);
 }
 
-function instanceRows(steps: readonly StepResult[]): string[][] {
-  return [
-    ['STEP', 'STATE', 'TIME', 'RESTARTS', 'REASON'],
-    ...steps.map((result) => {
-      const { step, record } = result;
-      return [
-        oneLine(step.name),
-        shownState(record),
-        runTime(result),
-        String(record.restarts),
-        oneLine(reasonOf(record)),
-      ];
-    }),
+/** Columns that would be empty, or say only what the state and the reason do, are left out. */
+function instanceRows({ steps }: StudyResults): string[][] {
+  const cause = (result: StepResult) => {
+    const word = result.blame?.cause ?? '';
+    return word === 'dependency' || word === 'cancelled' ? '' : word;
+  };
+  const nodes = ({ step, record }: StepResult) =>
+    step.scheduled && hasFailed(record) ? someOf((lastJob(record)?.nodes ?? []).map(oneLine), 2) : '';
+  const optional = (title: string, cell: (result: StepResult) => string) =>
+    steps.some((result) => cell(result) !== '') ? [{ title, cell }] : [];
+  const columns: { readonly title: string; readonly cell: (result: StepResult) => string }[] = [
+    { title: 'STEP', cell: ({ step }) => oneLine(step.name) },
+    { title: 'STATE', cell: ({ record }) => shownState(record) },
+    ...optional('CAUSE', cause),
+    { title: 'TIME', cell: runTime },
+    { title: 'RESTARTS', cell: ({ record }) => String(record.restarts) },
+    ...optional('NODES', nodes),
+    { title: 'REASON', cell: ({ record }) => oneLine(reasonOf(record)) },
   ];
+  return [columns.map(({ title }) => title), ...steps.map((result) => columns.map(({ cell }) => cell(result)))];
 }
 
 function stepRows(steps: readonly StepResult[]): string[][] {

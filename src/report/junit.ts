@@ -1,5 +1,10 @@
+import { isInfrastructure } from '../causes/cause.js';
 import { isFailure, isOver, isSkipped, lastJob } from '../study/state.js';
+import { groupBy } from '../util/group-by.js';
 import { oneLine, printable } from '../util/log/plain-text.js';
+import { sumOfNodeHours } from './causes.js';
+import { titleOf } from './metrics/outcome.js';
+import { type MetricRow, unitSuffix } from './metrics/rows.js';
 import { byStep, lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** What a reader of JUnit's format makes of an instance. */
@@ -8,14 +13,14 @@ type Verdict =
   | { readonly kind: 'failure' | 'error'; readonly type: string; readonly message: string; readonly text: string }
   | { readonly kind: 'skipped'; readonly message: string };
 
-/** A test suite, as both schemas in use allow it. */
+/** A test suite. */
 export interface Suite {
   readonly name: string;
   readonly package: string;
   /** Milliseconds since the epoch. */
   readonly began: number;
   readonly hostname: string;
-  readonly properties: Readonly<Record<string, string>>;
+  readonly properties: Properties;
   readonly cases: readonly Case[];
 }
 
@@ -24,8 +29,14 @@ export interface Case {
   readonly classname: string;
   /** Milliseconds. */
   readonly time: number;
+  /** Where the spec defines it; undefined of what is none of its steps. */
+  readonly at?: { readonly file: string; readonly line: number };
+  readonly properties?: Properties;
   readonly verdict: Verdict;
 }
+
+/** Those that are '' are left out. */
+type Properties = Readonly<Record<string, string>>;
 
 /** The text of junit.xml: a test suite for each step of the spec, a test case for each of its instances. */
 export function junitXml(results: StudyResults): string {
@@ -39,8 +50,9 @@ export function junitXml(results: StudyResults): string {
 }
 
 /**
- * It has what both schemas in use allow, Ant's and that of Jenkins' xunit plugin, and nothing else: so no attributes on
- * `testsuites`, no output in a test case, and times without a zone (they are UTC).
+ * It has what the schemas of Ant and of Jenkins' xunit plugin allow: so no attributes on `testsuites`, no output in a
+ * test case, and times without a zone (they are UTC). A test case has `file`, `line` and properties besides, as pytest
+ * writes them, which both schemas lack and readers of results show.
  */
 export function suitesXml(suites: readonly Suite[]): string {
   return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites>', ...suites.map(suiteXml), '</testsuites>', ''].join(
@@ -55,6 +67,7 @@ export function suiteOf(
   name: string,
   within = results.name,
 ): Suite {
+  const metrics = groupBy(results.metrics ?? [], ({ step }) => step.name);
   const starts = steps.flatMap(({ record }) => record.started ?? record.submitted ?? []);
   return {
     name,
@@ -66,15 +79,47 @@ export function suiteOf(
       status: results.status,
       directory: results.path,
       scheduler: results.scheduler,
+      cause: results.blame?.cause ?? '',
+      'node-hours': nodeHoursText(sumOfNodeHours(steps)),
     },
     cases: steps.map((result) => ({
       name: result.step.name,
       classname: `${within}.${result.step.step}`,
       time: runTime(result, results),
-      verdict: verdictOf(result, results),
+      at: { file: results.spec, line: result.step.at.line },
+      ...propertiesOf(result, metrics.get(result.step.name)),
+      verdict: metricVerdict(result, results, metrics.get(result.step.name)) ?? verdictOf(result, results),
     })),
   };
 }
+
+/** What is known of an instance besides its verdict: of most nothing is. */
+function propertiesOf(
+  { blame, record, nodeHours }: StepResult,
+  metrics: readonly MetricRow[] = [],
+): Pick<Case, 'properties'> {
+  const { nodes = [] } = lastJob(record) ?? {};
+  if (blame == null && nodes.length === 0 && nodeHours === undefined && metrics.length === 0) return {};
+  return {
+    properties: {
+      cause: blame?.cause ?? '',
+      nodes: nodes.join(' '),
+      'node-hours': nodeHoursText(nodeHours),
+      ...metricProperties(metrics),
+    },
+  };
+}
+
+/** What was read from the outputs of an instance: `metric.time` is `3.5 s`. */
+function metricProperties(metrics: readonly MetricRow[]): Properties {
+  const known = metrics.filter(({ verdict }) => verdict.value !== null);
+  return Object.fromEntries(
+    known.map(({ metric, verdict }) => [`metric.${metric.name}`, `${verdict.value}${unitSuffix(metric)}`]),
+  );
+}
+
+/** A number of hours with as many digits as say something. */
+const nodeHoursText = (hours: number | undefined) => (hours === undefined ? '' : String(Number(hours.toPrecision(6))));
 
 function suiteXml(suite: Suite, id: number): string {
   const { cases } = suite;
@@ -93,9 +138,7 @@ function suiteXml(suite: Suite, id: number): string {
   };
   return [
     ` <testsuite${attributesXml(attributes)}>`,
-    '  <properties>',
-    ...Object.entries(suite.properties).map(([name, value]) => `   <property${attributesXml({ name, value })}/>`),
-    '  </properties>',
+    ...propertiesXml(suite.properties, '  '),
     ...cases.map(caseXml),
     '  <system-out/>',
     '  <system-err/>',
@@ -103,20 +146,33 @@ function suiteXml(suite: Suite, id: number): string {
   ].join('\n');
 }
 
-function caseXml({ name, classname, time, verdict }: Case): string {
-  const attributes = attributesXml({ name: nameOf(name), classname: nameOf(classname), time: seconds(time) });
-  switch (verdict.kind) {
-    case 'passed':
-      return `  <testcase${attributes}/>`;
-    case 'skipped':
-      return `  <testcase${attributes}>\n   <skipped${attributesXml({ message: verdict.message })}/>\n  </testcase>`;
-    case 'failure':
-    case 'error': {
-      const { kind, type, message, text } = verdict;
-      const element = `<${kind}${attributesXml({ type, message })}>${escapeXml(text)}</${kind}>`;
-      return `  <testcase${attributes}>\n   ${element}\n  </testcase>`;
-    }
-  }
+function propertiesXml(properties: Properties, indent: string): string[] {
+  const lines = Object.entries(properties).filter(([, value]) => value !== '');
+  return [
+    `${indent}<properties>`,
+    ...lines.map(([name, value]) => `${indent} <property${attributesXml({ name, value })}/>`),
+    `${indent}</properties>`,
+  ];
+}
+
+function caseXml({ name, classname, time, at, properties, verdict }: Case): string {
+  const attributes = attributesXml({
+    name: nameOf(name),
+    classname: nameOf(classname),
+    ...(at !== undefined && at.file !== '' && { file: at.file, line: String(at.line) }),
+    time: seconds(time),
+  });
+  const isAny = properties !== undefined && Object.values(properties).some((value) => value !== '');
+  const content = isAny ? [...propertiesXml(properties, '   '), ...verdictXml(verdict)] : verdictXml(verdict);
+  if (content.length === 0) return `  <testcase${attributes}/>`;
+  return [`  <testcase${attributes}>`, ...content, '  </testcase>'].join('\n');
+}
+
+function verdictXml(verdict: Verdict): string[] {
+  if (verdict.kind === 'passed') return [];
+  if (verdict.kind === 'skipped') return [`   <skipped${attributesXml({ message: verdict.message })}/>`];
+  const { kind, type, message, text } = verdict;
+  return [`   <${kind}${attributesXml({ type, message })}>${escapeXml(text)}</${kind}>`];
 }
 
 function verdictOf(result: StepResult, results: StudyResults): Verdict {
@@ -137,7 +193,22 @@ function verdictOf(result: StepResult, results: StudyResults): Verdict {
   const text = [place, ...(outputs === null ? [] : [`${results.path}/${outputs.stderr}`]), lastWords(result)].join(
     '\n',
   );
-  return { kind: 'failure', type: record.state, message: reason, text };
+  // A reader tells apart what a test found and what kept it from being run.
+  const isOfSite = result.blame != null && isInfrastructure(result.blame);
+  return { kind: isOfSite ? 'error' : 'failure', type: record.state, message: reason, text };
+}
+
+/** A step that FINISHED has failed if one of its metrics fails the study; undefined if none does. */
+function metricVerdict(
+  { step }: StepResult,
+  { spec }: StudyResults,
+  metrics: readonly MetricRow[] = [],
+): Verdict | undefined {
+  const failing = metrics.filter(({ verdict }) => verdict.severity === 'failure');
+  if (failing.length === 0) return undefined;
+  const lines = failing.flatMap((row) => [`${titleOf(row)}: ${row.verdict.reason}`, row.verdict.line]);
+  const text = [`${spec}:${step.at.line}`, ...lines.filter((line) => line !== '')].join('\n');
+  return { kind: 'failure', type: 'METRIC', message: lines[0]!, text };
 }
 
 /** How long its last job ran, or has run so far. Milliseconds. */

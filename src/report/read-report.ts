@@ -1,7 +1,9 @@
 import type * as z from 'zod';
 import { type JobRecord, newRecord, type StepRecord } from '../study/state.js';
 import { UserError } from '../util/errors.js';
+import { causeIn } from './causes.js';
 import { clip } from './markdown.js';
+import { metricRows } from './metrics/reported.js';
 import { REPORT_SCHEMA, type ReadableReport, readableSchema } from './report-schema.js';
 import { type StepResult, type StudyResults, TOLERATED } from './results.js';
 
@@ -49,7 +51,7 @@ export function timeOf(text: string | null | undefined): number | null {
 }
 
 /** The results that a report was made of, as far as it keeps them: the reports of them are made as of those of a run. */
-export function resultsOfReport({ status, study, steps }: ReadableReport): StudyResults {
+export function resultsOfReport({ status, run, study, steps, metrics }: ReadableReport): StudyResults {
   const spec = study.spec ?? '';
   const indexes = new Map(steps.map(({ name }, index) => [name, index]));
   const ended = timeOf(study.ended) ?? timeOf(study.started) ?? 0;
@@ -65,6 +67,9 @@ export function resultsOfReport({ status, study, steps }: ReadableReport): Study
     fluxUri: study.fluxUri ?? null,
     started: timeOf(study.started) ?? ended,
     ended,
+    ...(metrics !== undefined && { metrics: metricRows(metrics, steps) }),
+    ...studyCausesOf(study, new Map(steps.map(({ name, step = name }) => [name, step]))),
+    ...(run && { run }),
     steps: steps.map((step, index): StepResult => {
       const { name, params = {}, workspace = '', scheduled = false, dependsOn = [] } = step;
       const { stdout, stderr } = step;
@@ -82,9 +87,35 @@ export function resultsOfReport({ status, study, steps }: ReadableReport): Study
         outputs: stdout == null || stderr == null ? null : { stdout, stderr },
         dependsOn,
         errorTail: step.stderrTail ?? null,
+        outputTail: step.stdoutTail ?? null,
+        ...known({ blame: causeIn(step), nodeHours: step.nodeHours ?? undefined }),
       };
     }),
   };
+}
+
+/** @param stepOf the steps of the spec by the names of their instances */
+function studyCausesOf(study: ReadableReport['study'], stepOf: ReadonlyMap<string, string>) {
+  const { suspects, flaky, pattern, nodeHours, allocation } = study;
+  return known({
+    blame: causeIn(study),
+    suspects,
+    flaky: flaky?.map(({ name, passedAt, failures }) => ({
+      ...{ name, passedAt },
+      failures: failures.map((failure) => ({
+        ...{ step: stepOf.get(name) ?? name, name, attempt: failure.attempt },
+        ...{ nodes: failure.nodes ?? [], blame: causeIn(failure) ?? null },
+      })),
+    })),
+    nodeHours: nodeHours ?? undefined,
+    allocation: allocation ?? undefined,
+    pattern,
+  });
+}
+
+/** Without the members that a report of an earlier version does not have. */
+function known<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as typeof members;
 }
 
 function recordOf(step: ReadableReport['steps'][number]): StepRecord {
@@ -109,5 +140,7 @@ function jobOf(job: ReadableReport['steps'][number]['jobs'][number], index: numb
   return {
     ...{ attempt: index + 1, script: 'main', id: job.id ?? '', place: '', isDoubtful: false, started },
     ...{ submitted: timeOf(job.submitted) ?? started ?? 0, ended: timeOf(job.ended), result: job.result ?? null },
+    ...known({ blame: causeIn(job), nodes: job.nodes ?? undefined }),
+    ...(job.excluded?.length && { excluded: job.excluded }),
   };
 }

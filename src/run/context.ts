@@ -5,6 +5,7 @@ import type { WantedPlace } from '../store/directory.js';
 import type { DescribedAllocation } from '../store/journal/records.js';
 import type { LeaseHolder } from '../store/lease.js';
 import type { StepRecord } from '../study/state.js';
+import type { HandOver } from './detach/job-time.js';
 import type { StudyContext } from './prepare.js';
 import type { ReportContext } from './report.js';
 
@@ -25,8 +26,14 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'options' 
   readonly isKeyDerived?: boolean;
   /** Saves what the post step must clean up if this process is killed; undefined values clear what was saved. */
   readonly remember: (left: Partial<LeftBehind>) => void;
+  /** When and how this run makes room for the next one, if its own time is limited. */
+  readonly handOver?: HandOver | undefined;
   /** Shows the progress outside the log, for example in a check run. */
   readonly observer?: RunObserver;
+  /** The commit that the results are about, which a study that is followed has to be of; undefined if there is none. */
+  readonly commit?: string;
+  /** Takes secrets out of what is kept in the study; undefined if a log that is kept nowhere else needs no such thing. */
+  readonly redact?: (text: string) => string;
   /** Warnings about options that have no effect on this study. */
   readonly ineffectiveOptions: (study: Plan) => readonly string[];
   /** Set by the post step after the main step was killed: the reason why the study is only cancelled, not continued. */
@@ -45,12 +52,18 @@ export interface LeftBehind {
   readonly isCancelled: boolean;
   /** Whether a check run on GitHub still shows the study as running. */
   readonly isShown: boolean;
+  /** By which that check run is found, if that is not the key of the study. */
+  readonly shownKey?: string | undefined;
 }
 
 /** Follows a study while it runs. */
 export interface RunObserver {
   /** This run holds the lease of the study, and starts to stage it. */
   begun(): Promise<void>;
+  /** Another process drives the study, from a detached start with that token: this run follows it. */
+  follows?(token: string): Promise<void>;
+  /** All is staged, and the steps begin or go on. @param records as of `changed` */
+  executing?(records: readonly StepRecord[]): void;
   /** @param records one for each step; the state machine updates these same objects */
   changed(records: readonly StepRecord[]): void;
   /** Another run has taken over the study. */

@@ -2,9 +2,10 @@ import { Conductor } from '../conductor/conductor.js';
 import { cancelledObsolete, type Resumption } from '../conductor/resume.js';
 import type { Host } from '../hosts/host.js';
 import type { ExecutionEnd } from '../report/build-results.js';
+import { NoAllocationError } from '../schedulers/allocation/no-allocation.js';
 import type { Backend } from '../schedulers/backend.js';
 import { LocalScheduler } from '../schedulers/local/scheduler.js';
-import type { BatchScheduler, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
+import type { BatchScheduler, JobRef, Scheduler, SchedulerListener } from '../schedulers/scheduler.js';
 import { UnavailableScheduler } from '../schedulers/unavailable.js';
 import type { Plan } from '../scripts/plan.js';
 import { schedulerNames } from '../spec/spec.js';
@@ -17,6 +18,7 @@ import type { Clock } from '../util/clock.js';
 import { BackendError } from '../util/errors.js';
 import type { Log } from '../util/log/log.js';
 import { isDoneWithin } from '../util/sleep.js';
+import type { HandOver } from './detach/job-time.js';
 import { interpretSignals } from './interpret-signals.js';
 import type { RunOptions } from './options.js';
 import { Progress } from './progress.js';
@@ -31,8 +33,12 @@ export interface ExecuteContext {
   readonly ending: { readonly cancel: AbortSignal; readonly leave: AbortSignal; readonly waiting: AbortSignal };
   /** Aborted when the process gets a SIGHUP, whatever it got before. */
   readonly hangup: AbortSignal;
-  /** Is told how the steps change. */
-  readonly observer?: { changed(records: readonly StepRecord[]): void } | undefined;
+  /** Is told that the steps begin or go on, and how they change. */
+  readonly observer?:
+    | { executing?(records: readonly StepRecord[]): void; changed(records: readonly StepRecord[]): void }
+    | undefined;
+  /** When and how this run makes room for the next one. */
+  readonly handOver?: HandOver | undefined;
   /** Why what was begun, by a driver that was killed, is only brought to its end: cancelled. Undefined otherwise. */
   readonly finishes?: string | undefined;
 }
@@ -53,6 +59,8 @@ export interface StagedStudy {
 export interface ExecutionResult extends Omit<ExecutionEnd, 'started' | 'ended'> {
   /** Whether jobs go on, to be taken over by the driver that resumes the study. */
   readonly areJobsLeft: boolean;
+  /** Of a dry run: when its files are written. */
+  readonly staged?: Promise<unknown>;
 }
 
 /** How long schedulers may take to tell obsolete jobs to end before the steps begin. */
@@ -72,16 +80,23 @@ export async function execute(context: ExecuteContext, study: StagedStudy): Prom
   const policy = { ...options.policy, ...limits };
   const conductor = new Conductor({ graph, scripts, policy, clock, journal, records: resumption.records });
   const { listener } = conductor;
-  const opened = await openBatch(context, study, listener);
-  const batch = opened ?? standIn(plan, clock, listener);
+  const { opened, missing } = await openBatch(context, study, listener);
+  const batch = opened ?? (await standIn(plan, { clock, listener, missing }));
   const env = localEnvironment(options, opened && backend);
   const warn = (line: string) => log.warning(line);
   const local = new LocalScheduler({ host, studyPath: places.studyPath, env, clock, log: warn }, listener);
   const progress = new Progress(log, graph, clock);
   const statusFile = new StatusFile((text) => session.writeStatus(text), graph, clock);
   const signals = interpretSignals({ clock, cancel: ending.cancel, hangup, backend: opened && backend, batch });
+  const onHandOver = () => {
+    const { signal, graceMs, done } = context.handOver!;
+    void local.vacate(String(signal.reason), graceMs).then(done);
+  };
+  if (context.handOver?.signal.aborted) onHandOver();
+  else context.handOver?.signal.addEventListener('abort', onHandOver, { once: true });
   const run = async () => {
     await cancelObsolete(context, study, { local, batch: opened });
+    context.observer?.executing?.(resumption.records);
     return conductor.run({
       local,
       batch,
@@ -97,49 +112,70 @@ export async function execute(context: ExecuteContext, study: StagedStudy): Prom
   };
   // Told and written even if the conductor fails.
   const conducted = await run().finally(async () => {
+    context.handOver?.signal.removeEventListener('abort', onHandOver);
     batch?.close();
     local.close();
     progress.end();
     await statusFile.end();
   });
   if (statusFile.failure !== undefined) log.warning(statusFile.failure);
-  const { steps, isOver, isLeft, remaining, interruption, cancellation } = conducted;
+  const { steps, isOver, isLeft, remaining, interruption, interruptionKind, cancellation } = conducted;
+  const isInterrupted = !(isOver && remaining === 0) && interruption !== undefined;
   const hasOpenJobs = !isOver || steps.some((record) => openJob(record) !== undefined);
   return {
     records: steps,
     status: studyStatus(steps),
-    interruption: isOver && remaining === 0 ? '' : (interruption ?? ''),
+    interruption: isInterrupted ? interruption : '',
+    ...(isInterrupted && interruptionKind !== undefined ? { interruptionKind } : {}),
     // Jobs that are out of sight may be running, unless the study was cancelled: then their end is wanted.
     areJobsLeft: isLeft || (hasOpenJobs && cancellation === undefined),
     outputsOfJob: (step, id) => (step.scheduled ? batch : local)?.outputs({ step, id }),
+    allocated: backend?.describe().allocated ?? [],
     fluxUri: (plan.spec.batch.type === 'flux' && opened && backend?.describe().endpoint) || null,
   };
 }
 
-/** Undefined if the study has no scheduled steps, or was stopped before there was anything to run them in. */
+interface OpenedBatch {
+  /** Undefined if the study has no scheduled steps, or there is nothing to run them in. */
+  readonly opened?: BatchScheduler | undefined;
+  /** Why it is without an allocation for now. */
+  readonly missing?: NoAllocationError;
+}
+
 async function openBatch(
   { ending, finishes, log }: ExecuteContext,
   { plan, session, backend }: StagedStudy,
   listener: SchedulerListener,
-): Promise<BatchScheduler | undefined> {
+): Promise<OpenedBatch> {
   try {
-    return await backend?.open(plan, session, listener);
+    return { opened: await backend?.open(plan, session, listener) };
   } catch (error) {
-    if (ending.waiting.aborted) return undefined;
+    if (ending.waiting.aborted) return {};
+    if (error instanceof NoAllocationError && error.kind === 'waited-too-long') return { missing: error };
     if (finishes === undefined || !(error instanceof BackendError)) throw error;
     log.warning(error.message);
-    return undefined;
+    return {};
   }
 }
 
+interface StandInFacts {
+  readonly clock: Clock;
+  readonly listener: SchedulerListener;
+  /** Why there is no allocation; undefined if that is not why. */
+  readonly missing: NoAllocationError | undefined;
+}
+
 /** Takes the place of a batch system that could not be reached; undefined if the study needs none. */
-function standIn({ spec, graph }: Plan, clock: Clock, listener: SchedulerListener): BatchScheduler | undefined {
+async function standIn(
+  { spec, graph }: Plan,
+  { clock, listener, missing }: StandInFacts,
+): Promise<BatchScheduler | undefined> {
   if (!graph.steps.some(({ scheduled }) => scheduled)) return undefined;
-  return new UnavailableScheduler(
-    `${schedulerNames[spec.batch.type]}, which has its jobs, could not be reached`,
-    clock,
-    listener,
-  );
+  const { outputsOfJob } = await import(/* webpackMode: "eager" */ '../schedulers/batch-systems.js');
+  const lost = `${schedulerNames[spec.batch.type]}, which has its jobs, could not be reached`;
+  const { message: reason, kind } = missing ?? { message: lost, kind: 'scheduler-lost' as const };
+  const outputs = ({ step, id }: JobRef) => outputsOfJob(spec.batch.type, step, id);
+  return new UnavailableScheduler({ reason, kind, outputs, clock }, listener);
 }
 
 /**

@@ -38,7 +38,7 @@ export function specTextOf(bytes: Uint8Array, shown: string): string {
 /**
  * Reads the report of an earlier run. A first run has none: that is only a warning.
  *
- * @param baseline its path, relative to `directory`; '' for none
+ * @param baseline its path, relative to `directory`; '' for none, `auto` for what is no file
  * @throws InputError, BaselineError if it cannot be read
  */
 export function readBaseline(
@@ -46,7 +46,7 @@ export function readBaseline(
   directory: string,
   warn: (line: string) => void,
 ): BaselineReport | undefined {
-  if (baseline === '') return undefined;
+  if (baseline === '' || baseline === 'auto') return undefined;
   let text: string;
   try {
     text = readFileSync(path.resolve(directory, baseline), 'utf8');

@@ -1,3 +1,4 @@
+import { type Interruption, Stop } from '../causes/interruption.js';
 import type { Backend } from '../schedulers/backend.js';
 import type { BatchScheduler } from '../schedulers/scheduler.js';
 import type { Clock } from '../util/clock.js';
@@ -31,18 +32,18 @@ export function interpretSignals(context: SignalContext): {
   const [cancelling, interrupting] = [new AbortController(), new AbortController()];
   // Asked now, because the process that started this one may get the same signal, and end before it could be asked.
   const isWithin = backend?.contains?.(process.pid) === true;
-  const interrupt = async (why: string) => {
+  const interrupt = async (why: string, kind: Interruption) => {
     // The scheduler reports with its interruption which jobs have ended already.
-    await batch?.suspend(why);
-    interrupting.abort(why);
+    await batch?.suspend(why, kind);
+    interrupting.abort(new Stop(why, kind));
   };
   const onCancel = async () => {
     const { reason } = cancel;
     if (!(reason instanceof Signalled) || backend === undefined) return cancelling.abort(reason);
     const { signal } = reason;
-    if (signal === 'SIGALRM') return interrupt('the time of the job that this program runs in is up');
+    if (signal === 'SIGALRM') return interrupt('the time of the job that this program runs in is up', 'time-over');
     if (isWithin && (signal === 'SIGHUP' || (signal === 'SIGTERM' && (await isShutDown(context))))) {
-      return interrupt(`the Flux instance that this program runs in is ending (${signal})`);
+      return interrupt(`the Flux instance that this program runs in is ending (${signal})`, 'allocation-over');
     }
     cancelling.abort(reason);
   };

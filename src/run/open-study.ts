@@ -18,7 +18,7 @@ import { findPlace, isOurs, makeAndTake, makePlace, otherStudy, type WantedPlace
 import type { JournalState } from '../store/journal/records.js';
 import type { LeaseHolder } from '../store/lease.js';
 import { type SessionOptions, StudySession } from '../store/session.js';
-import type { AnswerStore } from '../study/pgen/answer.js';
+import { type AnswerStore, isSameAnswer } from '../study/pgen/answer.js';
 import { isOver } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { type Planner, planner, type StudyContext } from './prepare.js';
@@ -201,10 +201,16 @@ function resumed(context: OpenContext, session: StudySession, plan: Plan): Plann
 }
 
 /** A generator that is not deterministic would give other parameters now: what it gave belongs to the study. */
-function answersIn({ onlyFinishes }: OpenContext, { state, journal }: StudySession): AnswerStore {
+function answersIn({ onlyFinishes, arrived, clock }: OpenContext, { state, journal }: StudySession): AnswerStore {
+  const { answer } = arrived ?? {};
+  const given = answer === undefined ? [] : [{ ...answer, at: clock.now() }];
+  // Where the study was started there was no journal to keep it in.
+  if (answer !== undefined && !state.answers.some((known) => isSameAnswer(known, answer))) {
+    journal.write({ type: 'generated', ...answer });
+  }
   return {
-    known: state.answers,
-    takesLast: onlyFinishes,
+    known: [...state.answers, ...given],
+    takesLast: onlyFinishes || given.length > 0,
     keep: (answer) => {
       journal.write({ type: 'generated', ...answer });
       return journal.durable();

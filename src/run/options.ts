@@ -1,3 +1,4 @@
+import type { OnInfrastructure } from '../causes/neutral.js';
 import type { MaestroOptions } from '../conductor/maestro/options.js';
 import type { Policy } from '../conductor/policy.js';
 import type { BackendOptions } from '../schedulers/backend.js';
@@ -39,5 +40,7 @@ export interface RunOptions extends BackendOptions {
     readonly collect: readonly string[];
     /** Percent by which the run time of a step must have grown to be called slower than the baseline. */
     readonly slowerThan: number;
+    /** What a study is that failed for the infrastructure alone. */
+    readonly onInfrastructure: OnInfrastructure;
   };
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Host } from '../hosts/host.js';
+import type { Metric } from '../metrics/metric.js';
 import type { Plan } from '../scripts/plan.js';
 import type { Overlays } from '../spec/overlay.js';
 import { type Problem, SpecError, sortProblems, warning } from '../spec/problem.js';
@@ -8,12 +9,13 @@ import { Source } from '../spec/source.js';
 import type { Spec } from '../spec/spec.js';
 import type { Places } from '../study/environment.js';
 import { type Parameter, toParameter } from '../study/parameters.js';
-import type { AnswerStore } from '../study/pgen/answer.js';
+import type { AnswerStore, GeneratorAnswer } from '../study/pgen/answer.js';
 import { type Asked, askGenerator } from '../study/pgen/ask.js';
 import type { Pgen } from '../study/pgen/pgen.js';
 import { closest } from '../util/closest.js';
 import type { Log } from '../util/log/log.js';
 import { checkPaths } from './dependencies.js';
+import { metricProblems } from './metric-problems.js';
 import type { RunOptions } from './options.js';
 import { checkDraft, planStudy } from './plan.js';
 
@@ -28,18 +30,34 @@ export interface StudyContext {
   /** The spec's text. */
   readonly text: string;
   readonly overlays: Overlays;
+  /** The inputs as texts, by name; undefined if the study cannot be resumed from what is kept in it. */
+  readonly texts?: ReadonlyMap<string, string> | undefined;
   /** The parameter generator, which replaces the parameters of the spec; undefined if there is none. */
   readonly pgen: Pgen | undefined;
+  /** What is read from the outputs of its steps, and judged. */
+  readonly metrics?: readonly Metric[];
   /** The spec's absolute path on this machine. */
   readonly specPath: string;
   /** The directory on this machine that relative paths of the spec start from. */
   readonly workingDirectory: string;
   /** The directory that is copied to the host, which the spec is in; undefined if the host is this machine. */
   readonly stageRoot: string | undefined;
+  /** The study, if it was read before: a large one takes a while. */
+  readonly read?: ReadStudy | undefined;
+  /** What came here of `stageRoot`, if the study was started on another machine, or by a process that is gone. */
+  readonly arrived?: Arrived | undefined;
   /** Aborted, with a reason for people, to cancel the study. */
   readonly cancel: AbortSignal;
   /** Aborted when this process gets a SIGHUP, even after another signal. */
   readonly hangup: AbortSignal;
+}
+
+/** What a study needs that was checked, and asked, where it was started. */
+export interface Arrived {
+  /** The copy of `stageRoot`; it need not be there any more once it is staged. */
+  readonly tree: string;
+  /** What the parameter generator gave. */
+  readonly answer: GeneratorAnswer | undefined;
 }
 
 /** A spec without errors, and the warnings about it. */
@@ -128,7 +146,14 @@ export interface Planner {
   /** Whether there must be a directory before anything can be planned. */
   readonly needsDirectory: boolean;
   /** @throws SpecError, PgenError, HostError */
-  at(studyPath: string, answers?: AnswerStore): Promise<{ readonly plan: Plan; readonly warnings: readonly Problem[] }>;
+  at(studyPath: string, answers?: AnswerStore): Promise<Planned>;
+}
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly warnings: readonly Problem[];
+  /** What the generator gave; undefined if there is none. */
+  readonly answer: GeneratorAnswer | undefined;
 }
 
 /**
@@ -137,9 +162,9 @@ export interface Planner {
  * @throws SpecError
  */
 export async function planner(context: StudyContext): Promise<Planner> {
-  const read = readStudy(context);
-  // Asked for while the study's place is looked for.
-  const asking = missingPaths(context, read.spec);
+  const { read = readStudy(context) } = context;
+  // Asked for while the study's place is looked for; where the study was started it was asked before.
+  const asking = context.arrived === undefined ? missingPaths(context, read.spec) : Promise.resolve([]);
   asking.catch(() => {});
   return {
     spec: read.spec,
@@ -152,8 +177,9 @@ export async function planner(context: StudyContext): Promise<Planner> {
       const asked = await generate(context, read, studyPath, answers);
       const known = { ...read, warnings: [...read.warnings, ...missing] };
       const { plan, warnings } = planAt(context, known, studyPath, asked?.parameters);
-      if (isMissing) throw new SpecError(warnings);
-      return { plan: { ...plan, generator: asked?.copy }, warnings };
+      const all = [...warnings, ...(await metricProblems(context.metrics ?? [], plan.graph))];
+      if (all.some(({ severity }) => severity === 'error') || isMissing) throw new SpecError(all);
+      return { plan: { ...plan, generator: asked?.copy }, warnings: all, answer: asked?.answer };
     },
   };
 }

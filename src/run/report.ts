@@ -1,8 +1,11 @@
+import { decideNeutral } from '../causes/neutral.js';
 import type { Host } from '../hosts/host.js';
+import type { Metric } from '../metrics/metric.js';
 import { collect, collectedText, collectedWarnings } from '../report/artifacts/collected.js';
 import { bringLogs } from '../report/artifacts/failed-logs.js';
 import { failuresOf } from '../report/attention.js';
 import { buildResults, type ExecutionEnd } from '../report/build-results.js';
+import { blamedSteps, regressionsOf } from '../report/causes.js';
 import {
   type BaselineReport,
   type Comparison,
@@ -12,18 +15,32 @@ import {
   hasNothingInCommon,
 } from '../report/comparison.js';
 import { finalTable } from '../report/final-table.js';
+import { historyFindings } from '../report/history-findings.js';
 import { reportHtml } from '../report/html/report-html.js';
 import { junitXml } from '../report/junit.js';
+import { metricFileNames, metricFiles } from '../report/metrics/files.js';
+import { metricFindings } from '../report/metrics/outcome.js';
+import { metricsLine } from '../report/metrics/rows.js';
 import { reportJson } from '../report/report-json.js';
-import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import {
+  type GitHubRun,
+  lastWords,
+  MAX_ERROR_TAILS,
+  reasonOf,
+  type StepResult,
+  type StudyResults,
+} from '../report/results.js';
 import { summaryMarkdown } from '../report/summary.js';
 import type { LeaseHolder } from '../store/lease.js';
+import { exitCodes } from '../study/state.js';
 import { describeError } from '../util/errors.js';
 import { someOf } from '../util/format.js';
 import { GuardedDirectory } from '../util/guarded-directory.js';
 import type { GuardedPlace } from '../util/guarded-path.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
+import type { Figures } from './figures/figures.js';
+import type { HistoryOptions } from './history-options.js';
 import type { OpenStudy } from './open-study.js';
 import type { RunOptions } from './options.js';
 
@@ -38,50 +55,94 @@ export interface ReportContext {
   readonly reportPlace: (studyPath: string) => GuardedPlace;
   /** What the results are compared with. */
   readonly baseline: BaselineReport | undefined;
+  /** What is read from the outputs of its steps. */
+  readonly metrics?: readonly Metric[];
+  /** The history that its results are compared with, and become a part of; undefined if there is none. */
+  readonly history?: HistoryOptions | undefined;
+  /** The run on GitHub that the study was started for; undefined elsewhere. */
+  readonly run?: GitHubRun | undefined;
 }
 
 export interface RunOutcome {
   readonly results: StudyResults;
   /** With the baseline; undefined if there is none. */
   readonly comparison: Comparison | undefined;
+  /** Whether only the infrastructure is to blame, and that is asked to be neutral. */
+  readonly isNeutral: boolean;
+  /** The exit status that the study calls for. */
+  readonly exitCode: number;
   /** Whether running the same again would continue the study: it was interrupted, and no other process has taken it. */
   readonly isResumable: boolean;
   readonly reportPath: string;
+  /** Of a study that a detached conductor has driven, and that is reported with this: names its start. */
+  readonly followed?: string;
   /** The job summary. */
   readonly summary: string;
 }
 
 /**
  * Reports how a study ended: in the log, and in files unless another process has taken the study.
+ *
+ * @param ending with `staged`, if its files are being written still; the reports appear after them
+ * @throws what `staged` rejects with
  */
 export async function report(
   context: ReportContext,
   { plan, session }: Pick<OpenStudy, 'plan' | 'session'>,
-  ending: ExecutionEnd,
+  ending: ExecutionEnd & { readonly staged?: Promise<unknown> },
 ): Promise<RunOutcome> {
   const { options, host, log } = context;
-  log.phase('Report');
-  const results = await buildResults(host, plan, ending, options.shownSpec);
+  const built = await buildResults(host, plan, ending, { spec: options.shownSpec, run: context.run });
+  const { results, keep } = await figuresOf(context, built);
   const place = context.reportPlace(plan.places.studyPath);
   const reportPath = place.path;
   const comparison = context.baseline && compare(context.baseline, results, options.report.slowerThan);
-  const summary = summaryMarkdown(results, { comparison });
+  const { isNeutral, note } = decideNeutral({
+    onInfrastructure: options.report.onInfrastructure,
+    event: context.run?.event ?? '',
+    isOtherCommit: context.run?.isOtherCommit,
+    status: results.status,
+    steps: blamedSteps(results),
+    hasRegression: regressionsOf(results) > 0,
+  });
+  const summary = summaryMarkdown(results, { comparison, isNeutral });
   const files = {
     'report.json': reportJson(results),
     'summary.md': summary,
     'junit.xml': junitXml(results),
     'report.html': reportHtml(results, { comparison, runUrl: context.holder.runUrl }),
+    ...metricFiles(results),
   };
+  await ending.staged;
+  log.phase('Report');
   // What is said of a study is for who drives it to say.
-  if (session?.lost.aborted !== true) await write(context, results, files, place);
+  if (session?.lost.aborted !== true) {
+    await write(context, results, files, place);
+    await keep();
+  }
   log.endPhase();
 
-  reportFailures(log, results);
+  reportFailures(log, results, isNeutral);
+  for (const { severity, at, title, message } of metricFindings(results)) {
+    log[severity === 'failure' ? 'error' : 'warning'](message, { at, title });
+  }
+  if (results.metrics?.length) log.info(metricsLine(results.metrics));
+  for (const { at, title, message } of historyFindings(results)) log.warning(message, { at, title });
   if (comparison !== undefined) reportComparison(log, comparison);
   for (const line of finalTable(results)) log.info(line);
+  if (note !== '') log.warning(note);
   const isResumable =
     results.status === 'INTERRUPTED' && ending.isResumable !== false && session?.lost.aborted !== true;
-  return { results, comparison, reportPath, summary, isResumable };
+  const exitCode = isNeutral ? 0 : exitCodes[results.status];
+  return { results, comparison, reportPath, summary, isResumable, isNeutral, exitCode };
+}
+
+/** The code for metrics and history is loaded only where there are any. */
+async function figuresOf(context: ReportContext, results: StudyResults): Promise<Figures> {
+  const { host, log, options, metrics = [], history } = context;
+  if (metrics.length === 0 && history === undefined) return { results, keep: async () => {} };
+  const figures = await import(/* webpackMode: "eager" */ './figures/figures.js');
+  return figures.figuresOf({ host, log, metrics, history, slowerThan: options.report.slowerThan }, results);
 }
 
 /** Writes files of this machine. That they cannot be written must not hide how the study ended: it is a warning. */
@@ -140,7 +201,7 @@ function replacedWarnings({ replaced }: GuardedDirectory): string[] {
 }
 
 /** Names in the directory of the reports that are not for files of the study. */
-const reserved = ['report.json', 'junit.xml', 'report.html', 'summary.md', 'logs'];
+const reserved = ['report.json', 'junit.xml', 'report.html', 'summary.md', 'logs', ...metricFileNames];
 
 /**
  * Brings to the reports what is wanted of the study's files, and the logs of failed steps. That it cannot be brought does
@@ -181,7 +242,8 @@ async function bring(
   return warnings;
 }
 
-function reportFailures(log: Log, { steps }: StudyResults): void {
+/** @param isNeutral whether nothing of it is to be red */
+function reportFailures(log: Log, { steps }: StudyResults, isNeutral: boolean): void {
   const failures = failuresOf(steps);
   const unread = failures.filter(({ isTailLeftOut }) => isTailLeftOut).length;
   for (const [i, result] of failures.entries()) {
@@ -190,7 +252,7 @@ function reportFailures(log: Log, { steps }: StudyResults): void {
         `Only the stderr of the first ${MAX_ERROR_TAILS} failed steps was read, not that of the other ${unread}`,
       );
     }
-    reportFailure(log, result);
+    reportFailure(log, result, isNeutral);
   }
 }
 
@@ -207,9 +269,9 @@ function reportComparison(log: Log, comparison: Comparison): void {
 }
 
 /** A failure on its line of the spec: the title says what, the message how the step's stderr ended. */
-function reportFailure(log: Log, result: StepResult): void {
+function reportFailure(log: Log, result: StepResult, isNeutral: boolean): void {
   const { step, record, outputs } = result;
   const title = `${step.name} ${record.state}: ${reasonOf(record)}`;
   const lines = [lastWords(result), ...(outputs === null ? [] : [`(${outputs.stderr})`])];
-  log[record.tolerated ? 'warning' : 'error'](lines.join('\n'), { at: step.at, title });
+  log[record.tolerated || isNeutral ? 'warning' : 'error'](lines.join('\n'), { at: step.at, title });
 }

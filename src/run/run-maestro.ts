@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { kindOf } from '../causes/interruption.js';
 import { maestroWords } from '../conductor/maestro/command-line.js';
 import { prepareMaestro, type UsableMaestro } from '../conductor/maestro/find-maestro.js';
 import { type MaestroExit, MaestroRun } from '../conductor/maestro/maestro-run.js';
@@ -201,6 +202,7 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
     records,
     status: options.isDryRun ? 'DRYRUN' : studyStatus(records),
     interruption,
+    ...(exit === undefined ? { interruptionKind: kindOf(ending.leave.reason) } : {}),
     // A Maestro that has ended continues nothing.
     isResumable: exit === undefined,
     areJobsLeft: exit === undefined,
@@ -319,7 +321,7 @@ async function letGo(
   result: ExecutionResult | undefined,
 ): Promise<void> {
   const { session, path: studyPath } = study;
-  await session.release(result?.status);
+  await session.release(result?.status, result?.interruptionKind);
   if (result !== undefined && !result.areJobsLeft) remember({ study: undefined });
   if (session.lost.aborted || result === undefined) return;
   try {

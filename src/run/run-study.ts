@@ -5,10 +5,9 @@ import { type Host, HostError } from '../hosts/host.js';
 import type { Tree } from '../hosts/upload/tree.js';
 import type { Backend } from '../schedulers/backend.js';
 import { createBackend } from '../schedulers/create-backend.js';
-import { outputsOf } from '../scripts/outputs.js';
 import type { Plan } from '../scripts/plan.js';
 import { schedulerNames } from '../spec/spec.js';
-import { isSameAttempt } from '../store/lease.js';
+import { isSameAttempt, LeaseHeldError } from '../store/lease.js';
 import type { StudySession } from '../store/session.js';
 import { statusCsv, statusOrder } from '../store/status-csv.js';
 import { type Limits, limitsGoingOn } from '../store/update-lock.js';
@@ -71,6 +70,11 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     const { report } = await import(/* webpackMode: "eager" */ './report.js');
     return await report(own, study, { ...result, started, ended: clock.now() });
   } catch (error) {
+    const followed = followable(own, error);
+    if (followed !== undefined) {
+      const { followDetached } = await import(/* webpackMode: "eager" */ './detach/follow.js');
+      return await followDetached(own, followed);
+    }
     // The log is kept in the study directory, where it explains why the study has no results.
     log.note(`error: ${describeError(error)}`);
     throw error;
@@ -83,6 +87,14 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
       else await draft?.session?.release(undefined);
     }
   }
+}
+
+/** The study that cannot be run because a detached conductor drives it. */
+function followable({ holder, finishes, options }: Own, error: unknown) {
+  if (!(error instanceof LeaseHeldError) || error.holder?.detached === undefined) return undefined;
+  // Another detached conductor follows nothing, and what is only finished is none's to follow.
+  if (holder.detached !== undefined || finishes !== undefined || options.isDryRun) return undefined;
+  return { studyPath: error.studyPath, token: error.holder.detached };
 }
 
 /** The context that the phases of a run share. */
@@ -129,20 +141,20 @@ async function stageAndExecute(
   tree: Tree | undefined,
   backend: Backend | undefined,
 ): Promise<ExecutionResult> {
-  const { log, clock, host } = context;
+  const { log } = context;
   const { plan, session, resumption, isDone } = study;
   log.info(`Study directory ${plan.places.studyPath}`);
   if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
-  else if (resumption) for (const line of describeResumption(resumption, isDone)) log.info(line);
+  // A study that was only made has nothing to continue.
+  else if (resumption && session?.state.plan !== undefined) {
+    for (const line of describeResumption(resumption, isDone)) log.info(line);
+  }
   if (resumption) await tellOfLeftWorkspaces(context, study);
   if (isDone) {
     warnOfRepeat(context, session);
-    return done(resumption!.records);
+    return done(plan, resumption!.records);
   }
-  if (session === undefined) {
-    await stageAll(context, study, tree);
-    return dryRun(host, plan, clock);
-  }
+  if (session === undefined) return dryRun(context, study, tree);
 
   const records = resumption?.records ?? plan.graph.steps.map(() => newRecord());
   if (context.finishes === undefined) {
@@ -201,25 +213,27 @@ function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, session: Stu
  * Closes the journal, releases the lease and keeps the log in the study directory, unless another run has taken over.
  */
 async function letGo(
-  { host, log, remember, ending }: Own,
+  { host, log, remember, ending, redact = (text) => text }: Own,
   { plan, session }: OpenStudy,
   ran: ExecutionResult | undefined,
 ): Promise<void> {
-  await session?.release(ran?.status);
+  await session?.release(ran?.status, ran?.interruptionKind);
   // If the cancellation could not be completed, the post step tries again.
   const isToFinish = ran?.status === 'INTERRUPTED' && ending.cancel.aborted;
   if (ran !== undefined && !isToFinish) remember({ study: undefined });
-  if (session?.lost.aborted !== true) await keep(host, `${plan.places.studyPath}/${logPath(plan.spec.name)}`, log);
+  const file = `${plan.places.studyPath}/${logPath(plan.spec.name)}`;
+  if (session?.lost.aborted !== true) await keep(host, { file, text: redact(log.text) }, log);
 }
 
 /** The result of a study that was already finished when it was resumed. */
-function done(records: readonly StepRecord[]): ExecutionResult {
+async function done({ spec }: Plan, records: readonly StepRecord[]): Promise<ExecutionResult> {
+  const { outputsOfJob } = await import(/* webpackMode: "eager" */ '../schedulers/batch-systems.js');
   return {
     records,
     status: studyStatus(records),
     interruption: '',
     areJobsLeft: false,
-    outputsOfJob: outputsOf,
+    outputsOfJob: (step, id) => outputsOfJob(spec.batch.type, step, id),
     fluxUri: null,
   };
 }
@@ -230,9 +244,15 @@ function describe({ spec, graph }: Plan): string {
   return `Study ${spec.name}: ${counted(graph.steps.length, 'step')}, ${how}`;
 }
 
-async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promise<ExecutionResult> {
+/** Begins to stage a study of which nothing is run: its reports are made meanwhile. */
+function dryRun(context: Own, study: OpenStudy, tree: Tree | undefined): ExecutionResult {
+  const { host, clock } = context;
+  const { graph, places } = study.plan;
+  const staging = stageAll(context, study, tree);
   const records = graph.steps.map(() => newRecord('DRYRUN'));
-  await replaceFile(host, `${places.studyPath}/status.csv`, statusCsv(graph, records, statusOrder(graph), clock.now()));
+  const status = statusCsv(graph, records, statusOrder(graph), clock.now());
+  const staged = Promise.all([staging, replaceFile(host, `${places.studyPath}/status.csv`, status)]);
+  staged.catch(() => {});
   return {
     records,
     status: 'DRYRUN',
@@ -240,13 +260,18 @@ async function dryRun(host: Host, { graph, places }: Plan, clock: Clock): Promis
     areJobsLeft: false,
     outputsOfJob: () => undefined,
     fluxUri: null,
+    staged,
   };
 }
 
 /** Appends the log to the file in the study directory; a failure is only a warning. */
-async function keep(host: Host, file: string, log: KeptLog): Promise<void> {
+async function keep(
+  host: Host,
+  { file, text }: { readonly file: string; readonly text: string },
+  log: KeptLog,
+): Promise<void> {
   try {
-    await appendFile(host, file, log.text);
+    await appendFile(host, file, text);
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     log.warning(error.message);

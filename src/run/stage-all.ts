@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { StepDigests } from '../conductor/resume.js';
 import { HostError } from '../hosts/host.js';
@@ -9,17 +10,13 @@ import type { JournalState } from '../store/journal/records.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { counted } from '../util/log/plain-text.js';
-import { keptInputs } from './existing/kept-inputs.js';
+import { type KeptContext, keptInputs } from './existing/kept-inputs.js';
 import type { OpenStudy } from './open-study.js';
-import { type StudyContext, stagePath } from './prepare.js';
+import { type Arrived, type StudyContext, stagePath } from './prepare.js';
 import { clone, type StagedBefore, stage } from './stage.js';
 import { UploadProgress } from './upload-progress.js';
 
-interface StagingContext
-  extends Pick<
-    StudyContext,
-    'options' | 'host' | 'log' | 'text' | 'specPath' | 'cancel' | 'overlays' | 'workingDirectory' | 'stageRoot'
-  > {
+interface StagingContext extends Pick<StudyContext, 'host' | 'log' | 'text' | 'cancel'>, KeptContext {
   readonly clock: Clock;
 }
 
@@ -94,8 +91,9 @@ async function upload(
  * @throws HostError, SpecError
  */
 export async function treeOf(context: StudyContext): Promise<Tree | undefined> {
-  const { stageRoot, options, log, workingDirectory, cancel } = context;
+  const { stageRoot, options, log, workingDirectory, cancel, arrived } = context;
   if (stageRoot === undefined) return undefined;
+  if (arrived !== undefined) return arrivedTree(arrived, cancel);
   const report = options.report.path;
   const own = {
     reportPath: report === '' ? undefined : path.resolve(workingDirectory, report),
@@ -115,6 +113,18 @@ export async function treeOf(context: StudyContext): Promise<Tree | undefined> {
   const large = largeTreeWarning(tree);
   if (large !== undefined) log.warning(large);
   return tree;
+}
+
+/** What was chosen, and told, where the study was started. Undefined if it is staged already. */
+async function arrivedTree({ tree }: Arrived, cancel: AbortSignal): Promise<Tree | undefined> {
+  if (!existsSync(tree)) return undefined;
+  const own = { reportPath: undefined, isNeeded: () => true, secrets: [] };
+  try {
+    return await readTree(tree, [], { own, cancel });
+  } catch (error) {
+    if (error instanceof StagingStopped) return undefined;
+    throw error;
+  }
 }
 
 /**

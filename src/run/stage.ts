@@ -40,8 +40,11 @@ export interface StagedBefore {
  */
 export async function stage(host: Host, plan: Plan, spec: StagedSpec, before?: StagedBefore): Promise<void> {
   await writeFiles(host, plan.places.studyPath, stagedFiles(plan, spec, before));
-  if (before !== undefined) await renewLauncher(host, plan.places.studyPath);
+  if (before !== undefined && hasJobs(plan)) await renewLauncher(host, plan.places.studyPath);
 }
+
+/** Whether a step is a job: local steps need no launcher. */
+const hasJobs = ({ graph }: Pick<Plan, 'graph'>) => graph.steps.some(({ scheduled }) => scheduled);
 
 function* stagedFiles(
   { spec: study, graph, scripts, generator }: Plan,
@@ -59,7 +62,7 @@ function* stagedFiles(
   }
   if (before === undefined) {
     yield { path: logPath(study.name), text: '' };
-    yield { path: launcherPath, text: launcherText, executable: true };
+    if (hasJobs({ graph })) yield { path: launcherPath, text: launcherText, executable: true };
   } else {
     // An earlier driver may have ended before it created the directory.
     yield { directory: path.posix.dirname(logPath(study.name)) };

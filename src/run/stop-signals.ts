@@ -1,3 +1,4 @@
+import { type Interruption, Stop } from '../causes/interruption.js';
 import type { Clock } from '../util/clock.js';
 import type { StopPolicy } from './options.js';
 import { Fault } from './process-context.js';
@@ -28,7 +29,7 @@ export class StopSignals {
   constructor({ policy, clock, cancel, finishes }: StopOptions) {
     const onCancel = () => {
       if (policy.onCancel === 'leave' || finishes !== undefined || cancel.reason instanceof Fault)
-        this.#leave(`${cancel.reason}; jobs are left running`);
+        this.#leave(`${cancel.reason}; jobs are left running`, 'left');
       else this.#cancel(cancel.reason);
     };
     if (finishes !== undefined) this.#cancelling.abort(finishes);
@@ -38,7 +39,8 @@ export class StopSignals {
       finishes !== undefined
         ? 'some jobs take their time to end'
         : `timeout-minutes: ${minutes} minute${minutes === 1 ? ' is' : 's are'} over`;
-    const stopTimer = time === 0 ? () => {} : after(clock, time, () => this.#leave(why));
+    const stopTimer =
+      time === 0 ? () => {} : after(clock, time, () => this.#leave(why, finishes === undefined ? 'time-over' : 'left'));
     if (cancel.aborted) onCancel();
     else cancel.addEventListener('abort', onCancel, { once: true });
     this.#stop = () => {
@@ -69,7 +71,7 @@ export class StopSignals {
     if (this.waiting.aborted) hurry();
     else this.waiting.addEventListener('abort', hurry, { once: true });
     const onCancelled = () => this.#cancel(hold.cancelled.reason);
-    const onLost = () => this.#leave(String(hold.lost.reason));
+    const onLost = () => this.#leave(String(hold.lost.reason), 'left');
     for (const [signal, listener] of [
       [hold.cancelled, onCancelled],
       [hold.lost, onLost],
@@ -96,7 +98,8 @@ export class StopSignals {
     this.#waiting.abort(reason);
   }
 
-  #leave(reason: string): void {
+  #leave(text: string, kind: Interruption): void {
+    const reason = new Stop(text, kind);
     this.#leaving.abort(reason);
     this.#waiting.abort(reason);
   }

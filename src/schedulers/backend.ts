@@ -1,3 +1,4 @@
+import type { HeldNodes } from '../causes/used-share.js';
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../scripts/plan.js';
 import type { DescribedAllocation } from '../store/journal/records.js';
@@ -17,6 +18,8 @@ export interface BackendDescription {
   readonly endpoint: string;
   /** The environment of jobs; empty before `open`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The allocations that it has had for this study, since this process drives it; undefined if it gets none. */
+  readonly allocated?: readonly HeldNodes[];
 }
 
 /**
@@ -65,6 +68,8 @@ export interface BackendOptions {
   readonly stepEnvironment: ReadonlyMap<string, string>;
   /** Run the study even if jobs of an earlier run may still be running in an instance that does not answer. */
   readonly ignoresJobsElsewhere: boolean;
+  /** Milliseconds that an allocation may wait in the queue, if its request says nothing else; 0 or undefined: no limit. */
+  readonly maxWaitMs?: number;
 }
 
 export interface BackendContext {

@@ -1,3 +1,5 @@
+import type { Blame } from '../causes/cause.js';
+import type { Interruption } from '../causes/interruption.js';
 import type { Outputs } from '../scripts/outputs.js';
 import type { ObsoleteJob } from '../store/journal/records.js';
 import type { StepInstance } from '../study/graph.js';
@@ -10,6 +12,8 @@ export interface Job {
   readonly attempt: number;
   /** The script to run, relative to the study directory. */
   readonly script: string;
+  /** The nodes that it is not to run on, if the scheduler can do that. */
+  readonly excluded?: readonly string[];
 }
 
 export interface JobOutcome {
@@ -24,6 +28,8 @@ export interface JobOutcome {
   readonly endedAt?: number;
   /** Further explanation by the scheduler, for messages; '' if there is none. */
   readonly note: string;
+  /** Why it did not complete; undefined if the result says enough. */
+  readonly blame?: Blame;
 }
 
 /**
@@ -48,6 +54,8 @@ export type JobEvent =
       readonly attempt: number;
       readonly at: number;
       readonly reason: string;
+      /** Undefined: what the step asks for was refused. */
+      readonly blame?: Blame;
     }
   /**
    * The job did not start and cannot start in the present allocation, which ends too soon or has lost nodes. It may run
@@ -71,7 +79,14 @@ export type JobEvent =
       /** Why it waits, in the batch system's words. */
       readonly reason?: string;
     }
-  | { readonly type: 'started'; readonly step: number; readonly attempt: number; readonly at: number }
+  | {
+      readonly type: 'started';
+      readonly step: number;
+      readonly attempt: number;
+      readonly at: number;
+      /** The nodes that it has, by name; undefined if they are not known, or not yet. */
+      readonly nodes?: readonly string[];
+    }
   | { readonly type: 'finishing'; readonly step: number; readonly attempt: number; readonly at: number }
   | {
       readonly type: 'ended';
@@ -79,6 +94,8 @@ export type JobEvent =
       readonly attempt: number;
       readonly at: number;
       readonly outcome: JobOutcome;
+      /** As of `started`. */
+      readonly nodes?: readonly string[];
     };
 
 /**
@@ -88,6 +105,8 @@ export interface InterruptEvent {
   readonly type: 'interrupt';
   readonly at: number;
   readonly reason: string;
+  /** Undefined: it cannot be asked about its jobs. */
+  readonly kind?: Interruption;
   /** Jobs that are known to have ended before the contact was lost. */
   readonly ended?: readonly Extract<JobEvent, { type: 'ended' }>[];
   /** Jobs that never started and never will, because their allocation is over. */
@@ -117,16 +136,21 @@ export type SchedulerListener = (event: JobEvent | InterruptEvent) => void;
 
 /**
  * Runs jobs. No method waits for a job: the scheduler reports to the listener that it was created with. For each job it
- * reports `submitted`, `not-submitted` or `deferred`, and after `submitted` finally `ended` or `deferred`, unless an
- * interruption comes first. A second `submitted` for a job gives its new id. `ended` may come without `submitted` if
- * the machine kept a job from starting, or if a job of an earlier driver is gone.
+ * reports `submitted`, `not-submitted` or `deferred`, and after `submitted` finally `ended` or `deferred`, or
+ * `not-submitted` if it was taken out of the queue before it began, unless an interruption comes first. A second
+ * `submitted` for a job gives its new id. `ended` may come without `submitted` if the machine kept a job from starting, or
+ * if a job of an earlier driver is gone.
  *
  * `submit` and `cancel` take many jobs at once, so that one command over SSH can carry them; `reattach` asks for the ids
  * that the journal has; and the claims of the launcher say which job has an attempt, if a submit got no answer. A further
  * batch system with commands for a queue of jobs needs none of its own: see `batch/batch-system.ts`.
  */
 export interface Scheduler {
-  submit(jobs: readonly Job[]): void;
+  /**
+   * @param after the append to the journal (`StudyJournal.pendingAppend`) that must be on the host's disk before a job may start; only
+   *   the scheduler of local steps can wait for one
+   */
+  submit(jobs: readonly Job[], after?: string): void;
   /**
    * Takes over jobs of an earlier driver. Their events are the same as after `submit`, except that `submitted` is left
    * out if the id is unchanged. An attempt that turns out to have no job is submitted.
@@ -153,5 +177,5 @@ export interface BatchScheduler extends Scheduler {
    */
   renew?(reason: string): void;
   /** Stops, reports an interruption with that reason, and leaves jobs running. */
-  suspend(reason: string): Promise<void>;
+  suspend(reason: string, kind: Interruption): Promise<void>;
 }

@@ -11,6 +11,22 @@ export function walltimeSeconds(walltime: string): number | undefined {
   return walltime.split(':').reduce((seconds, part) => seconds * 60 + Number(part), 0);
 }
 
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** How times of inputs may be written, for messages. */
+export const timeForms = 'minutes, "HH:MM:SS", "MM:SS", or a number with s, m, h or d';
+
+/** Parses a time of an input. @returns undefined if the text is not a time, or is zero */
+export function secondsOf(text: string): number | undefined {
+  const standard = /^([0-9]+(?:\.[0-9]+)?)([smhd]?)$/.exec(text.trim());
+  const seconds = standard
+    ? Number(standard[1]) * units[standard[2] || 'm']!
+    : text.includes(':')
+      ? walltimeSeconds(text.trim())
+      : undefined;
+  return seconds === undefined || !(seconds > 0) ? undefined : seconds;
+}
+
 /**
  * Whether `sbatch --time` accepts the text: `M`, `M:S`, `H:M:S`, `D-H`, `D-H:M`, `D-H:M:S`, or a word for no limit.
  */

@@ -3,6 +3,7 @@ import { mustRun } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
 import { assignments, quote } from '../util/shell-quote.js';
+import { lookHere, makeHere } from './directory-here.js';
 import { type JournalState, journalVersion } from './journal/records.js';
 import { replay, serialize } from './journal/replay.js';
 import { firstLine, type LeaseHolder, newToken } from './lease.js';
@@ -128,27 +129,32 @@ export async function makeAndTake(
 ): Promise<{ readonly taken?: TakenStudy } | undefined> {
   const fence = 1;
   const token = newToken(clock);
-  const text = await make(host, path, study, clock, {
-    taken: `[ "$(cat -- ${quote(`${path}/.conductor/fences/${fence}`)} 2> /dev/null)" = ${token} ]`,
-    take: takeCommand(path, fence, token, firstLine(study.holder, fence, clock)),
-  });
+  const text = await make(host, path, study, clock, { fence, token, line: firstLine(study.holder, fence, clock) });
   if (!text.startsWith('made\n')) return undefined;
   const [, journal] = /^made\ntaken\n(.*)$/s.exec(text) ?? [];
   return journal === undefined ? {} : { taken: { fence, state: replay(journal) } };
 }
 
-/** @param lease bash that takes the study, and that tells whether it was taken by this process before */
+/**
+ * @param lease undefined if the study is not to be taken
+ * @returns `made` on a line if it was, then `taken` on one if it was, and the journal
+ */
 async function make(
   host: Host,
   path: string,
   { key, name, isShared = false }: NewStudy,
   clock: Clock,
-  lease = { take: ':', taken: 'false' },
+  lease?: { readonly fence: number; readonly token: string; readonly line: string },
 ): Promise<string> {
   // By the token this process recognises its own journal if the command is repeated.
   const token = Math.floor(clock.random() * 2 ** 40).toString(36);
   const entry = { type: 'study', version: journalVersion, key, name, token } as const;
   const first = serialize({ seq: 1, fence: 0, at: clock.now() }, entry);
+  if (host.runsAsThisProcess === true) {
+    const made = await makeHere(path, { isShared, first, token, lease });
+    if (made === 'theirs') return '';
+    if (made !== 'unknown') return made === 'taken' ? `made\ntaken\n${first}` : 'made\n';
+  }
   const variables = {
     study: path,
     conductor: `${path}/.conductor`,
@@ -159,8 +165,10 @@ async function make(
   const functions = {
     maestro_tell_ownership: ownershipCommand(path),
     maestro_is_free: isFree(quote(path)),
-    maestro_taken: lease.taken,
-    maestro_take: lease.take,
+    maestro_taken: lease
+      ? `[ "$(cat -- ${quote(`${path}/.conductor/fences/${lease.fence}`)} 2> /dev/null)" = ${lease.token} ]`
+      : 'false',
+    maestro_take: lease ? takeCommand(path, lease.fence, lease.token, lease.line) : ':',
   };
   const output = await mustRun(
     host,
@@ -186,6 +194,10 @@ async function lookAt(
   path: string,
   isShared: boolean,
 ): Promise<'free' | 'taken' | { readonly journal: string }> {
+  if (host.runsAsThisProcess === true) {
+    const found = await lookHere(path, isShared);
+    if (found !== 'unknown') return found;
+  }
   const directory = quote(path);
   const journal = quote(`${path}/${journalPath}`);
   const output = await mustRun(

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Takes a fencing number, after lease-functions.sh. What the link of that number says is who has it, because an answer may have been
-# lost, and this be done again. The driver that has it writes the lease, and removes what remote writers of earlier drivers had
-# begun. Another one looks who has it, after a moment if need be.
+# lost, and this be done again. The driver that has it writes the lease, and removes what remote writers of earlier drivers have left;
+# its own may be writing by the time that a late repetition of this runs. Another one looks who has it, after a moment if need be.
 #
 # wanted: the number. token: unlike that of any other driver. new_line: the line of the lease, if this driver gets it.
 mine=fences/.${token?}
@@ -20,6 +20,9 @@ if [ "$owner" = "$token" ]; then
   # shellcheck disable=SC2154 # `see` sets it, and the line below
   if [ "$fence" = "$wanted" ]; then
     rm -f -- clerk-*
+    for file in written-*; do
+      case $file in "written-$wanted-"* | 'written-*') ;; *) rm -f -- "$file" ;; esac
+    done
     printf '%s\n' "${new_line?}" > "lease.$owner" || exit
     mv -fT -- "lease.$owner" lease || exit
     echo taken

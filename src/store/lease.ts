@@ -20,6 +20,10 @@ export interface LeaseHolder extends ProcessIdentity {
   readonly runUrl?: string;
   /** Which attempt of that run it is. */
   readonly runAttempt?: string;
+  /** Of a conductor that runs on the host by itself: names its start. */
+  readonly detached?: string;
+  /** Of one that is a job of a batch system: which, such as `job 17 of Slurm`. */
+  readonly job?: string;
 }
 
 /** The holder that this process is. @param runUrl the page of the run; '' if it has none */
@@ -53,6 +57,7 @@ export interface LeaseLine extends LeaseHolder {
 
 /** Another process drives the study. The message is for people. */
 export class LeaseHeldError extends UserError {
+  readonly studyPath: string;
   readonly holder: LeaseLine | undefined;
 
   constructor(studyPath: string, holder: LeaseLine | undefined) {
@@ -61,6 +66,7 @@ export class LeaseHeldError extends UserError {
         `wait until that is over, or end it with \`maestro-on-flux cancel ${studyPath}\``,
     );
     this.name = 'LeaseHeldError';
+    this.studyPath = studyPath;
     this.holder = holder;
   }
 }
@@ -76,6 +82,15 @@ export class LeaseLostError extends UserError {
     );
     this.name = 'LeaseLostError';
     this.holder = holder;
+  }
+}
+
+/** Nobody drives a study any more whose directory was removed. */
+export class StudyGoneError extends LeaseLostError {
+  constructor(studyPath: string) {
+    super(studyPath, undefined);
+    this.name = 'StudyGoneError';
+    this.message = `the study directory ${studyPath} is gone, so nothing of the study can be kept any more: this run leaves it`;
   }
 }
 
@@ -101,8 +116,8 @@ export function parseLease(text: string, least = 0): LeaseLine | undefined {
 
 function leaseText(line: LeaseLine): string {
   // Commands on the host look for `"fence":N,`.
-  const { machine, pid, runUrl, bootId, pidNamespace, startTime, fence, since, beat, released } = line;
-  const all = { machine, pid, runUrl, bootId, pidNamespace, startTime, fence, since, beat, released };
+  const { machine, pid, runUrl, detached, job, bootId, pidNamespace, startTime, fence, since, beat, released } = line;
+  const all = { machine, pid, runUrl, detached, job, bootId, pidNamespace, startTime, fence, since, beat, released };
   return JSON.stringify(all);
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { systemWords } from '../util/errors.js';
 import { sleep } from '../util/sleep.js';
@@ -15,8 +15,13 @@ import {
   type WriteRequest,
 } from './study-writer.js';
 
-/** Between two looks at Maestro's lock files, and at who drives the study. */
+/** Between two looks at Maestro's lock files, and at who drives the study; and between those of a study in which nothing happens. */
 const LOOK_MS = 2_000;
+const IDLE_LOOK_MS = 10_000;
+const IDLE_AFTER_MS = 60_000;
+
+/** A study directory that was missing for so long was removed: a file server that is away for a while comes back. */
+const GONE_MS = 10 * 60_000;
 
 /** A driver that has come may not have written the lease yet. */
 const LEASE_LOOKS = 10;
@@ -46,12 +51,17 @@ export class LocalWriter extends StudyWriter {
   #isPaused = false;
   #isLookDue = true;
   #stopTimer: () => void = () => {};
+  /** When something was appended last. */
+  #appended: number;
+  /** Since when the study directory has been missing. */
+  #goneSince: number | undefined;
   /** The lock files that were told of. */
   #toldCancel = false;
   #toldUpdate = '';
 
   private constructor(context: StudyWriterContext) {
     super(context);
+    this.#appended = this.clock.now();
     const token = randomBytes(8).toString('hex');
     // The next driver removes what has such a name.
     this.#temporary = this.#path(`.conductor/clerk-${this.fence}-${token}`);
@@ -109,10 +119,11 @@ export class LocalWriter extends StudyWriter {
   /** Looks who drives the study, and at Maestro's lock files. */
   async #look(): Promise<void> {
     if (await this.#isLost()) return;
+    const { names, isMissing } = await list(this.studyPath);
+    if (this.#isGone(isMissing)) return;
     if (this.watchesLocks) {
-      await readAnew(this.studyPath);
-      const isThere = await exists(this.#path(lockFiles.cancel));
-      const base64 = await this.#updateText();
+      const isThere = names.includes(lockFiles.cancel);
+      const base64 = names.includes(lockFiles.update) ? await this.#updateText() : '';
       if (this.isOver) return;
       if (isThere && !this.#toldCancel) this.take('cancel', '');
       this.#toldCancel = isThere;
@@ -121,10 +132,21 @@ export class LocalWriter extends StudyWriter {
     }
     if (this.isOver) return;
     this.#isLookDue = false;
-    this.#stopTimer = this.clock.after(LOOK_MS, () => {
+    const isIdle = this.clock.now() - this.#appended > IDLE_AFTER_MS;
+    this.#stopTimer = this.clock.after(isIdle ? IDLE_LOOK_MS : LOOK_MS, () => {
       this.#isLookDue = true;
       void this.#serve();
     });
+  }
+
+  /** Whether the study was removed, so that there is nothing to be written any more. @param isMissing whether its directory is */
+  #isGone(isMissing: boolean): boolean {
+    const now = this.clock.now();
+    if (!isMissing) this.#goneSince = undefined;
+    else this.#goneSince ??= now;
+    if (this.#goneSince === undefined || now - this.#goneSince < GONE_MS) return false;
+    this.gone();
+    return true;
   }
 
   /** In base64; '' if there is none, or it is being written. */
@@ -155,6 +177,7 @@ export class LocalWriter extends StudyWriter {
   async #append(): Promise<void> {
     const end = this.requests.findIndex(({ kind }) => kind !== 'append');
     const batch = this.requests.slice(0, end === -1 ? undefined : end) as Append[];
+    this.#appended = this.clock.now();
     try {
       await appendDurably(this.#path(journalPath), Buffer.from(batch.map(({ text }) => appendedText(text)).join('')));
     } catch (error) {
@@ -211,8 +234,9 @@ export class LocalWriter extends StudyWriter {
 
   /** Whether nothing more may be written, because a later driver has come, or was said to before. */
   async #isLost(): Promise<boolean> {
-    await readAnew(this.#path('.conductor/fences'));
-    if (this.isOver || !(await exists(this.#path(`.conductor/fences/${this.fence + 1}`)))) return this.isOver;
+    // On NFS a name that was not there may be missing for long; a directory that was just read is up to date.
+    const { names } = await list(this.#path('.conductor/fences'));
+    if (this.isOver || !names.includes(String(this.fence + 1))) return this.isOver;
     const isOurs = (line: string) => line === '' || line.includes(`"fence":${this.fence},`);
     let line = await this.#leaseLine();
     for (let looks = 1; looks < LEASE_LOOKS && isOurs(line) && !this.isOver; looks++) {
@@ -243,20 +267,16 @@ async function appendDurably(file: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** On NFS a name that was not there may be missing for long; a directory that was just read is up to date. */
-async function readAnew(directory: string): Promise<void> {
-  await readdir(directory).catch(() => {});
+/** What is in a directory, as far as that is known. @returns `isMissing` if it is known that there is none */
+function list(directory: string): Promise<{ readonly names: readonly string[]; readonly isMissing: boolean }> {
+  return readdir(directory).then(
+    (names) => ({ names, isMissing: false }),
+    (error: NodeJS.ErrnoException) => ({ names: [], isMissing: error.code === 'ENOENT' }),
+  );
 }
 
 function isRemoved(file: string): Promise<boolean> {
   return rm(file, { force: true }).then(
-    () => true,
-    () => false,
-  );
-}
-
-function exists(file: string): Promise<boolean> {
-  return access(file).then(
     () => true,
     () => false,
   );

@@ -36,9 +36,9 @@ export function parseWriterReport(line: string): WriterReport | undefined {
   }
 }
 
-/** Adds to the journal. */
-export function appendRequest(text: string): Buffer {
-  return withText('append', appendedText(text));
+/** Adds to the journal. @param flush the number of the append, as in `StudyWriter` */
+export function appendRequest(text: string, flush: number): Buffer {
+  return withText(`append ${flush}`, appendedText(text));
 }
 
 export function replaceRequest(file: ReplacedFile, text: string): Buffer {
@@ -49,6 +49,9 @@ export function replaceRequest(file: ReplacedFile, text: string): Buffer {
 export function forgetRequest(what: LockFile, base64: string): Buffer {
   return Buffer.from(`${bell}forget ${what} ${base64}\n`);
 }
+
+/** Ends the writer of a driver that ends: no step waits for its appends any more. */
+export const endRequest = '\nend\n';
 
 /**
  * The first byte of a request, which says nothing: a `read` with a limit of time may lose the byte that comes just when the time
@@ -81,6 +84,7 @@ export function remoteWriterText({ studyPath, fence, number, watchesLocks = true
     journal: journalPath,
     fence,
     temporary,
+    number,
     watches_locks: watchesLocks ? 'yes' : 'no',
   };
   return assignments(variables) + programs['store/remote-writer.sh'];

@@ -7,10 +7,13 @@
 # What it writes, `dd` reads from the writer's own input, because bash would need a system call for each byte. After a `dd` that
 # failed, which may or may not have read, nobody knows where the next request begins, so the writer ends.
 #
+# Local steps that are started together with an append wait on the host until it is on the disk: the driver numbers its appends, and
+# the number of the last one that is there, and came before any later driver, is in a file (supervisor.sh reads it).
+#
 # study: the study directory. journal: the path of the journal in it. fence: the fencing number of the driver. temporary: a file
-# that is this writer's alone, because one that was started before it may linger on a connection that broke. watches_locks: `yes` if
-# it looks for the lock files.
-true "${study?}" "${journal?}" "${fence?}" "${temporary?}" "${watches_locks?}"
+# that is this writer's alone, because one that was started before it may linger on a connection that broke. number: counts the
+# writers of the driver, for the same reason. watches_locks: `yes` if it looks for the lock files.
+true "${study?}" "${journal?}" "${fence?}" "${temporary?}" "${number?}" "${watches_locks?}"
 
 # Seconds between two looks at Maestro's lock files, and at who drives the study.
 pause=2
@@ -23,6 +26,7 @@ shopt -u failglob nocaseglob
 unset GLOBIGNORE
 export LC_ALL=C
 fences=$study/.conductor/fences
+written=$study/.conductor/written-$fence-
 cancel_lock=$study/.cancel.lock
 update_lock=$study/.study.update.lock
 
@@ -98,7 +102,22 @@ append() {
   is_whole || exit 0
   # Who came while this was written may have read the journal without it.
   ! is_lost || lost
+  # Nobody else would tell the steps that wait for it.
+  [ "$2" = 0 ] || tell_steps "$2" || { words=; failed 'the number of the last append cannot be written'; exit 0; }
   echo ok
+}
+
+# Says that the append of this number is on the disk. Appends are written in order, so what earlier writers said of theirs is out of date.
+has_told=
+tell_steps() {
+  local file
+  { echo "$1" > "$written$number"; } 2> /dev/null || return
+  [ -z "$has_told" ] || return 0
+  has_told=1
+  for file in "$written"*; do
+    # A later one is told by a writer that has taken this one's place.
+    [ "${file##*-}" -ge "$number" ] 2> /dev/null || command rm -f -- "$file"
+  done
 }
 
 replace() {
@@ -160,9 +179,10 @@ while :; do
   request=${line%% *}
   rest=${line#* }
   case $request in
-    append) append "$rest" ;;
+    append) append "${rest##* }" "${rest% *}" ;;
     replace) replace "${rest% *}" "${rest##* }" ;;
     forget) forget "${rest%% *}" "${rest#* }" ;;
+    end) command rm -f -- "$written"*; exit 0 ;;
     # Something is lost. Another writer is sent it again.
     *) exit 0 ;;
   esac

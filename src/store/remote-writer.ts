@@ -1,6 +1,7 @@
 import { type CommandEnd, LongLivedCommand } from '../hosts/long-lived-command.js';
 import {
   appendRequest,
+  endRequest,
   forgetRequest,
   parseWriterReport,
   remoteWriterText,
@@ -61,6 +62,10 @@ export class RemoteWriter extends StudyWriter {
   /** From now on the command owes its next answer, if any. */
   protected onAnswer(): void {
     this.#command.expectAnswer(this.requests.length > 0);
+  }
+
+  protected override onEnd(): void {
+    this.#command.write(endRequest);
   }
 
   /** The command ends with its input; what has no answer it need not read, for another one is sent that. */
@@ -145,7 +150,7 @@ export class RemoteWriter extends StudyWriter {
 function bytesOf(request: WriteRequest): Buffer {
   switch (request.kind) {
     case 'append':
-      return appendRequest(request.text);
+      return appendRequest(request.text, request.flush);
     case 'replace':
       return replaceRequest(request.file, request.text);
     case 'forget':

@@ -1,3 +1,4 @@
+import type { Interruption } from '../causes/interruption.js';
 import { type Host, HostError } from '../hosts/host.js';
 import type { StudyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
@@ -81,11 +82,13 @@ export class StudySession {
     const { fence } = taken ?? (await acquireLease(host, studyPath, holder, clock, tell, acquiring));
     const remote = new RemoteControl(log, limits);
     const writing = { host, studyPath, fence, clock, listener: remote, watchesLocks };
-    const writer = host.runsAsThisProcess === true ? LocalWriter.start(writing) : RemoteWriter.start(writing);
+    const tellsHost = host.runsAsThisProcess !== true;
+    const writer = tellsHost ? RemoteWriter.start(writing) : LocalWriter.start(writing);
     const lease = Lease.start(writer, holder, fence, clock);
     try {
       const state = taken?.state ?? (await readJournal(host, studyPath));
-      const journal = new Journal((text) => writer.append(text), { ...state, fence }, clock);
+      const append = (text: string, flush: number) => writer.append(text, flush);
+      const journal = new Journal(append, { ...state, fence, tellsHost }, clock);
       journal.write({ type: 'open', holder });
       remote.begin(journal);
       return new StudySession(state, fence, journal, writer, lease, remote, clock);
@@ -136,8 +139,9 @@ export class StudySession {
   }
 
   /** Writes what the journal still has, and gives the study back. */
-  async release(status: StudyStatus | undefined): Promise<void> {
-    if (status !== undefined) this.journal.write({ type: 'end', status });
+  async release(status: StudyStatus | undefined, interruption?: Interruption): Promise<void> {
+    const why = interruption === undefined ? {} : { interruption };
+    if (status !== undefined) this.journal.write({ type: 'end', status, ...why });
     this.hurry();
     await this.journal.durable().catch(() => {});
     await this.#lease.end({ released: true });
@@ -178,7 +182,7 @@ class RemoteControl implements StudyWriterListener {
 
   /** Resolves once the cancellation is in the journal: only then may the lock file be removed. */
   async onCancel(): Promise<void> {
-    const reason = 'cancelled on the host (`maestro cancel`)';
+    const reason = 'cancelled on the host';
     const journal = await this.#journal;
     // Even if the study has ended by now: a cancelled study stays cancelled.
     journal.write({ type: 'cancel', reason });

@@ -1,6 +1,6 @@
 import { type Host, HostError } from '../hosts/host.js';
 import type { Clock } from '../util/clock.js';
-import { confirmLease, LeaseLostError, parseLease } from './lease.js';
+import { confirmLease, LeaseLostError, parseLease, StudyGoneError } from './lease.js';
 import { Outage } from './outage.js';
 
 /** The files that a writer replaces, relative to the study directory. */
@@ -51,7 +51,7 @@ export interface StudyWriterContext {
 
 /** Something to be written that has no answer yet. */
 export type WriteRequest = (
-  | { readonly kind: 'append'; readonly text: string }
+  | { readonly kind: 'append'; readonly text: string; readonly flush: number }
   | { readonly kind: 'replace'; readonly file: ReplacedFile; readonly text: string }
   /** Removes a lock file of Maestro's. An update that is not this one any more, in base64, stays. */
   | { readonly kind: 'forget'; readonly what: LockFile; readonly base64: string }
@@ -109,11 +109,12 @@ export abstract class StudyWriter {
    * Adds whole lines to the journal. Resolves when they are on the host's disk. After one that was given up nothing is
    * written any more, for the journal would have a gap.
    *
+   * @param flush numbers those appends of this driver for which steps may wait on the host: none is lower than the one before
    * @throws LeaseLostError if another process has taken the study; HostError if it could not be written for a minute, or the host
    *   cannot be reached any more
    */
-  append(text: string): Promise<void> {
-    return this.#request({ kind: 'append', text });
+  append(text: string, flush = 0): Promise<void> {
+    return this.#request({ kind: 'append', text, flush });
   }
 
   /**
@@ -154,6 +155,7 @@ export abstract class StudyWriter {
         });
       });
     }
+    if (this.#over === undefined) this.onEnd();
     this.close(new HostError(`the study ${this.studyPath} is not written any more`));
   }
 
@@ -167,6 +169,9 @@ export abstract class StudyWriter {
 
   /** The first request was answered, or is. */
   protected abstract onAnswer(): void;
+
+  /** All that was asked for is done, and nothing more will be. `onClose` follows. */
+  protected onEnd(): void {}
 
   /** Nothing is written after this, which is called before the requests that are left reject. */
   protected abstract onClose(): void;
@@ -241,6 +246,11 @@ export abstract class StudyWriter {
   /** @param lease the line of the driver that has the study now; '' if it has not written it yet */
   protected lost(lease: string): void {
     this.#onLost(new LeaseLostError(this.studyPath, parseLease(lease, this.fence + 1)));
+  }
+
+  /** The study directory has been removed. */
+  protected gone(): void {
+    this.#onLost(new StudyGoneError(this.studyPath));
   }
 
   /** Told by what writes, or by a command that confirms, or by both. */

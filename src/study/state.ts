@@ -1,8 +1,11 @@
+import type { Blame } from '../causes/cause.js';
+
 /**
  * How a job ended, in the scheduler's words. `not-run`: its script did not start, because it could not be
- * claimed (a full disk) or because the attempt had been given up; the note of its outcome says which.
+ * claimed (a full disk) or because the attempt had been given up; the note of its outcome says which. `evicted`: it was ended because
+ * the time of the job was up in which the conductor ran, and the step with it.
  */
-export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run';
+export type JobResult = 'completed' | 'failed' | 'timeout' | 'cancelled' | 'node-failure' | 'not-run' | 'evicted';
 
 /** The state of a step, in Maestro's words. UNKNOWN is never final. */
 export type StepState = (typeof stepStates)[number];
@@ -32,6 +35,12 @@ export interface JobRecord {
   started: number | null;
   ended: number | null;
   result: JobResult | 'not submitted' | null;
+  /** Why it did not complete, as its scheduler has it; null if it completed, undefined if that is not known. */
+  blame?: Blame | null;
+  /** The nodes that it had, by name; undefined if they are not known. */
+  nodes?: readonly string[];
+  /** The nodes that it was not to run on, because earlier jobs of its step were lost with them; undefined if none. */
+  excluded?: readonly string[];
 }
 
 /**
@@ -54,6 +63,8 @@ export interface StepRecord {
   /** Failed attempts, and jobs lost to node failures, as the limits count them. */
   failedAttempts: number;
   nodeFailures: number;
+  /** Jobs of attempts before this one do not count against `resubmit-on`; undefined if all do. */
+  countedFrom?: number;
   /** How many of its latest jobs in a row ended as `not-run`. */
   notRun: number;
   /** Set if the step has a job in flight and runs again after it. */

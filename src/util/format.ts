@@ -61,3 +61,8 @@ export function wrap(text: string, width: number): string[] {
   }
   return lines;
 }
+
+/** The words of a text, which blanks and line ends separate. */
+export function splitWords(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== '');
+}

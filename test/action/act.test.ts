@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -74,6 +74,44 @@ if (act.program === undefined) {
       expect(run.output('study', 'study', 'status')).toBe('FAILURE');
       expect(run.messages('study', 'error').join('\n')).toContain('cannot open the mesh');
     });
+  });
+
+  it('a workflow that detaches its study ends while that runs, and one that collects completes its check run', async () => {
+    const github = await GitHubServer.start();
+    const spec = chain('while [ ! -e $(OUTPUT_PATH)/go ]; do sleep 0.1; done', 'echo over');
+    const collecting = `name: collect
+on: workflow_dispatch
+jobs:
+  collect:
+    runs-on: ubuntu-24.04
+    steps:
+      - id: studies
+        uses: maestro-on-flux/maestro-on-flux@v0
+        with: { command: collect }
+`;
+    const repository = new ActRepository({
+      'study.yaml': spec,
+      '.github/workflows/test.yml': workflow('detach: true'),
+      '.github/workflows/collect.yml': collecting,
+    });
+    const started = await repository.run({ workflow: 'test.yml', github });
+    expect(started.jobs, started.log).toEqual({ study: 'success' });
+    expect(started.output('study', 'study', 'status')).toBe('DETACHED');
+    expect(github.checkRuns).toMatchObject([{ status: 'in_progress' }]);
+    const study = started.output('study', 'study', 'study-path')!;
+    const collect = async () => {
+      const run = await repository.run({ workflow: 'collect.yml', event: 'workflow_dispatch', github });
+      expect(run.jobs, run.log).toEqual({ collect: 'success' });
+      return run.output('collect', 'studies', 'status');
+    };
+    expect(await collect()).toBe('DETACHED');
+    writeFileSync(path.join(study, 'go'), '');
+    await until('the study is over', () =>
+      readFileSync(path.join(study, '.conductor/journal.jsonl'), 'utf8').includes('"type":"end"'),
+    );
+    expect(await collect()).toBe('FINISHED');
+    expect(github.checkRuns).toMatchObject([{ status: 'completed', conclusion: 'success' }]);
+    expect(github.complaints).toEqual([]);
   });
 
   describe('a main step that is killed at once', () => {

@@ -29,6 +29,7 @@ describe('the action', () => {
     const studyPath = job.outputs['study-path']!;
     expect(job.outputs).toEqual({
       status: 'FINISHED',
+      cause: '',
       'study-path': expect.stringMatching(
         new RegExp(`^${job.home}/maestro-studies/octo/studies/hello_4711-[0-9a-f]{8}$`),
       ),

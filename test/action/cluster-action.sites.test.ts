@@ -51,6 +51,7 @@ describe.skipIf(!isSitePossible('the action on a cluster'))('the action on a clu
     const reports = path.join(action.workspace, 'report');
     expect(action.outputs).toEqual({
       status: 'FAILURE',
+      cause: 'code',
       'study-path': expect.stringMatching(new RegExp(`^${site.home}/maestro-studies/octo/maestro-test-\\w+/demo_`)),
       'flux-uri': expect.stringMatching(/^local:\/\/\//),
       'steps-total': '2',

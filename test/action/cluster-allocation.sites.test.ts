@@ -92,6 +92,36 @@ describe.skipIf(!isSitePossible('allocations by SSH'))('an allocation for a stud
     expect(await site.queue()).toEqual([`${blocker} RUNNING`]);
   });
 
+  it('is given back when it does not start in time, and the study goes on in another one', async () => {
+    const blocker = await site.block();
+    checkout.write('study.yaml', studyOf({ name: 'make', cmd: 'echo made > made' }, job('run', 'echo ran >> runs')));
+    const place = { 'output-path': `${checkout.root}/one` };
+    const { code, stdout } = await checkout.run({ ...place, allocate: '{with: slurm, time: 10, max-wait: 3s}' });
+    expect([code, checkout.report.status, checkout.states]).toEqual([
+      4,
+      'INTERRUPTED',
+      ['make FINISHED', expect.stringMatching(/^run PENDING/)],
+    ]);
+    expect([checkout.report.study.cause, checkout.report.steps[1].cause]).toEqual(['queue', 'queue']);
+    expect(stdout).toContain('max-wait: no allocation has started within 3.0s');
+    expect(await site.queue()).toEqual([`${blocker} RUNNING`]);
+    await site.slurm.command('scancel', blocker);
+    await site.isIdle();
+    const again = await checkout.run({ ...place, allocate: wanted, resume: 'always' });
+    expect([again.code, checkout.states]).toEqual([0, ['make FINISHED', 'run FINISHED']]);
+    expect(checkout.read('run/runs')).toBe('ran\n');
+  });
+
+  it('is not given back when it has started in time, and its Flux instance has not', async () => {
+    const slow = `#!/bin/bash\n[ "$1" != start ] || sleep 6\n${site.setup}\nexec flux "$@"\n`;
+    checkout.write('bin/flux', slow, 0o755);
+    checkout.write('study.yaml', studyOf(job('run', 'echo ran >> runs')));
+    const setup = `${site.setup}; PATH=${checkout.directory}/bin:$PATH`;
+    const { code, stdout } = await checkout.run({ setup, allocate: '{with: slurm, time: 10, max-wait: 3s}' });
+    expect([code, checkout.states], stdout).toEqual([0, ['run FINISHED']]);
+    expect(await site.queue()).toEqual([]);
+  });
+
   it('is left to others if it is to be kept', async () => {
     checkout.write('study.yaml', studyOf(job('run', 'echo ran >> runs')));
     const { code, stdout } = await checkout.run({ allocate: '{with: slurm, keep: true}' });

@@ -235,7 +235,7 @@ describe('maestro-on-flux', () => {
 
   it('says what to do if it is told nothing, or something else', async () => {
     const { stderr, ...nothing } = await run();
-    expect([nothing, stderr.split('\n').length]).toEqual([{ code: 1, stdout: '' }, 5]);
+    expect([nothing, stderr.split('\n').length]).toEqual([{ code: 1, stdout: '' }, 6]);
     expect(stderr).toMatch(/^Usage: node dist\/index\.js run SPEC/);
     expect(await run('runn', 'study.yaml')).toEqual(refused("there is no command 'runn': did you mean run?\n"));
   });

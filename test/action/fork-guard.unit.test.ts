@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { lookUp, refusal } from '../../src/action/fork-guard.js';
+import { lookUp, refusal, studyEvent } from '../../src/action/fork-guard.js';
 import type { GitHubEvent } from '../../src/github/event.js';
+import type { Runner } from '../../src/github/runner-facts.js';
 import { finish } from '../support/finish.js';
 import { GitHubServer } from '../support/github-api.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -66,7 +67,8 @@ describe('a comment on a pull request', () => {
   }
 
   it('is looked up: its code may be of the repository itself', async () => {
-    expect(await lookedUp('octo/studies')).toEqual({ name: 'issue_comment', sha: head, origin: { kind: 'own' } });
+    const own = { name: 'issue_comment', sha: head, origin: { kind: 'own' }, pullRequest: 7 };
+    expect(await lookedUp('octo/studies')).toEqual(own);
   });
 
   it('is looked up: its code may be of a fork', async () => {
@@ -79,6 +81,16 @@ describe('a comment on a pull request', () => {
     const runner = { apiUrl: github.url, repository: github.repository, sha };
     const event = await lookUp(comment, runner, github.token, clock);
     expect(event.origin).toEqual({ kind: 'fork', repository: '' });
+  });
+
+  it('is about another commit than the run if `sha` names one', async () => {
+    const runner = {
+      ...{ apiUrl: '', repository: 'octo/studies', sha, eventName: 'workflow_dispatch' },
+      eventPath: '',
+    };
+    const on = (given: string) => studyEvent({ sha: given, 'github-token': '' }, runner as Runner, clock);
+    for (const own of ['', sha]) expect(await on(own)).toEqual(expect.not.objectContaining({ isOtherCommit: true }));
+    expect(await on('d'.repeat(40))).toMatchObject({ sha: 'd'.repeat(40), isOtherCommit: true });
   });
 
   it('stays open, and so refused, if it cannot be looked up', async () => {

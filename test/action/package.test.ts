@@ -77,7 +77,9 @@ describe('the npm package', () => {
         'docs/report.schema.json',
         'docs/study.schema.json',
         'package.json',
-        ...readdirSync(path.join(root, 'samples')).map((name) => `samples/${name}`),
+        ...readdirSync(path.join(root, 'samples'), { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.endsWith('.yaml'))
+          .map((name) => `samples/${name}`),
       ].sort(),
     );
     expect(manifest.dependencies).toBeUndefined();

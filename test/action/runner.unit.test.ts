@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { outputsOf, readRunner, setOutputs, writeSummary } from '../../src/action/runner.js';
+import { blame } from '../../src/causes/cause.js';
 import { ran, resultsOf } from '../support/results.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
@@ -74,12 +75,12 @@ describe('the outputs', () => {
         { name: 'e', record: { state: 'FAILED', ended: 1 } },
         { name: 'f', record: { state: 'CANCELLED', ended: 1 } },
       ],
-      { status: 'CANCELLED', path: '/p/a\nb' },
+      { status: 'CANCELLED', path: '/p/a\nb', blame: blame('code') },
     );
     setOutputs(outputsOf(results, '/reports', undefined));
     const text = readFileSync(file, 'utf8').replace(/ghadelimiter_[-0-9a-f]+/g, 'END');
     expect(text).toBe(
-      'status<<END\nCANCELLED\nEND\nstudy-path<<END\n/p/a\nb\nEND\nflux-uri<<END\n\nEND\nsteps-total<<END\n6\nEND\n' +
+      'status<<END\nCANCELLED\nEND\ncause<<END\ncode\nEND\nstudy-path<<END\n/p/a\nb\nEND\nflux-uri<<END\n\nEND\nsteps-total<<END\n6\nEND\n' +
         'steps-finished<<END\n1\nEND\nsteps-failed<<END\n3\nEND\nsteps-skipped<<END\n2\nEND\nreport-path<<END\n/reports\nEND\ncheck-run-url<<END\n\nEND\n',
     );
   });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installedAccounting } from '../support/slurm/accounting.js';
 import { installedCgroups, Slurm } from '../support/slurm.js';
 import { gate, isSlurmPossible, job, outOfTime, SlurmStudy, slurmBatch } from '../support/slurm-study.js';
+import { until } from '../support/wait.js';
 
 describe.skipIf(!isSlurmPossible('jobs that Slurm ends'))('jobs that Slurm ends', () => {
   let slurm: Slurm;
@@ -35,12 +36,22 @@ describe.skipIf(!isSlurmPossible('jobs that Slurm ends'))('jobs that Slurm ends'
     expect(study.report.steps[2].restarts).toBe(1);
   });
 
+  it('have the same metrics when the study is run again, though nothing of it is', async () => {
+    const study = new SlurmStudy(slurm, { steps: [job('run', 'echo "time = 3"')] });
+    for (const _ of ['first', 'again']) {
+      expect((await study.run({ metrics: "time: {pattern: 'time = (.*)', reference: 3}" })).code).toBe(0);
+      expect(study.report.metrics).toMatchObject([{ value: 3, verdict: 'ok' }]);
+    }
+    expect(study.runCounts('run')).toEqual(['run 1']);
+  });
+
   it('because their node fails run again elsewhere; those on other nodes do not notice', async () => {
     const script = `echo $SLURMD_NODENAME >> nodes; ${gate()}`;
     const study = new SlurmStudy(slurm, {
       steps: [job('a', script, { nodes: 1, exclusive: true }), job('b', script, { nodes: 1, exclusive: true })],
     });
     const { ended } = await study.startUntilUp(['a', 'b']);
+    await until('it has written its node', () => study.has('a/nodes') && study.read('a/nodes') !== '');
     const node = study.read('a/nodes').trim();
     await slurm.failNode(node);
     await study.hasRun('a', 2);
@@ -50,6 +61,30 @@ describe.skipIf(!isSlurmPossible('jobs that Slurm ends'))('jobs that Slurm ends'
     expect([code, study.ends, study.runCounts('a', 'b')]).toEqual([0, ['a FINISHED', 'b FINISHED'], ['a 2', 'b 1']]);
     expect(stdout).toContain('one of its nodes failed');
     expect(study.read('a/nodes').split('\n')[1]).not.toBe(node);
+  });
+
+  it('before they began, because none has begun in time, run when the study is run again', async () => {
+    const blocker = (
+      await slurm.command('sbatch', '--parsable', '--nodes=3', '--exclusive', '--output=/dev/null', '--wrap=sleep 60')
+    ).trim();
+    await slurm.hasState(blocker, 'RUNNING');
+    const study = new SlurmStudy(slurm, {
+      parameters: { I: [1, 2, 3] },
+      steps: [job('run', ': $(I)'), job('after', 'true', { depends: ['run_*'] })],
+    });
+    const { code } = await study.run({ 'max-wait': '3s' });
+    expect([code, study.report.status, study.report.study.cause]).toEqual([4, 'INTERRUPTED', 'queue']);
+    expect(study.ends).toEqual([
+      ...[1, 2, 3].map(
+        (i) => `run_I.${i} PENDING: max-wait: no job has begun to run within 3.0s; to be submitted again`,
+      ),
+      'after INITIALIZED',
+    ]);
+    expect(await slurm.queue()).toEqual([`${blocker} RUNNING`]);
+    await slurm.command('scancel', blocker);
+    await slurm.isIdle();
+    expect((await study.run({ 'max-wait': '60' })).code).toBe(0);
+    expect(study.allRuns).toEqual({ 'run/I.1': 1, 'run/I.2': 1, 'run/I.3': 1, after: 1 });
   });
 
   it('to give their nodes to urgent ones run again', async () => {

@@ -21,9 +21,9 @@ describe('the program', () => {
 });
 
 describe('help', () => {
-  it('without arguments is four lines with every verb', () => {
+  it('without arguments is five lines with every verb', () => {
     const text = usage(program, verbs);
-    expect(linesOf(text)).toHaveLength(4);
+    expect(linesOf(text)).toHaveLength(5);
     for (const { name } of verbs) expect(text).toContain(name);
     expect(Math.max(...linesOf(text).map((line) => line.length))).toBeLessThanOrEqual(100);
   });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { blame, type Cause } from '../../src/causes/cause.js';
+import { defaultResubmitOn, parseResubmitOn, type ResubmitOn } from '../../src/causes/resubmit.js';
 import { afterJob, afterRefusal, type Rules } from '../../src/conductor/after-job.js';
 import { NODE_FAILURE_LIMIT, NOT_RUN_LIMIT } from '../../src/conductor/policy.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { type JobRecord, newRecord, type StepRecord } from '../../src/study/state.js';
 
 const job: JobRecord = {
-  attempt: 1,
+  attempt: 9,
   script: 'main',
   id: 'ƒ7',
   place: 'local:///run/flux/local',
@@ -16,11 +18,18 @@ const job: JobRecord = {
   result: null,
 };
 
+/** So many jobs that were lost, before the present one. */
+const lost = (count: number, more: Partial<JobRecord> = {}): JobRecord[] =>
+  Array.from({ length: count }, (_, i) => ({ ...job, attempt: i + 1, result: 'node-failure', ...more }));
+
+const evicted: JobRecord = { ...job, result: 'evicted' };
+
 const scheduled: Rules = {
   name: 'run',
   isLocal: false,
   hasRestart: false,
   submissionAttempts: 1,
+  resubmitOn: defaultResubmitOn,
   restartLimit: 1,
   cancelReason: undefined,
   isInterrupted: false,
@@ -43,7 +52,8 @@ type Row = readonly [
 /** The end of a job: `end FINISHED`, `again PENDING after 2: exit 1; trying again`. */
 function decide(result: JobOutcome['result'], rules: Rules, step: StepRecord): string {
   const exitCode = result === 'completed' ? 0 : result === 'failed' ? 1 : null;
-  return told(afterJob(step, job, { result, exitCode, signal: null, note: '' }, rules));
+  const note = result === 'evicted' ? 'its time was up' : '';
+  return told(afterJob(step, job, { result, exitCode, signal: null, note }, rules));
 }
 
 function told(decision: ReturnType<typeof afterJob>): string {
@@ -85,6 +95,28 @@ const rows: readonly Row[] = [
     { ...local, ...interrupted, submissionAttempts: 2 },
     {},
     'again PENDING after 1: exit 1; to be tried again',
+  ],
+  [
+    'a local step that the time of the conductor was too short for',
+    'evicted',
+    local,
+    { jobs: [evicted] },
+    'again PENDING after 1: its time was up; trying again',
+    { failedAttempts: 0 },
+  ],
+  [
+    'one that did not fit twice',
+    'evicted',
+    local,
+    { jobs: [evicted, evicted] },
+    'end FAILED: its time was up before the step was done, 2 times: give that job more time (`detach-args`), or make the step a job of its own',
+  ],
+  [
+    'one whose study was cancelled meanwhile',
+    'evicted',
+    { ...local, ...cancelled },
+    { jobs: [evicted, evicted] },
+    'end CANCELLED: enough',
   ],
   ['a job that was cancelled', 'cancelled', scheduled, {}, 'end CANCELLED: its job was cancelled'],
   ['a job that was cancelled with the study', 'cancelled', { ...scheduled, ...cancelled }, {}, 'end CANCELLED: enough'],
@@ -146,7 +178,7 @@ const rows: readonly Row[] = [
     'one node failure too many',
     'node-failure',
     scheduled,
-    { nodeFailures: NODE_FAILURE_LIMIT },
+    { jobs: lost(NODE_FAILURE_LIMIT) },
     `end HWFAILURE: a node failed, ${NODE_FAILURE_LIMIT + 1} times`,
   ],
   [
@@ -217,7 +249,74 @@ describe('what becomes of a step once its job is over', () => {
     ['one of a study that was cancelled', { ...scheduled, ...cancelled }, 'end CANCELLED: enough'],
   ])('that could not be submitted: %s', (_, rules, decision) => {
     const step = record({ exitCode: 3, signal: 'SIGTERM' });
-    expect(told(afterRefusal(step, 'no queue', rules))).toBe(decision);
+    expect(told(afterRefusal(step, job, 'no queue', rules))).toBe(decision);
     expect(step).toMatchObject({ exitCode: null, signal: null, failedAttempts: 1 });
+  });
+});
+
+describe('the causes after which a step runs again by itself', () => {
+  const on = (text: string) => ({ ...scheduled, resubmitOn: parseResubmitOn(text) as ResubmitOn });
+  const decideFor = (
+    result: JobOutcome['result'],
+    cause: Cause,
+    { rules = scheduled, step = record({}), last = job }: { rules?: Rules; step?: StepRecord; last?: JobRecord } = {},
+  ) =>
+    told(afterJob(step, last, { result, exitCode: null, signal: null, note: 'it ended', blame: blame(cause) }, rules));
+  const again = (count: number, state = 'HWFAILURE') =>
+    `again ${state} after ${count}: it ended (job ƒ7); submitting again`;
+
+  it.each<[result: JobOutcome['result'], Cause, rules: Rules, decision: string]>([
+    ['node-failure', 'preempted', scheduled, again(1)],
+    ['node-failure', 'node', on('none'), 'end HWFAILURE: it ended'],
+    ['node-failure', 'preempted', on('node'), 'end HWFAILURE: it ended'],
+    // What is lost with something that is not said has three attempts more, unless none are wanted.
+    ['node-failure', 'allocation', on('node'), again(1)],
+    ['node-failure', 'queue', on('node'), again(1)],
+    ['node-failure', 'queue', on('queue: 0'), 'end HWFAILURE: it ended'],
+    ['node-failure', 'allocation', on('none'), 'end HWFAILURE: it ended'],
+    ['node-failure', 'allocation', on('allocation: 0'), 'end HWFAILURE: it ended'],
+    ['failed', 'node', scheduled, again(1)],
+    ['failed', 'code', scheduled, 'end FAILED: it ended'],
+    ['failed', 'memory', scheduled, 'end FAILED: it ended'],
+    ['failed', 'memory', on('memory: 1'), again(1, 'PENDING')],
+    ['timeout', 'timeout', on('timeout: 1'), again(1, 'PENDING')],
+    ['timeout', 'timeout', scheduled, 'end TIMEDOUT: it ended'],
+  ])('%s for %s', (result, cause, rules, decision) => expect(decideFor(result, cause, { rules })).toBe(decision));
+
+  it('are each counted by themselves', () => {
+    const before = [...lost(3, { blame: blame('preempted') }), ...lost(1, { attempt: 4, blame: blame('node') })];
+    expect(decideFor('node-failure', 'node', { step: record({ jobs: before }) })).toBe(again(2));
+    expect(decideFor('node-failure', 'preempted', { step: record({ jobs: before }) })).toBe(
+      'end HWFAILURE: it ended, 4 times',
+    );
+  });
+
+  it('are counted since the study was resumed', () => {
+    const step = record({ jobs: lost(3), countedFrom: 4 });
+    expect(decideFor('node-failure', 'node', { step })).toBe(again(1));
+  });
+
+  it('are told with the nodes, which the next job is not to run on', () => {
+    const last = { ...job, nodes: ['n1', 'n2', 'n3', 'n4'] };
+    expect(decideFor('node-failure', 'node', { last })).toBe(
+      'again HWFAILURE after 1: it ended (job ƒ7 on n1, n2, n3, ...); submitting again, on other nodes',
+    );
+    // Nothing was wrong with these.
+    expect(decideFor('node-failure', 'preempted', { last })).toBe(
+      'again HWFAILURE after 1: it ended (job ƒ7 on n1, n2, n3, ...); submitting again',
+    );
+  });
+
+  it('do not matter if the job was refused for the nodes that it was not to run on', () => {
+    const refused = { ...job, started: null, excluded: ['n1'], blame: blame('submission', true) };
+    const step = record({});
+    expect(told(afterRefusal(step, refused, 'no such nodes', scheduled))).toBe(
+      'again PENDING after 1: only n1 can run it: no such nodes; submitting again',
+    );
+    expect(step.failedAttempts).toBe(0);
+    const { excluded: _, ...plain } = refused;
+    expect(told(afterRefusal(record({}), plain, 'no such nodes', scheduled))).toBe(
+      'end FAILED: could not be submitted: no such nodes',
+    );
   });
 });

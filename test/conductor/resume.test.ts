@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../src/causes/cause.js';
 import {
   cancelledObsolete,
   digestsOf,
@@ -312,7 +313,8 @@ describe('a job in flight', () => {
     expect(resumption.obsolete).toEqual([
       { step: 'a', scheduled: true, workspace: 'a', attempt: 1, id: 'ƒ1', place: 'local:///run/flux/local' },
     ]);
-    expect(resumption.records).toEqual([record({ jobs: [job(1, { started: 11, ended: 11, result: 'cancelled' })] })]);
+    const closed = job(1, { started: 11, ended: 11, result: 'cancelled', blame: blame('cancelled') });
+    expect(resumption.records).toEqual([record({ jobs: [closed] })]);
     expect(rerunsOf(resumption).length).toBe(0);
     expect(notesOf(resumption)).toEqual({ a: 'its script changed' });
   });
@@ -384,7 +386,7 @@ describe('a job of a step that is gone', () => {
   it('is over, as far as we know, once that is noted: if its step comes back that runs at once', () => {
     const [gone] = planned(without, before, cancelledObsolete([theirs]));
     const [, resumption] = planned(chain, gone);
-    const closed = job(1, { started: 11, ended: 11, result: 'cancelled' });
+    const closed = job(1, { started: 11, ended: 11, result: 'cancelled', blame: blame('cancelled') });
     expect(resumption.records.slice(0, 3)).toEqual([finished, record({ jobs: [closed] }), newRecord()]);
     expect([rerunsOf(resumption).length, resumption.obsolete]).toEqual([0, []]);
   });
@@ -483,6 +485,14 @@ describe('a step whose time ran out', () => {
     expect(outlook(cancelled)).toMatchObject({ restarts: 1, restartsBefore: 1 });
   });
 
+  it('does so though its restart was cancelled in the queue, but not if that ran', () => {
+    const cancelled = { ...timedOut, state: 'CANCELLED' as const, restarts: 1 };
+    const inQueue = { ...over(2, 'cancelled', 'restart'), started: null };
+    expect(outlook({ ...cancelled, jobs: [over(1, 'timeout'), inQueue] })).toMatchObject({ restarts: 1 });
+    const jobs = [over(1, 'timeout'), over(2, 'cancelled', 'restart')];
+    expect(outlook({ ...cancelled, jobs })).toMatchObject({ restarts: 0 });
+  });
+
   it('begins anew if it has changed, has no restart script, or ended otherwise in the end', () => {
     const anew = { ...begins, restarts: 0, restartsBefore: 0 };
     expect(outlook(timedOut, studyOf([{ name: 'a', text: 'new', scheduled: true, restart: true }]))).toMatchObject(
@@ -504,7 +514,7 @@ describe('a step whose time ran out', () => {
       failedAttempts: 1,
     });
     const resumption = resume(one, [waiting]);
-    expect(resumption.records).toEqual([waiting]);
+    expect(resumption.records).toEqual([{ ...waiting, countedFrom: 2 }]);
     expect(resumption.notes).toEqual([]);
     expect(resumption.counts).toEqual({ finished: 0, running: 0, again: 1, fresh: 0 });
   });

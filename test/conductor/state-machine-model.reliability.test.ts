@@ -84,6 +84,9 @@ class World {
   /** The highest that there was; 0: none. */
   #mostRestarts: number;
   #cancelled = false;
+  /** How often jobs have waited for too long, and whether they have since this driver came. */
+  #waits = 0;
+  #hasWaited = false;
   #now = 0;
 
   constructor(graph: StepGraph, policy: Policy) {
@@ -110,19 +113,32 @@ class World {
   leave(): void {
     this.#now += 1;
     const before = this.machine.steps.map(({ reason: _, ...record }) => structuredClone(record));
-    this.tell({ type: 'leave', at: this.#now, reason: 'time is up' });
+    const why = this.machine.interruption ?? 'time is up';
+    this.tell({ type: 'leave', at: this.#now, reason: 'time is up', kind: 'left' });
     expect(this.machine.steps.map(({ reason: _, ...record }) => record)).toEqual(before);
     expect(this.transitions.at(-1)!.commands).toEqual([]);
-    expect([this.machine.isOver, this.machine.isLeft, this.machine.interruption]).toEqual([true, true, 'time is up']);
+    expect([this.machine.isOver, this.machine.isLeft, this.machine.interruption]).toEqual([true, true, why]);
     for (const event of this.events.slice(-5)) {
       expect(this.machine.handle(event)).toEqual({ commands: [], changed: [], touched: [] });
     }
+  }
+
+  /** No job has begun in time. A driver that has stopped for it is followed by another one. */
+  wait(): void {
+    if (this.#cancelled || this.#inFlight(true) === 0) return;
+    this.#now += 1;
+    this.#waits += 1;
+    this.#hasWaited = true;
+    this.tell({ type: 'waited', at: this.#now, reason: 'too long' });
+    const told = this.transitions.at(-1)!.commands.map((command) => 'step' in command && command.step);
+    expect(told.toSorted()).toEqual(this.#scheduledJobs().toSorted());
   }
 
   /** The driver is gone, and another one goes on with what the journal says. What it has not heard is told again, or not. */
   resume(tellsAgain: boolean): void {
     this.#waiting.clear();
     this.#setAside.clear();
+    this.#hasWaited = false;
     const records = this.#journaled.map(cloneRecord);
     const policy = { ...this.#policy, ...this.#limits };
     this.machine = new StudyMachine(this.#graph, policy, records);
@@ -150,10 +166,14 @@ class World {
     this.#now += 1;
     const at = this.#now;
     const waiting = [...this.#waiting];
-    const chosen = pick % (this.#jobs.length + waiting.length + (pick % 29 === 28 ? 1 : 0));
+    // Who is told that the queue is too long is likelier to give up.
+    const odds = this.#hasWaited ? 4 : 29;
+    const chosen = pick % (this.#jobs.length + waiting.length + (pick % odds === odds - 1 ? 1 : 0));
     if (chosen === this.#jobs.length + waiting.length) {
+      const isFirst = !this.#cancelled;
       this.#cancelled = true;
       this.tell({ type: 'cancel', at, reason: 'enough' });
+      if (isFirst) this.#checkAllCancelled();
     } else if (chosen >= this.#jobs.length) {
       const step = waiting[chosen - this.#jobs.length]!;
       this.#waiting.delete(step);
@@ -226,8 +246,9 @@ class World {
         expect([step.name, record.tolerated]).toEqual([step.name, isFailure(record.state) && excused]);
       }
       expect(record.restarts).toBeLessThanOrEqual(this.#mostRestarts);
+      // A step begins anew whose job was taken out of the queue too late.
       expect(record.jobs.filter(({ result }) => result === 'node-failure').length).toBeLessThanOrEqual(
-        NODE_FAILURE_LIMIT + 1,
+        (NODE_FAILURE_LIMIT + 1) * (this.#waits + 1),
       );
     }
   }
@@ -283,6 +304,7 @@ class World {
     ).not.toContain(step);
     expect(this.#waiting, 'no submission before the wait is over').not.toContain(step);
     expect(this.#cancelled, 'nothing is submitted after a cancellation').toBe(false);
+    expect(this.#hasWaited, 'nothing is submitted after too long a wait').toBe(false);
     expect(attempt).toBe((this.#attempts.get(step) ?? 0) + 1);
     if (script === 'restart') expect(run.get('restart')).not.toBe('');
     this.#attempts.set(step, attempt);
@@ -296,6 +318,14 @@ class World {
     expect(this.#inFlight(true)).toBe(0);
     expect(this.#setAside.size).toBeGreaterThan(0);
     this.#setAside.clear();
+  }
+
+  /** Whatever came before, a cancellation reaches each job. */
+  #checkAllCancelled(): void {
+    const { commands } = this.transitions.at(-1)!;
+    expect(commands.map((command) => command.type === 'cancel' && command.step).toSorted()).toEqual(
+      this.#jobs.map(({ step }) => step).toSorted(),
+    );
   }
 
   /** What is to be taken over comes before all else, and is what there is. */
@@ -325,7 +355,10 @@ class World {
     for (const { state } of this.machine.steps) counts[state] = (counts[state] ?? 0) + 1;
     expect(Object.fromEntries([...this.machine.counts].filter(([, count]) => count !== 0))).toEqual(counts);
     expect(this.machine.remaining).toBe(this.machine.steps.filter((record) => !isOver(record)).length);
-    expect(this.machine.isOver).toBe(this.machine.remaining === 0 || this.machine.isLeft);
+    const hasStopped = this.machine.interruptionKind === 'waited-too-long' && this.#jobs.length === 0;
+    expect(this.machine.isOver).toBe(this.machine.remaining === 0 || this.machine.isLeft || hasStopped);
+    if (this.#hasWaited && !this.#cancelled && this.#inFlight(true) === 0)
+      expect(this.machine.interruption).toBe('too long');
   }
 
   #limit(scheduled: boolean): number {
@@ -334,7 +367,7 @@ class World {
 
   /** While there is room nothing that could run is left lying. */
   #checkNothingIsForgotten(): void {
-    if (this.#cancelled || this.machine.isLeft) return;
+    if (this.#cancelled || this.#hasWaited || this.machine.isLeft) return;
     for (const { index, dependsOn, scheduled } of this.#graph.steps) {
       if (isOver(this.machine.steps[index]!) || this.#waiting.has(index) || this.#setAside.has(index)) continue;
       if (this.#jobs.some(({ step }) => step === index)) continue;
@@ -349,6 +382,10 @@ class World {
     const record = this.machine.steps[dependency]!;
     if (this.#graph.steps[step]!.condition === 'all-succeeded') return record.state === 'FINISHED';
     return isOver(record) && record.state !== 'CANCELLED';
+  }
+
+  #scheduledJobs(): number[] {
+    return this.#jobs.flatMap(({ step }) => (this.#graph.steps[step]!.scheduled ? [step] : []));
   }
 
   #inFlight(scheduled: boolean): number {
@@ -370,14 +407,18 @@ describe('any study, whatever happens', () => {
             world.leave();
             world.resume(how % 2 === 0);
           } else if (outside === 2) world.limit(how % 2 === 0 ? { throttle: pick % 4 } : { restartLimit: pick % 3 });
+          else if (outside === 3) world.wait();
           if (world.machine.isOver) break;
           world.step(pick, how);
-          // As it is when its directory cannot be written for long.
-          if (world.machine.isLeft) world.resume(how % 2 === 0);
+          // As it is when its directory cannot be written for long, or its jobs have waited too long.
+          if (world.machine.isOver && world.machine.remaining > 0) world.resume(how % 2 === 0);
           if (stale === 0) world.stale(pick);
         }
         // Each step takes at most two events for each of its waits and jobs once all goes well.
-        for (let left = 8 * steps.length; left > 0 && !world.machine.isOver; left--) world.step();
+        for (let left = 8 * steps.length; left > 0 && !world.machine.isOver; left--) {
+          world.step();
+          if (world.machine.isOver && world.machine.remaining > 0) world.resume(true);
+        }
         expect(world.machine.isOver).toBe(true);
         world.checkEnd();
 

@@ -89,10 +89,11 @@ describe('a study that is taken over', () => {
 
   it('counts failed attempts and lost nodes from where they were', () => {
     const once = [{ ended: 3, result: 'failed' }] as const;
+    const lost = Array.from({ length: 3 }, () => ({ ended: 3, result: 'node-failure' }) as const);
     const study = takenOver(
       [
         { name: 'local', known: { failedAttempts: 1, jobs: once } },
-        { name: 'lost', scheduled: true, known: { nodeFailures: 3, jobs: once } },
+        { name: 'lost', scheduled: true, known: { nodeFailures: 3, jobs: lost } },
       ],
       { submissionAttempts: 2 },
     );

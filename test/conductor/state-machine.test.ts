@@ -70,8 +70,14 @@ describe('a study', () => {
       ended: 7,
       tolerated: false,
       jobs: [
-        { attempt: 1, script: 'main', id: '77', ...where, submitted: 1, started: 3, ended: 4, result: 'timeout' },
-        { attempt: 2, script: 'restart', id: '78', ...where, submitted: 4, started: 6, ended: 7, result: 'completed' },
+        {
+          ...{ attempt: 1, script: 'main', id: '77', ...where, submitted: 1, started: 3, ended: 4, result: 'timeout' },
+          blame: { cause: 'timeout', isOfSpec: true },
+        },
+        {
+          ...{ attempt: 2, script: 'restart', id: '78', ...where, submitted: 4, started: 6, ended: 7 },
+          ...{ result: 'completed', blame: null },
+        },
       ],
     });
   });

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { errno, FluxError } from '../../src/flux/errors.js';
-import { endOf, exitCodeOf, type JobView, newJob } from '../../src/flux/eventlog.js';
+import { endOf, exitCodeOf, type FluxEvent, type JobView, newJob } from '../../src/flux/eventlog.js';
+import { watchJournal } from '../../src/flux/events-journal.js';
 import type { Handle } from '../../src/flux/handle.js';
 import { decodeJobId, encodeJobId } from '../../src/flux/job-id.js';
 import { type JobRequest, jobspecOf, signNone } from '../../src/flux/jobspec.js';
@@ -13,6 +14,7 @@ import {
   getInstanceState,
   getQueues,
   getResources,
+  lookUpNodes,
   submitJob,
   watchInstance,
 } from '../../src/flux/requests.js';
@@ -345,6 +347,63 @@ export function brokerContract(start: () => Promise<ContractBroker>): void {
       const watch = new Watch(await connected(), unknownId);
       expect(await watch.end).toMatchObject({ name: 'FluxError', errno: errno.ENOENT });
       expect(watch.view).toEqual(newJob);
+    });
+  });
+
+  describe('the journal', () => {
+    const follow = (handle: Handle) => {
+      const events = new Map<bigint, FluxEvent[]>();
+      const ends: (Error | undefined)[] = [];
+      const stop = watchJournal(handle, {
+        onEvents: (id, more) => events.set(id, [...(events.get(id) ?? []), ...more]),
+        onEnd: (error) => ends.push(error),
+      });
+      onTestFinished(stop);
+      return { events, ends };
+    };
+    // An eventlog does not tell the nodes.
+    const plain = (told: readonly FluxEvent[]) => told.map(({ nodes: _, ...event }) => event);
+    // Of what else is in an eventlog nothing follows.
+    const counted = ({ events }: Watch) => events.filter(({ name }) => name !== 'release' && name !== 'free');
+
+    it('tells of jobs what their eventlogs tell, whoever submitted them', async () => {
+      const { events, ends } = follow(await connected());
+      const handle = await connected();
+      const watches = await Promise.all([
+        run(handle),
+        run(handle, { command: shell('exit 3') }),
+        run(handle, { command: ['/no/such/prog'] }),
+        run(handle, { procs: 9999 }),
+      ]);
+      for (const watch of watches) {
+        await until('its last event is told', () => events.get(watch.id)?.at(-1)?.name === 'clean');
+        expect(plain(events.get(watch.id)!)).toEqual(counted(watch));
+      }
+      expect(ends).toEqual([]);
+    });
+
+    it('begins with all that was told of a job that is not over', async () => {
+      const handle = await connected();
+      const id = await submit(handle, { command: ['sleep', '60'] });
+      const watch = new Watch(handle, id);
+      await watch.until('start');
+      const { events } = follow(handle);
+      await cancelJob(handle, id, 'no longer wanted');
+      await watch.over();
+      await until('its last event is told', () => events.get(id)?.at(-1)?.name === 'clean');
+      expect(plain(events.get(id)!)).toEqual(counted(watch));
+    });
+
+    it('tells which nodes a job got, as its R does, if the broker is new enough', async () => {
+      const handle = await connected();
+      const { events } = follow(handle);
+      const watch = await run(handle);
+      await until('its last event is told', () => events.get(watch.id)?.at(-1)?.name === 'clean');
+      const nodes = await lookUpNodes(handle, watch.id);
+      expect(nodes).toEqual([expect.stringMatching(/./)]);
+      const told = events.get(watch.id)!.find(({ name }) => name === 'alloc')!.nodes;
+      expect([undefined, nodes]).toContainEqual(told);
+      if (minor >= 88) expect(told).toEqual(nodes);
     });
   });
 

@@ -153,3 +153,20 @@ describe('a command', () => {
     expect(system(made, 'environment')).toEqual({ A: '1', B: '2' });
   });
 });
+
+describe('nodes that a job is not to run on', () => {
+  const constraints = (changes: Parameters<typeof jobRequest>[0]) =>
+    system(jobspecOf(jobRequest(changes)), 'constraints');
+
+  it('are a constraint, as flux-core makes it of --requires=-host:', () => {
+    expect(constraints({})).toBeUndefined();
+    expect(constraints({ excludedHosts: ['n1', 'n7'] })).toEqual({ not: [{ hostlist: ['n1,n7'] }] });
+  });
+
+  it('are so besides what the job itself demands', () => {
+    const own = { properties: ['gpu'] };
+    expect(constraints({ excludedHosts: ['n1'], attributes: [['constraints', own]] })).toEqual({
+      and: [own, { not: [{ hostlist: ['n1'] }] }],
+    });
+  });
+});

@@ -9,6 +9,7 @@ import {
   toApi,
 } from '../../src/github/annotations.js';
 import { hostileText } from '../support/hostile.js';
+import { nightlyResults } from '../support/nightly-results.js';
 import { ran, resultsOf, type Told } from '../support/results.js';
 
 const outputs = (name: string) => ({ stdout: `run/${name}/run.out`, stderr: `run/${name}/run.err` });
@@ -33,7 +34,7 @@ const warning = (line: number) => ({
 
 describe('the annotations of results', () => {
   it('say of a failed instance, on the line of its step, why, where it ran, and how to look closer', () => {
-    const { annotations, cut } = annotationsOf(resultsOf([failed('SIZE.10'), { name: 'fine', record: ran(1) }]), []);
+    const { annotations, cut } = annotationsOf(resultsOf([failed('SIZE.10'), { name: 'fine', record: ran(1) }]));
     expect(cut).toEqual([]);
     expect(annotations).toEqual([
       {
@@ -51,7 +52,7 @@ describe('the annotations of results', () => {
 
   it('look closer over SSH on another machine, whatever the names are', () => {
     const command = (host: string, path = '/p/a') => {
-      const [annotation] = annotationsOf(resultsOf([failed("it's")], { host, path }), []).annotations;
+      const [annotation] = annotationsOf(resultsOf([failed("it's")], { host, path })).annotations;
       return /closer: (.*)/s.exec(annotation!.message)?.[1];
     };
     expect(command('alice@cluster:2222')).toBe(
@@ -70,12 +71,12 @@ describe('the annotations of results', () => {
       { name: 'fine', record: ran(1) },
       { name: 'cancelled', record: ran(1, { state: 'CANCELLED' }) },
     ]);
-    expect(annotationsOf(results, []).annotations).toEqual([]);
+    expect(annotationsOf(results).annotations).toEqual([]);
   });
 
   it('are warnings for failures that are allowed, after the others', () => {
     const allowed = failed('a', { record: ran(1, { state: 'TIMEDOUT', reason: 'took 2m', tolerated: true }) });
-    const { annotations } = annotationsOf(resultsOf([allowed, failed('b')]), [warning(4)]);
+    const { annotations } = annotationsOf(resultsOf([allowed, failed('b')]), { warnings: [warning(4)] });
     expect(annotations.map(({ level, line, title }) => [level, line, title])).toEqual([
       ['failure', 31, 'run_b failed: exit 3'],
       ['warning', 31, 'run_a ran out of time: took 2m (allowed to fail)'],
@@ -84,13 +85,19 @@ describe('the annotations of results', () => {
     expect(annotations[2]!.message).toBe('odd (mend it)');
   });
 
+  it('are all warnings where the check run is neutral', () => {
+    const results = resultsOf([failed('a'), failed('b')]);
+    const levels = annotationsOf(results, { isNeutral: true }).annotations.map(({ level }) => level);
+    expect(levels).toEqual(['warning', 'warning']);
+  });
+
   it('are none for what is wrong in an input: it has no line', () => {
     const at = { file: "input 'parameters'", line: 1, column: 1 };
-    expect(annotationsOf(resultsOf([]), [{ ...warning(1), at }]).annotations).toEqual([]);
+    expect(annotationsOf(resultsOf([]), { warnings: [{ ...warning(1), at }] }).annotations).toEqual([]);
   });
 
   it('are one for thousands of failures of a step', () => {
-    const { annotations, cut } = annotationsOf(resultsOf([...many(3000), failed('other', { step: 'post' })]), []);
+    const { annotations, cut } = annotationsOf(resultsOf([...many(3000), failed('other', { step: 'post' })]));
     expect(cut).toEqual([]);
     expect(annotations.map(({ title }) => title)).toEqual(['run: 3000 of 3000 failed', 'run_other failed: exit 3']);
     expect(annotations[0]!.message.split('\n').slice(0, 12)).toEqual([
@@ -103,18 +110,28 @@ describe('the annotations of results', () => {
 
   it('are failures only if there are too many, and that is said', () => {
     const warnings = Array.from({ length: MAX_ANNOTATIONS }, (_, i) => warning(i + 1));
-    const { annotations, cut } = annotationsOf(resultsOf([failed('a')]), warnings);
+    const { annotations, cut } = annotationsOf(resultsOf([failed('a')]), { warnings });
     expect(annotations.map(({ level }) => level)).toEqual(['failure']);
     expect(cut).toEqual([`${MAX_ANNOTATIONS} warnings were left out, so that there is room for failures.`]);
   });
 
   it('are one for each step, then the first of those, if there are still too many', () => {
-    const some = annotationsOf(resultsOf(many(600, (i) => ({ step: `step${i % 10}` }))), []);
+    const some = annotationsOf(resultsOf(many(600, (i) => ({ step: `step${i % 10}` }))));
     expect(some.annotations).toHaveLength(10);
     expect(some.cut).toEqual([]);
-    const all = annotationsOf(resultsOf(many(600, (i) => ({ step: `step${i}` }))), []);
+    const all = annotationsOf(resultsOf(many(600, (i) => ({ step: `step${i}` }))));
     expect(all.annotations).toHaveLength(MAX_ANNOTATIONS);
     expect(all.cut).toEqual(['Failures of 100 steps were left out.']);
+  });
+
+  it('say of metrics that are left out that they are that, not steps', () => {
+    const told = many(600, (i) => ({ step: `step${i}`, record: ran(1) }));
+    const finished = resultsOf([...told, ...many(400, (i) => ({ name: `bad${i}`, step: `bad${i}` }))]);
+    const [row] = nightlyResults().metrics!.filter(({ verdict }) => verdict.severity === 'failure');
+    const metrics = finished.steps.slice(0, 600).map(({ step }) => ({ ...row!, step }));
+    const { annotations, cut } = annotationsOf({ ...finished, metrics });
+    expect(annotations).toHaveLength(MAX_ANNOTATIONS);
+    expect(cut).toEqual(['500 metric failures were left out.']);
   });
 
   it('of a spec that cannot be run are its problems, errors first', () => {
@@ -161,8 +178,8 @@ describe("annotations in GitHub's form", () => {
           [failed(name, { says: long, record: ran(1, { state: 'FAILED', reason: long, exitCode: 1 }) })],
           { path: `/p/${name}`, host: name },
         );
-        const api = annotationsOf(results, [{ ...warning(1), message: long }]).annotations.map((annotation) =>
-          toApi(annotation, { line: 1 }, 'a.yaml'),
+        const api = annotationsOf(results, { warnings: [{ ...warning(1), message: long }] }).annotations.map(
+          (annotation) => toApi(annotation, { line: 1 }, 'a.yaml'),
         );
         expect(api).toHaveLength(2);
         for (const { title, message, raw_details = 'none' } of api) {

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cannotRunOutput, conclusions, finalOutput, runningOutput } from '../../src/github/check-run-text.js';
+import type { MetricRow } from '../../src/report/metrics/rows.js';
 import type { StudyStatus } from '../../src/study/state.js';
 import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf, type Told } from '../support/results.js';
+import { metricRow } from '../support/metric-rows.js';
+import { badNight, explained, ran, resultsOf, type Told } from '../support/results.js';
 
 const url = 'https://github.com/octo/studies/actions/runs/1';
 const none = { comparison: '', cut: [] };
@@ -54,6 +56,31 @@ describe('a check run', () => {
     expect(text!.indexOf('### Failures')).toBeLessThan(text!.indexOf('### Steps'));
     expect(text).toContain('<b>a</b> exit 3 (line 1)');
     expect(text).toContain('no\n&#8203;\nway');
+  });
+
+  it('says first whose fault it was, then how the study ended, and names suspects and flaky steps', () => {
+    const { summary, text } = finalOutput(explained(resultsOf(badNight, { status: 'FAILURE' })), url, none);
+    expect(summary.split('\n\n').slice(0, 2)).toEqual([
+      '**Nothing here says that the code is wrong&#58; n7 was lost 3 times.**',
+      'Study hello FAILURE in 1h 00m&#58; 8 steps, 6 finished, 2 hwfailure; 11 node-hours.',
+    ]);
+    expect(summary).toContain('### Suspect nodes\n\n- <code>n7</code>: 3 instances of');
+    expect(summary).toContain('### Flaky steps\n\n- <code>run&#95;A.5</code> passed at attempt 2;');
+    expect(text).toContain('| Step | State | Cause | Time | Reason |');
+    expect(text).toContain('| <code>run&#95;A.4</code> | HWFAILURE | node | 1h 00m |');
+  });
+
+  it('says with how many earlier runs metrics are compared, with none too', () => {
+    const summaryOf = (metrics: readonly MetricRow[]) => finalOutput({ ...resultsOf([]), metrics }, url, none).summary;
+    expect(summaryOf([metricRow('a')])).toContain('\n\nCompared with no earlier run.\n\n');
+    expect(summaryOf([])).not.toContain('Compared');
+  });
+
+  it('says of a neutral one what GitHub makes of that, and how to go on', () => {
+    const results = explained(resultsOf(badNight, { status: 'FAILURE' }));
+    const { summary } = finalOutput(results, url, { ...none, isNeutral: true });
+    expect(summary).toContain('GitHub counts that as passed. “Re-run all jobs” of the run runs what has not finished.');
+    expect(finalOutput(results, url, none).summary).not.toContain('neutral');
   });
 
   it('counts what did not run as skipped, while the study runs and in the end', () => {

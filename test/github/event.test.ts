@@ -15,7 +15,8 @@ describe('the event of a run', () => {
   it('is on the head of a pull request, not on what would come of merging it', () => {
     const payload = examplePayload('pull_request');
     for (const name of ['pull_request', 'pull_request_target', 'pull_request_review']) {
-      expect(eventOf(payload, context(name))).toEqual({ name, sha: payload.pull_request.head.sha, origin: own });
+      const { head, number } = payload.pull_request;
+      expect(eventOf(payload, context(name))).toEqual({ name, sha: head.sha, origin: own, pullRequest: number });
     }
   });
 

@@ -10,7 +10,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { appendFile, type HostFile, readTails, replaceFile, writeFiles } from '../../src/hosts/files.js';
+import {
+  appendFile,
+  type HostDirectory,
+  type HostFile,
+  readTails,
+  replaceFile,
+  writeFiles,
+} from '../../src/hosts/files.js';
 import { type Host, HostError } from '../../src/hosts/host.js';
 import { CutInputHost, plainHost, WatchedHost } from '../support/hosts.js';
 import { temporaryDirectory } from '../support/temporary.js';
@@ -30,6 +37,12 @@ function notADirectory(): string {
   writeFileSync(file('plain'), 'precious');
   return file('plain/below');
 }
+
+/** Small files of this machine are written by this process, unless `setup` changes the umask, and elsewhere by commands. */
+const ways = [
+  ['this process', () => plainHost()],
+  ['a command', () => new WatchedHost()],
+] as const;
 
 describe('writing files', () => {
   it('writes them below the directory, with the directories they are in', async () => {
@@ -199,12 +212,68 @@ describe('writing files', () => {
   });
 });
 
-describe('replacing a file', () => {
+describe('writing many files, which on this machine a thread does and elsewhere tar', () => {
+  const many = Array.from({ length: 600 }, (_, i): HostFile => ({ path: `many/${i}`, text: '' }));
+  const odd: readonly (HostFile | HostDirectory)[] = [
+    { path: 'a', text: 'é 😀\n' },
+    { path: 'b/c/-d "x" $HOME', text: new Uint8Array([0, 255, 10]) },
+    { path: 'script.sh', text: '#!/bin/bash\n', executable: true },
+    { path: 'secret', text: 'x', isPrivate: true },
+    { directory: 'made/for/later' },
+    { directory: 'b' },
+  ];
+  /** Names, modes and bytes of all that is below a directory. */
+  const below = (directory: string) =>
+    (readdirSync(directory, { recursive: true }) as string[]).sort().map((name) => {
+      const status = lstatSync(path.join(directory, name));
+      const bytes = status.isFile() ? readFileSync(path.join(directory, name), 'hex') : '';
+      return `${name} ${(status.mode & 0o7777).toString(8)} ${bytes}`;
+    });
+
+  it('makes of them the same files and directories, with one command or none', async () => {
+    const outcomes: string[][] = [];
+    for (const way of ['thread', 'tar']) {
+      const host = new WatchedHost();
+      mkdirSync(file(way));
+      const writer = way === 'tar' ? host : Object.assign(host, { runsAsThisProcess: true });
+      await writeFiles(writer, file(way), [...odd, ...many]);
+      expect(host.commands).toHaveLength(way === 'tar' ? 1 : 0);
+      outcomes.push(below(file(way)));
+    }
+    expect(outcomes[0]).toEqual(outcomes[1]);
+    expect(outcomes[0]).toContain(`script.sh ${mode('tar/script.sh')} ${Buffer.from('#!/bin/bash\n').toString('hex')}`);
+  });
+
+  it('puts new files in the place of those that are there, which who has them open goes on reading', async () => {
+    mkdirSync(file('elsewhere'));
+    symlinkSync('elsewhere', file('b'));
+    writeFileSync(file('a'), 'old');
+    linkSync(file('a'), file('as it was'));
+    writeFileSync(file('victim'), 'precious');
+    symlinkSync('victim', file('script.sh'));
+    await writeFiles(plainHost(), directory, [...odd, ...many]);
+    expect([read('a'), read('as it was'), read('victim')]).toEqual(['é 😀\n', 'old', 'precious']);
+    expect(lstatSync(file('script.sh')).isFile()).toBe(true);
+    expect(readdirSync(file('elsewhere/c'))).toHaveLength(1);
+  });
+
+  it('says which one could not be written, and why', async () => {
+    writeFileSync(file('b'), 'a file');
+    await expect(writeFiles(plainHost(), directory, [...many, ...odd])).rejects.toThrow(
+      new HostError(
+        `cannot write the study's files to ${directory} on this machine: b/c/-d "x" $HOME: File already exists`,
+      ),
+    );
+    expect(read('a')).toBe('é 😀\n');
+  });
+});
+
+describe.each(ways)('replacing a file, by %s', (_, host) => {
   it('writes it whole, or not at all', async () => {
     const name = `it's "a" file`;
-    await replaceFile(plainHost(), file(name), 'one\n');
+    await replaceFile(host(), file(name), 'one\n');
     linkSync(file(name), file('as it was'));
-    await replaceFile(plainHost(), file(name), 'two é\n');
+    await replaceFile(host(), file(name), 'two é\n');
     expect([read(name), read('as it was')]).toEqual(['two é\n', 'one\n']);
     expect(readdirSync(directory).sort()).toEqual(['as it was', name]);
   });
@@ -212,7 +281,7 @@ describe('replacing a file', () => {
   it.each([0, 5])(
     'leaves it as it was if only %d bytes of the new text arrive, as of a driver that is killed',
     async (bytes) => {
-      await replaceFile(plainHost(), file('a'), 'one\n');
+      await replaceFile(host(), file('a'), 'one\n');
       await expect(replaceFile(new CutInputHost(bytes), file('a'), 'two and more\n')).rejects.toThrow(/^cannot write/);
       expect(read('a')).toBe('one\n');
       expect(readdirSync(directory)).toEqual(['a']);
@@ -220,21 +289,21 @@ describe('replacing a file', () => {
   );
 
   it('says why it cannot', async () => {
-    await expect(replaceFile(plainHost(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
+    await expect(replaceFile(host(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
   });
 });
 
-describe('adding to a file', () => {
+describe.each(ways)('adding to a file, by %s', (_, host) => {
   it('leaves what is there, and makes the file if there is none', async () => {
     const name = `it's "a" file`;
-    await appendFile(plainHost(), file(name), 'one\n');
-    await appendFile(plainHost(), file(name), 'two é\n');
+    await appendFile(host(), file(name), 'one\n');
+    await appendFile(host(), file(name), 'two é\n');
     expect(read(name)).toBe('one\ntwo é\n');
     expect(readdirSync(directory)).toEqual([name]);
   });
 
   it('says why it cannot', async () => {
-    await expect(appendFile(plainHost(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
+    await expect(appendFile(host(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
   });
 });
 
@@ -274,15 +343,13 @@ describe('reading the ends of files', () => {
   });
 });
 
-describe('a file that others may have prepared a link for', () => {
+describe.each(ways)('a file that others may have prepared a link for, by %s', (_, host) => {
   it('is replaced and added to without what a link leads to being written', async () => {
     writeFileSync(file('victim'), 'precious');
     for (const name of ['a.new', 'a', 'log']) symlinkSync(file('victim'), file(name));
-    await replaceFile(plainHost(), file('a'), 'new');
+    await replaceFile(host(), file('a'), 'new');
     expect([read('a'), lstatSync(file('a')).isFile()]).toEqual(['new', true]);
-    await expect(appendFile(plainHost(), file('log'), 'x')).rejects.toThrow(
-      /^cannot write .*log: it is a symbolic link/,
-    );
+    await expect(appendFile(host(), file('log'), 'x')).rejects.toThrow(/^cannot write .*log: it is a symbolic link/);
     expect(read('victim')).toBe('precious');
     expect(readdirSync(directory).sort()).toEqual(['a', 'a.new', 'log', 'victim']);
   });

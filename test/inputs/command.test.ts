@@ -48,7 +48,7 @@ describe('the input `command`', () => {
 
   it('must be one that there is', () => {
     expect(complaints(() => onGitHub({ command: 'fly' }))).toEqual([
-      "input 'command' must be run, merge or comment, not 'fly'",
+      "input 'command' must be run, collect, merge or comment, not 'fly'",
     ]);
   });
 

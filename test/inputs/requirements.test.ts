@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
-import { type InputName, inputNames } from '../../src/inputs/schema.js';
+import { actionOnly, type InputName, inputNames } from '../../src/inputs/schema.js';
 import { complaints } from '../support/complaints.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
@@ -19,11 +19,17 @@ const values: Partial<Record<InputName, string>> = {
   'proxy-jump': 'gate1',
   pargs: 'A:1',
   conductor: 'maestro',
+  detach: 'true',
   bindings: 'pip',
   sleeptime: '7',
   'maestro-version': '1.2.1',
   'slower-than': '10 %',
+  supersede: 'true',
 };
+const refusedBlanks: ReadonlyMap<InputName, string> = new Map([
+  ['conductor', "--conductor must be native or maestro, not ' '"],
+  ['detach', "--detach must be false, true or job, not ' '"],
+]);
 const given = (name: InputName) => values[name] ?? 'x';
 
 describe('an input that means something only with another', () => {
@@ -40,17 +46,16 @@ describe('an input that means something only with another', () => {
     });
 
     // What a command line of Maestro's has is no error there: test/cli/maestro-flags.test.ts.
-    if (input !== 'sleeptime')
+    if (input !== 'sleeptime' && !actionOnly.has(input))
       it(`(${input}) is an error on the command line without --${needs}, in its words`, () => {
         const flag = `--${input}=${given(input)}`;
         const errors = complaints(() => commandLineInputs(['study.yaml', flag], { read: () => '' }));
         expect(errors).toContain(`--${input} is of no use without --${needs}`);
-        const empty = complaints(() => commandLineInputs(['study.yaml', flag, `--${needs}`, ' '], { read: () => '' }));
+        const empty = complaints(() => commandLineInputs(['study.yaml', flag, `--${needs}= `], { read: () => '' }));
         expect(empty).toContain(
           // Of words to choose from blanks are none.
-          needs === 'conductor'
-            ? "--conductor must be native or maestro, not ' '"
-            : `--${input} is of no use without --${needs}, which is empty; is it taken from a variable that is not set?`,
+          refusedBlanks.get(needs) ??
+            `--${input} is of no use without --${needs}, which is empty; is it taken from a variable that is not set?`,
         );
       });
 
@@ -66,8 +71,28 @@ describe('an input that means something only with another', () => {
 
   it('says so in its description', () => {
     expect(descriptionOf('ssh-key')).toMatch(/ Needs `host`\.$/);
-    expect(descriptionOf('slower-than')).toMatch(/ Needs `baseline`\.$/);
+    expect(descriptionOf('slower-than')).toMatch(/ Needs `baseline` or `history`\.$/);
     expect(descriptionOf('host')).not.toContain('Needs');
+  });
+
+  it('says where the issue about a detached study is kept, and what that takes', () => {
+    expect(complaints(() => onGitHub({ issue: 'Red', detach: 'true' }))).toEqual([
+      "input 'issue' cannot be used with input 'detach': it is kept by the run that collects the study: give it to input 'command' collect",
+    ]);
+    const collecting = (annotations: string) => () =>
+      actionInputs({ INPUT_COMMAND: 'collect', INPUT_ISSUE: 'Red', INPUT_ANNOTATIONS: annotations });
+    expect(complaints(collecting('checks'))).toEqual([]);
+    expect(complaints(collecting('none'))).toEqual([
+      "input 'issue' with input 'command' collect needs input 'annotations' checks, not none",
+    ]);
+  });
+
+  it('may be how much slower than a history something may be, and that is a baseline too', () => {
+    expect(complaints(() => onGitHub({ 'slower-than': '10 %', history: 'auto', baseline: 'auto' }))).toEqual([]);
+    expect(complaints(() => onGitHub({ history: '~/nights', baseline: 'auto', detach: 'true' }))).toEqual([]);
+    expect(complaints(() => onGitHub({ baseline: 'auto' }))).toEqual([
+      "input 'baseline' auto stands for the runs in input 'history', which is none: give that auto, or a directory",
+    ]);
   });
 
   it('may be the passphrase of a key that the client openssh has from its own configuration', () => {

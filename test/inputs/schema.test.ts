@@ -42,6 +42,8 @@ describe('the inputs', () => {
       'check-name': '',
       'github-token': '',
       baseline: '',
+      history: 'none',
+      metrics: '',
       'slower-than': 25,
       summary: true,
       'report-path': '',
@@ -410,4 +412,47 @@ describe('the inputs of the command line', () => {
       'there is no option --dryrun; did you mean --dry-run?',
     ]);
   });
+});
+
+describe('the inputs about jobs that are lost or wait', () => {
+  const parsed = (name: string, value: string) =>
+    parseInputs(
+      new Map([
+        ['spec', 'a'],
+        [name, value],
+      ]),
+      (input) => input,
+    );
+
+  it('have defaults', () => {
+    const inputs = parsed('max-wait', '');
+    expect([inputs['max-wait'], [...inputs['resubmit-on']]]).toEqual([
+      0,
+      [
+        ['node', 3],
+        ['preempted', 3],
+      ],
+    ]);
+  });
+
+  it.each([
+    ['90', 5400],
+    ['3s', 3],
+    ['2h', 7200],
+    ['1:30:00', 5400],
+    ['0', 0],
+  ])('take a time: %s is %i s', (text, seconds) => expect(parsed('max-wait', text)['max-wait']).toBe(seconds));
+
+  it('take causes', () => {
+    expect([...parsed('resubmit-on', 'none')['resubmit-on']]).toEqual([]);
+    expect([...parsed('resubmit-on', 'node: 5, memory')['resubmit-on']]).toEqual([
+      ['node', 5],
+      ['memory', 3],
+    ]);
+  });
+
+  it.each([
+    ['max-wait', 'soon', /max-wait must be minutes, "HH:MM:SS", "MM:SS", or a number with s, m, h or d/],
+    ['resubmit-on', 'code', /resubmit-on must be causes .* 'code' is not a cause that trying again can help with/],
+  ])('say what is wrong with %s: %s', (name, value, words) => expect(() => parsed(name, value)).toThrow(words));
 });

@@ -33,6 +33,7 @@ describe('the results of a study', () => {
     mkdirSync(path.join(studyPath, 'bad'));
     const lines = Array.from({ length: 100 }, (_, i) => `line ${i}`);
     writeFileSync(path.join(studyPath, 'bad/bad.17.err'), `${lines.join('\n')}\n`);
+    writeFileSync(path.join(studyPath, 'bad/bad.17.out'), 'grind time = nan\n');
     const plan = planOf(studyPath, [
       { name: 'good' },
       { name: 'bad' },
@@ -41,8 +42,8 @@ describe('the results of a study', () => {
     ]);
     const records = [ran(1), failed, failed, { state: 'FAILED', ended: 1 } as const].map(recordOf);
     const ending = { status: 'FAILURE', records, ...by(scheduler), started: start, ended: start + 1 } as const;
-    const { steps, ...study } = await buildResults(plainHost(), plan, ending, 'a.yaml');
-    expect(study).toEqual({
+    const { steps, ...study } = await buildResults(plainHost(), plan, ending, { spec: 'a.yaml' });
+    expect(study).toMatchObject({
       status: 'FAILURE',
       interruption: '',
       name: 'hello',
@@ -65,6 +66,31 @@ describe('the results of a study', () => {
       { outputs: { stdout: 'mute/mute.17.out', stderr: 'mute/mute.17.err' }, dependsOn: [], errorTail: null },
       { outputs: null, dependsOn: ['good', 'bad'], errorTail: null },
     ]);
+    expect(steps.map(({ outputTail }) => outputTail)).toEqual([undefined, 'grind time = nan', null, undefined]);
+  });
+
+  it('have whose fault it was, with what a step wrote of its memory, and the run on GitHub', async () => {
+    const studyPath = temporaryDirectory();
+    mkdirSync(path.join(studyPath, 'big'));
+    writeFileSync(path.join(studyPath, 'big/big.17.err'), 'terminate called: std::bad_alloc\n');
+    const plan = planOf(studyPath, [{ name: 'big', scheduled: true }, { name: 'open' }]);
+    const records = [failed, { state: 'QUEUED' } as const].map(recordOf);
+    const run = {
+      ...{ repository: 'octo/studies', commit: 'c0ffee', ref: '', event: 'push', workflow: '', job: '' },
+      ...{ url: '', attempt: 1 },
+    };
+    const allocated = [{ nodes: 4, from: start, until: start + 3_600_000 }];
+    const ending = { ...by(scheduler), interruption: 'too long', interruptionKind: 'waited-too-long' } as const;
+    const times = { started: start, ended: start + 3_600_000 };
+    const results = await buildResults(
+      plainHost(),
+      plan,
+      { ...ending, ...times, allocated, status: 'INTERRUPTED', records },
+      { spec: 'a.yaml', run },
+    );
+    expect(results.steps.map(({ blame }) => blame?.cause)).toEqual(['memory', 'queue']);
+    expect(results).toMatchObject({ blame: { cause: 'memory' }, run, interruptionKind: 'waited-too-long' });
+    expect(results.allocation).toEqual({ nodeHours: 4, usedNodeHours: 1 / 3_600_000 });
   });
 
   it('have the stderr of fifty failures, first of those that must not fail, and say of the others that it was not read', async () => {
@@ -74,7 +100,7 @@ describe('the results of a study', () => {
     const studyPath = temporaryDirectory();
     mkdirSync(path.join(studyPath, 's59'));
     writeFileSync(path.join(studyPath, 's59/s59.17.err'), 'no way\n');
-    const { steps } = await buildResults(plainHost(), planOf(studyPath, shapes), ending, 'a.yaml');
+    const { steps } = await buildResults(plainHost(), planOf(studyPath, shapes), ending, { spec: 'a.yaml' });
     expect(steps[59]!.errorTail).toBe('no way');
     const leftOut = steps.flatMap(({ isTailLeftOut }, i) => (isTailLeftOut ? [i] : []));
     expect(leftOut).toEqual([20, 21, 22, 23, 24, 25, 26, 27, 28, 29]);
@@ -86,7 +112,7 @@ describe('the results of a study', () => {
     const plan = planOf('/nowhere', [{ name: 'a' }]);
     const records = [recordOf({ state: 'DRYRUN' })];
     const ending = { status: 'DRYRUN', records, ...by(undefined), started: start, ended: start } as const;
-    const { steps } = await buildResults(plainHost(), plan, ending, 'a.yaml');
+    const { steps } = await buildResults(plainHost(), plan, ending, { spec: 'a.yaml' });
     expect(steps[0]).toMatchObject({ outputs: null, errorTail: null });
   });
 
@@ -99,7 +125,7 @@ describe('the results of a study', () => {
       started: start,
       ended: start,
     } as const;
-    const { steps } = await buildResults(plainHost('exit 1'), plan, ending, 'a.yaml');
+    const { steps } = await buildResults(plainHost('exit 1'), plan, ending, { spec: 'a.yaml' });
     expect(steps[0]).toMatchObject({ errorTail: null });
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { finalTable, outcomeLine } from '../../src/report/final-table.js';
 import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf, type Told } from '../support/results.js';
+import { badNight, explained, instanceOf, jobOf, ran, resultsOf, type Told } from '../support/results.js';
 
 describe('the final table', () => {
   it('has a line for each instance of a small study', () => {
@@ -47,6 +47,36 @@ describe('the final table', () => {
       '',
       'Study hello CANCELLED in 1h 00m: 51 steps, 46 finished, 3 failed, 1 skipped, 1 cancelled',
     ]);
+  });
+
+  it('has causes and nodes where they say more than the reason, and below it whose fault it was', () => {
+    expect(finalTable(explained(resultsOf(badNight, { status: 'FAILURE' })))).toEqual([
+      'STEP      STATE      CAUSE  TIME    RESTARTS  NODES  REASON',
+      'run_A.1   FINISHED          1h 00m  0',
+      'run_A.2   FINISHED          1h 00m  0',
+      'run_A.3   FINISHED          1h 00m  0',
+      'run_A.4   HWFAILURE  node   1h 00m  0         n7     node!',
+      'run_A.5   FINISHED          1h 00m  0',
+      'post_A.1  FINISHED          1h 00m  0',
+      'post_A.2  HWFAILURE  node   1h 00m  0         n7     node!',
+      'post_A.3  FINISHED          1h 00m  0',
+      '',
+      'Nothing here says that the code is wrong: n7 was lost 3 times.',
+      'Suspect node n7: 3 instances of run and post failed on it (run_A.4, run_A.5, post_A.2), while others of these steps passed elsewhere',
+      'Flaky: run_A.5 passed at attempt 2; attempt 1 was lost with a node (n7)',
+      'Flaky: post_A.3 passed at attempt 2; attempt 1 was preempted (on n3)',
+      'Used: 11 node-hours',
+      'Study hello FAILURE in 1h 00m: 8 steps, 6 finished, 2 hwfailure',
+    ]);
+  });
+
+  it('names a few of many flaky steps', () => {
+    const told = Array.from({ length: 12 }, (_, a) =>
+      instanceOf('run', a, [jobOf(1, ['n7'], 'node'), jobOf(2, ['n2'])]),
+    );
+    const lines = finalTable(explained(resultsOf(told)));
+    expect(lines.filter((line) => line.startsWith('Flaky: '))).toHaveLength(10);
+    expect(lines).toContain('and 2 more, which are in report.json');
   });
 
   it('ends in a line that says it all', () => {

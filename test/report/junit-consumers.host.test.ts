@@ -11,7 +11,7 @@ import { merge } from '../../src/report/merge/merge.js';
 import { mergedJunit } from '../../src/report/merge/merged-junit.js';
 import type { StudyResults } from '../../src/report/results.js';
 import { everyEnd, failed } from '../support/ended-steps.js';
-import { ran, resultsOf } from '../support/results.js';
+import { badNight, explained, ran, resultsOf } from '../support/results.js';
 import { temporaryDirectory } from '../support/temporary.js';
 
 /** A test case as a reader of junit.xml has it: its suite, its name and how it ended. */
@@ -26,9 +26,12 @@ if (!hasPython) {
   );
 }
 
-function byPython(reader: string): (file: string) => readonly Case[] {
+/** Where the spec defines what a test case is of, as a reader has it. */
+type Place = readonly [name: string, place: string];
+
+function byPython<T>(reader: string, what: 'cases' | 'places'): (file: string) => readonly T[] {
   return (file) => {
-    const { status, stdout, stderr } = spawnSync(python, [program, reader, file], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(python, [program, reader, what, file], { encoding: 'utf8' });
     if (status !== 0) throw new Error(stderr);
     return JSON.parse(stdout);
   };
@@ -52,6 +55,24 @@ function byTestResultsParser(file: string): readonly Case[] {
   );
 }
 
+async function placesByJunit2json(xml: string): Promise<readonly Place[]> {
+  const { testsuite: suites = [] } = (await parse(xml)) as TestSuites;
+  return suites.flatMap(({ testcase = [] }) =>
+    testcase.map((one): Place => {
+      const { name, file, line } = one as typeof one & { file?: string; line?: number };
+      return [name!, `${file}:${line}`];
+    }),
+  );
+}
+
+/** It does not know the place of a test case, and gives that of its suite, which is a property. */
+function placesByTestResultsParser(file: string): readonly Place[] {
+  const { suites } = parseResults({ type: 'junit', files: [file] });
+  return suites.flatMap(({ cases }) =>
+    cases.map(({ name, metadata }): Place => [name, (metadata as { place: string }).place]),
+  );
+}
+
 /** Merges the report with another one, whose suite comes first. */
 async function byMerger(file: string): Promise<readonly Case[]> {
   const texts = [junitXml(resultsOf([{ name: 'other', record: ran(1) }])), readFileSync(file, 'utf8')];
@@ -60,15 +81,28 @@ async function byMerger(file: string): Promise<readonly Case[]> {
   return cases;
 }
 
+async function placesByMerger(file: string): Promise<readonly Place[]> {
+  return placesByJunit2json(await mergeToString([readFileSync(file, 'utf8')], { sumTime: true }));
+}
+
 /** Readers of junit.xml that other people wrote, and use in their workflows. */
 const readers: readonly (readonly [
   name: string,
   read: (file: string) => Promise<readonly Case[]> | readonly Case[],
+  placesIn: (file: string) => Promise<readonly Place[]> | readonly Place[],
 ])[] = [
-  ['junit2json', (file) => byJunit2json(readFileSync(file, 'utf8'))],
-  ['test-results-parser', byTestResultsParser],
-  ['junit-report-merger', byMerger],
-  ...(hasPython ? (['junitparser', 'junit2html'] as const).map((name) => [name, byPython(name)] as const) : []),
+  [
+    'junit2json',
+    (file) => byJunit2json(readFileSync(file, 'utf8')),
+    (file) => placesByJunit2json(readFileSync(file, 'utf8')),
+  ],
+  ['test-results-parser', byTestResultsParser, placesByTestResultsParser],
+  ['junit-report-merger', byMerger, placesByMerger],
+  ...(hasPython
+    ? (['junitparser', 'junit2html'] as const).map(
+        (name) => [name, byPython<Case>(name, 'cases'), byPython<Place>(name, 'places')] as const,
+      )
+    : []),
 ];
 
 function writtenText(xml: string): string {
@@ -79,7 +113,7 @@ function writtenText(xml: string): string {
 
 const written = (results: StudyResults) => writtenText(junitXml(results));
 
-describe.each(readers)('junit.xml, read by %s', (_, read) => {
+describe.each(readers)('junit.xml, read by %s', (_, read, placesIn) => {
   it('has how each step ended', async () => {
     expect(await read(written(resultsOf(everyEnd, { status: 'FAILURE' })))).toEqual([
       ['make', 'make', 'passed'],
@@ -91,6 +125,28 @@ describe.each(readers)('junit.xml, read by %s', (_, read) => {
       ['run', 'run_A.6', 'skipped'],
       ['next', 'next', 'skipped'],
     ]);
+  });
+
+  it('has the file and the line of the spec at which each step is', async () => {
+    const steps = [
+      { name: 'make', line: 7, record: ran(1) },
+      failed('run_A.1', { step: 'run', line: 12 }),
+      failed('run_A.2', { step: 'run', line: 12 }),
+    ];
+    expect(await placesIn(written(resultsOf(steps, { status: 'FAILURE' })))).toEqual([
+      ['make', 'specs/hello.yaml:7'],
+      ['run_A.1', 'specs/hello.yaml:12'],
+      ['run_A.2', 'specs/hello.yaml:12'],
+    ]);
+  });
+
+  it('has what was lost with a node as failed, with nodes and causes beside', async () => {
+    const cases = await read(written(explained(resultsOf(badNight, { status: 'FAILURE' }))));
+    expect(cases.filter(([, , verdict]) => verdict !== 'passed')).toEqual([
+      ['run', 'run_A.4', 'failed'],
+      ['post', 'post_A.2', 'failed'],
+    ]);
+    expect(cases).toHaveLength(badNight.length);
   });
 
   it('has steps that a study left open as failed, and none of a study without any', async () => {

@@ -7,7 +7,7 @@ import { junitXml } from '../../src/report/junit.js';
 import type { StudyResults } from '../../src/report/results.js';
 import { everyEnd, failed } from '../support/ended-steps.js';
 import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf } from '../support/results.js';
+import { badNight, explained, instanceOf, jobOf, ran, resultsOf } from '../support/results.js';
 
 const schema = fileURLToPath(new URL('junit.xsd', import.meta.url));
 const hasXmllint = spawnSync('xmllint', ['--version']).error === undefined;
@@ -69,6 +69,30 @@ describe('junit.xml', () => {
     ]);
   });
 
+  it('has as errors what only the infrastructure is to blame for, as failures what the code is', async () => {
+    const mixed = [...badNight, instanceOf('post', 4, [jobOf(1, ['n1'], 'code')])];
+    const suites = await read(explained(resultsOf(mixed, { status: 'FAILURE' })));
+    expect(suites.map(({ name, errors, failures }) => [name, errors, failures])).toEqual([
+      ['run', 1, 0],
+      ['post', 1, 1],
+    ]);
+    const lost = suites[0]!.testcase!.find(({ name }) => name === 'run_A.4')!;
+    expect(lost.error).toMatchObject([{ type: 'HWFAILURE', message: 'node!' }]);
+  });
+
+  it('has for each case where it is defined, its cause, its nodes and its node-hours', () => {
+    const xml = junitXml(explained(resultsOf(badNight, { status: 'FAILURE' })));
+    expect(xml).toContain(
+      '<testcase name="post_A.2" classname="hello.post" file="specs/hello.yaml" line="1" time="3600.000">\n' +
+        '   <properties>\n    <property name="cause" value="node"/>\n    <property name="nodes" value="n7"/>\n' +
+        '    <property name="node-hours" value="2"/>\n   </properties>\n   <error ',
+    );
+    expect(xml).toContain('   <property name="cause" value="node"/>\n   <property name="node-hours" value="6"/>\n');
+    expect(junitXml(resultsOf([{ name: 'make', line: 7, record: ran(1) }]))).toContain(
+      '<testcase name="make" classname="hello.make" file="specs/hello.yaml" line="7" time="0.001"/>',
+    );
+  });
+
   it('has what may fail, was cancelled, or did not run as skipped, with the reason', async () => {
     const [, run, next] = await read(resultsOf(everyEnd, { status: 'FAILURE' }));
     expect([...run!.testcase!.slice(4), ...next!.testcase!].map(({ skipped }) => skipped)).toEqual([
@@ -114,13 +138,17 @@ describe('junit.xml', () => {
     expect(suites).toMatchObject([{ name: 'unnamed', package: 'unnamed', hostname: 'unnamed', time: 0 }]);
   });
 
-  it.skipIf(!hasXmllint)('is what the schemas of Ant and of Jenkins allow', () => {
-    expect(faults(junitXml(resultsOf(everyEnd, { status: 'FAILURE' })))).toBe('');
-    expect(faults(junitXml(resultsOf([])))).toBe('');
-    expect(faults(junitXml(resultsOf([{ name: 'open' }], { status: 'INTERRUPTED' })))).toBe('');
-    // The check does find faults.
-    expect(faults(junitXml(resultsOf(everyEnd)).replace('hostname=', 'host='))).toContain('hostname');
-  });
+  it.skipIf(!hasXmllint)(
+    'is what the schemas of Ant and of Jenkins allow, but for places and properties of cases',
+    () => {
+      expect(faults(junitXml(explained(resultsOf(badNight, { status: 'FAILURE' }))))).toBe('');
+      expect(faults(junitXml(resultsOf(everyEnd, { status: 'FAILURE' })))).toBe('');
+      expect(faults(junitXml(resultsOf([])))).toBe('');
+      expect(faults(junitXml(resultsOf([{ name: 'open' }], { status: 'INTERRUPTED' })))).toBe('');
+      // The check does find faults.
+      expect(faults(junitXml(resultsOf(everyEnd)).replace('hostname=', 'host='))).toContain('hostname');
+    },
+  );
 
   it.skipIf(!hasXmllint)('is valid whatever names, reasons and outputs hold', () => {
     fc.assert(

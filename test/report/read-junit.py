@@ -1,6 +1,7 @@
-"""Prints what a Python reader of JUnit's format makes of a file: read-junit.py READER FILE.
+"""Prints what a Python reader of JUnit's format makes of a file: read-junit.py READER cases|places FILE.
 
-A JSON list of cases, each [suite, name, verdict], where a verdict is passed, failed or skipped.
+A JSON list of cases, each [suite, name, verdict], where a verdict is passed, failed or skipped; or of places, each
+[name, file:line], where the spec defines what a case is of.
 """
 import json
 import sys
@@ -21,6 +22,17 @@ def by_junitparser(file):
     return [[suite.name, case.name, verdict(case)] for suite in report for case in suite]
 
 
+def places_by_junitparser(file):
+    from junitparser import Attr, JUnitXml, TestCase
+
+    class PlacedCase(TestCase):
+        file = Attr()
+        line = Attr()
+
+    cases = [PlacedCase.fromelem(case) for suite in JUnitXml.fromfile(file) for case in suite]
+    return [[case.name, f'{case.file}:{case.line}'] for case in cases]
+
+
 def by_junit2html(file):
     from junit2htmlreport.parser import Junit
 
@@ -30,5 +42,20 @@ def by_junit2html(file):
     return [[suite.name, case.name, str(case.outcome().value)] for suite in report.suites for case in suite.all()]
 
 
-readers = {'junitparser': by_junitparser, 'junit2html': by_junit2html}
-print(json.dumps(readers[sys.argv[1]](sys.argv[2])))
+def places_by_junit2html(file):
+    """It does not know the place of a case, and shows that of its suite, which is a property."""
+    from junit2htmlreport.parser import Junit
+
+    def place(suite):
+        return next(found.value for found in suite.properties if found.name == 'place')
+
+    return [[case.name, place(suite)] for suite in Junit(file).suites for case in suite.all()]
+
+
+readers = {
+    ('junitparser', 'cases'): by_junitparser,
+    ('junitparser', 'places'): places_by_junitparser,
+    ('junit2html', 'cases'): by_junit2html,
+    ('junit2html', 'places'): places_by_junit2html,
+}
+print(json.dumps(readers[tuple(sys.argv[1:3])](sys.argv[3])))

@@ -1,70 +1,76 @@
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../src/causes/cause.js';
 import { reportJson } from '../../src/report/report-json.js';
-import { ran, resultsOf, start } from '../support/results.js';
+import { badNight, explained, ran, resultsOf, start } from '../support/results.js';
 
 describe('report.json', () => {
   it('is what its contract says, in that order', () => {
-    const text = reportJson(
-      resultsOf(
-        [
-          {
-            name: 'make',
-            line: 12,
-            record: ran(1500, { exitCode: 0 }),
-            outputs: { stdout: 'make/make.17.out', stderr: 'make/make.17.err' },
+    const given = resultsOf(
+      [
+        {
+          name: 'make',
+          line: 12,
+          record: ran(1500, { exitCode: 0 }),
+          outputs: { stdout: 'make/make.17.out', stderr: 'make/make.17.err' },
+        },
+        {
+          name: 'run_SIZE.10',
+          step: 'run',
+          line: 31,
+          workspace: 'run/SIZE.10',
+          params: { SIZE: '10' },
+          after: ['make'],
+          scheduled: true,
+          restart: true,
+          record: {
+            state: 'FAILED',
+            reason: 'exit 3',
+            exitCode: 3,
+            restarts: 1,
+            tolerated: true,
+            submitted: start + 1500,
+            started: start + 2000,
+            ended: start + 9000,
+            jobs: [
+              {
+                attempt: 1,
+                script: 'main',
+                id: 'ƒ3x',
+                place: 'local:///run/flux/local',
+                isDoubtful: false,
+                submitted: start + 1500,
+                started: start + 2000,
+                ended: start + 5000,
+                result: 'timeout',
+                nodes: ['n1'],
+              },
+              {
+                attempt: 2,
+                script: 'restart',
+                id: '',
+                place: '',
+                isDoubtful: false,
+                submitted: start + 5000,
+                started: null,
+                ended: start + 9000,
+                result: 'node-failure',
+                blame: blame('node'),
+                nodes: ['n3', 'n4'],
+                excluded: ['n1'],
+              },
+            ],
           },
-          {
-            name: 'run_SIZE.10',
-            step: 'run',
-            line: 31,
-            workspace: 'run/SIZE.10',
-            params: { SIZE: '10' },
-            after: ['make'],
-            scheduled: true,
-            restart: true,
-            record: {
-              state: 'FAILED',
-              reason: 'exit 3',
-              exitCode: 3,
-              restarts: 1,
-              tolerated: true,
-              submitted: start + 1500,
-              started: start + 2000,
-              ended: start + 9000,
-              jobs: [
-                {
-                  attempt: 1,
-                  script: 'main',
-                  id: 'ƒ3x',
-                  place: 'local:///run/flux/local',
-                  isDoubtful: false,
-                  submitted: start + 1500,
-                  started: start + 2000,
-                  ended: start + 5000,
-                  result: 'timeout',
-                },
-                {
-                  attempt: 2,
-                  script: 'restart',
-                  id: '',
-                  place: '',
-                  isDoubtful: false,
-                  submitted: start + 5000,
-                  started: null,
-                  ended: start + 9000,
-                  result: 'failed',
-                },
-              ],
-            },
-          },
-        ],
-        { status: 'FAILURE', scheduler: 'flux', fluxUri: 'local:///run/flux/local', ended: start + 10_000 },
-      ),
+        },
+      ],
+      { status: 'FAILURE', scheduler: 'flux', fluxUri: 'local:///run/flux/local', ended: start + 10_000 },
     );
+    const steps = given.steps.map((step, i) => (i === 1 ? { ...step, blame: blame('node'), nodeHours: 4 } : step));
+    const text = reportJson({ ...given, steps, blame: null, nodeHours: 4 });
     expect(text).toBe(`${JSON.stringify(JSON.parse(text), null, 1)}\n`);
     const expected = {
       schema: 1,
       status: 'FAILURE',
+      run: null,
       study: {
         name: 'hello',
         description: 'A test.',
@@ -74,6 +80,13 @@ describe('report.json', () => {
         scheduler: 'flux',
         fluxUri: 'local:///run/flux/local',
         interruption: '',
+        cause: null,
+        infrastructure: false,
+        pattern: '',
+        suspects: [],
+        flaky: [],
+        nodeHours: 4,
+        allocation: null,
         started: '2026-01-31T22:59:58.125Z',
         ended: '2026-01-31T23:00:08.125Z',
       },
@@ -92,6 +105,11 @@ describe('report.json', () => {
           tolerated: false,
           exitCode: 0,
           signal: null,
+          cause: null,
+          infrastructure: false,
+          nodes: null,
+          attempts: 1,
+          nodeHours: null,
           restarts: 0,
           jobs: [
             {
@@ -100,6 +118,10 @@ describe('report.json', () => {
               started: '2026-01-31T22:59:58.125Z',
               ended: '2026-01-31T22:59:59.625Z',
               result: 'completed',
+              nodes: null,
+              excluded: [],
+              cause: null,
+              infrastructure: false,
             },
           ],
           script: 'make/make.sh',
@@ -107,6 +129,7 @@ describe('report.json', () => {
           stdout: 'make/make.17.out',
           stderr: 'make/make.17.err',
           stderrTail: null,
+          stdoutTail: null,
           submitted: '2026-01-31T22:59:58.125Z',
           started: '2026-01-31T22:59:58.125Z',
           ended: '2026-01-31T22:59:59.625Z',
@@ -125,6 +148,11 @@ describe('report.json', () => {
           tolerated: true,
           exitCode: 3,
           signal: null,
+          cause: 'node',
+          infrastructure: true,
+          nodes: ['n3', 'n4'],
+          attempts: 2,
+          nodeHours: 4,
           restarts: 1,
           jobs: [
             {
@@ -133,13 +161,21 @@ describe('report.json', () => {
               started: '2026-01-31T23:00:00.125Z',
               ended: '2026-01-31T23:00:03.125Z',
               result: 'timeout',
+              nodes: ['n1'],
+              excluded: [],
+              cause: 'timeout',
+              infrastructure: false,
             },
             {
               id: '',
               submitted: '2026-01-31T23:00:03.125Z',
               started: null,
               ended: '2026-01-31T23:00:07.125Z',
-              result: 'failed',
+              result: 'node-failure',
+              nodes: ['n3', 'n4'],
+              excluded: ['n1'],
+              cause: 'node',
+              infrastructure: true,
             },
           ],
           script: 'run/SIZE.10/run_SIZE.10.sh',
@@ -147,15 +183,41 @@ describe('report.json', () => {
           stdout: null,
           stderr: null,
           stderrTail: null,
+          stdoutTail: null,
           submitted: '2026-01-31T22:59:59.625Z',
           started: '2026-01-31T23:00:00.125Z',
           ended: '2026-01-31T23:00:07.125Z',
         },
       ],
+      metrics: [],
+      history: null,
     };
     expect(JSON.parse(text)).toEqual(expected);
     // The order of keys is part of what people see.
     expect(text).toBe(`${JSON.stringify(expected, null, 1)}\n`);
+  });
+
+  it('has what the steps say together, and the run on GitHub', () => {
+    const run = {
+      ...{ repository: 'octo/studies', commit: 'c0ffee', ref: 'refs/heads/main', event: 'schedule' },
+      ...{ workflow: 'nightly.yml', job: 'study', url: 'https://github.com/octo/studies/actions/runs/1', attempt: 2 },
+    };
+    const report = JSON.parse(reportJson(explained(resultsOf(badNight, { status: 'FAILURE', run }))));
+    expect(report.run).toEqual(run);
+    expect(report.study).toMatchObject({
+      cause: 'node',
+      infrastructure: true,
+      suspects: [{ node: 'n7', failed: ['run_A.4', 'run_A.5', 'post_A.2'], steps: ['run', 'post'] }],
+      flaky: [
+        {
+          name: 'run_A.5',
+          passedAt: 2,
+          failures: [{ attempt: 1, nodes: ['n7'], cause: 'node', infrastructure: true }],
+        },
+        { name: 'post_A.3', passedAt: 2, failures: [{ attempt: 1, nodes: ['n3'], cause: 'preempted' }] },
+      ],
+      nodeHours: 11,
+    });
   });
 
   it("keeps Maestro's word for a step that did not run, and says that it was skipped", () => {

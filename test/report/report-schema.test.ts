@@ -3,11 +3,12 @@ import path from 'node:path';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { describe, expect, it } from 'vitest';
+import { causeLineOf } from '../../src/report/causes.js';
 import { parseBaseline } from '../../src/report/comparison.js';
 import { readReport, resultsOfReport } from '../../src/report/read-report.js';
 import { reportJson } from '../../src/report/report-json.js';
 import { stepStates } from '../../src/study/state.js';
-import { ran, resultsOf, start } from '../support/results.js';
+import { badNight, explained, ran, resultsOf, start } from '../support/results.js';
 import { validReport } from '../support/valid-report.js';
 
 const published = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../docs/report.schema.json'), 'utf8'));
@@ -62,6 +63,32 @@ describe("report.json's schema", () => {
     expect(reportJson(resultsOfReport(readReport(text)))).toBe(text);
   });
 
+  it('is read as it was written of a night with causes, suspects and flaky steps, and none of an earlier version', () => {
+    const allocation = { nodeHours: 20, usedNodeHours: 11 };
+    const results = explained(resultsOf(badNight, { status: 'FAILURE', allocation }));
+    const text = reportJson(results);
+    const read = resultsOfReport(readReport(text));
+    expect(reportJson(read)).toBe(text);
+    expect(read.suspects).toEqual(results.suspects);
+    expect(read.allocation).toEqual(allocation);
+    expect(read.flaky).toEqual(results.flaky);
+    expect(causeLineOf(read)).toBe(causeLineOf(results));
+
+    const { run: _, study, steps, ...report } = JSON.parse(text);
+    for (const name of ['cause', 'infrastructure', 'pattern', 'suspects', 'flaky', 'nodeHours', 'allocation'])
+      delete study[name];
+    for (const step of steps) {
+      for (const of of [step, ...step.jobs])
+        for (const name of ['cause', 'infrastructure', 'nodes', 'excluded']) delete of[name];
+      delete step.attempts;
+      delete step.nodeHours;
+    }
+    const earlier = resultsOfReport(readReport(JSON.stringify({ ...report, study, steps })));
+    expect(earlier.blame).toBeUndefined();
+    expect(causeLineOf(earlier)).toBe('');
+    expect(validReport(reportJson(earlier)).study.suspects).toEqual([]);
+  });
+
   it('is read of an earlier version, which had less in it', () => {
     const { study, steps, ...report } = JSON.parse(
       reportJson(resultsOf([{ name: 'a', record: ran(7, { state: 'FAILED', reason: 'exit 3', tolerated: true }) }])),
@@ -70,6 +97,7 @@ describe("report.json's schema", () => {
     for (const step of steps) {
       delete step.tolerated;
       delete step.stderrTail;
+      delete step.stdoutTail;
     }
     const earlier = JSON.stringify({ ...report, study, steps });
     expect(parseBaseline(earlier).steps.get('a')).toEqual({ state: 'FAILED', runTime: 7 });

@@ -5,7 +5,7 @@ import { reportJson } from '../../src/report/report-json.js';
 import { MAX_SUMMARY_BYTES, summaryMarkdown } from '../../src/report/summary.js';
 import type { StudyStatus } from '../../src/study/state.js';
 import { hostileText } from '../support/hostile.js';
-import { ran, resultsOf, type Told } from '../support/results.js';
+import { badNight, explained, instanceOf, jobOf, ran, resultsOf, type Told } from '../support/results.js';
 
 /** What GitHub takes for the summary of one step of a job, in bytes. */
 const githubTakes = 1024 * 1024;
@@ -34,6 +34,59 @@ const many = (count: number, told: (i: number) => Partial<Told> = () => ({})): T
     record: ran(1),
     ...told(i),
   }));
+
+describe('the summary of a night on which a node broke', () => {
+  const text = summaryMarkdown(explained(resultsOf(badNight, { status: 'FAILURE' })));
+  const sections = sectionsOf(text);
+
+  it('begins with whose fault it was', () => {
+    expect(text.split('\n').slice(0, 5)).toEqual([
+      '## ❌ hello: FAILURE',
+      '',
+      '**Nothing here says that the code is wrong&#58; n7 was lost 3 times.**',
+      '',
+      '8 steps in 1h 00m: 6 finished, 2 hwfailure; 11 node-hours.',
+    ]);
+  });
+
+  it('names the suspect node, the flaky steps, and the node-hours of each step', () => {
+    expect(sections.get('Suspect nodes')).toBe(
+      '- <code>n7</code>: 3 instances of <code>run</code> and <code>post</code> failed on it (<code>run&#95;A.4</code>, <code>run&#95;A.5</code>, <code>post&#95;A.2</code>), while others of these steps passed elsewhere',
+    );
+    expect(sections.get('Flaky steps')).toBe(
+      '- <code>run&#95;A.5</code> passed at attempt 2; attempt 1 was lost with a node (<code>n7</code>)\n' +
+        '- <code>post&#95;A.3</code> passed at attempt 2; attempt 1 was preempted (on <code>n3</code>)',
+    );
+    expect(sections.get('Node-hours')).toContain('| <code>run</code> | 6 | 6 |\n| <code>post</code> | 5 | 5 |');
+    expect(sections.get('Steps')).toContain('| Step | State | Cause | Time | Restarts | Nodes | Reason |');
+    expect(sections.get('Steps')).toContain(
+      '| <code>run&#95;A.4</code> | HWFAILURE | node | 1h 00m | 0 | n7 | node! |',
+    );
+  });
+
+  it('says how much of an allocation was used', () => {
+    const allocation = { nodeHours: 20, usedNodeHours: 11 };
+    const shown = summaryMarkdown(explained(resultsOf(badNight, { status: 'FAILURE', allocation })));
+    expect(shown).toContain("2 hwfailure; 11 node-hours, 55 % of the allocation's 20 used.");
+  });
+
+  it('says what the failures have in common', () => {
+    const told = Array.from({ length: 20 }, (_, a) =>
+      instanceOf('run', a, [jobOf(1, ['n1'], a >= 14 ? 'code' : null)]),
+    );
+    const shown = sectionsOf(summaryMarkdown(explained(resultsOf(told, { status: 'FAILURE' }))));
+    expect(shown.get('What the failures have in common')).toBe('All 6 failures have A ≥ 14.');
+  });
+
+  it('names as many flaky steps as there is room for', () => {
+    const told = Array.from({ length: 3000 }, (_, a) =>
+      instanceOf('run', a, [jobOf(1, ['n7'], 'node'), jobOf(2, ['n2'])]),
+    );
+    const shown = sectionsOf(summaryMarkdown(explained(resultsOf(told)))).get('Flaky steps')!;
+    expect(Buffer.byteLength(shown)).toBeLessThan(50 * 1024);
+    expect(shown).toMatch(/\n\nAnd \d+ more; all are in report\.json\.$/);
+  });
+});
 
 describe('the summary', () => {
   it('of a study that finished is its outcome, its steps, and pictures of them', () => {

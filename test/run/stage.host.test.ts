@@ -51,10 +51,12 @@ const study: Brief = {
   ],
 };
 
-function planned(brief: Brief = study): Plan {
+/** @param scheduled whether its steps are jobs, although their scripts are those of local steps */
+function planned(brief: Brief = study, scheduled = true): Plan {
   const spec = validSpec(brief);
   const here = { ...places, studyPath };
-  return planStudy(spec, spec.parameters.map(toParameter), here, { hashWorkspaces: false }).plan!;
+  const plan = planStudy(spec, spec.parameters.map(toParameter), here, { hashWorkspaces: false }).plan!;
+  return { ...plan, graph: { ...plan.graph, steps: plan.graph.steps.map((step) => ({ ...step, scheduled })) } };
 }
 
 const spec = { name: '/specs/study.yaml', text: 'the spec\n' };
@@ -89,6 +91,16 @@ describe('staging a study', () => {
       expect([script, mode(script)]).toEqual([script, '744']);
     }
     expect(mode('study.yaml')).toBe('644');
+  });
+
+  it('writes no launcher if no step is a job, and writes it once one is', async () => {
+    const local = planned(study, false);
+    await staged(local);
+    expect(list()).not.toContain('.conductor/run');
+    await staged(local, having(local));
+    expect(list()).not.toContain('.conductor/run');
+    await staged(planned(), having(planned()));
+    expect([read('.conductor/run'), isExecutable('.conductor/run')]).toEqual([launcherText, true]);
   });
 
   it('takes one command, as many steps as there may be', async () => {

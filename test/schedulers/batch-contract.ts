@@ -403,7 +403,7 @@ export function batchContract(start: () => Promise<BatchSite>): void {
     first.scheduler.submit([job]);
     await study.up('runs');
     await first.has(job, 'started');
-    await first.scheduler.suspend('the time of the run is over');
+    await first.scheduler.suspend('the time of the run is over', 'time-over');
     expect(first.events.at(-1)).toMatchObject({ type: 'interrupt', reason: 'the time of the run is over' });
     const count = first.events.length;
     await first.leave();

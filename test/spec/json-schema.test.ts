@@ -26,7 +26,7 @@ const recordings = (file: string): Recording[] =>
 const isValid = (file: string) => validate(load(readFileSync(file, 'utf8')));
 
 describe('the JSON Schema of a study, which editors check specs with', () => {
-  it.each(readdirSync('samples'))('takes our sample %s', (name) => {
+  it.each(readdirSync('samples').filter((name) => name.endsWith('.yaml')))('takes our sample %s', (name) => {
     expect(isValid(`samples/${name}`)).toBe(true);
   });
 

@@ -70,6 +70,9 @@ const free = (name: string): StudyPlace => ({ path: file(name), state: undefined
 
 const modes = ['auto', 'always', 'never'] as const;
 
+/** Half of those who want a study at the same instant look and make by themselves, the others by commands, as over SSH. */
+const eitherWay = (i: number): Host => (i % 2 === 0 ? plainHost() : new WatchedHost());
+
 const hostile = [`it's a "name" $(touch x)`, '-p', 'new\nline', 'a b/-c', ' blank ', '`id`;*', 'é😀', '$HOME', '\\'];
 
 describe('where a study goes', () => {
@@ -350,7 +353,7 @@ describe('making the directory of a study', () => {
       const name = `study${round}`;
       const keys = Array.from({ length: 12 }, (_, i) => `key${i}`);
       const made = await Promise.all(
-        keys.map((key) => makePlace(plainHost(), file(name), { key, name: 'demo' }, systemClock)),
+        keys.map((key, i) => makePlace(eitherWay(i), file(name), { key, name: 'demo' }, systemClock)),
       );
       const [winner, ...others] = keys.filter((_, i) => made[i]);
       expect(others).toEqual([]);
@@ -501,8 +504,8 @@ describe('making a study and taking it', () => {
 
   it('gives a study to one of many who want it at the same instant', async () => {
     const results = await Promise.all(
-      Array.from({ length: 8 }, () =>
-        makeAndTake(plainHost(), file('study'), { key: 'ours', name: 'demo', holder: ourHolder() }, systemClock),
+      Array.from({ length: 8 }, (_, i) =>
+        makeAndTake(eitherWay(i), file('study'), { key: 'ours', name: 'demo', holder: ourHolder() }, systemClock),
       ),
     );
     expect(results.filter((result) => result !== undefined).length).toBe(1);

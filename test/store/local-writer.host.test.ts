@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -97,6 +97,55 @@ describe('a writer in this process, on a file system that hangs', () => {
 });
 
 describe('a writer in this process', () => {
+  it('looks less often at a study in which nothing happens, and as before once something does', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const writer = study.start(undefined, clock, { Writer: LocalWriter });
+    const looks = vi.spyOn(clock, 'after');
+    /** How long it waits for its next look after this one. */
+    const lookIn = async (time: number) => {
+      looks.mockClear();
+      clock.advance(time);
+      return until('it has looked', () => looks.mock.calls[0]?.[0]);
+    };
+    await writer.append('{"seq":0}\n');
+    const usual = await lookIn(2_000);
+    clock.advance(60_000);
+    const idle = await lookIn(10_000);
+    await writer.append('{"seq":1}\n');
+    const again = await lookIn(10_000);
+    expect([usual, idle, again]).toEqual([2_000, 10_000, 2_000]);
+  });
+
+  it('ends once the study directory was missing for ten minutes, and not because it was missing for a while', async () => {
+    const study = new Study();
+    const clock = new VirtualClock();
+    const writer = study.start(undefined, clock, { Writer: LocalWriter });
+    await writer.append('{"seq":0}\n');
+    const moved = `${study.path}.moved`;
+    const isOver = () => study.told.length > 0;
+    /** Lets as much time pass, in which it looks again and again. */
+    const pass = async (time: number) => {
+      for (let passed = 0; passed < time && !isOver(); passed += 10_000) {
+        const looks = vi.spyOn(clock, 'after').mockClear();
+        clock.advance(10_000);
+        await until('it has looked', () => isOver() || looks.mock.calls.length > 0);
+      }
+    };
+    renameSync(study.path, moved);
+    await pass(500_000);
+    renameSync(moved, study.path);
+    await pass(200_000);
+    expect(study.told).toEqual([]);
+    rmSync(study.path, { recursive: true });
+    await pass(1_000_000);
+    expect(study.told).toEqual([
+      `lost the study directory ${study.path} is gone, so nothing of the study can be kept any more: this run leaves it`,
+    ]);
+    await expect(writer.append('{"seq":1}\n')).rejects.toThrow('is gone');
+    expect(clock.pending).toBe(0);
+  });
+
   it('writes and syncs together what comes while it writes', async () => {
     const study = new Study();
     const writer = study.start(undefined, undefined, { Writer: LocalWriter });

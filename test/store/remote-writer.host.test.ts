@@ -64,7 +64,7 @@ describe('a clerk', () => {
   it('understands what comes in parts, however slowly', async () => {
     const study = new Study();
     const { send, said, process } = bare(remoteWriterText({ studyPath: study.path, fence: 1, number: 1 }));
-    const bytes = Buffer.concat([appendRequest('{"seq":1}\n'), replaceRequest('status.csv', 'ab\n')]);
+    const bytes = Buffer.concat([appendRequest('{"seq":1}\n', 1), replaceRequest('status.csv', 'ab\n')]);
     // Longer than the clerk waits for a line, in the middle of one.
     for (const part of [bytes.subarray(0, 4), bytes.subarray(4, 13), bytes.subarray(13)]) {
       send(part);
@@ -109,7 +109,7 @@ describe('a clerk', () => {
     expect(readFileSync(status, 'utf8')).toBe('before\n');
     expect(readdirSync(path.join(study.path, '.conductor'))).toEqual(['fences']);
     // A part of an append may be there, but nobody was told that it is.
-    const append = appendRequest('{"seq":1}\n{"seq":2}\n');
+    const append = appendRequest('{"seq":1}\n{"seq":2}\n', 1);
     const { process, said } = bare(remoteWriterText({ studyPath: study.path, fence: 1, number: 1 }));
     process.stdin.end(append.subarray(0, append.length - 3));
     await process.exit;

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { blame } from '../../src/causes/cause.js';
 import type { BatchSystem, QueueRow, StateMeaning } from '../../src/schedulers/batch/batch-system.js';
+import { parseHostlist } from '../../src/util/hostlist.js';
 import { assignments, quote } from '../../src/util/shell-quote.js';
 import { plainEnvironment } from './hosts.js';
 import { until } from './wait.js';
@@ -119,7 +121,7 @@ const meanings: Readonly<Record<string, StateMeaning>> = {
   COMPLETED: { phase: 'ended', result: 'completed', note: '' },
   FAILED: { phase: 'ended', result: 'failed', note: '' },
   TIMEOUT: { phase: 'ended', result: 'timeout', note: 'its time limit was reached' },
-  NODE_FAIL: { phase: 'ended', result: 'node-failure', note: 'its node failed' },
+  NODE_FAIL: { phase: 'ended', result: 'node-failure', note: 'its node failed', blame: blame('node') },
   CANCELLED: { phase: 'ended', result: 'cancelled', note: 'its job was cancelled' },
 };
 
@@ -177,10 +179,14 @@ function systemOf(directory: string): BatchSystem {
     name: 'the queue',
     program: `${assignments({ queue: directory })}${program}`,
     jobIdExpression: '"$JOB${RESTART:+-$RESTART}"',
+    nodesExpression: '"$NODES"',
+    parseNodes: parseHostlist,
     submitWords: (_step, _batch, label) => [label],
+    excludeWords: (nodes) => [`--exclude=${nodes.join(',')}`],
     parseRow,
     meaningOf: ({ state }) => meanings[state] ?? meanings.RUNNING!,
     doubtOf: ({ reason }) => (reason === 'Held' ? { reason, hint: 'release it' } : undefined),
+    lacksNodes: ({ reason }) => reason === 'NoNodes',
     classifyRefusal: (words) => (/limit/.test(words) ? 'wait' : /timed out/.test(words) ? 'doubt' : 'never'),
     idOfOwner: (owner) => owner.replace(/-.*/, ''),
     outputs: ({ workspace, jobName }) => ({

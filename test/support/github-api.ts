@@ -56,6 +56,7 @@ export interface StoredCheckRun {
   title: string | null;
   summary: string | null;
   text: string | null;
+  details_url: string;
   readonly annotations: ApiAnnotation[];
 }
 
@@ -65,6 +66,17 @@ export interface StoredComment {
   readonly issue: number;
   body: string;
   readonly user: { readonly login: string; readonly id: number; readonly type: string };
+}
+
+/** An issue as the server keeps it. */
+export interface StoredIssue {
+  readonly number: number;
+  title: string;
+  body: string;
+  state: string;
+  readonly user: StoredComment['user'];
+  /** Whether it is a pull request, which GitHub lists as an issue. */
+  readonly isPullRequest: boolean;
 }
 
 /** Who makes comments with the token of a job. */
@@ -80,12 +92,16 @@ const routes = [
   { method: 'PATCH', route: '/repos/{owner}/{repo}/check-runs/{check_run_id}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/check-runs/{check_run_id}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/commits/{ref}/check-runs', status: 200 },
+  { method: 'GET', route: '/repos/{owner}/{repo}/actions/runs/{run_id}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/pulls/{pull_number}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/contents/{path}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/collaborators/{username}/permission', status: 200 },
   { method: 'POST', route: '/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions', status: 201 },
   { method: 'GET', route: '/repos/{owner}/{repo}/issues/comments/{comment_id}', status: 200 },
   { method: 'PATCH', route: '/repos/{owner}/{repo}/issues/comments/{comment_id}', status: 200 },
+  { method: 'GET', route: '/repos/{owner}/{repo}/issues', status: 200 },
+  { method: 'POST', route: '/repos/{owner}/{repo}/issues', status: 201 },
+  { method: 'PATCH', route: '/repos/{owner}/{repo}/issues/{issue_number}', status: 200 },
   { method: 'GET', route: '/repos/{owner}/{repo}/issues/{issue_number}/comments', status: 200 },
   { method: 'POST', route: '/repos/{owner}/{repo}/issues/{issue_number}/comments', status: 201 },
 ] as const;
@@ -99,7 +115,8 @@ class Description {
     this.#name = name;
     this.#api = JSON.parse(readFileSync(path.join(root, 'generated', `${name}.json`), 'utf8'));
     addFormats.default(this.#ajv);
-    allowNull(this.#api.components.schemas['check-run']);
+    for (const name of ['check-run', 'issue']) allowNull(this.#api.components.schemas[name]);
+    for (const part of [this.#api.components.schemas, this.#api.paths]) typeNull(part);
     this.#ajv.addSchema({ $id: 'https://description.invalid/', ...this.#api });
   }
 
@@ -148,6 +165,16 @@ function allowNull(schema: Json): void {
   for (const inner of Object.values(schema)) allowNull(inner);
 }
 
+/** What may be null and has no type of its own, such as one of several schemas, is not understood otherwise. */
+function typeNull(schema: Json): void {
+  if (typeof schema !== 'object' || schema === null) return;
+  for (const inner of Object.values(schema)) typeNull(inner);
+  if (schema.nullable !== true || schema.type !== undefined) return;
+  const { nullable: _, ...rest } = schema;
+  for (const key of Object.keys(schema)) delete schema[key];
+  schema.anyOf = [rest, { type: 'null' }];
+}
+
 /** GitHub lets keys pass that it does not know; who sends them meant something else. */
 function unknownKeys(value: Json, schema: Json): string | undefined {
   if (Array.isArray(value)) return value.map((item) => unknownKeys(item, schema.items)).find((found) => found);
@@ -169,12 +196,14 @@ function load(): readonly Description[] {
 }
 
 /**
- * GitHub's API on this machine, as far as check runs and comments go. It checks every request, and every answer of its own, against
+ * GitHub's API on this machine, as far as check runs, issues and comments go. It checks every request, and every answer of its own, against
  * GitHub's description of it, enforces the limits that the description does not have, and fails on demand.
  */
 export class GitHubServer {
   readonly repository = 'octo/studies';
   readonly token = 'ghs_0123456789';
+  /** The app that check runs are said to be of. */
+  app = 'github-actions';
   readonly requests: SeenRequest[] = [];
   readonly checkRuns: StoredCheckRun[] = [];
   /** What is wrong with requests, and with this server's answers: none is expected. */
@@ -186,6 +215,13 @@ export class GitHubServer {
   /** What people may do, by their names: the others nothing. */
   readonly people = new Map<string, { readonly id: number; readonly permission: string; readonly role?: string }>();
   readonly comments: StoredComment[] = [];
+  /** Runs of workflows: id → what of them a test is about. */
+  readonly runs = new Map<
+    string,
+    { readonly event: string; readonly head_branch: string; readonly head_sha: string }
+  >();
+  /** Issues, the last that was changed last. */
+  readonly issues: StoredIssue[] = [];
   /** Reactions to comments, in the order in which they came. */
   readonly reactions: { readonly comment: number; readonly content: string }[] = [];
   /** What a request gets instead of its true answer. */
@@ -309,6 +345,7 @@ export class GitHubServer {
   #carryOut({ method, route, path, query, body }: SeenRequest): Json {
     const last = decodeURIComponent(path.split('/').at(-1)!);
     if (route.endsWith('/permission')) return this.#permission(decodeURIComponent(path.split('/').at(-2)!));
+    if (/\/issues(\/\{issue_number\})?$/.test(route)) return this.#onIssues(method, last, query, body);
     if (route.includes('/issues/')) return this.#onComments(method, route, path.split('/'), body);
     if (method === 'POST') {
       if (!/^[0-9a-f]{40}$/.test(body.head_sha)) return undefined;
@@ -320,6 +357,10 @@ export class GitHubServer {
       return this.#json(method === 'PATCH' ? this.#changed(run, body) : run);
     }
     if (route.endsWith('/commits/{ref}/check-runs')) return this.#list(path.split('/').at(-2)!, query);
+    if (route.endsWith('{run_id}')) {
+      const run = this.runs.get(last);
+      return run && { ...this.#descriptions[0]!.example('workflow-run'), id: Number(last), ...run };
+    }
     if (route.endsWith('{pull_number}')) return this.#pull(Number(last));
     return this.#contents(decodeURIComponent(path.replace('/repos/octo/studies/contents/', '')), query.get('ref'));
   }
@@ -338,6 +379,7 @@ export class GitHubServer {
       title: null,
       summary: null,
       text: null,
+      details_url: '',
       annotations: [],
       ...run,
     };
@@ -372,6 +414,40 @@ export class GitHubServer {
     return this.#commentJson(comment);
   }
 
+  #onIssues(method: string, last: string, query: URLSearchParams, body: Json): Json {
+    if (method === 'POST') return this.#issueJson(this.addIssue(body));
+    if (method === 'PATCH') {
+      const index = this.issues.findIndex(({ number }) => String(number) === last);
+      if (index === -1) return undefined;
+      const [issue] = this.issues.splice(index, 1);
+      this.issues.push(issue!);
+      const { state_reason: _, ...fields } = body;
+      return this.#issueJson(Object.assign(issue!, fields));
+    }
+    const state = query.get('state') ?? 'open';
+    const asked = this.issues.filter((issue) => state === 'all' || issue.state === state).reverse();
+    const [size, page] = [Number(query.get('per_page') ?? 30), Number(query.get('page') ?? 1)];
+    return asked.slice((page - 1) * size, page * size).map((issue) => this.#issueJson(issue));
+  }
+
+  /** An issue that is there; open, and of the token's own bot, unless it is said to be another's. */
+  addIssue(issue: Partial<StoredIssue>): StoredIssue {
+    const number = this.#ids++;
+    const added = { number, title: 'An issue', body: '', state: 'open', user: bot, isPullRequest: false, ...issue };
+    this.issues.push(added);
+    return added;
+  }
+
+  #issueJson({ number, title, body, state, user, isPullRequest }: StoredIssue): Json {
+    const { pull_request: pull, ...example } = this.#descriptions[0]!.example('issue');
+    return {
+      ...example,
+      ...(isPullRequest && { pull_request: pull }),
+      ...{ number, title, body, state, html_url: `https://github.com/octo/studies/issues/${number}` },
+      user: { ...example.user, ...user },
+    };
+  }
+
   /** A comment that is there; of the token's own bot, unless somebody else is named. */
   addComment(comment: Partial<StoredComment> & Pick<StoredComment, 'issue' | 'body'>): StoredComment {
     const added = { id: this.#ids++, user: bot, ...comment };
@@ -386,7 +462,7 @@ export class GitHubServer {
 
   #changed(run: StoredCheckRun, { output = {}, ...fields }: Json): StoredCheckRun {
     const { annotations = [], ...texts } = output;
-    const { details_url: _url, head_sha: _sha, actions: _actions, ...own } = fields;
+    const { head_sha: _sha, actions: _actions, ...own } = fields;
     if (own.status === 'in_progress') Object.assign(run, { conclusion: null, completed_at: null });
     Object.assign(run, own, texts);
     run.annotations.push(...annotations);
@@ -413,7 +489,8 @@ export class GitHubServer {
       annotations_url: `${url}/annotations`,
     };
     const html = `https://github.com/octo/studies/runs/${run.id}`;
-    return { ...this.#descriptions[0]!.example('check-run'), ...run, url, html_url: html, output };
+    const example = this.#descriptions[0]!.example('check-run');
+    return { ...example, ...run, app: { ...example.app, slug: this.app }, url, html_url: html, output };
   }
 
   #pull(number: number): Json {

@@ -1,3 +1,4 @@
+import { defaultResubmitOn } from '../../src/causes/resubmit.js';
 import type { Policy } from '../../src/conductor/policy.js';
 import type { StepScripts } from '../../src/scripts/render.js';
 import type { PyValue } from '../../src/spec/python.js';
@@ -64,6 +65,8 @@ export function policyOf(choices: Partial<Policy> = {}): Policy {
     throttle: 0,
     localJobs: 4,
     submissionAttempts: 1,
+    resubmitOn: defaultResubmitOn,
+    maxWaitMs: 0,
     restartLimit: 1,
     allowsFailure: () => false,
     ...choices,

@@ -1,7 +1,7 @@
 import type { StudyEvent, Transition } from '../../src/conductor/events.js';
 import type { Policy } from '../../src/conductor/policy.js';
 import { StudyMachine } from '../../src/conductor/state-machine.js';
-import type { JobOutcome } from '../../src/schedulers/scheduler.js';
+import type { InterruptEvent, JobOutcome } from '../../src/schedulers/scheduler.js';
 import { type StepRecord, studyStatus } from '../../src/study/state.js';
 import { graphOf, policyOf, type Shape } from './graphs.js';
 
@@ -94,10 +94,10 @@ export class MachineStudy {
   }
 
   leave(): string[] {
-    return this.tell({ type: 'leave', at: ++this.#now, reason: 'time is up' });
+    return this.tell({ type: 'leave', at: ++this.#now, reason: 'time is up', kind: 'left' });
   }
 
-  interrupt(reason: string, more: { readonly alsoLocal?: boolean } = {}): string[] {
+  interrupt(reason: string, more: Pick<InterruptEvent, 'alsoLocal' | 'kind'> = {}): string[] {
     return this.tell({ type: 'interrupt', at: ++this.#now, reason, ...more });
   }
 

@@ -146,10 +146,16 @@ export class ConductedStudy {
   }
 }
 
-/** A report without what differs from run to run: times, ids, the names of outputs, and where the study is. */
+/**
+ * A report without what differs from run to run: times, ids, the names of outputs, and where the study is. Nor has it the nodes,
+ * which Maestro does not tell.
+ */
 export function comparable(report: unknown): unknown {
   const varying = new Set(['submitted', 'started', 'ended', 'id', 'path', 'seconds', 'fluxUri']);
-  const text = JSON.stringify(report, (key, value) => (varying.has(key) && typeof value !== 'object' ? '' : value));
+  const text = JSON.stringify(report, (key, value) => {
+    if (key === 'nodes') return undefined;
+    return varying.has(key) && typeof value !== 'object' ? '' : value;
+  });
   const plain: unknown = JSON.parse(text.replace(/\.[^./"]+\.(out|err)"/g, '.ID.$1"'));
   return plain;
 }

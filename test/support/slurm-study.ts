@@ -122,7 +122,12 @@ export class SlurmStudy {
   /** What each run of a step's script has written down, in order. */
   runsOf(workspace: string): string[] {
     const file = `${workspace}/runs`;
-    return this.has(file) ? this.read(file).trimEnd().split('\n') : [];
+    // It is there a moment before its first line.
+    return this.has(file)
+      ? this.read(file)
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
   }
 
   /** Waits until a step's script has run this often. Returns the id of the latest job. */

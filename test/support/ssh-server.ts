@@ -1,21 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { quote } from '../../src/util/shell-quote.js';
+import { childrenOf } from './children.js';
 import { plainEnvironment } from './hosts.js';
 import { LeashedDaemon } from './leash.js';
 
@@ -307,13 +299,6 @@ export function freePort(): Promise<number> {
       server.close(() => resolve(port));
     });
   });
-}
-
-function childrenOf(parent: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^[0-9]+$/.test(name))
-    .map(Number)
-    .filter((pid) => statusOf(pid, 'PPid') === String(parent) && !statusOf(pid, 'State').startsWith('Z'));
 }
 
 const nameOf = (pid: number) => statusOf(pid, 'Name');

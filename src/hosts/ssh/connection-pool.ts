@@ -1,6 +1,6 @@
 import type { Clock } from '../../util/clock.js';
 import { sleep } from '../../util/sleep.js';
-import { HostLostError } from '../host.js';
+import { HostError, HostLostError } from '../host.js';
 import { type Session, SshError, type Transport } from './transport.js';
 
 /** One of the connections. */
@@ -57,6 +57,8 @@ export class Connections {
   #shortLives = 0;
   #hasTold = false;
   #isClosed = false;
+  /** Called when a session could not be opened, or ended, because every connection is lost. */
+  onLost: (error: HostError) => void = () => {};
   /** Called when there may be room for a session again. */
   #waiting: (() => void)[] = [];
 
@@ -99,6 +101,18 @@ export class Connections {
     }
   }
 
+  /**
+   * Opens a session that no command waits for, on a connection that stands and has room for it. That it is refused says nothing of the
+   * connection's limit, which is learnt by the sessions of commands.
+   *
+   * @returns undefined if there is no room
+   */
+  openSpare(commandLine: string): Promise<Session> | undefined {
+    if (this.#isClosed) return undefined;
+    const lane = this.#lanes.find((lane) => lane.transport.isConnected && isFree(lane) && lane.rest === undefined);
+    return lane && this.#openOn(lane, commandLine, true);
+  }
+
   /** Resolves when the machine has answered, even by refusing a session. */
   async ask(): Promise<void> {
     try {
@@ -129,24 +143,24 @@ export class Connections {
     return this.#lanes.reduce((least, lane) => (lane.sessions < least.sessions ? lane : least));
   }
 
-  async #openOn(lane: Lane, commandLine: string): Promise<Session> {
+  async #openOn(lane: Lane, commandLine: string, isSpare = false): Promise<Session> {
     lane.sessions += 1;
     try {
-      const session = await lane.transport.open(commandLine);
+      const session = await lane.transport.open(commandLine, !isSpare);
       const exit = session.exit.then(
         (code) => {
           this.#ended(lane);
           return code;
         },
         (error: unknown) => {
-          this.#failed(lane, error);
+          this.#failed(lane, error, isSpare);
           throw error;
         },
       );
       exit.catch(() => {});
       return { ...session, exit };
     } catch (error) {
-      this.#failed(lane, error);
+      this.#failed(lane, error, isSpare);
       throw error;
     }
   }
@@ -160,15 +174,16 @@ export class Connections {
     this.#changed();
   }
 
-  #failed(lane: Lane, error: unknown): void {
+  #failed(lane: Lane, error: unknown, isSpare: boolean): void {
     if (error instanceof SshError && error.kind === 'session') {
       lane.sessions -= 1;
-      this.#refused(lane);
+      if (!isSpare) this.#refused(lane);
     } else {
       // A session that ended without an exit status on a connection that still stands is over like any other.
       if (lane.transport.isConnected && error instanceof HostLostError) return this.#ended(lane);
       lane.sessions -= 1;
       this.#drop(lane);
+      if (!this.isConnected && error instanceof HostError) this.onLost(error);
     }
     this.#changed();
   }

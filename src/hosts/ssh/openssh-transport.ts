@@ -25,6 +25,8 @@ const loggedIn = 'maestro: logged in';
  */
 export class OpensshTransport implements Transport {
   readonly name: string;
+  /** Each is asked for by a process of its own. */
+  readonly keepsOrder = false;
   readonly #options: OpensshOptions;
   readonly #address: string;
   /** Aborted by `close`: a connection that is being made then is given up. */
@@ -52,8 +54,8 @@ export class OpensshTransport implements Transport {
     await this.#connected();
   }
 
-  async open(commandLine: string): Promise<Session> {
-    const { master, files } = await this.#connected();
+  async open(commandLine: string, mayConnect = true): Promise<Session> {
+    const { master, files } = await this.#connected(mayConnect);
     return this.#session(files, master, commandLine);
   }
 
@@ -73,7 +75,8 @@ export class OpensshTransport implements Transport {
     this.#files = undefined;
   }
 
-  async #connected(): Promise<{ readonly master: Master; readonly files: Files }> {
+  async #connected(mayConnect = true): Promise<{ readonly master: Master; readonly files: Files }> {
+    if (!mayConnect && !this.isConnected) throw sshFailure('closed', this.name, {});
     // `close` has removed the files, so none must be made after it.
     if (this.#closing.signal.aborted) throw sshFailure('closed', this.name, {});
     // Without the jumps: ssh reads the file for each of these too, which would jump without end.
@@ -92,7 +95,7 @@ export class OpensshTransport implements Transport {
     }
     if (!this.#master.isGone) return { master: this.#master, files };
     forget();
-    return this.#connected();
+    return this.#connected(mayConnect);
   }
 
   async #connect(files: Files): Promise<Master> {
@@ -188,7 +191,14 @@ export class OpensshTransport implements Transport {
       });
     });
     exit.catch(() => {});
-    return { stdin: stdin!, stdout: stdout!, stderr: stderr!, exit, close: () => child.kill('SIGTERM') };
+    return {
+      stdin: stdin!,
+      stdout: stdout!,
+      stderr: stderr!,
+      exit,
+      isConnected: () => !master.isGone,
+      close: () => child.kill('SIGTERM'),
+    };
   }
 }
 

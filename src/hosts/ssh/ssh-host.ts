@@ -6,12 +6,13 @@ import { Semaphore } from '../../util/semaphore.js';
 import { sleep } from '../../util/sleep.js';
 import { commandEnvironment } from '../environment.js';
 import { type Exit, type Host, HostError, HostLostError, type HostProcess, type SpawnOptions } from '../host.js';
-import { AfterMark } from '../marker-stream.js';
 import { type PreparedShell, preludeLines } from '../setup.js';
 import { Connections } from './connection-pool.js';
 import { login, noShell } from './login.js';
 import { BeforeEnd, becomeStepsShell, exportsOf, type Marks, marksOf, shellLine } from './remote-shell.js';
-import { type Session, SshError, type Transport } from './transport.js';
+import { ShellSession } from './shell-session.js';
+import { SpareSessions } from './spare-sessions.js';
+import { SshError, type Transport } from './transport.js';
 
 export interface SshHostOptions {
   /** Bash lines that make the environment. */
@@ -60,6 +61,7 @@ export class SshHost implements Host {
   /** Bash that is sent before a command of ours, and before one for steps. */
   readonly #prelude: { readonly own: string; readonly steps: string };
   readonly #pool = new Semaphore(MAX_SESSIONS);
+  readonly #spares: SpareSessions;
   #sessions = 0;
   /** Set while the connection is being made again: there is one attempt at a time. */
   #reconnecting: Promise<void> | undefined;
@@ -74,8 +76,14 @@ export class SshHost implements Host {
   /** Why no more commands are run. */
   #over: HostError | undefined;
 
-  private constructor(connections: Connections, marks: Marks, shell: PreparedShell, options: SshHostOptions) {
+  private constructor(
+    { connections, spares, marks }: { connections: Connections; spares: SpareSessions; marks: Marks },
+    shell: PreparedShell,
+    options: SshHostOptions,
+  ) {
     this.#connections = connections;
+    connections.onLost = (error) => this.#lost(error);
+    this.#spares = spares;
     this.#options = options;
     this.#marks = marks;
     this.name = connections.name;
@@ -97,7 +105,20 @@ export class SshHost implements Host {
     const chance = Array.from({ length: 16 }, () => Math.floor(options.clock.random() * 16).toString(16)).join('');
     const marks = marksOf(chance);
     const connections = new Connections(transport, MAX_SESSIONS, options.clock, options.tell);
-    return new SshHost(connections, marks, await login(connections, { ...options, marks }), options);
+    const open = () => connections.openSpare(shellLine(marks))?.then((session) => new ShellSession(session, marks));
+    const spares = new SpareSessions(open, options.clock);
+    try {
+      await connections.connect();
+      const loggingIn = login(connections, { ...options, marks });
+      // The first commands find sessions that came about together with that of the login.
+      if (transport.keepsOrder) spares.fill(MAX_SESSIONS);
+      const host = new SshHost({ connections, spares, marks }, await loggingIn, options);
+      spares.fill(MAX_SESSIONS);
+      return host;
+    } catch (error) {
+      spares.close();
+      throw error;
+    }
   }
 
   spawn(command: string, { isForSteps = false }: SpawnOptions = {}): HostProcess {
@@ -129,6 +150,7 @@ export class SshHost implements Host {
     this.#heard();
     this.#options.cancel?.removeEventListener('abort', this.#onCancel);
     for (const leaving of this.#running) leaving.abort(this.#over.message);
+    this.#spares.close();
     this.#connections.close();
   }
 
@@ -138,14 +160,13 @@ export class SshHost implements Host {
       if (leaving.aborted) return left(leaving, this.name);
       this.#sessions += 1;
       try {
-        const session = await this.#open(shellLine(this.#marks));
+        const shell = await this.#open();
         if (leaving.aborted) {
-          session.close();
+          shell.session.close();
           return await left(leaving, this.name);
         }
-        return await this.#runIn(session, text, streams, leaving);
+        return await this.#runIn(shell, text, streams, leaving);
       } catch (error) {
-        if (error instanceof HostLostError && !leaving.aborted && !this.#connections.isConnected) this.#lost(error);
         // SshError means that no session came about: nothing was run.
         if (!(error instanceof SshError)) throw error;
         failure = error;
@@ -160,12 +181,12 @@ export class SshHost implements Host {
   }
 
   async #runIn(
-    session: Session,
+    shell: ShellSession,
     text: string,
     { stdin, stdout, stderr }: Streams,
     leaving: AbortSignal,
   ): Promise<Exit> {
-    const begin = { stdout: new AfterMark(this.#marks.begin), stderr: new AfterMark(this.#marks.begin) };
+    const { session } = shell;
     let status: number | undefined;
     let onEnd = () => {};
     const ended = new Promise<void>((resolve) => {
@@ -175,18 +196,18 @@ export class SshHost implements Host {
       status = code;
       onEnd();
     });
-    // A broken stream breaks the session too, which reports it. Unlike `pipeline`, `pipe` leaves nothing behind on a stream
-    // that the next session may go on with.
-    pipeline(session.stdout, begin.stdout).catch(() => {});
-    pipeline(session.stderr, begin.stderr, end).catch(() => {});
-    const sources = [begin.stdout, end];
+    pipeline(shell.stderr, end).catch(() => {});
+    const sources = [shell.stdout, end];
     const flows = sources.map((stream) => finished(stream).catch(() => {}));
-    begin.stdout.pipe(stdout, { end: false });
+    // Unlike `pipeline`, `pipe` leaves nothing behind on a stream that the next session may go on with.
+    shell.stdout.pipe(stdout, { end: false });
     end.pipe(stderr, { end: false });
     session.stdin.on('error', () => {});
     session.stdin.write(text);
     // Not before: if the session does not come about, the next one needs all of the command's input.
-    begin.stdout.once('begun', () => stdin.pipe(session.stdin));
+    const send = () => stdin.pipe(session.stdin);
+    if (shell.stdout.hasBegun) send();
+    else shell.stdout.once('begun', send);
     session.stdout.on('data', () => this.#heard());
     try {
       // `ssh` exits with 255 for its own failures. If the command itself ended with 255, that is its status.
@@ -200,14 +221,14 @@ export class SshHost implements Host {
         return code;
       });
       const isDrained = () =>
-        [session.stdout, begin.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
-        ![begin.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
+        [session.stdout, shell.stdout, session.stderr].every((stream) => stream.readableLength === 0) &&
+        ![shell.stdout, stdout, stderr].some((stream) => stream.writableNeedDrain);
       const code = await Promise.race([
         over,
         ended.then(() => this.#quiet([session.stdout, session.stderr], isDrained, over)),
         left(leaving, this.name),
       ]);
-      if (status === undefined && !begin.stdout.hasBegun) throw noShell(this.name, code, begin);
+      if (status === undefined && !shell.stdout.hasBegun) throw noShell(this.name, code, shell);
       for (const stream of [stdout, stderr]) stream.end();
       // Only SIGKILL keeps our bash from reporting a status.
       return { code: status ?? (code === 255 ? 137 : code) };
@@ -236,13 +257,19 @@ export class SshHost implements Host {
     });
   }
 
-  async #open(commandLine: string): Promise<Session> {
+  async #open(): Promise<ShellSession> {
     await this.#reconnecting;
     if (this.#over !== undefined) throw this.#over;
-    const session = await this.#connections.open(commandLine);
+    const shell = (await this.#spares.take(MAX_SESSIONS - this.#sessions)) ?? (await this.#openShell());
+    this.#spares.refill(MAX_SESSIONS - this.#sessions);
     if (this.#isDown) this.#options.tell(`connected to ${this.name} again`);
     this.#isDown = false;
-    return session;
+    return shell;
+  }
+
+  async #openShell(): Promise<ShellSession> {
+    if (!this.#connections.isConnected) this.#lost(new HostLostError('the connection was closed'));
+    return new ShellSession(await this.#connections.open(shellLine(this.#marks)), this.#marks);
   }
 
   /**
@@ -274,6 +301,7 @@ export class SshHost implements Host {
 
   /** Reports a lost connection once, however many commands notice it. */
   #lost(error: HostError): void {
+    this.#spares.drop();
     if (this.#isDown || this.#over !== undefined) return;
     this.#isDown = true;
     this.#options.tell(`the connection to ${this.name} is lost: ${error.message}; connecting again`);

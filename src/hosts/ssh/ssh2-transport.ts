@@ -34,6 +34,7 @@ const CLOSE_TIMEOUT_MS = 500;
 /** The SSH client that the program brings with it. Keys stay in memory. */
 export class Ssh2Transport implements Transport {
   readonly name: string;
+  readonly keepsOrder = true;
   readonly #options: Ssh2Options;
   /** Aborted by `close`: a connection that is being made then is given up. */
   readonly #closing = new AbortController();
@@ -54,8 +55,8 @@ export class Ssh2Transport implements Transport {
     await this.#connected();
   }
 
-  async open(commandLine: string): Promise<Session> {
-    return (await this.#connected()).exec(commandLine);
+  async open(commandLine: string, mayConnect = true): Promise<Session> {
+    return (await this.#connected(mayConnect)).exec(commandLine);
   }
 
   another(): Ssh2Transport {
@@ -71,7 +72,8 @@ export class Ssh2Transport implements Transport {
     this.#connecting = undefined;
   }
 
-  async #connected(): Promise<Connection> {
+  async #connected(mayConnect = true): Promise<Connection> {
+    if (!mayConnect && !this.isConnected) throw sshFailure('closed', this.name, {});
     this.#connecting ??= Connection.through(this.#options, this.#closing.signal);
     const connecting = this.#connecting;
     const forget = () => {
@@ -85,7 +87,7 @@ export class Ssh2Transport implements Transport {
     }
     if (!this.#connection.isLost) return this.#connection;
     forget();
-    return this.#connected();
+    return this.#connected(mayConnect);
   }
 }
 
@@ -107,8 +109,12 @@ class Connection {
     client.on('error', (error) => {
       this.#error ??= error;
     });
-    client.on('close', () => {
+    const closed = () => {
       this.#error ??= new Error('the connection was closed');
+    };
+    client.on('end', closed);
+    client.on('close', () => {
+      closed();
       before?.close();
     });
   }
@@ -194,12 +200,18 @@ class Connection {
     return new Promise((resolve, reject) => {
       const onLost = () => reject(new SshError('connection', this.#reason));
       this.#client.once('close', onLost);
-      this.#client.exec(commandLine, (error, channel) => {
-        this.#client.off('close', onLost);
-        if (error === undefined) resolve(this.#session(channel));
-        else if (this.isLost) onLost();
-        else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
-      });
+      try {
+        this.#client.exec(commandLine, (error, channel) => {
+          this.#client.off('close', onLost);
+          if (error === undefined) resolve(this.#session(channel));
+          else if (this.isLost) onLost();
+          else reject(sshFailure('session-refused', this.#name, { reason: error.message }));
+        });
+      } catch (error) {
+        // The connection has ended, and does not say so until a moment later.
+        this.#error ??= error as Error;
+        onLost();
+      }
     });
   }
 
@@ -216,7 +228,14 @@ class Connection {
     });
     exit.catch(() => {});
     channel.on('error', () => {});
-    return { stdin: channel, stdout: channel, stderr: channel.stderr, exit, close: () => channel.close() };
+    return {
+      stdin: channel,
+      stdout: channel,
+      stderr: channel.stderr,
+      exit,
+      isConnected: () => !this.isLost,
+      close: () => channel.close(),
+    };
   }
 
   /** A stream to another machine, as seen from this one. */

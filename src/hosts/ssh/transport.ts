@@ -10,6 +10,8 @@ export interface Transport {
   readonly name: string;
   /** Whether there is a connection, as far as is known. */
   readonly isConnected: boolean;
+  /** Whether sessions come about in the order in which they are asked for, so that the server refuses the last ones. */
+  readonly keepsOrder: boolean;
   /**
    * Connects, if there is no connection.
    *
@@ -19,9 +21,10 @@ export interface Transport {
   /**
    * Has the user's login shell run a command line in a session of its own.
    *
+   * @param mayConnect whether it connects if there is no connection; true by default
    * @throws SshError if there is no way there: then nothing was run
    */
-  open(commandLine: string): Promise<Session>;
+  open(commandLine: string, mayConnect?: boolean): Promise<Session>;
   /** Another connection to the same machine, by the same login and with the same trust; not made yet. */
   another(): Transport;
   /** Ends the connection. Commands that still run on the machine go on. */
@@ -39,6 +42,8 @@ export interface Session {
    * it did not come about: then nothing was run.
    */
   readonly exit: Promise<number>;
+  /** Whether its connection stands, as far as is known. */
+  isConnected(): boolean;
   /** Closes the session, whether or not the command has ended. */
   close(): void;
 }

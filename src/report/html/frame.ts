@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { programs } from '../../generated/programs.js';
 import { counted, Html, html, jsonInHtml, nothing } from './html.js';
 
-const pageScript = programs['report/html/page.js'];
-const pageStyle = programs['report/html/page.css'] + programs['report/html/table.css'];
+const pageScript = (['common', 'page', 'cells'] as const).map((name) => programs[`report/html/${name}.js`]).join('');
+const pageStyle = (['page', 'table', 'plots'] as const).map((name) => programs[`report/html/${name}.css`]).join('');
 
 /** What is on a page. */
 export interface Page {

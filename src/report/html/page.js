@@ -1,41 +1,13 @@
-// The script of the report's page: makes the table of steps from the data that the page holds, and lets the nodes of the graph
-// choose in it.
-// biome-ignore lint/suspicious/noRedundantUseStrict: the page has it as a script, not as a module
-'use strict';
+// Makes the table of steps from the data that the page holds, and lets the nodes of the graph choose in it.
 (() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
+  const { data, make, duration, count, figure, collator, areNumbers, labelled } = page;
   if (data.rows.length === 0) return;
 
-  /** An element with attributes, and with texts and elements in it. Texts of others get into the page here, as text alone. */
-  function make(tag, attributes, ...content) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (value !== undefined) element.setAttribute(name, value);
-    }
-    element.append(...content);
-    return element;
-  }
-
-  /** '0.4s', '3m 05s', '2h 07m', '4d 06h'; as in the rest of the page. */
-  function duration(milliseconds) {
-    const seconds = milliseconds / 1000;
-    if (seconds < 9.95) return seconds.toFixed(1) + 's';
-    const whole = Math.round(seconds);
-    const two = (value) => String(Math.floor(value)).padStart(2, '0');
-    if (whole < 60) return whole + 's';
-    if (whole < 3600) return Math.floor(whole / 60) + 'm ' + two(whole % 60) + 's';
-    if (whole < 86400) return Math.floor(whole / 3600) + 'h ' + two((whole % 3600) / 60) + 'm';
-    return Math.floor(whole / 86400) + 'd ' + two((whole % 86400) / 3600) + 'h';
-  }
-
-  const count = (number) => number.toLocaleString('en');
-
   const rowsOnPage = 100;
-  /** More parameters than this get no column; more values of one, no list to choose from. */
+  /** More parameters than this get no column, nor do more metrics; more values of a parameter, no list to choose from. */
   const mostColumns = 6;
+  const mostMetrics = 4;
   const mostChoices = 300;
-
-  const collator = new Intl.Collator('en', { numeric: true });
 
   /** Of merged reports: the names of the machines. A row has a cell for each, null where it does not have the step. */
   const machines = data.machines;
@@ -54,6 +26,7 @@
           },
         ]
       : []),
+    ...data.metrics.slice(0, mostMetrics).map(metricColumn),
     { title: 'Reason', key: (row) => row.reason || null, cell: (row) => make('td', { class: 'reason' }, row.reason) },
   ];
 
@@ -61,6 +34,9 @@
   const columns = [
     { title: 'Step', key: (row) => row.name },
     ...(machines === undefined ? [stateColumn] : []),
+    ...(data.causes.length === 0
+      ? []
+      : [{ title: 'Cause', key: causeOf, cell: (row) => make('td', {}, causeOf(row) ?? '') }]),
     ...data.params.slice(0, mostColumns).map((title, i) => ({ title, ...parameterColumn(i) })),
     ...(machines === undefined ? runColumns : machines.map(machineColumn)),
   ];
@@ -73,6 +49,22 @@
       key: ({ cells }) => cells[i]?.ran ?? null,
       cell: ({ cells }) => make('td', { class: 'on-machine' }, ...(cells[i] === null ? [] : stateAndTime(cells[i]))),
     };
+  }
+
+  /** A value that is worse than allowed has a sign, because a colour alone says nothing to many. */
+  function metricColumn({ name, unit }, i) {
+    const cell = (row) => {
+      const value = row.values[i];
+      const td = digits(value === null ? '' : figure(value));
+      if (row.worse?.includes(i)) td.append(make('strong', { class: 'tone-bad', title: 'worse than allowed' }, ' !'));
+      return td;
+    };
+    return { title: unit === '' ? name : name + ' (' + unit + ')', isNumeric: true, key: (row) => row.values[i], cell };
+  }
+
+  /** Why it did not finish; null if it did. */
+  function causeOf({ cause }) {
+    return cause === undefined ? null : data.causes[cause];
   }
 
   /** The mark is text, because a colour alone says nothing to many. */
@@ -96,11 +88,8 @@
     return digits(milliseconds === null ? '' : duration(milliseconds));
   }
 
-  /** Parameters are texts; where all of them are numbers they are sorted as such. */
   function parameterColumn(i) {
-    const isNumeric = data.rows.every(
-      ({ params }) => params[i] === null || /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(params[i]),
-    );
+    const isNumeric = areNumbers(data.rows.map(({ params }) => params[i]).filter((text) => text !== null));
     return {
       isNumeric,
       key: ({ params }) => (isNumeric && params[i] !== null ? Number(params[i]) : params[i]),
@@ -168,9 +157,18 @@
     statesOf,
   );
   const stepFilter = choice('Step', data.steps, (row) => [row.step]);
-  const filters = [textFilter, stateFilter, machineFilter, stepFilter, ...data.params.map(parameterFilter)].filter(
-    (filter) => filter !== undefined,
-  );
+  const causeFilter =
+    data.causes.length === 0
+      ? undefined
+      : choice('Cause', data.causes, ({ cause }) => (cause === undefined ? [] : [cause]));
+  // What a cell of the grid stands for. The field is there while it has something.
+  let chosen = new Set();
+  const gridControl = make('input', { type: 'text', readonly: '' });
+  const gridFilter = field('Chosen in the grid', gridControl, (row) => gridControl.value === '' || chosen.has(row));
+  const filters = [
+    ...[textFilter, stateFilter, causeFilter, machineFilter, stepFilter],
+    ...[...data.params.map(parameterFilter), gridFilter],
+  ].filter((filter) => filter !== undefined);
 
   /** The states that a row has: on the machine that is chosen, if one is. */
   function statesOf({ state, cells }) {
@@ -204,6 +202,7 @@
     const first = view.page * rowsOnPage;
     const last = Math.min(rows.length, first + rowsOnPage);
     body.replaceChildren(...rows.slice(first, last).flatMap(tableRow));
+    gridControl.parentElement.hidden = gridControl.value === '';
     const all = rows.length === data.rows.length ? '' : '; ' + count(data.rows.length) + ' in all';
     document.getElementById('shown').textContent =
       rows.length === 0
@@ -282,10 +281,21 @@
     show({ page: 0 });
   }
 
+  /** Leaves the rows that a cell of the grid stands for. A single one is opened and has the focus, else the heading has it. */
+  page.showRows = (rows, label) => {
+    for (const { control } of filters) control.value = '';
+    chosen = new Set(rows);
+    gridControl.value = label;
+    if (rows.length === 1) opened.add(rows[0]);
+    show({ page: 0 });
+    const heading = document.getElementById('steps');
+    heading.scrollIntoView();
+    (rows.length === 1 ? body.querySelector('button') : heading).focus({ preventScroll: true });
+  };
+
   const form = document.getElementById('filters');
   for (const [i, { title, control }] of filters.entries()) {
-    control.id = 'filter-' + i;
-    form.append(make('div', {}, make('label', { for: control.id }, title), control));
+    form.append(labelled(title, control, 'filter-' + i));
   }
   form.append(make('button', { type: 'reset' }, 'Clear'));
   form.addEventListener('submit', (event) => event.preventDefault());

@@ -2,6 +2,8 @@ import { schedulerNames } from '../../spec/spec.js';
 import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../study/state.js';
 import { isoTime, shortDuration } from '../../util/format.js';
 import { countStates, failuresOf } from '../attention.js';
+import { nodeHoursText } from '../cause-texts.js';
+import { causeLineOf } from '../causes.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
 import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { counted, type Html, html, nothing } from './html.js';
@@ -26,15 +28,17 @@ const mostOpen = 3;
 export function header(results: StudyResults, runUrl: string | undefined): Html {
   const { name, description, status, interruption, steps, started, ended } = results;
   const counts = [...countStates(steps.map(({ record }) => record))];
+  const [cause, hours] = [causeLineOf(results), nodeHoursText(results)];
   return html`<header>
 <p class="kind">Study</p>
 <h1><bdi>${name}</bdi> <span class="outcome tone-${statusTones[status]}">${status}</span></h1>
 ${description.trim() === '' ? nothing : html`<p class="description">${description}</p>`}
-<p class="counts"><span><strong>${counted(steps.length, 'step')}</strong> in ${shortDuration(ended - started)}</span>${counts.map(
+<p class="counts"><span><strong>${counted(steps.length, 'step')}</strong> in ${shortDuration(ended - started)}</span>${hours === '' ? nothing : html`<span>${hours}</span>`}${counts.map(
     ([state, count]) =>
       html`<span class="count"><span class="dot fill-${toneOf(state)}"></span>${counted(count)} ${state.toLowerCase()}</span>`,
   )}</p>
 ${shareBar(steps)}
+${cause === '' ? nothing : html`<p class="cause">${cause}</p>`}
 ${interrupted(results)}
 ${factList(results, runUrl)}
 </header>`;
@@ -80,9 +84,12 @@ export function factList(results: StudyResults, runUrl?: string): Html {
   return html`<dl class="facts">${all}${runFact(runUrl)}</dl>`;
 }
 
+/** Whether a link to it leads to a page of the web, and runs nothing. */
+export const isWebPage = (url: string) => /^https?:\/\//i.test(url);
+
 /** Where the workflow run is, as a part of a list of facts. */
 export function runFact(url: string | undefined): Html {
-  if (url === undefined || !/^https?:\/\//i.test(url)) return nothing;
+  if (url === undefined || !isWebPage(url)) return nothing;
   return html`<div><dt>Run</dt><dd><a href="${url}">${url}</a></dd></div>`;
 }
 
@@ -91,12 +98,13 @@ export function shownFailures({ steps }: StudyResults): StepResult[] {
   return failuresOf(steps).slice(0, mostFailures);
 }
 
-export function failuresSection({ steps, spec }: StudyResults, shown: readonly StepResult[]): Html {
+export function failuresSection({ steps, spec, pattern = '' }: StudyResults, shown: readonly StepResult[]): Html {
   if (shown.length === 0) return nothing;
   const all = failuresOf(steps).length;
   const notRun = steps.filter(({ record }) => isSkipped(record) && isFailure(record.state)).length;
   return html`<section aria-labelledby="failures">
 <h2 id="failures">Failures <span class="number">${counted(all)}</span></h2>
+${pattern === '' ? nothing : html`<p class="pattern">${pattern}</p>`}
 ${notRun === 0 ? nothing : html`<p class="note">${counted(notRun)} more did not run because of these.</p>`}
 ${shown.map((result, i) => html`${result.isTailLeftOut && !shown[i - 1]?.isTailLeftOut ? unreadNote : nothing}${failureDetails(result, spec, `failure-${result.step.index}`, shown.length <= mostOpen)}`)}
 ${all === shown.length ? nothing : html`<p class="note">And ${counted(all - shown.length)} more: report.json has them all.</p>`}
@@ -107,16 +115,21 @@ const unreadNote = html`<p class="note">Only the stderr of the first ${MAX_ERROR
 
 /** @param id what links to it name */
 export function failureDetails(result: StepResult, spec: string, id: string, isOpen: boolean): Html {
-  const { step, record, outputs, errorTail } = result;
+  const { step, record, outputs, errorTail, outputTail } = result;
   const words = lastWords(result);
   const said = errorTail
     ? html`<pre tabindex="0" aria-label="The end of its stderr">${words}</pre>`
     : html`<p class="note">${words[0]!.toUpperCase() + words.slice(1)}.</p>`;
+  const printed = outputTail
+    ? html`<p class="where"><code>${outputs?.stdout ?? ''}</code></p>
+<pre tabindex="0" aria-label="The end of its stdout">${outputTail}</pre>
+`
+    : nothing;
   return html`<details id="${id}"${isOpen ? html` open` : nothing}>
 <summary><span class="dot fill-${toneOf(shownState(record))}"></span><bdi class="name">${step.name}</bdi> <span class="reason">${reasonOf(record) || record.state.toLowerCase()}</span></summary>
 <p class="where"><code>${spec}:${step.at.line}</code>${outputs === null ? nothing : html` · <code>${outputs.stderr}</code>`}</p>
 ${said}
-</details>
+${printed}</details>
 `;
 }
 
@@ -133,21 +146,26 @@ export function comparisonSection(comparison: Comparison | undefined): Html {
 <h2 id="comparison">Since the baseline</h2>
 <p class="note">The baseline${ended} ended ${baseline.status}.${other} Now: ${comparisonLine(comparison)}. ${counted(comparison.added, 'instance')} new, ${counted(comparison.gone.length)} gone.${comparison.newlySkipped === 0 ? '' : ` ${counted(comparison.newlySkipped)} did not run because of others, and did before.`}</p>
 ${[
-  rows('Newly failing', comparison.newlyFailing, changed),
-  rows(
+  foldedList('Newly failing', comparison.newlyFailing, changed),
+  foldedList(
     'Missing now',
     comparison.gone.map((name) => ({ name })),
     () => nothing,
   ),
-  rows('Still failing', comparison.stillFailing, changed),
-  rows('Fixed', comparison.fixed, changed),
-  rows(`Steps slower by more than ${slowerThan} %`, comparison.slowerSteps, slower),
-  rows(`Instances slower by more than ${slowerThan} %`, comparison.slowerInstances, slower),
+  foldedList('Still failing', comparison.stillFailing, changed),
+  foldedList('Fixed', comparison.fixed, changed),
+  foldedList(`Steps slower by more than ${slowerThan} %`, comparison.slowerSteps, slower),
+  foldedList(`Instances slower by more than ${slowerThan} %`, comparison.slowerInstances, slower),
 ]}
 </section>`;
 }
 
-function rows<T extends { readonly name: string }>(title: string, list: readonly T[], tell: (one: T) => Html): Html {
+/** A list under its title, which is open if it is short; nothing if it is empty. */
+export function foldedList<T extends { readonly name: string }>(
+  title: string,
+  list: readonly T[],
+  tell: (one: T) => Html,
+): Html {
   if (list.length === 0) return nothing;
   const more = list.length - mostCompared;
   return html`<details${list.length <= 10 ? html` open` : nothing}><summary>${title} <span class="number">${counted(list.length)}</span></summary>

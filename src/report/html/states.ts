@@ -29,6 +29,7 @@ const jobTones: Readonly<Record<NonNullable<JobRecord['result']>, Tone>> = {
   timeout: 'late',
   'node-failure': 'lost',
   'not-run': 'lost',
+  evicted: 'lost',
   cancelled: 'stopped',
   'not submitted': 'bad',
 };

@@ -2,10 +2,12 @@ import { shownState } from '../../study/state.js';
 import { shortDuration, someOf } from '../../util/format.js';
 import { printable } from '../../util/log/plain-text.js';
 import { countsText, failuresOf } from '../attention.js';
+import { causeLineOf } from '../causes.js';
 import { runMilliseconds } from '../final-table.js';
 import { stateOrder } from '../html/data.js';
 import { page, tableSection } from '../html/frame.js';
 import { counted, type Html, html, nothing } from '../html/html.js';
+import { movedMetrics } from '../html/moved.js';
 import { factList, failureDetails, runFact, shareBar, statusTones } from '../html/sections.js';
 import { toneOf } from '../html/states.js';
 import { reasonOf, type StepResult } from '../results.js';
@@ -45,6 +47,7 @@ ${runUrl === undefined ? nothing : html`<dl class="facts">${runFact(runUrl)}</dl
       ['machines', 'Machines', machinesSection(legs)],
       ['steps', 'Steps', tableSection(rows.length, 'grid-of-machines')],
       ['failures', 'Failures', failuresSection(legs)],
+      ['metrics', 'Metrics', metricsSection(legs)],
     ],
     data: gridData(merged),
   });
@@ -75,7 +78,8 @@ function machineRow(leg: Leg, index: number): Html {
   const title = html`<th scope="row"><bdi class="name">${name}</bdi></th>`;
   if (results === undefined) return html`<tr>${title}<td>${shown}</td><td></td><td></td><td></td></tr>\n`;
   const failed = failuresOf(results.steps).length > 0;
-  return html`<tr id="machine-${index}">${title}<td>${shown}</td><td>${failed ? html`<a href="#failures-${index}">${countsText(results.steps)}</a>` : html`${countsText(results.steps)}`}${shareBar(results.steps)}</td><td class="digits">${shortDuration(results.ended - results.started)}</td><td><details><summary>${results.interruption === '' ? 'Where it is' : `It stopped before its end: ${results.interruption}`}</summary>${factList(results)}</details></td></tr>
+  const cause = causeLineOf(results);
+  return html`<tr id="machine-${index}">${title}<td>${shown}</td><td>${failed ? html`<a href="#failures-${index}">${countsText(results.steps)}</a>` : html`${countsText(results.steps)}`}${shareBar(results.steps)}${cause === '' ? nothing : html`<p class="cause">${cause}</p>`}</td><td class="digits">${shortDuration(results.ended - results.started)}</td><td><details><summary>${results.interruption === '' ? 'Where it is' : `It stopped before its end: ${results.interruption}`}</summary>${factList(results)}</details></td></tr>
 `;
 }
 
@@ -98,6 +102,16 @@ ${failing.map(
 <div>${failures.slice(0, mostFailures).map((result) => failureDetails(result, spec, failureId(index, result), all <= 3))}</div>
 ${failures.length <= mostFailures ? nothing : html`<p class="note">And ${counted(failures.length - mostFailures)} more: the report of this machine has them all.</p>`}`,
 )}
+</section>`;
+}
+
+/** The metrics of which there is something to say, for each machine. */
+function metricsSection(legs: readonly Leg[]): Html {
+  const lists = legs.map(({ name, results }) => movedMetrics(name, results?.metrics ?? []));
+  if (lists.every(({ text }) => text === '')) return nothing;
+  return html`<section aria-labelledby="metrics">
+<h2 id="metrics" tabindex="-1">Metrics</h2>
+${lists}
 </section>`;
 }
 
@@ -125,6 +139,8 @@ function gridData({ legs, rows }: MergedResults): unknown {
     states: states.map((name) => ({ name, tone: toneOf(name) })),
     steps: steps.map(printable),
     params: params.map(printable),
+    causes: [],
+    metrics: [],
     machines: legs.map(({ name }) => printable(name)),
     rows: rows.map((row) => ({
       name: printable(row.name),

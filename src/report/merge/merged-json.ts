@@ -1,4 +1,5 @@
-import { isSkipped } from '../../study/state.js';
+import { isSkipped, lastJob } from '../../study/state.js';
+import { reportedCause } from '../causes.js';
 import { runMilliseconds } from '../final-table.js';
 import { studyJson } from '../report-json.js';
 import { reasonOf } from '../results.js';
@@ -14,6 +15,7 @@ export function mergedJson(merged: MergedResults): string {
     machines: merged.legs.map((leg) => ({
       name: leg.name,
       status: legStatus(leg),
+      run: leg.results?.run ?? null,
       study: leg.results === undefined ? null : studyJson(leg.results),
     })),
     steps: merged.rows.map(({ name, step, params, cells }) => ({
@@ -25,6 +27,8 @@ export function mergedJson(merged: MergedResults): string {
         return {
           machine: merged.legs[i]!.name,
           ...{ state, skipped: isSkipped(record), tolerated, reason: reasonOf(record) },
+          ...reportedCause(cell.blame),
+          nodes: lastJob(record)?.nodes?.slice() ?? null,
           runTime: runMilliseconds(cell),
         };
       }),

@@ -10,8 +10,8 @@ const status = z
   .describe(
     'NOTRUN: there is no report. Of the merged result: the first of FAILURE, CANCELLED, INTERRUPTED, FINISHED, DRYRUN, NOTRUN that any machine has.',
   );
-const { steps, study } = reportSchema.shape;
-const { name, step, params, state, skipped, tolerated, reason } = steps.element.shape;
+const { steps, study, run } = reportSchema.shape;
+const { name, step, params, state, skipped, tolerated, reason, cause, infrastructure, nodes } = steps.element.shape;
 
 export const mergedSchema = z.object({
   kind: z.literal('merged').describe('What tells it from the report of one run.'),
@@ -21,6 +21,7 @@ export const mergedSchema = z.object({
     z.object({
       name: z.string(),
       status,
+      run,
       study: study.nullable().describe('The study, as in the report of its run; null if there is no report.'),
     }),
   ),
@@ -33,7 +34,7 @@ export const mergedSchema = z.object({
         results: z.array(
           z.object({
             machine: z.string().describe('The name of the machine. Machines that do not have the step are left out.'),
-            ...{ state, skipped, tolerated, reason },
+            ...{ state, skipped, tolerated, reason, cause, infrastructure, nodes },
             runTime: z
               .number()
               .nullable()

@@ -1,8 +1,10 @@
 import { shortDuration, someOf } from '../../util/format.js';
 import { countsText, failuresOf, sortedBy } from '../attention.js';
-import { folded } from '../markdown.js';
+import { causeLineOf } from '../causes.js';
+import { folded, inline } from '../markdown.js';
 import { failures } from '../summary/failures.js';
-import { arrange, firstFitting, type Section } from '../summary/fit.js';
+import { arrange, firstFitting, fittingLines, type Section } from '../summary/fit.js';
+import { isNews, metricsMarkdown } from '../summary/metrics.js';
 import { marks, short, shortCode } from '../summary/outcome.js';
 import { cell, mostOpen, type Row, tableText } from '../summary/tables.js';
 import { MAX_SUMMARY_BYTES } from '../summary.js';
@@ -26,10 +28,17 @@ const mostFailing = 10;
 /** The job summary of a merged result, as Markdown: the outcome, the machines, the grid of steps and machines, the failures. */
 export function mergedSummary(merged: MergedResults, bytes = MAX_SUMMARY_BYTES): string {
   const failing = merged.legs.filter(({ results }) => failuresOf(results?.steps ?? []).length > 0);
+  const moved = merged.legs.filter(({ results }) => results?.metrics?.some(isNews));
   const sections: Section[] = [
     { name: 'the outcome', rank: 1, render: () => outcomeOf(merged) },
+    { name: 'whose fault it was', rank: 1, most: 10 * 1024, render: (bytes) => causesOf(merged, bytes) },
     { name: 'the machines', rank: 2, most: 100 * 1024, render: (bytes) => machinesTable(merged, bytes) },
     { name: 'the steps', rank: 3, most: 400 * 1024, render: (bytes) => grid(merged, bytes) },
+    ...moved.slice(0, mostFailing).map(({ name, results }): Section => {
+      const what = `metrics on ${short(name)}`;
+      const render = (bytes: number) => metricsMarkdown(results!.metrics!, bytes, `M${what.slice(1)}`);
+      return { name: `the ${what}`, rank: 2, most: 20 * 1024, render };
+    }),
     ...failing.slice(0, mostFailing).map(({ name, results }, i): Section => {
       const title = `Failures on ${short(name)}`;
       return {
@@ -42,13 +51,19 @@ export function mergedSummary(merged: MergedResults, bytes = MAX_SUMMARY_BYTES):
     {
       name: 'other failures',
       rank: 4 + mostFailing,
-      render: () => {
-        const names = failing.slice(mostFailing).map(({ name }) => short(name));
-        return names.length === 0 ? '' : `Steps failed on ${someOf(names, 20)}, too: report.html has them.`;
-      },
+      render: () =>
+        [elsewhere('Steps failed', failing), elsewhere('Metrics moved', moved)]
+          .filter((text) => text !== '')
+          .join('\n\n'),
     },
   ];
   return arrange(sections, bytes);
+}
+
+/** On which machines it is so, too, whose own sections are left out; '' if on none. */
+function elsewhere(what: string, legs: readonly Leg[]): string {
+  const names = legs.slice(mostFailing).map(({ name }) => short(name));
+  return names.length === 0 ? '' : `${what} on ${someOf(names, 20)}, too: report.html has them.`;
 }
 
 /** `hello on 3 machines: 1 FAILURE, 2 FINISHED`; without markup. */
@@ -68,6 +83,15 @@ function outcomeOf(merged: MergedResults): string {
   );
 }
 
+/** Whose fault it was, on each machine on which something went wrong. */
+function causesOf({ legs }: MergedResults, bytes: number): string | undefined {
+  const lines = legs.flatMap(({ name, results }) => {
+    const cause = results === undefined ? '' : causeLineOf(results);
+    return cause === '' ? [] : [`- ${shortCode(name)}: **${inline(cause)}**`];
+  });
+  return fittingLines(bytes, lines, lines.length, (count) => `- and ${count} more`);
+}
+
 function machinesTable({ legs }: MergedResults, bytes: number): string | undefined {
   const rows = legs.map((leg): Row => {
     const { name, results } = leg;
@@ -76,7 +100,8 @@ function machinesTable({ legs }: MergedResults, bytes: number): string | undefin
       results === undefined
         ? ['', '', '']
         : [countsText(results.steps), shortDuration(results.ended - results.started), short(results.host)];
-    const cells = [shortCode(name), `${marks[status]} ${shownStatus(status)}`, ...told];
+    const cause = results?.blame == null ? '' : ` (${results.blame.cause})`;
+    const cells = [shortCode(name), `${marks[status]} ${shownStatus(status)}${cause}`, ...told];
     return { rank: legRank(leg), cells: () => cells };
   });
   return tableText(['Machine', 'Status', 'Steps', 'Time', 'Host'], rows, bytes);

@@ -16,5 +16,6 @@ function legRow(leg: Leg): string[] {
   const [failure] = failuresOf(results.steps);
   const first = failure === undefined ? '' : `${failure.step.name}: ${reasonOf(failure.record)}`;
   const time = shortDuration(results.ended - results.started);
-  return [oneLine(name), status, time, countsText(results.steps), oneLine(first)];
+  const cause = results.blame == null ? '' : ` (${results.blame.cause})`;
+  return [oneLine(name), `${status}${cause}`, time, countsText(results.steps), oneLine(first)];
 }

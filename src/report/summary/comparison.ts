@@ -36,7 +36,8 @@ function since({ baseline: { name, status, ended }, isOfSameStudy }: Comparison)
 
 const growth = (slower: Slower) => `${shortCode(slower.name)} ${inline(growthText(slower))}`;
 
-function list<T>(title: string, things: readonly T[], line: (thing: T) => string, most: number): string {
+/** A title and lines, of which the first are shown. */
+export function list<T>(title: string, things: readonly T[], line: (thing: T) => string, most: number): string {
   if (things.length === 0) return '';
   const shown = things.slice(0, most).map((thing) => `- ${line(thing)}`);
   const rest = things.length - shown.length;

@@ -1,5 +1,5 @@
-import { hasFailed, isFailure, isSkipped, type StepRecord, shownState } from '../../study/state.js';
-import { shortDuration } from '../../util/format.js';
+import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../study/state.js';
+import { shortDuration, someOf } from '../../util/format.js';
 import { groupBy } from '../../util/group-by.js';
 import { attentionRank, sortedBy } from '../attention.js';
 import { median } from '../comparison.js';
@@ -79,12 +79,30 @@ function mark(record: StepRecord): string {
 /** A line for each instance; of a big study one for each step first, and the instances folded. */
 export function stepTables({ steps }: StudyResults, bytes: number): string | undefined {
   const begin = '### Steps\n\n';
-  const header = ['Step', 'State', 'Time', 'Restarts', 'Reason'];
+  // Of results that all finished, the columns would be empty.
+  const hasCauses = steps.some(({ blame }) => blame != null);
+  const header = [
+    'Step',
+    'State',
+    ...(hasCauses ? ['Cause'] : []),
+    'Time',
+    'Restarts',
+    ...(hasCauses ? ['Nodes'] : []),
+    'Reason',
+  ];
   const rows = steps.map((result) => {
-    const { step, record } = result;
+    const { step, record, blame } = result;
     const cells = () => {
       const reason = short(reasonOf(record));
-      return [shortCode(step.name), shownState(record), runTime(result), String(record.restarts), reason];
+      return [
+        shortCode(step.name),
+        shownState(record),
+        ...(hasCauses ? [blame?.cause ?? ''] : []),
+        runTime(result),
+        String(record.restarts),
+        ...(hasCauses ? [nodesText(result)] : []),
+        reason,
+      ];
     };
     return { rank: attentionRank(record), cells };
   });
@@ -95,6 +113,10 @@ export function stepTables({ steps }: StudyResults, bytes: number): string | und
   const instances = tableText(header, rows, room);
   return `${begin}${overview}${instances === undefined ? '' : `\n\n${folded(`${steps.length} instances`, instances)}`}`;
 }
+
+/** The nodes of the last job of a step that failed in the batch system. */
+const nodesText = ({ step, record }: StepResult) =>
+  step.scheduled && hasFailed(record) ? someOf((lastJob(record)?.nodes ?? []).map(short), 3) : '';
 
 function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[]] {
   return [

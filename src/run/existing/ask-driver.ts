@@ -6,7 +6,7 @@ import type { Host } from '../../hosts/host.js';
 import type { Limits } from '../../store/update-lock.js';
 import { assignments } from '../../util/shell-quote.js';
 
-/** A driver looks every two seconds, and is told to answer once its journal is written. */
+/** A driver looks every two seconds, or ten if nothing happens, and answers once its journal is written. */
 const LOOKS = 40;
 
 /** What became of a request to the driver of a study. */

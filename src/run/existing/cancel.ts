@@ -15,6 +15,7 @@ import { type Clock, systemClock } from '../../util/clock.js';
 import { BackendError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { quote } from '../../util/shell-quote.js';
+import { parcelFiles, parcelPath } from '../detach/parcel.js';
 import { type ExecutionResult, execute } from '../execute.js';
 import type { RunOptions } from '../options.js';
 import { StopSignals } from '../stop-signals.js';
@@ -85,7 +86,9 @@ export async function cancelUndriven(
     backend = await prepare(own, session.state, plan);
     const resumption = { records, obsolete: session.state.obsolete };
     result = await execute(own, { plan, session, backend, limits: {}, resumption });
-    status = result.status;
+    // One that was left to a conductor that never began has no steps that could say so.
+    status = session.state.plan === undefined ? 'CANCELLED' : result.status;
+    if (status !== 'INTERRUPTED') await forgetSecrets(host, studyPath);
     if (session.state.allocation !== undefined && backend === undefined) {
       await Allocation.releaseDescribed(host, session.state.allocation);
       session.journal.write({ type: 'allocation', number: session.state.allocations, allocation: null });
@@ -100,6 +103,12 @@ export async function cancelUndriven(
   }
 }
 
+/** Inputs that may hold secrets are kept for as long as a conductor may need them. */
+async function forgetSecrets(host: Host, studyPath: string): Promise<void> {
+  const files = `${quote(`${studyPath}/${parcelPath('')}`)}*/${parcelFiles.secrets}`;
+  await mustRun(host, `cannot remove the inputs that are kept in ${studyPath}`, `rm -f -- ${files}`);
+}
+
 interface Own extends TakeContext {
   readonly options: Pick<RunOptions, 'policy' | 'stepEnvironment' | 'fluxTarget' | 'ignoresJobsElsewhere'>;
   readonly clock: Clock;
@@ -109,7 +118,15 @@ interface Own extends TakeContext {
 
 function optionsOf({ endpoints }: JournalState, flux: string | undefined): Own['options'] {
   return {
-    policy: { throttle: 0, localJobs: 4, submissionAttempts: 1, restartLimit: 1, allowsFailure: () => false },
+    policy: {
+      throttle: 0,
+      localJobs: 4,
+      submissionAttempts: 1,
+      resubmitOn: new Map(),
+      maxWaitMs: 0,
+      restartLimit: 1,
+      allowsFailure: () => false,
+    },
     stepEnvironment: new Map(),
     fluxTarget: flux ?? endpoints.at(-1)?.place ?? 'auto',
     ignoresJobsElsewhere: false,

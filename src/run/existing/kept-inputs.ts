@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { limitsOf } from '../../conductor/policy.js';
 import type { Overlays } from '../../spec/overlay.js';
 import { Source } from '../../spec/source.js';
+import { sortInputs } from '../detach/parcel.js';
 import type { StudyContext } from '../prepare.js';
 
 /** Where what a study was planned with is kept, relative to its directory. */
@@ -25,10 +26,20 @@ const schema = z.object({
   stageRoot: z.string().optional(),
   hashWorkspaces: z.boolean(),
   limits: z.object({ throttle: z.int(), restartLimit: z.int() }),
+  /** The parameter generator, as the user gave its path. */
+  generator: z.string().optional(),
+  /** The other inputs as texts, by name, and the names of those that may hold secrets; earlier versions kept neither. */
+  inputs: z.record(z.string(), z.string()).optional(),
+  withheld: z.array(z.string()).optional(),
 });
 
 /** What a study was planned with besides its spec, as far as it is kept: nothing of the environment, no token and no key. */
 export type KeptInputs = z.infer<typeof schema>;
+
+export type KeptContext = Pick<
+  StudyContext,
+  'options' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot' | 'pgen' | 'texts'
+>;
 
 /** The text that is kept. */
 export function keptInputs({
@@ -37,7 +48,10 @@ export function keptInputs({
   specPath,
   workingDirectory,
   stageRoot,
-}: Pick<StudyContext, 'options' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot'>): string {
+  pgen,
+  texts,
+}: KeptContext): string {
+  const { plain, secret } = sortInputs(texts ?? new Map());
   const kept: KeptInputs = {
     version: 1,
     spec: { file: path.posix.basename(specPath), shown: options.shownSpec },
@@ -45,6 +59,9 @@ export function keptInputs({
     ...{ specPath, workingDirectory, stageRoot },
     hashWorkspaces: options.hashWorkspaces,
     limits: limitsOf(options.policy),
+    generator: pgen?.shown,
+    // Overlays are kept by themselves, and a generator is not asked again.
+    ...(texts && { inputs: plain, withheld: ['env', 'setup'].filter((name) => secret[name] !== undefined) }),
   };
   return `${JSON.stringify(kept)}\n`;
 }

@@ -1,13 +1,16 @@
 import type { Host } from '../../hosts/host.js';
+import type { Metric } from '../../metrics/metric.js';
 import { outputsOfJob } from '../../schedulers/batch-systems.js';
+import { Source } from '../../spec/source.js';
 import { ourHolder } from '../../store/lease.js';
 import type { StudySight } from '../../store/look/look.js';
 import type { Log } from '../../util/log/log.js';
 import { type ReportContext, type RunOutcome, report } from '../report.js';
-import { readKeptFiles, rebuildPlan } from './rebuild-plan.js';
+import { type KeptFiles, readKeptFiles, rebuildPlan } from './rebuild-plan.js';
 import { viewOf } from './view.js';
 
-export interface ExistingReportContext extends Pick<ReportContext, 'reportPlace' | 'baseline'> {
+export interface ExistingReportContext
+  extends Pick<ReportContext, 'reportPlace' | 'baseline' | 'run' | 'metrics' | 'history'> {
   readonly host: Host;
   readonly log: Log;
   readonly options: ReportContext['options']['report'];
@@ -22,7 +25,8 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
   const { host, log, options } = context;
   const { state, path, now } = sight;
   const view = viewOf(sight);
-  const { plan, shownSpec, lacks } = rebuildPlan(state, path, await readKeptFiles(host, path));
+  const kept = await readKeptFiles(host, path);
+  const { plan, shownSpec, lacks } = rebuildPlan(state, path, kept);
   if (lacks !== undefined) log.warning(lacks);
   const { type } = plan.spec.batch;
   const isRunning = view.status === 'RUNNING';
@@ -30,6 +34,7 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
   return report(
     {
       ...context,
+      metrics: context.metrics ?? (await keptMetrics(kept)),
       options: { shownSpec, isDryRun: view.status === 'DRYRUN', report: options },
       holder: state.opened?.holder ?? ourHolder(),
     },
@@ -38,10 +43,19 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
       records: state.records,
       status: view.status === 'RUNNING' ? 'INTERRUPTED' : view.status,
       interruption,
+      ...(interruption !== '' && !isRunning ? { interruptionKind: state.ended?.interruption ?? 'left' } : {}),
       outputsOfJob: (step, id) => (id === '' ? undefined : outputsOfJob(type, step, id)),
       fluxUri: (type === 'flux' && state.endpoints.at(-1)?.place) || null,
       started: view.begun ?? now,
       ended: view.ended ?? now,
     },
   );
+}
+
+/** The metrics that the study was run with: their text was checked then. */
+async function keptMetrics({ inputs }: KeptFiles): Promise<readonly Metric[]> {
+  const text = inputs?.inputs?.metrics ?? '';
+  if (text === '') return [];
+  const { readMetrics } = await import(/* webpackMode: "eager" */ '../../metrics/read.js');
+  return readMetrics(new Source('metrics', text)).metrics;
 }

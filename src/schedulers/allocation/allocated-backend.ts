@@ -1,3 +1,4 @@
+import type { HeldNodes } from '../../causes/used-share.js';
 import { addressOf } from '../../flux/connect/resolve.js';
 import { mustRun } from '../../hosts/commands.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';
@@ -10,6 +11,7 @@ import type { StudySession } from '../../store/session.js';
 import { anyAborted } from '../../util/abort.js';
 import type { Clock } from '../../util/clock.js';
 import { BackendError } from '../../util/errors.js';
+import { shortDuration } from '../../util/format.js';
 import { quote } from '../../util/shell-quote.js';
 import { sleep } from '../../util/sleep.js';
 import type { Backend, BackendContext, BackendDescription, CloseOptions, IsOver } from '../backend.js';
@@ -20,6 +22,7 @@ import { joinInstance, refuseIfRunningElsewhere } from '../flux/join-instance.js
 import type { BatchScheduler, Job, SchedulerListener } from '../scheduler.js';
 import { Allocation, type AllocationOptions } from './allocation.js';
 import { allocationFiles } from './idle-guard.js';
+import { NoAllocationError } from './no-allocation.js';
 import { type JobPlace, type KnownOutcome, type RenewingOptions, RenewingScheduler } from './renewing-scheduler.js';
 import type { AllocationRequest } from './request.js';
 
@@ -33,10 +36,14 @@ export class AllocatedBackend implements Backend {
   #isOver: IsOver = () => false;
   #session: StudySession | undefined;
   #allocation: Allocation | undefined;
+  /** The allocations of this run, the latest last. */
+  readonly #held: HeldNodes[] = [];
   #instance: FluxInstance | undefined;
   readonly #closing = new AbortController();
   /** The instance that is being allocated. */
   #getting: Promise<FluxInstance> | undefined;
+  /** Ends the time in which the allocation has to start. */
+  #stopWaiting: () => void = () => {};
   /** How many allocations there have been: in all runs of the study, and in this run. */
   #count = 0;
   #ownCount = 0;
@@ -93,7 +100,11 @@ export class AllocatedBackend implements Backend {
   describe(): BackendDescription {
     const { uri, environment } = this.#instance ?? {};
     const isOpen = this.#isUsed;
-    return { version: this.#version, endpoint: (isOpen && uri) || '', environment: (isOpen && environment) || {} };
+    const allocated = [...this.#held];
+    return {
+      ...{ version: this.#version, allocated },
+      ...{ endpoint: (isOpen && uri) || '', environment: (isOpen && environment) || {} },
+    };
   }
 
   async close({ keepJobs }: CloseOptions): Promise<void> {
@@ -125,13 +136,52 @@ export class AllocatedBackend implements Backend {
 
   /** @param left the allocation of an earlier driver */
   #get(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxInstance> {
-    this.#getting = this.#getOne(plan, left);
+    this.#getting = this.#getInTime(plan, left);
     return this.#getting;
   }
 
-  async #getOne(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxInstance> {
+  /** Gets one, or gives it back if it does not start in the time that it may wait. */
+  async #getInTime(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxInstance> {
+    const { clock, cancel, options } = this.#context;
+    const { maxWait } = this.#request;
+    const limitMs = maxWait === undefined ? (options.maxWaitMs ?? 0) : maxWait * 1000;
+    const tooLong = new AbortController();
+    let isOver = false;
+    const later = (milliseconds: number) => {
+      this.#stopWaiting = clock.after(Math.min(milliseconds, MAX_TIMER_MS), () => void end());
+    };
+    const end = async () => {
+      const isWaiting = await this.#isWaiting(left);
+      if (isOver) return;
+      if (isWaiting) tooLong.abort('it has waited too long');
+      else later(WAITING_LOOK_MS);
+    };
+    if (limitMs > 0) later(limitMs);
+    try {
+      return await this.#getOne(plan, left, tooLong.signal);
+    } catch (error) {
+      if (!tooLong.signal.aborted || cancel.aborted || !(error instanceof BackendError)) throw error;
+      await this.#tryRelease();
+      const message = `max-wait: no allocation has started within ${shortDuration(limitMs)}`;
+      throw new NoAllocationError(message, 'a run of the same study asks for another one', 'waited-too-long');
+    } finally {
+      isOver = true;
+      this.#stopWaiting();
+    }
+  }
+
+  /**
+   * Whether the allocation that is being got has not started: in one that runs, or that cannot be asked about now, jobs of an
+   * earlier driver may run.
+   */
+  async #isWaiting(left: DescribedAllocation | undefined): Promise<boolean> {
+    if (this.#allocation === undefined) return left === undefined;
+    return this.#allocation.isWaiting().catch(() => false);
+  }
+
+  async #getOne(plan: Plan, left: DescribedAllocation | undefined, tooLong: AbortSignal): Promise<FluxInstance> {
     const { host, clock, log } = this.#context;
-    const cancel = anyAborted(this.#context.cancel, this.#closing.signal).signal;
+    const cancel = anyAborted(this.#context.cancel, this.#closing.signal, tooLong).signal;
     const common = {
       host,
       clock,
@@ -156,6 +206,7 @@ export class AllocatedBackend implements Backend {
         if (!(error instanceof BackendError) || cancel.aborted || !(await taken.hasEnded())) throw error;
         this.#ownCount -= 1;
         log.warning(error.message);
+        this.#noteEnd();
         this.#instance?.close();
         this.#instance = undefined;
       }
@@ -176,6 +227,8 @@ export class AllocatedBackend implements Backend {
     this.#allocation = allocation;
     this.#context.remember({ allocation: this.#request.keep ? undefined : allocation.describe() });
     const uri = await allocation.uri();
+    this.#stopWaiting();
+    this.#held.push({ nodes: this.#request.nodes, from: clock.now(), until: null });
     const find = async (facts: HostFacts) => {
       const address = addressOf(uri, facts, `in allocation ${allocation.id}`, false);
       return allocation.kind === 'slurm' ? { ...address, slurmJob: allocation.id } : address;
@@ -234,9 +287,16 @@ export class AllocatedBackend implements Backend {
       if (!(error instanceof BackendError) || !(await allocation!.hasEnded())) throw error;
       this.#context.log.warning(error.message);
       this.#allocation = undefined;
+      this.#noteEnd();
     }
     const study = { studyPath: plan.places.studyPath, batch: plan.spec.batch };
     return readOutcomes(this.#context.host, study, jobs, reason);
+  }
+
+  /** The present allocation has ended. One that never started is not among those of this run. */
+  #noteEnd(): void {
+    const last = this.#held.at(-1);
+    if (last?.until === null) this.#held.splice(-1, 1, { ...last, until: this.#context.clock.now() });
   }
 
   async #release(): Promise<void> {
@@ -244,10 +304,17 @@ export class AllocatedBackend implements Backend {
     if (allocation === undefined) return;
     await allocation.release();
     this.#allocation = undefined;
+    this.#noteEnd();
     this.#session?.journal.write({ type: 'allocation', number: this.#count, allocation: null });
     this.#context.remember({ allocation: undefined });
   }
 }
+
+/** Node's timers cannot be longer than 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** An allocation that has waited too long and seems to run is looked at again after this. */
+const WAITING_LOOK_MS = 15_000;
 
 /** A queue may report the end of a job late, so it is asked this often, with this delay. */
 const MAX_LOOKS = 6;

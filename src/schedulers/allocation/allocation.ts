@@ -2,14 +2,15 @@ import * as z from 'zod';
 import { again, collectText, run } from '../../hosts/commands.js';
 import { readTails, writeFiles } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
-import { type Allocator, allocators, type DescribedAllocation, type QueuedJob } from '../../store/journal/records.js';
+import type { Allocator, DescribedAllocation, QueuedJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
 import { BackendError } from '../../util/errors.js';
 import { quote } from '../../util/shell-quote.js';
-import { type JobState, parseJobState, queueFunctions } from '../batch/queue.js';
+import { type JobState, parseJobState, queuedJobSchema, queueFunctions } from '../batch/queue.js';
 import { type AllocationPlan, jobNameOf, submissionOf, submittedId } from '../batch/submission.js';
 import { classifyAllocationRefusal } from './classify-refusal.js';
 import { allocationFiles, initialProgramPath, initialProgramText } from './idle-guard.js';
+import { NoAllocationError } from './no-allocation.js';
 import { releaseCommand } from './release.js';
 import type { AllocationRequest } from './request.js';
 import { describeProgress, doubtOf, parseWaitingLine, type WaitingLine, waitingCommand } from './wait-for-start.js';
@@ -36,14 +37,7 @@ export interface AllocationOptions {
   readonly isForced?: boolean;
 }
 
-const described = z.object({
-  kind: z.enum(allocators),
-  id: z.string().min(1),
-  jobName: z.string().min(1),
-  cluster: z.string().optional(),
-  scheduler: z.string().optional(),
-  flux: z.string(),
-  fluxVersion: z.string(),
+const described = queuedJobSchema.extend({
   studyPath: z.string().startsWith('/'),
   number: z.int(),
 });
@@ -171,10 +165,20 @@ export class Allocation {
 
   /** Whether the scheduler reports that it has ended; false if the scheduler cannot be asked. @throws HostError */
   async hasEnded(): Promise<boolean> {
-    const { host } = this.#options;
-    const { code, stdout } = await again(() => run(host, `${queueFunctions(this.#job)}\nlook`));
-    const line = stdout.toString().trim();
-    return code === 0 && (line === '' || parseJobState(line).phase === 'ended');
+    const line = await this.#look();
+    return line !== undefined && (line === '' || parseJobState(line).phase === 'ended');
+  }
+
+  /** Whether the scheduler reports that it waits; false if the scheduler cannot be asked. @throws HostError */
+  async isWaiting(): Promise<boolean> {
+    const line = await this.#look();
+    return line !== undefined && line !== '' && parseJobState(line).phase === 'waiting';
+  }
+
+  /** What the scheduler says; '' if it does not know the job, undefined if it cannot be asked. */
+  async #look(): Promise<string | undefined> {
+    const { code, stdout } = await again(() => run(this.#options.host, `${queueFunctions(this.#job)}\nlook`));
+    return code === 0 ? stdout.toString().trim() : undefined;
   }
 
   /** Ends the job, and waits until it is gone from the queue. May be called again. @throws BackendError, HostError */
@@ -327,9 +331,10 @@ async function submitOnce(
       }
       troubleSince = kind === 'doubt' ? (troubleSince ?? clock.now()) : undefined;
       if (kind === 'never' || (troubleSince !== undefined && clock.now() - troubleSince > TROUBLE_LIMIT_MS)) {
-        throw new BackendError(
+        throw new NoAllocationError(
           `the allocation was refused by ${request.with}: ${words}`,
           `look at the input \`allocate\`; it was asked for with: ${command}`,
+          'allocation-refused',
         );
       }
       if (!told.has(words))

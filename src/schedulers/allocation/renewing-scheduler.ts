@@ -1,3 +1,5 @@
+import { blame } from '../../causes/cause.js';
+import type { Interruption } from '../../causes/interruption.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
@@ -11,6 +13,8 @@ import type {
   JobRef,
   SchedulerListener,
 } from '../scheduler.js';
+
+import { NoAllocationError } from './no-allocation.js';
 
 /**
  * The outcome of a job that was in flight when its allocation ended. A job that started and recorded no end is lost
@@ -118,15 +122,16 @@ export class RenewingScheduler implements BatchScheduler {
     if (this.#isOver || scheduler === undefined) return;
     this.#scheduler = undefined;
     scheduler.close();
-    const event = { type: 'interrupt', at: this.#options.clock.now(), reason, hasBackendEnded: true } as const;
+    const at = this.#options.clock.now();
+    const event = { type: 'interrupt', at, reason, kind: 'allocation-over', hasBackendEnded: true } as const;
     this.#settle(event).catch((error: unknown) => this.#fail(reason, error));
   }
 
-  async suspend(reason: string): Promise<void> {
+  async suspend(reason: string, kind: Interruption): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#scheduler !== undefined) return this.#scheduler.suspend(reason);
-    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
+    if (this.#scheduler !== undefined) return this.#scheduler.suspend(reason, kind);
+    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason, kind });
   }
 
   close(): void {
@@ -176,11 +181,11 @@ export class RenewingScheduler implements BatchScheduler {
     return { ...event, mayRenew: !isHopeless && this.#options.mayRenew() };
   }
 
-  async #settle({ reason, alsoLocal, hasBackendEnded }: InterruptEvent): Promise<void> {
+  async #settle({ reason, kind = 'scheduler-lost', alsoLocal, hasBackendEnded }: InterruptEvent): Promise<void> {
     const jobs = [...this.#inFlight.values()];
     const mayLive = hasBackendEnded !== true && jobs.some((job) => !this.#cancelled.has(job));
     const remains = await this.#options.reapJobs(jobs, reason, mayLive);
-    if (remains === 'alive') return this.#giveUp(reason, { alsoLocal });
+    if (remains === 'alive') return this.#giveUp(reason, kind, { alsoLocal });
     const outcomes = jobs.map((job, i) => {
       const outcome = remains[i];
       return this.#cancelled.has(job) && outcome?.result !== 'completed' ? cancelled : outcome;
@@ -190,7 +195,7 @@ export class RenewingScheduler implements BatchScheduler {
     if (isLast && !this.#isOver) {
       const ended = jobs.flatMap((job, i) => (outcomes[i] === undefined ? [] : [this.#endOf(job, outcomes[i])]));
       for (const event of ended) this.#inFlight.delete(event.step);
-      return this.#giveUp(reason, { ended, hasBackendEnded: true });
+      return this.#giveUp(reason, 'allocation-over', { ended, hasBackendEnded: true });
     }
     for (const [i, job] of jobs.entries()) {
       if (outcomes[i] !== undefined) this.#tellEnd(job, outcomes[i]);
@@ -214,7 +219,7 @@ export class RenewingScheduler implements BatchScheduler {
   async #renew(reason: string): Promise<void> {
     const place = await this.#options.renew(reason);
     if (this.#isOver) return;
-    if (place === undefined) return this.#giveUp(reason, { hasBackendEnded: true });
+    if (place === undefined) return this.#giveUp(reason, 'allocation-over', { hasBackendEnded: true });
     this.#loss = undefined;
     this.#isRenewing = false;
     const scheduler = this.#begin(place);
@@ -239,10 +244,16 @@ export class RenewingScheduler implements BatchScheduler {
   }
 
   #fail(reason: string, error: unknown, what: GivenUp = {}): void {
-    this.#giveUp(`${reason}; ${error instanceof Error ? error.message : String(error)}`, what);
+    const words = error instanceof Error ? error.message : String(error);
+    const kind = error instanceof NoAllocationError ? error.kind : 'allocation-over';
+    this.#giveUp(`${reason}; ${words}`, kind, what);
   }
 
-  #giveUp(reason: string, { ended, hasBackendEnded = false, alsoLocal = false }: GivenUp = {}): void {
+  #giveUp(
+    reason: string,
+    kind: Interruption,
+    { ended, hasBackendEnded = false, alsoLocal = false }: GivenUp = {},
+  ): void {
     if (this.#isOver) return;
     this.#isOver = true;
     // Jobs of an earlier driver may have started elsewhere.
@@ -252,6 +263,7 @@ export class RenewingScheduler implements BatchScheduler {
       type: 'interrupt',
       at: this.#options.clock.now(),
       reason,
+      kind,
       ...(ended === undefined || ended.length === 0 ? {} : { ended }),
       ...(notBegun.length === 0 ? {} : { notBegun }),
       ...(alsoLocal ? { alsoLocal } : {}),
@@ -271,4 +283,10 @@ interface GivenUp {
 const needsPlace = (outcome: KnownOutcome) =>
   outcome === undefined || outcome.result === 'node-failure' || outcome.result === 'not-run';
 
-const cancelled: JobOutcome = { result: 'cancelled', exitCode: null, signal: null, note: '' };
+const cancelled: JobOutcome = {
+  result: 'cancelled',
+  exitCode: null,
+  signal: null,
+  note: '',
+  blame: blame('cancelled'),
+};

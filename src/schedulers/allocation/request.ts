@@ -1,11 +1,12 @@
 import * as z from 'zod';
-import { walltimeSeconds } from '../../scripts/walltime.js';
+import { secondsOf, timeForms } from '../../scripts/walltime.js';
 import { type Problem, problemOf, sortProblems } from '../../spec/problem.js';
 import { pyRepr } from '../../spec/python.js';
 import type { Position, Source } from '../../spec/source.js';
 import { entry, type MappingNode, type Node, readYaml, scalarsIn, toPyValue } from '../../spec/yaml/read-yaml.js';
 import { type Allocator, allocators } from '../../store/journal/records.js';
 import { closest } from '../../util/closest.js';
+import { splitWords } from '../../util/format.js';
 
 /** The input `allocate`, parsed. */
 export interface AllocationRequest {
@@ -25,6 +26,8 @@ export interface AllocationRequest {
   readonly keep: boolean;
   /** How many further allocations to request, one after the other, if one ends before the study. */
   readonly renew: number;
+  /** How many seconds it may wait in the queue; undefined: as the study says. */
+  readonly maxWait?: number | undefined;
 }
 
 const whole = (minimum: number) => {
@@ -37,20 +40,22 @@ const label = () => {
   return z.string({ error }).regex(/\S/, { error });
 };
 
-const time = () =>
+/** Seconds. @param none whether 0 is one of the values */
+const time = ({ none = false } = {}) =>
   z.unknown().transform((value, context) => {
-    const minutes = typeof value === 'number' || typeof value === 'string' ? minutesOf(String(value)) : undefined;
-    if (minutes !== undefined) return minutes;
+    if (none && value === 0) return 0;
+    const seconds = typeof value === 'number' || typeof value === 'string' ? secondsOf(String(value)) : undefined;
+    if (seconds !== undefined) return seconds;
     context.addIssue({
       code: 'custom',
-      message: 'must be minutes, "HH:MM:SS", "MM:SS", or a number with s, m, h or d',
+      message: `must be ${timeForms}`,
     });
     return z.NEVER;
   });
 
 const args = () => {
   const error = 'must be text, or a list of texts';
-  const words = z.string({ error }).transform((text) => text.split(/\s+/).filter((word) => word !== ''));
+  const words = z.string({ error }).transform(splitWords);
   return z.union([words, z.array(z.string({ error }), { error })], { error });
 };
 
@@ -66,6 +71,7 @@ const schema = z.strictObject(
     args: args().optional(),
     keep: z.boolean({ error: 'must be true or false' }).optional(),
     renew: whole(0).optional(),
+    'max-wait': time({ none: true }).optional(),
   },
   { error: 'must be a YAML mapping' },
 );
@@ -93,19 +99,20 @@ export function readAllocationRequest(source: Source): {
     problems.push(...result.error.issues.flatMap((issue) => told(source, root, issue)));
     return { request: undefined, problems: sortProblems(problems) };
   }
-  const { nodes = 1, tasks, gpus, time: minutes, queue, bank, keep = false, renew = 0 } = result.data;
-  const { with: allocator, args: words = [] } = result.data;
+  const { nodes = 1, tasks, gpus, time: seconds, queue, bank, keep = false, renew = 0 } = result.data;
+  const { with: allocator, args: words = [], 'max-wait': maxWait } = result.data;
   const request: AllocationRequest = {
     with: allocator,
     nodes,
     tasks,
     gpus,
-    minutes,
+    minutes: seconds === undefined ? undefined : Math.ceil(seconds / 60),
     queue,
     bank,
     args: words,
     keep,
     renew,
+    maxWait,
   };
   problems.push(...checkTasks(root, request));
   return { request: problems.some(({ severity }) => severity === 'error') ? undefined : request, problems };
@@ -171,17 +178,4 @@ function checkTasks(root: MappingNode, { with: allocator, nodes, tasks, gpus }: 
     return [problemOf('error', at, `${gpus * nodes} GPUs cannot be shared among ${tasks} tasks`, hint)];
   }
   return [];
-}
-
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-/** Whole minutes, rounded up; undefined if the text is not a time, or is zero. */
-function minutesOf(text: string): number | undefined {
-  const standard = /^([0-9]+(?:\.[0-9]+)?)([smhd]?)$/.exec(text.trim());
-  const seconds = standard
-    ? Number(standard[1]) * units[standard[2] || 'm']!
-    : text.includes(':')
-      ? walltimeSeconds(text.trim())
-      : undefined;
-  return seconds === undefined || !(seconds > 0) ? undefined : Math.ceil(seconds / 60);
 }

@@ -1,3 +1,4 @@
+import type { Blame } from '../../causes/cause.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import type { Plan } from '../../scripts/plan.js';
 import type { Problem } from '../../spec/problem.js';
@@ -28,6 +29,12 @@ export interface QueueRow {
   /** Milliseconds since the epoch, by the batch system's clock; null if it has not started, or this is not known. */
   readonly startedAt: number | null;
   readonly endedAt: number | null;
+  /** The nodes that it has or had; undefined if that is not known. */
+  readonly nodes?: readonly string[];
+  /** Whether this is said of a run after the first one, which the job had because it was put back into the queue. */
+  readonly isLaterRun?: boolean;
+  /** Why it was put back into the queue after it had begun; undefined if it was not, or that is not known. */
+  readonly requeuedFor?: Blame;
 }
 
 /** What the state of a job means for its step. */
@@ -40,6 +47,8 @@ export interface StateMeaning {
   readonly result: JobResult | null;
   /** Explains the end, for messages: `its time limit was reached`; '' if the result says enough. */
   readonly note: string;
+  /** Why a job that has ended did not complete; undefined if it completed, or may have. */
+  readonly blame?: Blame;
 }
 
 /**
@@ -88,6 +97,10 @@ export interface BatchSystem {
   readonly program: string;
   /** Bash text for the id of the job, in its own environment, with something that differs if it is requeued. */
   readonly jobIdExpression: string;
+  /** Bash text for the nodes of the job, in its own environment, as `parseNodes` reads them. */
+  readonly nodesExpression: string;
+  /** The names of nodes in a text of the batch system's; none if it is no list of them. */
+  parseNodes(text: string): readonly string[];
   /**
    * The words for `submit_job`: everything that the header of the step's script does not say.
    *
@@ -95,6 +108,13 @@ export interface BatchSystem {
    * @param shown names the attempt for people: `study/step, attempt 2`
    */
   submitWords(step: StepInstance, batch: Batch, label: string, shown: string): readonly string[];
+  /**
+   * The words for `submit_job`, after those of `submitWords`, of a job that is not to run on some nodes. It may be refused
+   * for them, or wait for ever (`lacksNodes`), and is then submitted without.
+   *
+   * @param header of the step's script
+   */
+  excludeWords(nodes: readonly string[], batch: Batch, header: string): readonly string[];
   /**
    * Whether `submitWords` has what a directive of the header says, so that the submitted file leaves it out: its text may
    * be one that the submit command cannot read. Without this all directives are kept.
@@ -116,6 +136,8 @@ export interface BatchSystem {
   meaningOf(row: QueueRow): StateMeaning;
   /** Why a waiting job may never start, for the log, with what to do; undefined if it only waits for its turn. */
   doubtOf(row: QueueRow): { readonly reason: string; readonly hint: string } | undefined;
+  /** Whether a waiting job may wait for ever because there is no other node for it now, or it is not known that there is. */
+  lacksNodes(row: QueueRow): boolean;
   /** @param words what the submit command printed */
   classifyRefusal(words: string, exitCode: number): BatchRefusal;
   /** The id of the job that an owner in a claim names: the owner without what `jobIdExpression` adds. */

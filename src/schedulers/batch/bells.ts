@@ -9,7 +9,14 @@ import { assignments } from '../../util/shell-quote.js';
  * clock of this program.
  */
 export type Bell =
-  | { readonly type: 'start'; readonly label: string; readonly owner: string; readonly at: number }
+  | {
+      readonly type: 'start';
+      readonly label: string;
+      readonly owner: string;
+      readonly at: number;
+      /** The nodes of the job, in the batch system's words; '' if they are not known. */
+      readonly nodes: string;
+    }
   | { readonly type: 'end'; readonly label: string; readonly owner: string; readonly exit: ExitRecord };
 
 /** What the launcher recorded about the end of a script. */
@@ -91,7 +98,10 @@ export function parseBell(line: string, nowMs: number): Bell | undefined {
   const [, label, type, now, owner, rest] = /^bell (\S+) (start|end) ([\d.]+) (\S+) (.+)$/.exec(line) ?? [];
   if (label === undefined || owner === undefined || rest === undefined) return undefined;
   const toOwnClock = (seconds: string) => nowMs - Math.max(0, Math.round((Number(now) - Number(seconds)) * 1000));
-  if (type === 'start') return { type, label, owner, at: toOwnClock(rest) };
+  if (type === 'start') {
+    const [seconds = '', ...nodes] = rest.split(' ');
+    return { type, label, owner, at: toOwnClock(seconds), nodes: nodes.join(' ') };
+  }
   const [status = '', seconds = '', word = ''] = rest.split(' ');
   return { type: 'end', label, owner, exit: { status: Number(status), at: toOwnClock(seconds), word } };
 }

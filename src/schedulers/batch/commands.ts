@@ -1,9 +1,11 @@
 import { programs } from '../../generated/programs.js';
 import { run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
+import type { Clock } from '../../util/clock.js';
 import { assignments, quote, quoteAll } from '../../util/shell-quote.js';
 import type { BatchSystem, QueueRow } from './batch-system.js';
 import { jobsPath } from './labels.js';
+import { Questions } from './questions.js';
 
 /** A job as it is submitted. */
 export interface Submission {
@@ -38,14 +40,27 @@ export interface BatchCommandsOptions {
   readonly studyPath: string;
   /** Variables for the environment of every job, besides the host's. */
   readonly env: ReadonlyMap<string, string>;
+  readonly clock: Clock;
 }
 
 /** The commands of a batch system on the host, each of which concerns many jobs. */
 export class BatchCommands {
   readonly #options: BatchCommandsOptions;
+  /** The last answer about the queue: in a long wait the next one is the same, and reading it costs more than asking. */
+  #answer: { readonly output: string; readonly rows: ReadonlyMap<string, QueueRow> } | undefined;
+  /** On this machine. */
+  readonly #questions: Questions | undefined;
 
   constructor(options: BatchCommandsOptions) {
     this.#options = options;
+    const { host, system, clock } = options;
+    if (host.runsAsThisProcess === true) {
+      this.#questions = new Questions({ host, system, clock, most: MAX_IDS_IN_A_QUESTION });
+    }
+  }
+
+  close(): void {
+    this.#questions?.close();
   }
 
   /**
@@ -90,20 +105,29 @@ export class BatchCommands {
     return answers;
   }
 
-  /** The jobs that the queue has, by id. @throws NotAnsweredError, HostError */
-  query(ids: readonly string[]): Promise<Map<string, QueueRow>> {
-    return this.#ask('query_jobs', ids);
+  /**
+   * The jobs that the queue has, by id: the same map as before if the queue says the same.
+   *
+   * @throws NotAnsweredError, HostError
+   */
+  async query(ids: readonly string[]): Promise<ReadonlyMap<string, QueueRow>> {
+    const output = await this.#queueOf(ids);
+    const before = this.#answer;
+    if (before?.output === output) return before.rows;
+    const rows = this.#rowsOf(output);
+    this.#answer = { output, rows };
+    return rows;
   }
 
   /** Like `query`, also for jobs that have left the queue. @throws NotAnsweredError, HostError */
-  explain(ids: readonly string[]): Promise<Map<string, QueueRow>> {
-    return this.#ask('explain_jobs', ids);
+  async explain(ids: readonly string[]): Promise<ReadonlyMap<string, QueueRow>> {
+    return this.#rowsOf(await this.#outputOf('explain_jobs', ids));
   }
 
   /** The ids of the jobs with these labels, several for a label whose submit was repeated. @throws NotAnsweredError, HostError */
   async find(labels: readonly string[]): Promise<Map<string, string[]>> {
     const found = new Map<string, string[]>();
-    for (const line of await this.#lines('find_jobs', labels)) {
+    for (const line of (await this.#outputOf('find_jobs', labels)).split('\n')) {
       const [id = '', label = ''] = line.split(' ');
       if (labels.includes(label)) found.set(label, [...(found.get(label) ?? []), id]);
     }
@@ -112,27 +136,39 @@ export class BatchCommands {
 
   /** Cancels jobs. @throws NotAnsweredError, HostError */
   async end(ids: readonly string[]): Promise<void> {
-    await this.#lines('end_jobs', ids);
+    await this.#outputOf('end_jobs', ids);
   }
 
-  async #ask(question: string, ids: readonly string[]): Promise<Map<string, QueueRow>> {
+  async #queueOf(ids: readonly string[]): Promise<string> {
+    const question = 'query_jobs';
+    if (this.#questions === undefined || ids.length === 0) return this.#outputOf(question, ids);
+    const { code, text } = await this.#questions.ask(ids);
+    if (code !== 0) throw notAnswered(question, code, text);
+    return text;
+  }
+
+  #rowsOf(output: string): ReadonlyMap<string, QueueRow> {
     const rows = new Map<string, QueueRow>();
-    for (const line of await this.#lines(question, ids)) {
+    for (const line of output.split('\n')) {
       const row = this.#options.system.parseRow(line);
       if (row !== undefined) rows.set(row.id, row);
     }
     return rows;
   }
 
-  async #lines(name: string, words: readonly string[]): Promise<string[]> {
+  async #outputOf(name: string, words: readonly string[]): Promise<string> {
     const { host, system } = this.#options;
     const calls: string[] = [];
     for (let from = 0; from < words.length; from += MAX_IDS_IN_A_QUESTION) {
       calls.push(`${name} ${quoteAll(words.slice(from, from + MAX_IDS_IN_A_QUESTION))} < /dev/null || exit\n`);
     }
-    if (calls.length === 0) return [];
+    if (calls.length === 0) return '';
     const { code, stdout, stderr } = await run(host, `${system.program}\n${calls.join('')}`);
-    if (code !== 0) throw new NotAnsweredError(stderr.trim() || `${name} failed with exit status ${code}`);
-    return stdout.toString().split('\n');
+    if (code !== 0) throw notAnswered(name, code, stderr);
+    return stdout.toString();
   }
+}
+
+function notAnswered(question: string, code: number, words: string): NotAnsweredError {
+  return new NotAnsweredError(words.trim() || `${question} failed with exit status ${code}`);
 }

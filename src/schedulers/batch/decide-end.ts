@@ -1,3 +1,5 @@
+import { type Blame, blame, isInfrastructure } from '../../causes/cause.js';
+import { blameOfStart } from '../../causes/words.js';
 import type { Claim } from '../claims/claims.js';
 import { couldNotClaim, givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
 import { isOfDisk } from '../disk.js';
@@ -24,6 +26,8 @@ export interface EndFacts {
   readonly isCancelled: boolean;
   /** Whether the batch system has had enough time to show the end of a job whose script has ended. */
   readonly isLate: boolean;
+  /** Whether that has taken so long that it is not waited for any more. */
+  readonly isOverdue: boolean;
   /** Whether what the launcher recorded may not be visible here yet. */
   readonly mayBeUnseen: boolean;
   /** The last line of the job's stderr, if the script could not be started; '' otherwise. */
@@ -41,9 +45,12 @@ export type EndDecision =
   /** Whether a job has the attempt has to be found out, by taking the claim. */
   | { readonly is: 'unclaimed' };
 
+/** How an attempt ended, without its exit status. */
+type End = Pick<JobOutcome, 'result' | 'note' | 'blame'>;
+
 /** Decides whether a job is over and how it ended, from what its launcher recorded and what the batch system says. */
 export function decideEnd(facts: EndFacts): EndDecision {
-  const { id, owner, exit, row, meaning, systemName } = facts;
+  const { id, owner, exit, row, meaning } = facts;
   if (owner !== undefined && owner !== null && owner !== id) return { is: 'other-job', id: owner };
   // A script that succeeded needs no other witness.
   if (exit?.status === 0) return ended(facts, { result: 'completed', exitCode: 0, signal: null, note: '' });
@@ -51,34 +58,45 @@ export function decideEnd(facts: EndFacts): EndDecision {
   switch (meaning.phase) {
     case 'waiting':
       if (typeof owner !== 'string') return { is: 'open' };
-      return { is: 'requeued', outcome: unfinished(facts, 'node-failure', `${systemName} requeued the job`) };
+      return { is: 'requeued', outcome: requeued(facts) };
     case 'running':
     case 'finishing':
-      // The batch system may take a moment to see the end of a script, and then knows why it ended.
-      return exit !== undefined && facts.isLate ? ended(facts, failed(facts, '')) : { is: 'open' };
+      return unshown(facts);
     case 'ended':
       return afterEnd(facts, row!, meaning);
   }
 }
 
-function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning): EndDecision {
-  const { owner, exit, isCancelled, systemName } = facts;
+/** The batch system may take a moment to see the end of a script, and then knows why it ended. */
+function unshown(facts: EndFacts): EndDecision {
+  const { exit, isLate, isOverdue, isCancelled, systemName } = facts;
+  if (exit === undefined || !isLate) return { is: 'open' };
+  if (isCancelled || signalOf(exit.status) === null) return ended(facts, failed(facts, '', ofCode));
+  // A signal may have come from the batch system, which may say so only once all nodes of the job are free again.
+  if (!isOverdue) return { is: 'open' };
+  const note = `${systemName} does not say why it was ended`;
+  return ended(facts, withExit(facts, { result: 'node-failure', note, blame: ofNode }));
+}
+
+function afterEnd(facts: EndFacts, row: QueueRow, { result, note, blame: why = ofCode }: StateMeaning): EndDecision {
+  const { owner, exit, isCancelled } = facts;
   // The conductor takes an attempt only if no job of it has begun.
   if (owner === null) {
-    if (isCancelled || result === 'cancelled') return ended(facts, unfinished(facts, 'cancelled', note));
-    if (row.exitCode === couldNotClaim) return ended(facts, unfinished(facts, 'not-run', givenUp));
-    if (result === 'timeout') return ended(facts, unfinished(facts, 'timeout', note));
-    return ended(facts, unfinished(facts, 'node-failure', `the script was not run: ${note || describe(row)}`));
+    if (isCancelled || result === 'cancelled')
+      return ended(facts, unfinished(facts, { result: 'cancelled', note, blame: ofCancel }));
+    if (row.exitCode === couldNotClaim) return ended(facts, notRun(facts, givenUp));
+    if (result === 'timeout') return ended(facts, unfinished(facts, { result, note, blame: why }));
+    return ended(facts, notStarted(facts, note || describe(row), why));
   }
   if (owner === undefined) {
-    if (row.exitCode === couldNotClaim) return ended(facts, unfinished(facts, 'not-run', notClaimed));
+    if (row.exitCode === couldNotClaim) return ended(facts, notRun(facts, notClaimed));
     // It was cancelled in the queue, and no other job can begin the attempt.
     const isOver = result === 'cancelled' && !facts.mayBeDuplicate;
-    return isOver ? ended(facts, unfinished(facts, 'cancelled', note)) : unclaimed(facts);
+    return isOver ? ended(facts, unfinished(facts, { result: 'cancelled', note, blame: ofCancel })) : unclaimed(facts);
   }
   // The job began twice, and its second launcher did not run the script again. What ended the first was the requeue.
   if (row.exitCode === couldNotClaim && exit?.status !== couldNotClaim) {
-    return ended(facts, unfinished(facts, 'node-failure', `${systemName} requeued the job`));
+    return ended(facts, requeued(facts));
   }
   switch (result) {
     case 'completed':
@@ -87,11 +105,11 @@ function afterEnd(facts: EndFacts, row: QueueRow, { result, note }: StateMeaning
       if (exit === undefined && row.exitCode === 0) {
         return ended(facts, { result: 'completed', exitCode: 0, signal: null, note: '' });
       }
-      return ended(facts, failed(facts, note));
+      return ended(facts, failed(facts, note, exit === undefined ? why : ofCode));
     case 'failed':
-      return ended(facts, failed(facts, note));
+      return ended(facts, failed(facts, note, why));
     default:
-      return ended(facts, withExit(facts, result, note));
+      return ended(facts, withExit(facts, { result, note, blame: why }));
   }
 }
 
@@ -101,14 +119,15 @@ function forgotten(facts: EndFacts): EndDecision {
   const note = `${systemName} does not know the job any more`;
   if (exit === undefined) {
     if (owner === undefined) return unclaimed(facts);
-    if (owner === null && id === '') return ended(facts, unfinished(facts, 'not-run', givenUp));
+    if (owner === null && id === '') return ended(facts, notRun(facts, givenUp));
     if (facts.mayBeUnseen) return { is: 'open' };
-    const why = owner === null ? `the script was not run: ${note}` : note;
-    return ended(facts, unfinished(facts, isCancelled ? 'cancelled' : 'node-failure', why));
+    const said = owner === null ? `the script was not run: ${note}` : note;
+    return ended(facts, unfinished(facts, { result: 'node-failure', note: said, blame: ofNode }));
   }
   // A signal may have come from the batch system, for any reason.
   const isOwnEnd = signalOf(exit.status) === null || isCancelled;
-  return ended(facts, isOwnEnd ? failed(facts, '') : withExit(facts, 'node-failure', note));
+  if (isOwnEnd) return ended(facts, failed(facts, '', ofCode));
+  return ended(facts, withExit(facts, { result: 'node-failure', note, blame: ofNode }));
 }
 
 function unclaimed({ mayBeUnseen }: EndFacts): EndDecision {
@@ -116,33 +135,54 @@ function unclaimed({ mayBeUnseen }: EndFacts): EndDecision {
 }
 
 /** A script that failed, or was not started by the launcher. */
-function failed(facts: EndFacts, note: string): JobOutcome {
+function failed(facts: EndFacts, note: string, why: Blame): JobOutcome {
   const { exit, words, row } = facts;
   if (exit?.word === neverBegan) {
-    const why = words || note || `its launcher ended with exit status ${exit.status}`;
-    return unfinished(facts, isOfDisk(why) ? 'not-run' : 'node-failure', `the script was not run: ${why}`);
+    const said = words || note || `its launcher ended with exit status ${exit.status}`;
+    return isOfDisk(said) ? notRun(facts, `the script was not run: ${said}`) : notStarted(facts, said, why);
   }
-  if (exit?.word === notExecutable) return withExit(facts, 'failed', words || note);
-  const outcome = withExit(facts, 'failed', note);
-  if (outcome.exitCode === couldNotClaim && exit === undefined) return unfinished(facts, 'not-run', notClaimed);
+  if (exit?.word === notExecutable) return withExit(facts, { result: 'failed', note: words || note, blame: ofCode });
+  const outcome = withExit(facts, { result: 'failed', note, blame: why });
+  if (outcome.exitCode === couldNotClaim && exit === undefined) return notRun(facts, notClaimed);
   // The launcher was killed with its script, and the batch system says no exit status.
   const hasExit = outcome.exitCode !== null && outcome.exitCode !== 0;
   return hasExit || note !== '' || row === undefined ? outcome : { ...outcome, note: describe(row) };
 }
 
 /** An outcome with the exit status of the script, as far as it is known. */
-function withExit({ exit, row, isCancelled }: EndFacts, result: JobOutcome['result'], note: string): JobOutcome {
-  const exitCode = exit?.status ?? (result === 'completed' ? 0 : row?.exitCode || null);
+function withExit({ exit, row, isCancelled }: EndFacts, end: End): JobOutcome {
+  const exitCode = exit?.status ?? (end.result === 'completed' ? 0 : row?.exitCode || null);
   const signal = exitCode === null ? null : signalOf(exitCode);
   // The study knows the reason of its own cancellation better.
-  return isCancelled ? { result: 'cancelled', exitCode, signal, note: '' } : { result, exitCode, signal, note };
+  return { exitCode, signal, ...(isCancelled ? ownCancel : end) };
 }
 
 /** An outcome of an attempt whose script did not run, or not to its end. */
-function unfinished({ isCancelled }: EndFacts, result: JobOutcome['result'], note: string): JobOutcome {
-  const nothing = { exitCode: null, signal: null };
-  return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result, note };
+function unfinished({ isCancelled }: EndFacts, end: End): JobOutcome {
+  return { exitCode: null, signal: null, ...(isCancelled ? ownCancel : end) };
 }
+
+/** Without a word of the batch system's about its earlier run a lost node is the more frequent reason. */
+function requeued(facts: EndFacts): JobOutcome {
+  const why = facts.row?.requeuedFor ?? ofNode;
+  return unfinished(facts, { result: 'node-failure', note: `${facts.systemName} requeued the job`, blame: why });
+}
+
+function notRun(facts: EndFacts, note: string): JobOutcome {
+  return unfinished(facts, { result: 'not-run', note, blame: blameOfStart(note) });
+}
+
+/** The code is not to blame for a script that was not run, but what the step asks for may be, such as too little memory. */
+function notStarted(facts: EndFacts, said: string, why: Blame): JobOutcome {
+  const cause = why.cause === 'code' ? blameOfStart(said) : why;
+  const result = isInfrastructure(cause) ? 'node-failure' : 'failed';
+  return unfinished(facts, { result, note: `the script was not run: ${said}`, blame: cause });
+}
+
+const ofCode = blame('code');
+const ofNode = blame('node');
+const ofCancel = blame('cancelled');
+const ownCancel: End = { result: 'cancelled', note: '', blame: ofCancel };
 
 function ended({ exit, row }: EndFacts, outcome: JobOutcome): EndDecision {
   return { is: 'ended', outcome, at: exit?.at ?? row?.endedAt ?? null };

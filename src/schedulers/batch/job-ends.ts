@@ -1,4 +1,4 @@
-import type { Host } from '../../hosts/host.js';
+import { type Host, HostError } from '../../hosts/host.js';
 import type { Clock } from '../../util/clock.js';
 import type { AttemptClaims } from '../claims/attempt-claims.js';
 import type { Claim } from '../claims/claims.js';
@@ -15,6 +15,9 @@ import type { QueuedJob } from './queued-job.js';
 
 /** How long the batch system may take to show why a job whose script has ended did so. */
 const END_TIMEOUT_MS = 60_000;
+
+/** How long it may take if a signal ended the script. */
+const SIGNAL_TIMEOUT_MS = 600_000;
 
 /** How long a claim that should be there may be missing: a file server may be late to show files of other machines. */
 const CLAIM_TIMEOUT_MS = 5_000;
@@ -57,6 +60,8 @@ export class JobEnds {
   /** Takes what the batch system says of a job; undefined if it does not know it. */
   takeRow(queued: QueuedJob, row: QueueRow | undefined): void {
     queued.row = row;
+    // The attempt is that of the run whose nodes were known first, and the launcher says them if that is wrong.
+    if (row?.isLaterRun !== true) queued.nodes ??= row?.nodes;
     queued.meaning = row && this.#options.system.meaningOf(row);
     if (queued.meaning === undefined || queued.meaning.phase === 'ended') {
       queued.endExpectedSince ??= this.#options.clock.now();
@@ -99,11 +104,31 @@ export class JobEnds {
     await this.conclude(queued);
   }
 
+  /**
+   * Cancels a job in the queue, and takes its claim before, so that it cannot begin meanwhile.
+   *
+   * @returns whether that is so: not if it has begun, was cancelled, or the claim cannot be taken now
+   */
+  async takeBack(queued: QueuedJob): Promise<boolean> {
+    const { claims, canceller } = this.#options;
+    try {
+      const { owner } = await claims.settle(queued.job);
+      if (owner !== null || queued.isOver || queued.isCancelled) return false;
+    } catch (error) {
+      if (error instanceof HostError) return false;
+      throw error;
+    }
+    canceller.cancel([queued.id, ...queued.twins]);
+    return true;
+  }
+
   async #apply(queued: QueuedJob, decision: EndDecision): Promise<void> {
     const { watch, canceller, claims, onEnd, onOtherJob } = this.#options;
     if (queued.isOver) return;
     switch (decision.is) {
       case 'ended':
+        // Where jobs are requeued it may be on its way into the queue, in which its attempt cannot run a second time.
+        if (decision.outcome.result === 'node-failure' && queued.row !== undefined) canceller.cancel([queued.id]);
         return onEnd(queued, decision.outcome, decision.at);
       case 'requeued':
         canceller.cancel([queued.id]);
@@ -140,6 +165,7 @@ export class JobEnds {
     return {
       ...{ systemName: system.name, id, owner, exit, row, meaning, isCancelled, mayBeDuplicate },
       isLate: waitedMs >= END_TIMEOUT_MS,
+      isOverdue: waitedMs >= SIGNAL_TIMEOUT_MS,
       mayBeUnseen: waitedMs < CLAIM_TIMEOUT_MS,
       words: isUnstarted ? await lastWords(host, `${studyPath}/${stderr}`) : '',
     };

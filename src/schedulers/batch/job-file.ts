@@ -10,7 +10,7 @@ import type { BatchSystem } from './batch-system.js';
  * @param header the first lines of the step's script
  */
 export function jobFile(
-  system: Pick<BatchSystem, 'jobIdExpression' | 'redirections' | 'replacesDirective'>,
+  system: Pick<BatchSystem, 'jobIdExpression' | 'nodesExpression' | 'redirections' | 'replacesDirective'>,
   { studyPath, job, label, header }: JobFileOptions,
 ): string {
   const { step, attempt, script } = job;
@@ -23,7 +23,7 @@ export function jobFile(
     '#!/bin/bash -p',
     ...directives,
     '',
-    `export CONDUCTOR_JOB=${system.jobIdExpression} CONDUCTOR_BELL=${label}`,
+    `export CONDUCTOR_JOB=${system.jobIdExpression} CONDUCTOR_BELL=${label} CONDUCTOR_NODES=${system.nodesExpression}`,
     `exec ${launcher}${redirections}`,
     '',
   ].join('\n');

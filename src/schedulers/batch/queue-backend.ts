@@ -51,12 +51,16 @@ export class QueueBackend implements Backend {
     journal.write({ type: 'endpoint', endpoint: { place: endpoint, instance: endpoint, rank: 0, machine: '' } });
     this.#isOpen = true;
     const system = this.#system;
+    const header = (job: Job) => headerOf(job.step, spec.batch, commandsOf(plan, job));
     return new QueueScheduler(
       {
         ...{ host, system, clock, studyPath, endpoint },
         studyName: spec.name,
-        headerOf: (job) => headerOf(job.step, spec.batch, commandsOf(plan, job)),
-        wordsOf: (step, label, shown) => system.submitWords(step, spec.batch, label, shown),
+        headerOf: header,
+        wordsOf: (job, label, shown) => [
+          ...system.submitWords(job.step, spec.batch, label, shown),
+          ...(job.excluded === undefined ? [] : system.excludeWords(job.excluded, spec.batch, header(job))),
+        ],
         env: options.stepEnvironment,
         fence: session.fence,
         log: (line) => log.info(line),

@@ -1,5 +1,6 @@
+import * as z from 'zod';
 import { programs } from '../../generated/programs.js';
-import type { QueuedJob } from '../../store/journal/records.js';
+import { allocators, type QueuedJob } from '../../store/journal/records.js';
 import { assignments } from '../../util/shell-quote.js';
 import { isNewFlux } from './submission.js';
 
@@ -33,6 +34,17 @@ export function queueFunctions(job: QueuedJob): string {
     programs['schedulers/batch/same-scheduler.sh'],
   ].join('');
 }
+
+/** A `QueuedJob` as it is kept in a file. */
+export const queuedJobSchema = z.object({
+  kind: z.enum(allocators),
+  id: z.string().min(1),
+  jobName: z.string().min(1),
+  cluster: z.string().optional(),
+  scheduler: z.string().optional(),
+  flux: z.string(),
+  fluxVersion: z.string(),
+});
 
 /** The state of a job in its batch system. */
 export interface JobState {

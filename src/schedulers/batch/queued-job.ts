@@ -28,9 +28,13 @@ export class QueuedJob {
   /** What the batch system said last; undefined if it does not know the job. */
   row: QueueRow | undefined;
   meaning: StateMeaning | undefined;
+  /** Undefined while they are not known. */
+  nodes: readonly string[] | undefined;
   /** The reason for its waiting that was reported, and when. */
   reason = '';
   reasonAt = Number.NEGATIVE_INFINITY;
+  /** Since when it has only waited because there is no node for it; undefined if it does not. */
+  stuckSince: number | undefined;
 
   constructor(job: Job, label: string) {
     this.job = job;

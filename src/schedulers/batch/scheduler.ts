@@ -1,7 +1,9 @@
+import { type Blame, blame } from '../../causes/cause.js';
+import type { Interruption } from '../../causes/interruption.js';
+import { blameOfRefusal } from '../../causes/refusals.js';
 import { type Host, HostLostError } from '../../hosts/host.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
-import type { StepInstance } from '../../study/graph.js';
 import type { Clock } from '../../util/clock.js';
 import { retry } from '../../util/retry.js';
 import { ScopedClock } from '../../util/scoped-clock.js';
@@ -26,15 +28,10 @@ import { QueueWatch } from './queue-watch.js';
 import { QueuedJob } from './queued-job.js';
 import { findInherited } from './reattach.js';
 import { SubmitQueue } from './submit-queue.js';
+import { WaitingJobs } from './waiting-jobs.js';
 
 /** The longest delay before jobs of an earlier driver are looked for again. */
 const MAX_FIND_DELAY_MS = 30_000;
-
-/** A job that waits for less than this needs no reason. */
-const REASON_DELAY_MS = 5_000;
-
-/** A reason that keeps changing is reported no more often. */
-const REASON_INTERVAL_MS = 60_000;
 
 export interface QueueSchedulerOptions {
   readonly host: Host;
@@ -44,7 +41,7 @@ export interface QueueSchedulerOptions {
   readonly studyName: string;
   /** The shell line and the directives of a job's script, and what is submitted besides. */
   readonly headerOf: (job: Job) => string;
-  readonly wordsOf: (step: StepInstance, label: string, shown: string) => readonly string[];
+  readonly wordsOf: (job: Job, label: string, shown: string) => readonly string[];
   /** Variables for the environment of every job, besides the host's. */
   readonly env: ReadonlyMap<string, string>;
   /** The batch system's installation, in the records of jobs. */
@@ -73,8 +70,7 @@ export class QueueScheduler implements BatchScheduler {
   readonly #ends: JobEnds;
   /** By label. */
   readonly #jobs = new Map<string, QueuedJob>();
-  /** Reasons why jobs may never start that were logged. */
-  readonly #doubts = new Set<string>();
+  readonly #waits: WaitingJobs;
   #isClosed = false;
 
   constructor(options: QueueSchedulerOptions, listener: SchedulerListener) {
@@ -83,7 +79,7 @@ export class QueueScheduler implements BatchScheduler {
     this.#listener = listener;
     this.#clock = new ScopedClock(options.clock);
     const clock = this.#clock;
-    const commands = new BatchCommands({ host, system, studyPath, env });
+    const commands = new BatchCommands({ host, system, studyPath, env, clock });
     this.#commands = commands;
     this.#claims = new AttemptClaims(host, studyPath, clock);
     const guard = (task: Promise<void>) => this.#guard(task);
@@ -93,7 +89,7 @@ export class QueueScheduler implements BatchScheduler {
       ...{ commands, system, clock, log, onFailure, guard },
       submissionOf: (queued) => this.#submissionOf(queued),
       onSent: (queued, ids) => this.#onSent(queued, ids),
-      onRefused: (queued, reason) => this.#endUnsubmitted(queued, reason),
+      onRefused: (queued, reason) => this.#endUnsubmitted(queued, reason, blameOfRefusal(reason)),
       onDropped: (queued) => guard(this.#drop(queued)),
     });
     this.#watch = new QueueWatch({
@@ -102,6 +98,11 @@ export class QueueScheduler implements BatchScheduler {
       jobs: () => [...this.#jobs.values()].filter(({ id }) => id !== ''),
       onRows: (jobs, rows) => this.#onRows(jobs, rows),
       onExplained: (jobs, rows) => this.#ends.onExplained(jobs, rows),
+    });
+    this.#waits = new WaitingJobs({
+      ...{ system, clock, log },
+      onReason: (queued, reason) => this.#report(queued, { type: 'queued', reason }),
+      onStuck: (queued, reason) => guard(this.#takeBack(queued, reason)),
     });
     this.#ends = new JobEnds({
       ...{ host, studyPath, system, clock, claims: this.#claims, canceller: this.#canceller, watch: this.#watch },
@@ -152,8 +153,8 @@ export class QueueScheduler implements BatchScheduler {
     return this.#options.system.outputs(step, id);
   }
 
-  async suspend(reason: string): Promise<void> {
-    this.#interrupt(reason);
+  async suspend(reason: string, kind: Interruption): Promise<void> {
+    this.#interrupt(reason, kind);
   }
 
   close(): void {
@@ -162,6 +163,7 @@ export class QueueScheduler implements BatchScheduler {
     this.#clock.close();
     this.#watch.close();
     this.#bells.close();
+    this.#commands.close();
     this.#jobs.clear();
   }
 
@@ -194,7 +196,7 @@ export class QueueScheduler implements BatchScheduler {
       label,
       workspace: step.workspace,
       text: jobFile(system, { studyPath, job, label, header: headerOf(job) }),
-      words: wordsOf(step, label, `${studyName}/${step.name}, attempt ${attempt}`),
+      words: wordsOf(job, label, `${studyName}/${step.name}, attempt ${attempt}`),
     };
   }
 
@@ -230,9 +232,9 @@ export class QueueScheduler implements BatchScheduler {
     if (typeof owner === 'string') this.#canceller.cancel([...twins].filter((twin) => twin !== owner));
   }
 
-  #endUnsubmitted(queued: QueuedJob, reason: string): void {
+  #endUnsubmitted(queued: QueuedJob, reason: string, why: Blame): void {
     this.#forget(queued);
-    this.#report(queued, { type: 'not-submitted', reason });
+    this.#report(queued, { type: 'not-submitted', reason, blame: why });
   }
 
   /** Ends a job that was cancelled before it was accepted, as far as that is known. */
@@ -245,7 +247,12 @@ export class QueueScheduler implements BatchScheduler {
       }
       await this.#canceller.endTwins(queued);
     }
-    if (!queued.isOver) this.#endUnsubmitted(queued, 'it was cancelled before');
+    if (!queued.isOver) this.#endUnsubmitted(queued, 'it was cancelled before', blame('cancelled'));
+  }
+
+  /** The conductor submits another job in place of one that may wait for ever. */
+  async #takeBack(queued: QueuedJob, reason: string): Promise<void> {
+    if (await this.#ends.takeBack(queued)) this.#endUnsubmitted(queued, reason, blame('queue'));
   }
 
   #cancelJobs(jobs: readonly QueuedJob[]): void {
@@ -311,7 +318,11 @@ export class QueueScheduler implements BatchScheduler {
     this.#setId(queued, queued.owner);
     this.#cancelTwins(queued);
     if (isLate) this.#cancelJobs([queued]);
-    if (bell.type === 'start') return this.#start(queued, bell.at);
+    if (bell.type === 'start') {
+      const nodes = this.#options.system.parseNodes(bell.nodes);
+      if (nodes.length > 0) queued.nodes = nodes;
+      return this.#start(queued, bell.at);
+    }
     this.#start(queued, bell.exit.at);
     this.#guard(this.#ends.onExit(queued, bell.exit));
   }
@@ -321,38 +332,22 @@ export class QueueScheduler implements BatchScheduler {
     for (const queued of jobs) {
       if (queued.isOver) continue;
       const row = rows.get(queued.id);
-      const before = queued.row?.state;
+      const before = queued.row;
       this.#ends.takeRow(queued, row);
-      if (before !== row?.state) this.#watch.onChange();
+      if (before?.state !== row?.state) this.#watch.onChange();
       const { meaning } = queued;
       const isRequeued = meaning?.phase === 'waiting' && queued.hasStarted;
       if (meaning === undefined || meaning.phase === 'ended' || isRequeued) toExplain.push(queued);
-      else if (meaning.phase === 'waiting') this.#tellOfWaiting(queued, row!);
+      else if (meaning.phase === 'waiting') this.#waits.take(queued, row!, row !== before);
       else this.#start(queued, row!.startedAt);
     }
     this.#watch.explain(toExplain);
   }
 
-  /** Reports the reason of a job that waits, and logs one that may keep it waiting for ever. */
-  #tellOfWaiting(queued: QueuedJob, row: QueueRow): void {
-    const { system, log } = this.#options;
-    const now = this.#clock.now();
-    const doubt = system.doubtOf(row);
-    if (doubt !== undefined && !this.#doubts.has(doubt.reason)) {
-      this.#doubts.add(doubt.reason);
-      log(`job ${queued.id} of ${queued.job.step.name} may never start (${doubt.reason}): ${doubt.hint}`);
-    }
-    const isDue = now - queued.acceptedAt >= REASON_DELAY_MS && now - queued.reasonAt >= REASON_INTERVAL_MS;
-    if (row.reason === '' || row.reason === queued.reason || !isDue) return;
-    queued.reason = row.reason;
-    queued.reasonAt = now;
-    this.#report(queued, { type: 'queued', reason: row.reason });
-  }
-
   #start(queued: QueuedJob, at: number | null): void {
     if (queued.hasStarted || queued.isOver) return;
     queued.hasStarted = true;
-    this.#report(queued, { type: 'started' }, at ?? undefined);
+    this.#report(queued, { type: 'started', ...nodesOf(queued) }, at ?? undefined);
   }
 
   // Ends, and reports.
@@ -361,7 +356,7 @@ export class QueueScheduler implements BatchScheduler {
     if (outcome.exitCode !== null) this.#start(queued, queued.row?.startedAt ?? at);
     this.#forget(queued);
     if (queued.mayBeDuplicate) await this.#canceller.endTwins(queued);
-    this.#report(queued, { type: 'ended', outcome }, at ?? undefined);
+    this.#report(queued, { type: 'ended', outcome, ...nodesOf(queued) }, at ?? undefined);
     this.#watch.onChange();
     this.#submits.onRoom();
   }
@@ -377,10 +372,10 @@ export class QueueScheduler implements BatchScheduler {
     this.#listener({ step: job.step.index, attempt: job.attempt, at, ...event });
   }
 
-  #interrupt(reason: string): void {
+  #interrupt(reason: string, kind: Interruption = 'scheduler-lost'): void {
     if (this.#isClosed) return;
     this.close();
-    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason });
+    this.#listener({ type: 'interrupt', at: this.#options.clock.now(), reason, kind });
   }
 
   /** A failure of a background task ends the run rather than to be lost. */
@@ -391,6 +386,8 @@ export class QueueScheduler implements BatchScheduler {
     });
   }
 }
+
+const nodesOf = ({ nodes }: QueuedJob) => (nodes === undefined ? {} : { nodes });
 
 /** An event without its job and time. */
 type News = Unbased<JobEvent>;

@@ -7,11 +7,13 @@ _maestro_claim=$_maestro_claims/$2
 shift 2
 
 # CONDUCTOR_JOB names the job of a local step, and of a batch system that passes the variables of a job around the submit on to it.
-# CONDUCTOR_BELL is the name of the files that announce the start and the end of the job.
+# CONDUCTOR_BELL is the name of the files that announce the start and the end of the job, CONDUCTOR_NODES what is announced of its
+# nodes.
 _maestro_job=${CONDUCTOR_JOB:-${FLUX_JOB_ID:-${SLURM_JOB_ID:-${LSB_JOBID:-$$}}}}
 if [ -n "$CONDUCTOR_JOB" ]; then _maestro_task=0; else _maestro_task=${FLUX_TASK_RANK:-${SLURM_PROCID:-0}}; fi
 _maestro_bell=${CONDUCTOR_BELL:+${0%/*}/bells/$CONDUCTOR_BELL}
-unset CONDUCTOR_JOB CONDUCTOR_BELL
+_maestro_nodes=$CONDUCTOR_NODES
+unset CONDUCTOR_JOB CONDUCTOR_BELL CONDUCTOR_NODES
 
 _maestro_cannot() {
   echo "maestro: cannot $1, so the step was not run: $2" >&2
@@ -81,8 +83,9 @@ _maestro_over() {
   fi
   case $_maestro_status$_maestro_word in
     126 | 127)
-      if ! _maestro_is_executable; then
+      if ! _maestro_is_executable "$_maestro_script"; then
         _maestro_word=not-executable
+        # shellcheck disable=SC2154 # The function sets it.
         echo "maestro: the script cannot be executed: $_maestro_lack" >&4
       fi
       ;;
@@ -93,32 +96,10 @@ _maestro_over() {
   exit "$_maestro_status"
 }
 
-# shellcheck disable=SC2317 # called by the same trap
-# Tells a script that cannot be executed from one that itself exits with 126 or 127.
-_maestro_is_executable() {
-  if [ ! -f "$_maestro_script" ] || [ ! -x "$_maestro_script" ]; then
-    _maestro_lack='it is not there, or is not executable'
-    return 1
-  fi
-  read -r _maestro_interpreter _maestro_argument _maestro_rest < "$_maestro_script"
-  case $_maestro_interpreter in
-    '#!') _maestro_interpreter=$_maestro_argument _maestro_argument=${_maestro_rest%%[[:blank:]]*} ;;
-    '#!'*) _maestro_interpreter=${_maestro_interpreter#??} ;;
-    *) return 0 ;;
-  esac
-  _maestro_lack="its shell $_maestro_interpreter (batch.shell) is not there, or cannot be run"
-  [ -f "$_maestro_interpreter" ] && [ -x "$_maestro_interpreter" ] || return
-  _maestro_lack="its shell $_maestro_argument (batch.shell) is not on PATH"
-  case ${_maestro_interpreter##*/}$_maestro_argument in
-    env-* | env*=*) ;;
-    env*) type -P "$_maestro_argument" > /dev/null ;;
-  esac
-}
-
 trap _maestro_over EXIT
 if [ -n "$_maestro_bell" ]; then
   _maestro_tell_time
-  _maestro_ring start "$_maestro_now"
+  _maestro_ring start "$_maestro_now${_maestro_nodes:+ $_maestro_nodes}"
 fi
 "$@" 2>&4 4>&-
 _maestro_status=$?

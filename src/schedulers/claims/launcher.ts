@@ -15,9 +15,11 @@ export const ours = 'conductor';
 /**
  * Words that an exit file may have after the status and the time. `never-began`: no process could be started for the
  * script, or its Flux broker did not come up. `not-executable`: the script or its interpreter could not be executed.
+ * `orphaned`: the process that waits for a local step was killed alone, and what was left of the step was ended.
  */
 export const neverBegan = 'never-began';
 export const notExecutable = 'not-executable';
+export const orphaned = 'orphaned';
 
 /** The message for `couldNotClaim`. The step has not failed: it runs once the file system can be written again. */
 export const notClaimed =
@@ -47,9 +49,13 @@ export const claimsPath = '.conductor/claims';
  * a word about it; it is one short write, so a reader finds a whole line or none. If the command is a Flux broker, its
  * initial program creates that file empty before it runs the script, which tells a failed broker from a failed script.
  *
- * The launcher starts only one process, `ln`, because each would delay every job.
+ * The launcher starts only one process, `ln`, because each would delay every job. Local steps have no launcher
+ * (local/supervisor.sh).
  */
-export const launcherText: string = programs['schedulers/claims/launcher.sh'];
+export const launcherText: string = programs['schedulers/claims/launcher.sh'].replace(
+  '\n',
+  (end) => end + programs['schedulers/claims/executable.sh'],
+);
 
 /** The command line of the launcher, to which the command of the step is appended. */
 export function launcherWords(studyPath: string, step: string, attempt: number): string[] {

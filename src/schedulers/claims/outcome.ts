@@ -1,3 +1,4 @@
+import { type Blame, blame } from '../../causes/cause.js';
 import type { Host } from '../../hosts/host.js';
 import { layoutOf, type StudyJobs, tasksOf } from '../flux/job-request.js';
 import type { Job, JobOutcome } from '../scheduler.js';
@@ -21,9 +22,14 @@ export function tasksOfStep({ step }: Pick<Job, 'step'>, { batch }: Pick<StudyJo
 /**
  * The outcome of an attempt whose job or Flux instance is gone, by what the launcher recorded.
  *
- * @param note explains why the scheduler cannot be asked; used unless the attempt completed
+ * @param unseen.note explains why the scheduler cannot be asked; used unless the attempt completed
+ * @param unseen.loss what is to blame if the job is lost: a node, unless it is said
  */
-export function outcomeFromClaim(claim: Claim, { tasks, isNested }: Tasks, note: string): JobOutcome {
+export function outcomeFromClaim(
+  claim: Claim,
+  { tasks, isNested }: Tasks,
+  { note, loss = blame('node') }: { readonly note: string; readonly loss?: Blame },
+): JobOutcome {
   const exitCode = Math.max(0, ...claim.exits);
   const when = claim.endedAt === undefined ? {} : { endedAt: claim.endedAt };
   // Success needs the exit of every task, because some may still have been running.
@@ -32,8 +38,8 @@ export function outcomeFromClaim(claim: Claim, { tasks, isNested }: Tasks, note:
   }
   // A broker that dies kills its nested jobs, so an exit status of a nested script proves nothing about the script.
   const isScripts = exitCode > 0 && signalOf(exitCode) === null && !isNested && claim.hasNeverBegun !== true;
-  if (isScripts) return { result: 'failed', exitCode, signal: null, note, ...when };
-  return { result: 'node-failure', exitCode: null, signal: null, note };
+  if (isScripts) return { result: 'failed', exitCode, signal: null, note, blame: blame('code'), ...when };
+  return { result: 'node-failure', exitCode: null, signal: null, note, blame: loss };
 }
 
 /**
@@ -50,5 +56,7 @@ export async function readOutcomes(
 ): Promise<(JobOutcome | undefined)[]> {
   const attempts = jobs.map(({ step, attempt }) => ({ workspace: step.workspace, attempt }));
   const claims = await readClaims(host, study.studyPath, attempts);
-  return jobs.map((job, i) => claims[i] && outcomeFromClaim(claims[i], tasksOfStep(job, study), note));
+  return jobs.map(
+    (job, i) => claims[i] && outcomeFromClaim(claims[i], tasksOfStep(job, study), { note, loss: blame('allocation') }),
+  );
 }

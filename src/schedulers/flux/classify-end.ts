@@ -1,3 +1,5 @@
+import { type Blame, blame, isInfrastructure } from '../../causes/cause.js';
+import { blameOfStart } from '../../causes/words.js';
 import { classifyRefusal } from '../../flux/classify-refusal.js';
 import type { JobView } from '../../flux/eventlog.js';
 import { encodeJobId } from '../../flux/job-id.js';
@@ -70,7 +72,7 @@ export class EndClassifier {
       // The job succeeded without running the step, and no other job will run it.
       if (owner === undefined && outcome.result === 'completed')
         return ended(
-          lost(claim.owner === null ? givenUp : "the script was not run: the attempt is another job's", outcome),
+          notStarted(claim.owner === null ? givenUp : "the script was not run: the attempt is another job's", outcome),
         );
     }
     if (outcome.result === 'completed') return ended(outcome);
@@ -79,10 +81,12 @@ export class EndClassifier {
       return ended(result === 'not-run' ? notRun('', 'cancelled') : asCancelled(outcome, view, tracked));
     }
     if (!(await this.#isItsOwn(view, tracked, outcome))) return this.#undetermined();
-    if (this.#isCutShort(view, tracked)) return ended(lost('the time of its Flux instance was over', outcome));
+    if (this.#isCutShort(view, tracked))
+      return ended(lost('the time of its Flux instance was over', outcome, blame('allocation')));
     const isOfRestart = await this.#isOfRestart(view, tracked);
     if (isOfRestart === undefined) return this.#undetermined();
-    if (endedWithInstance || isOfRestart) return ended(lost('it was ended with its Flux instance', outcome));
+    if (endedWithInstance || isOfRestart)
+      return ended(lost('it was ended with its Flux instance', outcome, blame('allocation')));
     const loss = await this.#lossOf(view, tracked);
     if (loss !== undefined) return { is: 'deferred', reason: `${loss} (${outcome.note})` };
     return ended(await this.#withReason(outcome, view, tracked));
@@ -99,7 +103,7 @@ export class EndClassifier {
     const owner = ownerOf(claim);
     if (owner !== undefined && owner !== id) return { is: 'other-job', id: owner };
     const note = `the broker does not know its job ${encodeJobId(id!)} any more`;
-    return ended(outcomeFromClaim(claim, tracked.tasks, note));
+    return ended(outcomeFromClaim(claim, tracked.tasks, { note, loss: blame('allocation') }));
   }
 
   #undetermined(): JobEnd {
@@ -129,14 +133,14 @@ export class EndClassifier {
     }
     if (claim.owner === null && lostClaim) return notRun(givenUp);
     // Some of the tasks ran the script.
-    if (lostClaim && !claim.exits.includes(couldNotClaim)) return lost(notClaimed, outcome);
+    if (lostClaim && !claim.exits.includes(couldNotClaim)) return notStarted(notClaimed, outcome);
     const words = () => lastWords(host, `${studyPath}/${outputsOf(job.step, encodeJobId(life.id!)).stderr}`);
     const kind = kindOfFailure(claim);
     if (kind === 'script') return outcome;
     if (kind === 'not-executable') return { ...outcome, note: outcome.note || (await words()) };
     const why = outcome.note || (await words()) || `exit ${outcome.exitCode}`;
     const note = `the script was not run: ${why}`;
-    return claim.owner === null && isOfDisk(outcome.note) ? notRun(note) : lost(note, outcome);
+    return claim.owner === null && isOfDisk(outcome.note) ? notRun(note) : notStarted(note, outcome);
   }
 
   async #isItsOwn(view: JobView, { duration }: TrackedJob, { signal }: JobOutcome): Promise<boolean> {
@@ -179,7 +183,7 @@ const ended = (outcome: JobOutcome): JobEnd => ({ is: 'ended', outcome });
  */
 function asCancelled(outcome: JobOutcome, view: JobView, { duration }: TrackedJob): JobOutcome {
   const isOurs = outcome.result === 'cancelled' || isEarlyTimeout(view, duration);
-  return isOurs ? { ...outcome, result: 'cancelled', note: '' } : outcome;
+  return isOurs ? { ...outcome, result: 'cancelled', note: '', blame: blame('cancelled') } : outcome;
 }
 
 /** What the records of the launcher say about why a job failed. */
@@ -198,10 +202,17 @@ function kindOfFailure({
 
 /** The job's script did not run, and will not. */
 function notRun(note: string, result: 'not-run' | 'cancelled' = 'not-run'): JobOutcome {
-  return { result, exitCode: null, signal: null, note };
+  const why = result === 'cancelled' ? blame('cancelled') : blameOfStart(note);
+  return { result, exitCode: null, signal: null, note, blame: why };
 }
 
 /** The job is gone and its step did not complete, so the step runs again. */
-function lost(note: string, { exitCode, signal }: JobOutcome): JobOutcome {
-  return { result: 'node-failure', exitCode, signal, note };
+function lost(note: string, { exitCode, signal }: JobOutcome, why: Blame): JobOutcome {
+  return { result: 'node-failure', exitCode, signal, note, blame: why };
+}
+
+/** A job whose script did not run, so that the code is not to blame whatever the job shell said. */
+function notStarted(note: string, outcome: JobOutcome): JobOutcome {
+  const isKnown = outcome.blame !== undefined && isInfrastructure(outcome.blame);
+  return lost(note, outcome, isKnown ? outcome.blame : blameOfStart(note));
 }

@@ -1,3 +1,5 @@
+import { blame } from '../../causes/cause.js';
+import { blameOfStart } from '../../causes/words.js';
 import type { Handle } from '../../flux/handle.js';
 import { decodeJobId, type JobId } from '../../flux/job-id.js';
 import { property } from '../../flux/json.js';
@@ -59,10 +61,13 @@ export async function findInherited(options: FindOptions): Promise<Found> {
   if (owner !== undefined && (await isHere(owner))) return { is: 'job', id: owner, mayBeDuplicate: false };
   // An earlier driver took the claim, and ended before it could record that.
   if (claim.owner === null) {
-    return { is: 'end', owner, outcome: { result: 'not-run', exitCode: null, signal: null, note: givenUp } };
+    return { is: 'end', owner, outcome: { ...nothing, note: givenUp, blame: blameOfStart(givenUp) } };
   }
-  return { is: 'end', owner, outcome: outcomeFromClaim(claim, tasks, noteOf(inherited, claim)) };
+  const unseen = { note: noteOf(inherited, claim), loss: blame('allocation') };
+  return { is: 'end', owner, outcome: outcomeFromClaim(claim, tasks, unseen) };
 }
+
+const nothing = { result: 'not-run', exitCode: null, signal: null } as const;
 
 function noteOf({ endpoint }: InheritedJob, { owner }: Claim): string {
   return endpoint === '' ? `its job ${owner} is gone` : `the Flux instance ${endpoint} of its job ${owner} is gone`;

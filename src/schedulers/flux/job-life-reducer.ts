@@ -1,3 +1,6 @@
+import { blame, isInfrastructure } from '../../causes/cause.js';
+import type { Interruption } from '../../causes/interruption.js';
+import { blameOfRefusal } from '../../causes/refusals.js';
 import { applyEvent, type FluxEvent, type JobView, newJob } from '../../flux/eventlog.js';
 import { decodeJobId, encodeJobId, type JobId } from '../../flux/job-id.js';
 import type { JobOutcome } from '../scheduler.js';
@@ -24,7 +27,6 @@ const CLAIM_DELAY_MS = 2_000;
 const LOG_RETRY_FIRST_MS = 250;
 const LOG_RETRY_MAX_MS = 30_000;
 
-const cancelledBefore = 'it was cancelled before';
 const nothing: readonly LifeAction[] = [];
 
 /**
@@ -44,6 +46,9 @@ export function reduce(life: JobLife, event: LifeEvent): Step {
   switch (event.type) {
     case 'log':
       return life.phase === 'watching' ? readEntry(life, event.event) : step(life);
+    case 'nodes':
+      if (!hasLog(life) || life.reading !== event.reading) return step(life);
+      return step({ ...life, view: { ...life.view, nodes: event.nodes } });
     case 'sent':
       return life.phase === 'waiting' ? step({ ...life, phase: 'submitting' }) : step(life);
     case 'accepted':
@@ -56,9 +61,9 @@ export function reduce(life: JobLife, event: LifeEvent): Step {
       return submitAgain(event.mayBeHeard ? { ...life, mayBeDuplicate: true } : life);
     case 'unsubmittable':
       if (life.phase !== 'submitting') return step(life);
-      if (life.isCancelled) return withdraw(life, refusal(cancelledBefore));
+      if (life.isCancelled) return withdraw(life, cancelledEarly);
       // No other job can be submitted either, so the step has not failed.
-      return step(life, interruption(`no job can be submitted any more: ${event.words}`, true));
+      return step(life, interruption(`no job can be submitted any more: ${event.words}`, 'host-lost', true));
     case 'owner':
       return learnOwner(life, event.owner, event.asked);
     case 'found':
@@ -82,6 +87,7 @@ export function reduce(life: JobLife, event: LifeEvent): Step {
   }
 }
 
+const hasLog = ({ phase }: JobLife) => phase === 'watching' || phase === 'classifying' || phase === 'undetermined';
 const isReading = ({ phase, reading }: JobLife, number: number) => phase === 'watching' && reading === number;
 
 function step(life: JobLife, ...actions: readonly LifeAction[]): Step {
@@ -113,9 +119,10 @@ function refuse(life: JobLife, refused: Extract<LifeEvent, { type: 'refused' }>)
   const next = { ...life, failingSince, mayBeDuplicate: life.mayBeDuplicate || kind === 'doubt' };
   if (failingSince !== undefined && at - failingSince > TROUBLE_LIMIT_MS) {
     // If the broker has accepted other jobs since, this job is the problem.
-    if (lastAccepted > failingSince) return withdraw(next, refusal(words));
+    if (lastAccepted > failingSince) return withdraw(next, failure(words));
     const minutes = TROUBLE_LIMIT_MS / 60_000;
-    return step(next, interruption(`no job can be submitted any more, for ${minutes} minutes now: ${words}`, false));
+    const reason = `no job can be submitted any more, for ${minutes} minutes now: ${words}`;
+    return step(next, interruption(reason, 'scheduler-lost', false));
   }
   const holdBack = { type: 'hold-back', kind, words } as const;
   // An earlier submit may have been accepted, and its job may be what the limit counts.
@@ -125,13 +132,13 @@ function refuse(life: JobLife, refused: Extract<LifeEvent, { type: 'refused' }>)
 }
 
 function submitAgain(life: JobLife): Step {
-  if (life.isCancelled) return withdraw(life, refusal(cancelledBefore));
+  if (life.isCancelled) return withdraw(life, cancelledEarly);
   return step({ ...life, phase: 'waiting' }, { type: 'enqueue' });
 }
 
 /** Reports that the job did not start and cannot start in this instance. */
 function defer(life: JobLife, reason: string): Step {
-  if (life.isCancelled) return withdraw(life, refusal(cancelledBefore));
+  if (life.isCancelled) return withdraw(life, cancelledEarly);
   return withdraw(life, { type: 'deferred', reason, mayRenew: false });
 }
 
@@ -157,7 +164,7 @@ function find(life: JobLife, found: Found): Step {
     case 'end': {
       const { owner, outcome } = found;
       const isLost = outcome.result === 'node-failure' || outcome.result === 'not-run';
-      const ended = endWith(life, life.isCancelled && isLost ? { ...outcome, result: 'cancelled', note: '' } : outcome);
+      const ended = endWith(life, life.isCancelled && isLost ? asCancelled(outcome) : outcome);
       // The output files are named by the id of the job that ran.
       if (owner === undefined || owner === known) return ended;
       return step(ended.life, submission(owner, endpoint, life.mayBeDuplicate), ...ended.actions);
@@ -197,11 +204,11 @@ function readEntry(before: JobLife, entry: FluxEvent): Step {
 }
 
 /** Adds reports of stages that have not been reported yet. Returns the last reported stage. */
-function reportRun({ started, finished }: JobView, reported: number, actions: LifeAction[]): number {
+function reportRun({ started, finished, nodes }: JobView, reported: number, actions: LifeAction[]): number {
   let last = reported;
   if (started !== null && last < stages.started) {
     last = stages.started;
-    actions.push({ type: 'report', report: { type: 'started', at: milliseconds(started) } });
+    actions.push({ type: 'report', report: { type: 'started', at: milliseconds(started), ...nodesOf(nodes) } });
   }
   if (started !== null && finished !== null && last < stages.finishing) {
     last = stages.finishing;
@@ -257,7 +264,8 @@ function endWith(life: JobLife, outcome: JobOutcome): Step {
   const reported = reportRun(view, life.reported, reports);
   const seconds = view.finished ?? view.exception?.timestamp ?? view.cleaned;
   const at = seconds === null ? outcome.endedAt : milliseconds(seconds);
-  const ended = end({ ...life, reported }, { type: 'ended', outcome, ...(at === undefined ? {} : { at }) });
+  const when = at === undefined ? {} : { at };
+  const ended = end({ ...life, reported }, { type: 'ended', outcome, ...when, ...nodesOf(view.nodes) });
   return step(ended.life, ...reports, ...ended.actions);
 }
 
@@ -272,7 +280,7 @@ function end(life: JobLife, report: Report): Step {
 
 function cancel(life: JobLife): Step {
   const hasNoJob = life.phase === 'waiting' || (life.phase === 'inherited' && life.id === undefined);
-  if (hasNoJob) return withdraw(life, refusal(cancelledBefore));
+  if (hasNoJob) return withdraw(life, cancelledEarly);
   if (life.phase !== 'undetermined') return step(life, ...cancellation(life));
   const classifying = classify(life);
   return step(classifying.life, ...cancellation(life), ...classifying.actions);
@@ -295,6 +303,24 @@ function submission(id: JobId, endpoint: string, mayBeDuplicate: boolean): LifeA
   return { type: 'report', report: { type: 'submitted', id: encodeJobId(id), endpoint, mayBeDuplicate } };
 }
 
-const refusal = (reason: string): Report => ({ type: 'not-submitted', reason });
-const interruption = (reason: string, alsoLocal: boolean): LifeAction => ({ type: 'interrupt', reason, alsoLocal });
+const refusal = (reason: string): Report => ({ type: 'not-submitted', reason, blame: blameOfRefusal(reason) });
+/** A refusal that says nothing against what the job asks for. */
+const failure = (reason: string): Report => {
+  const known = blameOfRefusal(reason);
+  return { type: 'not-submitted', reason, blame: isInfrastructure(known) ? known : blame('submission') };
+};
+const cancelledEarly: Report = { type: 'not-submitted', reason: 'it was cancelled before', blame: blame('cancelled') };
+const interruption = (reason: string, kind: Interruption, alsoLocal: boolean): LifeAction => ({
+  type: 'interrupt',
+  reason,
+  kind,
+  alsoLocal,
+});
+const asCancelled = (outcome: JobOutcome): JobOutcome => ({
+  ...outcome,
+  result: 'cancelled',
+  note: '',
+  blame: blame('cancelled'),
+});
+const nodesOf = (nodes: JobView['nodes']) => (nodes === undefined ? {} : { nodes });
 const milliseconds = (seconds: number) => Math.round(seconds * 1000);

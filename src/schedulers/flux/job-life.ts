@@ -1,3 +1,4 @@
+import type { Interruption } from '../../causes/interruption.js';
 import type { RefusalKind } from '../../flux/classify-refusal.js';
 import { type FluxEvent, type JobView, newJob } from '../../flux/eventlog.js';
 import type { JobId } from '../../flux/job-id.js';
@@ -107,6 +108,8 @@ export type LifeEvent =
   | { readonly type: 'owner'; readonly owner: JobId | undefined; readonly asked: JobId | undefined }
   | { readonly type: 'found'; readonly found: Found }
   | { readonly type: 'log'; readonly event: FluxEvent }
+  /** The broker was asked for its nodes, which its log did not tell. */
+  | { readonly type: 'nodes'; readonly reading: number; readonly nodes: readonly string[] }
   /** The log ended too early, or cannot be read; `isUnknown` if the broker does not know the job. */
   | { readonly type: 'log-failed'; readonly reading: number; readonly isUnknown: boolean }
   | { readonly type: 'read-again'; readonly reading: number }
@@ -148,7 +151,12 @@ export type LifeAction =
   /** Drop the attempt, so that the step may have its next one. */
   | { readonly type: 'forget' }
   /** Interrupt the study, because no job can be submitted. */
-  | { readonly type: 'interrupt'; readonly reason: string; readonly alsoLocal: boolean };
+  | {
+      readonly type: 'interrupt';
+      readonly reason: string;
+      readonly kind: Interruption;
+      readonly alsoLocal: boolean;
+    };
 
 /** The next state of an attempt, and the actions in their order. */
 export interface Step {

@@ -28,7 +28,7 @@ export interface StudyJobs {
  * The request for a step's job, the same as of Maestro's adapter (Maestro 1.2, `flux0_49_0.py`) except for the launcher
  * and `attributes.user`. The step must have passed `checkResources`.
  */
-export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): JobRequest {
+export function jobRequest({ step, attempt, script, excluded = [] }: Job, study: StudyJobs): JobRequest {
   const { batch, studyPath } = study;
   const layout = layoutOf(step, batch);
   const command = `${studyPath}/${script}`;
@@ -47,6 +47,7 @@ export function jobRequest({ step, attempt, script }: Job, study: StudyJobs): Jo
     ...outputNames(step, '{{id}}'),
     user: { [maestroAttribute]: { study: study.studyName, path: studyPath, step: step.name, attempt } },
     attributes: assignments(options, ['S', 'setattr']),
+    excludedHosts: excluded,
     shellOptions: assignments(options, ['o', 'setopt']),
     conf: layout.nested ? confOf(options.get('conf')) : undefined,
   };

@@ -1,3 +1,4 @@
+import { blameOfFlux } from '../../causes/flux.js';
 import { endOf, exitCodeOf, type JobView, signalOf as signalNumberOf } from '../../flux/eventlog.js';
 import type { InstanceIdentity } from '../../flux/identity.js';
 import type { JobOutcome } from '../scheduler.js';
@@ -15,6 +16,9 @@ export function outcomeOf(job: JobView, duration: number): JobOutcome {
     exitCode: killedBy === null ? exited : 128 + killedBy,
     signal: killedBy === null ? (exited === null ? null : signalOf(exited)) : signalName(killedBy),
     note: noteOf(job, duration),
+    ...(result === 'completed'
+      ? {}
+      : { blame: blameOfFlux({ exception: job.exception, isEarlyTimeout: isEarlyTimeout(job, duration) }) }),
   };
 }
 

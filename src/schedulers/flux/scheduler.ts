@@ -1,3 +1,4 @@
+import type { Interruption } from '../../causes/interruption.js';
 import { BrokerLink, type LinkOptions } from '../../flux/connect/broker-link.js';
 import type { Handle } from '../../flux/handle.js';
 import type { Host } from '../../hosts/host.js';
@@ -126,7 +127,7 @@ export class FluxScheduler implements BatchScheduler {
     });
     this.#canceller = new Canceller({ clock, log, drop, confirm });
     this.#queue = new SubmitQueue({ study, submitter, instance, clock, log, dispatch, drop, guard });
-    this.#watch = new JobWatch({ instance, dispatch, drop, guard });
+    this.#watch = new JobWatch({ instance, isOwner, dispatch, drop, guard });
     const familiar = isFamiliar ? endpoint : undefined;
     this.#reattachment = new Reattachment({ study, claims, clock, endpoint: familiar, dispatch, drop, guard });
     this.#obsolete = new ObsoleteJobs(host, study, log, () => this.#canceller.mayCancel());
@@ -152,8 +153,8 @@ export class FluxScheduler implements BatchScheduler {
   }
 
   /** Closes the connection, and reports an interruption with the jobs whose claims show that they have completed. */
-  suspend(reason: string): Promise<void> {
-    return this.#interrupt({ reason });
+  suspend(reason: string, kind: Interruption): Promise<void> {
+    return this.#interrupt({ reason, kind });
   }
 
   submit(jobs: readonly Job[]): void {
@@ -238,8 +239,10 @@ export class FluxScheduler implements BatchScheduler {
         tracked.stopReading();
         this.#jobs.delete(tracked.job.step.index);
         return;
-      case 'interrupt':
-        return void this.#interrupt({ reason: action.reason, ...(action.alsoLocal ? { alsoLocal: true } : {}) });
+      case 'interrupt': {
+        const { reason, kind, alsoLocal } = action;
+        return void this.#interrupt({ reason, kind, ...(alsoLocal ? { alsoLocal } : {}) });
+      }
     }
   }
 
@@ -304,6 +307,7 @@ export class FluxScheduler implements BatchScheduler {
     const hasEnded = this.#instance.state === 'ending';
     void this.suspend(
       hasEnded ? `the Flux instance ${uri} ended before the study did` : `the Flux broker ${uri} is lost: ${reason}`,
+      hasEnded ? 'allocation-over' : 'scheduler-lost',
     );
   }
 
@@ -319,12 +323,13 @@ export class FluxScheduler implements BatchScheduler {
     if (this.#isOver) return;
     log(`the Flux instance ${uri} is ending: nothing more is submitted to it`);
     const wait = comesBack ? link.patience : ENDING_TIMEOUT_MS;
-    this.#stopEndingTimer = this.#clock.after(wait, () => void this.suspend(`the Flux instance ${uri} is ending`));
+    const suspend = () => void this.suspend(`the Flux instance ${uri} is ending`, 'allocation-over');
+    this.#stopEndingTimer = this.#clock.after(wait, suspend);
   }
 
   // The end of this scheduler while jobs are in flight.
 
-  async #interrupt(why: Pick<InterruptEvent, 'reason' | 'alsoLocal'>): Promise<void> {
+  async #interrupt(why: Pick<InterruptEvent, 'reason' | 'kind' | 'alsoLocal'>): Promise<void> {
     if (this.#isOver) return;
     const inFlight = [...this.#jobs.values()].filter(({ life }) => life.id !== undefined);
     this.close();
@@ -339,7 +344,7 @@ export class FluxScheduler implements BatchScheduler {
     const claims = await this.#claims.readOnce(jobs.map(({ job }) => job));
     return jobs.flatMap(({ job, tasks }, i) => {
       const claim = claims[i];
-      const outcome = claim && outcomeFromClaim(claim, tasks, '');
+      const outcome = claim && outcomeFromClaim(claim, tasks, { note: '' });
       if (outcome?.result !== 'completed') return [];
       return [{ type: 'ended', step: job.step.index, attempt: job.attempt, at: this.#clock.now(), outcome }];
     });
@@ -347,6 +352,7 @@ export class FluxScheduler implements BatchScheduler {
 
   /** Suspends the scheduler if a background task fails, so that no rejection is unhandled. */
   #guard(task: Promise<void>): void {
-    task.catch((error: unknown) => void this.suspend(error instanceof Error ? error.message : String(error)));
+    const words = (error: unknown) => (error instanceof Error ? error.message : String(error));
+    task.catch((error: unknown) => void this.suspend(words(error), 'scheduler-lost'));
   }
 }

@@ -1,4 +1,7 @@
-import { neverBegan, notExecutable } from '../claims/launcher.js';
+import { blame } from '../../causes/cause.js';
+import { blameOfLocal } from '../../causes/local.js';
+import { blameOfStart } from '../../causes/words.js';
+import { neverBegan, notExecutable, orphaned } from '../claims/launcher.js';
 import { isOfDisk } from '../disk.js';
 import type { JobOutcome } from '../scheduler.js';
 import { signalOf } from '../signals.js';
@@ -16,26 +19,29 @@ export function outcomeOf(
   isCancelled: boolean,
   words = '',
 ): JobOutcome {
-  // The machine has probably gone down, because the launcher records a script that is killed alone.
+  // The machine has probably gone down, because its waiter records a script that is killed alone.
   if (status === null) {
     return unfinished('node-failure', 'its process is gone, and did not write down how it ended', isCancelled);
   }
   if (how === neverBegan) {
-    const why = words || `its launcher ended with exit status ${status}`;
+    const why = words || `what was to become it ended with exit status ${status}`;
     return unfinished('node-failure', `the script was not run: ${why}`, isCancelled);
   }
   const result = status === 0 ? 'completed' : isCancelled ? 'cancelled' : 'failed';
-  return { result, exitCode: status, signal: signalOf(status), note: noteOf(how, words) };
+  const outcome = { result, exitCode: status, signal: signalOf(status), note: noteOf(how, words) } as const;
+  if (result === 'completed') return outcome;
+  const why = isCancelled ? blame('cancelled') : blameOfLocal({ status, how: how ?? '', words });
+  return { ...outcome, blame: why };
 }
 
 function noteOf(how: EndReport['how'], words: string): string {
-  if (how === 'orphaned') return 'its launcher was killed, and what it left running was ended';
+  if (how === orphaned) return 'the process that waited for it was killed, and what was left of it was ended';
   return how === notExecutable ? words : '';
 }
 
-/** The message about a process of a step that outlives its launcher. */
+/** The message about a process of a step that nobody waits for any more. */
 export function wordsOfStuck(step: string, pid: number): string {
-  return `${step}: its launcher was killed, and what it left (process ${pid}), which cannot be ended, is waited for`;
+  return `${step}: what was to wait for it was killed; process ${pid} of it, which cannot be ended, is waited for`;
 }
 
 /** The outcome of a step that could not be started; undefined if the cause is the step itself. */
@@ -45,9 +51,14 @@ export function notStarted(reason: string, isCancelled: boolean): JobOutcome | u
 }
 
 /** The outcome of an attempt that did not complete for a reason outside the step. */
-export function unfinished(result: 'not-run' | 'node-failure', note: string, isCancelled: boolean): JobOutcome {
+export function unfinished(
+  result: 'not-run' | 'node-failure' | 'evicted',
+  note: string,
+  isCancelled: boolean,
+): JobOutcome {
   const nothing = { exitCode: null, signal: null };
-  return isCancelled ? { ...nothing, result: 'cancelled', note: '' } : { ...nothing, result, note };
+  if (isCancelled) return { ...nothing, result: 'cancelled', note: '', blame: blame('cancelled') };
+  return { ...nothing, result, note, blame: result === 'evicted' ? blame('allocation') : blameOfStart(note) };
 }
 
 /** Whether a step could not be started because the machine lacks resources, such as processes or memory, for now. */

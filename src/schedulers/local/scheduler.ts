@@ -1,13 +1,16 @@
+import { blame } from '../../causes/cause.js';
 import type { Host } from '../../hosts/host.js';
 import { type CommandEnd, LongLivedCommand } from '../../hosts/long-lived-command.js';
 import { type Outputs, outputsOf } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
 import type { Clock } from '../../util/clock.js';
+import { sleep } from '../../util/sleep.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
 import type { InheritedJob, Job, JobEvent, JobRef, Scheduler, SchedulerListener } from '../scheduler.js';
 import { OffHostSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
+import { isNeverToRun, nodesOf, notReady, type Running, type Supervisor, type Unwanted } from './running.js';
 import { supervisorText } from './supervisor.js';
 import {
   dropRecord,
@@ -30,6 +33,10 @@ const MOST_FAILURES = 5;
 const SILENCES_OF_ONE = 3;
 const MOST_REPLACED = 5;
 
+/** How long steps that were told to end, because the time of this process is up, may take for it. */
+const VACATE_TIMEOUT_MS = 5_000;
+const VACATE_LOOK_MS = 100;
+
 /** After this many short-lived supervisors in a row a warning is logged. */
 const WORTH_TELLING = 3;
 
@@ -42,32 +49,6 @@ export interface LocalSchedulerOptions {
   readonly clock: Clock;
   /** Logs warnings. */
   readonly log?: (line: string) => void;
-}
-
-/** The running supervisor. */
-interface Supervisor {
-  /** Its host and process as it reported them; undefined until it is ready. */
-  readonly host: string | undefined;
-  readonly self: string | undefined;
-}
-
-interface Running {
-  readonly job: Job;
-  /** The id that was reported; '' until then. */
-  id: string;
-  /** Undefined until the supervisor has reported it. */
-  process: StepProcess | undefined;
-  /** Whether it may run without a report, because a supervisor that is gone was told to run it. */
-  mayRun: boolean;
-  isCancelled: boolean;
-}
-
-const notReady: Supervisor = { host: undefined, self: undefined };
-
-interface Unwanted {
-  readonly job: ObsoleteJob;
-  /** Called when the supervisor has ended it, or cannot end it. */
-  readonly done: () => void;
 }
 
 /**
@@ -100,6 +81,8 @@ export class LocalScheduler implements Scheduler {
   /** The processes of replaced supervisors since one last answered; the next supervisor kills them. */
   #replaced: string[] = [];
   #isOver = false;
+  /** Why nothing begins any more; undefined until then. */
+  #vacated: string | undefined;
 
   constructor(options: LocalSchedulerOptions, listener: SchedulerListener) {
     const { host, studyPath, env, clock, log: tell = () => {} } = options;
@@ -121,19 +104,29 @@ export class LocalScheduler implements Scheduler {
     this.#offHost = new OffHostSteps(clock, { log: tell, onGivenUp: (key, note) => this.#onGivenUp(key, note) });
   }
 
-  submit(jobs: readonly Job[]): void {
+  submit(jobs: readonly Job[], after?: string): void {
+    // The next driver finds that they were not begun.
+    if (this.#vacated !== undefined) return;
     for (const job of jobs) {
-      this.#running.set(keyOf(job), { job, id: '', process: undefined, mayRun: false, isCancelled: false });
+      this.#running.set(keyOf(job), { job, after, id: '', process: undefined, mayRun: false, isCancelled: false });
     }
-    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
+    if (jobs.length > 0) this.#ask(jobs.map((job) => runRecord(job, after)));
   }
 
   /** Does the same as `submit`, because the supervisor finds in the claims what runs, has ended or never started. */
   reattach(jobs: readonly InheritedJob[]): void {
     for (const job of jobs) {
-      this.#running.set(keyOf(job), { job, id: job.id, process: undefined, mayRun: true, isCancelled: false });
+      const { id } = job;
+      this.#running.set(keyOf(job), {
+        job,
+        after: undefined,
+        id,
+        process: undefined,
+        mayRun: true,
+        isCancelled: false,
+      });
     }
-    if (jobs.length > 0) this.#ask(jobs.map(runRecord));
+    if (jobs.length > 0) this.#ask(jobs.map((job) => runRecord(job)));
   }
 
   /**
@@ -160,6 +153,27 @@ export class LocalScheduler implements Scheduler {
     this.#end(processes);
   }
 
+  /**
+   * Begins nothing more, and ends what still runs after some time: its attempts are reported as evicted. Resolves once nothing runs, or
+   * what runs does not end.
+   *
+   * @param why for people
+   */
+  async vacate(why: string, graceMs: number): Promise<void> {
+    this.#vacated = why;
+    await this.#isEmptyWithin(graceMs);
+    const left = [...this.#running.values()].filter(({ isCancelled }) => !isCancelled);
+    for (const running of left) running.isEvicted = true;
+    this.#end(left.flatMap(({ process }) => process ?? []));
+    await this.#isEmptyWithin(VACATE_TIMEOUT_MS);
+  }
+
+  async #isEmptyWithin(milliseconds: number): Promise<void> {
+    for (let waited = 0; this.#running.size > 0 && !this.#isOver && waited < milliseconds; waited += VACATE_LOOK_MS) {
+      await sleep(this.#clock, VACATE_LOOK_MS);
+    }
+  }
+
   /** Stops without an event, and leaves steps running. */
   close(): void {
     this.#isOver = true;
@@ -183,7 +197,7 @@ export class LocalScheduler implements Scheduler {
   /** The command and the input of a new supervisor; all records are one piece, which it reads faster. */
   #begin() {
     this.#supervisor = notReady;
-    const runs = [...this.#running.values()].map(({ job }) => runRecord(job));
+    const runs = [...this.#running.values()].map(({ job, after }) => runRecord(job, after));
     const drops = [...this.#unwanted].map(([key, { job }]) => dropRecord(key, job));
     return { text: this.#supervisorText, input: [...this.#replaced.map(retireRecord), ...runs, ...drops].join('') };
   }
@@ -238,11 +252,17 @@ export class LocalScheduler implements Scheduler {
   #giveUp(reason: string): void {
     const all = [...this.#running.values()];
     this.#forgetAll();
-    for (const { job } of all.filter(isNeverToRun)) this.#tell(job, { type: 'not-submitted', reason: cancelledBefore });
+    for (const { job } of all.filter(isNeverToRun)) this.#tell(job, cancelledEarly);
     if (all.every(isNeverToRun)) return;
     const mayRun = all.some((running) => running.mayRun);
     const what = mayRun ? 'what becomes of the local steps is out of sight' : 'no local step can be started';
-    this.#listener({ type: 'interrupt', at: this.#clock.now(), reason: `${what}: ${reason}`, alsoLocal: true });
+    this.#listener({
+      type: 'interrupt',
+      at: this.#clock.now(),
+      reason: `${what}: ${reason}`,
+      kind: 'host-lost',
+      alsoLocal: true,
+    });
   }
 
   #forget(key: string): void {
@@ -298,6 +318,10 @@ export class LocalScheduler implements Scheduler {
     switch (report.type) {
       case 'ended':
         if (report.how === neverBegan || report.how === notExecutable) return void this.#onNotRun(running, report);
+        if (running.isEvicted === true && report.status !== 0 && !isCancelled) {
+          const outcome = unfinished('evicted', this.#vacated!, false);
+          return this.#tell(job, { type: 'ended', outcome }, report.at);
+        }
         return this.#tell(job, { type: 'ended', outcome: outcomeOf(report, isCancelled) }, report.at);
       case 'not-run': {
         const note = report.why === 'unclaimed' ? notClaimed : givenUp;
@@ -322,21 +346,22 @@ export class LocalScheduler implements Scheduler {
   #onStarted(running: Running, process: StepProcess): void {
     const { job, isCancelled, process: known } = running;
     running.process = process;
-    if (isCancelled) {
+    if (isCancelled || running.isEvicted === true) {
       this.#end([process]);
-      this.#offHost.end(keyOf(job));
+      if (isCancelled) this.#offHost.end(keyOf(job));
     }
     const id = String(process.pid);
     if (running.id !== id) this.#tell(job, { type: 'submitted', id, endpoint: '', mayBeDuplicate: false });
     running.id = id;
-    if (known === undefined) this.#tell(job, { type: 'started' });
+    if (known === undefined) this.#tell(job, { type: 'started', ...nodesOf(process) });
   }
 
   #onGivenUp(key: string, note: string): void {
     const running = this.#running.get(key);
     if (running === undefined) return;
     this.#forget(key);
-    this.#tell(running.job, { type: 'ended', outcome: { result: 'cancelled', exitCode: null, signal: null, note } });
+    const outcome = { result: 'cancelled', exitCode: null, signal: null, note } as const;
+    this.#tell(running.job, { type: 'ended', outcome });
   }
 
   #tell(job: Job, event: News, at = this.#clock.now()): void {
@@ -344,8 +369,7 @@ export class LocalScheduler implements Scheduler {
   }
 }
 
-const isNeverToRun = ({ isCancelled, mayRun }: Running) => isCancelled && !mayRun;
-const cancelledBefore = 'it was cancelled before';
+const cancelledEarly: News = { type: 'not-submitted', reason: 'it was cancelled before', blame: blame('cancelled') };
 
 /** An event without its job and time. */
 type News = Unbased<JobEvent>;

@@ -1,6 +1,6 @@
 import { outputName } from '../../scripts/outputs.js';
 import type { ObsoleteJob } from '../../store/journal/records.js';
-import { neverBegan, notExecutable } from '../claims/launcher.js';
+import { neverBegan, notExecutable, orphaned } from '../claims/launcher.js';
 import type { Job } from '../scheduler.js';
 
 /** The word in place of an unknown exit status. */
@@ -25,8 +25,8 @@ export type SupervisorReport =
    */
   | { readonly type: 'started'; readonly key: string; readonly process: StepProcess }
   /**
-   * A step has ended. `status` is null if the process is gone and its exit status is unknown. The launcher recorded a
-   * script that never started or could not be executed. A step is orphaned if only its launcher was killed; its
+   * A step has ended. `status` is null if the process is gone and its exit status is unknown. The exit file says so of
+   * a script that never started or could not be executed. A step is orphaned if only its waiter was killed; its
    * processes were then ended.
    */
   | {
@@ -36,16 +36,16 @@ export type SupervisorReport =
       readonly at?: number;
       readonly how?: EndedHow;
     }
-  /** The launcher is gone and this process of the step cannot be ended, so the supervisor waits for it. */
+  /** Nobody waits for the step, and this process of it cannot be ended, so the supervisor waits for that. */
   | { readonly type: 'stuck'; readonly key: string; readonly pid: number }
-  /** The launcher could not claim the attempt, or the conductor has claimed it: the script did not run and will not. */
+  /** The attempt could not be claimed, or the conductor has claimed it: the script did not run and will not. */
   | { readonly type: 'not-run'; readonly key: string; readonly why: 'unclaimed' | 'given-up' }
   /** The step could not be started. A following `ended` adds nothing. */
   | { readonly type: 'failed'; readonly key: string; readonly message: string }
   /** An obsolete attempt has ended; or it is on another machine, `far`, and cannot be ended from here. */
   | { readonly type: 'dropped'; readonly key: string; readonly far: StepProcess | undefined };
 
-const endedHows = [neverBegan, notExecutable, 'orphaned'] as const;
+const endedHows = [neverBegan, notExecutable, orphaned] as const;
 export type EndedHow = (typeof endedHows)[number];
 
 /** The name of the machine that a process is on. */
@@ -58,10 +58,14 @@ export function keyOf({ step, attempt }: Job): string {
   return `${step.index}.${attempt}`;
 }
 
-/** Tells the supervisor to run a job, or to find it if it is running or has ended. */
-export function runRecord(job: Job): string {
+/**
+ * Tells the supervisor to run a job, or to find it if it is running or has ended.
+ *
+ * @param after the append to the journal that must be on the disk before it is started, if any
+ */
+export function runRecord(job: Job, after = ''): string {
   const { step, attempt, script } = job;
-  return record(['run', keyOf(job), step.workspace, String(attempt), script, outputName(step)]);
+  return record(['run', keyOf(job), step.workspace, String(attempt), script, outputName(step), after]);
 }
 
 /** Tells the supervisor to end steps. */

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Commands to LSF as functions of a batch system (see batch-system.ts). Runs after ask.sh.
 #
-# Lines for parseRow: NOW|ID|STATE|EXIT CODE|START|FINISH|EXIT REASON|PENDING REASON. Times are in UTC, as LSF writes them: some
+# Lines for parseRow: NOW|ID|STATE|EXIT CODE|START|FINISH|HOSTS|EXIT REASON|PENDING REASON. Times are in UTC, as LSF writes them: some
 # versions leave out the year, so that NOW, in seconds since the epoch, is needed to read them.
 #
 # Variables of submit_job have a long prefix, because what the environment has is the job's.
@@ -105,7 +105,7 @@ query_jobs() {
   local now
   printf -v now '%(%s)T' -1
   # Awk exits with the status of bjobs_rows, which the last line has.
-  { bjobs_rows 'jobid stat exit_code start_time finish_time exit_reason pend_reason' "$@"; echo "status $?"; } |
+  { bjobs_rows 'jobid stat exit_code start_time finish_time exec_host exit_reason pend_reason' "$@"; echo "status $?"; } |
     awk -v now="$now" '/^status / { exit $2 } { print now "|" $0 }'
 }
 
@@ -122,6 +122,7 @@ explain_jobs() {
 
 # Prints lines for parseRow for jobs that have ended, from the log of events. A job that is requeued begins anew in it. bhist breaks
 # lines anywhere, and indents the rest.
+# HOSTS is of `Dispatched 2 Task(s) on Host(s) <hosta> <hostb>, Allocated ...`, with colons between them.
 job_history() {
   local now
   printf -v now '%(%s)T' -1
@@ -136,6 +137,7 @@ job_history() {
         text = substr(line, RLENGTH + 1)
         if (text ~ /^Starting/) start = time
         if (text ~ /^(Starting|Pending|Dispatched|Requeued)/) state = code_text = reason = ""
+        if (text ~ /^Dispatched/) hosts = hosts_in(text)
         if (text ~ /^Done successfully/) { state = "DONE"; code_text = 0; end = time }
         if (text ~ /^Exited/) {
           state = "EXIT"
@@ -151,8 +153,16 @@ job_history() {
       }
     }
     function finish() {
-      if (id != "" && state != "") print now "|" id "|" state "|" code_text "|" start "|" end "|" reason "|"
-      id = state = code_text = start = end = reason = ""
+      if (id != "" && state != "") print now "|" id "|" state "|" code_text "|" start "|" end "|" hosts "|" reason "|"
+      id = state = code_text = start = end = hosts = reason = ""
+    }
+    function hosts_in(text,    found) {
+      sub(/,.*/, "", text)
+      while (match(text, /<[^>]*>/)) {
+        found = found (found == "" ? "" : ":") substr(text, RSTART + 1, RLENGTH - 2)
+        text = substr(text, RSTART + RLENGTH)
+      }
+      return found
     }
     /^[ \t]/ { sub(/^[ \t]+/, ""); line = line $0; next }
     { take(line); line = $0 }

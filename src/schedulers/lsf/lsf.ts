@@ -2,10 +2,10 @@ import { programs } from '../../generated/programs.js';
 import type { BatchSystem, QueueRow } from '../batch/batch-system.js';
 import { classifyBatchRefusal } from '../batch/classify-refusal.js';
 import { type Doubt, doubtAbout, stepSettings } from '../batch/waiting-reasons.js';
-import { parseRow } from './rows.js';
+import { parseNodes, parseRow } from './rows.js';
 import { checkPlan, parseSite } from './site.js';
 import { meaningOf } from './states.js';
-import { isEmptyDirective, outputsOf, redirections, submitWords } from './submit-words.js';
+import { excludeWords, isEmptyDirective, outputsOf, redirections, submitWords } from './submit-words.js';
 
 /** IBM Spectrum LSF 10.1. */
 export const lsf: BatchSystem = {
@@ -14,12 +14,16 @@ export const lsf: BatchSystem = {
   program: `${programs['schedulers/batch/ask.sh']}${programs['schedulers/lsf/lsf.sh']}`,
   // A job that is requeued or rerun keeps its id, and even its host.
   jobIdExpression: '"$LSB_JOBID.$HOSTNAME.$$"',
+  nodesExpression: '"$LSB_MCPU_HOSTS"',
+  parseNodes,
   submitWords: (_step, batch, label, shown) => submitWords(batch, label, shown),
   replacesDirective: isEmptyDirective,
+  excludeWords,
   redirections,
   parseRow,
   meaningOf,
   doubtOf,
+  lacksNodes,
   classifyRefusal: classifyBatchRefusal,
   idOfOwner,
   outputs: outputsOf,
@@ -38,3 +42,17 @@ function doubtOf({ state, reason }: QueueRow): Doubt | undefined {
 }
 
 const suspended = 'suspended by its owner or an administrator';
+
+/** Reasons of hosts, from `bjobs -p`, that do not go away when other jobs end. */
+const unusable: readonly RegExp[] = [
+  /^(Job's|Queue's) resource requirements not satisfied/,
+  /^Not (specified in job submission|usable (to|by) the queue|the same type as the submission host)/,
+  /^(Closed by|Host is locked by) /,
+  /^(Load information unavailable|LIM is unreachable|Unable to reach )/,
+];
+
+/** LSF lists the reasons of all hosts. Old versions list none, so that it is not known whether there is another host. */
+function lacksNodes({ state, reason }: QueueRow): boolean {
+  const reasons = reason.split(';').map((each) => each.trim());
+  return state === 'PEND' && (reason === '' || reasons.every((each) => unusable.some((words) => words.test(each))));
+}

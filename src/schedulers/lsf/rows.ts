@@ -1,12 +1,14 @@
+import { parseLsfHosts } from '../../util/hostlist.js';
 import type { QueueRow } from '../batch/batch-system.js';
 
-/** Parses a line of `query_jobs`: `NOW|ID|STATE|EXIT CODE|START|FINISH|EXIT REASON|PENDING REASON`. */
+/** Parses a line of `query_jobs`: `NOW|ID|STATE|EXIT CODE|START|FINISH|HOSTS|EXIT REASON|PENDING REASON`. */
 export function parseRow(line: string): QueueRow | undefined {
   const [, now = '', id = '', state = '', rest = ''] = /^(\d+)\|(\d+)\|([A-Z_]+)\|(.*)$/.exec(line) ?? [];
   if (id === '') return undefined;
-  const [code = '', start = '', finish = '', exitReason = '', ...pendingReason] = rest.split('|');
+  const [code = '', start = '', finish = '', hosts = '', exitReason = '', ...pendingReason] = rest.split('|');
   const hasEnded = /^(DONE|EXIT|POST_\w+)$/.test(state);
   const nowMs = Number(now) * 1000;
+  const nodes = parseLsfHosts(hosts);
   return {
     id,
     state,
@@ -15,7 +17,13 @@ export function parseRow(line: string): QueueRow | undefined {
     startedAt: parseTime(start, nowMs),
     // That of a job that runs is an estimate.
     endedAt: hasEnded ? parseTime(finish, nowMs) : null,
+    ...(nodes.length === 0 ? {} : { nodes }),
   };
+}
+
+/** The hosts in `LSB_MCPU_HOSTS`, each with its number of slots behind it: `hosta 16 hostb 16`. */
+export function parseNodes(text: string): string[] {
+  return parseLsfHosts(text.trim().replaceAll(/(\S+) (\d+)(?: |$)/g, '$1:'));
 }
 
 /** Fields without a value are empty in JSON, and a hyphen otherwise. */

@@ -1,3 +1,4 @@
+import { blameOfLsf } from '../../causes/lsf.js';
 import type { JobResult } from '../../study/state.js';
 import type { QueuePhase, QueueRow, StateMeaning } from '../batch/batch-system.js';
 
@@ -81,7 +82,8 @@ export function meaningOf({ state, reason }: QueueRow): StateMeaning {
   if (state !== 'EXIT') return { phase, result: null, note: '' };
   const keyword = reasonPattern.exec(reason)?.[0];
   const [result, note] = keyword === undefined ? unexplained : (terminations[keyword] ?? ['failed', reason]);
-  return { phase, result, note };
+  // What the launcher recorded says more of a job that LSF calls a zombie.
+  return { phase, result, note, blame: blameOfLsf(reason, { hasExit: false }) };
 }
 
 const unexplained: End = ['failed', ''];

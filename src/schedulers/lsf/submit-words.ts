@@ -19,6 +19,11 @@ export function submitWords(batch: Batch, label: string, shown: string): readonl
   return [...(isRerunSet ? [] : ['-rn']), ...args, '-Jd', description];
 }
 
+/** LSF joins the requirements of several options by AND. */
+export function excludeWords(nodes: readonly string[]): readonly string[] {
+  return ['-R', `select[${nodes.map((node) => `hname!='${node}'`).join(' && ')}]`];
+}
+
 /** Whether a directive that needs a value has none, as Maestro writes it: it would take the next option as its value. */
 export function isEmptyDirective(directive: string): boolean {
   return /^-(nnodes|q|G|W|J|U)\s*$/.test(directive);

@@ -70,10 +70,11 @@ _maestro_commas() {
   printf '%s' "$*"
 }
 
-# Prints `ID|STATE|EXIT|START|END|REASON` for each job that the controller has or remembers. With a user to ask for it sends no jobs
-# of others. Newer versions print nothing, not even blanks, for the exit status of a job that has none, so it comes last.
+# Prints `ID|STATE|EXIT|START|END|NODES|RESTARTS|REASON` for each job that the controller has or remembers. With a user to ask for it
+# sends no jobs of others. Newer versions print nothing, not even blanks, for the exit status of a job that has none, so it comes
+# last. A list of nodes that fills its column may have been cut.
 _maestro_query() {
-  local suffix=$1 said fields='JobID:20,State:30,StartTime:30,EndTime:30,Reason:300,exit_code:20'
+  local suffix=$1 said fields='JobID:20,State:30,StartTime:30,EndTime:30,Reason:300,NodeList:200,RestartCnt:10,exit_code:20'
   shift
   if ! said=$(squeue --noheader --states=all --user="$UID" --jobs="$(_maestro_commas "$@")" --Format="$fields" 2>&1 < /dev/null); then
     # It says this if it does not know a job that it is asked for alone.
@@ -88,36 +89,61 @@ _maestro_query() {
       return text
     }
     /^[0-9]+ +[A-Z]/ {
-      print $1 suffix "|" $2 "|" column(411, 20) "|" column(51, 30) "|" column(81, 30) "|" column(111, 300)
+      nodes = column(411, 200)
+      if (length(nodes) == 200) nodes = ""
+      print $1 suffix "|" $2 "|" column(621, 20) "|" column(51, 30) "|" column(81, 30) "|" nodes "|" column(611, 10) "|" column(111, 300)
     }
   '
 }
 
-# Asks the accounting for jobs that the controller does not know, and for who cancelled a job. Where there is no accounting, or it
-# cannot be asked, the controller's word is all there is.
+# Asks the accounting for jobs that the controller does not know, for who cancelled a job, for how one ended whose nodes are not free
+# yet, and for what became of the earlier run of one that was requeued, which is then in place of RESTARTS. Where there is no accounting, or it cannot be asked, the controller's
+# word is all there is.
 _maestro_explain() {
-  local suffix=$1 rows id state rest by
-  local -A known=()
+  local suffix=$1 rows id state exit start end nodes restarts reason rest by now began
+  local -A known=() states=() rests=() lists=() earlier=()
   local -a unsure=()
   shift
   rows=$(_maestro_query "$suffix" "$@") || return
   while IFS='|' read -r id rest; do known["x${id%%;*}"]=$rest; done <<< "$rows"
   for id; do
-    case ${known["x$id"]} in '' | CANCELLED'|'*) unsure+=("$id") ;; esac
+    IFS='|' read -r state exit start end nodes restarts reason <<< "${known["x$id"]}"
+    case $state$restarts in '' | CANCELLED* | COMPLETING* | *[1-9]*) unsure+=("$id") ;; esac
   done
   if [ ${#unsure[@]} -gt 0 ]; then
+    # The runs of a job that was requeued come one after the other.
     while IFS='|' read -r id state rest; do
+      earlier["x$id"]=${states["x$id"]}
+      states["x$id"]=$state
+      rests["x$id"]=${rest%|*}
+      lists["x$id"]=${rest##*|}
+    done < <(sacct --allocations --duplicates --parsable2 --noheader --format=JobID,State,ExitCode,Start,End,NodeList \
+      --jobs="$(_maestro_commas "${unsure[@]}")" 2> /dev/null < /dev/null)
+    for id in "${unsure[@]}"; do
+      state=${states["x$id"]}
+      # The accounting names no nodes of a job that had none, in words.
+      case ${lists["x$id"]} in *' '*) lists["x$id"]= ;; esac
+      rest="${rests["x$id"]}|${lists["x$id"]}|${earlier["x$id"]%% *}"
+      IFS='|' read -r now exit start end nodes restarts reason <<< "${known["x$id"]}"
       case $state in
         'CANCELLED by '*)
           by=${state#CANCELLED by }
           known["x$id"]="CANCELLED|$rest|by $(id -nu -- "$by" 2> /dev/null || printf 'user %s' "$by")"
+          continue
           ;;
         # The accounting has not heard of the end, or there was none that it could hear of.
         PENDING | RUNNING | REQUEUED | RESIZING | SUSPENDED | REVOKED | '') ;;
-        *) [ -n "${known["x$id"]}" ] || known["x$id"]="$state|$rest|" ;;
+        *)
+          case $now:${restarts:-0} in :0 | COMPLETING:0) known["x$id"]="$state|$rest|"; continue ;; esac
+          ;;
       esac
-    done < <(sacct --allocations --parsable2 --noheader --format=JobID,State,ExitCode,Start,End \
-      --jobs="$(_maestro_commas "${unsure[@]}")" 2> /dev/null < /dev/null)
+      [ "${restarts:-0}" != 0 ] || continue
+      IFS='|' read -r _ began _ <<< "$rest"
+      # The last run is this one, unless the accounting has not heard of it yet.
+      case $state:$began in PENDING:* | RUNNING:* | *:"$start") state=${earlier["x$id"]} ;; esac
+      state=${state%% *}
+      known["x$id"]="$now|$exit|$start|$end|$nodes|${state:-$restarts}|$reason"
+    done
   fi
   for id; do
     [ -z "${known["x$id"]}" ] || printf '%s%s|%s\n' "$id" "$suffix" "${known["x$id"]}"

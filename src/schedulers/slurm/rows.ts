@@ -1,13 +1,18 @@
+import { blameOfRequeue } from '../../causes/slurm.js';
+import { parseHostlist } from '../../util/hostlist.js';
 import type { QueueRow } from '../batch/batch-system.js';
 import { longState, slurmStates } from './states.js';
 
 /** Reasons that say no more than the state. */
 const empty = /^(None|\(null\)|NonZeroExitCode|RaisedSignal.*)$/;
 
-/** Parses a line of `query_jobs`: `ID|STATE|EXIT|START|END|REASON`. */
+/**
+ * Parses a line of `query_jobs`: `ID|STATE|EXIT|START|END|NODES|EARLIER|REASON`. EARLIER is how often it was requeued, or
+ * what became of its run before the last time.
+ */
 export function parseRow(line: string): QueueRow | undefined {
-  const [, id = '', shown = '', exit = '', start = '', end = '', reason = ''] =
-    /^(\d+(?:;[^|]+)?)\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)$/.exec(line) ?? [];
+  const [, id = '', shown = '', exit = '', start = '', end = '', list = '', earlier = '', reason = ''] =
+    /^(\d+(?:;[^|]+)?)\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)$/.exec(line) ?? [];
   if (id === '') return undefined;
   const state = longState(shown);
   const phase = slurmStates[state]?.[1];
@@ -16,6 +21,7 @@ export function parseRow(line: string): QueueRow | undefined {
   const endedAt = hasEnded ? parseTime(end) : null;
   // Slurm gives a job that was cancelled before it began the same time for both.
   const hasStarted = phase !== 'waiting' && !(startedAt === endedAt && ['CANCELLED', 'DEADLINE'].includes(state));
+  const nodes = parseHostlist(list);
   return {
     id,
     state,
@@ -24,6 +30,9 @@ export function parseRow(line: string): QueueRow | undefined {
     // That of a job that waits is an estimate.
     startedAt: hasStarted ? startedAt : null,
     endedAt,
+    ...(nodes.length === 0 ? {} : { nodes }),
+    ...(/^[1-9A-Z]/.test(earlier) ? { isLaterRun: true } : {}),
+    ...(/^[A-Z]/.test(earlier) ? { requeuedFor: blameOfRequeue(longState(earlier)) } : {}),
   };
 }
 

@@ -1,3 +1,4 @@
+import { blameOfSlurm } from '../../causes/slurm.js';
 import type { QueueRow, StateMeaning } from '../batch/batch-system.js';
 
 type Meaning = readonly [short: string, ...StateMeaningParts];
@@ -69,10 +70,13 @@ export function longState(shown: string): string {
 }
 
 /** An unknown state counts as running, so that the job is not given up. */
-export function meaningOfState({ state, reason }: Pick<QueueRow, 'state' | 'reason'>): StateMeaning {
-  const [, phase, result = null, note = ''] = slurmStates[longState(state)] ?? ['', 'running'];
-  if (result === 'cancelled' && reason !== '') return { phase, result, note: `it was cancelled ${reason}` };
+export function meaningOfState({ state, reason, startedAt }: QueueRow): StateMeaning {
+  const word = longState(state);
+  const [, phase, result = null, note = ''] = slurmStates[word] ?? ['', 'running'];
+  if (phase !== 'ended' || result === 'completed') return { phase, result, note };
+  const blame = blameOfSlurm({ state: word, reason, hasStarted: startedAt !== null });
+  if (result === 'cancelled' && reason !== '') return { phase, result, note: `it was cancelled ${reason}`, blame };
   if (result === 'failed' && note === '' && reason !== '')
-    return { phase, result, note: `Slurm's reason is ${reason}` };
-  return { phase, result, note };
+    return { phase, result, note: `Slurm's reason is ${reason}`, blame };
+  return { phase, result, note, blame };
 }

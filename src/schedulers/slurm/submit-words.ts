@@ -1,3 +1,4 @@
+import { batchArgs } from '../../scripts/batch-args.js';
 import { resource } from '../../scripts/dialect.js';
 import type { Outputs } from '../../scripts/outputs.js';
 import { slurmArgWords, slurmExport } from '../../scripts/slurm-args.js';
@@ -23,6 +24,34 @@ export function submitWords(step: StepInstance, batch: Batch, label: string, sho
     ...(reservation === '' ? [] : [`--reservation=${reservation}`]),
     ...args,
   ];
+}
+
+/** Of several options sbatch takes the last, so that it has the nodes that the study itself excludes, too. */
+export function excludeWords(nodes: readonly string[], batch: Batch, header: string): readonly string[] {
+  const ofArgs = batchArgs(batch).flatMap(({ name, value }) =>
+    (name === 'exclude' || name === 'x') && value !== null ? [value] : [],
+  );
+  // What is on the command line has won over directives before.
+  const own = ofArgs.at(-1) ?? excludedBy(header.split('\n').flatMap(wordsOfDirective));
+  // It is a file of names, to which none can be added here.
+  if (own?.includes('/')) return [];
+  return [`--exclude=${[...(own === undefined ? [] : [own]), ...nodes].join(',')}`];
+}
+
+/** The nodes that options of sbatch exclude; undefined if none does. */
+function excludedBy(words: readonly string[]): string | undefined {
+  const lists = words.flatMap((word, i) => {
+    if (word === '-x' || word === '--exclude') return words.slice(i + 1, i + 2);
+    return /^(?:-x|--exclude=)(.*)$/s.exec(word)?.slice(1) ?? [];
+  });
+  return lists.at(-1);
+}
+
+/** The words of a line `#SBATCH`, as sbatch splits it: with quotes and backslashes, up to a `#`. */
+function wordsOfDirective(line: string): string[] {
+  const [, text = ''] = /^#SBATCH\s(.*)$/.exec(line) ?? [];
+  const words = text.match(/#.*|(?:[^\s#"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+/g) ?? [];
+  return words.filter((word) => !word.startsWith('#')).map((word) => word.replaceAll(/\\(.)|["']/g, '$1'));
 }
 
 /** Whether a directive says what `submitWords` says too, or better. */

@@ -16,10 +16,17 @@ export interface StudyJournal {
    * @throws LeaseLostError if another process has taken the study; HostError if the journal cannot be written
    */
   durable(): Promise<void>;
+  /**
+   * The append that has all that was noted and is not known to be on the disk yet, for steps that wait for it on the host
+   * (`Scheduler.submit`). Undefined if there is none, or the host is not told of appends: then only `durable` says.
+   */
+  readonly pendingAppend?: string | undefined;
 }
 
 /** Lines that are appended together. */
 interface Batch {
+  /** Counts the batches of this journal, which are written in order. */
+  readonly number: number;
   readonly lines: string[];
   /** Whether a caller waits for it. */
   isWanted: boolean;
@@ -41,7 +48,7 @@ const JOB_ID_FLUSH_DELAY_MS = 20;
  * nothing more is written, because it is not known how the file ends.
  */
 export class Journal implements StudyJournal {
-  readonly #append: (text: string) => Promise<void>;
+  readonly #append: (text: string, flush: number) => Promise<void>;
   readonly #clock: Clock;
   readonly #fence: number;
   #seq: number;
@@ -50,16 +57,20 @@ export class Journal implements StudyJournal {
   #noted: StepRecord[];
   #writing: Batch | undefined;
   #next: Batch | undefined;
+  /** How many batches there have been. */
+  #batches = 0;
+  readonly #tellsHost: boolean;
   #stopTimer: () => void = () => {};
   #failed: { readonly error: unknown; readonly rejection: Promise<void> } | undefined;
 
   /**
-   * @param append appends to the file, and resolves once the text is on the disk
-   * @param start the state that was read, with the fencing number of the new writer
+   * @param append appends to the file, and resolves once the text is on the disk; it gets the number of the append
+   * @param start the state that was read, with the fencing number of the new writer; `tellsHost`: whether `append` says on the host
+   *   which appends are on the disk
    */
   constructor(
-    append: (text: string) => Promise<void>,
-    start: Pick<JournalState, 'seq' | 'fence' | 'isTorn' | 'records'>,
+    append: (text: string, flush: number) => Promise<void>,
+    start: Pick<JournalState, 'seq' | 'fence' | 'isTorn' | 'records'> & { readonly tellsHost?: boolean },
     clock: Clock,
   ) {
     this.#append = append;
@@ -67,6 +78,7 @@ export class Journal implements StudyJournal {
     this.#fence = start.fence;
     this.#seq = start.seq;
     this.#isTorn = start.isTorn;
+    this.#tellsHost = start.tellsHost ?? false;
     this.#noted = start.records.map(cloneRecord);
   }
 
@@ -101,6 +113,11 @@ export class Journal implements StudyJournal {
     this.write({ type: 'plan', flux, steps, knowsAnswers: true });
   }
 
+  get pendingAppend(): string | undefined {
+    const batch = this.#next ?? this.#writing;
+    return this.#tellsHost && batch !== undefined ? `${this.#fence}.${batch.number}` : undefined;
+  }
+
   durable(): Promise<void> {
     if (this.#failed !== undefined) return this.#failed.rejection;
     const next = this.#next;
@@ -114,7 +131,8 @@ export class Journal implements StudyJournal {
     this.#seq += 1;
     const line = serialize({ seq: this.#seq, fence: this.#fence, at: this.#clock.now() }, entry);
     if (this.#next === undefined) {
-      const batch = newBatch();
+      this.#batches += 1;
+      const batch = newBatch(this.#batches);
       this.#next = batch;
       this.#stopTimer = this.#clock.after(FLUSH_DELAY_MS, () => this.#flush(batch));
     }
@@ -144,7 +162,7 @@ export class Journal implements StudyJournal {
       this.#next = undefined;
       const text = batch.lines.join('');
       try {
-        await this.#append(this.#isTorn ? `\n${text}` : text);
+        await this.#append(this.#isTorn ? `\n${text}` : text, batch.number);
       } catch (error) {
         this.#fail(error);
         return;
@@ -172,7 +190,7 @@ function hasNewId({ jobs = [] }: StepPatch): boolean {
   return jobs.some(({ id, place }) => id !== undefined && id !== '' && place !== undefined && place !== '');
 }
 
-function newBatch(): Batch {
+function newBatch(number: number): Batch {
   let [resolve, reject]: [() => void, (error: unknown) => void] = [() => {}, () => {}];
   const written = new Promise<void>((resolve_, reject_) => {
     resolve = resolve_;
@@ -180,5 +198,5 @@ function newBatch(): Batch {
   });
   // A batch that no caller waits for must not cause an unhandled rejection.
   written.catch(() => {});
-  return { lines: [], isWanted: false, isSoon: false, written, resolve, reject };
+  return { number, lines: [], isWanted: false, isSoon: false, written, resolve, reject };
 }

@@ -4,8 +4,8 @@ import type { StepPatch } from './records.js';
 type JobPatch = NonNullable<StepPatch['jobs']>[number];
 
 const { jobs: _, ...blankStep } = newRecord();
-const stepFields = Object.keys(blankStep) as (keyof typeof blankStep)[];
-const jobFields = Object.keys(newJob(1)) as (keyof JobRecord)[];
+const stepFields = [...Object.keys(blankStep), 'countedFrom'] as (keyof typeof blankStep)[];
+const jobFields = [...Object.keys(newJob(1)), 'blame', 'nodes', 'excluded'] as (keyof JobRecord)[];
 
 /** A job of which only the number is known. */
 function newJob(attempt: number): JobRecord {

@@ -1,3 +1,4 @@
+import type { Interruption } from '../../causes/interruption.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import type { JobRecord, StepRecord, StudyStatus } from '../../study/state.js';
 import type { LeaseHolder } from '../lease.js';
@@ -127,8 +128,8 @@ export type Entry =
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
   /** Obsolete jobs that were told to end, and whose attempts cannot begin any more. */
   | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }
-  /** The driver stopped; the status of the study at that time. */
-  | { readonly type: 'end'; readonly status: StudyStatus };
+  /** The driver stopped; the status of the study at that time, and what kind of thing stopped it if that is INTERRUPTED. */
+  | { readonly type: 'end'; readonly status: StudyStatus; readonly interruption?: Interruption };
 
 export type JournalRecord = RecordBase & Entry;
 
@@ -167,5 +168,7 @@ export interface JournalState {
   /** The last driver, and when it began; undefined if there was none. */
   readonly opened: { readonly holder: LeaseHolder; readonly at: number } | undefined;
   /** How and when the last driver stopped; undefined if it was killed. */
-  readonly ended: { readonly status: StudyStatus; readonly at: number } | undefined;
+  readonly ended:
+    | { readonly status: StudyStatus; readonly at: number; readonly interruption?: Interruption }
+    | undefined;
 }

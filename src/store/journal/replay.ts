@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { interruptions } from '../../causes/interruption.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
 import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
 import { UserError } from '../../util/errors.js';
@@ -173,7 +174,8 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
     }),
   ],
   ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
-  ['end', z.object({ status: outcome })],
+  // A later version may know other kinds of interruptions.
+  ['end', z.object({ status: outcome, interruption: z.string().optional() })],
 ]);
 
 function misshapen({ seq, type }: JournalRecord): string {
@@ -275,8 +277,13 @@ function apply(state: Draft, record: JournalRecord): void {
       state.obsolete = withoutDiscarded(state.obsolete, record.jobs);
       break;
     case 'end':
-      state.ended = { status: record.status, at: record.at };
+      state.ended = { status: record.status, at: record.at, ...interruptionIn(record) };
   }
+}
+
+/** What kind of thing stopped the driver, if this version knows it. */
+function interruptionIn({ interruption }: Extract<Entry, { type: 'end' }>) {
+  return interruption !== undefined && Object.hasOwn(interruptions, interruption) ? { interruption } : {};
 }
 
 function patchStep({ records }: Draft, index: string, patch: StepPatch): void {

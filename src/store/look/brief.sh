@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # variables that are assigned before it
 # Prints a little of each of several studies, after look-functions.sh, so that a hundred of them are one command: who drives it,
-# the first and the last line of its journal, when that was written, how many rows of status.csv have which state, and its size.
+# the first and the last line of its journal, when that was written, how many rows of status.csv have which state, its size, and
+# whether its conductor is, or was, a job.
 # $@: the directories. sizes: for how many seconds sizes may be counted; they are '' from then on.
 say_machine
 started=$SECONDS
@@ -26,6 +27,8 @@ for study in "$@"; do
   left=$((sizes - (SECONDS - started)))
   size=
   if ((left > 0)); then size=$(timeout "$left" du -sk -- "$study" 2> /dev/null) && size=${size%%[!0-9]*}; fi
-  field "$size"
+  conductor=
+  for file in "$study"/.conductor/detached/*/job{,-asked}.json; do [ ! -f "$file" ] || conductor=job; done
+  field "$size" "$conductor"
 done
 field end

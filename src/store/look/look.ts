@@ -88,6 +88,8 @@ export interface BriefSight extends Sighting {
   /** How many steps are in each state, by status.csv. */
   readonly counts: ReadonlyMap<string, number>;
   readonly bytes: number | undefined;
+  /** Whether a conductor of it is, or was, a job. */
+  readonly hasConductorJob: boolean;
 }
 
 /** For how many seconds sizes are counted. */
@@ -142,7 +144,9 @@ function takeBriefs(fields: Fields): { readonly studies: readonly BriefSight[]; 
       continue;
     }
     const driver = takeDriver(fields, machine);
-    const { first, last, changed, counts, kilobytes } = fields.take('first', 'last', 'changed', 'counts', 'kilobytes');
+    const { first, last, changed, counts, kilobytes, conductor } = fields.take(
+      ...(['first', 'last', 'changed', 'counts', 'kilobytes', 'conductor'] as const),
+    );
     studies.push({
       ...sighting,
       ...{ path, kind, driver, first, last },
@@ -154,6 +158,7 @@ function takeBriefs(fields: Fields): { readonly studies: readonly BriefSight[]; 
         }),
       ),
       bytes: kilobytes === '' ? undefined : Number(kilobytes) * 1024,
+      hasConductorJob: conductor !== '',
     });
   }
   return { studies, others };

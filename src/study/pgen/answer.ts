@@ -41,6 +41,12 @@ export interface KnownAnswer extends GeneratorAnswer {
   readonly at: number;
 }
 
+/** Whether two answers are one, whenever each was kept. */
+export function isSameAnswer(one: GeneratorAnswer, other: GeneratorAnswer): boolean {
+  const essence = ({ question, parameters }: GeneratorAnswer) => JSON.stringify([question, parameters]);
+  return essence(one) === essence(other);
+}
+
 /** Where answers of generators are kept from run to run. */
 export interface AnswerStore {
   /** Those there are, the latest last. */

@@ -7,6 +7,7 @@ import {
   changedData,
   changeSince,
   type FileRead,
+  type GeneratorAnswer,
   type KnownAnswer,
   parametersOf,
   questionOf,
@@ -24,6 +25,7 @@ export interface AskOptions extends Omit<PgenOptions, 'request'> {
 /** What a generator makes, and what it was. */
 export interface Asked {
   readonly parameters: Parameter[];
+  readonly answer: GeneratorAnswer;
   /** Undefined if its file cannot be read a second time. */
   readonly copy: { readonly name: string; readonly bytes: Uint8Array } | undefined;
 }
@@ -52,7 +54,7 @@ export async function askGenerator({ spec, log, answers, ...options }: AskOption
     log.info(`The parameters are those that ${shown} gave on ${timeOf(same)}; \`resume: never\` asks it anew`);
     const changed = changedData(same, hashOf);
     if (changed.length > 0) log.warning(staleData(shown, same, changed));
-    return { parameters: parametersOf(same, shown), copy };
+    return { parameters: parametersOf(same, shown), answer: same, copy };
   }
   if (last !== undefined) {
     log.info(`${shown} is asked anew, for ${changeSince(last, question, hashOf)} since its answer of ${timeOf(last)}`);
@@ -61,7 +63,7 @@ export async function askGenerator({ spec, log, answers, ...options }: AskOption
   const kept = { question: question ?? { file: '', arguments: '', environment: '' }, ...answer };
   // The answer is not used before it is on disk, so that a resumed study uses the same one.
   await answers?.keep(kept);
-  return { parameters: parametersOf(kept, shown), copy };
+  return { parameters: parametersOf(kept, shown), answer: kept, copy };
 }
 
 /** In UTC, as the report has its times. */

@@ -41,6 +41,7 @@ class Connection implements Transport {
   readonly running = new Set<Running>();
   /** Sessions that the server has not seen end. */
   lingering = 0;
+  readonly keepsOrder = true;
   isConnected = false;
 
   constructor(machine: Machine) {
@@ -57,8 +58,10 @@ class Connection implements Transport {
     this.isConnected = true;
   }
 
-  async open(): Promise<Session> {
-    await this.connect();
+  async open(_?: string, mayConnect = true): Promise<Session> {
+    if (mayConnect) await this.connect();
+    else await Promise.resolve();
+    if (!this.isConnected) throw new SshError('connection', 'the connection was closed');
     const isRefused = this.running.size + this.lingering >= this.#machine.mostSessions;
     const refusal = new SshError('session', 'login1 allows no further session');
     if (isRefused && !this.#machine.isLate) throw refusal;
@@ -73,6 +76,7 @@ class Connection implements Transport {
       stdout: new PassThrough(),
       stderr: new PassThrough(),
       exit,
+      isConnected: () => this.isConnected,
       close: () => {},
       end: () => {
         this.running.delete(session);
@@ -220,6 +224,29 @@ describe('connections to a machine', () => {
     expect(machine.connected).toBe(1);
     await Promise.all([open(), open()]);
     expect(machine.connected).toBe(2);
+  });
+
+  it('have sessions that no command waits for where one stands with room, and are not made for these', async () => {
+    const { machine, connections, open } = setUp(2);
+    expect(connections.openSpare('true')).toBeUndefined();
+    await open();
+    expect(await connections.openSpare('true')).toBeDefined();
+    await expect(connections.openSpare('true')).rejects.toThrow('allows no further session');
+    expect(running(machine)).toHaveLength(2);
+    expect(machine.attempts).toBe(1);
+  });
+
+  it('whose loss is found by a session that no command waits for tell of it, and are not made again by that', async () => {
+    const { machine, connections, open } = setUp(6);
+    const lost: string[] = [];
+    connections.onLost = ({ message }) => lost.push(message);
+    await open();
+    const spare = connections.openSpare('true');
+    machine.connections[0]!.isConnected = false;
+    await expect(spare).rejects.toThrow('the connection was closed');
+    expect(lost).toEqual(['the connection was closed']);
+    expect(machine.attempts).toBe(1);
+    expect(connections.openSpare('true')).toBeUndefined();
   });
 
   it('that are closed are not opened any more, nor is one that was being made', async () => {

@@ -118,7 +118,8 @@ forClients('a login shell', (client) => {
 
   it('that ends only later is told by the command that it was to run', async () => {
     const home = homeWith({ '.bashrc': '[ ! -e ~/full ] || { echo "quota exceeded" >&2; exit 9; }\n' });
-    const host = await (await Account.forTest({ home })).open(client);
+    // Where there may be more sessions, some have logged in before there is a command for them.
+    const host = await (await Account.forTest({ home, config: ['MaxSessions 1'] })).open(client);
     expect((await outputOf(host, 'touch ~/full; echo in')).stdout).toBe('in\n');
     await expect(outputOf(host, 'echo in')).rejects.toThrow(/exit 9\); it says: quota exceeded/);
     await expect(outputOf(host, 'echo in')).rejects.toThrow(HostError);

@@ -20,12 +20,13 @@ async function wordlessServer() {
     client.on('session', (accept) => {
       accept().on('exec', (accept, _, { command }) => {
         const stream = accept();
-        streams.push(stream);
         const child = spawn('bash', ['-c', command], { env: plainEnvironment, stdio: 'pipe' });
         onTestFinished(() => {
           child.kill('SIGKILL');
         });
         child.stdin.on('error', () => {});
+        // Other sessions wait for a command.
+        child.stdout.on('data', (chunk: Buffer) => chunk.includes('running') && streams.push(stream));
         stream.pipe(child.stdin);
         child.stdout.pipe(stream, { end: false });
         child.stderr.pipe(stream.stderr, { end: false });

@@ -1,21 +1,13 @@
-import { writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { AxeResults } from 'axe-core';
 import fc from 'fast-check';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { reportHtml } from '../../../src/report/html/report-html.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StudyResults } from '../../../src/report/results.js';
 import { chromiumPath, startBrowser } from '../../support/browser.js';
 import { hostileText } from '../../support/hostile.js';
+import { checkedByAxe, openReport } from '../../support/report-page.js';
 import { ran, resultsOf, type Told } from '../../support/results.js';
-import { temporaryDirectory } from '../../support/temporary.js';
 
 if (chromiumPath === undefined) console.warn('There is no Chromium here: report.html is NOT tried in a browser');
-
-const axe = (createRequire(import.meta.url)('axe-core') as { source: string }).source;
 
 /** A sweep over two parameters, of which a tenth fails. */
 function sweep(sizes: number, seeds: number): StudyResults {
@@ -54,31 +46,13 @@ describe.skipIf(chromiumPath === undefined)('report.html in a browser', { timeou
   // Playwright's waitForFunction has the page itself evaluate a text, which its policy forbids: hence `expect.poll`.
   const generous = { timeout: 60_000 };
 
-  /** A page with results. That the browser has nothing to complain of, and asks for nothing else, is seen to at the end. */
-  async function open(results: StudyResults, options: BrowserContextOptions = {}): Promise<Page> {
-    const file = path.join(temporaryDirectory(), 'report.html');
-    writeFileSync(file, reportHtml(results));
-    const url = pathToFileURL(file).href;
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (message) => complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => {
-      if (request.url() !== url) complaints.push(`a request for ${request.url()}`);
-    });
-    await page.goto(url);
-    onTestFinished(async () => {
-      await context.close();
-      expect(complaints).toEqual([]);
-    });
-    return page;
-  }
+  const open = (results: StudyResults, options?: BrowserContextOptions) => openReport(browser, results, options);
 
-  const rows = (page: Page) => page.locator('tbody tr:not(.more)');
-  const names = (page: Page) => page.locator('tbody th').allInnerTexts();
+  const rows = (page: Page) => page.locator('#table tbody tr:not(.more)');
+  const filters = (page: Page) => page.locator('#filters');
+  const names = (page: Page) => page.locator('#table tbody th').allInnerTexts();
   const column = (page: Page, index: number) =>
-    page.locator(`tbody tr:not(.more) > :nth-child(${index})`).allInnerTexts();
+    page.locator(`#table tbody tr:not(.more) > :nth-child(${index})`).allInnerTexts();
 
   it('shows every instance, a page at a time', async () => {
     const page = await open(sweep(13, 10));
@@ -100,24 +74,24 @@ describe.skipIf(chromiumPath === undefined)('report.html in a browser', { timeou
   it('filters by state, by step, by parameters and by text, each on top of the others', async () => {
     const page = await open(sweep(4, 10));
     const count = () => rows(page).count();
-    await page.getByLabel('State').selectOption({ label: 'FAILED (4)' });
+    await filters(page).getByLabel('State').selectOption({ label: 'FAILED (4)' });
     expect(await count()).toBe(4);
-    await page.getByLabel('Step', { exact: true }).selectOption({ label: 'run (40)' });
+    await filters(page).getByLabel('Step', { exact: true }).selectOption({ label: 'run (40)' });
     expect(await count()).toBe(4);
-    await page.getByLabel('SIZE').selectOption({ label: '4 (10)' });
+    await filters(page).getByLabel('SIZE').selectOption({ label: '4 (10)' });
     expect(await names(page)).toEqual(['run_SIZE.4.SEED.9']);
-    await page.getByLabel('SEED').selectOption({ label: 's3 (4)' });
+    await filters(page).getByLabel('SEED').selectOption({ label: 's3 (4)' });
     expect(await count()).toBe(0);
     expect(await page.getByRole('status').innerText()).toBe('No step matches; 42 in all');
     await page.getByRole('button', { name: 'Clear' }).click();
     await expect.poll(count, generous).toBe(42);
-    await page.getByLabel('Text').fill('SEED.9 FAILED');
+    await filters(page).getByLabel('Text').fill('SEED.9 FAILED');
     expect(await names(page)).toEqual(['collect']);
   });
 
   it('sorts by each column, numbers as numbers, and what has none last', async () => {
     const page = await open(sweep(5, 3));
-    const heading = (name: string) => page.getByRole('columnheader', { name });
+    const heading = (name: string) => page.locator('#table').getByRole('columnheader', { name });
     const sort = (name: string) => heading(name).getByRole('button').click();
     await sort('SIZE');
     expect(await heading('SIZE').getAttribute('aria-sort')).toBe('ascending');
@@ -166,12 +140,11 @@ describe.skipIf(chromiumPath === undefined)('report.html in a browser', { timeou
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`has nothing in its ${colorScheme} colours that is hard to read or that a screen reader does not get`, async () => {
       const page = await open(sweep(12, 10), { colorScheme });
-      await page.locator('tbody button').nth(10).click();
+      await page.locator('#table tbody button').nth(10).click();
       await page.locator('summary').nth(1).click();
-      await page.evaluate(axe);
-      const { violations, passes } = await page.evaluate<AxeResults>('axe.run()');
-      expect(violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))).toEqual([]);
-      expect(passes.map(({ id }) => id)).toEqual(expect.arrayContaining(['color-contrast', 'label', 'region']));
+      const { violations, passes } = await checkedByAxe(page);
+      expect(violations).toEqual([]);
+      expect(passes).toEqual(expect.arrayContaining(['color-contrast', 'label', 'region']));
       const back = await page.evaluate('getComputedStyle(document.body).backgroundColor');
       expect(back).toBe(colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(15, 19, 24)');
     });
@@ -224,7 +197,7 @@ describe.skipIf(chromiumPath === undefined)('report.html in a browser', { timeou
       }),
     );
     expect(await names(page)).toEqual(expect.arrayContaining(attacks.slice(0, 6)));
-    for (const button of await page.locator('tbody th button').all()) await button.click();
+    for (const button of await page.locator('#table tbody th button').all()) await button.click();
     for (const summary of await page.locator('summary').all()) await summary.click();
     expect(await page.locator('script').count()).toBe(2);
     expect(await page.locator('img').count()).toBe(0);
@@ -245,7 +218,7 @@ describe.skipIf(chromiumPath === undefined)('report.html in a browser', { timeou
     expect(paint).toBeLessThanOrEqual(1000);
     expect(await page.evaluate('document.querySelectorAll("*").length')).toBeLessThan(10_000);
     expect(await page.getByRole('status').innerText()).toBe('Steps 1 to 100 of 10,002');
-    await page.getByLabel('Text').fill('SEED.499');
+    await filters(page).getByLabel('Text').fill('SEED.499');
     expect(await page.getByRole('status').innerText()).toBe('Steps 1 to 20 of 20 that match; 10,002 in all');
   });
 });

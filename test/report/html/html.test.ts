@@ -7,7 +7,7 @@ import { jobTimes, lanesOf, mostAtOnce } from '../../../src/report/html/jobs.js'
 import { layered } from '../../../src/report/html/layers.js';
 import { reportHtml } from '../../../src/report/html/report-html.js';
 import { hostileText } from '../../support/hostile.js';
-import { ran, resultsOf, start, type Told } from '../../support/results.js';
+import { instanceOf, jobOf, ran, resultsOf, start, type Told } from '../../support/results.js';
 
 const failed = (name: string, told: Partial<Told> = {}): Told => ({
   name,
@@ -179,6 +179,14 @@ describe('report.html', () => {
         '1. 17: completed, submitted 2026-01-31T22:59:58.125Z, began 2026-01-31T22:59:58.125Z, ended 2026-01-31T22:59:58.132Z',
       ],
     ]);
+  });
+
+  it('says of a job where it was not to run', () => {
+    const jobs = [jobOf(1, ['n1'], 'node'), { ...jobOf(2, ['n2']), excluded: ['n1'] }];
+    const more = dataOf(reportHtml(resultsOf([instanceOf('run', 1, jobs)]))).rows[0]!.more;
+    const [first, second] = more.find(([title]) => title === 'Jobs')![1].split('\n');
+    expect(first).toMatch(/, on n1, cause: node$/);
+    expect(second).toMatch(/, on n2, not on n1$/);
   });
 
   it('says of an interrupted study why, and how much is left', () => {

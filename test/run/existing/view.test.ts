@@ -120,6 +120,7 @@ describe('a line of a list', () => {
     changed: beginning,
     counts,
     bytes: 7,
+    hasConductorJob: false,
   };
 
   it('has what the first and the last line of the journal say', () => {

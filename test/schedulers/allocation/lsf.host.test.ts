@@ -44,10 +44,12 @@ describe('an allocation of LSF', () => {
     const address = (await later.allocation)!.uri();
     await until('it is told', () => later.lines.length > 0);
     expect(later.lines[0]).toMatch(/^allocation 101 waits in pbatch/);
+    expect(await (await later.allocation)!.isWaiting()).toBe(true);
     await open();
     const uri = await address;
     const runs = await takeOver(host, flux, study, data).allocation;
     expect(await runs!.uri()).toBe(uri);
+    expect(await runs!.isWaiting()).toBe(false);
     expect(runs!.describe()).toMatchObject({ id: '101', number: 1, studyPath: study });
     await runs!.release();
     expect(await takeOver(host, flux, study, data).allocation).toBeUndefined();

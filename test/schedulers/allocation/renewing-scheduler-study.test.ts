@@ -285,7 +285,7 @@ it('whatever happens, each job ends once or the study is interrupted, and none i
             if (setting.renewing.open > 0) await setting.renewing.give(undefined);
             break;
           case 'interrupt':
-            await scheduler.suspend('stop');
+            await scheduler.suspend('stop', 'time-over');
             expect(wasInterrupted).toBe(1);
             break;
           case 'close':

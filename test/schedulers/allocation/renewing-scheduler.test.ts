@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import type { InheritedJob, Job } from '../../../src/schedulers/scheduler.js';
 import { base, endOf, noOutcome, Place, remains, Setting, turn } from '../../support/places.js';
 
@@ -29,7 +30,7 @@ describe('while a place lasts', () => {
   it('is interrupted as it interrupts itself, and then not renewed', async () => {
     const setting = new Setting();
     setting.submit('a');
-    await setting.scheduler.suspend('time is up');
+    await setting.scheduler.suspend('time is up', 'time-over');
     await turn();
     expect(setting.first.asked).toEqual(['submit a 1', 'suspend time is up']);
     expect(setting.said).toEqual(['interrupt: time is up']);
@@ -282,7 +283,7 @@ describe('what is cancelled while there is no place', () => {
       type: 'ended',
       ...base(a!),
       at: 1000,
-      outcome: { ...noOutcome, result: 'cancelled' },
+      outcome: { ...noOutcome, result: 'cancelled', blame: blame('cancelled') },
     });
     const second = new Place();
     await setting.renewing.give(second);
@@ -324,7 +325,12 @@ describe('a place that is out of sight, and may live', () => {
     expect([setting.settled, setting.mayLive]).toEqual([[['b 1']], [true]]);
     await setting.settling.give('alive');
     expect(setting.said).toEqual(['a 1 completed', 'interrupt: the broker is lost']);
-    expect(setting.events.at(-1)).toEqual({ type: 'interrupt', at: 1000, reason: 'the broker is lost' });
+    expect(setting.events.at(-1)).toEqual({
+      type: 'interrupt',
+      at: 1000,
+      reason: 'the broker is lost',
+      kind: 'scheduler-lost',
+    });
     setting.scheduler.submit([setting.job('c')]);
     setting.scheduler.cancel([setting.job('b')]);
     await turn();
@@ -336,7 +342,9 @@ describe('a place that is out of sight, and may live', () => {
     setting.submit('a');
     setting.first.listener({ type: 'interrupt', at: 1, reason: 'the host is gone', alsoLocal: true });
     await setting.settling.give('alive');
-    expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the host is gone', alsoLocal: true }]);
+    expect(setting.events).toEqual([
+      { type: 'interrupt', at: 1000, reason: 'the host is gone', kind: 'scheduler-lost', alsoLocal: true },
+    ]);
   });
 
   it('has said nothing any more if the study is closed before that is known', async () => {
@@ -389,9 +397,14 @@ describe('where there is to be no other place', () => {
         type: 'interrupt',
         at: 1000,
         reason: 'the allocation is over',
+        kind: 'allocation-over',
         ended: [
           { ...endOf(a!, 'node-failure'), at: 1000, outcome: remains.begun },
-          { ...endOf(c!, 'cancelled'), at: 1000 },
+          {
+            ...endOf(c!, 'cancelled'),
+            at: 1000,
+            outcome: { ...noOutcome, result: 'cancelled', blame: blame('cancelled') },
+          },
         ],
         notBegun: [{ step: b!.step.index, attempt: 1 }],
       },
@@ -417,7 +430,9 @@ describe('where there is to be no other place', () => {
     await setting.settling.give([]);
     setting.scheduler.reattach([{ ...setting.job('a'), id: '1', endpoint: 'x', mayBeDuplicate: false }]);
     await setting.renewing.give(undefined);
-    expect(setting.events).toEqual([{ type: 'interrupt', at: 1000, reason: 'the allocation is over' }]);
+    expect(setting.events).toEqual([
+      { type: 'interrupt', at: 1000, reason: 'the allocation is over', kind: 'allocation-over' },
+    ]);
   });
 
   it('the study is interrupted, for the reason of the first loss', async () => {
@@ -457,7 +472,7 @@ describe('where there is to be no other place', () => {
     const before = setting.said;
     setting.scheduler.cancel(jobs);
     setting.submit('b');
-    await setting.scheduler.suspend('time is up');
+    await setting.scheduler.suspend('time is up', 'time-over');
     setting.scheduler.close();
     await turn();
     expect(setting.said).toEqual(before);
@@ -487,9 +502,9 @@ describe('a wish to stop', () => {
     const setting = new Setting();
     setting.submit('a', 'b');
     await phases[phase](setting);
-    await setting.scheduler.suspend('time is up');
+    await setting.scheduler.suspend('time is up', 'time-over');
     expect(setting.said).toEqual(['interrupt: time is up']);
-    await setting.scheduler.suspend('again');
+    await setting.scheduler.suspend('again', 'time-over');
     const late = await goOn(setting);
     expect(setting.said).toEqual(['interrupt: time is up']);
     expect(late.asked).toEqual([]);
@@ -503,7 +518,7 @@ describe('a wish to stop', () => {
     setting.scheduler.close();
     setting.scheduler.cancel(jobs);
     const late = await goOn(setting);
-    await setting.scheduler.suspend('time is up');
+    await setting.scheduler.suspend('time is up', 'time-over');
     expect(setting.said).toEqual([]);
     expect(late.listener).toBeUndefined();
     expect(setting.first.isClosed).toBe(true);

@@ -53,6 +53,12 @@ describe('an allocation that is wanted', () => {
     expect(requested('{with: slurm, args: [-c, 4]}').args).toEqual(['-c', '4']);
   });
 
+  it('waits in the queue for as long as it is told, 0 for ever', () => {
+    const waits = (text: string) => requested(`{with: slurm, max-wait: ${text}}`).maxWait;
+    expect(['30s', '2', '"1:00:00"', '0'].map(waits)).toEqual([30, 120, 3600, 0]);
+    expect(read('{with: slurm, max-wait: soon}').problems).toEqual([expect.stringMatching(/'max-wait'.* must be /)]);
+  });
+
   it('has names as they are written, numbers too', () => {
     const { queue, bank } = requested('{with: slurm, queue: 010, bank: 1e3}');
     expect({ queue, bank }).toEqual({ queue: '010', bank: '1e3' });

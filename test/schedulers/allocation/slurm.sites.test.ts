@@ -115,10 +115,12 @@ describe.skipIf(installed !== true)('an allocation of Slurm', () => {
     expect(waits.lines[1]).toMatch(
       new RegExp(`^allocation ${allocation.id} may never start \\(JobHeld\\w+\\): .*scontrol release`),
     );
+    expect(await allocation.isWaiting()).toBe(true);
     await slurm.command('scontrol', 'release', allocation.id);
     const uri = await address;
     const runs = await takeOver(at, flux, data.studyPath, data).allocation;
     expect(await runs!.uri()).toBe(uri);
+    expect(await runs!.isWaiting()).toBe(false);
     await runs!.release();
     expect(await takeOver(at, flux, data.studyPath, data).allocation).toBeUndefined();
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { blame, type Cause } from '../../../src/causes/cause.js';
 import type { QueuePhase, QueueRow } from '../../../src/schedulers/batch/batch-system.js';
 import { decideEnd, type EndDecision, type EndFacts, factsOfClaim } from '../../../src/schedulers/batch/decide-end.js';
 import type { JobOutcome } from '../../../src/schedulers/scheduler.js';
@@ -9,6 +10,7 @@ const row = (exitCode: number | null = null): QueueRow => ({
 });
 
 const meaning = (phase: QueuePhase, result: JobResult | null = null, note = '') => ({ phase, result, note });
+const meant = (result: JobResult, cause: Cause) => ({ ...meaning('ended', result), blame: blame(cause) });
 const exit = (status: number, word = '') => ({ exit: { status, at: 2000, word } });
 const ended = (result: JobResult, note = '', exitCode: number | null = null) => ({
   row: row(exitCode),
@@ -26,6 +28,7 @@ const plain: EndFacts = {
   mayBeDuplicate: false,
   isCancelled: false,
   isLate: false,
+  isOverdue: false,
   mayBeUnseen: false,
   words: '',
 };
@@ -34,6 +37,12 @@ const over = (
   result: JobResult,
   { note = '', exitCode = null, signal = null, at = 3000 }: Partial<JobOutcome> & { at?: number | null } = {},
 ): EndDecision => ({ is: 'ended', at, outcome: { result, exitCode, signal, note } });
+
+function withoutBlame(decision: EndDecision): EndDecision {
+  if (decision.is !== 'ended' && decision.is !== 'requeued') return decision;
+  const { blame: _, ...outcome } = decision.outcome;
+  return { ...decision, outcome };
+}
 
 const unknownTo = 'Slurm does not know the job any more';
 
@@ -63,6 +72,21 @@ describe('the end of a job', () => {
       'but not for ever',
       { ...exit(1), row: row(), meaning: meaning('running'), isLate: true },
       over('failed', { exitCode: 1, at: 2000 }),
+    ],
+    [
+      'longer if a signal ended the script, because it may have come from the queue',
+      { ...exit(143), row: row(), meaning: meaning('finishing'), isLate: true },
+      { is: 'open' },
+    ],
+    [
+      'which is then taken to have lost the job',
+      { ...exit(143), row: row(), meaning: meaning('finishing'), isLate: true, isOverdue: true },
+      over('node-failure', { exitCode: 143, signal: 'SIGTERM', note: 'Slurm does not say why it was ended', at: 2000 }),
+    ],
+    [
+      'but not longer for the end of a job that was cancelled',
+      { ...exit(143), row: row(), meaning: meaning('finishing'), isLate: true, isCancelled: true },
+      over('cancelled', { exitCode: 143, signal: 'SIGTERM', at: 2000 }),
     ],
     ['a script that fails', { ...exit(3), ...ended('failed', '', 3) }, over('failed', { exitCode: 3, at: 2000 })],
     [
@@ -149,6 +173,11 @@ describe('the end of a job', () => {
       over('node-failure', { note: 'the script was not run: it is STATE (Reason)' }),
     ],
     [
+      'a job that had too little memory for its launcher',
+      { owner: null, row: row(), meaning: { ...meant('failed', 'memory'), note: 'it ran out of memory' } },
+      over('failed', { note: 'the script was not run: it ran out of memory' }),
+    ],
+    [
       'an attempt that was given up',
       { owner: null, ...ended('failed', '', 73) },
       over('not-run', { note: 'the script was not run: the attempt was given up before' }),
@@ -176,7 +205,64 @@ describe('the end of a job', () => {
     ],
     ['a forgotten job that was cancelled', { owner: null, isCancelled: true }, over('cancelled', { at: null })],
   ])('%s', (_, facts, decision) => {
-    expect(decideEnd({ ...plain, ...facts })).toEqual(decision);
+    expect(withoutBlame(decideEnd({ ...plain, ...facts }))).toEqual(decision);
+  });
+
+  it.each<[string, Partial<EndFacts>, Cause | undefined]>([
+    ['exit 0', exit(0), undefined],
+    ['a script that fails', { ...exit(3), row: row(3), meaning: meant('failed', 'code') }, 'code'],
+    [
+      'a script that the queue has not seen end',
+      { ...exit(3), row: row(), meaning: meaning('running'), isLate: true },
+      'code',
+    ],
+    ['too little memory', { ...exit(137), row: row(137), meaning: meant('failed', 'memory') }, 'memory'],
+    ['the time limit', { ...exit(143), row: row(143), meaning: meant('timeout', 'timeout') }, 'timeout'],
+    ['a lost node', { row: row(), meaning: meant('node-failure', 'node') }, 'node'],
+    ['a preemption', { row: row(), meaning: meant('node-failure', 'preempted') }, 'preempted'],
+    ['a cancel by others', { row: row(), meaning: meant('cancelled', 'cancelled') }, 'cancelled'],
+    ['our own cancel', { ...exit(3), row: row(3), meaning: meant('failed', 'code'), isCancelled: true }, 'cancelled'],
+    ['a script that was not run', { owner: null, row: row(1), meaning: meant('failed', 'code') }, 'node'],
+    ['one that had too little memory', { owner: null, row: row(), meaning: meant('failed', 'memory') }, 'memory'],
+    ['one whose time was over', { owner: null, row: row(), meaning: meant('failed', 'timeout') }, 'timeout'],
+    ['one whose prolog failed', { owner: null, row: row(1), meaning: meant('failed', 'node') }, 'node'],
+    [
+      'one that no process was started for',
+      { ...exit(126, 'never-began'), row: row(1), meaning: meant('failed', 'code') },
+      'node',
+    ],
+    [
+      'one that a full disk kept from beginning',
+      { ...exit(126, 'never-began'), row: row(1), meaning: meant('failed', 'code'), words: 'No space left on device' },
+      'disk',
+    ],
+    [
+      'one that cannot be executed',
+      { ...exit(126, 'not-executable'), row: row(126), meaning: meant('failed', 'code') },
+      'code',
+    ],
+    ['one that could not be claimed', { owner: undefined, row: row(73), meaning: meant('failed', 'code') }, 'disk'],
+    ['a job that the queue has forgotten', {}, 'node'],
+    ['a script that failed before the queue forgot it', exit(2), 'code'],
+    // What was recorded says more than that the queue did not see the end.
+    ['an end out of sight', { ...exit(2), row: row(), meaning: { ...meaning('ended'), blame: blame('node') } }, 'code'],
+    [
+      'an end out of sight without a record',
+      { row: row(), meaning: { ...meaning('ended'), blame: blame('node') } },
+      'node',
+    ],
+  ])('is the fault of something: %s', (_, facts, cause) => {
+    const decision = decideEnd({ ...plain, ...facts });
+    expect(decision.is === 'ended' ? decision.outcome.blame?.cause : decision).toBe(cause);
+  });
+
+  it.each([
+    [blame('preempted'), 'preempted'],
+    [undefined, 'node'],
+  ])('is what a job was requeued for: %j', (requeuedFor, cause) => {
+    const waiting = { ...row(), ...(requeuedFor && { requeuedFor }) };
+    const decision = decideEnd({ ...plain, row: waiting, meaning: meaning('waiting') });
+    expect(decision.is === 'requeued' && decision.outcome.blame?.cause).toBe(cause);
   });
 
   it('is read in a claim', () => {

@@ -24,6 +24,8 @@ class Study {
   readonly told: string[] = [];
   /** Whether another driver has the study. */
   isLost = false;
+  /** How many milliseconds the drivers' clock is ahead. */
+  ahead = 0;
 
   constructor(commands: readonly string[] = ['true']) {
     this.plan = validPlan({
@@ -67,9 +69,10 @@ class Driver {
     const { batch } = study.plan.spec;
     this.scheduler = new QueueScheduler(
       {
-        ...{ host: study.host, system, clock: systemClock, studyPath: study.path, studyName: 'demo' },
+        ...{ host: study.host, system, studyPath: study.path, studyName: 'demo' },
+        clock: { ...systemClock, now: () => Date.now() + study.ahead },
         headerOf: ({ step }) => headerOf(step, batch),
-        wordsOf: (step, label, shown) => system.submitWords(step, batch, label, shown),
+        wordsOf: ({ step }, label, shown) => system.submitWords(step, batch, label, shown),
         ...{ env, endpoint: 'slurm:test', fence },
         log: (line) => study.told.push(line),
         confirm: async () => {
@@ -173,6 +176,19 @@ describe('a job', () => {
     expect(await study.queue.run('1')).toBe(73);
   });
 
+  it('that is lost with its node does not come back, if it is on its way into the queue', async () => {
+    const study = new Study(['sleep 60']);
+    const driver = study.driver();
+    driver.scheduler.submit([study.job()]);
+    await study.queue.submitted(1);
+    const run = study.queue.run('1');
+    await driver.has('started');
+    study.queue.set('1', 'NODE_FAIL');
+    await driver.has('ended node-failure');
+    await until('it is told to end', () => study.host.commands.some((each) => /\nend_jobs 1\b/.test(each)));
+    void run.catch(() => {});
+  });
+
   it('that is requeued after it has begun is cancelled, and its second incarnation runs nothing', async () => {
     const study = new Study(['echo ran >> ran; [ -e done ] || sleep 60']);
     const driver = study.driver();
@@ -200,6 +216,23 @@ describe('a job', () => {
     study.queue.set('1', 'PENDING', { reason: 'Held' });
     await driver.has('queued Held');
     expect(study.told).toEqual(['job 1 of a may never start (Held): release it']);
+  });
+
+  it('that no other node can run is taken back, cannot begin any more, and is to be submitted anew', async () => {
+    const study = new Study(['echo ran > ran']);
+    const driver = study.driver();
+    driver.scheduler.submit([{ ...study.job(), excluded: ['n1'] }]);
+    await driver.has('queued');
+    study.ahead = 6_000;
+    study.queue.set('1', 'PENDING', { reason: 'NoNodes' });
+    await driver.has('queued NoNodes');
+    study.ahead = 320_000;
+    await driver.has('not-submitted NoNodes');
+    expect(driver.events.at(-1)).toMatchObject({ attempt: 1, blame: { cause: 'queue' } });
+    await until('it is cancelled', () => study.queue.cancelled.includes('1'));
+    expect(study.claim('a/1')).toBe('conductor');
+    expect(await study.queue.run('1')).toBe(73);
+    expect(existsSync(path.join(study.path, 'a/ran'))).toBe(false);
   });
 
   it('has an owner of its own, even if it was submitted from within a job of another batch system', async () => {
@@ -530,7 +563,7 @@ it('is interrupted with a reason when it is suspended, and reports nothing more'
   const driver = study.driver();
   driver.scheduler.submit([study.job()]);
   await driver.has('queued');
-  await driver.scheduler.suspend('the time is over');
+  await driver.scheduler.suspend('the time is over', 'time-over');
   await study.queue.run('1');
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(driver.of()).toEqual(['submitted 1', 'queued', 'interrupt the time is over']);

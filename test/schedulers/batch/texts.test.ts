@@ -33,12 +33,15 @@ it('a job file has the directives of the script, and the launcher in place of it
   const header = headerOf(run!, spec.batch);
   expect(scripts[0]!.main.text.startsWith(`${header}\n\n`)).toBe(true);
   const job = { step: run!, attempt: 3, script: scripts[0]!.main.path };
-  const text = jobFile({ jobIdExpression: '"$ID"' }, { studyPath: "/p/it's", job, label: 'run-1.3', header });
+  const text = jobFile(
+    { jobIdExpression: '"$ID"', nodesExpression: '"$NODES"' },
+    { studyPath: "/p/it's", job, label: 'run-1.3', header },
+  );
   expect(text.split('\n')).toEqual([
     '#!/bin/bash -p',
     ...header.split('\n').slice(1),
     '',
-    'export CONDUCTOR_JOB="$ID" CONDUCTOR_BELL=run-1.3',
+    'export CONDUCTOR_JOB="$ID" CONDUCTOR_BELL=run-1.3 CONDUCTOR_NODES="$NODES"',
     `exec '/p/it'\\''s/.conductor/run' run 3 '/p/it'\\''s/run/run.slurm.sh'`,
     '',
   ]);
@@ -59,7 +62,11 @@ it.each<[string, readonly string[], string]>([
 const now = 1_000_000;
 
 it.each([
-  ['bell run-1.2 start 20.5 7-1 12.5', { type: 'start', label: 'run-1.2', owner: '7-1', at: now - 8000 }],
+  ['bell run-1.2 start 20.5 7-1 12.5', { type: 'start', label: 'run-1.2', owner: '7-1', at: now - 8000, nodes: '' }],
+  [
+    'bell run-1.2 start 20.5 7-1 12.5 hosta 16 hostb 16',
+    { type: 'start', label: 'run-1.2', owner: '7-1', at: now - 8000, nodes: 'hosta 16 hostb 16' },
+  ],
   [
     'bell run-1.2 end 20.5 7 0 13',
     { type: 'end', label: 'run-1.2', owner: '7', exit: { status: 0, at: now - 7500, word: '' } },
@@ -69,7 +76,7 @@ it.each([
     { type: 'end', label: 'run-1.2', owner: '7', exit: { status: 126, at: now - 7250, word: 'never-began' } },
   ],
   // The clock of a node may be a little ahead.
-  ['bell run-1.2 start 20.5 7 21', { type: 'start', label: 'run-1.2', owner: '7', at: now }],
+  ['bell run-1.2 start 20.5 7 21', { type: 'start', label: 'run-1.2', owner: '7', at: now, nodes: '' }],
   ['bell run-1.2 other 20.5 7 1', undefined],
   ['something else', undefined],
 ])('%j is read', (line, bell) => {

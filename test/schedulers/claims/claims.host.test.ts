@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { claimOrRead } from '../../../src/schedulers/claims/claims.js';
 import { claimsPath, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
@@ -126,6 +127,6 @@ it('of attempts that no job has there is no outcome, and they may run as they ar
   const jobs = steps.map((step) => ({ step, attempt: 1, script: `${step.name}.sh` }));
   expect(await readOutcomes(plainHost(), { studyPath: study, batch }, jobs, 'it is gone')).toEqual([
     undefined,
-    { result: 'node-failure', exitCode: null, signal: null, note: 'it is gone' },
+    { result: 'node-failure', exitCode: null, signal: null, note: 'it is gone', blame: blame('allocation') },
   ]);
 });

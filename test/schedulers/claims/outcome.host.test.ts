@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import { outcomeFromClaim, tasksOfStep } from '../../../src/schedulers/claims/outcome.js';
 import type { StepInstance } from '../../../src/study/graph.js';
 import { graphOf } from '../../support/graphs.js';
@@ -8,9 +9,9 @@ const at = { file: 'study.yaml', line: 1, column: 1 };
 const batch = { type: 'flux', values: new Map(), at, placeOf: () => at } as const;
 const plain = (tasks = 1) => ({ tasks, isNested: false });
 const nested = (tasks = 1) => ({ tasks, isNested: true });
-const lost = { result: 'node-failure', exitCode: null, signal: null, note: 'gone' };
+const lost = { result: 'node-failure', exitCode: null, signal: null, note: 'gone', blame: blame('node') };
 const of = (exits: readonly number[], tasks = plain(), owner: string | null = 'ƒ1') =>
-  outcomeFromClaim({ owner, exits }, tasks, 'gone');
+  outcomeFromClaim({ owner, exits }, tasks, { note: 'gone' });
 
 describe('what a job that is no more has left', () => {
   it('is a good end, if all of its tasks wrote that down', () => {
@@ -22,7 +23,10 @@ describe('what a job that is no more has left', () => {
   });
 
   it("is a script's failure, if a task wrote that down", () => {
-    expect(of([3])).toEqual({ result: 'failed', exitCode: 3, signal: null, note: 'gone' });
+    expect(of([3])).toEqual({
+      ...{ result: 'failed', exitCode: 3, signal: null, note: 'gone' },
+      blame: blame('code'),
+    });
     expect(of([0, 4, 2], plain(5))).toMatchObject({ result: 'failed', exitCode: 4 });
   });
 
@@ -41,7 +45,7 @@ describe('what a job that is no more has left', () => {
     const exits = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 255 })), { maxLength: 5 });
     fc.assert(
       fc.property(exits, fc.integer({ min: 1, max: 5 }), fc.boolean(), (all, tasks, isNested) => {
-        const outcome = outcomeFromClaim({ owner: 'ƒ1', exits: all }, { tasks, isNested }, 'gone')!;
+        const outcome = outcomeFromClaim({ owner: 'ƒ1', exits: all }, { tasks, isNested }, { note: 'gone' })!;
         const isGood = all.length >= tasks && all.every((exit) => exit === 0);
         expect(outcome.result === 'completed').toBe(isGood);
         if (outcome.result === 'failed') expect(all).toContain(outcome.exitCode);

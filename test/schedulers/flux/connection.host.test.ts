@@ -4,10 +4,15 @@ import { errno } from '../../../src/flux/errors.js';
 import { HostError } from '../../../src/hosts/host.js';
 import { LeaseLostError } from '../../../src/store/lease.js';
 import { cutEverywhere, expectOneStory } from '../../support/flux/cut-everywhere.js';
-import type { Spoiling } from '../../support/flux/simulated-broker.js';
+import type { SimulatedBroker, Spoiling } from '../../support/flux/simulated-broker.js';
 import { completed, FluxStudy, hurried, startBroker, waiting, wholeStory } from '../../support/flux/study-run.js';
 import { Tap } from '../../support/flux/study-tap.js';
 import { until } from '../../support/wait.js';
+
+/** From now on jobs are followed by their eventlogs, as for guests. */
+function withoutJournal(broker: SimulatedBroker): void {
+  broker.behaviour.missing.add('job-manager.events-journal');
+}
 
 describe('a connection that is lost', () => {
   it('is made again; the jobs go on, and nothing is told of them twice', async () => {
@@ -129,7 +134,7 @@ describe('a connection that is lost', () => {
     study.go();
     expect(await study.outcome(job)).toEqual(completed);
     expect(study.said(job)).toEqual(wholeStory);
-    expect(broker.watches).toBe(1);
+    expect(broker.watches).toBe(2);
   });
 });
 
@@ -143,9 +148,10 @@ describe('an answer that is', () => {
     ['cut', 'cut off'],
   ];
   for (const [spoiling, words] of spoilings) {
-    for (const topic of ['job-ingest.submit', 'job-info.eventlog-watch'] as const) {
+    for (const topic of ['job-ingest.submit', 'job-manager.events-journal', 'job-info.eventlog-watch'] as const) {
       it(`${words} (to ${topic}) costs the connection, and not the step, which runs once`, async () => {
         const broker = await startBroker();
+        if (topic === 'job-info.eventlog-watch') withoutJournal(broker);
         const study = await FluxStudy.start(broker, { clock: hurried(10) });
         broker.spoilNextAnswer(spoiling, topic);
         const job = study.submit('run', 'echo ran >> ran');
@@ -170,6 +176,7 @@ describe('an answer that is', () => {
 
   it('an eventlog that is none costs the connection, and not the step', async () => {
     const broker = await startBroker();
+    withoutJournal(broker);
     const tap = await Tap.start(broker.uri);
     let spoilt = 0;
     tap.answer = (topic) =>
@@ -180,6 +187,89 @@ describe('an answer that is', () => {
     const job = study.submit('run', 'exit 3');
     expect(await study.outcome(job)).toMatchObject({ result: 'failed', exitCode: 3 });
     expect(study.told.filter((line) => line.includes('not'))).toHaveLength(2);
+  });
+});
+
+describe('the journal of the broker', () => {
+  it.each(['0.39.0', '0.88.0'])(
+    'tells all of the jobs of its owner, whose eventlogs are not asked for (%s)',
+    async (version) => {
+      const broker = await startBroker({ version });
+      const study = await FluxStudy.start(broker);
+      const jobs = ['one', 'two'].map((name) => study.submit(name, 'exit 3'));
+      for (const job of jobs) {
+        expect(await study.outcome(job)).toMatchObject({ result: 'failed', exitCode: 3 });
+        expect(study.said(job)).toEqual(wholeStory);
+      }
+      expect(broker.asked('job-info.eventlog-watch')).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['do not have', errno.ENOSYS],
+    ['refuse us', errno.EPERM],
+  ])('that brokers %s is replaced by the eventlogs, without a word', async (_, errnum) => {
+    const broker = await startBroker();
+    const tap = await Tap.start(broker.uri);
+    tap.answer = (topic) => (topic === 'job-manager.events-journal' ? { errnum } : undefined);
+    const study = await FluxStudy.start(tap);
+    expect(await study.run('run', 'true')).toEqual(completed);
+    expect(broker.asked('job-info.eventlog-watch')).toHaveLength(1);
+    expect(study.told).toEqual([]);
+  });
+
+  it('that does not answer does not hold up what the eventlogs tell', async () => {
+    const broker = await startBroker();
+    const tap = await Tap.start(broker.uri);
+    tap.answer = (topic) => (topic === 'job-manager.events-journal' ? 'kept' : undefined);
+    const study = await FluxStudy.start(tap);
+    expect(await study.run('run', 'exit 3')).toMatchObject({ result: 'failed', exitCode: 3 });
+    expect(broker.asked('job-info.eventlog-watch')).toHaveLength(1);
+  });
+
+  it('that has all of a job before the answer to its submit is enough', async () => {
+    const broker = await startBroker();
+    const tap = await Tap.start(broker.uri);
+    const study = await FluxStudy.start(tap);
+    tap.delay('job-ingest.submit', () => broker.jobs.at(-1)?.state === 'INACTIVE');
+    const job = study.submit('run', 'exit 3');
+    expect(await study.outcome(job)).toMatchObject({ result: 'failed', exitCode: 3 });
+    expect(study.said(job)).toEqual(wholeStory);
+    expect(broker.asked('job-info.eventlog-watch')).toEqual([]);
+  });
+
+  it.each([
+    ['ends', { errnum: errno.ENODATA }],
+    ['fails', { errnum: errno.ENOSYS }],
+    ['cannot be understood', { payload: { entries: [] } }],
+    ['has a job without an id', { payload: { id: 'none', events: [{ timestamp: 1, name: 'submit' }] } }],
+    ['has what is no event', { payload: { id: 1, events: [{ timestamp: 'now', name: 'submit' }] } }],
+  ])('that %s while a job runs is replaced by its eventlog, over the same connection', async (_, answer) => {
+    const broker = await startBroker();
+    const tap = await Tap.start(broker.uri);
+    const study = await FluxStudy.start(tap, { clock: hurried(10) });
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    await until('it has started', () => study.said(job).includes('started'));
+    expect(broker.asked('job-info.eventlog-watch')).toEqual([]);
+    tap.say('job-manager.events-journal', answer);
+    await until('its eventlog is read', () => broker.asked('job-info.eventlog-watch').length === 1);
+    study.go();
+    expect(await study.outcome(job)).toEqual(completed);
+    expect(study.said(job)).toEqual(wholeStory);
+    expect(await study.run('next', 'true')).toEqual(completed);
+    expect(study.told).toEqual([]);
+  });
+
+  it('that tells nothing of a job before its id is known is not waited for', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    // The event `submit` comes after the answer to the submit.
+    broker.behaviour.eventDelay = 200;
+    const job = study.submit('run', 'true');
+    expect(await study.outcome(job)).toEqual(completed);
+    expect(study.said(job)).toEqual(wholeStory);
+    expect(broker.asked('job-info.eventlog-watch')).toHaveLength(1);
   });
 });
 
@@ -457,6 +547,7 @@ describe('a job that the broker does not know any more', () => {
 
   it('is looked for again before that: a broker may learn of its jobs late', async () => {
     const broker = await startBroker();
+    withoutJournal(broker);
     const tap = await Tap.start(broker.uri);
     let asked = 0;
     tap.answer = (topic) =>

@@ -241,11 +241,11 @@ describe('a scheduler that is closed', () => {
 
   it('tells of an interruption once', async () => {
     const { study } = await busy();
-    study.scheduler.suspend('enough');
-    study.scheduler.suspend('again');
+    study.scheduler.suspend('enough', 'time-over');
+    study.scheduler.suspend('again', 'time-over');
     await study.interruption();
     expect(study.events.filter(({ type }) => type === 'interrupt')).toEqual([
-      { type: 'interrupt', at: expect.any(Number), reason: 'enough', ended: [] },
+      { type: 'interrupt', at: expect.any(Number), reason: 'enough', kind: 'time-over', ended: [] },
     ]);
   });
 
@@ -255,7 +255,7 @@ describe('a scheduler that is closed', () => {
     const [good, bad] = [study.submit('good', 'exit 0'), study.submit('bad', 'exit 3')];
     const hasEnded = (name: string) => study.exists(`.conductor/claims/${name}/1.0.exit`);
     await until('both have ended', () => hasEnded('good') && hasEnded('bad'));
-    study.scheduler.suspend('enough');
+    study.scheduler.suspend('enough', 'time-over');
     expect(await study.interruption()).toMatchObject({
       ended: [{ type: 'ended', step: good.step.index, attempt: 1, outcome: { result: 'completed', exitCode: 0 } }],
     });

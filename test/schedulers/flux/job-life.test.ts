@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import type { FluxEvent } from '../../../src/flux/eventlog.js';
 import { decodeJobId, encodeJobId } from '../../../src/flux/job-id.js';
 import {
@@ -377,6 +378,21 @@ const table: readonly (readonly [string, LifeEvent, Partial<Record<Name, string>
   ],
   ['was to have its log read again in an earlier reading', { type: 'read-again', reading: 0 }, {}],
   [
+    'has nodes',
+    { type: 'nodes', reading: 1, nodes: ['n1'] },
+    {
+      watching: 'watching',
+      'watching one of two': 'watching?',
+      classifying: 'classifying',
+      undetermined: 'undetermined',
+      'watching, cancelled': 'watching',
+      'watching one of two, cancelled': 'watching?',
+      'classifying, cancelled': 'classifying',
+      'undetermined, cancelled': 'undetermined',
+    },
+  ],
+  ['had nodes in an earlier reading', { type: 'nodes', reading: 0, nodes: ['n1'] }, {}],
+  [
     'has ended',
     classified({ is: 'ended', outcome: outcome('completed', 0) }),
     {
@@ -484,6 +500,7 @@ it('the table has a row for every event that there is', () => {
     owner: true,
     found: true,
     log: true,
+    nodes: true,
     'log-failed': true,
     'read-again': true,
     classified: true,
@@ -581,6 +598,17 @@ describe('submits that fail for minutes', () => {
     expect(summary(reduce(failing, refused('doubt', others)))).toBe('withdrawing? | fence');
   });
 
+  it.each([
+    ['KVS commit failed', blame('submission')],
+    ['job-ingest worker unexpectedly exited', blame('submission')],
+    ['No space left on device', blame('disk')],
+  ])('are not the fault of what the job asks for: %s', (words, why) => {
+    const others = { ...late, words, lastAccepted: 2_000 };
+    expect(reduce(failing, refused('retry', others)).actions).toContainEqual({
+      ...{ type: 'report', report: { type: 'not-submitted', reason: words, blame: why } },
+    });
+  });
+
   it('are counted from the first after a limit', () => {
     const limited = lived(failing, refused('wait'), { type: 'sent' });
     expect(summary(reduce(limited, refused('retry', late)))).toBe('waiting | hold-back retry | enqueue');
@@ -631,5 +659,43 @@ describe('an end', () => {
     const forgotten = { ...watching, phase: 'classifying' } as const;
     expect(ended(forgotten, 7)).toBe('ended failed at 7');
     expect(ended(forgotten)).toBe('ended failed');
+  });
+});
+
+describe('the nodes of an attempt', () => {
+  const reports = (first: JobLife, ...events: LifeEvent[]) => {
+    const found: unknown[] = [];
+    let life = first;
+    for (const event of events) {
+      const next = reduce(life, event);
+      life = next.life;
+      for (const action of next.actions) {
+        if (action.type !== 'report') continue;
+        const { type } = action.report;
+        if (type === 'started' || type === 'ended') found.push([type, action.report.nodes]);
+      }
+    }
+    return found;
+  };
+  const ended = classified({ is: 'ended', outcome: outcome('completed', 0) });
+
+  it('are told with its start and its end if the log has them', () => {
+    const alloc: LifeEvent = { type: 'log', event: { timestamp: 2, name: 'alloc', context: {}, nodes: ['n1', 'n2'] } };
+    expect(reports(watching, alloc, start, finish, clean, ended)).toEqual([
+      ['started', ['n1', 'n2']],
+      ['ended', ['n1', 'n2']],
+    ]);
+  });
+
+  it('are told with its end if they came later', () => {
+    const nodes: LifeEvent = { type: 'nodes', reading: 1, nodes: ['n1'] };
+    expect(reports(watching, start, nodes, finish, clean, ended)).toEqual([
+      ['started', undefined],
+      ['ended', ['n1']],
+    ]);
+    expect(reports(watching, start, finish, clean, ended)).toEqual([
+      ['started', undefined],
+      ['ended', undefined],
+    ]);
   });
 });

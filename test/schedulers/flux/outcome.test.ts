@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import { type JobView, newJob } from '../../../src/flux/eventlog.js';
 import { endedByRestart, isEarlyTimeout, outcomeOf } from '../../../src/schedulers/flux/outcome.js';
 
@@ -22,7 +23,8 @@ describe('the outcome of a job', () => {
     [11 | 128, { result: 'failed', exitCode: 139, signal: 'SIGSEGV' }],
     [(128 + 100) << 8, { result: 'failed', exitCode: 228, signal: null }],
   ])('with wait status %i is %o', (waitStatus, outcome) => {
-    expect(outcomeOf(over({ waitStatus }), 0)).toEqual({ ...outcome, note: '' });
+    const why = outcome.result === 'completed' ? {} : { blame: blame('code') };
+    expect(outcomeOf(over({ waitStatus }), 0)).toEqual({ ...outcome, note: '', ...why });
   });
 
   it('has no exit status if the job never ran, and says why', () => {
@@ -31,27 +33,32 @@ describe('the outcome of a job', () => {
       exitCode: null,
       signal: null,
       note: 'unsatisfiable request: need 9 slots',
+      blame: blame('submission', true),
     });
   });
 
   it.each([
-    ['alloc', 'no such resource', 'failed', 'no such resource'],
-    ['dependency', 'job ƒ1 failed', 'failed', 'job ƒ1 failed'],
-    ['anything', '', 'failed', 'exception anything'],
+    ['alloc', 'no such resource', 'failed', 'no such resource', 'submission'],
+    ['dependency', 'job ƒ1 failed', 'failed', 'job ƒ1 failed', 'submission'],
+    ['anything', '', 'failed', 'exception anything', 'code'],
+    ['preempt', 'for another', 'failed', 'for another', 'preempted'],
     [
       'exec',
       'task 0: start failed: x: No such file or directory',
       'failed',
       'task 0: start failed: x: No such file or directory',
+      'code',
     ],
-    ['exec', 'node failure on node3', 'node-failure', 'node failure on node3'],
-    ['exec', 'lost contact with job shell on node3', 'node-failure', 'lost contact with job shell on node3'],
-    ['node-failure', '', 'node-failure', 'exception node-failure'],
-    ['cancel', '', 'cancelled', 'its job was cancelled by user 1000'],
-    ['cancel', ' maintenance\n', 'cancelled', 'its job was cancelled by user 1000: maintenance'],
-    ['timeout', 'resource allocation expired', 'timeout', 'its walltime (60 s) ran out'],
-  ])('of exception %s "%s" is %s: %s', (type, words, result, note) => {
-    expect(outcomeOf(over({ waitStatus: null, ...exception(type, words) }), 60)).toEqual({
+    ['exec', 'node failure on node3', 'node-failure', 'node failure on node3', 'node'],
+    ['exec', 'lost contact with job shell on node3', 'node-failure', 'lost contact with job shell on node3', 'node'],
+    ['node-failure', '', 'node-failure', 'exception node-failure', 'node'],
+    ['cancel', '', 'cancelled', 'its job was cancelled by user 1000', 'cancelled'],
+    ['cancel', ' maintenance\n', 'cancelled', 'its job was cancelled by user 1000: maintenance', 'cancelled'],
+    ['timeout', 'resource allocation expired', 'timeout', 'its walltime (60 s) ran out', 'timeout'],
+  ])('of exception %s "%s" is %s: %s, the fault of: %s', (type, words, result, note, cause) => {
+    const { blame: why, ...outcome } = outcomeOf(over({ waitStatus: null, ...exception(type, words) }), 60);
+    expect(why?.cause).toBe(cause);
+    expect(outcome).toEqual({
       result,
       exitCode: null,
       signal: null,

@@ -452,3 +452,72 @@ it('knows where outputs are before anything ran', async () => {
     stderr: path.posix.join('run/A.1', 'run_A1.ƒ1.err'),
   });
 });
+
+describe('a job that ends badly', () => {
+  it.each([
+    ['exec', 'lost contact with job shell on node1 (shell rank 0)', 'node'],
+    ['node-failure', 'broker rank 1 is lost', 'node'],
+    ['cancel', 'enough', 'cancelled'],
+    ['preempt', 'for somebody else', 'preempted'],
+    ['mine', 'a user can raise anything', 'code'],
+  ])('by an exception %s (%s) is the fault of: %s', async (type, note, cause) => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    const job = study.submit('run', waiting());
+    await study.up(job);
+    broker.raise(broker.jobs[0]!.id, type, note);
+    expect(await study.cause(job)).toBe(cause);
+  });
+
+  it('by itself is the fault of the code, by its time limit that of its time', async () => {
+    const study = await FluxStudy.start(await startBroker());
+    expect(await study.cause(study.submit('exits', 'exit 3'))).toBe('code');
+    expect(await study.cause(study.submit('late', waiting(), { walltime: '0:1' }))).toBe('timeout');
+    expect(await study.cause(study.submit('good', 'true'))).toBeUndefined();
+  });
+
+  it('is refused for what its step asks for, or for something else', async () => {
+    const broker = await startBroker();
+    const study = await FluxStudy.start(broker);
+    const big = study.submit('big', 'true', { procs: 99n });
+    expect((await study.has(big, 'ended')).outcome.blame).toEqual({ cause: 'submission', isOfSpec: true });
+  });
+});
+
+describe('the nodes of a job', () => {
+  it.each(['0.88.0', '0.50.0'])(
+    'are told when it starts, or when it ends at the latest, by Flux %s',
+    async (version) => {
+      const study = await FluxStudy.start(await startBroker({ version, hosts: 'node[1-2]', cores: 2 }));
+      const [one, other] = [study.submit('one', waiting()), study.submit('other', waiting())];
+      for (const job of [one, other]) await study.up(job);
+      study.go();
+      const nodes = [];
+      for (const job of [one, other]) nodes.push((await study.has(job, 'ended')).nodes);
+      expect(nodes).toEqual([['node1'], ['node2']]);
+    },
+  );
+
+  it('are not waited for', async () => {
+    const broker = await startBroker({ version: '0.50.0' });
+    broker.behaviour.missing.add('job-info.lookup');
+    const study = await FluxStudy.start(broker);
+    const job = study.submit('run', 'true');
+    expect(await study.outcome(job)).toEqual(completed);
+    expect(await study.has(job, 'ended')).not.toHaveProperty('nodes');
+    expect(study.told).toEqual([]);
+  });
+
+  it('are not those that it was not to run on', async () => {
+    const study = await FluxStudy.start(await startBroker({ hosts: 'node[1-2]', cores: 2 }));
+    const job = { ...study.step('run', 'true'), excluded: ['node1'] };
+    study.scheduler.submit([job]);
+    expect((await study.has(job, 'ended')).nodes).toEqual(['node2']);
+    const nowhere = { ...study.step('nowhere', 'true'), excluded: ['node1', 'node2'] };
+    study.scheduler.submit([nowhere]);
+    expect((await study.has(nowhere, 'ended')).outcome.blame?.cause).toBe('submission');
+    const stranger = { ...study.step('stranger', 'true'), excluded: ['node9'] };
+    study.scheduler.submit([stranger]);
+    expect((await study.has(stranger, 'not-submitted')).blame?.cause).toBe('submission');
+  });
+});

@@ -100,6 +100,13 @@ describe('a guest', () => {
     expect(await guests.outcome(job)).toMatchObject({ result: 'cancelled' });
   });
 
+  it('has his steps followed by their eventlogs: the journal of all jobs is for the owner', async () => {
+    const { broker, study: guests } = await study();
+    expect(await guests.run('run', 'exit 3')).toMatchObject({ result: 'failed', exitCode: 3 });
+    expect(broker.asked('job-manager.events-journal')).toEqual([]);
+    expect(broker.asked('job-info.eventlog-watch')).toHaveLength(1);
+  });
+
   it('has his steps fail with the words of `flux`', async () => {
     const { study: guests } = await study(() => ({ fails: 'flux-job: user 7 may not' }));
     expect(await guests.has(guests.submit('run', 'true'), 'not-submitted')).toMatchObject({

@@ -1,6 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -24,11 +23,12 @@ import {
   type SpawnOptions,
 } from '../../../src/hosts/host.js';
 import { LocalHost } from '../../../src/hosts/local-host.js';
-import { givenUp, launcherPath, launcherText } from '../../../src/schedulers/claims/launcher.js';
+import { givenUp } from '../../../src/schedulers/claims/launcher.js';
 import { LocalScheduler } from '../../../src/schedulers/local/scheduler.js';
 import type { InheritedJob, InterruptEvent, Job, JobEvent } from '../../../src/schedulers/scheduler.js';
 import type { ObsoleteJob } from '../../../src/store/journal/records.js';
 import { type Clock, systemClock } from '../../../src/util/clock.js';
+import { lastingChild, parentOf } from '../../support/children.js';
 import { hurried } from '../../support/flux/study-run.js';
 import { graphOf, type Shape } from '../../support/graphs.js';
 import { plainEnvironment, plainHost, WatchedHost } from '../../support/hosts.js';
@@ -40,7 +40,6 @@ let study: string;
 beforeEach(() => {
   study = temporaryDirectory();
   mkdirSync(path.join(study, '.conductor'));
-  writeFileSync(path.join(study, launcherPath), launcherText, { mode: 0o755 });
 });
 
 /** A step with its workspace and its script in place. */
@@ -216,8 +215,6 @@ function linkOf(link: string): string {
   }
 }
 
-const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]);
-
 /** The host part of claims of processes here. */
 const here = `${hostname()}@${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}`;
 
@@ -231,21 +228,13 @@ function containerHost(): Host {
   return plainHost('', { PATH: `${bin}:${plainEnvironment.PATH}` });
 }
 
-/** The process ids of what a process has started, and has not ended. */
-function childrenOf(parent: number): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => isAlive(pid) && parentIfAny(pid) === parent);
+/** How a step ended, without what is to blame. */
+function outcomeOf(event: JobEvent) {
+  if (event.type !== 'ended') return event;
+  const { blame: _, ...outcome } = event.outcome;
+  return outcome;
 }
 
-function parentIfAny(pid: number): number | undefined {
-  try {
-    return parentOf(pid);
-  } catch {
-    return undefined;
-  }
-}
-
-const outcomeOf = (event: JobEvent) => (event.type === 'ended' ? event.outcome : event);
 const file = (name: string) => path.join(study, name);
 /** A number that a script has written, once it has. */
 const numberIn = (name: string) =>
@@ -261,7 +250,7 @@ async function started(body: string): Promise<{ readonly step: Job; readonly id:
   const reports = new Reports();
   const step = job(body);
   reports.scheduler.submit([step]);
-  await until('it runs', () => existsSync(file('run/ran')));
+  await until('it runs', () => existsSync(file('run/ran')) && readFileSync(file('run/ran'), 'utf8') !== '');
   const id = String(reports.group);
   reports.scheduler.close();
   return { step, id };
@@ -276,7 +265,7 @@ const foreign = (step: string, pid?: number): ObsoleteJob => ({
   place: '',
 });
 
-describe('a local step whose launcher is killed alone', () => {
+describe('a local step whose waiter is killed alone', () => {
   const survives = (kill: string) => `${kill}; echo $$ > pid; sleep 60 & echo $! > child; wait`;
   const gone = (name: string) => until(`${name} is over`, async () => !isAlive(await numberIn(name)));
 
@@ -288,7 +277,7 @@ describe('a local step whose launcher is killed alone', () => {
       result: 'failed',
       exitCode: 137,
       signal: 'SIGKILL',
-      note: 'its launcher was killed, and what it left running was ended',
+      note: 'the process that waited for it was killed, and what was left of it was ended',
     });
   });
 
@@ -311,8 +300,9 @@ describe('a local step whose launcher is killed alone', () => {
     const { step, id } = await started(
       survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'),
     );
+    const waiter = parentOf(Number(id));
     writeFileSync(file('kill'), '');
-    await until('its launcher is killed', () => !isAlive(Number(id)));
+    await until('its waiter is killed', () => !isAlive(waiter));
     const pid = await numberIn('run/pid');
     expect(isAlive(pid)).toBe(true);
     const reports = new Reports();
@@ -325,8 +315,9 @@ describe('a local step whose launcher is killed alone', () => {
     const { id } = await started(
       survives('echo ran > ran; until [ -e ../kill ]; do sleep 0.02; done; kill -KILL $PPID'),
     );
+    const waiter = parentOf(Number(id));
     writeFileSync(file('kill'), '');
-    await until('its launcher is killed', () => !isAlive(Number(id)));
+    await until('its waiter is killed', () => !isAlive(waiter));
     await numberIn('run/pid');
     await new Reports().scheduler.cancelObsolete([foreign('run', Number(id))]);
     await gone('run/pid');
@@ -350,29 +341,22 @@ describe('a local step whose launcher is killed alone', () => {
 });
 
 describe('a local step that never came to run', () => {
-  it('is lost to its machine if its launcher is empty, rather than finished', async () => {
-    writeFileSync(file(launcherPath), '');
-    expect(outcomeOf(await new Reports().run(job('touch ran')))).toMatchObject({
+  it.each([
+    ['is not there any more', 'rm "$0"', /^the script was not run: .*setsid: No such file or directory$/],
+    ['may not be executed', 'chmod -x "$0"', /^the script was not run: .*setsid: Permission denied$/],
+  ])('is lost to its machine, with the reason, if what begins its session %s', async (_, change, note) => {
+    const bin = temporaryDirectory();
+    writeFileSync(path.join(bin, 'setsid'), `#!/bin/bash -p\n${change}\nexec /usr/bin/setsid "$@"\n`, { mode: 0o755 });
+    const reports = new Reports(plainHost('', { PATH: `${bin}:${plainEnvironment.PATH}` }));
+    const [first, second] = jobs(['true', 'touch ran']);
+    expect(outcomeOf(await reports.run(first!))).toMatchObject({ result: 'completed' });
+    reports.scheduler.submit([second!]);
+    expect(outcomeOf(await reports.end(2))).toMatchObject({
       result: 'node-failure',
-      note: expect.stringMatching(/^the script was not run: /),
+      note: expect.stringMatching(note),
     });
-  });
-
-  it('is lost to its machine if its launcher may not be executed, with the reason', async () => {
-    chmodSync(file(launcherPath), 0o644);
-    expect(outcomeOf(await new Reports().run(job('touch ran')))).toMatchObject({
-      result: 'node-failure',
-      note: expect.stringMatching(/^the script was not run: .*Permission denied/),
-    });
-  });
-
-  it('is lost to its machine if its launcher cannot start a process', async () => {
-    const text = launcherText.replace('"$@" 2>&4 4>&-', '(exit 254); exit 254');
-    writeFileSync(file(launcherPath), text);
-    expect(outcomeOf(await new Reports().run(job('touch ran')))).toMatchObject({
-      result: 'node-failure',
-      note: expect.stringMatching(/^the script was not run: .*no process could be started for it/),
-    });
+    expect(readFileSync(file('.conductor/claims/s1/1.0.exit'), 'utf8')).toMatch(/^12[67] \S+ never-began\n$/);
+    expect(existsSync(file('s1/ran'))).toBe(false);
   });
 
   it('has failed if its shell is not there, which the reason says', async () => {
@@ -402,7 +386,7 @@ describe('a supervisor of local steps that is stopped', () => {
     await until('people are told', () => reports.told.some((line) => line.includes('answers again')), 20_000);
   }, 120_000);
 
-  it('has a waiter that is stopped replaced', async () => {
+  it('lets a waiter that is stopped go on', async () => {
     const reports = new Reports();
     reports.scheduler.submit([job(untilTold(3))]);
     await until('it runs', () => existsSync(file('run/ran')));
@@ -472,6 +456,23 @@ describe('a local step', () => {
       { result: 'failed', exitCode: 255, signal: null, note: '' },
       { result: 'failed', exitCode: 129, signal: 'SIGHUP', note: '' },
     ]);
+  });
+
+  it.each([
+    ['true', undefined],
+    ['exit 3', 'code'],
+    ['kill -KILL $$', 'code'],
+    ['ulimit -St 1; while :; do :; done', 'timeout'],
+  ])('that does `%s` is the fault of: %s', async (body, cause) => {
+    const end = await new Reports().run(job(body));
+    expect(end.type === 'ended' && end.outcome.blame?.cause).toBe(cause);
+  });
+
+  it('ran on this machine', async () => {
+    const reports = new Reports();
+    await reports.run(job('true'));
+    const started = reports.events.find(({ type }) => type === 'started');
+    expect(started).toMatchObject({ nodes: [hostname()] });
   });
 
   it('may print any bytes, as many as it likes', async () => {
@@ -928,13 +929,14 @@ describe('one command of the host', () => {
     expect(host.commands.length).toBe(1);
   });
 
-  it('has one process of its own for each step', async () => {
+  it('has one process of its own for each step, which is its script', async () => {
     const reports = new Reports();
     const step = job(`echo $$ > pid; ${untilTold()}`);
     reports.scheduler.submit([step]);
     const script = await numberIn('run/pid');
+    await until('that is told', () => reports.types.includes('started'));
     const { group } = reports;
-    expect(parentOf(script)).toBe(group);
+    expect(script).toBe(group);
     const supervisor = parentOf(parentOf(group));
     expect(parentOf(supervisor)).toBe(process.pid);
     writeFileSync(file('run/go'), '');
@@ -950,8 +952,9 @@ describe('one command of the host', () => {
     reports.scheduler.close();
     await until('the command has ended', () => host.running === 0);
     writeFileSync(file('run/go'), '');
-    await until('it has ended', () => existsSync(file('.conductor/claims/run/1.0.exit')));
-    expect(readFileSync(file('.conductor/claims/run/1.0.exit'), 'utf8')).toMatch(/^3 /);
+    const exit = file('.conductor/claims/run/1.0.exit');
+    await until('it has ended', () => existsSync(exit) && readFileSync(exit, 'utf8').endsWith('\n'));
+    expect(readFileSync(exit, 'utf8')).toMatch(/^3 /);
     expect(reports.types).toEqual(['submitted', 'started']);
   });
 
@@ -1062,12 +1065,10 @@ describe('a step that another job has already', () => {
   });
 
   it('has another id if that is found out late', async () => {
-    // Between the look at the claim and the launcher's own attempt at it.
-    writeFileSync(
-      file('.conductor/run'),
-      launcherText.replace('shift 2', `mkdir -p "$_maestro_claims"; echo elsewhere:77:1 > "$_maestro_claim"; shift 2`),
+    // Between the look at the claim and the step's own attempt at it.
+    const reports = new Reports(
+      plainHost('cd() { mkdir -p "${_maestro_claim%/*}"; echo elsewhere:77:1 > "$_maestro_claim"; builtin cd "$@"; }'),
     );
-    const reports = new Reports();
     reports.scheduler.submit([job('touch ran')]);
     await until('the other is found', () => reports.types.length === 3);
     expect(reports.types).toEqual(['submitted', 'started', 'submitted']);
@@ -1398,6 +1399,7 @@ describe('when the connection to the host is cut', () => {
     const [interruption] = await until('that is told', () => reports.interruptions.length > 0 && reports.interruptions);
     expect(interruption).toEqual({
       type: 'interrupt',
+      kind: 'host-lost',
       at: expect.any(Number),
       reason: 'what becomes of the local steps is out of sight: far does not answer any more',
       alsoLocal: true,
@@ -1483,43 +1485,58 @@ describe('a shepherd that is killed', () => {
 });
 
 describe('a keeper that is killed', () => {
-  it('has a successor, which finds its step, each time', async () => {
+  it('has a successor, which ends its step, and that is not run again', async () => {
     const host = new WatchedHost();
     const reports = new Reports(host);
     reports.scheduler.submit([job(untilTold(6))]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
-    const keeper = parentOf(reports.group);
-    const supervisor = parentOf(keeper);
-    const successorOf = (...gone: number[]) => childrenOf(supervisor).find((pid) => !gone.includes(pid));
-    process.kill(keeper, 'SIGKILL');
-    const second = await until('there is another', () => successorOf(keeper));
-    process.kill(second, 'SIGKILL');
-    await until('there is a third', () => successorOf(keeper, second));
-    writeFileSync(file('run/go'), '');
-    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 6 });
+    process.kill(parentOf(reports.group), 'SIGKILL');
+    expect(outcomeOf(await reports.end())).toEqual({
+      result: 'failed',
+      exitCode: 137,
+      signal: 'SIGKILL',
+      note: 'the process that waited for it was killed, and what was left of it was ended',
+    });
+    expect(isAlive(reports.group)).toBe(false);
     expect(reports.types).toEqual(['submitted', 'started', 'ended']);
     expect([readFileSync(file('run/ran'), 'utf8'), host.commands.length]).toEqual(['ran\n', 1]);
   });
 
-  it('does not lose the end of a step that ends before it has one', async () => {
-    const reports = new Reports();
-    const [killed, other] = jobs([untilTold(3), untilTold(4)]);
-    for (const one of [killed!, other!]) reports.scheduler.submit([one]);
-    await until('both run', () => reports.types.length === 4 && [0, 1].every((i) => existsSync(file(`s${i}/ran`))));
-    process.kill(parentOf(Number(reports.idsOf(0)[0])), 'SIGKILL');
-    writeFileSync(file('s0/go'), '');
-    expect(await reports.end()).toMatchObject({ step: 0, outcome: { result: 'failed', exitCode: 3 } });
-    writeFileSync(file('s1/go'), '');
-    expect(await reports.end(2)).toMatchObject({ step: 1, outcome: { exitCode: 4 } });
-    expect(readFileSync(file('s0/ran'), 'utf8')).toBe('ran\n');
+  it('once it waits for the step of another one has successors, each time', async () => {
+    const { step, id } = await started(untilTold(6));
+    const waiter = parentOf(Number(id));
+    const host = new WatchedHost(plainHost(`echo $$ > ${file('supervisor')}`));
+    const reports = new Reports(host);
+    reports.scheduler.reattach([left(step, id)]);
+    const supervisor = await numberIn('supervisor');
+    const first = await lastingChild(() => supervisor);
+    process.kill(first, 'SIGKILL');
+    const second = await lastingChild(() => supervisor, first);
+    process.kill(second, 'SIGKILL');
+    await lastingChild(() => supervisor, first, second);
+    expect(isAlive(waiter)).toBe(true);
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 6 });
+    expect([readFileSync(file('run/ran'), 'utf8'), host.commands.length]).toEqual(['ran\n', 1]);
   });
 
-  it('together with its step leaves that lost, to be run again', async () => {
+  it('together with its step, by something that spares the shepherd, has a successor that calls the step killed', async () => {
     const reports = new Reports();
     reports.scheduler.submit([job(untilTold())]);
     await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
     for (const pid of [parentOf(reports.group), -reports.group]) process.kill(pid, 'SIGKILL');
-    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'node-failure', exitCode: null });
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 137, signal: 'SIGKILL' });
+    expect(readFileSync(file('.conductor/claims/run/1.0.exit'), 'utf8')).toMatch(/^137 \S+ orphaned\n$/);
+  });
+
+  it('just before its step ends does not have that run again', async () => {
+    const reports = new Reports();
+    reports.scheduler.submit([job(untilTold())]);
+    await until('it runs', () => existsSync(file('run/ran')) && reports.types.length === 2);
+    process.kill(parentOf(reports.group), 'SIGKILL');
+    writeFileSync(file('run/go'), '');
+    expect(outcomeOf(await reports.end())).toMatchObject({ result: 'failed', exitCode: 137 });
+    expect(readFileSync(file('run/ran'), 'utf8')).toBe('ran\n');
   });
 
   it('has a successor even while steps come all the time', { timeout: 30_000 }, async () => {
@@ -1549,9 +1566,14 @@ describe('the shepherd', () => {
     reports.scheduler.submit([{ step: { ...gone, index: 40 }, attempt: 1, script: 'gone/gone.sh' }]);
     await reports.end(40);
     const supervisor = parentOf(parentOf(Number(reports.idsOf(0)[0])));
+    // Each signal makes the supervisor wait for its next look anew.
+    let asksAt = 0;
     await until('one is left', () => {
-      process.kill(supervisor, 'SIGUSR1');
-      return existsSync(file('count')) && readFileSync(file('count'), 'utf8') === '1 5 1\n';
+      if (Date.now() >= asksAt) {
+        process.kill(supervisor, 'SIGUSR1');
+        asksAt = Date.now() + 4000;
+      }
+      return existsSync(file('count')) && readFileSync(file('count'), 'utf8') === '1 6 1\n';
     });
     writeFileSync(file('s0/go'), '');
     await reports.end(41);

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import { run } from '../../../src/hosts/commands.js';
 import type { QueueRow } from '../../../src/schedulers/batch/batch-system.js';
 import { lsf } from '../../../src/schedulers/lsf/lsf.js';
@@ -129,7 +130,8 @@ describe('a job of LSF', () => {
     const killed = await desk.submit(script('kill -SEGV $$'));
     await desk.cluster.reaches(killed, 'EXIT');
     const rows = await desk.rows('query_jobs', failed, killed);
-    expect(rows.map((row) => [row?.exitCode, row && lsf.meaningOf(row)])).toEqual([
+    expect(rows.map((row) => row?.nodes?.length)).toEqual([1, 1]);
+    expect(rows.map((row) => [row?.exitCode, row && lsf.meaningOf(row)])).toMatchObject([
       [3, { phase: 'ended', result: 'failed', note: '' }],
       [139, { phase: 'ended', result: 'failed', note: 'a signal that did not come from LSF killed it' }],
     ]);
@@ -179,9 +181,8 @@ describe('a job of LSF', () => {
 
   it('has an id that stays, and an owner of its claim that does not, when it is requeued', async () => {
     const desk = await Desk.open();
-    const id = await desk.submit(script(`echo ${lsf.jobIdExpression} >> owners; [ -e second ] || sleep 300`));
-    await until('it runs', () => desk.has('owners'));
-    writeFileSync(path.join(desk.directory, 'second'), '');
+    const id = await desk.submit(script(`echo ${lsf.jobIdExpression} >> owners; ! mkdir waits || sleep 300`));
+    await until('it waits', () => desk.has('waits'));
     await desk.cluster.brequeue(id);
     await desk.cluster.reaches(id, 'DONE');
     const owners = desk.read('owners').trim().split('\n');
@@ -340,7 +341,10 @@ describe('ending jobs of LSF', () => {
     for (const id of ids) {
       await desk.cluster.reaches(id, 'EXIT');
       const [row] = await desk.rows('query_jobs', id);
-      expect(lsf.meaningOf(row!)).toEqual({ phase: 'ended', result: 'cancelled', note: 'its owner killed it' });
+      expect(lsf.meaningOf(row!)).toEqual({
+        ...{ phase: 'ended', result: 'cancelled', note: 'its owner killed it' },
+        blame: blame('cancelled'),
+      });
     }
     expect(await desk.call(['end_jobs', over])).toMatchObject({ code: 0, stderr: '' });
   });

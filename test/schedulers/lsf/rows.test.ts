@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseRow } from '../../../src/schedulers/lsf/rows.js';
+import { parseNodes, parseRow } from '../../../src/schedulers/lsf/rows.js';
 
 const at = (text: string) => Date.parse(`${text}Z`);
 const seconds = (text: string) => at(text) / 1000;
@@ -7,7 +7,7 @@ const seconds = (text: string) => at(text) / 1000;
 const now = seconds('2026-11-24T20:40:00');
 
 it('a row has what bjobs says', () => {
-  const line = `${now}|4711|EXIT|140|Nov 24 20:31|Nov 24 20:35 L|TERM_RUNLIMIT: job killed after reaching LSF run time limit.|`;
+  const line = `${now}|4711|EXIT|140|Nov 24 20:31|Nov 24 20:35 L|16*hosta:16*hostb|TERM_RUNLIMIT: job killed after reaching LSF run time limit.|`;
   expect(parseRow(line)).toEqual({
     id: '4711',
     state: 'EXIT',
@@ -15,17 +15,18 @@ it('a row has what bjobs says', () => {
     exitCode: 140,
     startedAt: at('2026-11-24T20:31:00'),
     endedAt: at('2026-11-24T20:35:00'),
+    nodes: ['hosta', 'hostb'],
   });
 });
 
 it('a job that waits has its reason, and one that runs no end', () => {
-  expect(parseRow(`${now}|1|PEND|||||New job is waiting for scheduling;`)).toMatchObject({
+  expect(parseRow(`${now}|1|PEND||||||New job is waiting for scheduling;`)).toMatchObject({
     reason: 'New job is waiting for scheduling',
     exitCode: null,
     startedAt: null,
     endedAt: null,
   });
-  expect(parseRow(`${now}|1|RUN||Nov 24 19:00|Nov 25 19:00 L||`)).toMatchObject({
+  expect(parseRow(`${now}|1|RUN||Nov 24 19:00|Nov 25 19:00 L|||`)).toMatchObject({
     startedAt: at('2026-11-24T19:00:00'),
     endedAt: null,
   });
@@ -38,7 +39,7 @@ it.each([
   ['EXIT', '1', 1],
   ['RUN', '0', null],
 ])('the exit status of a job in the state %s with "%s" is %s', (state, code, exitCode) => {
-  expect(parseRow(`${now}|1|${state}|${code}|-|-|-|-`)?.exitCode).toBe(exitCode);
+  expect(parseRow(`${now}|1|${state}|${code}|-|-|-|-|-`)?.exitCode).toBe(exitCode);
 });
 
 it.each([
@@ -72,3 +73,8 @@ it.each(['', 'Job <7> is not found', 'JOBID|STAT', `${now}|7`, 'LSF is down. Ple
     expect(parseRow(line)).toBeUndefined();
   },
 );
+
+it('the hosts of a job in its own environment are names with numbers of slots', () => {
+  expect(parseNodes('hosta 16 hostb-2.site 16 ')).toEqual(['hosta', 'hostb-2.site']);
+  expect(parseNodes('')).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { lsf as system } from '../../../src/schedulers/lsf/lsf.js';
 import { parseQueues } from '../../../src/schedulers/lsf/site.js';
-import { submitWords } from '../../../src/schedulers/lsf/submit-words.js';
+import { excludeWords, submitWords } from '../../../src/schedulers/lsf/submit-words.js';
 import { formatProblem } from '../../../src/spec/problem.js';
 import { type Brief, lsf, planOf, validPlan } from '../../support/plan.js';
 
@@ -204,4 +204,8 @@ it.each([
   ['-o step.%J.out', false],
 ])('the directive "%s" is left out: %s', (directive, isLeftOut) => {
   expect(system.replacesDirective?.(directive)).toBe(isLeftOut);
+});
+
+it('a job that is not to run on some hosts says so in its resource requirements', () => {
+  expect(excludeWords(['hosta', 'hostb'])).toEqual(['-R', "select[hname!='hosta' && hname!='hostb']"]);
 });

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
+import { blameOfLsf } from '../../../src/causes/lsf.js';
 import { doubtAbout, stepSettings } from '../../../src/schedulers/batch/waiting-reasons.js';
 import { lsf } from '../../../src/schedulers/lsf/lsf.js';
 import { terminations } from '../../../src/schedulers/lsf/states.js';
@@ -71,7 +73,8 @@ const ends = [
 
 it.each(ends)('a job that ended with %s is %s', (keyword, result, note) => {
   const reason = `${keyword}: job killed for some reason`;
-  expect(lsf.meaningOf({ ...row, state: 'EXIT', reason, exitCode: 130 })).toEqual({ phase: 'ended', result, note });
+  const meaning = lsf.meaningOf({ ...row, state: 'EXIT', reason, exitCode: 130 });
+  expect(meaning).toEqual({ phase: 'ended', result, note, blame: blameOfLsf(reason, { hasExit: false }) });
 });
 
 it('every reason for an end that has a meaning is in the table above', () => {
@@ -83,7 +86,7 @@ it.each([
   ['TERM_BRANDNEW: job killed by the moon', 'TERM_BRANDNEW: job killed by the moon'],
 ])('a job that ended with the reason "%s" has failed', (reason, note) => {
   const meaning = lsf.meaningOf({ ...row, state: 'EXIT', reason, exitCode: 1 });
-  expect(meaning).toEqual({ phase: 'ended', result: 'failed', note });
+  expect(meaning).toEqual({ phase: 'ended', result: 'failed', note, blame: blame('code') });
 });
 
 /** Messages of `bjobs -p`. */

@@ -79,6 +79,21 @@ describe.skipIf(missing !== undefined)('a Slurm that keeps accounts', () => {
     ]);
   });
 
+  it('knows what an operator or a lost node did to the earlier run of a job that waits again', async () => {
+    const at = site(slurm);
+    const id = await at.submit('echo up > up; sleep 60', '--requeue');
+    await eventually('it has begun', async () => at.output('up') !== '');
+    await slurm.command('scontrol', 'requeuehold', id);
+    await at.untilRow(id, (row) => system.meaningOf(row).phase === 'waiting');
+    await eventually('the accounting knows it', async () => {
+      const [row] = await at.rows('explain_jobs', id);
+      return row?.requeuedFor?.cause === 'preempted';
+    });
+    // It costs another question, which is asked of jobs that should be over only.
+    expect((await at.rows('query_jobs', id))[0]).not.toHaveProperty('requeuedFor');
+    await at.call('end_jobs', id);
+  });
+
   it('may be one of several clusters, whose name is in the ids then', async () => {
     const at = site(slurm, { SBATCH_CLUSTERS: 'testing' });
     const id = await at.submit(`echo ${system.jobIdExpression}; sleep 60`, '--comment=maestro a-0.1 demo/a, attempt 1');

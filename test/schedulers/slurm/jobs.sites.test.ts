@@ -2,12 +2,14 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slurm as system } from '../../../src/schedulers/slurm/slurm.js';
+import type { Batch } from '../../../src/spec/spec.js';
 import { plainEnvironment } from '../../support/hosts.js';
 import { installedSlurm, Slurm } from '../../support/slurm.js';
 import { temporaryDirectory } from '../../support/temporary.js';
 import { until } from '../../support/wait.js';
 import { eventually, hasEnded, is, refusalIn, site } from './site.js';
 
+const none = { values: new Map() } as unknown as Batch;
 const installed = installedSlurm();
 if (installed !== true) {
   console.warn(`NO SLURM: ${installed}; jobs of Slurm are NOT TESTED`);
@@ -49,6 +51,25 @@ describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
     expect(await at.lines('query_jobs')).toEqual([]);
     expect(await at.lines('explain_jobs', '999999')).toEqual([]);
     await at.call('end_jobs', a, b, stranger);
+  });
+
+  it('have their nodes, which they know themselves, too', async () => {
+    const at = site(slurm);
+    const id = await at.submit(`echo ${system.nodesExpression}`);
+    const row = await at.untilRow(id, hasEnded);
+    expect(row.nodes).toEqual(slurm.nodes);
+    expect(system.parseNodes(at.output('out1'))).toEqual(slurm.nodes);
+    const held = await at.submit('true', '--hold');
+    expect(await at.untilRow(held, is('PENDING'))).not.toHaveProperty('nodes');
+    await at.call('end_jobs', held);
+  });
+
+  it('that may run on no node at all are refused, not kept', async () => {
+    const at = site(slurm);
+    const answer = await at.submit('true', ...system.excludeWords(slurm.nodes, none, ''));
+    const [said, code] = refusalIn(answer);
+    expect(said).toContain('Requested node configuration is not available');
+    expect(system.classifyRefusal(said, code)).toBe('never');
   });
 
   it('say why they wait', async () => {
@@ -166,6 +187,23 @@ describe.skipIf(installed !== true)('jobs of a real Slurm', () => {
 });
 
 describe.skipIf(installed !== true)('a Slurm', () => {
+  it('takes a job that is not to run on its only good node, keeps it, and says that it lacks nodes', async () => {
+    const slurm = await Slurm.forTest({ nodes: 2 });
+    const at = site(slurm);
+    await slurm.command('scontrol', 'update', 'nodename=n2', 'state=down', 'reason=test');
+    const id = await at.submit('true', ...system.excludeWords(['n1'], none, ''));
+    const row = await at.untilRow(id, ({ reason }) => !['', 'Priority', 'Resources'].includes(reason));
+    expect({ ...row, isStuck: system.lacksNodes(row) }).toMatchObject({ isStuck: true });
+    await at.call('end_jobs', id);
+  });
+
+  it('is told the nodes that a directive excludes besides those to be avoided', async () => {
+    const slurm = await Slurm.forTest({ nodes: 2 });
+    const header = '#SBATCH -t 5 --exclude="n2" # known to be bad';
+    const [said] = refusalIn(await site(slurm).submit(header, ...system.excludeWords(['n1'], none, header)));
+    expect(said).toContain('Requested node configuration is not available');
+  });
+
   it('that has forgotten a job says nothing of it, and the rest of the others', async () => {
     const slurm = await Slurm.forTest({ minJobAge: 2 });
     const at = site(slurm);
@@ -178,9 +216,9 @@ describe.skipIf(installed !== true)('a Slurm', () => {
 
   it('of a newer version prints nothing in place of an exit status that there is not', async () => {
     const commands = temporaryDirectory();
-    const line = (id: number, exit: string) => `printf '%-20s%-30s%-30s%-30s%-300s%s\\n' ${id} ${exit}\n`;
-    const waits = line(12, "PENDING N/A N/A 'launch failed requeued held' ''");
-    const failed = line(13, "FAILED 100 200 NonZeroExitCode '3:0                 '");
+    const line = (id: number, exit: string) => `printf '%-20s%-30s%-30s%-30s%-300s%-200s%-10s%s\\n' ${id} ${exit}\n`;
+    const waits = line(12, "PENDING N/A N/A 'launch failed requeued held' '' 1 ''");
+    const failed = line(13, "FAILED 100 200 NonZeroExitCode 'n[1-2]' 0 '3:0                 '");
     writeFileSync(path.join(commands, 'squeue'), `#!/bin/bash\n${waits}${failed}`, { mode: 0o755 });
     const at = site({ environment: {} }, { PATH: `${commands}:${plainEnvironment.PATH}` });
     expect(await at.rows('query_jobs', '12', '13')).toEqual([
@@ -191,9 +229,20 @@ describe.skipIf(installed !== true)('a Slurm', () => {
         exitCode: null,
         startedAt: null,
         endedAt: null,
+        isLaterRun: true,
       },
-      { id: '13', state: 'FAILED', reason: '', exitCode: 3, startedAt: 100_000, endedAt: 200_000 },
+      { id: '13', state: 'FAILED', reason: '', exitCode: 3, startedAt: 100_000, endedAt: 200_000, nodes: ['n1', 'n2'] },
     ]);
+  });
+
+  it('that has cut a list of nodes says no nodes rather than others', async () => {
+    const commands = temporaryDirectory();
+    const list = `n${'1'.repeat(250)}`.slice(0, 200);
+    const line = `printf '%-20s%-30s%-30s%-30s%-300s%-200s%-10s%s\\n' 12 RUNNING 100 N/A None ${list} 0 0:0\n`;
+    writeFileSync(path.join(commands, 'squeue'), `#!/bin/bash\n${line}`, { mode: 0o755 });
+    const at = site({ environment: {} }, { PATH: `${commands}:${plainEnvironment.PATH}` });
+    const [row] = await at.rows('query_jobs', '12');
+    expect([row?.state, row && 'nodes' in row]).toEqual(['RUNNING', false]);
   });
 
   it('whose controller is away cannot be asked, and may have a job all the same', async () => {

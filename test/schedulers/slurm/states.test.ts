@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../../src/causes/cause.js';
 import type { QueuePhase } from '../../../src/schedulers/batch/batch-system.js';
 import { slurm } from '../../../src/schedulers/slurm/slurm.js';
 import { slurmStates } from '../../../src/schedulers/slurm/states.js';
@@ -36,13 +37,13 @@ const rows: readonly (readonly [short: string, long: string, QueuePhase, JobResu
   ['', 'RECONFIG_FAIL', 'ended', 'node-failure', 'its nodes could not be configured'],
 ];
 
-const rowOf = (state: string, reason = '') => slurm.parseRow(`12|${state}|0:0|100|200|${reason}`)!;
+const rowOf = (state: string, reason = '') => slurm.parseRow(`12|${state}|0:0|100|200|||${reason}`)!;
 const meaningOf = (state: string, reason?: string) => slurm.meaningOf(rowOf(state, reason));
 
 describe('a job of Slurm', () => {
   it.each(rows)('that is %s (%s) is %s: %s %s', (short, long, phase, result, note) => {
-    expect(meaningOf(long)).toEqual({ phase, result, note });
-    if (short !== '') expect(meaningOf(short)).toEqual({ phase, result, note });
+    expect(meaningOf(long)).toMatchObject({ phase, result, note });
+    if (short !== '') expect(meaningOf(short)).toEqual(meaningOf(long));
     expect(rowOf(short || long).state).toBe(long);
   });
 
@@ -65,7 +66,48 @@ describe('a job of Slurm', () => {
       phase: 'ended',
       result: 'cancelled',
       note: 'it was cancelled by root',
+      blame: blame('cancelled'),
     }));
+
+  it.each([
+    ['FAILED', '', 'code'],
+    ['FAILED', 'NodeDown', 'node'],
+    ['OUT_OF_MEMORY', '', 'memory'],
+    ['TIMEOUT', '', 'timeout'],
+    ['PREEMPTED', '', 'preempted'],
+    ['NODE_FAIL', '', 'node'],
+    ['DEADLINE', '', 'timeout'],
+  ])('that is %s (%s) is the fault of: %s', (state, reason, cause) =>
+    expect(meaningOf(state, reason).blame?.cause).toBe(cause),
+  );
+
+  it('that did not begin before its deadline was held up by the queue', () => {
+    const row = slurm.parseRow('12|DEADLINE|0:0|200|200|||')!;
+    expect(slurm.meaningOf(row).blame).toEqual(blame('queue'));
+  });
+
+  it('has no blame before its end, nor if it completed', () =>
+    expect(['PENDING', 'RUNNING', 'COMPLETED'].map((state) => meaningOf(state).blame)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]));
+
+  it('has nodes, by name', () => {
+    expect(slurm.parseRow('12|RUNNING|0:0|100|N/A|n[1-2,7]|0|None')?.nodes).toEqual(['n1', 'n2', 'n7']);
+    expect(slurm.parseRow('12|PENDING|0:0|N/A|N/A||0|Priority')).not.toHaveProperty('nodes');
+  });
+
+  it.each([
+    ['NODE_FAIL', 'node'],
+    ['PREEMPTED', 'preempted'],
+    ['REQUEUED', 'preempted'],
+    // No more is known than how often it was requeued.
+    ['1', undefined],
+    ['', undefined],
+  ])('that was requeued, and was %j before, was requeued for: %s', (earlier, cause) => {
+    expect(slurm.parseRow(`12|PENDING|0:0|N/A|N/A||${earlier}|BeginTime`)?.requeuedFor?.cause).toBe(cause);
+  });
 
   it('may have a reason for its failure', () =>
     expect(meaningOf('FAILED', 'JobLaunchFailure').note).toBe("Slurm's reason is JobLaunchFailure"));
@@ -75,36 +117,36 @@ describe('a line of Slurm about a job', () => {
   const ms = 1000;
 
   it.each([
-    ['12|PENDING|0|N/A|N/A|Priority', 'PENDING', 'Priority', null, null, null],
+    ['12|PENDING|0|N/A|N/A|||Priority', 'PENDING', 'Priority', null, null, null],
     // Slurm estimates when it will start.
-    ['12|PENDING|0|1795939337|1795942937|Resources', 'PENDING', 'Resources', null, null, null],
-    ['12|PENDING||N/A|N/A|Priority', 'PENDING', 'Priority', null, null, null],
-    ['12|PENDING|0:0|N/A|N/A|None', 'PENDING', '', null, null, null],
+    ['12|PENDING|0|1795939337|1795942937|||Resources', 'PENDING', 'Resources', null, null, null],
+    ['12|PENDING||N/A|N/A|||Priority', 'PENDING', 'Priority', null, null, null],
+    ['12|PENDING|0:0|N/A|N/A|||None', 'PENDING', '', null, null, null],
     [
-      '12|PENDING|0|N/A|N/A|ReqNodeNotAvail, UnavailableNodes:n[1-3]',
+      '12|PENDING|0|N/A|N/A|||ReqNodeNotAvail, UnavailableNodes:n[1-3]',
       'PENDING',
       'ReqNodeNotAvail, UnavailableNodes:n[1-3]',
       null,
       null,
       null,
     ],
-    ['12|RUNNING|0|100|3700|None', 'RUNNING', '', null, 100 * ms, null],
-    ['12|COMPLETED|0|100|200|None', 'COMPLETED', '', 0, 100 * ms, 200 * ms],
-    ['12|FAILED|768|100|200|NonZeroExitCode', 'FAILED', '', 3, 100 * ms, 200 * ms],
-    ['12|FAILED|9|100|100|RaisedSignal:9(Killed)', 'FAILED', '', 137, 100 * ms, 100 * ms],
-    ['12|FAILED|3:0|100|200|', 'FAILED', '', 3, 100 * ms, 200 * ms],
-    ['12|FAILED|0:9|100|200|', 'FAILED', '', 137, 100 * ms, 200 * ms],
-    ['12|OUT_OF_MEMORY|0:125|100|200|OutOfMemory', 'OUT_OF_MEMORY', '', null, 100 * ms, 200 * ms],
-    ['12|CANCELLED by 0|0:15|100|200|by root', 'CANCELLED', 'by root', 143, 100 * ms, 200 * ms],
+    ['12|RUNNING|0|100|3700|||None', 'RUNNING', '', null, 100 * ms, null],
+    ['12|COMPLETED|0|100|200|||None', 'COMPLETED', '', 0, 100 * ms, 200 * ms],
+    ['12|FAILED|768|100|200|||NonZeroExitCode', 'FAILED', '', 3, 100 * ms, 200 * ms],
+    ['12|FAILED|9|100|100|||RaisedSignal:9(Killed)', 'FAILED', '', 137, 100 * ms, 100 * ms],
+    ['12|FAILED|3:0|100|200|||', 'FAILED', '', 3, 100 * ms, 200 * ms],
+    ['12|FAILED|0:9|100|200|||', 'FAILED', '', 137, 100 * ms, 200 * ms],
+    ['12|OUT_OF_MEMORY|0:125|100|200|||OutOfMemory', 'OUT_OF_MEMORY', '', null, 100 * ms, 200 * ms],
+    ['12|CANCELLED by 0|0:15|100|200|||by root', 'CANCELLED', 'by root', 143, 100 * ms, 200 * ms],
     // It was cancelled in the queue.
-    ['12|CANCELLED|0|200|200|Priority', 'CANCELLED', '', 0, null, 200 * ms],
-    ['12|CANCELLED|0:0|None|Unknown|', 'CANCELLED', '', 0, null, null],
-    ['12|TIMEOUT|0:0|100|200|TimeLimit', 'TIMEOUT', '', 0, 100 * ms, 200 * ms],
+    ['12|CANCELLED|0|200|200|||Priority', 'CANCELLED', '', 0, null, 200 * ms],
+    ['12|CANCELLED|0:0|None|Unknown|||', 'CANCELLED', '', 0, null, null],
+    ['12|TIMEOUT|0:0|100|200|||TimeLimit', 'TIMEOUT', '', 0, 100 * ms, 200 * ms],
   ])('is read: %s', (line, state, reason, exitCode, startedAt, endedAt) =>
     expect(slurm.parseRow(line)).toEqual({ id: '12', state, reason, exitCode, startedAt, endedAt }),
   );
 
-  it('keeps the cluster in the id', () => expect(slurm.parseRow('12;quartz|RUNNING|0|1|2|')?.id).toBe('12;quartz'));
+  it('keeps the cluster in the id', () => expect(slurm.parseRow('12;quartz|RUNNING|0|1|2|||')?.id).toBe('12;quartz'));
 
   it.each(['', 'CLUSTER: quartz', 'squeue: warning', '12_3|RUNNING|0|1|2|'])('is none: %j', (line) =>
     expect(slurm.parseRow(line)).toBeUndefined(),

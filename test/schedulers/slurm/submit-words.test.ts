@@ -72,7 +72,7 @@ describe('a job of Slurm is submitted', () => {
 #SBATCH --output="a.out"
 #SBATCH --error="a.err"
 
-export CONDUCTOR_JOB="$SLURM_JOB_ID\${SLURM_CLUSTERS:+@$SLURM_CLUSTER_NAME}.\${SLURM_RESTART_COUNT:-0}" CONDUCTOR_BELL=${label}
+export CONDUCTOR_JOB="$SLURM_JOB_ID\${SLURM_CLUSTERS:+@$SLURM_CLUSTER_NAME}.\${SLURM_RESTART_COUNT:-0}" CONDUCTOR_BELL=${label} CONDUCTOR_NODES="$SLURM_JOB_NODELIST"
 exec /study/.conductor/run a 2 /study/a/a.slurm.sh
 `));
 
@@ -162,4 +162,38 @@ study:
   it.each([[{}], [null], [''], [{ export: 'ALL' }], [{ constraint: 'x' }]])('can be %j', (args) =>
     expect(errors(args)).toEqual([]),
   );
+});
+
+describe('a job of Slurm that is not to run on some nodes', () => {
+  const excluded = (batch: Readonly<Record<string, unknown>> = {}, header = '#!/bin/bash') => {
+    const plan = validPlan({ batch: { ...block, ...batch }, steps: [{ name: 'a', nodes: 1 }] });
+    return slurm.excludeWords(['n1', 'n2'], plan.spec.batch, header);
+  };
+
+  it('has them on the command line', () => expect(excluded()).toEqual(['--exclude=n1,n2']));
+
+  it.each([
+    [{ args: { exclude: 'n[7-8]' } }, '#!/bin/bash'],
+    [{ args: { x: 'n[7-8]' } }, '#SBATCH --exclude=n9'],
+    [{}, '#!/bin/bash\n#SBATCH --nodes=1\n#SBATCH --exclude=n[7-8]\n'],
+    [{}, '#SBATCH -x n[7-8]'],
+    [{}, '#SBATCH -xn[7-8]'],
+    [{}, '#SBATCH -N 2 --exclude=n[7-8]'],
+    [{}, '#SBATCH -t 5 -x n[7-8] --exclusive'],
+    [{}, '#SBATCH --exclude="n[7-8]" # known to be bad'],
+    [{}, "#SBATCH --exclude 'n[7-8]'"],
+    [{}, '#SBATCH --exclude=n9 -x n[7-8]'],
+    [{}, '#SBATCH -x n9\n#SBATCH -C ib --exclude=n[7-8]'],
+    [{}, '#SBATCH --exclude=n[7-8] --comment="not -x n9"'],
+  ])('has those of the study itself, too: %j %j', (batch, header) =>
+    expect(excluded(batch, header)).toEqual(['--exclude=n[7-8],n1,n2']),
+  );
+
+  it.each(['#SBATCH -N 2 # -x n9', '#SBATCH --comment="-x n9"', '#SBATCH', '# -x n9'])(
+    'has no others for: %s',
+    (line) => expect(excluded({}, line)).toEqual(['--exclude=n1,n2']),
+  );
+
+  it('has only those of a file, if the study excludes the nodes of one', () =>
+    expect(excluded({}, '#SBATCH --exclude=./bad-nodes')).toEqual([]));
 });

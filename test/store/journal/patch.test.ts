@@ -57,6 +57,19 @@ describe('a patch', () => {
     expect(patch.jobs[0]!.id).toBe('');
   });
 
+  it('has what is to blame for a job, and its nodes, which journals of earlier versions lack', () => {
+    const more = { blame: { cause: 'node', isOfSpec: false }, nodes: ['n1'], excluded: ['n2'] } as const;
+    const [before, after] = [
+      { ...newRecord(), jobs: [job(1)] },
+      { ...newRecord(), countedFrom: 2, jobs: [job(1, more)] },
+    ];
+    const patch = diffRecord(before, after)!;
+    expect(patch).toEqual({ countedFrom: 2, jobs: [{ attempt: 1, ...more }] });
+    const read = applyPatch({ ...newRecord(), jobs: [job(1)] }, JSON.parse(JSON.stringify(patch)));
+    expect(read).toEqual(after);
+    expect(diffRecord(after, cloneRecord(after))).toBeUndefined();
+  });
+
   it('leaves out what this program does not know', () => {
     const patch = JSON.parse(
       '{"state":"PENDING","mood":"good","__proto__":{"reason":"x"},"jobs":[{"attempt":1,"x":1}]}',

@@ -118,7 +118,7 @@ export async function stageAndReport(steps: number): Promise<void> {
   statusCsv(plan.graph, records, statusOrder(plan.graph), clock.now());
   const ending = { status: 'FINISHED', records, interruption: '', fluxUri: null, started: 0, ended: 1 } as const;
   const outputsOfJob = outputsOf;
-  const results = await buildResults(sink, plan, { ...ending, outputsOfJob }, 'wide.yaml');
+  const results = await buildResults(sink, plan, { ...ending, outputsOfJob }, { spec: 'wide.yaml' });
   for (const report of [reportJson, summaryMarkdown, junitXml, reportHtml, finalTable]) report(results);
 }
 
@@ -133,7 +133,15 @@ export async function conduct(steps: number): Promise<void> {
     })),
   );
   const clock = standingClock();
-  const policy = { throttle: 0, localJobs: 4, submissionAttempts: 1, restartLimit: 1, allowsFailure: () => false };
+  const policy = {
+    throttle: 0,
+    localJobs: 4,
+    submissionAttempts: 1,
+    resubmitOn: new Map(),
+    maxWaitMs: 0,
+    restartLimit: 1,
+    allowsFailure: () => false,
+  };
   const conductor = new Conductor({
     graph,
     scripts: scriptsOf(graph),

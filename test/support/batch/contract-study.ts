@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { defaultResubmitOn } from '../../../src/causes/resubmit.js';
 import { type ConductedStudy, Conductor } from '../../../src/conductor/conductor.js';
 import type { Policy } from '../../../src/conductor/policy.js';
 import { digestsOf, plannedSteps } from '../../../src/conductor/resume.js';
@@ -45,7 +46,7 @@ const nobodysPid = 2 ** 30;
 const EVENT_TIMEOUT_MS = 30_000;
 
 const policy: Policy = {
-  ...{ throttle: 0, localJobs: 1, submissionAttempts: 1, restartLimit: 1 },
+  ...{ throttle: 0, localJobs: 1, submissionAttempts: 1, resubmitOn: defaultResubmitOn, maxWaitMs: 0, restartLimit: 1 },
   allowsFailure: () => false,
 };
 

@@ -34,6 +34,7 @@ export function submit(handle: Handle, changes: Partial<JobRequest> = {}, urgenc
 
 /** A watch of one job, and what it has told. */
 export class Watch {
+  readonly id: JobId;
   readonly events: FluxEvent[] = [];
   /** Resolves at the log's end, with the error if it has come to one. */
   readonly end: Promise<Error | undefined>;
@@ -42,6 +43,7 @@ export class Watch {
   ends = 0;
 
   constructor(handle: Handle, id: JobId) {
+    this.id = id;
     let onEnd: (error: Error | undefined) => void = () => {};
     this.end = new Promise((resolve) => {
       onEnd = resolve;

@@ -189,25 +189,29 @@ export class Request {
     this.#connection.cancel(matchtag);
   }
 
-  events(): EventStream {
-    return new EventStream(this, this.#connection.behaviour);
+  /** @param responses the responses that tell several events at once */
+  events<T>(responses: (events: readonly T[]) => object[]): EventStream<T> {
+    return new EventStream(this, this.#connection.behaviour, responses);
   }
 }
 
-/** Entries of an eventlog on their way to who watches it: at once, late, or several in one response. */
-export class EventStream {
+/** Events on their way to who watches them: at once, late, or several in one response. */
+export class EventStream<T> {
   readonly #request: Request;
   readonly #behaviour: Behaviour;
-  readonly #due: string[] = [];
+  /** The responses that tell several of them. */
+  readonly #responses: (events: readonly T[]) => object[];
+  readonly #due: T[] = [];
   #errnum: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(request: Request, behaviour: Behaviour) {
+  constructor(request: Request, behaviour: Behaviour, responses: (events: readonly T[]) => object[]) {
     this.#request = request;
     this.#behaviour = behaviour;
+    this.#responses = responses;
   }
 
-  push(line: string): void {
+  push(line: T): void {
     if (this.#errnum !== undefined) return;
     this.#due.push(line);
     this.#deliverSoon();
@@ -227,9 +231,9 @@ export class EventStream {
 
   #deliver(): void {
     this.#timer = undefined;
-    const lines = this.#due.splice(0);
-    const texts = this.#behaviour.eventsTogether && lines.length > 0 ? [lines.join('')] : lines;
-    for (const event of texts) this.#request.respond({ event });
+    const due = this.#due.splice(0);
+    const parts = this.#behaviour.eventsTogether && due.length > 0 ? [due] : due.map((event) => [event]);
+    for (const part of parts) for (const response of this.#responses(part)) this.#request.respond(response);
     if (this.#errnum !== undefined) this.#request.fail(this.#errnum);
   }
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { errno } from '../../../src/flux/errors.js';
 import { encodeJobId } from '../../../src/flux/job-id.js';
 import { toJson } from '../../../src/flux/json.js';
-import { type Demand, Refusal, type Submission } from './submission.js';
+import { type Demand, excludedHosts, Refusal, type Submission } from './submission.js';
 import { isNested, StartError, Tasks } from './tasks.js';
 
 const { SIGKILL, SIGTERM, SIGALRM } = constants.signals;
@@ -30,12 +30,17 @@ export class SimulatedJob {
   readonly watchers = new Set<EntryWatcher>();
   /** Numbers of the cores that are its own. */
   cores: readonly number[] = [];
+  /** The names of the nodes that it got; empty before that. */
+  hosts: readonly string[] = [];
   tasks: Tasks | undefined;
   state: SimulatedState = 'PRIORITY';
+  readonly #onPost: (job: SimulatedJob, entry: Entry) => void;
 
-  constructor(id: bigint, submission: Submission) {
+  /** @param onPost is told each entry of its eventlog */
+  constructor(id: bigint, submission: Submission, onPost: (job: SimulatedJob, entry: Entry) => void) {
     this.id = id;
     this.submission = submission;
+    this.#onPost = onPost;
   }
 
   /** As F58. */
@@ -60,6 +65,8 @@ export class SimulatedJob {
   post(name: string, context?: Entry['context']): void {
     const entry = { timestamp: Date.now() / 1000, name, ...(context === undefined ? {} : { context }) };
     this.entries.push(entry);
+    // The journal has it first.
+    this.#onPost(this, entry);
     const line = `${toJson(entry)}\n`;
     for (const watcher of this.watchers) watcher.onEntry(line);
   }
@@ -76,12 +83,15 @@ export interface JobsOptions {
   readonly owner: number;
   readonly firstId: bigint;
   readonly cores: number;
+  /** The names of the nodes, which have as many cores each. */
+  readonly hosts: readonly string[];
   readonly gpus: number;
   /** Milliseconds from `submit` to `validate`, from `alloc` to `start`, from the tasks' end to `finish`. */
   readonly paces: { readonly validate: number; readonly start: number; readonly finish: number };
   /** Milliseconds from a job's cancel to SIGKILL. */
   readonly killTimeout: number;
   readonly environment: Readonly<Record<string, string>>;
+  readonly onPost: (job: SimulatedJob, entry: Entry) => void;
 }
 
 /** Between two ids that are given one after the other in reality there are as many: ids have a time in their upper bits. */
@@ -106,7 +116,7 @@ export class SimulatedJobs {
   }
 
   submit(submission: Submission): SimulatedJob {
-    const job = new SimulatedJob(this.#nextId, submission);
+    const job = new SimulatedJob(this.#nextId, submission, this.#options.onPost);
     this.#nextId += idStep;
     this.all.set(job.id, job);
     const { urgency, userid } = submission;
@@ -210,7 +220,7 @@ export class SimulatedJobs {
       .filter(({ state, submission }) => state === 'SCHED' && submission.urgency > 0)
       .sort((one, other) => other.submission.urgency - one.submission.urgency);
     for (const job of queue) {
-      const reason = this.#whyNever(job.submission.demand);
+      const reason = this.#whyNever(job.submission.demand, excludedHosts(job.submission.jobspec));
       if (reason !== undefined) {
         this.#raise(job, { type: 'alloc', severity: 0, ...this.#noteAndUserid(reason, this.#nobody) }, SIGTERM);
         continue;
@@ -219,8 +229,12 @@ export class SimulatedJobs {
     }
   }
 
-  #whyNever({ nodes, slots, coresPerSlot, gpusPerSlot, isExclusive, hasNodes }: Demand): string | undefined {
-    const { cores, gpus, minor } = this.#options;
+  #whyNever(
+    { nodes, slots, coresPerSlot, gpusPerSlot, isExclusive, hasNodes }: Demand,
+    excluded: readonly string[],
+  ): string | undefined {
+    const { cores: all, gpus, minor } = this.#options;
+    const cores = Array.from({ length: all }).filter((_, core) => !excluded.includes(this.#hostOf(core))).length;
     const possible = Math.floor(cores / Math.max(1, coresPerSlot));
     const words =
       gpusPerSlot > 0 && gpusPerSlot * slots > gpus
@@ -239,10 +253,12 @@ export class SimulatedJobs {
   #alloc(job: SimulatedJob): boolean {
     const { slots, coresPerSlot, isExclusive } = job.submission.demand;
     const count = isExclusive ? this.#options.cores : slots * coresPerSlot;
-    const free = [...this.#free].sort((one, other) => one - other);
+    const excluded = excludedHosts(job.submission.jobspec);
+    const free = [...this.#free].filter((core) => !excluded.includes(this.#hostOf(core))).sort((a, b) => a - b);
     if (free.length < count) return false;
     job.cores = free.slice(0, count);
     for (const core of job.cores) this.#free.delete(core);
+    job.hosts = [...new Set(job.cores.map((core) => this.#hostOf(core)))];
     const first = job.cores[0]!;
     const range = count === 1 ? `core${first}` : `core[${first}-${job.cores.at(-1)}]`;
     job.state = 'RUN';
@@ -253,6 +269,11 @@ export class SimulatedJobs {
     }
     this.#after(this.#options.paces.start, () => this.#start(job));
     return true;
+  }
+
+  #hostOf(core: number): string {
+    const { cores, hosts } = this.#options;
+    return hosts[Math.floor((core * hosts.length) / cores)]!;
   }
 
   #start(job: SimulatedJob): void {
@@ -269,7 +290,7 @@ export class SimulatedJobs {
     }
     const { command, demand, jobspec, duration } = job.submission;
     if (isNested(command)) job.post('memo', { uri: `ssh://node1/tmp/flux-${job.name.slice(1)}/local-0` });
-    const { environment } = this.#options;
+    const environment = { ...this.#options.environment, SIMULATED_NODE: job.hosts[0]! };
     job.tasks = new Tasks({ jobspec, command, tasks: demand.tasks, id: job.name, environment });
     if (duration > 0) this.#after(duration * 1000, () => this.#expire(job));
     job.tasks.end.then(

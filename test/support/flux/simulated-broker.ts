@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { errno } from '../../../src/flux/errors.js';
 import { property, toJson } from '../../../src/flux/json.js';
+import { parseHostlist } from '../../../src/util/hostlist.js';
 import { Connection, type Request } from './connection.js';
 import { listed } from './job-list.js';
-import { type SimulatedJob, SimulatedJobs } from './jobs.js';
+import { type Entry, type SimulatedJob, SimulatedJobs } from './jobs.js';
 import {
   at,
   type QueueLimits,
@@ -32,7 +33,7 @@ export interface SimulatedBrokerOptions {
   readonly firstId?: bigint;
   readonly cores?: number;
   readonly gpus?: number;
-  /** The hosts of its brokers, as `hostlist` has them. */
+  /** The hosts of its brokers, as `hostlist` has them, among which the cores are shared out. */
   readonly hosts?: string;
   /** 0: it was not started in another instance. */
   readonly level?: number;
@@ -113,6 +114,10 @@ export class SimulatedBroker {
   readonly #socket: string;
   readonly #connections = new Set<Connection>();
   readonly #monitors = new Set<{ final: number; request: Request }>();
+  /** Who follows the journal. */
+  readonly #followers = new Set<Follower>();
+  /** All that was posted, in order. */
+  readonly #posted: Posted[] = [];
   readonly #spoilings: { readonly how: Spoiling; readonly topic: string | undefined }[] = [];
   #server: Server | undefined;
   #jobs: SimulatedJobs;
@@ -138,6 +143,7 @@ export class SimulatedBroker {
       owner: this.owner,
       user: options.user ?? this.owner,
       queues: new Map(named),
+      hosts: parseHostlist(options.hosts ?? 'node1'),
     };
     this.#state = runState(this.#rules.minor);
     this.#jobs = this.#newJobs(options.firstId ?? 28454158336n);
@@ -171,9 +177,9 @@ export class SimulatedBroker {
     return this.#connections.size;
   }
 
-  /** How many watches of jobs and of the instance are open. */
+  /** How many watches of jobs, of the journal and of the instance are open. */
   get watches(): number {
-    return this.#monitors.size + this.jobs.reduce((sum, { watchers }) => sum + watchers.size, 0);
+    return this.#monitors.size + this.#followers.size + this.jobs.reduce((sum, { watchers }) => sum + watchers.size, 0);
   }
 
   asked(topic: string): unknown[] {
@@ -194,6 +200,14 @@ export class SimulatedBroker {
   /** An exception of any kind on a job: a node has failed, a dependency cannot be satisfied. */
   raise(id: bigint, type: string, note: string, severity = 0): void {
     this.#jobs.raise(id, type, severity, note, this.owner);
+  }
+
+  /** A node fails, with what runs on it, in the words of the real one. It is there again at once. */
+  failNode(name: string): void {
+    for (const { id, state, hosts } of this.jobs) {
+      if (state === 'RUN' && hosts.includes(name))
+        this.raise(id, 'exec', `lost contact with job shell on ${name} (shell rank 0)`);
+    }
   }
 
   /** The next answer, or the next one to `topic`, goes wrong. Several calls are for several answers. */
@@ -242,6 +256,7 @@ export class SimulatedBroker {
   async forgetJobs(): Promise<void> {
     const last = this.jobs.at(-1)?.id ?? this.#options.firstId ?? 0n;
     await this.#jobs.destroy();
+    this.#posted.length = 0;
     this.#jobs = this.#newJobs(last + 1n);
   }
 
@@ -278,6 +293,7 @@ export class SimulatedBroker {
     await this.#jobs.idle();
     this.#enter('finalize');
     this.#isUnloaded = true;
+    this.#endJournals();
     this.#enter('goodbye');
     this.#jobs.endWatchesOfPending();
     this.#enter('exit');
@@ -299,10 +315,15 @@ export class SimulatedBroker {
       owner: this.owner,
       firstId,
       cores,
+      hosts: this.#rules.hosts,
       gpus,
       paces: { validate: 0, start: 0, finish: 0, ...paces },
       killTimeout,
       environment: { FLUX_URI: this.uri },
+      onPost: (job, entry) => {
+        this.#posted.push({ job, entry });
+        for (const { onPost } of this.#followers) onPost({ job, entry });
+      },
     });
   }
 
@@ -380,10 +401,12 @@ export class SimulatedBroker {
       request.onGone(() => this.#monitors.delete(monitor));
       this.#tellMonitor(monitor);
     },
-    'job-manager.events-journal': () => {
+    'job-manager.events-journal': (request) => {
       this.#checkOwner();
-      throw new Refusal(errno.ENOSYS);
+      this.#follow(request);
     },
+    'job-manager.events-journal-cancel': (request) =>
+      request.cancelOther(Number(property(request.payload, 'matchtag'))),
     'job-ingest.submit': (request) => {
       // Also while it ends: such a job is pending for as long as the broker lives.
       const submission = readSubmission(request.payload, this.#rules);
@@ -396,7 +419,11 @@ export class SimulatedBroker {
       const id = property(request.payload, 'id') as bigint | number;
       const job = this.#jobs.all.get(BigInt(id));
       if (job === undefined) throw new Refusal(errno.ENOENT);
-      const texts = { jobspec: toJson(job.submission.jobspec), eventlog: job.lines.join('') };
+      const texts = {
+        jobspec: toJson(job.submission.jobspec),
+        eventlog: job.lines.join(''),
+        ...(job.hosts.length === 0 ? {} : { R: JSON.stringify(resourcesOf(job)) }),
+      };
       const keys = property(request.payload, 'keys') as string[];
       request.respond({ id, ...Object.fromEntries(Object.entries(texts).filter(([key]) => keys.includes(key))) });
     },
@@ -444,7 +471,7 @@ export class SimulatedBroker {
   #watch(request: Request): void {
     const job = this.#jobs.all.get(BigInt(property(request.payload, 'id') as bigint | number));
     if (job === undefined) throw new Refusal(errno.ENOENT);
-    const events = request.events();
+    const events = request.events<string>((lines) => [{ event: lines.join('') }]);
     const stop = this.#jobs.watch(job, {
       onEntry: (line) => events.push(line),
       onEnd: (errnum) => events.end(errnum),
@@ -454,6 +481,42 @@ export class SimulatedBroker {
       stop();
       events.end(errno.ENODATA);
     });
+  }
+
+  /** What was posted before, of which the event's names are asked for, and then each event as it is posted. */
+  #follow(request: Request): void {
+    const allowed = property(request.payload, 'allow') as Readonly<Record<string, unknown>> | undefined;
+    const isAllowed = ({ entry }: Posted) => allowed === undefined || Object.hasOwn(allowed, entry.name);
+    const events = request.events<Posted>((posted) => journalAnswers(posted, this.#rules.minor));
+    if (this.#rules.minor >= 61) {
+      for (const job of this.jobs.filter(({ state }) => state !== 'INACTIVE')) {
+        const R = job.hosts.length === 0 ? {} : { R: resourcesOf(job) };
+        request.respond({ id: job.id, events: job.entries.filter((entry) => isAllowed({ job, entry })), ...R });
+      }
+      request.respond({ id: -1, events: [] });
+    } else {
+      const last = this.#posted.slice(-JOURNAL_SIZE).filter(isAllowed);
+      if (last.length > 0) for (const answer of journalAnswers(last, this.#rules.minor)) request.respond(answer);
+    }
+    const follower: Follower = {
+      onPost: (posted) => {
+        if (isAllowed(posted)) events.push(posted);
+      },
+      onEnd: () => events.end(errno.ENODATA),
+    };
+    this.#followers.add(follower);
+    const stop = () => this.#followers.delete(follower);
+    request.onGone(stop);
+    request.onCancel(() => {
+      stop();
+      events.end(errno.ENODATA);
+    });
+  }
+
+  /** The job manager is unloaded. */
+  #endJournals(): void {
+    for (const { onEnd } of this.#followers) onEnd();
+    this.#followers.clear();
   }
 
   #tellMonitor(monitor: { final: number; request: Request }): void {
@@ -509,6 +572,36 @@ export class SimulatedBroker {
     const all = [{ rank: '0', children: { core: cores === 1 ? '0' : `0-${cores - 1}` } }];
     return { all: set(all, 'node1'), down: set([], ''), allocated: set([], '') };
   }
+}
+
+/** How many events brokers before 0.61 keep for those who begin to follow the journal. */
+const JOURNAL_SIZE = 1000;
+
+interface Posted {
+  readonly job: SimulatedJob;
+  readonly entry: Entry;
+}
+
+interface Follower {
+  readonly onPost: (posted: Posted) => void;
+  readonly onEnd: () => void;
+}
+
+/** Answers to who follows the journal: from 0.61 on those of one job, before that of several. */
+function journalAnswers(posted: readonly Posted[], minor: number): object[] {
+  if (minor >= 61) {
+    return posted.map(({ job, entry }) => ({
+      ...{ id: job.id, events: [entry] },
+      ...(entry.name === 'alloc' ? { R: resourcesOf(job) } : {}),
+    }));
+  }
+  const seq = ({ job, entry }: Posted) => job.entries.indexOf(entry);
+  return [{ events: posted.map((one) => ({ id: one.job.id, eventlog_seq: seq(one), entry: one.entry })) }];
+}
+
+/** What a job got (RFC 20), as far as tests need it. */
+function resourcesOf({ hosts }: SimulatedJob): object {
+  return { version: 1, execution: { R_lite: [], starttime: 0, expiration: 0, nodelist: [hosts.join(',')] } };
 }
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -162,10 +162,15 @@ export class FluxStudy {
     return next;
   }
 
-  /** How a step has ended, once it has. */
+  /** How a step has ended, once it has, without what is to blame. */
   async outcome(job: Job, milliseconds?: number): Promise<JobOutcome> {
-    const end = await this.has(job, 'ended', milliseconds);
-    return end.outcome;
+    const { blame: _, ...outcome } = (await this.has(job, 'ended', milliseconds)).outcome;
+    return outcome;
+  }
+
+  /** What is to blame for the end of a step, once it has ended; undefined if nothing is. */
+  async cause(job: Job): Promise<string | undefined> {
+    return (await this.has(job, 'ended')).outcome.blame?.cause;
   }
 
   /** Submits a step and waits for its end. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { encodeMessage, FrameDecoder, type Message, messageFlags, messageTypes } from '../../../src/flux/frames.js';
 import { parseJson, toJson } from '../../../src/flux/json.js';
+import { until } from '../wait.js';
 
 /** What the tap says in the broker's place. */
 export interface OwnAnswer {
@@ -20,6 +21,8 @@ export class Tap {
   answer: (topic: string, payload: unknown) => OwnAnswer | 'kept' | undefined = () => undefined;
   /** Responses that have gone through, of all connections. */
   responses = 0;
+  /** Topics whose answers come once something is so. */
+  readonly #delays = new Map<string, () => unknown>();
   /** So many connections, the next ones, are cut after so many responses that each has had. */
   cuts = { connections: 0, after: 0 };
   /** The topic whose next answer is lost. */
@@ -29,6 +32,10 @@ export class Tap {
   readonly #most = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
   readonly #kept: { readonly request: Message; readonly client: Socket }[] = [];
+  /** Requests that were ended here: what the broker goes on to answer is dropped. */
+  readonly #ended = new Map<Socket, number>();
+  /** The last request to each topic that has gone through. */
+  readonly #last = new Map<string, { readonly request: Message; readonly client: Socket }>();
 
   private constructor(directory: string, target: string) {
     this.uri = `local://${path.join(directory, 'tap')}`;
@@ -59,6 +66,18 @@ export class Tap {
     for (const { request, client } of this.#kept) {
       if (request.topic === topic && !client.destroyed) client.write(responseTo(request, answer));
     }
+  }
+
+  /** Answers the last request to a topic that has gone through: besides the broker, or for good if it is an error. */
+  say(topic: string, answer: OwnAnswer): void {
+    const { request, client } = this.#last.get(topic)!;
+    if (answer.errnum !== undefined) this.#ended.set(client, request.matchtag);
+    client.write(responseTo(request, answer));
+  }
+
+  /** Answers to this topic come once something is so; others come meanwhile. */
+  delay(topic: string, condition: () => unknown): void {
+    this.#delays.set(topic, condition);
   }
 
   /** The next answer to this topic does not come, and its connection ends. What was asked for has been done. */
@@ -104,6 +123,7 @@ export class Tap {
           continue;
         }
         topics.set(message.matchtag, topic);
+        this.#last.set(topic, { request: message, client });
         this.#count(topic, 1);
         broker.write(encodeMessage(message));
       }
@@ -121,7 +141,10 @@ export class Tap {
           return;
         }
         if (topic !== undefined && topics.delete(message.matchtag)) this.#count(topic, -1);
-        client.write(encodeMessage(message));
+        if (this.#ended.get(client) === message.matchtag) continue;
+        const condition = this.#delays.get(topic ?? '');
+        if (condition === undefined) client.write(encodeMessage(message));
+        else void until(`an answer to ${topic} may come`, condition).then(() => client.write(encodeMessage(message)));
         this.responses += 1;
         responses += 1;
         if (responses < cutAfter) continue;

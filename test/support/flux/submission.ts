@@ -1,5 +1,6 @@
 import { errno } from '../../../src/flux/errors.js';
 import { parseJson, property } from '../../../src/flux/json.js';
+import { parseHostlist } from '../../../src/util/hostlist.js';
 
 /** A request that the broker answers with an error, in the words of real brokers. */
 export class Refusal extends Error {
@@ -24,6 +25,8 @@ export interface SubmissionRules {
   readonly owner: number;
   readonly user: number;
   readonly queues: ReadonlyMap<string, QueueLimits>;
+  /** The names of the nodes. */
+  readonly hosts: readonly string[];
 }
 
 export interface Submission {
@@ -46,6 +49,13 @@ export interface Demand {
   readonly hasNodes: boolean;
   /** Processes that run its command. */
   readonly tasks: number;
+}
+
+/** The nodes that a job is not to run on: a constraint as `--requires=-host:` makes it (RFC 31). */
+export function excludedHosts(jobspec: unknown): string[] {
+  const constraint = at(jobspec, 'attributes', 'system', 'constraints');
+  const list = at(constraint, 'not', 0, 'hostlist', 0);
+  return typeof list === 'string' ? parseHostlist(list) : [];
 }
 
 /** What `path` leads to, in objects and arrays. */
@@ -116,6 +126,10 @@ export function readJobspec(text: string, rules: SubmissionRules): Omit<Submissi
   }
   const duration = at(jobspec, 'attributes', 'system', 'duration');
   if (typeof duration !== 'number') throw new Refusal(errno.EPERM, 'attributes.system.duration is a required key');
+  const stranger = excludedHosts(jobspec).find((host) => !rules.hosts.includes(host));
+  if (stranger !== undefined) {
+    throw new Refusal(errno.EINVAL, `host constraint contains invalid hosts: host '${stranger}' not found`);
+  }
   checkQueue(at(jobspec, 'attributes', 'system', 'queue'), duration, rules);
   return { jobspec, command: command.map(String), demand: readDemand(jobspec), duration };
 }

@@ -1,0 +1,94 @@
+import type { GitHubEvent } from '../github/event.js';
+import { conductorJobOf } from '../inputs/derive.js';
+import { code, inline } from '../report/markdown.js';
+import { detachStudy } from '../run/detach/detach-study.js';
+import { studiesRoot } from '../run/detach/parcel.js';
+import { repoint } from '../run/detach/pointers.js';
+import type { OpenedHosts } from '../run/open-hosts.js';
+import type { ProcessContext } from '../run/process-context.js';
+import { exitCodes, type StudyStatus } from '../study/state.js';
+import { systemClock } from '../util/clock.js';
+import { InputError } from '../util/errors.js';
+import type { ActionsLog } from '../util/log/actions-log.js';
+import type { CheckRunObserver } from './check-run-observer.js';
+import { historyOf, legOnRunner } from './history.js';
+import { type GivenStudy, nameOf, type OnRunner, runContext } from './run-options.js';
+import { setOutputs, writeSummary } from './runner.js';
+import { startOf, supersede } from './supersede.js';
+
+/** What detaching takes besides what running does. */
+export interface Detaching {
+  readonly study: GivenStudy;
+  readonly on: OnRunner;
+  readonly event: GitHubEvent;
+  /** As they were given. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly token: string;
+}
+
+/**
+ * Starts a study and leaves it to itself. Returns the exit status of the step.
+ *
+ * @throws SpecError, HostError, InputError if the study's result would be shown nowhere
+ */
+export async function detach(
+  { study, on, event, texts, token }: Detaching,
+  context: ProcessContext,
+  hosts: OpenedHosts,
+  log: ActionsLog,
+  publication: CheckRunObserver,
+): Promise<number> {
+  const { inputs } = study;
+  const { runner } = on;
+  const checkRun = await publication.opened();
+  if (checkRun === undefined && mustBeShown(event)) throw new InputError([noCheckRun]);
+  const { place, holder, host, here, cancel, hangup } = runContext(study, on, context, hosts, log);
+  const origin = {
+    ...startOf(runner, event),
+    ...{ checkRun: checkRun ?? null, specPath: publication.specPath },
+    history: historyOf(inputs, { runner, event, home: hosts.home }),
+    leg: legOnRunner(inputs, runner, event.sha),
+  };
+  const root = studiesRoot(hosts.home);
+  if (inputs.supersede) {
+    const isShared = inputs['allow-shared-directory'];
+    await supersede({ host, log, cancel, hangup, isShared }, root, runner, event);
+  }
+  const detached = await detachStudy({
+    ...study,
+    ...{ host, here, cancel, hangup, log, place, texts, token },
+    clock: systemClock,
+    ...{ root, origin },
+    onPointed: () => publication.leftToCollectors(),
+    node: inputs['detach-node'],
+    job: conductorJobOf(inputs),
+    runAttempt: holder.runAttempt,
+  });
+  const { studyPath, steps, state } = detached;
+  const where = `${code(inputs.spec)} has ${steps} step${steps === 1 ? '' : 's'}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
+  const url = await publication.handOver(where, detached.token);
+  // It goes on since an earlier start, whose check run is not the only one now.
+  if (detached.token !== token) {
+    const pointer = { version: 1, studyPath, token: detached.token, ...origin, started: systemClock.now() } as const;
+    await repoint(host, root, pointer);
+  }
+  const failures = [
+    setOutputs({
+      ...{ status: 'DETACHED', cause: '', 'study-path': studyPath, 'flux-uri': '', 'report-path': '' },
+      ...{ 'steps-total': String(steps), 'steps-finished': '0', 'steps-failed': '0', 'steps-skipped': '0' },
+      'check-run-url': url ?? '',
+    }),
+    inputs.summary ? await writeSummary(`## ⏳ The study goes on by itself\n\n${where}\n\n`) : undefined,
+  ];
+  for (const failure of failures) if (failure !== undefined) log.warning(failure);
+  return state.state === 'ended' ? exitCodes[state.status as StudyStatus] : 0;
+}
+
+/** Events whose green job lets a change in: of what was not tested it would say that it passed. */
+function mustBeShown({ name }: GitHubEvent): boolean {
+  return /^(pull_request|pull_request_target|merge_group)$/.test(name);
+}
+
+const noCheckRun =
+  `${nameOf('detach')} needs a check run for a pull request or a merge group, and there is none: this job is green before the study is over, so the check run is what says how it went. ` +
+  `Give the job the permission \`checks: write\`, leave ${nameOf('annotations')} at \`checks\`, and require the check run, not this job`;

@@ -1,0 +1,119 @@
+import { DetachedCheckRuns, type FoundCheckRun, type OpenCheckRun } from '../github/detached-check-runs.js';
+import type { Runner } from '../github/runner-facts.js';
+import { isWithin } from '../github/spec-lines.js';
+import type { Inputs } from '../inputs/schema.js';
+import { countStates } from '../report/attention.js';
+import type { StudyResults } from '../report/results.js';
+import type { EndedStudy, Publisher } from '../run/detach/collect.js';
+import { detachedKey, type Pointer } from '../run/detach/parcel.js';
+import type { StudyView } from '../run/existing/view.js';
+import { systemClock } from '../util/clock.js';
+import type { ActionsLog } from '../util/log/actions-log.js';
+import { oneLine } from '../util/log/plain-text.js';
+import { comparedExtras } from './check-run-observer.js';
+import { detachedStudyOf } from './study-issue.js';
+
+/** What became of the check run of a study. */
+export interface Shown {
+  readonly url: string | undefined;
+  /** Why there is none, or why it is not up to date; '' if it is. */
+  readonly why: string;
+}
+
+/**
+ * Shows detached studies in the check runs that their starts have left. Pointers are written by the account that steps run as: a
+ * check run is touched only if GitHub says that it is the one that was made for the start.
+ */
+export class DetachedPublisher implements Publisher {
+  readonly #checks: DetachedCheckRuns | undefined;
+  readonly #log: ActionsLog;
+  readonly #shown = new Map<string, Shown>();
+  readonly #inputs: Inputs;
+  readonly #runner: Runner;
+
+  constructor(inputs: Inputs, runner: Runner, log: ActionsLog) {
+    this.#log = log;
+    this.#inputs = inputs;
+    this.#runner = runner;
+    if (inputs.annotations !== 'checks') return;
+    this.#checks = new DetachedCheckRuns({ runner, token: inputs['github-token'], clock: systemClock });
+  }
+
+  shownOf({ token }: Pointer): Shown | undefined {
+    return this.#shown.get(token);
+  }
+
+  async running(pointer: Pointer, { instances }: StudyView): Promise<void> {
+    const found = await this.#find(pointer);
+    if (found?.kind !== 'open') return;
+    const why = await this.#checks!.update(found, countStates(instances.map(({ record }) => record)));
+    this.#note(pointer, { url: found.run.url, why: why ?? '' });
+  }
+
+  async ended(pointer: Pointer, { outcome, order }: EndedStudy): Promise<'done' | 'later'> {
+    const found = await this.#find(pointer);
+    if (found === undefined && this.#inputs.issue !== '') {
+      this.#log.warning(
+        `The issue about ${oneLine(pointer.studyPath)} is not kept: its start left no check run, by which GitHub says which run that was`,
+      );
+    }
+    if (found?.kind !== 'open') return found?.kind === 'unknown' ? 'later' : 'done';
+    const { results, comparison, isNeutral } = outcome;
+    const path = plainSpecPath(pointer.specPath);
+    const spec = order === undefined ? undefined : { path, shown: results.spec, text: order.text };
+    const extras = { ...comparedExtras(comparison), isNeutral };
+    const done = this.#published(pointer, await this.#checks!.complete(found, results, spec, extras));
+    // What is shown later is reported again then.
+    if (done === 'done') await this.#keepIssue(pointer, found, results);
+    return done;
+  }
+
+  async continued(pointer: Pointer): Promise<'done' | 'later'> {
+    const found = await this.#find(pointer);
+    if (found?.kind !== 'open') return found?.kind === 'unknown' ? 'later' : 'done';
+    return this.#published(pointer, await this.#checks!.abandon(found));
+  }
+
+  async #keepIssue({ leg }: Pointer, { run: checkRun }: OpenCheckRun, results: StudyResults): Promise<void> {
+    const { issue: title, 'github-token': token } = this.#inputs;
+    if (title === '') return;
+    const { keepIssueOfDetached } = await import(/* webpackMode: "eager" */ '../github/issue/keep-issue.js');
+    const { apiUrl, repository } = this.#runner;
+    const runner = { apiUrl, repository };
+    const study = detachedStudyOf(checkRun, leg);
+    await keepIssueOfDetached({ runner, token, title, checkRun, study, results, log: this.#log, clock: systemClock });
+  }
+
+  /** @returns undefined if there is none to be looked for */
+  async #find(pointer: Pointer): Promise<FoundCheckRun | undefined> {
+    const { checkRun, sha, token } = pointer;
+    if (this.#checks === undefined || checkRun === null) return undefined;
+    const found = await this.#checks.find({ id: checkRun.id, sha, key: detachedKey(token) });
+    if (found.kind === 'over') this.#note(pointer, { url: found.run.url, why: '' });
+    else if (found.kind === 'unproven') {
+      this.#note(pointer, { url: undefined, why: `nothing is published for it: ${found.why}` });
+    } else if (found.kind === 'unknown') this.#note(pointer, { url: undefined, why: found.why });
+    return found;
+  }
+
+  #published(pointer: Pointer, publication: Awaited<ReturnType<DetachedCheckRuns['complete']>>): 'done' | 'later' {
+    if (publication.kind === 'shown') {
+      this.#note(pointer, { url: publication.url, why: '' });
+      return 'done';
+    }
+    const why = `${publication.why}. The next run that collects tries again`;
+    this.#note(pointer, { url: undefined, why });
+    return 'later';
+  }
+
+  #note(pointer: Pointer, shown: Shown): void {
+    this.#shown.set(pointer.token, shown);
+    if (shown.why !== '') this.#log.warning(`${oneLine(pointer.studyPath)}: ${shown.why}`);
+  }
+}
+
+/** A path of a file in a repository, as annotations take it; undefined for anything else that a pointer may have. */
+function plainSpecPath(path: string | undefined): string | undefined {
+  const isPlain = path !== undefined && path !== '' && isWithin(path, '.') && !/(^|\/)\.{0,2}(\/|$)/.test(path);
+  return isPlain ? path : undefined;
+}

@@ -1,0 +1,102 @@
+import type { GitHubEvent } from '../github/event.js';
+import type { Runner } from '../github/runner-facts.js';
+import { endConductorJob } from '../run/detach/job.js';
+import type { Origin, Pointer } from '../run/detach/parcel.js';
+import { findPointers } from '../run/detach/pointers.js';
+import { readOrder } from '../run/detach/read-order.js';
+import { conductedView } from '../run/detach/waiting.js';
+import { askToCancel } from '../run/existing/ask-driver.js';
+import { cancelUndriven, isCancellable, type TakeContext } from '../run/existing/cancel.js';
+import { JournalError } from '../store/journal/replay.js';
+import { isDriven } from '../store/look/driver.js';
+import { followStudy } from '../store/look/follow.js';
+import { lookAtStudy, type StudySight } from '../store/look/look.js';
+import { describeError, UserError } from '../util/errors.js';
+import { oneLine } from '../util/log/plain-text.js';
+
+/** What a study is started for: what its results are shown on, and which later start takes its place. */
+export function startOf(
+  runner: Runner,
+  { name: event, sha, pullRequest, isOtherCommit }: GitHubEvent,
+): Omit<Origin, 'checkRun' | 'specPath'> {
+  const { repository, runUrl, workflow, job, step, runNumber, ref } = runner;
+  const attempt = Number(runner.attempt) || undefined;
+  return { repository, sha, runUrl, workflow, job, step, runNumber, pullRequest, event, ref, attempt, isOtherCommit };
+}
+
+type Start = ReturnType<typeof startOf>;
+
+/** For how long a conductor is waited for that was asked to cancel its study. */
+const CANCEL_TIMEOUT_MS = 60_000;
+
+/** Whether a study was started for the same pull request by an earlier run of the same step. */
+export function isSuperseded(earlier: Origin, now: Start): boolean {
+  const { pullRequest, workflow, job, step, runNumber } = now;
+  if (pullRequest === undefined || workflow === undefined || runNumber === undefined) return false;
+  const isSameStep = earlier.workflow === workflow && earlier.job === job && earlier.step === step;
+  const isSamePull =
+    earlier.repository.toLowerCase() === now.repository.toLowerCase() && earlier.pullRequest === pullRequest;
+  // A re-run has the number of its run: that of an older one is none of a newer.
+  return isSamePull && isSameStep && earlier.runNumber !== undefined && earlier.runNumber < runNumber;
+}
+
+/**
+ * Cancels the detached studies whose place this start takes. What cannot be cancelled is a warning.
+ *
+ * @param root the directory of the studies on the host
+ * @throws HostError if the host cannot be asked which there are
+ */
+export async function supersede(context: TakeContext, root: string, runner: Runner, event: GitHubEvent): Promise<void> {
+  const now = startOf(runner, event);
+  const { host, log } = context;
+  const earlier = (await findPointers(host, root, log)).filter((pointer) => isSuperseded(pointer, now));
+  for (const pointer of earlier) {
+    const what = `the study ${oneLine(pointer.studyPath)} of run ${pointer.runNumber}, which this one supersedes,`;
+    try {
+      const how = await cancelEarlier(context, pointer, runner);
+      log.info(`${what[0]!.toUpperCase()}${what.slice(1)} ${how}`);
+    } catch (error) {
+      if (!(error instanceof UserError || error instanceof JournalError)) throw error;
+      log.warning(`${what} cannot be cancelled: ${describeError(error)}`);
+    }
+  }
+}
+
+/** @returns what became of it, for people */
+async function cancelEarlier(context: TakeContext, pointer: Pointer, runner: Runner): Promise<string> {
+  const { host } = context;
+  const { studyPath } = pointer;
+  const sight = await lookAtStudy(host, studyPath);
+  if (!('state' in sight) || !(await isOfRepository(context, pointer, sight, runner))) {
+    return 'is not what its pointer says: it is left as it is';
+  }
+  if (isDriven(sight.driver)) {
+    await askToCancel(host, studyPath, { waits: true });
+    return (await isOver(context, studyPath)) ? 'is cancelled' : 'was asked to be cancelled';
+  }
+  const { job } = await conductedView(host, sight);
+  if (job !== undefined) await endConductorJob(host, job);
+  else if (!isCancellable(sight.state)) return 'is over';
+  return (await cancelUndriven({ ...context, flux: undefined }, studyPath)) === 'INTERRUPTED'
+    ? 'is cancelled but for some jobs, which may run on'
+    : 'is cancelled';
+}
+
+/** Whether a run of this repository has started the study: a pointer alone could name any study of the account. */
+async function isOfRepository(
+  { host }: TakeContext,
+  pointer: Pointer,
+  { state }: StudySight,
+  { serverUrl, repository }: Runner,
+): Promise<boolean> {
+  const order = await readOrder(host, pointer);
+  const runs = `${serverUrl}/${repository}/actions/runs/`.toLowerCase();
+  return order?.key === state.key && order?.sha === pointer.sha && order.runUrl.toLowerCase().startsWith(runs);
+}
+
+/** Waits for the end of a study that is being cancelled. */
+async function isOver({ host, cancel }: TakeContext, studyPath: string): Promise<boolean> {
+  const stop = AbortSignal.any([cancel, AbortSignal.timeout(CANCEL_TIMEOUT_MS)]);
+  for await (const { driver } of followStudy(host, studyPath, stop)) if (!isDriven(driver)) return true;
+  return false;
+}

@@ -1,0 +1,58 @@
+import type { StudyStatus } from '../study/state.js';
+import { type BlamedStep, isOnlyInfrastructure } from './of-study.js';
+
+/** The input `on-infrastructure`. */
+export type OnInfrastructure = 'fail' | 'neutral';
+
+export interface NeutralFacts {
+  readonly onInfrastructure: OnInfrastructure;
+  /** The name of GitHub's event: `schedule`; '' on the command line. */
+  readonly event: string;
+  /** Whether the study is about another commit than the event, which the input `sha` names. */
+  readonly isOtherCommit?: boolean | undefined;
+  readonly status: StudyStatus;
+  readonly steps: readonly BlamedStep[];
+  readonly hasRegression: boolean;
+}
+
+export interface NeutralDecision {
+  /** Whether the check run is neutral, and the exit code 0. */
+  readonly isNeutral: boolean;
+  /** What to say about it, as a warning; '' if there is nothing to say. */
+  readonly note: string;
+}
+
+const eventsOfBranches: readonly string[] = ['schedule', 'push', 'workflow_dispatch', 'repository_dispatch'];
+
+/**
+ * Whether the code that runs at an event is on a branch that its author may write to anyway. At those of pull requests, and
+ * at those that others can bring about, code that nobody has looked at could choose its cause.
+ */
+export function isOfBranch(event: string): boolean {
+  return eventsOfBranches.includes(event);
+}
+
+/**
+ * Whether a study that did not finish is neutral, because only the site is to blame. A study that was cancelled, or is
+ * FINISHED, stays what it is.
+ */
+export function decideNeutral(facts: NeutralFacts): NeutralDecision {
+  const { onInfrastructure, event, isOtherCommit = false, status, steps, hasRegression } = facts;
+  const isBad = status === 'FAILURE' || status === 'INTERRUPTED';
+  if (onInfrastructure !== 'neutral' || !isBad || !isOnlyInfrastructure(steps, hasRegression)) {
+    return { isNeutral: false, note: '' };
+  }
+  if (!isOfBranch(event) || isOtherCommit) {
+    const where =
+      event === ''
+        ? 'outside of GitHub'
+        : isOfBranch(event)
+          ? 'with a `sha` that is not the commit of the run'
+          : `at the event ${event}`;
+    return { isNeutral: false, note: `on-infrastructure: neutral has no effect ${where}: the study fails` };
+  }
+  return {
+    isNeutral: true,
+    note: `the study is ${status} for the infrastructure alone: the check is neutral, which GitHub counts as passed`,
+  };
+}

@@ -1,0 +1,79 @@
+import path from 'node:path';
+import { reportOptionsOf } from '../inputs/derive.js';
+import { type Collected, collectStudies, unpublished } from '../run/detach/collect.js';
+import { studiesRoot } from '../run/detach/parcel.js';
+import { placeFor } from '../run/given-files.js';
+import type { TerminalLog } from '../util/log/terminal-log.js';
+import { inputFlags, onHost, pathOn, readExisting, whereItIs } from './existing-study.js';
+import type { Flag, FlagGroup } from './flags.js';
+import type { Verb } from './verb.js';
+
+const detachNode: Flag = {
+  name: 'detach-node',
+  value: 'PATH',
+  description: 'The Node there, for a conductor that is started again. Default: node on PATH after setup.',
+};
+
+const flags: readonly FlagGroup[] = [
+  {
+    title: 'Flags',
+    flags: [...inputFlags(['report-path', 'collect', 'slower-than', 'on-infrastructure']), detachNode],
+  },
+  whereItIs,
+];
+
+export const collect: Verb = {
+  name: 'collect',
+  group: 'looking after',
+  synopsis: 'collect [DIR...] [--report-path DIR] [--host HOST]',
+  summary: 'report detached studies that are over, once',
+  details: [
+    'Of the studies that `run --detach` has left on the machine: those that are over are reported, as `run` does at its end, each in NAME.report here or in --report-path; those that go on have a line; one whose conductor is gone goes on with another. With DIR only those.',
+    'Exit status: the worst of the studies that were reported now: 0 finished, 2 a step failed, 3 cancelled; 1 if one cannot be looked at or go on. With --on-infrastructure neutral 0 for one that was started by a workflow and failed for the infrastructure alone.',
+  ].join('\n'),
+  flags,
+  async run(args, context, log) {
+    const asked = readExisting(args, flags, context);
+    const { given, inputs } = asked;
+    given.refuseErrors();
+    const { workingDirectory } = context;
+    return onHost(asked, context, log, async (hosts) => {
+      const only = given.positionals.map((name) => pathOn(name, hosts, context));
+      const collected = await collectStudies({
+        ...{ host: hosts.host, log },
+        root: studiesRoot(hosts.home),
+        // Those of workflows are for their own workflows to collect.
+        isWanted: ({ repository, studyPath }) => (only.length === 0 ? repository === '' : only.includes(studyPath)),
+        node: given.text('detach-node') ?? '',
+        report: reportOptionsOf(inputs),
+        reportPlace: (studyPath) => {
+          const name = `${path.posix.basename(studyPath)}.report`;
+          const to = inputs['report-path'] === '' ? name : path.join(inputs['report-path'], name);
+          return placeFor({ specPath: path.join(workingDirectory, 'spec') }, workingDirectory, to);
+        },
+        baseline: undefined,
+        publisher: unpublished,
+      });
+      if (collected.length === 0) log.info('There is no detached study to collect');
+      return Math.max(0, ...collected.map((each) => tell(each, log)));
+    });
+  },
+};
+
+/** @returns the exit status that it calls for */
+function tell(collected: Collected, log: TerminalLog): number {
+  const { studyPath } = collected.pointer;
+  switch (collected.state) {
+    case 'over':
+      return collected.outcome.exitCode;
+    case 'runs':
+      log.info(`${studyPath} goes on${collected.isRestarted ? ' with another conductor' : ''}; \`watch\` shows it`);
+      return 0;
+    case 'taken':
+      log.info(`${studyPath} is being collected by another process`);
+      return 0;
+    case 'lost':
+      log.complain(`${studyPath} cannot be collected: ${collected.why}`);
+      return 1;
+  }
+}

@@ -1,0 +1,223 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { callersEnvironment } from '../hosts/environment.js';
+import { overlaysOf, requestOf, runOptionsOf } from '../inputs/derive.js';
+import { ineffectiveInputs } from '../inputs/ineffective.js';
+import { readableMetrics } from '../inputs/metrics.js';
+import { parseInputs } from '../inputs/parse.js';
+import type { Inputs } from '../inputs/schema.js';
+import { findConductorJob, jobRequestSchema, jobWords, submitConductor } from '../run/detach/job.js';
+import { JobTime } from '../run/detach/job-time.js';
+import { type Order, orderSchema, parcelFiles, parcelPath } from '../run/detach/parcel.js';
+import { RedactedStream, redactorOf, secretsIn } from '../run/detach/redaction.js';
+import { StartStateFile } from '../run/detach/state-file.js';
+import { partsOf } from '../run/mistakes.js';
+import { openHosts } from '../run/open-hosts.js';
+import type { ProcessContext } from '../run/process-context.js';
+import { runStudy } from '../run/run-study.js';
+import { formatProblem } from '../spec/problem.js';
+import { LeaseHeldError, ourHolder } from '../store/lease.js';
+import { lookAtStudy } from '../store/look/look.js';
+import { exitCodes, openJob, type StudyStatus } from '../study/state.js';
+import { systemClock } from '../util/clock.js';
+import { InputError } from '../util/errors.js';
+import { BoundedFile } from '../util/log/bounded-file.js';
+import { TerminalLog } from '../util/log/terminal-log.js';
+import { optionOf } from './naming.js';
+import type { Verb } from './verb.js';
+
+/**
+ * Runs a study that another process has begun and left: on the host, in the background, or as a job, whose id and remaining seconds are
+ * given too. Only this program calls it.
+ */
+export const conduct: Verb = {
+  name: 'conduct',
+  synopsis: 'conduct DIR TOKEN [JOB SECONDS]',
+  summary: 'run a detached study',
+  details: '',
+  flags: [],
+  group: 'running',
+  run: async ([studyPath = '', token = '', job = '', seconds = ''], context) => {
+    const parcel = path.join(studyPath, parcelPath(token));
+    const stream = new RedactedStream(new BoundedFile(path.join(parcel, parcelFiles.log)));
+    const log = new TerminalLog(stream, stream);
+    const state = new StartStateFile(path.join(parcel, parcelFiles.state));
+    try {
+      const status = await conductStudy({ studyPath, token, parcel, state, stream, log, job, seconds }, context);
+      state.write({ state: 'ended', status });
+      return exitCodes[status];
+    } catch (error) {
+      // It was started twice: the other one says how far it has come.
+      if (error instanceof LeaseHeldError && error.holder?.detached === token) throw error;
+      const { lines, problems } = partsOf(error);
+      state.write({ state: 'failed', reasons: [...lines, ...problems.map(formatProblem)].map(stream.redact) });
+      throw error;
+    }
+  },
+};
+
+interface Conducting {
+  readonly studyPath: string;
+  readonly token: string;
+  readonly parcel: string;
+  readonly state: StartStateFile;
+  readonly stream: RedactedStream;
+  readonly log: TerminalLog;
+  /** The id of the job that this process is; '' if it is none. */
+  readonly job: string;
+  /** How long that may run yet, if there is a limit. */
+  readonly seconds: string;
+}
+
+async function conductStudy(conducting: Conducting, context: ProcessContext): Promise<StudyStatus> {
+  const { studyPath, parcel, state, stream, log, job } = conducting;
+  const { environment, hangup, workingDirectory } = context;
+  const tree = path.join(parcel, parcelFiles.tree);
+  const leave = new AbortController();
+  const onCancel = () => leave.abort(context.cancel.reason);
+  if (context.cancel.aborted) onCancel();
+  else context.cancel.addEventListener('abort', onCancel, { once: true });
+  const hosts = await openHosts(
+    // The process that started this one has run `setup` before.
+    { ssh: undefined, setup: '' },
+    {
+      environment: callersEnvironment(environment),
+      process: { environment, workingDirectory, cancel: leave.signal, hangup },
+      log,
+      temporary: parcel,
+    },
+  );
+  const { host, here } = hosts;
+  if (job !== '') {
+    const over = await endedBefore(conducting, hosts);
+    if (over !== undefined) return over;
+  }
+  const { order, inputs, texts, redact } = readOrder(parcel);
+  stream.redact = redact;
+  const options = runOptionsOf(inputs);
+  const { metrics } = await readableMetrics(inputs, { nameOf: optionOf, directory: order.workingDirectory });
+  const time = jobTime(conducting, { leave, host });
+  try {
+    const { results } = await runStudy({
+      // Neither a logout nor a shutdown of the host means that nobody wants the study any more.
+      options: {
+        ...options,
+        hasRemoteHost: true,
+        stop: { ...options.stop, onCancel: 'leave' },
+        // That is for those to decide who collect it.
+        report: { ...options.report, onInfrastructure: 'fail' },
+      },
+      text: order.text,
+      texts,
+      metrics,
+      overlays: overlaysOf(inputs, optionOf),
+      pgen: pgenOf(order, inputs, parcel),
+      specPath: order.specPath,
+      workingDirectory: order.workingDirectory,
+      stageRoot: order.stageRoot,
+      arrived: { tree, answer: order.generator?.answer },
+      ...{ host, here, log, hangup, redact },
+      cancel: leave.signal,
+      handOver: time,
+      place: () => ({ path: studyPath, key: order.key, resume: 'always' }),
+      request: requestOf(inputs, optionOf),
+      around: '',
+      holder: {
+        ...ourHolder(order.runUrl, order.runAttempt),
+        detached: order.token,
+        ...(job === '' ? {} : { job }),
+      },
+      // Of what is left nobody but the next conductor has to know.
+      remember: ({ allocation }) => {
+        if (allocation !== undefined) state.runs('it waits for its allocation');
+      },
+      observer: {
+        begun: async () => {},
+        executing: (records) => {
+          // All of it is staged.
+          void rm(tree, { recursive: true, force: true }).catch(() => {});
+          if (records.some((record) => openJob(record) !== undefined)) state.runs('it goes on with steps that run');
+        },
+        changed: () => state.runs('its steps have begun'),
+        lost: () => {},
+      },
+      ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
+      reportPlace: () => ({ path: path.join(studyPath, '.conductor/report'), untrusted: [] }),
+      baseline: undefined,
+    });
+    if (results.status !== 'INTERRUPTED') forget(parcel);
+    return results.status;
+  } finally {
+    time?.end();
+    context.cancel.removeEventListener('abort', onCancel);
+  }
+}
+
+/** What nobody needs who does not run the study again. */
+function forget(parcel: string): void {
+  rmSync(path.join(parcel, parcelFiles.secrets), { force: true });
+  rmSync(path.join(parcel, parcelFiles.tree), { recursive: true, force: true });
+}
+
+/** How a study ended while this job waited in the queue: then nothing is run again. */
+async function endedBefore(
+  { studyPath, parcel, log }: Conducting,
+  { host }: Awaited<ReturnType<typeof openHosts>>,
+): Promise<StudyStatus | undefined> {
+  const sight = await lookAtStudy(host, studyPath);
+  const ended = 'state' in sight ? sight.state.ended : undefined;
+  const changedAt = (file: string) => statSync(path.join(parcel, file), { throwIfNoEntry: false })?.mtimeMs;
+  const submitted = changedAt(parcelFiles.job) ?? changedAt(parcelFiles.asked);
+  const isSince = ended !== undefined && submitted !== undefined && ended.at >= submitted;
+  if (!isSince || ended.status === 'INTERRUPTED') return undefined;
+  const { status } = ended;
+  log.info(`The study is ${status} since this job was submitted: there is nothing to do`);
+  forget(parcel);
+  return status;
+}
+
+/** The time of the job that this process is; undefined if it has no limit. */
+function jobTime(
+  { studyPath, token, parcel, job, seconds, log }: Conducting,
+  { leave, host }: { readonly leave: AbortController; readonly host: Parameters<typeof submitConductor>[0] },
+): JobTime | undefined {
+  if (job === '' || !/^-?\d+$/.test(seconds)) return undefined;
+  const succeed = async () => {
+    const request = jobRequestSchema.parse(JSON.parse(readFileSync(path.join(parcel, parcelFiles.request), 'utf8')));
+    const ours = await findConductorJob(host, studyPath);
+    const program = { node: process.execPath, program: process.argv[1]! };
+    const after = ours && { ...ours.job, id: job };
+    return jobWords(await submitConductor(host, request, { program, studyPath, token }, after));
+  };
+  return new JobTime({ seconds: Number(seconds), clock: systemClock, log, succeed, leave });
+}
+
+function readOrder(parcel: string): {
+  readonly order: Order;
+  readonly inputs: Inputs;
+  readonly texts: ReadonlyMap<string, string>;
+  readonly redact: (text: string) => string;
+} {
+  const json = (name: string): unknown => JSON.parse(readFileSync(path.join(parcel, name), 'utf8'));
+  if (!existsSync(path.join(parcel, parcelFiles.secrets))) {
+    throw new InputError([`the inputs of this start are gone from ${parcel}: they are kept until its study is over`]);
+  }
+  const read = orderSchema.safeParse(json(parcelFiles.order));
+  if (!read.success) throw new InputError([`${parcel}/${parcelFiles.order} is not what this version writes`]);
+  const order = read.data;
+  const secret = json(parcelFiles.secrets) as Record<string, string>;
+  const texts = new Map(Object.entries({ ...order.inputs, ...secret }));
+  return { order, inputs: parseInputs(texts, optionOf), texts, redact: redactorOf(secretsIn(Object.values(secret))) };
+}
+
+/** The generator is not asked again, but its file becomes a part of the study. */
+function pgenOf({ generator }: Order, inputs: Inputs, parcel: string) {
+  if (generator === undefined) return undefined;
+  const file = path.join(parcel, 'pgen', generator.name);
+  if (generator.base64 !== undefined) {
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(file, Buffer.from(generator.base64, 'base64'));
+  }
+  return { file, shown: generator.name, kwargs: inputs.pargs };
+}

@@ -1,0 +1,216 @@
+import path from 'node:path';
+import { conductorJobOf, overlaysOf, requestOf, runOptionsOf } from '../inputs/derive.js';
+import { ineffectiveInputs } from '../inputs/ineffective.js';
+import { readableMetrics } from '../inputs/metrics.js';
+import type { InputName, Inputs } from '../inputs/schema.js';
+import { detachStudy, newToken } from '../run/detach/detach-study.js';
+import { jobWords } from '../run/detach/job.js';
+import { conductedView } from '../run/detach/waiting.js';
+import { type KeptInputs, overlaysIn } from '../run/existing/kept-inputs.js';
+import { readKeptFiles } from '../run/existing/rebuild-plan.js';
+import { placeFor } from '../run/given-files.js';
+import type { OpenedHosts } from '../run/open-hosts.js';
+import type { StudyContext } from '../run/prepare.js';
+import type { ProcessContext } from '../run/process-context.js';
+import { runStudy } from '../run/run-study.js';
+import { ourHolder } from '../store/lease.js';
+import type { StudySight } from '../store/look/look.js';
+import { exitCodes, type StudyStatus } from '../study/state.js';
+import { systemClock } from '../util/clock.js';
+import { InputError } from '../util/errors.js';
+import { inSeries } from '../util/format.js';
+import type { TerminalLog } from '../util/log/terminal-log.js';
+import { inputsOf } from './arguments.js';
+import { inputFlags, lookAtOurs, onHost, readExisting, whereItIs } from './existing-study.js';
+import type { FlagGroup } from './flags.js';
+import { common, filesHere } from './given-study.js';
+import { historyHere } from './history.js';
+import { optionOf } from './naming.js';
+import type { Verb } from './verb.js';
+import { runAround } from './workflow-run.js';
+
+/** The inputs that may be given anew. */
+const changeable: readonly InputName[] = [
+  ...(['env', 'flux', 'throttle', 'local-jobs', 'submission-attempts', 'resubmit-on', 'restart-limit'] as const),
+  ...([
+    'timeout-minutes',
+    'max-wait',
+    'on-cancel',
+    'report-path',
+    'collect',
+    'on-infrastructure',
+    'allow-shared-directory',
+  ] as const),
+  ...(['detach', 'detach-args', 'detach-node'] as const),
+];
+
+/** Inputs that belong to the run that had them, not to the study. */
+const ofTheRun: ReadonlySet<string> = new Set<InputName>([
+  'report-path',
+  'baseline',
+  'slower-than',
+  'on-infrastructure',
+  'resume',
+]);
+
+const flags: readonly FlagGroup[] = [
+  { title: 'Flags, in place of what the study was run with', flags: inputFlags(changeable) },
+  whereItIs,
+];
+
+export const resume: Verb = {
+  name: 'resume',
+  group: 'running',
+  synopsis: 'resume DIR [--detach] [--host HOST]',
+  summary: 'go on with a study, by the spec and inputs kept in it',
+  details: [
+    'What is finished stays as it is; what runs is taken over; what failed, was cancelled or never began runs. It needs nothing but the study: the spec, the overlays and the inputs are those of its last run. What may be secret is not kept: --env and --setup are given again if it was run with them.',
+    'Exit status: as of run.',
+  ].join('\n'),
+  flags,
+  async run(args, context, log) {
+    const asked = readExisting(args, flags, context);
+    const { given } = asked;
+    if (given.positionals.length !== 1) given.errors.push('one study is needed: resume DIR');
+    given.refuseErrors();
+    return onHost(asked, context, log, async (hosts) => {
+      const sight = await lookAtOurs(given.positionals[0]!, hosts, context);
+      const { job } = await conductedView(hosts.host, sight);
+      if (job !== undefined) {
+        throw new InputError([`the study goes on by itself: its conductor is ${jobWords(job)}; \`watch\` follows it`]);
+      }
+      const texts = new Map(
+        inputFlags([...changeable, 'setup', 'host']).flatMap(({ name }) => {
+          const values = given.all(name);
+          return values.length > 0 ? [[name, values] as const] : [];
+        }),
+      );
+      return go(await keptStudy(sight, { texts, hosts, context }), { sight, hosts, context, log });
+    });
+  },
+};
+
+interface Asked {
+  /** The flags that were given, by the names of their inputs. */
+  readonly texts: ReadonlyMap<string, readonly string[]>;
+  readonly hosts: OpenedHosts;
+  readonly context: ProcessContext;
+}
+
+interface KeptStudy {
+  readonly inputs: Inputs;
+  readonly study: Omit<StudyContext, 'host' | 'here' | 'log' | 'cancel' | 'hangup'>;
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** @throws InputError that says what is missing to go on with it */
+async function keptStudy(
+  { path: studyPath, state }: StudySight,
+  { texts: given, hosts, context }: Asked,
+): Promise<KeptStudy> {
+  const { inputs: kept, specs } = await readKeptFiles(hosts.host, studyPath);
+  const text = kept && specs.get(kept.spec.file);
+  const lacks = lackOf(kept, { hasSpec: text !== undefined, given });
+  if (kept === undefined || text === undefined || lacks !== undefined) {
+    throw new InputError([`the study cannot go on with what is kept in it: ${lacks}`]);
+  }
+  if (kept.stageRoot !== undefined && !state.isStaged) {
+    throw new InputError([
+      `the study cannot go on from here: not all of ${kept.stageRoot} was copied; run it again where it was started`,
+    ]);
+  }
+  const { read } = filesHere(context);
+  const before = Object.entries(kept.inputs!)
+    .filter(([name]) => !ofTheRun.has(name))
+    .map(([name, value]) => [name, [value]] as const);
+  const { inputs, texts, errors: wrong } = inputsOf(new Map([...before, ...given]), { read, needsSpec: false });
+  const errors = [...wrong];
+  if (inputs.conductor === 'maestro') {
+    errors.push("a study of the host's own Maestro is not resumed: it continues no study");
+  }
+  if (errors.length > 0) throw new InputError(errors);
+  const answer = state.answers.at(-1);
+  const generator = kept.generator ?? 'the generator';
+  return {
+    inputs,
+    texts,
+    study: {
+      options: { ...runOptionsOf(inputs), shownSpec: kept.spec.shown },
+      text,
+      texts,
+      overlays: { ...overlaysIn(kept), ...overlaysOf(inputs, optionOf) },
+      // It is not asked again.
+      pgen: answer && { file: `${studyPath}/${path.basename(generator)}`, shown: generator, kwargs: inputs.pargs },
+      specPath: kept.specPath,
+      workingDirectory: kept.workingDirectory,
+      stageRoot: kept.stageRoot,
+      arrived: { tree: '', answer },
+    },
+  };
+}
+
+function lackOf(
+  kept: KeptInputs | undefined,
+  { hasSpec, given }: { readonly hasSpec: boolean; readonly given: Asked['texts'] },
+): string | undefined {
+  if (kept?.inputs === undefined) {
+    return 'its inputs are not there, or may not be read; an earlier version did not keep them. `run` with --output-path goes on with it';
+  }
+  if (!hasSpec) return `its copy of the spec, ${kept.spec.file}, is gone`;
+  const withheld = (kept.withheld ?? []).filter((name) => !given.has(name)).map((name) => `--${name}`);
+  if (withheld.length === 0) return undefined;
+  return `it was run with ${inSeries(withheld)}, which may hold secrets and ${withheld.length === 1 ? 'is' : 'are'} not kept: give ${withheld.length === 1 ? 'it' : 'them'} again ('' for none)`;
+}
+
+interface Going {
+  readonly sight: StudySight;
+  readonly hosts: OpenedHosts;
+  readonly context: ProcessContext;
+  readonly log: TerminalLog;
+}
+
+async function go({ inputs, study, texts }: KeptStudy, { sight, hosts, context, log }: Going): Promise<number> {
+  const { path: studyPath, state } = sight;
+  const place = () => ({ path: studyPath, key: state.key, resume: 'always' as const });
+  const { environment } = context;
+  const { metrics } = await readableMetrics(inputs, { nameOf: optionOf, directory: context.workingDirectory });
+  const own = { ...study, ...common(study, context, log, hosts), metrics };
+  const { specPath, workingDirectory: startedIn } = study;
+  // One that the action has started is of a branch, which only the action knows.
+  const isOfAction = state.opened?.holder.runUrl !== undefined;
+  const history = isOfAction
+    ? undefined
+    : historyHere(inputs, { specPath, workingDirectory: startedIn, environment, hosts });
+  if (inputs.detach !== 'false') {
+    const started = await detachStudy({
+      ...own,
+      ...{ place, texts, clock: systemClock, token: newToken(), runAttempt: undefined },
+      root: path.posix.join(hosts.home, 'maestro-studies'),
+      node: inputs['detach-node'],
+      job: conductorJobOf(inputs),
+      origin: { repository: '', sha: '', checkRun: null, runUrl: '', history },
+    });
+    return started.state.state === 'ended' ? exitCodes[started.state.status as StudyStatus] : 0;
+  }
+  const { workingDirectory } = context;
+  const { exitCode } = await runStudy({
+    ...own,
+    place,
+    reportPlace: () => {
+      const name = inputs['report-path'] || `${path.posix.basename(studyPath)}.report`;
+      if (inputs['report-path'] === '' && !hosts.isElsewhere) {
+        return { path: `${studyPath}/.conductor/report`, untrusted: [] };
+      }
+      return placeFor({ specPath: path.join(workingDirectory, 'spec') }, workingDirectory, name);
+    },
+    request: requestOf(inputs, optionOf),
+    baseline: undefined,
+    history,
+    ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
+    around: '',
+    holder: ourHolder(''),
+    run: runAround(environment),
+    remember: () => {},
+  });
+  return exitCode;
+}

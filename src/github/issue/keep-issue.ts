@@ -1,0 +1,143 @@
+import { decideIssue, type Night } from '../../history/issue.js';
+import type { GitHubRun, StudyResults } from '../../report/results.js';
+import type { Clock } from '../../util/clock.js';
+import type { Log } from '../../util/log/log.js';
+import { oneLine } from '../../util/log/plain-text.js';
+import { limits } from '../annotations.js';
+import { ApiError, GitHubApi } from '../api.js';
+import { firstBytes } from '../bytes.js';
+import type { KnownCheckRun } from '../check-runs-api.js';
+import type { Runner } from '../runner-facts.js';
+import {
+  branchOf,
+  changeComment,
+  closingComment,
+  failingIn,
+  issueBody,
+  markerOf,
+  type ToldNight,
+  toldRefusal,
+  toldResults,
+} from './issue-text.js';
+import { IssuesApi, type KnownIssue } from './issues-api.js';
+import { nightOf } from './night.js';
+import { provenRun } from './prove-run.js';
+
+/** Where an issue about a study is kept, and with what. */
+interface IssuePlace {
+  readonly runner: Pick<Runner, 'apiUrl' | 'repository'>;
+  readonly token: string;
+  /** Of the issue when it is opened; a person may change it. */
+  readonly title: string;
+  /** As `IssueIdentity` has it. */
+  readonly study: string;
+  readonly run: GitHubRun;
+  readonly log: Pick<Log, 'info' | 'warning'>;
+  readonly clock: Clock;
+}
+
+/** A study that was run. */
+export interface KeptIssue extends IssuePlace {
+  readonly results: StudyResults;
+  /** Whether the run before failed, too; false if that is not known. */
+  readonly wasBad: boolean;
+}
+
+/** A study that could not be run, by its own doing. */
+export interface RefusedIssue extends IssuePlace {
+  /** The spec's path, as it was given. */
+  readonly spec: string;
+  /** Why, for people. */
+  readonly reasons: readonly string[];
+}
+
+/** What is remembered to fail then: its steps may be others than before. */
+const REFUSED = 'the study cannot be run';
+
+/**
+ * Keeps the one issue about a study on a branch: opened when it fails, rewritten by each run, closed when it is green. Never
+ * throws: what GitHub does not do is a warning.
+ */
+export async function keepIssue({ results, wasBad, ...place }: KeptIssue): Promise<void> {
+  await keepNight(place, nightOf(results, { event: place.run.event, wasBad }), toldResults(results));
+}
+
+/** The same for a study that could not be run, which is red. */
+export async function keepIssueOfRefused({ spec, reasons, ...place }: RefusedIssue): Promise<void> {
+  const night: Night = { event: place.run.event, outcome: 'red', failing: [REFUSED], wasBad: false };
+  await keepNight(place, night, toldRefusal(spec, reasons));
+}
+
+async function keepNight(kept: IssuePlace, night: Night, told: ToldNight): Promise<void> {
+  const { log } = kept;
+  // Whether an issue is open changes nothing then, and GitHub need not be asked.
+  if (decideIssue(night, { number: 0, failing: [] }).do === 'nothing') return;
+  if (!kept.token.startsWith('ghs_')) {
+    log.warning(
+      `The issue about the study is not kept: it takes the token of the job, or of an app, so that the next run knows it as ours; leave 'github-token' as it is`,
+    );
+    return;
+  }
+  try {
+    await keep(kept, night, told);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    log.warning(`The issue about the study cannot be kept: ${oneLine(error.message)}. ${helpFor(error)}`.trim());
+  }
+}
+
+/** A detached study, by the check run that its start has left. */
+export type CollectedIssue = Omit<KeptIssue, 'run' | 'wasBad'> & {
+  readonly checkRun: Pick<KnownCheckRun, 'detailsUrl' | 'sha'>;
+};
+
+/** The same for a study that another run has started. Never throws for GitHub's sake. */
+export async function keepIssueOfDetached({ checkRun, ...kept }: CollectedIssue): Promise<void> {
+  const { runner, token, clock, log } = kept;
+  const cannot = (why: string) => log.warning(`The issue about ${oneLine(kept.results.path)} cannot be kept: ${why}`);
+  try {
+    const api = new GitHubApi({ url: runner.apiUrl, token, clock });
+    const run = await provenRun(api, runner.repository, checkRun);
+    if (typeof run === 'string') return cannot(run);
+    const wasBad = kept.results.history?.wasBad ?? false;
+    await keepIssue({ ...kept, run, wasBad });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const isForbidden = error.trouble === 'forbidden' || error.trouble === 'not found';
+    const help = isForbidden ? ". Add 'actions: read' to the job's 'permissions'" : '';
+    cannot(`which run has started it could not be looked up: ${oneLine(error.message)}${help}`);
+  }
+}
+
+async function keep({ runner, token, clock, title, study, run, log }: IssuePlace, night: Night, told: ToldNight) {
+  const api = new GitHubApi({ url: runner.apiUrl, token, clock });
+  const issues = new IssuesApi(api, runner.repository, clock);
+  const marker = markerOf({ workflow: run.workflow, branch: branchOf(run.ref), study });
+  const found = await issues.find(marker);
+  const known = found && { number: found.number, failing: failingIn(found.body) };
+  const action = decideIssue(night, known ?? null);
+  // A night that says nothing of the code does not change what is remembered to fail.
+  const failing = night.outcome === 'site' ? (known?.failing ?? []) : night.failing;
+  const body = () => issueBody({ marker, told, run, failing });
+  const tell = (what: string, { number, url }: KnownIssue) => log.info(`Issue ${number} ${what}: ${oneLine(url)}`);
+  switch (action.do) {
+    case 'nothing':
+      return;
+    case 'open':
+      return tell('is opened', await issues.open(firstBytes(oneLine(title), limits.title), body(), marker));
+    case 'update': {
+      if (action.comment !== null) await issues.comment(action.number, changeComment(action.comment, run));
+      return tell('is rewritten', await issues.rewrite(action.number, body()));
+    }
+    case 'close':
+      await issues.comment(action.number, closingComment(told, run));
+      return tell('is closed', await issues.close(action.number));
+  }
+}
+
+function helpFor({ trouble }: ApiError): string {
+  if (trouble === 'forbidden' || trouble === 'not found') {
+    return "Add 'issues: write' to the job's 'permissions', and see that the repository has issues";
+  }
+  return trouble === 'unavailable' || trouble === 'rate limit' ? 'The next run tries again' : '';
+}

@@ -1,0 +1,35 @@
+import type { Judgement } from '../../history/judge.js';
+import type { Metric } from '../../metrics/metric.js';
+import type { MetricVerdict } from '../../metrics/verdict.js';
+import type { StepInstance } from '../../study/graph.js';
+
+/** A metric of one instance, as reports show it. */
+export interface MetricRow {
+  readonly metric: Pick<Metric, 'name' | 'unit' | 'better'>;
+  readonly step: Pick<StepInstance, 'name' | 'step' | 'params'>;
+  readonly verdict: MetricVerdict;
+  /** By the history; null if there is none. */
+  readonly judgement: Judgement | null;
+}
+
+/** The unit as a suffix: ` ns/zone`; '' if there is none. */
+export const unitSuffix = ({ unit }: Pick<Metric, 'unit'>) => (unit === '' ? '' : ` ${unit}`);
+
+/** How many runs the values are compared with, for people: always said, because silence looks like agreement. */
+export function comparedWith(rows: readonly MetricRow[]): string {
+  const runs = [...new Set(rows.map(({ judgement }) => judgement?.runs ?? 0))];
+  return runs.length === 0 ? earlierRunsText(0, 0) : earlierRunsText(Math.min(...runs), Math.max(...runs));
+}
+
+/** `Metrics: 90 values. Compared with 14 earlier runs`. */
+export function metricsLine(rows: readonly MetricRow[]): string {
+  const values = rows.filter(({ verdict }) => verdict.value !== null).length;
+  return `Metrics: ${values} value${values === 1 ? '' : 's'}. ${comparedWith(rows)}`;
+}
+
+/** `Compared with 14 earlier runs`. */
+export function earlierRunsText(fewest: number, most: number): string {
+  if (most === 0) return 'Compared with no earlier run';
+  const count = fewest === most ? `${most}` : `${fewest} to ${most}`;
+  return `Compared with ${count} earlier run${most === 1 ? '' : 's'}`;
+}

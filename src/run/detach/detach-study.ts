@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { causeOf, mustRun, run } from '../../hosts/commands.js';
+import { writeFiles } from '../../hosts/files.js';
+import { HostError, HostLostError } from '../../hosts/host.js';
+import { sendTree } from '../../hosts/upload/send.js';
+import type { Spec } from '../../spec/spec.js';
+import { findPlace, makePlace, type WantedPlace } from '../../store/directory.js';
+import type { AnswerStore, GeneratorAnswer } from '../../study/pgen/answer.js';
+import type { Clock } from '../../util/clock.js';
+import { counted } from '../../util/log/plain-text.js';
+import { quote, quoteAll } from '../../util/shell-quote.js';
+import { type Planned, type Planner, planner, type StudyContext } from '../prepare.js';
+import { treeOf } from '../stage-all.js';
+import { UploadProgress } from '../upload-progress.js';
+import { seeDriven } from './follow.js';
+import type { ConductorStart, JobRequest } from './job.js';
+import {
+  type Order,
+  type Origin,
+  parcelFiles,
+  parcelPath,
+  pointersPath,
+  type StartState,
+  sortInputs,
+} from './parcel.js';
+import { writePointer } from './pointers.js';
+import { bringProgram } from './program.js';
+import { readOrder } from './read-order.js';
+import { planAsDriven } from './same-study.js';
+import { startConductor } from './start-conductor.js';
+
+/** What detaching a study takes. */
+export interface DetachContext extends StudyContext {
+  readonly clock: Clock;
+  /** Chooses the study directory from the spec. */
+  readonly place: (spec: Spec) => WantedPlace;
+  /** The directory of the studies on the host, where this program goes. */
+  readonly root: string;
+  /** The inputs as texts, by name. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** Called once those who collect find the study, whatever becomes of this process. */
+  readonly onPointed?: () => void;
+  /** The path of Node on the host; '' for the one on PATH. */
+  readonly node: string;
+  /** How the conductor is asked for as a job; undefined if it runs in the background. */
+  readonly job: JobRequest | undefined;
+  /** Names this start: nobody can guess it. */
+  readonly token: string;
+  /** What the study is started for. */
+  readonly origin: Origin;
+  /** Which attempt of the workflow run starts it. */
+  readonly runAttempt: string | undefined;
+}
+
+/** A study that goes on by itself. */
+export interface DetachedStudy {
+  readonly studyPath: string;
+  /** Names the start that its conductor is of: an earlier one, if that drives it already. */
+  readonly token: string;
+  readonly steps: number;
+  /** How far it had come when it was left. */
+  readonly state: StartState;
+}
+
+export function newToken(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/**
+ * Starts a study whose conductor runs on the host, in the background, and leaves it once that says that the study runs.
+ *
+ * @throws SpecError, PgenError, HostError, with the conductor's own words if it could not run the study
+ */
+export async function detachStudy(context: DetachContext): Promise<DetachedStudy> {
+  const { options, log, host, clock } = context;
+  log.phase(`Read ${options.shownSpec}`);
+  const planning = await planner(context);
+  const tree = await treeOf(context);
+  const program = await bringProgram(host, context.root, context.node);
+  const { studyPath, planned, driven } = await placeStudy(context, planning);
+  if (driven !== undefined) return confirmed(context, studyPath, planned, driven);
+  for (const warning of planned.warnings) log.problem(warning);
+  log.info(`Study directory ${studyPath}`);
+  log.phase('Stage');
+  const { token } = context;
+  const parcel = `${studyPath}/${parcelPath(token)}`;
+  await sendOrder(context, { parcel, token, planned, key: context.place(planning.spec).key });
+  if (tree !== undefined) {
+    const progress = new UploadProgress(log, clock, tree.bytes);
+    try {
+      await sendTree(host, tree, `${parcel}/${parcelFiles.tree}`, {
+        tell: (line) => log.info(line),
+        warn: (line) => log.warning(line),
+        progress: progress.update,
+        cancel: context.cancel,
+      });
+    } finally {
+      progress.end();
+    }
+  }
+  context.cancel.throwIfAborted();
+  log.phase('Start');
+  await leavePointer(context, studyPath);
+  context.onPointed?.();
+  const state = await start(context, { program, studyPath, token });
+  const steps = counted(planned.plan.graph.steps.length, 'step');
+  if (state.state === 'runs') log.info(`The study of ${steps} goes on by itself on ${host.name}: ${state.words}`);
+  log.endPhase();
+  return { studyPath, token, steps: planned.plan.graph.steps.length, state };
+}
+
+/** Starts the conductor. What it cannot run is not left behind as if it went on. @throws HostError with its words */
+async function start(context: DetachContext, starting: ConductorStart): Promise<StartState> {
+  const { host, log } = context;
+  try {
+    const state = await startConductor(host, starting, log);
+    if (state.state === 'failed') throw new HostError(state.reasons.join('\n'));
+    return state;
+  } catch (error) {
+    // Where the connection broke it may run.
+    if (error instanceof HostError && !(error instanceof HostLostError)) await forgetStart(context, starting);
+    throw error;
+  }
+}
+
+async function forgetStart({ host, root, log }: DetachContext, { studyPath, token }: ConductorStart): Promise<void> {
+  const parcel = `${studyPath}/${parcelPath(token)}`;
+  const files = [`${root}/${pointersPath}/${token}.json`, ...inParcel(parcel, 'secrets', 'tree', 'request')];
+  const { code, stderr } = await run(host, `rm -rf -- ${quoteAll(files)}`);
+  if (code !== 0)
+    log.warning(`what belonged to the start is left in ${parcel} on ${host.name}: ${causeOf(code, stderr)}`);
+}
+
+const inParcel = (parcel: string, ...names: readonly (keyof typeof parcelFiles)[]) =>
+  names.map((name) => `${parcel}/${parcelFiles[name]}`);
+
+/** Another start has begun the study, and its conductor drives it: this one only says so. */
+function confirmed({ log, host }: DetachContext, studyPath: string, { plan }: Planned, token: string): DetachedStudy {
+  const steps = plan.graph.steps.length;
+  log.info(`Study directory ${studyPath}`);
+  log.info(`The study of ${counted(steps, 'step')} was started before, and goes on by itself on ${host.name}`);
+  log.endPhase();
+  return { studyPath, token, steps, state: { state: 'runs', words: 'it was started before' } };
+}
+
+/** The directory of the study, which is made if there is none, and its plan there. */
+async function placeStudy(
+  context: DetachContext,
+  planning: Planner,
+): Promise<{ readonly studyPath: string; readonly planned: Planned; readonly driven?: string }> {
+  const { host, clock, options } = context;
+  const isShared = options.allowsSharedDirectory;
+  const wanted = { ...context.place(planning.spec), isShared };
+  for (;;) {
+    const { path: studyPath, state } = await findPlace(host, wanted);
+    const seen = state === undefined ? undefined : await seeDriven(context, studyPath);
+    if (seen !== undefined) {
+      const { token, sight } = seen;
+      const study = { studyPath, state: sight.state, order: await readOrder(host, { studyPath, token }) };
+      return {
+        studyPath,
+        planned: await planAsDriven(planning, study, { commit: context.origin.sha, text: context.text }),
+        driven: token,
+      };
+    }
+    // The conductor keeps the answer: only the holder of the lease writes to the journal.
+    const answers: AnswerStore = {
+      known: state?.answers ?? [],
+      takesLast: context.arrived !== undefined,
+      keep: async () => {},
+    };
+    const planned = await planning.at(studyPath, answers);
+    if (state !== undefined) return { studyPath, planned };
+    const study = { key: wanted.key, name: planning.spec.name, isShared };
+    if (await makePlace(host, studyPath, study, clock)) return { studyPath, planned };
+  }
+}
+
+interface Consignment {
+  readonly parcel: string;
+  readonly token: string;
+  readonly planned: Planned;
+  readonly key: string;
+}
+
+async function sendOrder(context: DetachContext, { parcel, token, planned, key }: Consignment): Promise<void> {
+  const { host, text, specPath, workingDirectory, stageRoot, runAttempt, origin } = context;
+  const { plain, secret } = sortInputs(context.texts);
+  const secrets = `${parcel}/${parcelFiles.secrets}`;
+  await mustRun(
+    host,
+    `cannot write ${secrets} on ${host.name}`,
+    `umask 077\nmkdir -p -- ${quote(parcel)} && cat > ${quote(secrets)}`,
+    JSON.stringify(secret),
+  );
+  const order: Order = {
+    version: 1,
+    token,
+    inputs: { ...plain, spec: context.options.shownSpec },
+    key,
+    text,
+    specPath,
+    workingDirectory,
+    stageRoot,
+    generator: generatorOf(context, planned.answer),
+    runUrl: origin.runUrl,
+    sha: origin.sha,
+    runAttempt,
+  };
+  // An allocation comes from where the job of the conductor has to go too; else the study's jobs do.
+  const { type } = planned.plan.spec.batch;
+  const request = context.job && { ...(type === 'local' ? {} : { with: type }), ...context.job };
+  const asked = request && { path: parcelFiles.request, text: JSON.stringify(request) };
+  await writeFiles(host, parcel, [
+    { path: parcelFiles.order, text: JSON.stringify(order) },
+    ...(asked === undefined ? [] : [asked]),
+  ]);
+}
+
+function generatorOf({ pgen }: StudyContext, answer: GeneratorAnswer | undefined): Order['generator'] {
+  if (pgen === undefined || answer === undefined) return undefined;
+  const base64 = existsSync(pgen.file) ? readFileSync(pgen.file).toString('base64') : undefined;
+  return { name: path.basename(pgen.file), base64, answer: answer as NonNullable<Order['generator']>['answer'] };
+}
+
+/** Written before the start: a study that runs is never without one. */
+function leavePointer({ host, root, token, origin, clock }: DetachContext, studyPath: string): Promise<void> {
+  return writePointer(host, root, { version: 1, token, studyPath, ...origin, started: clock.now() });
+}

@@ -1,0 +1,68 @@
+import { programs } from '../../generated/programs.js';
+import { again, causeOf, run } from '../../hosts/commands.js';
+import { type Host, HostError, HostLostError } from '../../hosts/host.js';
+import type { Log } from '../../util/log/log.js';
+import { assignments } from '../../util/shell-quote.js';
+import { type ConductorStart, jobRequestSchema, jobWords, submitConductor } from './job.js';
+import { parcelFiles, parcelPath, parseState, type StartState } from './parcel.js';
+
+/** How long a conductor may take to say that the study runs. */
+const START_TIMEOUT_S = 120;
+
+/**
+ * Starts the conductor of a detached study, in the environment of steps: in the background, and waits until it has said how far it has
+ * come; or as a job, and waits until the batch system has accepted that.
+ *
+ * @throws HostError if it ended without a word, or the batch system does not take it
+ */
+export async function startConductor(
+  host: Host,
+  start: ConductorStart,
+  log: Pick<Log, 'warning'>,
+): Promise<StartState> {
+  const { program, studyPath, token } = start;
+  const parcel = `${studyPath}/${parcelPath(token)}`;
+  const command = (confirms: 'yes' | 'no') =>
+    assignments({ ...program, study: studyPath, token, parcel, patience: START_TIMEOUT_S, root: '', confirms }) +
+    programs['run/detach/start.sh'];
+  const { code, stdout, stderr } = await startOnce(host, command);
+  if (code !== 0) throw new HostError(`cannot start the conductor on ${host.name}: ${causeOf(code, stderr)}`);
+  const lines = stdout.toString().split('\n');
+  const file = /^logout (.*)$/.exec(lines[0]!)?.[1];
+  if (file !== undefined) {
+    lines.shift();
+    log.warning(
+      `${host.name} ends the processes of users who log out (KillUserProcesses in ${file}), which may end the conductor as soon as this connection is over: with \`detach: job\` it is a job of the batch system`,
+    );
+  }
+  const [word = '', ...rest] = lines;
+  const logFile = `${parcel}/${parcelFiles.log}`;
+  switch (word) {
+    case 'job': {
+      const request = jobRequestSchema.parse(JSON.parse(rest.join('\n')));
+      const job = await submitConductor(host, request, start);
+      return { state: 'runs', words: `its conductor is ${jobWords(job)}, and begins when that does` };
+    }
+    case 'state':
+      return parseState(rest.join('\n')) ?? { state: 'runs', words: `its state cannot be read; see ${logFile}` };
+    case 'silent':
+      log.warning(`the conductor on ${host.name} has said nothing for ${START_TIMEOUT_S} s; its log is ${logFile}`);
+      return { state: 'runs', words: 'it was started' };
+    default:
+      throw new HostError(
+        `the conductor on ${host.name} ended as it was started: ${rest.join('\n').trim() || 'it said nothing'}`,
+      );
+  }
+}
+
+/** Starts what must not be started twice: where the answer is lost, it is only waited for. */
+async function startOnce(host: Host, command: (confirms: 'yes' | 'no') => string): ReturnType<typeof run> {
+  const start = () => run(host, command('no'), '', { isForSteps: true });
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof HostLostError)) throw error;
+    const seen = await again(() => run(host, command('yes'), '', { isForSteps: true }));
+    return seen.stdout.toString() === 'unstarted\n' ? start() : seen;
+  }
+}

@@ -1,0 +1,190 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Job, startBundle } from '../support/bundle.js';
+import { DetachedByAction, detachingJob, waiting } from '../support/detached.js';
+import { GitHubServer } from '../support/github-api.js';
+import { forPullRequest, onlyCheckRun, pullRequest, startedBy } from '../support/reported.js';
+import { stateOf } from '../support/study-state.js';
+import { until } from '../support/wait.js';
+
+/** The same step of the same workflow run once more, on the same machine. */
+function again(study: DetachedByAction, inputs: Readonly<Record<string, string>>, spec = waiting): Job {
+  const job = forPullRequest(study.github, detachingJob(spec), spec);
+  Object.assign(job.environment, { HOME: study.job.home, GITHUB_RUN_ATTEMPT: '2' });
+  return job.with(inputs);
+}
+
+const said = (text: string) => (chunks: readonly string[]) => chunks.join('').includes(text);
+
+/** Starts a job, and gives what it has printed so far. */
+function watched(job: Job) {
+  const { process: child, ended } = job.start();
+  const chunks: string[] = [];
+  child.stdout!.on('data', (chunk: Buffer) => chunks.push(String(chunk)));
+  return { child, ended, has: (text: string) => said(text)(chunks) };
+}
+
+describe('a run whose study a detached conductor drives', () => {
+  it('follows it to its end, which is the end of the run, and completes its check run', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    const job = again(study, { detach: 'false' });
+    const { ended, has } = watched(job);
+    await until('it is followed', () => has('is driven by a detached conductor'), 40_000);
+    await study.finish(3);
+    const { code, stdout } = await ended;
+    expect(code).toBe(2);
+    expect(stdout).toMatch(/\[\d\/2\] wait_N\.1 FAILED/);
+    expect(job.outputs).toMatchObject({ status: 'FAILURE', 'study-path': study.path });
+    expect(job.report).toMatchObject({ status: 'FAILURE' });
+    const run = onlyCheckRun(study.github);
+    expect(run).toMatchObject({ conclusion: 'failure', external_id: `detached-${study.token}` });
+    expect(run.annotations).toHaveLength(2);
+    expect(study.isPointedTo).toBe(false);
+  });
+
+  it('goes on when the run that follows it is cancelled, which says so, and leaves the check run in progress', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    const job = again(study, { detach: 'false' });
+    const { child, ended, has } = watched(job);
+    await until('it is followed', () => has('is driven by a detached conductor'), 40_000);
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(code).toBe(3);
+    expect(stdout).toContain('goes on without being followed');
+    await job.post();
+    expect(onlyCheckRun(study.github).status).toBe('in_progress');
+    await study.finish();
+    expect(await study.collector().run()).toMatchObject({ code: 0 });
+    expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'success' });
+  });
+
+  it('is refused if its steps are others, or its commit is another, and says which', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start(), { 'study-key': 'one' });
+    const other = waiting.replace('echo said', 'echo otherwise');
+    for (const detach of ['false', 'true']) {
+      const steps = await again(study, { detach, 'study-key': 'one' }, other).run();
+      expect(steps.code).toBe(1);
+      expect(steps.stdout).toMatch(/its plan differs from this one in wait_N\.1, wait_N\.2: wait until it is over/);
+      const pull = pullRequest();
+      pull.pull_request.head.sha = 'e'.repeat(40);
+      const commit = await startedBy(again(study, { detach, 'study-key': 'one' }), 'pull_request', pull).run();
+      expect(commit.code).toBe(1);
+      expect(commit.stdout).toMatch(/was started for the commit a{40}, not for e{40}/);
+    }
+    await study.finish();
+    expect(await study.collector().run()).toMatchObject({ code: 0 });
+    const [first] = study.github.checkRuns;
+    expect(first).toMatchObject({ conclusion: 'success' });
+    expect(study.github.checkRuns.filter(({ status }) => status !== 'completed')).toEqual([]);
+  });
+
+  it('is confirmed by a re-run that detaches, and no check run of either stays in progress', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    const job = again(study, { detach: 'true' });
+    const { code, stdout } = await job.run();
+    expect(code).toBe(0);
+    expect(stdout).toContain('was started before, and goes on by itself');
+    expect(job.outputs).toMatchObject({ status: 'DETACHED', 'study-path': study.path });
+    // There is one start, which two check runs show.
+    expect(readdirSync(path.dirname(study.pointer)).filter((name) => name.endsWith('.json'))).toHaveLength(1);
+    const ids = study.github.checkRuns.map(({ id }) => id);
+    expect(study.github.checkRuns.map(({ external_id }) => external_id)).toEqual(
+      ids.map(() => `detached-${study.token}`),
+    );
+    expect(JSON.parse(readFileSync(study.pointer, 'utf8')).checkRun.id).toBe(ids.at(-1));
+    await study.finish();
+    expect(await study.collector().run()).toMatchObject({ code: 0 });
+    expect(study.github.checkRuns.map(({ conclusion }) => conclusion)).toEqual(ids.map(() => 'success'));
+    expect(study.isPointedTo).toBe(false);
+  });
+});
+
+describe('a detached study that is started again before it was collected', () => {
+  it('is reported once, and completes the check runs of all its starts', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    await study.finish(3);
+    const job = again(study, { detach: 'true' });
+    expect(await job.run()).toMatchObject({ code: 0 });
+    expect(job.outputs).toMatchObject({ status: 'DETACHED', 'study-path': study.path });
+    const pointers = () => readdirSync(path.dirname(study.pointer)).filter((name) => name.endsWith('.json'));
+    expect(pointers()).toHaveLength(2);
+    // The steps that failed run again, and find the same.
+    const tokens = readdirSync(path.join(study.path, '.conductor/detached'));
+    await until(
+      'both starts are over',
+      () => tokens.every((token) => stateOf(study.path, token)?.state === 'ended'),
+      30_000,
+    );
+    const collector = study.collector();
+    expect(await collector.run()).toMatchObject({ code: 2 });
+    expect(JSON.parse(collector.outputs.studies!)).toHaveLength(1);
+    expect(study.github.checkRuns.map(({ conclusion }) => conclusion)).toEqual(['failure', 'failure']);
+    expect(pointers()).toEqual([]);
+  });
+});
+
+describe('supersede', () => {
+  const of = (run: number, more: Readonly<Record<string, string>> = {}) => ({
+    GITHUB_WORKFLOW_REF: 'octo/studies/.github/workflows/sweep.yml@refs/pull/7/merge',
+    GITHUB_SERVER_URL: 'https://github.invalid',
+    GITHUB_JOB: 'study',
+    GITHUB_ACTION: 'sweep',
+    GITHUB_RUN_NUMBER: String(run),
+    GITHUB_RUN_ID: String(1000 + run),
+    ...more,
+  });
+
+  /** Detaches a study for run `run` of the workflow, on one machine with the others. */
+  async function detached(github: GitHubServer, home: string, environment: Readonly<Record<string, string>>) {
+    const job = forPullRequest(github, detachingJob(), waiting).with({ supersede: 'true' });
+    Object.assign(job.environment, { HOME: home }, environment);
+    const ended = await job.run();
+    expect(ended.code, ended.stdout).toBe(0);
+    return { job, ...ended, study: job.outputs['study-path']! };
+  }
+
+  /** How far a study is, by the conductor's own file: its outcome once it has one. */
+  const sayingOf = (study: string) => {
+    const { state, status } = stateOf(study) ?? {};
+    return status ?? state;
+  };
+
+  it('cancels what an earlier run of the same step has started for the pull request, and nothing that is newer', async () => {
+    const github = await GitHubServer.start();
+    const { home } = new Job();
+    const second = await detached(github, home, of(2));
+    const other = await detached(github, home, of(1, { GITHUB_JOB: 'other' }));
+    expect(sayingOf(second.study)).toBe('runs');
+    const third = await detached(github, home, of(3));
+    expect(third.stdout).toMatch(/of run 2, which this one supersedes, is cancelled/);
+    expect(sayingOf(second.study)).toBe('CANCELLED');
+    expect(sayingOf(other.study)).toBe('runs');
+    const rerun = await detached(github, home, of(2, { GITHUB_RUN_ATTEMPT: '2', GITHUB_RUN_ID: '2002' }));
+    expect(rerun.stdout).not.toContain('supersedes');
+    expect(sayingOf(third.study)).toBe('runs');
+    for (const { study } of [other, third, rerun]) writeFileSync(path.join(study, 'go'), '0\n');
+  });
+
+  it('leaves a study that a forged pointer names, and that no run of the repository has started', async () => {
+    const github = await GitHubServer.start();
+    const { home } = new Job();
+    const earlier = await detached(github, home, of(1));
+    // Started by hand, beside it.
+    const mine = path.join(home, 'mine');
+    const { environment, workspace } = earlier.job;
+    const { PATH } = environment;
+    const env = { PATH: PATH!, HOME: home };
+    const args = ['run', 'study.yaml', '--detach', '-o', mine];
+    expect(await startBundle(args, { cwd: workspace, env }).ended).toMatchObject({ code: 0 });
+    const pointers = path.join(home, 'maestro-studies/.conductor/detached');
+    for (const name of readdirSync(pointers).filter((file) => file.endsWith('.json'))) {
+      const file = path.join(pointers, name);
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), studyPath: mine }));
+    }
+    const next = await detached(github, home, of(2));
+    expect(next.stdout).toContain('is not what its pointer says: it is left as it is');
+    expect(sayingOf(mine)).toBe('runs');
+    for (const study of [mine, earlier.study, next.study]) writeFileSync(path.join(study, 'go'), '0\n');
+  });
+});
