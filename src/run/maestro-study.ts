@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { controlDirectoryOf, runPath } from '../conductor/maestro/places.js';
+import { controlDirectoryOf, runPath, stageBeside } from '../conductor/maestro/places.js';
 import { mustRun } from '../hosts/commands.js';
 import { type Host, HostError } from '../hosts/host.js';
 import { findPlace, makePlace, type WantedPlace } from '../store/directory.js';
@@ -94,9 +94,10 @@ async function takeNew(
   const { host, clock, onlyFinishes } = context;
   const control = controlDirectoryOf(studyPath);
   const { key, isShared = false } = wanted;
-  // The link that was left for a study which is deleted since.
+  // The link and the copy that were left for a study which is deleted since.
   const link = quote(`${control}/.conductor`);
-  await mustRun(host, `cannot remove ${link}`, `[ ! -L ${link} ] || [ -e ${link} ] || rm -f -- ${link}`);
+  const stage = quote(stageBeside(studyPath));
+  await mustRun(host, `cannot empty ${control}`, `[ ! -L ${link} ] || [ -e ${link} ] || rm -rf -- ${link} ${stage}`);
   const found = await findPlace(host, { path: control, key, isShared, resume: 'always' });
   if (found.state === undefined) {
     if (onlyFinishes) throw new HostError(`there is no study in ${studyPath} to be finished`);

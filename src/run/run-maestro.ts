@@ -4,11 +4,11 @@ import { maestroWords } from '../conductor/maestro/command-line.js';
 import { prepareMaestro, type UsableMaestro } from '../conductor/maestro/find-maestro.js';
 import { type MaestroExit, MaestroRun } from '../conductor/maestro/maestro-run.js';
 import type { MaestroOptions } from '../conductor/maestro/options.js';
-import { controlDirectoryOf } from '../conductor/maestro/places.js';
+import { controlDirectoryOf, stageBeside } from '../conductor/maestro/places.js';
 import type { MaestroEnd } from '../conductor/maestro/records.js';
 import { seriesOf } from '../conductor/maestro/versions.js';
 import { digestsOf, isOverAndSame, plannedSteps, restoreRecords } from '../conductor/resume.js';
-import { run } from '../hosts/commands.js';
+import { mustRun, run } from '../hosts/commands.js';
 import { appendFile } from '../hosts/files.js';
 import { HostError } from '../hosts/host.js';
 import { sendTree } from '../hosts/upload/send.js';
@@ -171,7 +171,7 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
       ),
     );
     await session.journal.durable();
-    if (tree !== undefined) await send(own, tree, `${controlDirectoryOf(study.path)}/${stagePath}`);
+    if (tree !== undefined) await send(own, tree, study.path);
     await maestroRun.start(maestroWords(commandOf(own, study, tree)), exports);
   } else log.info('The Maestro of an earlier run is watched');
   own.remember({ study: study.path });
@@ -260,7 +260,7 @@ function commandOf(
   tree: Tree | undefined,
 ): Parameters<typeof maestroWords>[0] {
   const { options, specPath, stageRoot, pgen, maestro } = own;
-  const staged = `${controlDirectoryOf(studyPath)}/${stagePath}`;
+  const staged = stageBeside(studyPath);
   const onHost = (file: string) =>
     tree === undefined || stageRoot === undefined
       ? file
@@ -282,14 +282,20 @@ function exportsOf({ options }: Own, usable: UsableMaestro, backend: Backend | u
   return `${lines.map(([name, value]) => `export ${name}=${quote(value)}\n`).join('')}${usable.exports}`;
 }
 
-async function send({ host, log, ending }: Own, tree: Tree, directory: string): Promise<void> {
+/** Sends the staged directory, with a link to it where other studies have theirs. */
+async function send({ host, log, ending }: Own, tree: Tree, studyPath: string): Promise<void> {
   log.phase('Stage');
+  const directory = stageBeside(studyPath);
   await sendTree(host, tree, directory, {
     tell: (line) => log.info(line),
     warn: (line) => log.warning(line),
     progress: () => {},
     cancel: ending.waiting,
   });
+  // As seen from `.conductor/`, which moves from one directory to its neighbour.
+  const target = path.posix.join('../..', path.posix.relative(path.posix.dirname(studyPath), directory));
+  const link = `${controlDirectoryOf(studyPath)}/${stagePath}`;
+  await mustRun(host, `cannot make ${link}`, `ln -sfn -- ${quoteAll([target, link])}`);
 }
 
 /** Runs a task once a signal is aborted. @returns a function that waits for the task, if it was begun */

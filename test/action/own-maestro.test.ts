@@ -216,7 +216,11 @@ describe.skipIf(!isMaestroPossible("the host's own Maestro as the conductor"))("
       const study = new ConductedStudy(
         {
           steps: [
-            { name: 'look', cmd: 'cat $(SPECROOT)/data; echo "$MARK"' },
+            // It is there at every moment, also while `.conductor/` is moved.
+            {
+              name: 'look',
+              cmd: 'until [ $SECONDS -gt 1 ]; do [ -e $(SPECROOT)/data ] || echo gone; done\ncat $(SPECROOT)/data; echo "$MARK"',
+            },
             { name: 'after', depends: ['look'] },
           ],
         },
@@ -234,6 +238,7 @@ describe.skipIf(!isMaestroPossible("the host's own Maestro as the conductor"))("
       expect([code, stderr], stdout).toEqual([0, '']);
       expect(study.ends).toEqual(['look FINISHED', 'after FINISHED']);
       expect(study.read(study.report.steps[0].stdout)).toBe('staged\nmarked\n');
+      expect(study.read('.conductor/stage/data')).toBe('staged\n');
     });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Failure, listFailures } from './failure-list.js';
+import { type Failure, listFailures, listRepeated } from './failure-list.js';
 
 const lines = (count: number, word: string) => Array.from({ length: count }, (_, i) => `${word} ${i}`).join('\n');
 
@@ -55,4 +55,20 @@ describe('the list of failed tests at the end of a CI log', () => {
       expect(list).toContain(`FAIL ${count - 1}.test.ts`);
     },
   );
+});
+
+describe('the list of tests that passed the second time', () => {
+  it('has the name and the first lines of what went wrong', () => {
+    expect(listRepeated([{ where: 'a.test.ts > adds', text: lines(9, 'line') }], 40)).toEqual([
+      'PASSED THE SECOND TIME a.test.ts > adds',
+      ...lines(4, 'line')
+        .split('\n')
+        .map((line) => `  ${line}`),
+    ]);
+  });
+
+  it('keeps within its lines', () => {
+    const one: Failure = { where: 'a.test.ts', text: lines(9, 'x') };
+    expect(listRepeated(Array<Failure>(99).fill(one), 40)).toHaveLength(40);
+  });
 });

@@ -58,12 +58,26 @@ function shortened(lines: readonly string[], most: number): readonly string[] {
   ];
 }
 
-/** Writes the failures of a run to a file, which CI shows last. There is no file if nothing failed. */
+/** What failed, and passed when it was run again, in a few lines: a race, which is still there. */
+export function listRepeated(repeated: readonly Failure[], mostLines: number): string[] {
+  const lines = repeated.flatMap(({ where, text }) => [
+    `PASSED THE SECOND TIME ${where}`,
+    ...linesOf(text).slice(0, 4),
+  ]);
+  return shortened(lines, mostLines).map((line) => line.slice(0, LONGEST_LINE));
+}
+
+/**
+ * Writes the failures of a run to a file, which CI shows last, and to another one what passed only when it was run again.
+ * There is no file where there is nothing.
+ */
 export class FailureList implements Reporter {
   readonly #file: string;
+  readonly #repeatedFile: string;
 
-  constructor(file: string) {
+  constructor(file: string, repeatedFile: string) {
     this.#file = file;
+    this.#repeatedFile = repeatedFile;
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
@@ -75,6 +89,8 @@ export class FailureList implements Reporter {
       ...modules.flatMap(failuresOf),
     ];
     if (failures.length > 0) writeFileSync(this.#file, `${listFailures(failures, 60).join('\n')}\n`);
+    const repeated = modules.flatMap(repeatedOf);
+    if (repeated.length > 0) writeFileSync(this.#repeatedFile, `${listRepeated(repeated, 40).join('\n')}\n`);
   }
 }
 
@@ -91,6 +107,15 @@ function failuresOf(module: TestModule): Failure[] {
     ...groups.map((suite) => failure(`${file} > ${suite.fullName}`, suite.errors())),
     ...tests.map((test) => failure(`${file} > ${test.fullName}`, test.result().errors ?? [])),
   ];
+}
+
+function repeatedOf(module: TestModule): Failure[] {
+  const file = path.relative(process.cwd(), module.moduleId);
+  const tests = [...module.children.allTests('passed')].filter((test) => test.diagnostic()?.flaky);
+  return tests.map((test) => ({
+    where: `${file} > ${test.fullName}`,
+    text: (test.result().errors ?? []).map(textOf).join('\n'),
+  }));
 }
 
 function textOf({ name, message, diff, stack = '' }: SerializedError): string {

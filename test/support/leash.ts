@@ -82,11 +82,12 @@ set -m
 daemon=$!
 echo $daemon
 trap : TERM INT HUP
-stopped=
+stopped= killed=
 while read -r line; do stopped=$line; done
 exec >/dev/null 2>&1
 all() {
-  tops=$daemon
+  # Who has been killed has no environment any more, and lives for a moment.
+  tops="$daemon $killed"
   [ -z "$marker" ] || tops="$tops $(grep -lzs -- "$marker" /proc/[0-9]*/environ | cut -d/ -f3 | tr '\\n' ' ')"
   cat /proc/[0-9]*/status | awk -v tops="$tops" '
     BEGIN { split(tops, list); for (i in list) top[list[i]] = 1 }
@@ -97,6 +98,7 @@ for round in {1..50}; do
   found=$(all)
   [ -n "$found" ] || break
   kill -KILL $found
+  killed="$killed $found"
 done
 wait
 # Each daemon of a directory does so, and the last one when nobody writes there any more.

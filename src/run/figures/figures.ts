@@ -71,7 +71,8 @@ export async function figuresOf(context: FiguresContext, results: StudyResults):
 function warnOfUnread(log: FiguresContext['log'], measured: readonly Measured[]): void {
   const reasons = measured.flatMap(({ reading }) => (reading.is === 'unread' ? [reading.why] : []));
   if (reasons.length === 0) return;
-  const what = reasons.length === measured.length ? 'no metric was read' : `${reasons.length} metrics were not read`;
+  const some = reasons.length === 1 ? 'a metric was not read' : `${reasons.length} metrics were not read`;
+  const what = reasons.length === measured.length ? 'no metric was read' : some;
   log.warning(`${what}, so a regression would not be seen: ${reasons[0]}`);
 }
 
