@@ -129,7 +129,7 @@ const maestroTable = table(
 const exitMeanings = {
   FINISHED: 'every step finished, or failed in a way that `allow-failure` allows',
   DRYRUN: 'the study was staged, and nothing was run',
-  FAILURE: 'a step failed',
+  FAILURE: 'a step or a metric failed',
   CANCELLED: 'by a signal or the workflow, or because one of its jobs was cancelled',
   INTERRUPTED: 'the study stopped before its end, and can be [resumed](resuming.md)',
 };

@@ -29,7 +29,7 @@ export const collect: Verb = {
   summary: 'report detached studies that are over, once',
   details: [
     'Of the studies that `run --detach` has left on the machine: those that are over are reported, as `run` does at its end, each in NAME.report here or in --report-path; those that go on have a line; one whose conductor is gone goes on with another. With DIR only those.',
-    'Exit status: the worst of the studies that were reported now: 0 finished, 2 a step failed, 3 cancelled; 1 if one cannot be looked at or go on. With --on-infrastructure neutral 0 for one that was started by a workflow and failed for the infrastructure alone.',
+    'Exit status: the worst of the studies that were reported now: 0 finished, 2 a step or a metric failed, 3 cancelled; 1 if one cannot be looked at or go on. With --on-infrastructure neutral 0 for one that was started by a workflow and failed for the infrastructure alone.',
   ].join('\n'),
   flags,
   async run(args, context, log) {

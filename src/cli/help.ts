@@ -23,7 +23,7 @@ const headings: Readonly<Record<Verb['group'], string>> = {
   'setting up': 'Setting up',
 };
 
-const exitStatuses = '0 finished (or dry run), 1 cannot start, 2 a step failed, 3 cancelled, 4 interrupted';
+const exitStatuses = '0 finished (or dry run), 1 cannot start, 2 a step or a metric failed, 3 cancelled, 4 interrupted';
 
 /** The text of `--help`: it fits a screen of 24 lines of 80 columns. */
 export function generalHelp(program: string, verbs: readonly Verb[]): string {

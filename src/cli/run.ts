@@ -35,7 +35,7 @@ export const run: Verb = {
   details: [
     'SPEC is a file, or - for stdin. Flags are --name VALUE or --name=VALUE, before or after it; @FILE as a value stands for the text of that file. The flags of `maestro run` work too.',
     'Used most: --host (a login node, by SSH), --output-path (the study directory), --parameters (other values), --throttle (most jobs at once), --dry-run, --resume and --report-path.',
-    'Exit status: 0 finished (or dry run), 1 cannot start, 2 a step failed, 3 cancelled, 4 interrupted (the same command, with its --output-path, continues it).',
+    'Exit status: 0 finished (or dry run), 1 cannot start, 2 a step or a metric failed, 3 cancelled, 4 interrupted (the same command, with its --output-path, continues it).',
   ].join('\n'),
   flags: studyFlags,
   run: async (args, context, log) => runGiven(await readGiven(args, context, log), context, log),

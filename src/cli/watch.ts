@@ -34,7 +34,7 @@ export const watch: Verb = {
   summary: 'follow a study until it ends',
   details: [
     'It shows what the run itself shows, whichever program drives the study, and changes nothing: ^C ends the watching only (exit status 130).',
-    "The exit status is the study's: 0 finished, 2 a step failed, 3 cancelled, 4 interrupted, which it also is if its driver dies, because it does not go on by itself.",
+    "The exit status is the study's: 0 finished, 2 a step or a metric failed, 3 cancelled, 4 interrupted, which it also is if its driver dies, because it does not go on by itself.",
   ].join('\n'),
   flags,
   async run(args, context, log) {

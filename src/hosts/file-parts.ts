@@ -44,9 +44,11 @@ export interface PartLimits {
 export interface PartsRequest {
   readonly wanted: readonly WantedPart[];
   readonly limits: PartLimits;
+  /** Aborted when nobody has time for the rest. */
+  readonly stop?: AbortSignal | undefined;
   /**
    * Gets what there is for each of them, in their order; the next is read once it is done. The signal is aborted, with a
-   * HostError, once the time is up.
+   * HostError, once the time is up, or with `stop`.
    */
   readonly take: (found: FoundParts, index: number, signal: AbortSignal) => Promise<void>;
 }
@@ -56,13 +58,18 @@ export interface PartsRequest {
  *
  * @throws HostError
  */
-export async function readParts(host: Host, { wanted, limits, take }: PartsRequest): Promise<void> {
+export async function readParts(host: Host, { wanted, limits, stop, take }: PartsRequest): Promise<void> {
   const limit = new AbortController();
   const { signal } = limit;
-  const timer = setTimeout(() => {
-    const what = `the outputs of steps on ${host.name}`;
-    limit.abort(new HostError(`${what} took longer to read and search than ${limits.seconds} s`));
-  }, limits.seconds * 1000);
+  const what = `the outputs of steps on ${host.name}`;
+  const giveUp = (why: string) => limit.abort(new HostError(`${what} ${why}`));
+  const timer = setTimeout(
+    () => giveUp(`took longer to read and search than ${limits.seconds} s`),
+    limits.seconds * 1000,
+  );
+  const onStop = () => giveUp(`were not all read: ${stop!.reason}`);
+  if (stop?.aborted) onStop();
+  stop?.addEventListener('abort', onStop, { once: true });
   let done = 0;
   const taken = async (found: FoundParts) => {
     await take(found, done, signal);
@@ -73,6 +80,7 @@ export async function readParts(host: Host, { wanted, limits, take }: PartsReque
     await again(() => readStream(host, { wanted: wanted.slice(done), limits, take: taken, signal }));
   } finally {
     clearTimeout(timer);
+    stop?.removeEventListener('abort', onStop);
   }
 }
 

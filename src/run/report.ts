@@ -43,6 +43,7 @@ import type { Figures } from './figures/figures.js';
 import type { HistoryOptions } from './history-options.js';
 import type { OpenStudy } from './open-study.js';
 import type { RunOptions } from './options.js';
+import type { StopSignals } from './stop-signals.js';
 
 /** What reports are made with. */
 export interface ReportContext {
@@ -59,6 +60,8 @@ export interface ReportContext {
   readonly metrics?: readonly Metric[];
   /** The history that its results are compared with, and become a part of; undefined if there is none. */
   readonly history?: HistoryOptions | undefined;
+  /** Says when the run is to end. */
+  readonly ending?: Pick<StopSignals, 'waiting'>;
   /** The run on GitHub that the study was started for; undefined elsewhere. */
   readonly run?: GitHubRun | undefined;
 }
@@ -139,10 +142,11 @@ export async function report(
 
 /** The code for metrics and history is loaded only where there are any. */
 async function figuresOf(context: ReportContext, results: StudyResults): Promise<Figures> {
-  const { host, log, options, metrics = [], history } = context;
+  const { host, log, options, metrics = [], history, ending } = context;
   if (metrics.length === 0 && history === undefined) return { results, keep: async () => {} };
   const figures = await import(/* webpackMode: "eager" */ './figures/figures.js');
-  return figures.figuresOf({ host, log, metrics, history, slowerThan: options.report.slowerThan }, results);
+  const { slowerThan } = options.report;
+  return figures.figuresOf({ host, log, metrics, history, slowerThan, stop: ending?.waiting }, results);
 }
 
 /** Writes files of this machine. That they cannot be written must not hide how the study ended: it is a warning. */

@@ -33,6 +33,7 @@ import { type Planner, planner, stagePath } from './prepare.js';
 import { type RunOutcome, report } from './report.js';
 import { treeOf } from './stage-all.js';
 import type { StopSignals } from './stop-signals.js';
+import { studyEnd } from './study-end.js';
 
 /** The context that the phases of a run share. */
 interface Own extends RunContext {
@@ -62,6 +63,7 @@ export async function runWithMaestro(own: Own): Promise<RunOutcome> {
   study.session.lost.addEventListener('abort', () => own.observer?.lost(), { once: true });
   let backend: Backend | undefined;
   let result: ExecutionResult | undefined;
+  let outcome: RunOutcome | undefined;
   try {
     const { plan, warnings } = await planning.at(study.path);
     for (const warning of warnings) log.problem(warning);
@@ -77,14 +79,15 @@ export async function runWithMaestro(own: Own): Promise<RunOutcome> {
       backend = await openBackend(own, study, plan);
       result = await drive(own, { study, plan, tree, backend });
     }
-    return await report(own, open, { ...result, started, ended: clock.now() });
+    outcome = await report(own, open, { ...result, started, ended: clock.now() });
+    return outcome;
   } finally {
     stopListening();
     ending.end();
     try {
       await backend?.close({ keepJobs: result?.areJobsLeft });
     } finally {
-      await letGo(own, study, result);
+      await letGo(own, study, result, outcome);
     }
   }
 }
@@ -325,9 +328,10 @@ async function letGo(
   { host, log, remember }: Own,
   study: MaestroStudy,
   result: ExecutionResult | undefined,
+  outcome: RunOutcome | undefined,
 ): Promise<void> {
   const { session, path: studyPath } = study;
-  await session.release(result?.status, result?.interruptionKind);
+  await session.release(studyEnd(result, outcome));
   if (result !== undefined && !result.areJobsLeft) remember({ study: undefined });
   if (session.lost.aborted || result === undefined) return;
   try {

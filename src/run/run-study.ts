@@ -24,6 +24,7 @@ import type { RunOutcome } from './report.js';
 import { logPath } from './stage.js';
 import { stageAll, treeOf } from './stage-all.js';
 import { StopSignals } from './stop-signals.js';
+import { studyEnd } from './study-end.js';
 
 /**
  * Runs a study, from its text to its reports.
@@ -48,6 +49,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
   let prepared: PreparedBackend | undefined;
   let study: OpenStudy | undefined;
   let result: ExecutionResult | undefined;
+  let outcome: RunOutcome | undefined;
   try {
     const tree = await treeOf(own);
     while (study === undefined) {
@@ -68,7 +70,8 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     }
     // The code of the reports is loaded once the steps do not wait for it.
     const { report } = await import(/* webpackMode: "eager" */ './report.js');
-    return await report(own, study, { ...result, started, ended: clock.now() });
+    outcome = await report(own, study, { ...result, started, ended: clock.now() });
+    return outcome;
   } catch (error) {
     const followed = followable(own, error);
     if (followed !== undefined) {
@@ -83,7 +86,7 @@ export async function runStudy(context: RunContext): Promise<RunOutcome> {
     try {
       await prepared?.backend?.close({ keepJobs: result?.areJobsLeft });
     } finally {
-      if (study !== undefined) await letGo(own, study, result);
+      if (study !== undefined) await letGo(own, study, result, outcome);
       else await draft?.session?.release(undefined);
     }
   }
@@ -216,8 +219,9 @@ async function letGo(
   { host, log, remember, ending, redact = (text) => text }: Own,
   { plan, session }: OpenStudy,
   ran: ExecutionResult | undefined,
+  outcome: RunOutcome | undefined,
 ): Promise<void> {
-  await session?.release(ran?.status, ran?.interruptionKind);
+  await session?.release(studyEnd(ran, outcome));
   // If the cancellation could not be completed, the post step tries again.
   const isToFinish = ran?.status === 'INTERRUPTED' && ending.cancel.aborted;
   if (ran !== undefined && !isToFinish) remember({ study: undefined });

@@ -1,11 +1,9 @@
-import type { Interruption } from '../causes/interruption.js';
 import { type Host, HostError } from '../hosts/host.js';
-import type { StudyStatus } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import type { Log } from '../util/log/log.js';
 import { readJournal, type TakenStudy } from './directory.js';
 import { Journal } from './journal/journal.js';
-import type { JournalState } from './journal/records.js';
+import type { JournalState, StudyEnd } from './journal/records.js';
 import { acquireLease, Lease, type LeaseHolder, type LeaseLostError } from './lease.js';
 import { LocalWriter } from './local-writer.js';
 import { RemoteWriter } from './remote-writer.js';
@@ -139,9 +137,11 @@ export class StudySession {
   }
 
   /** Writes what the journal still has, and gives the study back. */
-  async release(status: StudyStatus | undefined, interruption?: Interruption): Promise<void> {
-    const why = interruption === undefined ? {} : { interruption };
-    if (status !== undefined) this.journal.write({ type: 'end', status, ...why });
+  async release(end: StudyEnd | undefined): Promise<void> {
+    if (end !== undefined) {
+      const { status, interruption, failedMetrics } = end;
+      this.journal.write({ type: 'end', status, interruption, failedMetrics });
+    }
     this.hurry();
     await this.journal.durable().catch(() => {});
     await this.#lease.end({ released: true });

@@ -93,6 +93,24 @@ describe('metrics', () => {
     }
   });
 
+  it('fail the study also for those who look at it, cancel it or change its limits later', async () => {
+    const line = new CommandLine();
+    await line.run(...withMetrics);
+    await line.run('update', 'study', '--throttle', '3');
+    await line.run('cancel', 'study');
+    for (const verb of ['status', 'watch']) {
+      const { code, stdout } = await line.run(verb, 'study');
+      expect([verb, code]).toEqual([verb, 2]);
+      expect(stdout).toMatch(/FAILURE.*2 finished.*\(1 metric failed\)/);
+    }
+    const { stdout } = await line.run('list', '.', '--json');
+    expect(JSON.parse(stdout)).toMatchObject([{ name: 'timed', status: 'FAILURE' }]);
+    // Another reference makes it good.
+    line.write('metrics.yaml', metrics.replace('SIZE=20: 19', 'SIZE=20: 21'));
+    expect(await line.run(...withMetrics)).toMatchObject({ code: 0 });
+    expect(await line.run('status', 'study')).toMatchObject({ code: 0, stdout: expect.stringContaining('FINISHED') });
+  });
+
   it('that are wrong, or of no step, are told with their place before anything is run', async () => {
     const line = new CommandLine();
     line.write('metrics.yaml', metrics.replace('steps: run', 'steps: rum'));

@@ -142,6 +142,25 @@ describe('parts of files', () => {
     );
   });
 
+  it.each(['before', 'while'])('are not read on when the run is stopped %s they are', async (when) => {
+    const directory = directoryWith({ 'a.out': 'x', 'b.out': 'y' });
+    const stop = new AbortController();
+    if (when === 'before') stop.abort('the run was cancelled');
+    const taken: number[] = [];
+    const reading = readParts(plainHost('head() { [ "$4" = ./a.out ] && echo x || sleep 60; }'), {
+      wanted: [wanted(directory, 'a.out', { end: 'first' }), wanted(directory, 'b.out', { end: 'first' })],
+      ...{ limits, stop: stop.signal },
+      take: async (_, index) => {
+        taken.push(index);
+        stop.abort('the run was cancelled');
+      },
+    });
+    await expect(reading).rejects.toThrow(
+      /^the outputs of steps on this machine were not all read: the run was cancelled$/,
+    );
+    expect(taken).toEqual(when === 'before' ? [] : [0]);
+  });
+
   it('are given up although those who take them are not done', async () => {
     const directory = directoryWith({ 'a.out': 'x' });
     const reading = readParts(plainHost(), {

@@ -7,7 +7,7 @@ import type { Backend } from '../../schedulers/backend.js';
 import { createBackend } from '../../schedulers/create-backend.js';
 import type { Plan } from '../../scripts/plan.js';
 import { findPlace } from '../../store/directory.js';
-import type { JournalState } from '../../store/journal/records.js';
+import type { JournalState, StudyEnd } from '../../store/journal/records.js';
 import { ourHolder } from '../../store/lease.js';
 import { StudySession } from '../../store/session.js';
 import { isOver, openJob, type StudyStatus } from '../../study/state.js';
@@ -69,7 +69,7 @@ export async function cancelUndriven(
 ): Promise<StudyStatus> {
   const { host, log } = context;
   const session = await takeExisting(context, studyPath);
-  let status: StudyStatus | undefined = session.state.ended?.status;
+  let end: StudyEnd | undefined = session.state.ended;
   const reason = 'cancelled while nothing drove it';
   const clock = systemClock;
   const policy = { onCancel: 'cancel', timeoutMinutes: 0 } as const;
@@ -87,7 +87,8 @@ export async function cancelUndriven(
     const resumption = { records, obsolete: session.state.obsolete };
     result = await execute(own, { plan, session, backend, limits: {}, resumption });
     // One that was left to a conductor that never began has no steps that could say so.
-    status = session.state.plan === undefined ? 'CANCELLED' : result.status;
+    const status = session.state.plan === undefined ? 'CANCELLED' : result.status;
+    end = { status };
     if (status !== 'INTERRUPTED') await forgetSecrets(host, studyPath);
     if (session.state.allocation !== undefined && backend === undefined) {
       await Allocation.releaseDescribed(host, session.state.allocation);
@@ -99,7 +100,7 @@ export async function cancelUndriven(
     stopListening();
     ending.end();
     await backend?.close({ keepJobs: result?.areJobsLeft });
-    await session.release(status);
+    await session.release(end);
   }
 }
 

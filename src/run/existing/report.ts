@@ -30,6 +30,8 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
   if (lacks !== undefined) log.warning(lacks);
   const { type } = plan.spec.batch;
   const isRunning = view.status === 'RUNNING';
+  // Its metrics are read again.
+  const statusOfSteps = view.status === 'FAILURE' ? (state.ended?.status ?? view.status) : view.status;
   const interruption = isRunning ? 'it is still running' : view.status === 'INTERRUPTED' ? view.why : '';
   return report(
     {
@@ -41,7 +43,7 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
     { plan, session: undefined },
     {
       records: state.records,
-      status: view.status === 'RUNNING' ? 'INTERRUPTED' : view.status,
+      status: statusOfSteps === 'RUNNING' ? 'INTERRUPTED' : statusOfSteps,
       interruption,
       ...(interruption !== '' && !isRunning ? { interruptionKind: state.ended?.interruption ?? 'left' } : {}),
       outputsOfJob: (step, id) => (id === '' ? undefined : outputsOfJob(type, step, id)),

@@ -16,5 +16,5 @@ export async function updateUndriven(context: TakeContext, studyPath: string, li
   journal.write({ type: 'limits', ...limits, ...inputs });
   // How the study ended stays as it was.
   if (state.cancelReason !== undefined) journal.write({ type: 'cancel', reason: state.cancelReason });
-  await session.release(state.ended?.status);
+  await session.release(state.ended);
 }

@@ -1,4 +1,5 @@
 import { readStatus } from '../../conductor/maestro/read-status.js';
+import type { StudyEnd } from '../../store/journal/records.js';
 import { type Driver, isDriven } from '../../store/look/driver.js';
 import type { BriefSight, MaestroSight, Sighting, StudySight } from '../../store/look/look.js';
 import {
@@ -10,6 +11,7 @@ import {
   type StepRecord,
   type StudyStatus,
 } from '../../study/state.js';
+import { counted } from '../../util/log/plain-text.js';
 
 /** The status of a study that is looked at: how it ended, or that it is being driven. */
 export type SeenStatus = StudyStatus | 'RUNNING';
@@ -49,10 +51,10 @@ export function viewOf(sight: StudySight | MaestroSight): StudyView {
     return { name, workspace, scheduled, record: records[i]! };
   });
   const instances = planned ?? rowsOf(sight);
-  const status = statusBy(driver, ended?.status, instances);
+  const status = statusBy(driver, ended, instances);
   return {
     ...{ path, name, status, driver, now, instances },
-    why: whyOf({ status, driver, ended: ended?.status, isPlanned: planned !== undefined, cancelReason }),
+    why: whyOf({ status, driver, ended, isPlanned: planned !== undefined, cancelReason }),
     ...(isDriven(driver) ? { begun: opened?.at, ended: undefined } : timesOf(opened?.at, ended?.at, records)),
   };
 }
@@ -72,19 +74,24 @@ function timesOf(
 /** @param ended how the last driver said that the study ended */
 function statusBy(
   driver: Driver,
-  ended: StudyStatus | undefined,
+  ended: StudyEnd | undefined,
   instances: readonly Pick<SeenInstance, 'record'>[],
 ): SeenStatus {
   if (isDriven(driver)) return 'RUNNING';
-  if (ended !== undefined) return ended;
+  if (ended !== undefined) return statusWithMetrics(ended);
   const isDryRun = instances.length > 0 && instances.every(({ record }) => record.state === 'DRYRUN');
   return isDryRun ? 'DRYRUN' : 'INTERRUPTED';
+}
+
+/** A metric fails a study whose steps are all FINISHED. */
+function statusWithMetrics({ status, failedMetrics = 0 }: StudyEnd): StudyStatus {
+  return status === 'FINISHED' && failedMetrics > 0 ? 'FAILURE' : status;
 }
 
 interface Circumstances {
   readonly status: SeenStatus;
   readonly driver: Driver;
-  readonly ended: StudyStatus | undefined;
+  readonly ended: StudyEnd | undefined;
   readonly isPlanned: boolean;
   readonly cancelReason: string | undefined;
 }
@@ -95,6 +102,8 @@ function whyOf({ status, driver, ended, isPlanned, cancelReason }: Circumstances
     return isPlanned ? '' : 'it is being planned and staged';
   }
   if (status === 'CANCELLED') return cancelReason ?? '';
+  if (status === 'FAILURE' && ended?.failedMetrics !== undefined)
+    return `${counted(ended.failedMetrics, 'metric')} failed`;
   if (status !== 'INTERRUPTED') return '';
   if (driver.state === 'gone') {
     const gone = 'its driver is gone and has not said how the study ended';
@@ -174,7 +183,7 @@ export function briefViewOf(sight: BriefSight): BriefView {
   const last = parsed(sight.last.split('\n').findLast((line) => line !== '') ?? '');
   const states = [...counts.keys()];
   const isDryRun = states.length === 1 && states[0] === 'DRYRUN';
-  const ended = last.type === 'end' && typeof last.status === 'string' ? (last.status as StudyStatus) : undefined;
+  const ended = last.type === 'end' && typeof last.status === 'string' ? (last as unknown as StudyEnd) : undefined;
   const { state } = sight.driver;
   return {
     ...{ path, now, changed, counts, bytes },
@@ -184,7 +193,7 @@ export function briefViewOf(sight: BriefSight): BriefView {
         ? statusByStates(states)
         : state === 'driving' || state === 'silent'
           ? 'RUNNING'
-          : (ended ?? (isDryRun ? 'DRYRUN' : 'INTERRUPTED')),
+          : ((ended && statusWithMetrics(ended)) ?? (isDryRun ? 'DRYRUN' : 'INTERRUPTED')),
     driver: kind === 'maestro' ? 'maestro' : sight.driver,
     created: typeof first.at === 'number' ? first.at : undefined,
     steps: [...counts.values()].reduce((sum, count) => sum + count, 0),

@@ -22,6 +22,8 @@ export interface FiguresContext {
   readonly metrics: readonly Metric[];
   /** Undefined if there is none. */
   readonly history: HistoryOptions | undefined;
+  /** Aborted when the run is to end. */
+  readonly stop?: AbortSignal | undefined;
   /** In percent: which growth of a step's run time is more than usual. */
   readonly slowerThan: number;
 }
@@ -38,12 +40,12 @@ export interface Figures {
  * warning, or a reading that says so.
  */
 export async function figuresOf(context: FiguresContext, results: StudyResults): Promise<Figures> {
-  const { host, log, metrics, history, slowerThan } = context;
+  const { host, log, metrics, history, slowerThan, stop } = context;
   // A cancelled study has little time left, and its values are wanted by nobody.
   if (results.status === 'CANCELLED' || results.status === 'DRYRUN') return { results, keep: async () => {} };
   // A study that was stopped has little time left or no host, and is measured when it has been resumed.
   const wasStopped = results.status === 'INTERRUPTED' && results.interruptionKind !== undefined;
-  const measured = metrics.length === 0 || wasStopped ? [] : await measure(host, results, metrics);
+  const measured = metrics.length === 0 || wasStopped ? [] : await measure(host, results, metrics, stop);
   warnOfUnread(log, measured);
   const known = history && (await earlierRuns(context, history, results));
   const steps = known && historySteps(results.steps);

@@ -23,11 +23,14 @@ interface Wanted {
 /**
  * Reads the metrics of the steps that are FINISHED: others have come to no value. What cannot be read is a reading that says
  * so: `unread` where that is the host's fault. Never throws for the host's sake.
+ *
+ * @param stop aborted when the run is to end: what is not read by then is `unread`
  */
 export async function measure(
   host: Host,
   { path, steps }: Pick<StudyResults, 'path' | 'steps'>,
   metrics: readonly Metric[],
+  stop?: AbortSignal,
 ): Promise<readonly Measured[]> {
   const { assignments } = assignMetrics(
     metrics,
@@ -40,7 +43,7 @@ export async function measure(
   try {
     await readParts(host, {
       wanted: wanted.map(({ part }) => part),
-      limits,
+      ...{ limits, stop },
       take: async (found, index, signal) => {
         const { part, of } = wanted[index]!;
         const read = await readingsIn(found, { part, of, searcher, signal });

@@ -128,8 +128,18 @@ export type Entry =
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint }
   /** Obsolete jobs that were told to end, and whose attempts cannot begin any more. */
   | { readonly type: 'discarded'; readonly jobs: readonly { readonly workspace: string; readonly attempt: number }[] }
-  /** The driver stopped; the status of the study at that time, and what kind of thing stopped it if that is INTERRUPTED. */
-  | { readonly type: 'end'; readonly status: StudyStatus; readonly interruption?: Interruption };
+  /** The driver stopped. */
+  | ({ readonly type: 'end' } & StudyEnd);
+
+/** How a study stood when its driver stopped. */
+export interface StudyEnd {
+  /** By its steps. */
+  readonly status: StudyStatus;
+  /** What kind of thing stopped it, if it is INTERRUPTED. */
+  readonly interruption?: Interruption | undefined;
+  /** How many of its metrics failed it, if there were any. */
+  readonly failedMetrics?: number | undefined;
+}
 
 export type JournalRecord = RecordBase & Entry;
 
@@ -168,7 +178,5 @@ export interface JournalState {
   /** The last driver, and when it began; undefined if there was none. */
   readonly opened: { readonly holder: LeaseHolder; readonly at: number } | undefined;
   /** How and when the last driver stopped; undefined if it was killed. */
-  readonly ended:
-    | { readonly status: StudyStatus; readonly at: number; readonly interruption?: Interruption }
-    | undefined;
+  readonly ended: (StudyEnd & { readonly at: number }) | undefined;
 }

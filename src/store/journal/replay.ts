@@ -175,7 +175,7 @@ const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>
   ],
   ['discarded', z.object({ jobs: z.array(z.object({ workspace: z.string(), attempt: z.int() })) })],
   // A later version may know other kinds of interruptions.
-  ['end', z.object({ status: outcome, interruption: z.string().optional() })],
+  ['end', z.object({ status: outcome, interruption: z.string().optional(), failedMetrics: z.int().optional() })],
 ]);
 
 function misshapen({ seq, type }: JournalRecord): string {
@@ -277,13 +277,17 @@ function apply(state: Draft, record: JournalRecord): void {
       state.obsolete = withoutDiscarded(state.obsolete, record.jobs);
       break;
     case 'end':
-      state.ended = { status: record.status, at: record.at, ...interruptionIn(record) };
+      state.ended = { status: record.status, at: record.at, ...interruptionIn(record), ...failedMetricsIn(record) };
   }
 }
 
 /** What kind of thing stopped the driver, if this version knows it. */
 function interruptionIn({ interruption }: Extract<Entry, { type: 'end' }>) {
   return interruption !== undefined && Object.hasOwn(interruptions, interruption) ? { interruption } : {};
+}
+
+function failedMetricsIn({ failedMetrics }: Extract<Entry, { type: 'end' }>) {
+  return failedMetrics === undefined ? {} : { failedMetrics };
 }
 
 function patchStep({ records }: Draft, index: string, patch: StepPatch): void {

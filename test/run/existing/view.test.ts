@@ -44,6 +44,13 @@ describe('the status of a study', () => {
       '^C',
     ],
     [
+      'is FAILURE if only metrics failed',
+      none,
+      [{ type: 'end', status: 'FINISHED', failedMetrics: 2 }],
+      'FAILURE',
+      '2 metrics failed',
+    ],
+    [
       'is INTERRUPTED if it was left',
       none,
       [{ type: 'end', status: 'INTERRUPTED' }],
@@ -131,6 +138,11 @@ describe('a line of a list', () => {
       created: beginning,
     });
     expect(briefViewOf({ ...brief, driver: driving }).status).toBe('RUNNING');
+  });
+
+  it('is FAILURE if only a metric failed', () => {
+    const last = journalOf(steps, { type: 'end', status: 'FINISHED', failedMetrics: 1 }).slice(-300);
+    expect(briefViewOf({ ...brief, driver: none, last }).status).toBe('FAILURE');
   });
 
   it('is INTERRUPTED if the last line is torn', () => {
