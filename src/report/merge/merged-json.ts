@@ -1,6 +1,7 @@
 import { isSkipped, lastJob } from '../../study/state.js';
 import { reportedCause } from '../causes.js';
 import { runMilliseconds } from '../final-table.js';
+import { reportedMetric } from '../metrics/reported.js';
 import { studyJson } from '../report-json.js';
 import { reasonOf } from '../results.js';
 import { legStatus, type MergedResults } from './merge.js';
@@ -17,6 +18,7 @@ export function mergedJson(merged: MergedResults): string {
       status: legStatus(leg),
       run: leg.results?.run ?? null,
       study: leg.results === undefined ? null : studyJson(leg.results),
+      metrics: (leg.results?.metrics ?? []).map(reportedMetric),
     })),
     steps: merged.rows.map(({ name, step, params, cells }) => ({
       ...{ name, step, params },

@@ -10,7 +10,7 @@ const status = z
   .describe(
     'NOTRUN: there is no report. Of the merged result: the first of FAILURE, CANCELLED, INTERRUPTED, FINISHED, DRYRUN, NOTRUN that any machine has.',
   );
-const { steps, study, run } = reportSchema.shape;
+const { steps, study, run, metrics } = reportSchema.shape;
 const { name, step, params, state, skipped, tolerated, reason, cause, infrastructure, nodes } = steps.element.shape;
 
 export const mergedSchema = z.object({
@@ -23,6 +23,7 @@ export const mergedSchema = z.object({
       status,
       run,
       study: study.nullable().describe('The study, as in the report of its run; null if there is no report.'),
+      metrics,
     }),
   ),
   steps: z

@@ -69,6 +69,11 @@ describe('a merged result', () => {
     expect(summary).toContain('### Metrics on gamma');
     expect(summary).toContain('| <code>run&#95;SIZE.40.TRIAL.3</code> | grind-time |');
     expect(summary).not.toContain('Metrics on beta');
+    const [, ofGamma] = JSON.parse(mergedJson(both)).machines;
+    expect(ofGamma.metrics).toEqual(JSON.parse(reportJson(gamma)).metrics);
+    expect(ofGamma.metrics).toContainEqual(
+      expect.objectContaining({ instance: 'run_SIZE.40.TRIAL.3', metric: 'grind-time', severity: 'failure' }),
+    );
     const page = mergedHtml(both, { runUrl: undefined });
     expect(page).toContain('<p class="cause">1 metric failed.</p>');
     expect(page).toMatch(/<h2 id="metrics".*<summary>gamma .*grind-time of run_SIZE\.40\.TRIAL\.3/s);
