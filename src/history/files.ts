@@ -28,18 +28,25 @@ export function recordFile(ended: number, random: string): string {
   return `${new Date(ended).toISOString().replaceAll(/[-:.]/g, '')}-${random}.json`;
 }
 
-/** A file that is being written has another name, and so has whatever else a directory on a network may hold. */
 const recordName = /^\d{8}T\d{9}Z-[A-Za-z0-9]+\.json$/;
+/** A record that is being written, or what a file server hides. */
+const passingName = /^\d{8}T\d{9}Z-[A-Za-z0-9]+\.json\.|^\./;
 
 export interface RecordNames {
   /** The latest, the earliest of them first. */
   readonly toRead: readonly string[];
   /** Those beyond the number that is kept. */
   readonly toRemove: readonly string[];
+  /** What is no record. It is left alone. */
+  readonly foreign: readonly string[];
 }
 
-/** What is to be done with the files of a directory, in any order. Files that are no records are left alone. */
+/** What is to be done with the files of a directory, in any order. */
 export function chooseRecords(names: readonly string[]): RecordNames {
   const sorted = names.filter((name) => recordName.test(name)).sort();
-  return { toRead: sorted.slice(-READ_RECORDS), toRemove: sorted.slice(0, Math.max(0, sorted.length - MAX_RECORDS)) };
+  return {
+    toRead: sorted.slice(-READ_RECORDS),
+    toRemove: sorted.slice(0, Math.max(0, sorted.length - MAX_RECORDS)),
+    foreign: names.filter((name) => name !== '' && !recordName.test(name) && !passingName.test(name)),
+  };
 }

@@ -46,8 +46,8 @@ describe('the files of records', () => {
     expect(chooseRecords(names.slice(3)).toRemove).toEqual([]);
   });
 
-  it('are not those that are being written, nor others', () => {
-    const others = ['.new-1', `${night(1)}.tmp`, `.${night(2)}`, 'README', '.nfs0001', 'notes.json'];
-    expect(chooseRecords(others)).toEqual({ toRead: [], toRemove: [] });
+  it('are not those that are being written, nor others, which are named', () => {
+    const others = ['.new-1', `${night(1)}.tmp`, `.${night(2)}`, 'README', '.nfs0001', 'notes.json', ''];
+    expect(chooseRecords(others)).toEqual({ toRead: [], toRemove: [], foreign: ['README', 'notes.json'] });
   });
 });

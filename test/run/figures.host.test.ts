@@ -287,7 +287,7 @@ describe('a history', () => {
     writeFileSync(path.join(directory, 'notes.json'), 'not ours');
     expect((await night(4)).history!.runs).toBe(1);
     expect(study.warnings).toEqual([
-      `not all of the history in ${directory} on this machine can be used: ${first} is cut off, ${second} is not a record of a study`,
+      `not all of the history in ${directory} on this machine can be used: ${first} is cut off, ${second} is not a record of a study, notes.json does not have the name of a record`,
     ]);
   });
 

@@ -84,10 +84,11 @@ const directoryOf = ({ root, run }: HistoryOptions) => `${root}/${recordDirector
 async function earlierRuns({ host, log }: FiguresContext, history: HistoryOptions, { ended }: StudyResults) {
   const directory = directoryOf(history);
   try {
-    const { files, toRemove } = await readHistoryFiles(host, directory);
+    const { files, toRemove, foreign } = await readHistoryFiles(host, directory);
     const { records, skipped } = readHistory(files);
-    if (skipped.length > 0) {
-      const names = skipped.map(({ name, why }) => oneLine(`${name} ${why}`));
+    const unusable = [...skipped, ...foreign.map((name) => ({ name, why: 'does not have the name of a record' }))];
+    if (unusable.length > 0) {
+      const names = unusable.map(({ name, why }) => oneLine(`${name} ${why}`));
       log.warning(`not all of the history in ${directory} on ${host.name} can be used: ${someOf(names, 3)}`);
     }
     const earlier = earlierRecords(records, history.run, ended);

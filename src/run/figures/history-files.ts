@@ -13,6 +13,8 @@ export interface HistoryFiles {
   readonly files: readonly HistoryFile[];
   /** The names of those beyond the number that is kept. */
   readonly toRemove: readonly string[];
+  /** The names of what is no record. */
+  readonly foreign: readonly string[];
 }
 
 /** So much of the latest records is read: those of a study of ten thousand steps have more than a megabyte. */
@@ -26,8 +28,8 @@ const LEFT_MINUTES = 24 * 60;
 export async function readHistoryFiles(host: Host, directory: string): Promise<HistoryFiles> {
   const purpose = `cannot read the history in ${directory} on ${host.name}`;
   const names = await mustRun(host, purpose, listCommand(directory));
-  const { toRead, toRemove } = chooseRecords(names.toString().split('\0'));
-  if (toRead.length === 0) return { files: [], toRemove };
+  const { toRead, ...others } = chooseRecords(names.toString().split('\0'));
+  if (toRead.length === 0) return { files: [], ...others };
   const latestFirst = toRead.toReversed();
   const output = await mustRun(host, purpose, readCommand(directory), latestFirst.map((name) => `${name}\0`).join(''));
   const fields = unpacked(output, purpose).split('\0');
@@ -35,7 +37,7 @@ export async function readHistoryFiles(host: Host, directory: string): Promise<H
   for (let i = 0; i + 2 < fields.length; i += 3) {
     files.unshift({ name: fields[i]!, text: fields[i + 1] === '+' ? fields[i + 2]! : null });
   }
-  return { files, toRemove };
+  return { files, ...others };
 }
 
 function unpacked(output: Buffer, purpose: string): string {
@@ -50,7 +52,7 @@ function listCommand(directory: string): string {
   return `[ -d ${quote(directory)} ] || exit 0
 cd -- ${quote(directory)} || exit
 shopt -s nullglob
-for name in [0-9]*.json; do printf '%s\\0' "$name"; done`;
+for name in *; do printf '%s\\0' "$name"; done`;
 }
 
 /** Prints, of the names that it is given until there are too many bytes, three fields: name, whether it can be read, text. */
