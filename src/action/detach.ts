@@ -90,5 +90,5 @@ function mustBeShown({ name }: GitHubEvent): boolean {
 }
 
 const noCheckRun =
-  `${nameOf('detach')} needs a check run for a pull request or a merge group, and there is none: this job is green before the study is over, so the check run is what says how it went. ` +
+  `${nameOf('detach')} needs a check run on pull requests and merge groups, and there is none: this job turns green before the study is over, so only the check run can show the result. ` +
   `Give the job the permission \`checks: write\`, leave ${nameOf('annotations')} at \`checks\`, and require the check run, not this job`;

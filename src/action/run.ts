@@ -73,7 +73,7 @@ export async function runCommand(
     const texts = withMetricsText(tryActionInputs(context.environment).texts, inputs, runner.workspace);
     const study = givenStudy(inputs, runner, mistakes, texts);
     const token = inputs.detach === 'false' ? undefined : newToken();
-    // Who collects a detached study finds its check run by what nobody else knows.
+    // A collecting run finds the check run by the start's secret token.
     const key = token === undefined ? keys.key : detachedKey(token);
     if (study !== undefined) publication = new CheckRunObserver({ study, runner, event, log, key });
     const ready = await preflight(study, inputs, mistakes, {

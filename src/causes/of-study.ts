@@ -46,7 +46,7 @@ const siteWords: Readonly<Record<string, (count: string) => string>> = {
   preempted: (count) => `${count} preempted`,
   allocation: (count) => `${count} ended with the allocation`,
   queue: (count) => `${count} not started by the queue`,
-  connection: (count) => `${count} out of sight when the connection was lost`,
+  connection: (count) => `contact with ${count} was lost`,
   disk: (count) => `${count} not run because files could not be written`,
   submission: (count) => `${count} not accepted by the scheduler`,
 };
@@ -78,7 +78,7 @@ export function causeLine(steps: readonly BlamedStep[], regressions = 0): string
   const moved = regressions === 0 ? [] : [`${regressions} metric${regressions === 1 ? '' : 's'} failed`];
   const ofOwn = [...moved, ...countWords(own, ownWords)].join(', ');
   const first = `${ofOwn[0]!.toUpperCase()}${ofOwn.slice(1)}.`;
-  return ofSite === '' ? first : `${first} Besides, and not for the code: ${ofSite}.`;
+  return ofSite === '' ? first : `${first} In addition, because of the infrastructure: ${ofSite}.`;
 }
 
 /** `node7 was lost twice, node9 was lost`: the most frequent first, at most three by name. */

@@ -3,7 +3,7 @@ import { type Blame, type Cause, causes, isInfrastructure } from './cause.js';
 /** The input `resubmit-on`: after which causes a step runs again by itself, and how often for each. */
 export type ResubmitOn = ReadonlyMap<Cause, number>;
 
-/** What is not said has three attempts more, as lost nodes always had. */
+/** Resubmissions of a cause that has no number. */
 const DEFAULT_TIMES = 3;
 const MOST_TIMES = 100;
 

@@ -11,7 +11,7 @@ import type { Verb } from './verb.js';
 const detachNode: Flag = {
   name: 'detach-node',
   value: 'PATH',
-  description: 'The Node there, for a conductor that is started again. Default: node on PATH after setup.',
+  description: 'The Node there, for a new conductor. Default: node on PATH after setup.',
 };
 
 const flags: readonly FlagGroup[] = [
@@ -28,8 +28,8 @@ export const collect: Verb = {
   synopsis: 'collect [DIR...] [--report-path DIR] [--host HOST]',
   summary: 'report detached studies that are over, once',
   details: [
-    'Of the studies that `run --detach` has left on the machine: those that are over are reported, as `run` does at its end, each in NAME.report here or in --report-path; those that go on have a line; one whose conductor is gone goes on with another. With DIR only those.',
-    'Exit status: the worst of the studies that were reported now: 0 finished, 2 a step or a metric failed, 3 cancelled; 1 if one cannot be looked at or go on. With --on-infrastructure neutral 0 for one that was started by a workflow and failed for the infrastructure alone.',
+    'Looks at the studies that `run --detach` left on the machine. Those that are over are reported, as `run` does at its end, each into NAME.report here or in --report-path; those still running get one line; those whose conductor is gone get a new one. With DIR, only these.',
+    'Exit status: that of the worst study reported now: 0 finished, 2 a step or a metric failed, 3 cancelled; 1 if one cannot be looked at or continued. With --on-infrastructure neutral, 0 for one that a workflow started and that failed only because of the infrastructure.',
   ].join('\n'),
   flags,
   async run(args, context, log) {
@@ -67,7 +67,9 @@ function tell(collected: Collected, log: TerminalLog): number {
     case 'over':
       return collected.outcome.exitCode;
     case 'runs':
-      log.info(`${studyPath} goes on${collected.isRestarted ? ' with another conductor' : ''}; \`watch\` shows it`);
+      log.info(
+        `${studyPath} is still running${collected.isRestarted ? ', with a new conductor' : ''}; \`watch\` shows it`,
+      );
       return 0;
     case 'taken':
       log.info(`${studyPath} is being collected by another process`);

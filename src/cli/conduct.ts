@@ -128,7 +128,7 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
         detached: order.token,
         ...(job === '' ? {} : { job }),
       },
-      // Of what is left nobody but the next conductor has to know.
+      // No post step follows a conductor, so nothing is saved for one.
       remember: ({ allocation }) => {
         if (allocation !== undefined) state.runs('it waits for its allocation');
       },
@@ -154,7 +154,7 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
   }
 }
 
-/** What nobody needs who does not run the study again. */
+/** Removes the secrets and the working tree, which only another conductor would need. */
 function forget(parcel: string): void {
   rmSync(path.join(parcel, parcelFiles.secrets), { force: true });
   rmSync(path.join(parcel, parcelFiles.tree), { recursive: true, force: true });

@@ -11,7 +11,7 @@ export function usage(program: string, verbs: readonly Verb[]): string {
     [`${program} run SPEC [flags]`, 'run a Maestro study'],
     ...wrap(names(verbs.filter(isAfter)), 56).map((line, i) => [i === 0 ? `${program} VERB DIR` : '', line] as const),
     [`${program} VERB [arguments]`, names(verbs.filter((verb) => !isAfter(verb)))],
-    [`${program} --help`, 'what they do; VERB --help has all flags of one'],
+    [`${program} --help`, 'lists the verbs; VERB --help lists its flags'],
   ];
   const lines = columns(rows).split('\n');
   return lines.map((line, i) => `${i === 0 ? 'Usage:' : '      '}${line.slice(1)}\n`).join('');

@@ -64,7 +64,7 @@ export const resume: Verb = {
   synopsis: 'resume DIR [--detach] [--host HOST]',
   summary: 'go on with a study, by the spec and inputs kept in it',
   details: [
-    'What is finished stays as it is; what runs is taken over; what failed, was cancelled or never began runs. It needs nothing but the study: the spec, the overlays and the inputs are those of its last run. What may be secret is not kept: --env and --setup are given again if it was run with them.',
+    'Finished steps stay as they are, running ones are taken over, and those that failed, were cancelled or never began are run. The spec, the overlays and the inputs are those of the last run. Inputs that may hold secrets are not kept: give --env and --setup again if the study was run with them.',
     'Exit status: as of run.',
   ].join('\n'),
   flags,

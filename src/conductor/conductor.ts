@@ -212,7 +212,7 @@ export class Conductor {
       if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
-    // What is in no queue does not wait there: the next job has all of the time.
+    // The limit applies only while a job is queued; the next one gets the full time.
     if (this.#hasRun || !this.#machine.hasJobs) this.#endWait();
     this.#queue.take(commands);
     if (changed.length > 0) this.#hooks!.onChange?.(this.#machine.steps, changed);

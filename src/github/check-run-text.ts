@@ -46,7 +46,7 @@ export function runningOutput(counts: Counts, runUrl: string): CheckOutput {
       : `${finished} of ${total} finished${running > 0 ? `, ${running} running` : ''}${failed > 0 ? `, ${failed} failed` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}`;
   const rows = [...counts].filter(([, count]) => count > 0).map(([state, count]) => [state, String(count)]);
   const table = rows.length === 0 ? '' : `${markdownTable(['State', 'Steps'], rows)}\n\n`;
-  return { title, summary: `${table}[The run's log](${runUrl}) has more. This is updated ever more rarely.` };
+  return { title, summary: `${table}[The run's log](${runUrl}) has more. This page is updated less and less often.` };
 }
 
 /** What people see of a study that goes on by itself. @param where it is, in Markdown */

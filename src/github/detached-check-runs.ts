@@ -122,7 +122,7 @@ export class DetachedCheckRuns {
     );
   }
 
-  /** Says that another commit's run has continued the study: what became of this commit nobody knows. */
+  /** Completes the check run as cancelled: a run for another commit has continued the study, so this commit has no result. */
   async abandon(found: OpenCheckRun): Promise<Publication> {
     const completed_at = isoTime(this.#options.clock.now())!;
     const output: CheckOutput = {

@@ -77,7 +77,7 @@ export const inputsSchema = z.object({
   'resubmit-on': resubmitOn()
     .prefault('node, preempted: 3')
     .describe(
-      'After which causes a job is submitted again by itself, and how often for each, on other nodes than those that were lost; or `none`. See [jobs that are lost](docs/steps.md#jobs-that-are-lost).',
+      'The causes after which a job is resubmitted automatically, and how often for each. Lost nodes are avoided. `none`: never. See [jobs that are lost](docs/steps.md#jobs-that-are-lost).',
     ),
   'hash-workspaces': truth()
     .prefault('false')
@@ -150,12 +150,12 @@ export const inputsSchema = z.object({
   detach: choice('false', 'true', 'job')
     .prefault('false')
     .describe(
-      'Start the study and end: `true` leaves its conductor in the background of the host, `job` in a job of its batch system. See [Detached studies](docs/detached.md).',
+      "Start the study and exit. With `true`, its conductor keeps running in the background on the host; with `job`, it runs as a job of the host's batch system. See [Detached studies](docs/detached.md).",
     ),
   'detach-args': words()
     .prefault('')
     .describe(
-      'With `detach: job`: arguments of `sbatch`, `bsub` or `flux submit` for the job of the conductor, such as `--partition=pdebug --time=1-00:00:00`.',
+      "With `detach: job`: arguments of `sbatch`, `bsub` or `flux submit` for the conductor's job, such as `--partition=pdebug --time=1-00:00:00`. See [as a job](docs/detached.md#as-a-job-of-the-batch-system).",
     ),
   'detach-node': text('path')
     .prefault('')
@@ -170,7 +170,7 @@ export const inputsSchema = z.object({
   'study-path': text('path')
     .prefault('')
     .describe(
-      'The directory on the host of the only study to collect. Default: all that this repository has detached.',
+      'Collect only the study in this directory on the host. Default: every study that this repository has detached. See [collecting](docs/detached.md#collecting).',
     ),
   stage: text('path')
     .prefault('')
@@ -186,7 +186,7 @@ export const inputsSchema = z.object({
   'max-wait': time()
     .prefault('')
     .describe(
-      'The longest time in the queue before the first job runs, or the allocation starts: minutes, or a number with s, m, h or d. Then the jobs in the queue are cancelled, the status is INTERRUPTED, and the next run begins the count anew. 0: no limit. See [time limits](docs/resuming.md#time-limits).',
+      'How long the first job, or the allocation, may wait in the queue: minutes, or a number with s, m, h or d. After that, queued jobs are cancelled and the study is INTERRUPTED; the next run starts counting again. 0: no limit. See [time limits](docs/resuming.md#time-limits).',
     ),
   'on-cancel': choice('cancel', 'leave')
     .prefault('cancel')
@@ -214,13 +214,13 @@ export const inputsSchema = z.object({
   baseline: text('path')
     .prefault('')
     .describe(
-      'What to compare with, to tell what newly fails, is fixed, or takes longer: the report.json of an earlier run, or `auto`, the runs in the `history`, which is so whenever there is one. See [comparing](docs/results.md#comparing-with-an-earlier-run).',
+      'What to compare the results with: the report.json of an earlier run, or `auto` for the runs in `history` (the default if there is a history). See [comparing](docs/results.md#comparing-with-an-earlier-run).',
     ),
   history: text('auto, none, directory')
     .trim()
     .prefault('none')
     .describe(
-      'Where the host keeps what became of earlier runs, and their metrics: `auto` in the directory of the studies, a directory of yours, or `none`. Runs of a branch add to it; a pull request is compared with its base branch. See [history](docs/nightly.md#history).',
+      'Where the host keeps the results and metrics of earlier runs: `auto` (below `~/maestro-studies`), a directory of yours, or `none`. Runs on a branch are added to it; a pull request is compared with its base branch. See [history](docs/nightly.md#history).',
     ),
   'slower-than': percent()
     .prefault('25 %')
@@ -230,19 +230,19 @@ export const inputsSchema = z.object({
   metrics: text('YAML mapping, path')
     .prefault('')
     .describe(
-      'Figures that are read from the outputs of steps, and what they should be: a mapping, or the path of a YAML file that has it. See [metrics](docs/nightly.md#metrics).',
+      'Numbers to read from the outputs of steps, and their expected values: a mapping, or the path of a YAML file that contains one. See [metrics](docs/nightly.md#metrics).',
     ),
   'on-infrastructure': choice('fail', 'neutral')
     .prefault('fail')
     .describe(
-      'What a study is that failed for the infrastructure alone: `fail`, or `neutral`, which is a neutral check run, exit status 0 and a warning. Only at schedule, push, workflow_dispatch and repository_dispatch; elsewhere it fails. See [neutral](docs/results.md#neutral).',
+      'How to report a study that failed only because of the infrastructure: `fail`, or `neutral` (a neutral check run, exit status 0 and a warning). `neutral` applies only to the events schedule, push, workflow_dispatch and repository_dispatch. See [neutral](docs/results.md#neutral).',
     ),
   issue: text()
     .trim()
     .max(256, { error: 'must be a title of at most 256 characters' })
     .prefault('')
     .describe(
-      'The title of an issue that is kept about the study and branch: opened when it fails, closed when it passes. Needs the permission `issues: write`. Not for pull requests. See [the issue](docs/results.md#the-issue).',
+      'The title of an issue to maintain for this study and branch: opened when the study fails, closed when it passes. Needs the permission `issues: write`. Not for pull requests. See [the issue](docs/results.md#the-issue).',
     ),
   summary: truth().prefault('true').describe('Write the job summary.'),
   'report-path': text('path')
@@ -278,7 +278,7 @@ export const inputsSchema = z.object({
     .regex(/^([0-9a-f]{40}|[0-9a-f]{64}|)$/, { error: "must be all of a commit's id" })
     .prefault('')
     .describe(
-      'The commit that the check run is put on, which must be the one that is checked out. Default: that of the event; of a comment, the head of its pull request.',
+      'The commit to put the check run on, which must be the one that is checked out. Default: the commit of the event; for a comment, the head of its pull request. See [Comments](docs/comments.md).',
     ),
   'job-status': text().prefault('').describe('Do not set it: it tells the post step whether the job was cancelled.'),
 });

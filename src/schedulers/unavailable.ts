@@ -28,7 +28,7 @@ export class UnavailableScheduler implements BatchScheduler {
     this.#listener = listener;
   }
 
-  /** Jobs of an allocation that there is none of were never submitted. */
+  /** Without an allocation these jobs were never submitted. */
   submit(jobs: readonly Job[]): void {
     if (this.#kind !== 'waited-too-long') return void this.suspend(this.#reason, this.#kind);
     const notBegun = jobs.map(({ step, attempt }) => ({ step: step.index, attempt }));

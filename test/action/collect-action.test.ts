@@ -235,7 +235,7 @@ describe('command: collect', () => {
     const job = study.collector();
     const { code, stdout } = await job.run();
     expect(code).toBe(0);
-    expect(stdout).toContain('is gone, and its study is not over: another one is started');
+    expect(stdout).toContain('is gone but its study is not over; starting another one');
     expect(job.outputs).toMatchObject({ status: 'DETACHED' });
     expect(job.summary).toContain('another one was started');
     await study.finish();

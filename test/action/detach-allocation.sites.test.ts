@@ -67,7 +67,7 @@ describe.skipIf(!isSitePossible('allocations of detached studies'))('the allocat
     expect(await site.queue()).toEqual([`${blocker} RUNNING`]);
     const collected = await study.start(['collect']).ended;
     expect(collected.stdout).toContain('INTERRUPTED');
-    expect(collected.stdout).not.toContain('another one is started');
+    expect(collected.stdout).not.toContain('starting another one');
     const { status, study: of } = validReport(study.reported(`${path.basename(study.studyPath!)}.report/report.json`));
     expect([status, of.cause]).toEqual(['INTERRUPTED', 'queue']);
     expect((await study.start(['collect']).ended).stdout).toBe('There is no detached study to collect\n');

@@ -61,7 +61,7 @@ describe('a detached study', () => {
       for (const pid of conductors) process.kill(pid, 'SIGKILL');
       kills += conductors.length;
       const { code, stdout, stderr } = await desk.run('collect');
-      expect({ seed, code, stderr: stderr.replace(/^.*another one is started\n/gm, '') }).toEqual({
+      expect({ seed, code, stderr: stderr.replace(/^.*starting another one\n/gm, '') }).toEqual({
         seed,
         code: 0,
         stderr: '',
@@ -85,7 +85,7 @@ describe('a detached study', () => {
       'if this machine ends what runs in the background, `detach: job` makes the conductor a job',
     );
     const { stdout, stderr } = await desk.run('collect');
-    expect(stderr).toContain('another one is started');
+    expect(stderr).toContain('starting another one');
     expect(stdout).toContain('runs again');
     desk.write('go');
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED/m);

@@ -59,7 +59,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
       /^Study demo RUNNING .*\(its conductor, job \d+ of Slurm, waits in the queue: PENDING: JobHeldUser\)$/m,
     );
     expect((await study.run('list')).stdout).toMatch(/^demo +RUNNING .*out$/m);
-    expect((await study.run('collect')).stdout).not.toContain('another one is started');
+    expect((await study.run('collect')).stdout).not.toContain('starting another one');
     const again = await detach(study);
     expect(again).toMatchObject({ code: 0, stderr: '' });
     expect(again.stdout).toContain('was started before, and goes on by itself');
@@ -128,7 +128,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     await slurm.command('scancel', '--full', '--signal=KILL', id);
     await until('the conductor is gone', () => study.conductors.length === 0);
     const { stdout, stderr } = await study.run('collect');
-    expect(stderr).toContain('another one is started');
+    expect(stderr).toContain('starting another one');
     expect(stdout).toContain('runs again');
     study.write('out/one/go');
     expect(await study.ended('out')).toMatch(/FINISHED/);

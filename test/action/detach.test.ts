@@ -68,7 +68,7 @@ describe('run --detach', () => {
     const { code, stderr } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--detach-node', '/no/node');
     expect(code).toBe(1);
     expect(stderr).toBe(
-      '/no/node on this machine is no Node that runs; a detached study needs 20 or newer: put one on PATH with --setup (module load nodejs), or name it with --detach-node\n',
+      '/no/node on this machine is not a working Node; a detached study needs 20 or newer: put one on PATH with --setup (module load nodejs), or name it with --detach-node\n',
     );
     expect(existsSync(path.join(desk.directory, 'out'))).toBe(false);
   });

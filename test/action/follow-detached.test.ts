@@ -51,7 +51,7 @@ describe('a run whose study a detached conductor drives', () => {
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect(code).toBe(3);
-    expect(stdout).toContain('goes on without being followed');
+    expect(stdout).toContain('which keeps running');
     await job.post();
     expect(onlyCheckRun(study.github).status).toBe('in_progress');
     await study.finish();

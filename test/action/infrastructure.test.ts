@@ -83,7 +83,9 @@ describe('a night that only the infrastructure spoiled', () => {
     });
     expect(await job.run()).toMatchObject({ code: 2, stderr: '' });
     expect(job.outputs).toMatchObject({ status: 'FAILURE', cause: 'code' });
-    expect(onlyCheckRun(github).summary).toMatch(/^\*\*1 step failed\. Besides, and not for the code&#58; /);
+    expect(onlyCheckRun(github).summary).toMatch(
+      /^\*\*1 step failed\. In addition, because of the infrastructure&#58; /,
+    );
   });
 });
 

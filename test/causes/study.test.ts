@@ -118,7 +118,7 @@ describe('the sentence about the cause', () => {
       0,
     ],
     ['1 step failed.', [step('code'), step('dependency')], 0],
-    ['1 step failed. Besides, and not for the code: node7 was lost.', [step('code'), lost('node7')], 0],
+    ['1 step failed. In addition, because of the infrastructure: node7 was lost.', [step('code'), lost('node7')], 0],
     [
       '2 steps reached the time limit, 1 step ran out of memory.',
       [step('timeout'), step('memory'), step('timeout')],
@@ -126,7 +126,7 @@ describe('the sentence about the cause', () => {
     ],
     ['1 step refused for what the spec asks for.', [step(refused)], 0],
     ['2 metrics failed.', [step(null)], 2],
-    ['1 metric failed. Besides, and not for the code: 1 step preempted.', [step('preempted')], 1],
+    ['1 metric failed. In addition, because of the infrastructure: 1 step preempted.', [step('preempted')], 1],
     ['', [step('code', { tolerated: true })], 0],
   ])('is %j', (line, steps, regressions) => expect(causeLine(steps, regressions)).toBe(line));
 });

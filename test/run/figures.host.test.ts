@@ -67,7 +67,7 @@ describe('the metrics of a study', () => {
       ...Array(2).fill(['unread', 'warning', why]),
       ...Array(2).fill(['unread', 'none', why]),
     ]);
-    expect(study.warnings).toEqual([`no metric was read, so a regression would not be seen: ${why}`]);
+    expect(study.warnings).toEqual([`no metric was read, so regressions may go unnoticed: ${why}`]);
   });
 
   it.each(['host-lost', 'time-over', 'left'] as const)(
@@ -287,7 +287,7 @@ describe('a history', () => {
     writeFileSync(path.join(directory, 'notes.json'), 'not ours');
     expect((await night(4)).history!.runs).toBe(1);
     expect(study.warnings).toEqual([
-      `not all of the history in ${directory} on this machine can be used: ${first} is cut off, ${second} is not a record of a study, notes.json does not have the name of a record`,
+      `some files of the history in ${directory} on this machine were ignored: ${first} is cut off, ${second} is not a record of a study, notes.json does not have the name of a record`,
     ]);
   });
 
@@ -298,7 +298,9 @@ describe('a history', () => {
     const judged = await study.judge(study.results([{ size: 10, says: says(3) }]), metrics);
     expect(judged.history).toMatchObject({ runs: 0 });
     expect(study.warnings).toHaveLength(1);
-    expect(study.warnings[0]).toMatch(/^this run is missing in the history: cannot add to the history in .*: mkdir: /);
+    expect(study.warnings[0]).toMatch(
+      /^this run was not added to the history: cannot add to the history in .*: mkdir: /,
+    );
   });
 
   it('loses no record of two hundred writers at once', async () => {

@@ -93,7 +93,7 @@ export function issueBody({ marker, told, run, failing }: IssueFacts): string {
   const begin = [
     `${marker}\n${stateLine(failing)}`,
     `The last run of ${code(told.spec)} on ${code(branchOf(run.ref))}, ${runLink(run)}${ofCommit(run)}. `,
-    'Each run rewrites this text; the first that finishes closes the issue. It comments when what fails changes.\n\n',
+    'Each run rewrites this text, and comments when the set of failures changes; the first run that passes closes the issue.\n\n',
   ].join('');
   // Of what is left no character takes less than a byte.
   return begin + told.text(MAX_BODY - Buffer.byteLength(begin));
@@ -109,10 +109,10 @@ export function changeComment({ added, gone }: IssueChange, run: GitHubRun): str
   const parts = [
     ...(added.length === 0
       ? []
-      : [`${added.length === 1 ? 'Fails now' : `${added.length} fail now`}: ${names(added)}.`]),
+      : [`${added.length === 1 ? 'Now failing' : `Now failing (${added.length})`}: ${names(added)}.`]),
     ...(gone.length === 0
       ? []
-      : [`${gone.length === 1 ? 'Does not fail any more' : `${gone.length} do not fail any more`}: ${names(gone)}.`]),
+      : [`${gone.length === 1 ? 'No longer failing' : `No longer failing (${gone.length})`}: ${names(gone)}.`]),
   ];
   return `${parts.join('\n\n')}\n\n${runLink(run)}${ofCommit(run)}`.slice(0, MAX_BODY);
 }

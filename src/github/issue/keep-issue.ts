@@ -74,7 +74,7 @@ async function keepNight(kept: IssuePlace, night: Night, told: ToldNight): Promi
   if (decideIssue(night, { number: 0, failing: [] }).do === 'nothing') return;
   if (!kept.token.startsWith('ghs_')) {
     log.warning(
-      `The issue about the study is not kept: it takes the token of the job, or of an app, so that the next run knows it as ours; leave 'github-token' as it is`,
+      `The issue is not updated: 'github-token' must be the job's own token or an app's, so that the next run recognises the issue; leave it at its default`,
     );
     return;
   }

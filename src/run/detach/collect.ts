@@ -176,7 +176,7 @@ class Collecting {
     const { host, root, node, log } = this.#context;
     const pointer = this.#last;
     const { studyPath, token } = pointer;
-    log.warning(`the conductor of ${studyPath} is gone, and its study is not over: another one is started`);
+    log.warning(`the conductor of ${studyPath} is gone but its study is not over; starting another one`);
     const program = await bringProgram(host, root, node);
     const state = await startConductor(host, { program, studyPath, token }, log);
     if (state.state === 'failed') return { state: 'lost', pointer, why: state.reasons.join('\n') };

@@ -72,10 +72,10 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
     log.endPhase();
   }
   if (last === undefined)
-    throw new UnfollowedError(`${cancel.reason}: the study ${studyPath} goes on without being followed`);
+    throw new UnfollowedError(`${cancel.reason}: stopped following the study ${studyPath}, which keeps running`);
   if (!isSame || viewOf(last).status === 'INTERRUPTED') {
     throw new UnfollowedError(
-      `the detached conductor of ${studyPath} has ended before the study was over: run the same again, or collect it, and it goes on`,
+      `the detached conductor of ${studyPath} stopped before the study was over; run the same command again, or collect the study, to continue it`,
     );
   }
   if (last.driver.holder?.detached !== token) throw new UnfollowedError(`another run has driven ${studyPath} since`);

@@ -50,7 +50,7 @@ function refuseNode({ name }: Host, node: string, version: string): void {
     "a detached study needs 20 or newer: put one on PATH with input 'setup' (module load nodejs), or name it with input 'detach-node'";
   if (node === '') throw new HostError(`there is no Node on ${name}; ${advice}`);
   const number = /^(\d+)\./.exec(version)?.[1];
-  if (number === undefined) throw new HostError(`${oneLine(node)} on ${name} is no Node that runs; ${advice}`);
+  if (number === undefined) throw new HostError(`${oneLine(node)} on ${name} is not a working Node; ${advice}`);
   if (Number(number) < 20) throw new HostError(`the Node on ${name} is ${version}; ${advice}`);
 }
 

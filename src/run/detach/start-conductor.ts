@@ -32,7 +32,7 @@ export async function startConductor(
   if (file !== undefined) {
     lines.shift();
     log.warning(
-      `${host.name} ends the processes of users who log out (KillUserProcesses in ${file}), which may end the conductor as soon as this connection is over: with \`detach: job\` it is a job of the batch system`,
+      `${host.name} kills a user's processes at logout (KillUserProcesses in ${file}), and may kill the conductor when this connection closes; \`detach: job\` runs it as a batch job instead`,
     );
   }
   const [word = '', ...rest] = lines;
@@ -50,7 +50,7 @@ export async function startConductor(
       return { state: 'runs', words: 'it was started' };
     default:
       throw new HostError(
-        `the conductor on ${host.name} ended as it was started: ${rest.join('\n').trim() || 'it said nothing'}`,
+        `the conductor on ${host.name} exited at startup: ${rest.join('\n').trim() || 'it printed nothing'}`,
       );
   }
 }

@@ -10,7 +10,7 @@ export class StartStateFile {
     this.#path = path;
   }
 
-  /** The study runs; what is said after the first time tells nobody anything. */
+  /** Reports that the study runs. Only the first call writes. */
   runs(words: string): void {
     if (this.#hasRun) return;
     this.#hasRun = true;

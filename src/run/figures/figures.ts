@@ -41,7 +41,7 @@ export interface Figures {
  */
 export async function figuresOf(context: FiguresContext, results: StudyResults): Promise<Figures> {
   const { host, log, metrics, history, slowerThan, stop } = context;
-  // A cancelled study has little time left, and its values are wanted by nobody.
+  // A cancelled study has little time left, so its metrics are not read.
   if (results.status === 'CANCELLED' || results.status === 'DRYRUN') return { results, keep: async () => {} };
   // A study that was stopped has little time left or no host, and is measured when it has been resumed.
   const wasStopped = results.status === 'INTERRUPTED' && results.interruptionKind !== undefined;
@@ -64,7 +64,7 @@ export async function figuresOf(context: FiguresContext, results: StudyResults):
         await writeHistoryFile(host, directoryOf(history), file, known?.toRemove ?? []);
       } catch (error) {
         if (!(error instanceof HostError)) throw error;
-        log.warning(`this run is missing in the history: ${error.message}`);
+        log.warning(`this run was not added to the history: ${error.message}`);
       }
     },
   };
@@ -75,7 +75,7 @@ function warnOfUnread(log: FiguresContext['log'], measured: readonly Measured[])
   if (reasons.length === 0) return;
   const some = reasons.length === 1 ? 'a metric was not read' : `${reasons.length} metrics were not read`;
   const what = reasons.length === measured.length ? 'no metric was read' : some;
-  log.warning(`${what}, so a regression would not be seen: ${reasons[0]}`);
+  log.warning(`${what}, so regressions may go unnoticed: ${reasons[0]}`);
 }
 
 const directoryOf = ({ root, run }: HistoryOptions) => `${root}/${recordDirectory(run)}`;
@@ -89,13 +89,13 @@ async function earlierRuns({ host, log }: FiguresContext, history: HistoryOption
     const unusable = [...skipped, ...foreign.map((name) => ({ name, why: 'does not have the name of a record' }))];
     if (unusable.length > 0) {
       const names = unusable.map(({ name, why }) => oneLine(`${name} ${why}`));
-      log.warning(`not all of the history in ${directory} on ${host.name} can be used: ${someOf(names, 3)}`);
+      log.warning(`some files of the history in ${directory} on ${host.name} were ignored: ${someOf(names, 3)}`);
     }
     const earlier = earlierRecords(records, history.run, ended);
     return { records: baselineOf(earlier), last: earlier.at(-1), toRemove };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
-    log.warning(`the results are compared with no earlier run: ${error.message}`);
+    log.warning(`the results could not be compared with earlier runs: ${error.message}`);
     return undefined;
   }
 }

@@ -84,14 +84,14 @@ describe('the body of an issue about a study', () => {
 describe('a comment on an issue about a study', () => {
   it('says what fails now and what does not any more', () => {
     expect(changeComment({ added: ['a_1'], gone: ['b', 'c'] }, run)).toBe(
-      'Fails now: <code>a&#95;1</code>.\n\n2 do not fail any more: <code>b</code>, <code>c</code>.\n\n' +
+      'Now failing: <code>a&#95;1</code>.\n\nNo longer failing (2): <code>b</code>, <code>c</code>.\n\n' +
         '[the run](https://github.com/octo/studies/actions/runs/1) (schedule) of c0ffee',
     );
   });
 
   it('names fifty of many', () => {
     const many = Array.from({ length: 80 }, (_, i) => `run${i}`);
-    expect(changeComment({ added: many, gone: [] }, run)).toMatch(/^80 fail now: .* and 30 more\./);
+    expect(changeComment({ added: many, gone: [] }, run)).toMatch(/^Now failing \(80\): .* and 30 more\./);
   });
 
   it('says that it is closed because all passes', () =>

@@ -62,8 +62,8 @@ describe('the issue about a study', () => {
     await night([2, 3]);
     expect(github.comments.map(({ body }) => body.split('\n\n').slice(0, 2))).toEqual([
       [
-        '2 fail now: <code>run&#95;A.2</code>, <code>run&#95;A.3</code>.',
-        'Does not fail any more: <code>run&#95;A.1</code>.',
+        'Now failing (2): <code>run&#95;A.2</code>, <code>run&#95;A.3</code>.',
+        'No longer failing: <code>run&#95;A.1</code>.',
       ],
     ]);
 
@@ -94,7 +94,7 @@ describe('the issue about a study', () => {
     expect(github.issues).toHaveLength(1);
     expect(github.issues[0]!.body).toContain('Nothing here says that the code is wrong');
     await night([1]);
-    expect(github.comments.map(({ body }) => body.split('\n')[0])).toEqual(['Fails now: <code>run&#95;A.1</code>.']);
+    expect(github.comments.map(({ body }) => body.split('\n')[0])).toEqual(['Now failing: <code>run&#95;A.1</code>.']);
     await night('site');
     await night([1]);
     expect(github.comments).toHaveLength(1);
@@ -178,7 +178,7 @@ describe('the issue about a study', () => {
     await refused();
     expect(github.comments).toEqual([]);
     await night([1]);
-    expect(github.comments[0]!.body).toMatch(/^Fails now: .*run&#95;A\.1.*\n\nDoes not fail any more: .*cannot be run/);
+    expect(github.comments[0]!.body).toMatch(/^Now failing: .*run&#95;A\.1.*\n\nNo longer failing: .*cannot be run/);
     await night([]);
     expect(github.issues.map(({ state }) => state)).toEqual(['closed']);
   });
