@@ -46,8 +46,7 @@ function maestroOf(inputs: Inputs): MaestroOptions {
   return { bindings: inputs.bindings, sleepSeconds: inputs.sleeptime, version: inputs['maestro-version'] };
 }
 
-/** Node's timers cannot be longer than 24 days. */
-const maxWaitOf = (inputs: Inputs) => Math.min(inputs['max-wait'] * 1000, 2 ** 31 - 1);
+const maxWaitOf = (inputs: Inputs) => inputs['max-wait'] * 1000;
 
 function policyOf(inputs: Inputs): Policy {
   const allowed = matchAny(inputs['allow-failure']);

@@ -40,7 +40,7 @@ export class StopSignals {
         ? 'some jobs take their time to end'
         : `timeout-minutes: ${minutes} minute${minutes === 1 ? ' is' : 's are'} over`;
     const stopTimer =
-      time === 0 ? () => {} : after(clock, time, () => this.#leave(why, finishes === undefined ? 'time-over' : 'left'));
+      time === 0 ? () => {} : clock.after(time, () => this.#leave(why, finishes === undefined ? 'time-over' : 'left'));
     if (cancel.aborted) onCancel();
     else cancel.addEventListener('abort', onCancel, { once: true });
     this.#stop = () => {
@@ -103,16 +103,4 @@ export class StopSignals {
     this.#leaving.abort(reason);
     this.#waiting.abort(reason);
   }
-}
-
-/** Node's timers cannot be longer than 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function after(clock: Clock, milliseconds: number, call: () => void): () => void {
-  let stop = () => {};
-  const wait = (left: number) => {
-    stop = clock.after(Math.min(left, MAX_TIMER_MS), () => (left > MAX_TIMER_MS ? wait(left - MAX_TIMER_MS) : call()));
-  };
-  wait(milliseconds);
-  return () => stop();
 }

@@ -7,9 +7,6 @@ const SHARE = 0.1;
 const MOST_S = 300;
 const LEAST_S = 10;
 
-/** Node's timers cannot be longer than 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** How a run makes room for another one that goes on with the study. */
 export interface HandOver {
   /** Aborted when no local step may begin any more. The reason is for people. */
@@ -56,12 +53,7 @@ export class JobTime implements HandOver {
       this.#stop = clock.after(margin * 800, this.done);
       this.#handingOver.abort("the time of the conductor's job was up");
     };
-    const wait = (left: number) => {
-      this.#stop = clock.after(Math.min(left, MAX_TIMER_MS), () =>
-        left > MAX_TIMER_MS ? wait(left - MAX_TIMER_MS) : void handOver(),
-      );
-    };
-    wait(Math.max(0, (seconds - margin) * 1000));
+    this.#stop = clock.after(Math.max(0, (seconds - margin) * 1000), () => void handOver());
   }
 
   get signal(): AbortSignal {

@@ -148,7 +148,7 @@ export class AllocatedBackend implements Backend {
     const tooLong = new AbortController();
     let isOver = false;
     const later = (milliseconds: number) => {
-      this.#stopWaiting = clock.after(Math.min(milliseconds, MAX_TIMER_MS), () => void end());
+      this.#stopWaiting = clock.after(milliseconds, () => void end());
     };
     const end = async () => {
       const isWaiting = await this.#isWaiting(left);
@@ -309,9 +309,6 @@ export class AllocatedBackend implements Backend {
     this.#context.remember({ allocation: undefined });
   }
 }
-
-/** Node's timers cannot be longer than 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** An allocation that has waited too long and seems to run is looked at again after this. */
 const WAITING_LOOK_MS = 15_000;
