@@ -25,8 +25,8 @@ export type Cause = (typeof causes)[number];
 export interface Blame {
   readonly cause: Cause;
   /**
-   * Whether what the spec says led to it: always of `code`, `timeout` and `memory`, and of a `submission` that the site
-   * refuses for what the step asks for. Such a cause is never infrastructure.
+   * Whether what the spec says, or how the study was started, led to it: always of `code`, `timeout` and `memory`, and of a
+   * `submission` that the site refuses for what the step asks for. Such a cause is never infrastructure.
    */
   readonly isOfSpec: boolean;
 }

@@ -57,8 +57,9 @@ const ownWords: Readonly<Record<string, (count: string) => string>> = {
   timeout: (count) => `${count} reached the time limit`,
   memory: (count) => `${count} ran out of memory`,
   submission: (count) => `${count} refused for what the spec asks for`,
-  disk: (count) => `${count} not run because files could not be written`,
-  queue: (count) => `${count} not started by the queue`,
+  disk: (count) => `${count} not run because the files that the spec names could not be staged`,
+  queue: (count) => `${count} not started by the deadline that the spec sets`,
+  allocation: (count) => `${count} longer than the job of the conductor`,
 };
 
 /**

@@ -1,8 +1,8 @@
-import { type Blame, type Cause, isInfrastructure } from '../causes/cause.js';
+import { type Blame, blame, type Cause, isInfrastructure } from '../causes/cause.js';
 import { blameOfResult } from '../causes/of-result.js';
 import { decideResubmit } from '../causes/resubmit.js';
 import type { JobOutcome } from '../schedulers/scheduler.js';
-import type { JobRecord, StepRecord } from '../study/state.js';
+import { type JobRecord, jobsOfRun, type StepRecord } from '../study/state.js';
 import { failedAttempts, isStuckElsewhere } from './attempts.js';
 import { describeFailure, ofJob, runsAgain } from './messages.js';
 import { EVICTION_LIMIT, NODE_FAILURE_LIMIT, NOT_RUN_LIMIT, type Policy } from './policy.js';
@@ -54,7 +54,7 @@ export function afterJob(record: StepRecord, job: JobRecord, outcome: JobOutcome
     case 'not-run':
       return afterNoRun(record, outcome.note || 'the script was not run', rules);
     case 'evicted':
-      return afterEviction(record, outcome.note, rules);
+      return afterEviction(record, job, outcome.note, rules);
     case 'failed':
       // Maestro 1.1 repeats a local step as often as it submits a job; a job that ran and failed is not repeated.
       if (rules.isLocal) return retryOrFail(record, describeFailure(outcome), rules);
@@ -160,11 +160,13 @@ function afterNoRun(record: StepRecord, note: string, rules: Rules): Decision {
 }
 
 /** The next conductor's job has as much time as this one's had: what did not fit twice does not fit. */
-function afterEviction(record: StepRecord, note: string, rules: Rules): Decision {
+function afterEviction(record: StepRecord, job: JobRecord, note: string, rules: Rules): Decision {
   if (rules.cancelReason !== undefined) return cancelled(rules.cancelReason);
-  const times = record.jobs.filter(({ result }) => result === 'evicted').length;
+  const times = jobsOfRun(record).filter(({ result }) => result === 'evicted').length;
   if (times < EVICTION_LIMIT)
     return { type: 'again', state: 'PENDING', reason: again(note, 'retry', rules), failures: 1 };
+  // That the conductor's job is too short, or the step no job of its own, is the study's own mistake.
+  job.blame = blame('allocation', true);
   const reason = `${note} before the step was done, ${times} times: give that job more time (\`detach-args\`), or make the step a job of its own`;
   return { type: 'end', state: 'FAILED', reason };
 }

@@ -4,7 +4,7 @@ import { blameOfJob, blameOfStep } from '../causes/of-step.js';
 import { type BlamedStep, blameOfStudy, causeLine } from '../causes/of-study.js';
 import { flakyInstances, type NodeAttempt, nodeHours, suspectNodes } from '../causes/suspects.js';
 import { blameOfScript } from '../causes/words.js';
-import { hasFailed, type JobRecord, lastJob, type StepRecord } from '../study/state.js';
+import { hasFailed, type JobRecord, jobsOfRun, lastJob } from '../study/state.js';
 import { findPattern } from './patterns/find.js';
 import { patternText } from './patterns/sentence.js';
 import type { StepResult, StudyResults } from './results.js';
@@ -64,11 +64,6 @@ export function sumOfNodeHours(steps: readonly StepResult[]): number | undefined
   let sum: number | undefined;
   for (const { nodeHours = undefined } of steps) if (nodeHours !== undefined) sum = (sum ?? 0) + nodeHours;
   return sum;
-}
-
-/** The jobs of a step since the study was begun or last resumed. */
-export function jobsOfRun({ jobs, submitted }: StepRecord): JobRecord[] {
-  return submitted === null ? [] : jobs.filter((job) => job.submitted >= submitted);
 }
 
 /** Why a job of a step did not complete: the last one of a step that failed, for what the step failed. */

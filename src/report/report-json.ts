@@ -1,6 +1,6 @@
-import { hasFailed, isSkipped, type JobRecord, lastJob } from '../study/state.js';
+import { hasFailed, isSkipped, type JobRecord, jobsOfRun, lastJob } from '../study/state.js';
 import { isoTime } from '../util/format.js';
-import { blameIn, jobsOfRun, reportedCause } from './causes.js';
+import { blameIn, reportedCause } from './causes.js';
 import { reportedHistory, reportedMetric } from './metrics/reported.js';
 import { REPORT_SCHEMA, type Report, type ReportedStep } from './report-schema.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';

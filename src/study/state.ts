@@ -120,6 +120,11 @@ export function lastJob(record: StepRecord): JobRecord | undefined {
   return wasSubmitted(record) ? record.jobs.at(-1) : undefined;
 }
 
+/** The jobs of a step since the study was begun, or since the step was last resumed after its end. */
+export function jobsOfRun({ jobs, submitted }: StepRecord): JobRecord[] {
+  return submitted === null ? [] : jobs.filter((job) => job.submitted >= submitted);
+}
+
 /** Whether the step is in its final state. The state alone does not say: a step that will run again may be TIMEDOUT. */
 export function isOver(record: StepRecord): boolean {
   return record.ended !== null;

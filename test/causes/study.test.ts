@@ -125,6 +125,8 @@ describe('the sentence about the cause', () => {
       0,
     ],
     ['1 step refused for what the spec asks for.', [step(refused)], 0],
+    ['1 step longer than the job of the conductor.', [step(blame('allocation', true))], 0],
+    ['1 step not started by the deadline that the spec sets.', [step(blame('queue', true))], 0],
     ['2 metrics failed.', [step(null)], 2],
     ['1 metric failed. In addition, because of the infrastructure: 1 step preempted.', [step('preempted')], 1],
     ['', [step('code', { tolerated: true })], 0],
@@ -175,6 +177,10 @@ describe('a study is neutral', () => {
     ['if a time limit was reached besides', { steps: [lost('node7'), step('timeout')] }],
     ['if memory was short besides', { steps: [lost('node7'), step('memory')] }],
     ['if the spec asks for what there is not', { steps: [lost('node7'), step(refused)] }],
+    [
+      'if a local step did not fit into the job of its conductor',
+      { steps: [lost('node7'), step(blame('allocation', true))] },
+    ],
     ['if a metric fails it', { hasRegression: true }],
     ['if nothing was to blame', { steps: [] }],
   ])('not %s, and nothing is said', (_, more) =>

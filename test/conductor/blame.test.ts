@@ -44,6 +44,18 @@ describe('the record of a job', () => {
     expect(study.step('other').jobs[0]!.blame).toEqual(why);
   });
 
+  it('blames the spec for a local step that did not fit into the job of its conductor twice', () => {
+    const study = begun([{ name: 'run', scheduled: false }]);
+    study.started('run');
+    study.ended('run', 'evicted', { note: 'its time was up' });
+    expect(study.step('run').jobs[0]!.blame).toEqual(blame('allocation'));
+    study.wake('run');
+    study.started('run');
+    study.ended('run', 'evicted', { note: 'its time was up', blame: blame('allocation') });
+    expect(study.step('run').state).toBe('FAILED');
+    expect(study.step('run').jobs[1]!.blame).toEqual(blame('allocation', true));
+  });
+
   it('has the nodes as soon as they are known', () => {
     const study = begun([...run, { name: 'other', scheduled: true }]);
     study.tell({ type: 'started', step: 0, attempt: 1, at: 5, nodes: ['n1', 'n2'] });
