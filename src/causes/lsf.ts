@@ -41,6 +41,9 @@ export const lsfCauses: Readonly<Record<string, Cause>> = {
   TERM_ZOMBIE: 'node',
 };
 
+/** Only the spec's own `-data` leads there, and LSF looks for the files that it names no sooner than it stages them. */
+const ofSpec: ReadonlySet<string> = new Set(['TERM_DATA']);
+
 /**
  * Why a job of LSF did not complete.
  *
@@ -50,5 +53,6 @@ export const lsfCauses: Readonly<Record<string, Cause>> = {
 export function blameOfLsf(reason: string, { hasExit = true, stderrTail = '' } = {}): Blame {
   const keyword = /\bTERM_[A-Z_]+/.exec(reason)?.[0] ?? '';
   const cause = keyword === 'TERM_ZOMBIE' && hasExit ? 'code' : (lsfCauses[keyword] ?? 'code');
-  return cause === 'code' ? blameOfScript(stderrTail) : blame(cause);
+  if (cause === 'code') return blameOfScript(stderrTail);
+  return ofSpec.has(keyword) ? blame(cause, true) : blame(cause);
 }

@@ -35,8 +35,9 @@ export const slurmReasons: Readonly<Record<string, Blame>> = {
   TimeLimit: blame('timeout'),
   OutOfMemory: blame('memory'),
   InactiveLimit: blame('allocation'),
-  BurstBufferOperation: blame('disk'),
-  BurstBufferStageIn: blame('disk'),
+  // Only the spec asks for a burst buffer, and names the files that are staged.
+  BurstBufferOperation: blame('disk', true),
+  BurstBufferStageIn: blame('disk', true),
   PartitionDown: blame('queue'),
   PartitionInactive: blame('queue'),
   ReservationDeleted: blame('queue'),
@@ -51,7 +52,8 @@ export const slurmReasons: Readonly<Record<string, Blame>> = {
 
 /** Why a job of Slurm did not complete. */
 export function blameOfSlurm({ state, reason = '', hasStarted = true, stderrTail }: SlurmEnd): Blame {
-  if (state === 'DEADLINE') return blame(hasStarted ? 'timeout' : 'queue');
+  // There is a deadline only where the spec has `--deadline`.
+  if (state === 'DEADLINE') return hasStarted ? blame('timeout') : blame('queue', true);
   const cause = slurmCauses[state];
   if (cause !== undefined) return blame(cause);
   return slurmReasons[/^\w*/.exec(reason)![0]] ?? blameOfScript(stderrTail);

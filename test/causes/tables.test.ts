@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { blame } from '../../src/causes/cause.js';
 import { blameOfFlux, type FluxEnd } from '../../src/causes/flux.js';
 import { blameOfLocal, type LocalEnd } from '../../src/causes/local.js';
 import { blameOfLsf, lsfCauses } from '../../src/causes/lsf.js';
@@ -43,6 +44,12 @@ describe('the cause of a job of Slurm', () => {
   ];
   it.each(rows)('%j is %s', (end, cause) => expect(blameOfSlurm(end).cause).toBe(cause));
 
+  it.each<SlurmEnd>([
+    { state: 'DEADLINE', hasStarted: false },
+    { state: 'FAILED', reason: 'BurstBufferOperation' },
+    { state: 'FAILED', reason: 'BurstBufferStageIn' },
+  ])("%j is the spec's doing, which alone can ask for it", (end) => expect(blameOfSlurm(end).isOfSpec).toBe(true));
+
   it('is known of every state that is an end', () => {
     const ends = Object.entries(slurmStates).flatMap(([state, [, phase]]) => (phase === 'ended' ? [state] : []));
     const others = ['COMPLETED', 'FAILED', 'DEADLINE'];
@@ -76,6 +83,11 @@ describe('the cause of a job of LSF', () => {
     ['', 'code'],
     ['TERM_OF_A_LATER_LSF', 'code'],
   ])('%j is %s', (reason, cause) => expect(blameOfLsf(reason).cause).toBe(cause));
+
+  it("is the spec's doing if files that it names could not be staged", () => {
+    expect(blameOfLsf('TERM_DATA: job killed due to failed data staging')).toEqual(blame('disk', true));
+    expect(blameOfLsf('TERM_CWD_NOTEXIST: current working directory does not exist')).toEqual(blame('disk'));
+  });
 
   it('that ended out of sight is that of the script if the launcher wrote it down', () => {
     expect(blameOfLsf('TERM_ZOMBIE: job exited while LSF was not available').cause).toBe('code');

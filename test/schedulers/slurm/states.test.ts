@@ -81,9 +81,9 @@ describe('a job of Slurm', () => {
     expect(meaningOf(state, reason).blame?.cause).toBe(cause),
   );
 
-  it('that did not begin before its deadline was held up by the queue', () => {
+  it('that did not begin before its deadline was held up by the queue, for the deadline of the spec', () => {
     const row = slurm.parseRow('12|DEADLINE|0:0|200|200|||')!;
-    expect(slurm.meaningOf(row).blame).toEqual(blame('queue'));
+    expect(slurm.meaningOf(row).blame).toEqual(blame('queue', true));
   });
 
   it('has no blame before its end, nor if it completed', () =>
