@@ -1,5 +1,5 @@
 import type { StudyStatus } from '../study/state.js';
-import { type BlamedStep, isOnlyInfrastructure } from './of-study.js';
+import { type Blame, isInfrastructure } from './cause.js';
 
 /** The input `on-infrastructure`. */
 export type OnInfrastructure = 'fail' | 'neutral';
@@ -11,8 +11,8 @@ export interface NeutralFacts {
   /** Whether the study is about another commit than the event, which the input `sha` names. */
   readonly isOtherCommit?: boolean | undefined;
   readonly status: StudyStatus;
-  readonly steps: readonly BlamedStep[];
-  readonly hasRegression: boolean;
+  /** Why the study is not FINISHED; null if nothing went wrong. */
+  readonly blame: Blame | null;
 }
 
 export interface NeutralDecision {
@@ -37,9 +37,9 @@ export function isOfBranch(event: string): boolean {
  * FINISHED, stays what it is.
  */
 export function decideNeutral(facts: NeutralFacts): NeutralDecision {
-  const { onInfrastructure, event, isOtherCommit = false, status, steps, hasRegression } = facts;
+  const { onInfrastructure, event, isOtherCommit = false, status, blame } = facts;
   const isBad = status === 'FAILURE' || status === 'INTERRUPTED';
-  if (onInfrastructure !== 'neutral' || !isBad || !isOnlyInfrastructure(steps, hasRegression)) {
+  if (onInfrastructure !== 'neutral' || !isBad || blame === null || !isInfrastructure(blame)) {
     return { isNeutral: false, note: '' };
   }
   if (!isOfBranch(event) || isOtherCommit) {

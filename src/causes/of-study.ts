@@ -31,15 +31,6 @@ export function blameOfStudy(steps: readonly BlamedStep[], hasRegression = false
 const counted = (steps: readonly BlamedStep[]) =>
   steps.flatMap(({ blame, tolerated }) => (tolerated ? [] : (blame ?? [])));
 
-/**
- * Whether nothing but the site is to blame: then, and only then, may a study that failed be neutral. Steps that were
- * cancelled, or not run for a dependency, do not change it.
- */
-export function isOnlyInfrastructure(steps: readonly BlamedStep[], hasRegression = false): boolean {
-  const study = blameOfStudy(steps, hasRegression);
-  return study !== null && isInfrastructure(study);
-}
-
 /** What the site did, of `count` steps. */
 const siteWords: Readonly<Record<string, (count: string) => string>> = {
   node: (count) => `${count} lost with a node`,

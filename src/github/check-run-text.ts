@@ -1,6 +1,5 @@
 import { countsText, failuresOf } from '../report/attention.js';
 import { nodeHoursText } from '../report/cause-texts.js';
-import { causeLineOf } from '../report/causes.js';
 import { outcomeLine, runTime } from '../report/final-table.js';
 import { code, inline, markdownTable, preformatted } from '../report/markdown.js';
 import { comparedWith } from '../report/metrics/rows.js';
@@ -84,11 +83,10 @@ export function finalOutput(
 ): CheckOutput {
   const failed = failuresOf(results.steps);
   const { text, cut: more } = textOf(results, failed, comparison);
-  const { path, host, spec, interruption, fluxUri, metrics = [] } = results;
-  const cause = causeLineOf(results);
+  const { path, host, spec, causeLine, interruption, fluxUri, metrics = [] } = results;
   const hours = nodeHoursText(results);
   const summary = [
-    ...(cause === '' ? [] : [`**${inline(cause)}**`]),
+    ...(causeLine === '' ? [] : [`**${inline(causeLine)}**`]),
     `${inline(outcomeLine(results))}${hours && `; ${hours}`}.`,
     ...(metrics.length === 0 ? [] : [`${comparedWith(metrics)}.`]),
     ...(isNeutral ? [neutralNote] : []),

@@ -5,6 +5,7 @@ import { type BlamedStep, blameOfStudy, causeLine } from '../causes/of-study.js'
 import { flakyInstances, type NodeAttempt, nodeHours, suspectNodes } from '../causes/suspects.js';
 import { blameOfScript } from '../causes/words.js';
 import { hasFailed, type JobRecord, jobsOfRun, lastJob } from '../study/state.js';
+import type { MetricRow } from './metrics/rows.js';
 import { findPattern } from './patterns/find.js';
 import { patternText } from './patterns/sentence.js';
 import type { StepResult, StudyResults } from './results.js';
@@ -34,20 +35,21 @@ interface StepFacts {
 }
 
 /** What the steps of a study say together, once each has been explained. */
-export function explainStudy(
-  results: StudyResults,
-): Pick<StudyResults, 'blame' | 'suspects' | 'flaky' | 'nodeHours' | 'pattern'> {
-  const { steps } = results;
+export function explainStudy({
+  steps,
+}: Pick<StudyResults, 'steps'>): Pick<
+  StudyResults,
+  'blame' | 'causeLine' | 'suspects' | 'flaky' | 'nodeHours' | 'pattern'
+> {
+  const fault = faultOf(steps);
   const hours = sumOfNodeHours(steps);
   const ofAll = { ...(hours !== undefined && { nodeHours: hours }) };
   // Most studies have nothing to explain, and some have 100,000 steps.
-  if (steps.every(isPlain)) {
-    return { blame: blameOfStudy([], regressionsOf(results) > 0), suspects: [], flaky: [], pattern: '', ...ofAll };
-  }
+  if (steps.every(isPlain)) return { ...fault, suspects: [], flaky: [], pattern: '', ...ofAll };
   const attempts = steps.flatMap(attemptsOf);
   const pattern = findPattern(steps.flatMap((step) => observed(step) ?? []));
   return {
-    blame: blameOfStudy(blamedSteps(results), regressionsOf(results) > 0),
+    ...fault,
     suspects: suspectNodes(attempts),
     flaky: flakyInstances(attempts),
     ...ofAll,
@@ -103,10 +105,20 @@ function observed({ step, record }: StepResult) {
   return { step: name, params, nodes: lastJob(record)?.nodes ?? [], hasFailed: hasFailed(record) };
 }
 
+/** Whose fault it was that a study is not FINISHED, and the sentence that says so. */
+export function faultOf(
+  steps: readonly StepResult[],
+  metrics: readonly MetricRow[] = [],
+): { readonly blame: Blame | null; readonly causeLine: string } {
+  const blamed = blamedSteps(steps);
+  const regressions = metrics.filter(({ verdict }) => verdict.severity === 'failure').length;
+  return { blame: blameOfStudy(blamed, regressions > 0), causeLine: causeLine(blamed, regressions) };
+}
+
 /** What the cause of a study depends on: the steps with which something is wrong. */
-export function blamedSteps({ steps }: Pick<StudyResults, 'steps'>): BlamedStep[] {
+function blamedSteps(steps: readonly StepResult[]): BlamedStep[] {
   const blamed: BlamedStep[] = [];
-  // Reports ask for this several times, and some studies have 100,000 steps.
+  // Some studies have 100,000 steps.
   for (const result of steps) if (result.blame != null) blamed.push(blamedStep(result, result.blame));
   return blamed;
 }
@@ -121,16 +133,6 @@ function blamedStep(result: StepResult, of: Blame): BlamedStep {
     // Which of several nodes it was is not known.
     lostNodes: lost.flatMap(({ nodes = [] }) => (nodes.length === 1 ? nodes : [])),
   };
-}
-
-/** How many metrics fail the study. */
-export function regressionsOf({ metrics = [] }: Pick<StudyResults, 'metrics'>): number {
-  return metrics.filter(({ verdict }) => verdict.severity === 'failure').length;
-}
-
-/** The sentence that reports begin with: whose fault it was. '' if nothing went wrong, or steps were only cancelled. */
-export function causeLineOf(results: StudyResults): string {
-  return causeLine(blamedSteps(results), regressionsOf(results));
 }
 
 /** Of several studies the cause that is most urgent to know; '' if nothing went wrong. */

@@ -3,7 +3,6 @@ import { shortDuration, someOf } from '../util/format.js';
 import { oneLine, table } from '../util/log/plain-text.js';
 import { countsText, failuresOf } from './attention.js';
 import { flakyText, nodeHoursText, suspectText } from './cause-texts.js';
-import { causeLineOf } from './causes.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** More instances than this are shown as a line a step. */
@@ -22,12 +21,11 @@ export function finalTable(results: StudyResults): string[] {
 }
 
 function causeLines(results: StudyResults): string[] {
-  const { pattern = '', suspects = [], flaky = [] } = results;
+  const { causeLine, pattern = '', suspects = [], flaky = [] } = results;
   const plain = (text: string) => text;
-  const cause = causeLineOf(results);
   const hours = nodeHoursText(results);
   return [
-    ...(cause === '' ? [] : [cause]),
+    ...(causeLine === '' ? [] : [causeLine]),
     ...(pattern === '' ? [] : [pattern]),
     ...some(suspects.map((suspect) => `Suspect node ${suspectText(suspect, plain)}`)),
     ...some(flaky.map((instance) => `Flaky: ${flakyText(instance, plain)}`)),

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { type JobRecord, newRecord, type StepRecord } from '../study/state.js';
 import { UserError } from '../util/errors.js';
-import { causeIn } from './causes.js';
+import { causeIn, faultOf } from './causes.js';
 import { clip } from './markdown.js';
 import { metricRows } from './metrics/reported.js';
 import { REPORT_SCHEMA, type ReadableReport, readableSchema } from './report-schema.js';
@@ -55,6 +55,28 @@ export function resultsOfReport({ status, run, study, steps, metrics }: Readable
   const spec = study.spec ?? '';
   const indexes = new Map(steps.map(({ name }, index) => [name, index]));
   const ended = timeOf(study.ended) ?? timeOf(study.started) ?? 0;
+  const rows = metrics && metricRows(metrics, steps);
+  const shown = steps.map((step, index): StepResult => {
+    const { name, params = {}, workspace = '', scheduled = false, dependsOn = [] } = step;
+    const { stdout, stderr } = step;
+    return {
+      step: {
+        ...{ index, name, params, workspace, scheduled, step: step.step ?? name },
+        at: { file: spec, line: step.line ?? 1, column: 1 },
+        dependsOn: dependsOn.flatMap((other) => indexes.get(other) ?? []),
+      },
+      record: recordOf(step),
+      scripts: {
+        main: { path: step.script ?? '' },
+        restart: step.restartScript == null ? null : { path: step.restartScript },
+      },
+      outputs: stdout == null || stderr == null ? null : { stdout, stderr },
+      dependsOn,
+      errorTail: step.stderrTail ?? null,
+      outputTail: step.stdoutTail ?? null,
+      ...known({ blame: causeIn(step), nodeHours: step.nodeHours ?? undefined }),
+    };
+  });
   return {
     status,
     interruption: study.interruption ?? '',
@@ -67,30 +89,11 @@ export function resultsOfReport({ status, run, study, steps, metrics }: Readable
     fluxUri: study.fluxUri ?? null,
     started: timeOf(study.started) ?? ended,
     ended,
-    ...(metrics !== undefined && { metrics: metricRows(metrics, steps) }),
+    ...(rows && { metrics: rows }),
     ...studyCausesOf(study, new Map(steps.map(({ name, step = name }) => [name, step]))),
     ...(run && { run }),
-    steps: steps.map((step, index): StepResult => {
-      const { name, params = {}, workspace = '', scheduled = false, dependsOn = [] } = step;
-      const { stdout, stderr } = step;
-      return {
-        step: {
-          ...{ index, name, params, workspace, scheduled, step: step.step ?? name },
-          at: { file: spec, line: step.line ?? 1, column: 1 },
-          dependsOn: dependsOn.flatMap((other) => indexes.get(other) ?? []),
-        },
-        record: recordOf(step),
-        scripts: {
-          main: { path: step.script ?? '' },
-          restart: step.restartScript == null ? null : { path: step.restartScript },
-        },
-        outputs: stdout == null || stderr == null ? null : { stdout, stderr },
-        dependsOn,
-        errorTail: step.stderrTail ?? null,
-        outputTail: step.stdoutTail ?? null,
-        ...known({ blame: causeIn(step), nodeHours: step.nodeHours ?? undefined }),
-      };
-    }),
+    steps: shown,
+    causeLine: faultOf(shown, rows).causeLine,
   };
 }
 

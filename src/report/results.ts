@@ -31,6 +31,8 @@ export interface StudyResults {
   readonly steps: readonly StepResult[];
   /** Why the study is not FINISHED; null if it is, undefined if that is not known. */
   readonly blame?: Blame | null;
+  /** The sentence that reports begin with: whose fault it was. '' if nothing went wrong, or steps were only cancelled. */
+  readonly causeLine: string;
   /** Nodes on which what runs elsewhere fails. */
   readonly suspects?: readonly Suspect[];
   /** Instances that passed only after they had failed. */

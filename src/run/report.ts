@@ -5,7 +5,6 @@ import { collect, collectedText, collectedWarnings } from '../report/artifacts/c
 import { bringLogs } from '../report/artifacts/failed-logs.js';
 import { failuresOf } from '../report/attention.js';
 import { buildResults, type ExecutionEnd } from '../report/build-results.js';
-import { blamedSteps, regressionsOf } from '../report/causes.js';
 import {
   type BaselineReport,
   type Comparison,
@@ -105,8 +104,7 @@ export async function report(
     event: context.run?.event ?? '',
     isOtherCommit: context.run?.isOtherCommit,
     status: results.status,
-    steps: blamedSteps(results),
-    hasRegression: regressionsOf(results) > 0,
+    blame: results.blame ?? null,
   });
   const summary = summaryMarkdown(results, { comparison, isNeutral });
   const files = {

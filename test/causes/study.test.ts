@@ -138,8 +138,7 @@ describe('a study is neutral', () => {
     onInfrastructure: 'neutral',
     event: 'schedule',
     status: 'FAILURE',
-    steps: [lost('node7'), step(null)],
-    hasRegression: false,
+    blame: blame('node'),
     ...more,
   });
   it.each(['schedule', 'push', 'workflow_dispatch', 'repository_dispatch'])(
@@ -167,28 +166,30 @@ describe('a study is neutral', () => {
   });
 
   it('if it was interrupted for the site, too', () =>
-    expect(decideNeutral(facts({ status: 'INTERRUPTED', steps: [step('queue')] })).isNeutral).toBe(true));
+    expect(decideNeutral(facts({ status: 'INTERRUPTED', blame: blame('queue') })).isNeutral).toBe(true));
 
   it.each<[string, Partial<NeutralFacts>]>([
     ['unless it is asked for', { onInfrastructure: 'fail' }],
-    ['if it finished', { status: 'FINISHED', steps: [step(null)] }],
-    ['if it was cancelled', { status: 'CANCELLED', steps: [step('cancelled'), lost('node7')] }],
-    ['if the code failed besides', { steps: [lost('node7'), step('code')] }],
-    ['if a time limit was reached besides', { steps: [lost('node7'), step('timeout')] }],
-    ['if memory was short besides', { steps: [lost('node7'), step('memory')] }],
-    ['if the spec asks for what there is not', { steps: [lost('node7'), step(refused)] }],
+    ['if it finished', { status: 'FINISHED', blame: null }],
+    ['if it was cancelled', { status: 'CANCELLED', blame: blame('node') }],
+    ['if the code failed besides', { blame: blameOfStudy([lost('node7'), step('code')]) }],
+    ['if a time limit was reached besides', { blame: blameOfStudy([lost('node7'), step('timeout')]) }],
+    ['if memory was short besides', { blame: blameOfStudy([lost('node7'), step('memory')]) }],
+    ['if the spec asks for what there is not', { blame: blameOfStudy([lost('node7'), step(refused)]) }],
     [
       'if a local step did not fit into the job of its conductor',
-      { steps: [lost('node7'), step(blame('allocation', true))] },
+      { blame: blameOfStudy([lost('node7'), step(blame('allocation', true))]) },
     ],
-    ['if a metric fails it', { hasRegression: true }],
-    ['if nothing was to blame', { steps: [] }],
+    ['if a metric fails it', { blame: blameOfStudy([lost('node7')], true) }],
+    ['if nothing was to blame', { blame: null }],
   ])('not %s, and nothing is said', (_, more) =>
     expect(decideNeutral(facts(more))).toEqual({ isNeutral: false, note: '' }),
   );
 
   it('in spite of an allowed failure of the code', () =>
-    expect(decideNeutral(facts({ steps: [lost('node7'), step('code', { tolerated: true })] })).isNeutral).toBe(true));
+    expect(
+      decideNeutral(facts({ blame: blameOfStudy([lost('node7'), step('code', { tolerated: true })]) })).isNeutral,
+    ).toBe(true));
 });
 
 it('infrastructure is node, preempted, allocation, queue, connection, and disk or submission unless the spec did it', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { blame, type Cause, causes } from '../../src/causes/cause.js';
 import { blameOfJob } from '../../src/causes/of-step.js';
-import { causeIn, causeLineOf, reportedCause } from '../../src/report/causes.js';
+import { causeIn, reportedCause } from '../../src/report/causes.js';
 import type { JobRecord } from '../../src/study/state.js';
 import { badNight, explained, instanceOf, jobOf, ran, resultsOf, start } from '../support/results.js';
 
@@ -14,7 +14,7 @@ describe('what the results of a study say of whose fault it was', () => {
     expect(stepOf('run_A.4').blame).toEqual(blame('node'));
     expect(stepOf('run_A.5').blame).toBeNull();
     expect(night.blame).toEqual(blame('node'));
-    expect(causeLineOf(night)).toBe('Nothing here says that the code is wrong: n7 was lost 3 times.');
+    expect(night.causeLine).toBe('Nothing here says that the code is wrong: n7 was lost 3 times.');
   });
 
   it('names the suspect node, and what passed only later', () => {
@@ -109,14 +109,14 @@ describe('what the results of a study say of whose fault it was', () => {
     );
     expect(results.flaky).toEqual([]);
     expect(results.blame).toBeNull();
-    expect(causeLineOf(results)).toBe('');
+    expect(results.causeLine).toBe('');
     // They were paid for all the same.
     expect(results.nodeHours).toBe(3);
   });
 
   it('does not name a node as lost where it was one of several', () => {
     const results = explained(resultsOf([instanceOf('run', 1, [jobOf(1, ['a', 'b'], 'node')])], { status: 'FAILURE' }));
-    expect(causeLineOf(results)).toBe('Nothing here says that the code is wrong: 1 step lost with a node.');
+    expect(results.causeLine).toBe('Nothing here says that the code is wrong: 1 step lost with a node.');
   });
 });
 

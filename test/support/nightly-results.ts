@@ -1,5 +1,6 @@
 import { blame } from '../../src/causes/cause.js';
 import type { HistoryRecord } from '../../src/history/record.js';
+import { faultOf } from '../../src/report/causes.js';
 import type { MetricRow } from '../../src/report/metrics/rows.js';
 import type { StepResult, StudyResults } from '../../src/report/results.js';
 import { ran, resultsOf, start, type Told } from './results.js';
@@ -104,7 +105,7 @@ export function nightlyResults(told: Partial<Omit<StudyResults, 'steps'>> = {}):
   return {
     ...plain,
     steps: results,
-    blame: blame('code'),
+    ...faultOf(results, metrics),
     pattern: 'All 9 failures have SIZE ≥ 70 and TRIAL ≥ 7.',
     suspects: [{ node: 'node7', failed: [nameOf(70, 7), nameOf(80, 8)], steps: ['run', 'check'] }],
     flaky: [

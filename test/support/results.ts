@@ -40,6 +40,7 @@ export function resultsOf(steps: readonly Told[], told: Partial<Omit<StudyResult
   const scripts = scriptsOf(graph);
   return {
     status: 'FINISHED' as StudyStatus,
+    causeLine: '',
     interruption: '',
     name: 'hello',
     description: 'A test.',

@@ -1,7 +1,5 @@
 import { isInfrastructure } from '../../causes/cause.js';
-import { isOnlyInfrastructure } from '../../causes/of-study.js';
 import type { Night } from '../../history/issue.js';
-import { blamedSteps, regressionsOf } from '../../report/causes.js';
 import type { StudyResults } from '../../report/results.js';
 import { hasFailed } from '../../study/state.js';
 
@@ -12,12 +10,12 @@ export function nightOf(results: StudyResults, { event, wasBad }: Pick<Night, 'e
 }
 
 function outcomeOf(results: StudyResults, failing: readonly string[]): Night['outcome'] {
-  const { status } = results;
+  const { status, blame } = results;
   if (status === 'DRYRUN' || status === 'CANCELLED') return 'none';
   // What failed by itself fails, whatever kept the rest of the study from its end.
   if (failing.length > 0) return 'red';
   if (status === 'FINISHED') return 'green';
-  if (isOnlyInfrastructure(blamedSteps(results), regressionsOf(results) > 0)) return 'site';
+  if (blame != null && isInfrastructure(blame)) return 'site';
   return status === 'FAILURE' ? 'red' : 'none';
 }
 

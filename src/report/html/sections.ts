@@ -3,7 +3,6 @@ import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../.
 import { isoTime, shortDuration } from '../../util/format.js';
 import { countStates, failuresOf } from '../attention.js';
 import { nodeHoursText } from '../cause-texts.js';
-import { causeLineOf } from '../causes.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
 import { lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../results.js';
 import { counted, type Html, html, nothing } from './html.js';
@@ -26,9 +25,9 @@ const mostOpen = 3;
 
 /** The outcome, how many steps are in each state, and where the study is. */
 export function header(results: StudyResults, runUrl: string | undefined): Html {
-  const { name, description, status, interruption, steps, started, ended } = results;
+  const { name, description, status, causeLine, interruption, steps, started, ended } = results;
   const counts = [...countStates(steps.map(({ record }) => record))];
-  const [cause, hours] = [causeLineOf(results), nodeHoursText(results)];
+  const hours = nodeHoursText(results);
   return html`<header>
 <p class="kind">Study</p>
 <h1><bdi>${name}</bdi> <span class="outcome tone-${statusTones[status]}">${status}</span></h1>
@@ -38,7 +37,7 @@ ${description.trim() === '' ? nothing : html`<p class="description">${descriptio
       html`<span class="count"><span class="dot fill-${toneOf(state)}"></span>${counted(count)} ${state.toLowerCase()}</span>`,
   )}</p>
 ${shareBar(steps)}
-${cause === '' ? nothing : html`<p class="cause">${cause}</p>`}
+${causeLine === '' ? nothing : html`<p class="cause">${causeLine}</p>`}
 ${interrupted(results)}
 ${factList(results, runUrl)}
 </header>`;

@@ -2,7 +2,6 @@ import { shownState } from '../../study/state.js';
 import { shortDuration, someOf } from '../../util/format.js';
 import { printable } from '../../util/log/plain-text.js';
 import { countsText, failuresOf } from '../attention.js';
-import { causeLineOf } from '../causes.js';
 import { runMilliseconds } from '../final-table.js';
 import { stateOrder } from '../html/data.js';
 import { page, tableSection } from '../html/frame.js';
@@ -78,8 +77,8 @@ function machineRow(leg: Leg, index: number): Html {
   const title = html`<th scope="row"><bdi class="name">${name}</bdi></th>`;
   if (results === undefined) return html`<tr>${title}<td>${shown}</td><td></td><td></td><td></td></tr>\n`;
   const failed = failuresOf(results.steps).length > 0;
-  const cause = causeLineOf(results);
-  return html`<tr id="machine-${index}">${title}<td>${shown}</td><td>${failed ? html`<a href="#failures-${index}">${countsText(results.steps)}</a>` : html`${countsText(results.steps)}`}${shareBar(results.steps)}${cause === '' ? nothing : html`<p class="cause">${cause}</p>`}</td><td class="digits">${shortDuration(results.ended - results.started)}</td><td><details><summary>${results.interruption === '' ? 'Where it is' : `It stopped before its end: ${results.interruption}`}</summary>${factList(results)}</details></td></tr>
+  const { causeLine } = results;
+  return html`<tr id="machine-${index}">${title}<td>${shown}</td><td>${failed ? html`<a href="#failures-${index}">${countsText(results.steps)}</a>` : html`${countsText(results.steps)}`}${shareBar(results.steps)}${causeLine === '' ? nothing : html`<p class="cause">${causeLine}</p>`}</td><td class="digits">${shortDuration(results.ended - results.started)}</td><td><details><summary>${results.interruption === '' ? 'Where it is' : `It stopped before its end: ${results.interruption}`}</summary>${factList(results)}</details></td></tr>
 `;
 }
 

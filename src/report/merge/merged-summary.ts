@@ -1,6 +1,5 @@
 import { shortDuration, someOf } from '../../util/format.js';
 import { countsText, failuresOf, sortedBy } from '../attention.js';
-import { causeLineOf } from '../causes.js';
 import { folded, inline } from '../markdown.js';
 import { failures } from '../summary/failures.js';
 import { arrange, firstFitting, fittingLines, type Section } from '../summary/fit.js';
@@ -86,7 +85,7 @@ function outcomeOf(merged: MergedResults): string {
 /** Whose fault it was, on each machine on which something went wrong. */
 function causesOf({ legs }: MergedResults, bytes: number): string | undefined {
   const lines = legs.flatMap(({ name, results }) => {
-    const cause = results === undefined ? '' : causeLineOf(results);
+    const cause = results?.causeLine ?? '';
     return cause === '' ? [] : [`- ${shortCode(name)}: **${inline(cause)}**`];
   });
   return fittingLines(bytes, lines, lines.length, (count) => `- and ${count} more`);

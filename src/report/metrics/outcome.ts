@@ -1,7 +1,7 @@
-import { blame } from '../../causes/cause.js';
 import { numberText } from '../../metrics/verdict.js';
 import type { Position } from '../../spec/source.js';
 import { groupBy } from '../../util/group-by.js';
+import { faultOf } from '../causes.js';
 import type { StudyResults } from '../results.js';
 import { type MetricRow, unitSuffix } from './rows.js';
 
@@ -13,7 +13,7 @@ export function withMetricRows(results: StudyResults, metrics: readonly MetricRo
   const fails = metrics.some(({ verdict }) => verdict.severity === 'failure');
   if (!fails) return { ...results, metrics };
   const status = results.status === 'FINISHED' ? 'FAILURE' : results.status;
-  return { ...results, metrics, status, blame: blame('code') };
+  return { ...results, metrics, status, ...faultOf(results.steps, metrics) };
 }
 
 /** What a metric is worth an annotation for. */

@@ -4,7 +4,6 @@ import { oneLine } from '../../util/log/plain-text.js';
 import { quote } from '../../util/shell-quote.js';
 import { countsText } from '../attention.js';
 import { nodeHoursText } from '../cause-texts.js';
-import { causeLineOf } from '../causes.js';
 import { clip, code, inline } from '../markdown.js';
 import type { StudyResults } from '../results.js';
 
@@ -25,13 +24,12 @@ export const shortCode = (text: string) => code(clip(text, MAX_TEXT_CHARACTERS))
 
 /** Whose fault it was, how the study ended, how many steps did how, and where it is. */
 export function outcome(results: StudyResults): string {
-  const { name, status, interruption, steps, started, ended, path, host, spec, fluxUri } = results;
-  const cause = causeLineOf(results);
+  const { name, status, causeLine, interruption, steps, started, ended, path, host, spec, fluxUri } = results;
   const hours = nodeHoursText(results);
   return [
     `## ${marks[status]} ${short(name)}: ${status}`,
     '',
-    ...(cause === '' ? [] : [`**${inline(cause)}**`, '']),
+    ...(causeLine === '' ? [] : [`**${inline(causeLine)}**`, '']),
     `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${countsText(steps)}${hours && `; ${hours}`}.`,
     ...(interruption === '' ? [] : [`It stopped before its end: ${short(interruption)}.`]),
     // A path is of use as a whole only.
