@@ -5,6 +5,7 @@ import { detachStudy } from '../run/detach/detach-study.js';
 import { studiesRoot } from '../run/detach/parcel.js';
 import { repoint } from '../run/detach/pointers.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
+import type { HostInputs } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { exitCodes, type StudyStatus } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
@@ -21,8 +22,7 @@ export interface Detaching {
   readonly study: GivenStudy;
   readonly on: OnRunner;
   readonly event: GitHubEvent;
-  /** As they were given. */
-  readonly texts: ReadonlyMap<string, string>;
+  readonly hostInputs: HostInputs;
   readonly token: string;
 }
 
@@ -32,7 +32,7 @@ export interface Detaching {
  * @throws SpecError, HostError, InputError if the study's result would be shown nowhere
  */
 export async function detach(
-  { study, on, event, texts, token }: Detaching,
+  { study, on, event, hostInputs, token }: Detaching,
   context: ProcessContext,
   hosts: OpenedHosts,
   log: ActionsLog,
@@ -56,7 +56,7 @@ export async function detach(
   }
   const detached = await detachStudy({
     ...study,
-    ...{ host, here, cancel, hangup, log, place, texts, token },
+    ...{ host, here, cancel, hangup, log, place, hostInputs, token },
     clock: systemClock,
     ...{ root, origin },
     onPointed: () => publication.leftToCollectors(),

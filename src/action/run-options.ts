@@ -13,7 +13,7 @@ import type { RunContext } from '../run/context.js';
 import { givenReportPlace, readSpecText } from '../run/given-files.js';
 import { Mistakes } from '../run/mistakes.js';
 import { type OpenedHosts, stageRootOf } from '../run/open-hosts.js';
-import type { SpecContext, StudyContext } from '../run/prepare.js';
+import type { HostInputs, SpecContext, StudyContext } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import type { Spec } from '../spec/spec.js';
@@ -37,7 +37,7 @@ export const placings: Readonly<Record<Inputs['annotations'], Placing>> = {
 };
 
 /** A study as the inputs give it. */
-export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen' | 'texts' | 'metrics'> {
+export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen' | 'hostInputs' | 'metrics'> {
   readonly inputs: Inputs;
 }
 
@@ -46,7 +46,7 @@ export function givenStudy(
   given: Inputs,
   runner: Runner,
   mistakes: Mistakes,
-  texts?: ReadonlyMap<string, string>,
+  hostInputs?: HostInputs,
 ): GivenStudy | undefined {
   const inputs = withPlainPaths(given, runner.workspace);
   if (inputs.spec === '') return undefined;
@@ -58,7 +58,7 @@ export function givenStudy(
   if (text === undefined) return undefined;
   return {
     inputs,
-    texts,
+    hostInputs,
     options: runOptionsOf(inputs),
     pgen: pgenOf(inputs, runner.workspace),
     specPath,

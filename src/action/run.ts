@@ -3,6 +3,7 @@ import type { Runner } from '../github/runner-facts.js';
 import { loginEnvironment } from '../hosts/login-environment.js';
 import { SshError } from '../hosts/ssh/transport.js';
 import { hostOptionsOf } from '../inputs/derive.js';
+import { inputsForHost } from '../inputs/for-host.js';
 import { withMetricsText } from '../inputs/metrics.js';
 import { tryActionInputs } from '../inputs/parse.js';
 import { preflight, type Ready } from '../inputs/preflight.js';
@@ -71,7 +72,8 @@ export async function runCommand(
     if (isAllowed !== true) mistakes.refuse();
     const keys = studyKeys(inputs, runner);
     const texts = withMetricsText(tryActionInputs(context.environment).texts, inputs, runner.workspace);
-    const study = givenStudy(inputs, runner, mistakes, texts);
+    const hostInputs = inputsForHost(texts);
+    const study = givenStudy(inputs, runner, mistakes, hostInputs);
     const token = inputs.detach === 'false' ? undefined : newToken();
     // A collecting run finds the check run by the start's secret token.
     const key = token === undefined ? keys.key : detachedKey(token);
@@ -85,7 +87,7 @@ export async function runCommand(
     if (study === undefined || publication === undefined) throw new InputError(['there is no study']);
     if (token !== undefined) {
       const own = { ...study, metrics: ready.metrics };
-      const detaching = { study: own, on: { runner, keys, isUntrusted: isForeign }, event, texts, token };
+      const detaching = { study: own, on: { runner, keys, isUntrusted: isForeign }, event, hostInputs, token };
       return await onHosts(study, detaching.on, context, log, (hosts) =>
         detach(detaching, context, hosts, log, publication!),
       );

@@ -3,7 +3,7 @@ import * as core from '@actions/core';
 import type { Runner } from '../github/runner-facts.js';
 import type { collectOutputs, commentOutputs, runOutputs } from '../inputs/outputs.js';
 import { inputVariable } from '../inputs/parse.js';
-import { secrets } from '../inputs/schema.js';
+import { secrets } from '../inputs/traits.js';
 import { inline } from '../report/markdown.js';
 import type { StudyResults } from '../report/results.js';
 import { hasFailed, isSkipped, type StepRecord } from '../study/state.js';

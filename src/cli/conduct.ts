@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { overlaysOf, requestOf, runOptionsOf } from '../inputs/derive.js';
+import { inputsForHost } from '../inputs/for-host.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import { readableMetrics } from '../inputs/metrics.js';
 import { parseInputs } from '../inputs/parse.js';
@@ -14,6 +15,7 @@ import { RedactedStream, redactorOf, secretsIn } from '../run/detach/redaction.j
 import { StartStateFile } from '../run/detach/state-file.js';
 import { partsOf } from '../run/mistakes.js';
 import { openHosts } from '../run/open-hosts.js';
+import type { HostInputs } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { formatProblem } from '../spec/problem.js';
@@ -93,7 +95,7 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
     const over = await endedBefore(conducting, hosts);
     if (over !== undefined) return over;
   }
-  const { order, inputs, texts, redact } = readOrder(parcel);
+  const { order, inputs, hostInputs, redact } = readOrder(parcel);
   stream.redact = redact;
   const options = runOptionsOf(inputs);
   const { metrics } = await readableMetrics(inputs, { nameOf: optionOf, directory: order.workingDirectory });
@@ -109,7 +111,7 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
         report: { ...options.report, onInfrastructure: 'fail' },
       },
       text: order.text,
-      texts,
+      hostInputs,
       metrics,
       overlays: overlaysOf(inputs, optionOf),
       pgen: pgenOf(order, inputs, parcel),
@@ -196,7 +198,7 @@ function jobTime(
 function readOrder(parcel: string): {
   readonly order: Order;
   readonly inputs: Inputs;
-  readonly texts: ReadonlyMap<string, string>;
+  readonly hostInputs: HostInputs;
   readonly redact: (text: string) => string;
 } {
   const json = (name: string): unknown => JSON.parse(readFileSync(path.join(parcel, name), 'utf8'));
@@ -208,7 +210,12 @@ function readOrder(parcel: string): {
   const order = read.data;
   const secret = json(parcelFiles.secrets) as Record<string, string>;
   const texts = new Map(Object.entries({ ...order.inputs, ...secret }));
-  return { order, inputs: parseInputs(texts, optionOf), texts, redact: redactorOf(secretsIn(Object.values(secret))) };
+  return {
+    order,
+    inputs: parseInputs(texts, optionOf),
+    hostInputs: inputsForHost(texts),
+    redact: redactorOf(secretsIn(Object.values(secret))),
+  };
 }
 
 /** The generator is not asked again, but its file becomes a part of the study. */

@@ -4,13 +4,14 @@ import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
 import { hostOptionsOf, isElsewhere, isStaged, overlaysOf, pgenOf, runOptionsOf } from '../inputs/derive.js';
 import { fileNames } from '../inputs/file-names.js';
+import { inputsForHost } from '../inputs/for-host.js';
 import { withMetricsText } from '../inputs/metrics.js';
 import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { readSpecText } from '../run/given-files.js';
 import { Mistakes } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
-import type { SpecContext, StudyContext } from '../run/prepare.js';
+import type { HostInputs, SpecContext, StudyContext } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
 import { studyDirectory, timeStamp } from '../study/directory.js';
@@ -25,15 +26,14 @@ import { readStdin, stdinPath, wrongWithStdin } from './stdin.js';
 export interface Given {
   /** With the default of each that is wrong. */
   readonly inputs: Inputs;
-  /** The inputs as they were given, by name. */
-  readonly texts: ReadonlyMap<string, string>;
   /** What is wrong so far. */
   readonly mistakes: Mistakes;
   /** Undefined if there is none, or it cannot be read, which is one of the mistakes. */
   readonly study: GivenStudy | undefined;
 }
 
-export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen' | 'texts'> {
+export interface GivenStudy extends SpecContext, Pick<StudyContext, 'pgen'> {
+  readonly hostInputs: HostInputs;
   /** Whether it came from stdin. */
   readonly isPiped: boolean;
 }
@@ -57,7 +57,7 @@ export async function readGiven(
   const texts = withMetricsText(asGiven, inputs, context.workingDirectory);
   const isPiped = inputs.spec === '-';
   const named = isPiped ? { ...inputs, spec: 'stdin' } : inputs;
-  return { inputs: named, texts, mistakes, study: await givenStudy(named, { isPiped, texts, mistakes, context, log }) };
+  return { inputs: named, mistakes, study: await givenStudy(named, { isPiped, texts, mistakes, context, log }) };
 }
 
 /** The files that arguments name. The shell does not expand a tilde behind an @. */
@@ -74,6 +74,7 @@ export function filesHere({ workingDirectory, environment }: ProcessContext) {
 
 interface Reading {
   readonly isPiped: boolean;
+  /** The inputs as they were given, by name. */
   readonly texts: ReadonlyMap<string, string>;
   readonly mistakes: Mistakes;
   readonly context: ProcessContext;
@@ -101,7 +102,7 @@ async function givenStudy(
   if (text === undefined) return undefined;
   return {
     options: runOptionsOf(inputs),
-    texts,
+    hostInputs: inputsForHost(texts),
     pgen: pgenOf(inputs, workingDirectory),
     specPath,
     workingDirectory,
@@ -113,8 +114,8 @@ async function givenStudy(
 }
 
 /** What running and validating have in common. */
-export function common(
-  study: SpecContext & Pick<StudyContext, 'pgen' | 'texts' | 'arrived' | 'metrics'>,
+export function common<Study extends SpecContext & Pick<StudyContext, 'pgen' | 'arrived' | 'metrics'>>(
+  study: Study,
   { cancel, hangup }: ProcessContext,
   log: TerminalLog,
   { host, here }: OpenedHosts,

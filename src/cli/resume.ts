@@ -1,8 +1,11 @@
 import path from 'node:path';
 import { conductorJobOf, overlaysOf, requestOf, runOptionsOf } from '../inputs/derive.js';
+import { inputsForHost, inputsForResume } from '../inputs/for-host.js';
+import { connectionInputs } from '../inputs/groups.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import { readableMetrics } from '../inputs/metrics.js';
-import type { InputName, Inputs } from '../inputs/schema.js';
+import { type Inputs, inputNames } from '../inputs/schema.js';
+import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
 import { jobWords } from '../run/detach/job.js';
 import { conductedView } from '../run/detach/waiting.js';
@@ -10,7 +13,7 @@ import { type KeptInputs, overlaysIn } from '../run/existing/kept-inputs.js';
 import { readKeptFiles } from '../run/existing/rebuild-plan.js';
 import { placeFor } from '../run/given-files.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
-import type { StudyContext } from '../run/prepare.js';
+import type { HostInputs, StudyContext } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { ourHolder } from '../store/lease.js';
@@ -29,29 +32,11 @@ import { optionOf } from './naming.js';
 import type { Verb } from './verb.js';
 import { runAround } from './workflow-run.js';
 
-/** The inputs that may be given anew. */
-const changeable: readonly InputName[] = [
-  ...(['env', 'flux', 'throttle', 'local-jobs', 'submission-attempts', 'resubmit-on', 'restart-limit'] as const),
-  ...([
-    'timeout-minutes',
-    'max-wait',
-    'on-cancel',
-    'report-path',
-    'collect',
-    'on-infrastructure',
-    'allow-shared-directory',
-  ] as const),
-  ...(['detach', 'detach-args', 'detach-node'] as const),
-];
-
-/** Inputs that belong to the run that had them, not to the study. */
-const ofTheRun: ReadonlySet<string> = new Set<InputName>([
-  'report-path',
-  'baseline',
-  'slower-than',
-  'on-infrastructure',
-  'resume',
-]);
+/** The inputs that may be given anew; those of the connection have a heading of their own. */
+const changeable = inputNames.filter((name) => {
+  const { onResume } = traits[name];
+  return (onResume === 'changeable' || onResume === 'given') && !connectionInputs.includes(name);
+});
 
 const flags: readonly FlagGroup[] = [
   { title: 'Flags, in place of what the study was run with', flags: inputFlags(changeable) },
@@ -99,8 +84,9 @@ interface Asked {
 
 interface KeptStudy {
   readonly inputs: Inputs;
-  readonly study: Omit<StudyContext, 'host' | 'here' | 'log' | 'cancel' | 'hangup'>;
-  readonly texts: ReadonlyMap<string, string>;
+  readonly study: Omit<StudyContext, 'host' | 'here' | 'log' | 'cancel' | 'hangup'> & {
+    readonly hostInputs: HostInputs;
+  };
 }
 
 /** @throws InputError that says what is missing to go on with it */
@@ -120,9 +106,7 @@ async function keptStudy(
     ]);
   }
   const { read } = filesHere(context);
-  const before = Object.entries(kept.inputs!)
-    .filter(([name]) => !ofTheRun.has(name))
-    .map(([name, value]) => [name, [value]] as const);
+  const before = inputsForResume(kept.inputs!).map(([name, value]) => [name, [value]] as const);
   const { inputs, texts, errors: wrong } = inputsOf(new Map([...before, ...given]), { read, needsSpec: false });
   const errors = [...wrong];
   if (inputs.conductor === 'maestro') {
@@ -133,11 +117,10 @@ async function keptStudy(
   const generator = kept.generator ?? 'the generator';
   return {
     inputs,
-    texts,
     study: {
       options: { ...runOptionsOf(inputs), shownSpec: kept.spec.shown },
       text,
-      texts,
+      hostInputs: inputsForHost(texts),
       overlays: { ...overlaysIn(kept), ...overlaysOf(inputs, optionOf) },
       // It is not asked again.
       pgen: answer && { file: `${studyPath}/${path.basename(generator)}`, shown: generator, kwargs: inputs.pargs },
@@ -169,7 +152,7 @@ interface Going {
   readonly log: TerminalLog;
 }
 
-async function go({ inputs, study, texts }: KeptStudy, { sight, hosts, context, log }: Going): Promise<number> {
+async function go({ inputs, study }: KeptStudy, { sight, hosts, context, log }: Going): Promise<number> {
   const { path: studyPath, state } = sight;
   const place = () => ({ path: studyPath, key: state.key, resume: 'always' as const });
   const { environment } = context;
@@ -184,7 +167,7 @@ async function go({ inputs, study, texts }: KeptStudy, { sight, hosts, context, 
   if (inputs.detach !== 'false') {
     const started = await detachStudy({
       ...own,
-      ...{ place, texts, clock: systemClock, token: newToken(), runAttempt: undefined },
+      ...{ place, clock: systemClock, token: newToken(), runAttempt: undefined },
       root: path.posix.join(hosts.home, 'maestro-studies'),
       node: inputs['detach-node'],
       job: conductorJobOf(inputs),

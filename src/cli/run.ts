@@ -2,8 +2,9 @@ import path from 'node:path';
 import { conductorJobOf } from '../inputs/derive.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import { distinctions } from '../inputs/parse.js';
-import type { InputName, Inputs } from '../inputs/schema.js';
+import { type InputName, type Inputs, inputNames, inputsSchema } from '../inputs/schema.js';
 import { withPlainPaths } from '../inputs/study-key.js';
+import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
 import { studiesRoot } from '../run/detach/parcel.js';
 import { markReported } from '../run/detach/pointers.js';
@@ -111,7 +112,7 @@ function placeOf(spec: Spec, { inputs, study, context, hosts }: Placing): Wanted
 
 /** Starts the study and leaves it. @returns the exit status */
 async function detach(
-  { inputs, texts }: Given,
+  { inputs }: Given,
   study: GivenStudy & Pick<StudyContext, 'metrics'>,
   context: ProcessContext,
   log: TerminalLog,
@@ -122,7 +123,6 @@ async function detach(
     clock: systemClock,
     place: (spec) => placeOf(spec, { inputs, study, context, hosts }),
     root: path.posix.join(hosts.home, 'maestro-studies'),
-    texts,
     node: inputs['detach-node'],
     job: conductorJobOf(inputs),
     token: newToken(),
@@ -143,12 +143,6 @@ function originOf({ specPath, isPiped }: GivenStudy, { name }: Spec): string[] {
 
 /** Inputs that were given and that only the action uses. */
 function onGitHubOnly(inputs: Inputs): InputName[] {
-  const given: [InputName, boolean][] = [
-    ['annotations', inputs.annotations !== 'checks'],
-    ['check-name', inputs['check-name'] !== ''],
-    ['github-token', inputs['github-token'] !== ''],
-    ['summary', !inputs.summary],
-    ['allow-fork-pr', inputs['allow-fork-pr']],
-  ];
-  return given.flatMap(([name, isGiven]) => (isGiven ? [name] : []));
+  const defaults = inputsSchema.parse({});
+  return inputNames.filter((name) => traits[name].commandLine === 'ignored' && inputs[name] !== defaults[name]);
 }

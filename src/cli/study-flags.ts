@@ -1,20 +1,9 @@
 import { inputGroups } from '../inputs/groups.js';
 import { choicesOf, defaultOf, descriptionOf, isTruth } from '../inputs/parse.js';
-import { actionOnly, type InputName, repeatable } from '../inputs/schema.js';
+import { type InputName, repeatable } from '../inputs/schema.js';
+import { traits } from '../inputs/traits.js';
 import type { Flag, FlagGroup } from './flags.js';
 import { maestroFlags } from './maestro-flags.js';
-
-/** What is given without a name is no flag, nor is what only the steps of a workflow have a use for. */
-const isFlag = (name: InputName) => name !== 'spec' && name !== 'job-status' && !actionOnly.has(name);
-
-/** Flags that are accepted, so that a command can be the same as on GitHub, and have no effect here. */
-const onGitHubOnly: ReadonlySet<string> = new Set<InputName>([
-  'summary',
-  'annotations',
-  'check-name',
-  'github-token',
-  'allow-fork-pr',
-]);
 
 /** What a value is called in help. */
 const valueNames: Partial<Record<InputName, string>> = {
@@ -73,7 +62,7 @@ export const studyFlags: readonly FlagGroup[] = [
   ...inputGroups
     .map(({ title, inputs }) => ({
       title,
-      flags: inputs.filter((name) => isFlag(name) && !onGitHubOnly.has(name)).map(flagOf),
+      flags: inputs.filter((name) => traits[name].commandLine === 'flag').map(flagOf),
     }))
     .filter(({ flags }) => flags.length > 0),
   { title: "Maestro's, so that its command lines work", flags: maestroFlags },
@@ -82,7 +71,7 @@ export const studyFlags: readonly FlagGroup[] = [
 /** The flags of verbs about a study that help only mentions. */
 export const flagsOfTheAction: readonly Flag[] = inputGroups
   .flatMap(({ inputs }) => inputs)
-  .filter((name) => onGitHubOnly.has(name))
+  .filter((name) => traits[name].commandLine === 'ignored')
   .map(flagOf);
 
 function flagOf(name: InputName): Flag {

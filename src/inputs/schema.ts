@@ -290,19 +290,6 @@ export const inputNames = Object.keys(inputsSchema.shape) as InputName[];
 
 export type Command = Inputs['command'];
 
-/** Inputs that are no flags: the command line has verbs, with arguments of their own. */
-export const actionOnly: ReadonlySet<string> = new Set<InputName>([
-  'command',
-  'reports',
-  'expected',
-  'machines',
-  'answer',
-  'sha',
-  'study-path',
-  'supersede',
-  'issue',
-]);
-
 /** Flags that may be given several times, a line each: `--pargs A:1 --pargs B:2`, as with Maestro. */
 export const repeatable: ReadonlySet<string> = new Set<InputName>([
   'pargs',
@@ -313,9 +300,6 @@ export const repeatable: ReadonlySet<string> = new Set<InputName>([
   'collect',
   'ssh-known-hosts',
 ]);
-
-/** Inputs that must not be shown. */
-export const secrets: readonly InputName[] = ['ssh-key', 'ssh-passphrase', 'github-token'];
 
 /** Defaults of the action that differ from those of the command line. */
 export const actionDefaults: Partial<Record<InputName, string>> = {

@@ -30,8 +30,8 @@ export interface StudyContext {
   /** The spec's text. */
   readonly text: string;
   readonly overlays: Overlays;
-  /** The inputs as texts, by name; undefined if the study cannot be resumed from what is kept in it. */
-  readonly texts?: ReadonlyMap<string, string> | undefined;
+  /** Undefined if the study cannot be resumed from what is kept in it. */
+  readonly hostInputs?: HostInputs | undefined;
   /** The parameter generator, which replaces the parameters of the spec; undefined if there is none. */
   readonly pgen: Pgen | undefined;
   /** What is read from the outputs of its steps, and judged. */
@@ -50,6 +50,16 @@ export interface StudyContext {
   readonly cancel: AbortSignal;
   /** Aborted when this process gets a SIGHUP, even after another signal. */
   readonly hangup: AbortSignal;
+}
+
+/** The inputs that get to the host, as texts by name. */
+export interface HostInputs {
+  /** They are written into files of the study. */
+  readonly plain: Readonly<Record<string, string>>;
+  /** They may hold secrets: only a detached conductor has them there, for as long as it needs them. */
+  readonly apart: Readonly<Record<string, string>>;
+  /** The names of those of `apart` that a resumed study is given again. */
+  readonly withheld: readonly string[];
 }
 
 /** What a study needs that was checked, and asked, where it was started. */

@@ -81,11 +81,13 @@ describe('run --detach', () => {
       '    p = ParameterGenerator()\n' +
       '    p.add_parameter("N", [1, 2, 3], "N.%%")\n' +
       '    return p\n';
-    const study = yamlOf({ steps: [{ name: 'one', cmd: 'echo $(N)' }] });
+    const cmd = 'until [ -e $(OUTPUT_PATH)/../go ]; do sleep 0.1; done; echo $(N)';
+    const study = yamlOf({ steps: [{ name: 'one', cmd }] });
     const desk = new Desk(study, { 'gen.py': generator });
     const { code, stdout, stderr } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--pgen', 'gen.py');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('The study of 3 steps goes on');
+    desk.write('go');
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED in .*: 3 steps, 3 finished$/m);
     expect(desk.read('asked')).toBe('x');
   });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Desk } from '../support/desk.js';
 import { yamlOf } from '../support/plan.js';
@@ -6,7 +6,11 @@ import { yamlOf } from '../support/plan.js';
 const breaking = yamlOf({
   steps: [
     { name: 'one', cmd: 'echo $(N) >> $(OUTPUT_PATH)/ran' },
-    { name: 'two', cmd: 'echo two >> $(OUTPUT_PATH)/ran; test -e $(OUTPUT_PATH)/fixed', depends: ['one_*'] },
+    {
+      name: 'two',
+      cmd: 'cd $(OUTPUT_PATH); echo two >> ran; while [ -e held ]; do sleep 0.1; done; test -e fixed',
+      depends: ['one_*'],
+    },
   ],
   parameters: { N: [1, 2] },
 });
@@ -54,9 +58,11 @@ describe('resume', () => {
     const desk = new Desk(breaking);
     await desk.run('run', 'study.yaml', '-o', 'out');
     desk.write('out/fixed');
+    desk.write('out/held');
     const { code, stdout, stderr } = await desk.run('resume', 'out', '--detach');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('The study of 3 steps goes on by itself');
+    rmSync(desk.path('out/held'));
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED/m);
     expect(
       desk
@@ -72,10 +78,10 @@ describe('resume', () => {
       'from maestrowf.datastructures.core import ParameterGenerator\n' +
       'def get_custom_generator(env, **kwargs):\n' +
       '    p = ParameterGenerator()\n' +
-      '    p.add_parameter("N", [4, 5], "N.%%")\n' +
+      '    p.add_parameter("N", [4, int(kwargs["LAST"])], "N.%%")\n' +
       '    return p\n';
     const desk = new Desk(breaking, { 'gen.py': generator });
-    await desk.run('run', 'study.yaml', '-o', 'out', '--detach', '--pgen', 'gen.py');
+    await desk.run('run', 'study.yaml', '-o', 'out', '--detach', '--pgen', 'gen.py', '--pargs', 'LAST:5');
     expect(await desk.ended('out')).toMatch(/^Study demo FAILURE/m);
     desk.write('gen.py', 'raise Exception("asked again")');
     desk.write('out/fixed');

@@ -5,7 +5,8 @@ import { studyFlags } from '../../src/cli/study-flags.js';
 import { loadVerbs, verbNames } from '../../src/cli/verbs.js';
 import { wrongVerb } from '../../src/cli/wrong-verb.js';
 import { defaultOf } from '../../src/inputs/parse.js';
-import { actionOnly, inputNames } from '../../src/inputs/schema.js';
+import { inputNames } from '../../src/inputs/schema.js';
+import { traits } from '../../src/inputs/traits.js';
 
 const program = 'node dist/index.js';
 const linesOf = (text: string) => text.replace(/\n$/, '').split('\n');
@@ -41,7 +42,7 @@ describe('help', () => {
   it('of a verb about a study has every input but those of the action', () => {
     const text = verbHelp(program, run, 80);
     for (const name of inputNames) {
-      const isFlag = name !== 'spec' && name !== 'job-status' && !actionOnly.has(name);
+      const isFlag = ['flag', 'ignored'].includes(traits[name].commandLine);
       expect([name, new RegExp(`--${name}\\b(?!-)`).test(text)]).toEqual([name, isFlag]);
     }
   });

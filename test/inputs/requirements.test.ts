@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
-import { actionOnly, type InputName, inputNames } from '../../src/inputs/schema.js';
+import { type InputName, inputNames } from '../../src/inputs/schema.js';
+import { traits } from '../../src/inputs/traits.js';
 import { complaints } from '../support/complaints.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */
@@ -46,7 +47,7 @@ describe('an input that means something only with another', () => {
     });
 
     // What a command line of Maestro's has is no error there: test/cli/maestro-flags.test.ts.
-    if (input !== 'sleeptime' && !actionOnly.has(input))
+    if (input !== 'sleeptime' && traits[input].commandLine !== 'none')
       it(`(${input}) is an error on the command line without --${needs}, in its words`, () => {
         const flag = `--${input}=${given(input)}`;
         const errors = complaints(() => commandLineInputs(['study.yaml', flag], { read: () => '' }));

@@ -11,20 +11,12 @@ import type { AnswerStore, GeneratorAnswer } from '../../study/pgen/answer.js';
 import type { Clock } from '../../util/clock.js';
 import { counted } from '../../util/log/plain-text.js';
 import { quote, quoteAll } from '../../util/shell-quote.js';
-import { type Planned, type Planner, planner, type StudyContext } from '../prepare.js';
+import { type HostInputs, type Planned, type Planner, planner, type StudyContext } from '../prepare.js';
 import { treeOf } from '../stage-all.js';
 import { UploadProgress } from '../upload-progress.js';
 import { seeDriven } from './follow.js';
 import type { ConductorStart, JobRequest } from './job.js';
-import {
-  type Order,
-  type Origin,
-  parcelFiles,
-  parcelPath,
-  pointersPath,
-  type StartState,
-  sortInputs,
-} from './parcel.js';
+import { type Order, type Origin, parcelFiles, parcelPath, pointersPath, type StartState } from './parcel.js';
 import { writePointer } from './pointers.js';
 import { bringProgram } from './program.js';
 import { readOrder } from './read-order.js';
@@ -38,8 +30,7 @@ export interface DetachContext extends StudyContext {
   readonly place: (spec: Spec) => WantedPlace;
   /** The directory of the studies on the host, where this program goes. */
   readonly root: string;
-  /** The inputs as texts, by name. */
-  readonly texts: ReadonlyMap<string, string>;
+  readonly hostInputs: HostInputs;
   /** Called once those who collect find the study, whatever becomes of this process. */
   readonly onPointed?: () => void;
   /** The path of Node on the host; '' for the one on PATH. */
@@ -187,13 +178,13 @@ interface Consignment {
 
 async function sendOrder(context: DetachContext, { parcel, token, planned, key }: Consignment): Promise<void> {
   const { host, text, specPath, workingDirectory, stageRoot, runAttempt, origin } = context;
-  const { plain, secret } = sortInputs(context.texts);
+  const { plain, apart } = context.hostInputs;
   const secrets = `${parcel}/${parcelFiles.secrets}`;
   await mustRun(
     host,
     `cannot write ${secrets} on ${host.name}`,
     `umask 077\nmkdir -p -- ${quote(parcel)} && cat > ${quote(secrets)}`,
-    JSON.stringify(secret),
+    JSON.stringify(apart),
   );
   const order: Order = {
     version: 1,

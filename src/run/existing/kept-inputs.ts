@@ -3,7 +3,6 @@ import * as z from 'zod';
 import { limitsOf } from '../../conductor/policy.js';
 import type { Overlays } from '../../spec/overlay.js';
 import { Source } from '../../spec/source.js';
-import { sortInputs } from '../detach/parcel.js';
 import type { StudyContext } from '../prepare.js';
 
 /** Where what a study was planned with is kept, relative to its directory. */
@@ -38,7 +37,7 @@ export type KeptInputs = z.infer<typeof schema>;
 
 export type KeptContext = Pick<
   StudyContext,
-  'options' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot' | 'pgen' | 'texts'
+  'options' | 'overlays' | 'specPath' | 'workingDirectory' | 'stageRoot' | 'pgen' | 'hostInputs'
 >;
 
 /** The text that is kept. */
@@ -49,9 +48,8 @@ export function keptInputs({
   workingDirectory,
   stageRoot,
   pgen,
-  texts,
+  hostInputs,
 }: KeptContext): string {
-  const { plain, secret } = sortInputs(texts ?? new Map());
   const kept: KeptInputs = {
     version: 1,
     spec: { file: path.posix.basename(specPath), shown: options.shownSpec },
@@ -61,7 +59,7 @@ export function keptInputs({
     limits: limitsOf(options.policy),
     generator: pgen?.shown,
     // Overlays are kept by themselves, and a generator is not asked again.
-    ...(texts && { inputs: plain, withheld: ['env', 'setup'].filter((name) => secret[name] !== undefined) }),
+    ...(hostInputs && { inputs: { ...hostInputs.plain }, withheld: [...hostInputs.withheld] }),
   };
   return `${JSON.stringify(kept)}\n`;
 }
