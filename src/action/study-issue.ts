@@ -25,7 +25,7 @@ export async function keepStudyIssue({ results }: Pick<RunOutcome, 'results'>, k
   const place = run && placeOf(run, keeping);
   if (place === undefined) return;
   const { keepIssue } = await import(/* webpackMode: "eager" */ '../github/issue/keep-issue.js');
-  await keepIssue({ ...place, results, wasBad: results.history?.wasBad ?? false });
+  await keepIssue({ ...place, results });
 }
 
 /**

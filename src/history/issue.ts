@@ -13,8 +13,8 @@ export interface Night {
   readonly outcome: 'green' | 'red' | 'site' | 'none';
   /** What fails: names of instances, and `METRIC of INSTANCE`. */
   readonly failing: readonly string[];
-  /** Whether the run before failed, too, whatever for. */
-  readonly wasBad: boolean;
+  /** Whether the run before failed, too, whatever for; null if there is no history that could say so. */
+  readonly wasBad: boolean | null;
 }
 
 /** The issue that is open for the study and branch. */
@@ -45,7 +45,7 @@ export function decideIssue(night: Night, open: OpenIssue | null): IssueAction {
   const { event, outcome, failing, wasBad } = night;
   if (!isOfBranch(event) || outcome === 'none') return { do: 'nothing' };
   if (open === null) {
-    const isWorthOne = outcome === 'red' || (outcome === 'site' && wasBad);
+    const isWorthOne = outcome === 'red' || (outcome === 'site' && wasBad === true);
     return { do: isWorthOne ? 'open' : 'nothing' };
   }
   const { number } = open;

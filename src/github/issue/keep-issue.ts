@@ -39,8 +39,6 @@ interface IssuePlace {
 /** A study that was run. */
 export interface KeptIssue extends IssuePlace {
   readonly results: StudyResults;
-  /** Whether the run before failed, too; false if that is not known. */
-  readonly wasBad: boolean;
 }
 
 /** A study that could not be run, by its own doing. */
@@ -58,8 +56,8 @@ const REFUSED = 'the study cannot be run';
  * Keeps the one issue about a study on a branch: opened when it fails, rewritten by each run, closed when it is green. Never
  * throws: what GitHub does not do is a warning.
  */
-export async function keepIssue({ results, wasBad, ...place }: KeptIssue): Promise<void> {
-  await keepNight(place, nightOf(results, { event: place.run.event, wasBad }), toldResults(results));
+export async function keepIssue({ results, ...place }: KeptIssue): Promise<void> {
+  await keepNight(place, nightOf(results, place.run.event), toldResults(results));
 }
 
 /** The same for a study that could not be run, which is red. */
@@ -87,7 +85,7 @@ async function keepNight(kept: IssuePlace, night: Night, told: ToldNight): Promi
 }
 
 /** A detached study, by the check run that its start has left. */
-export type CollectedIssue = Omit<KeptIssue, 'run' | 'wasBad'> & {
+export type CollectedIssue = Omit<KeptIssue, 'run'> & {
   readonly checkRun: Pick<KnownCheckRun, 'detailsUrl' | 'sha'>;
 };
 
@@ -99,8 +97,7 @@ export async function keepIssueOfDetached({ checkRun, ...kept }: CollectedIssue)
     const api = new GitHubApi({ url: runner.apiUrl, token, clock });
     const run = await provenRun(api, runner.repository, checkRun);
     if (typeof run === 'string') return cannot(run);
-    const wasBad = kept.results.history?.wasBad ?? false;
-    await keepIssue({ ...kept, run, wasBad });
+    await keepIssue({ ...kept, run });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const isForbidden = error.trouble === 'forbidden' || error.trouble === 'not found';
@@ -108,6 +105,9 @@ export async function keepIssueOfDetached({ checkRun, ...kept }: CollectedIssue)
     cannot(`which run has started it could not be looked up: ${oneLine(error.message)}${help}`);
   }
 }
+
+const notOpened =
+  "The issue is not opened: only the infrastructure is to blame, which opens an issue from the second run in a row on, and there is no history that says how the run before ended; set 'history', or see why it could not be read";
 
 async function keep({ runner, token, clock, title, study, run, log }: IssuePlace, night: Night, told: ToldNight) {
   const api = new GitHubApi({ url: runner.apiUrl, token, clock });
@@ -122,6 +122,7 @@ async function keep({ runner, token, clock, title, study, run, log }: IssuePlace
   const tell = (what: string, { number, url }: KnownIssue) => log.info(`Issue ${number} ${what}: ${oneLine(url)}`);
   switch (action.do) {
     case 'nothing':
+      if (night.outcome === 'site' && night.wasBad === null) log.warning(notOpened);
       return;
     case 'open':
       return tell('is opened', await issues.open(firstBytes(oneLine(title), limits.title), body(), marker));

@@ -4,8 +4,9 @@ import type { StudyResults } from '../../report/results.js';
 import { hasFailed } from '../../study/state.js';
 
 /** What a reported run means for the issue about its study. */
-export function nightOf(results: StudyResults, { event, wasBad }: Pick<Night, 'event' | 'wasBad'>): Night {
+export function nightOf(results: StudyResults, event: string): Night {
   const failing = failingIn(results);
+  const wasBad = results.history === undefined ? null : (results.history.wasBad ?? false);
   return { event, wasBad, failing, outcome: outcomeOf(results, failing) };
 }
 

@@ -26,8 +26,13 @@ beforeEach(async () => {
   said = [];
 });
 
+type More = Partial<KeptIssue> & {
+  /** What the history says of the night before; null if there is no history. */
+  readonly wasBad?: boolean | null;
+};
+
 /** A night in which the instances with these numbers fail, of three; or one for the site alone. */
-function night(failing: readonly number[] | 'site', more: Partial<KeptIssue> = {}): Promise<void> {
+function night(failing: readonly number[] | 'site', { wasBad, ...more }: More = {}): Promise<void> {
   const told = [1, 2, 3].map((a): Told => {
     if (failing === 'site') return instanceOf('run', a, [jobOf(1, ['n7'], a === 1 ? 'node' : null)]);
     return instanceOf('run', a, [jobOf(1, ['n1'], failing.includes(a) ? 'code' : null)]);
@@ -37,13 +42,15 @@ function night(failing: readonly number[] | 'site', more: Partial<KeptIssue> = {
     runner: { apiUrl: github.url, repository: github.repository },
     token: github.token,
     title: 'The nightly is red',
-    ...{ study, run, wasBad: false },
-    results: explained(resultsOf(told, { status })),
+    ...{ study, run },
+    results: explained(resultsOf(told, { status, ...(wasBad === null ? {} : { history: historyOf(wasBad) }) })),
     log: { info: (line) => void said.push(line), warning: (line) => void said.push(`warning: ${line}`) },
     clock: systemClock,
     ...more,
   });
 }
+
+const historyOf = (wasBad = false) => ({ branch: 'main', wasBad, runs: 1, changes: [], slower: [], values: {} });
 
 const writes = () => github.log.filter((line) => !line.startsWith('GET'));
 
@@ -98,6 +105,19 @@ describe('the issue about a study', () => {
     await night('site');
     await night([1]);
     expect(github.comments).toHaveLength(1);
+  });
+
+  it('is not opened for the infrastructure alone without a history, which a warning says unless one is open', async () => {
+    const site = () => night('site', { wasBad: null });
+    await site();
+    await site();
+    expect(github.issues).toEqual([]);
+    const warning = expect.stringMatching(/^warning: The issue is not opened: .* no history/);
+    expect(said).toEqual([warning, warning]);
+    await night([1], { wasBad: null });
+    await site();
+    await night('site', { wasBad: null, run: { ...run, event: 'pull_request' } });
+    expect(said.slice(2).some((line) => line.startsWith('warning'))).toBe(false);
   });
 
   it.each(['pull_request', 'pull_request_target', 'issue_comment', 'merge_group'])(
@@ -157,7 +177,7 @@ describe('the issue about a study', () => {
   it('is not opened with the token of a person, whose issue the next night would not know', async () => {
     await night([1], { token: 'ghp_0123' });
     expect(github.requests).toEqual([]);
-    expect(said).toEqual([expect.stringContaining("leave 'github-token' as it is")]);
+    expect(said).toEqual([expect.stringContaining("'github-token' must be the job's own token or an app's")]);
   });
 
   it('is opened by a night that cannot be run, whose reasons it says, and is closed by the next that passes', async () => {

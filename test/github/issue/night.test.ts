@@ -11,7 +11,7 @@ const allowed = { ...bad, name: 'odd', record: { ...bad.record, tolerated: true 
 const open: Told = { name: 'later' };
 
 const night = (results: StudyResults) => {
-  const { outcome, failing } = nightOf(results, { event: 'schedule', wasBad: false });
+  const { outcome, failing } = nightOf(results, 'schedule');
   return [outcome, failing];
 };
 const of = (status: StudyStatus, ...told: Told[]) => night(explained(resultsOf(told, { status })));
@@ -30,6 +30,14 @@ describe('a night', () => {
     ['of a dry run says nothing', 'DRYRUN', [{ name: 'a', record: { state: 'DRYRUN' } }], 'none', []],
   ])('%s', (_, status, told, outcome, failing) => {
     expect(of(status, ...told)).toEqual([outcome, outcome === 'none' ? expect.anything() : failing]);
+  });
+
+  it('was bad before if the history says so, which is not known without one', () => {
+    const results = explained(resultsOf([good], { status: 'FINISHED' }));
+    const history = { branch: 'main', runs: 1, changes: [], slower: [], values: {} };
+    const wasBad = (shown?: typeof history & { readonly wasBad?: boolean }) =>
+      nightOf({ ...results, ...(shown && { history: shown }) }, 'schedule').wasBad;
+    expect([wasBad({ ...history, wasBad: true }), wasBad(history), wasBad()]).toEqual([true, false, null]);
   });
 
   it('is red for a metric that fails the study, which is named with its instance', () => {
