@@ -263,14 +263,18 @@ function over(step: StepInstance, before: StepRecord): StepResumption {
 function restartsOf({ run }: StepInstance, before: StepRecord): number {
   const { jobs, restarts } = before;
   if (!wasSubmitted(before)) return restarts;
-  // What was cancelled in the queue leaves the step where it was, as what was not run does.
-  const last = jobs.findLast(({ result, started }) =>
-    result === 'cancelled' ? started !== null : result !== 'not-run',
-  );
+  // A job that never ran, or was lost, leaves the step where it was.
+  const last = jobs.findLast((job) => job.result !== 'node-failure' && !neverRan(job));
   if (last?.result !== 'timeout' || run.get('restart') === '') return 0;
   // Each timeout since its main script ran last: the record may not have counted the last one.
   const first = jobs.findLastIndex(({ script }) => script === 'main');
   return jobs.slice(Math.max(0, first)).filter(({ result }) => result === 'timeout').length;
+}
+
+/** Whether a job was over before its script ran: it was cancelled in the queue, refused, deferred or taken back. */
+function neverRan({ result, started, blame }: JobRecord): boolean {
+  if (result === 'not-run' || result === 'not submitted') return true;
+  return started === null && (result === 'cancelled' || blame?.cause === 'queue' || blame?.cause === 'submission');
 }
 
 const longestReason = 120;
