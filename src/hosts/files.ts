@@ -116,17 +116,29 @@ export function replacingCommand(path: string, text: string): string {
   );
 }
 
-/** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
-export async function replaceFile(host: Host, path: string, text: string): Promise<void> {
-  const purpose = `cannot write ${path}`;
-  if (host.runsAsThisProcess === true) return here(purpose, () => replaceHere(path, text));
-  await mustRun(host, purpose, `${replacingCommand(path, text)}\nmv -fT -- "$new" ${quote(path)}`, text);
+interface Replacing {
+  /** Whether nobody but its owner may read it, from its first byte on. */
+  readonly isPrivate?: boolean;
+  /** What an error begins with. */
+  readonly purpose?: string;
 }
 
-async function replaceHere(path: string, text: string): Promise<void> {
+/** Replaces a file's text at once: a reader finds the old one or the new one, never a part. */
+export async function replaceFile(
+  host: Host,
+  path: string,
+  text: string,
+  { isPrivate = false, purpose = `cannot write ${path}` }: Replacing = {},
+): Promise<void> {
+  if (host.runsAsThisProcess === true) return here(purpose, () => replaceHere(path, text, isPrivate ? 0o600 : 0o666));
+  const mask = isPrivate ? 'umask 077\n' : '';
+  await mustRun(host, purpose, `${mask}${replacingCommand(path, text)}\nmv -fT -- "$new" ${quote(path)}`, text);
+}
+
+async function replaceHere(path: string, text: string, mode: number): Promise<void> {
   const temporary = `${path}.${randomBytes(8).toString('hex')}.${process.pid}`;
   try {
-    await writeTo(temporary, constants.O_CREAT | constants.O_EXCL, text);
+    await writeTo(temporary, constants.O_CREAT | constants.O_EXCL, text, mode);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
@@ -147,8 +159,8 @@ export async function appendFile(host: Host, path: string, text: string): Promis
   await mustRun(host, purpose, `${refusal}\ncat >> ${file}`, text);
 }
 
-async function writeTo(path: string, flags: number, text: string): Promise<void> {
-  const handle = await open(path, constants.O_WRONLY | flags, 0o666);
+async function writeTo(path: string, flags: number, text: string, mode = 0o666): Promise<void> {
+  const handle = await open(path, constants.O_WRONLY | flags, mode);
   try {
     await handle.writeFile(text);
   } finally {

@@ -288,9 +288,24 @@ describe.each(ways)('replacing a file, by %s', (_, host) => {
     },
   );
 
+  it('keeps a private one from others, whoever could read the old one', async () => {
+    writeFileSync(file('a'), 'open', { mode: 0o644 });
+    await replaceFile(host(), file('a'), 'secret', { isPrivate: true });
+    expect([read('a'), mode('a')]).toEqual(['secret', '600']);
+  });
+
   it('says why it cannot', async () => {
     await expect(replaceFile(host(), notADirectory(), 'x')).rejects.toThrow(/^cannot write .*: .*Not a directory/);
+    const purpose = 'cannot note the job';
+    await expect(replaceFile(host(), notADirectory(), 'x', { purpose })).rejects.toThrow(/^cannot note the job: /);
   });
+});
+
+it('a private file is private before a command has written anything to it', async () => {
+  // As a host whose umask lets everybody read, and whose cat first says what its output is.
+  const cat = `cat() { stat -c %a "$new" > ${file('mode')}; command cat; }`;
+  await replaceFile(plainHost(`umask 000; ${cat}`), file('a'), 'secret', { isPrivate: true });
+  expect([read('a'), read('mode')]).toEqual(['secret', '600\n']);
 });
 
 describe.each(ways)('adding to a file, by %s', (_, host) => {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { programs } from '../../generated/programs.js';
 import { again, causeOf, mustRun, run } from '../../hosts/commands.js';
+import { replaceFile } from '../../hosts/files.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
 import { classifyAllocationRefusal } from '../../schedulers/allocation/classify-refusal.js';
 import { parseJobState, queuedJobSchema, queueFunctions } from '../../schedulers/batch/queue.js';
@@ -8,6 +9,7 @@ import { isNewFlux, submittedId } from '../../schedulers/batch/submission.js';
 import { schedulerNames } from '../../spec/spec.js';
 import { type Allocator, allocators, type QueuedJob } from '../../store/journal/records.js';
 import { systemClock } from '../../util/clock.js';
+import { parseAs } from '../../util/json.js';
 import { assignments, quote, quoteAll } from '../../util/shell-quote.js';
 import { sleep } from '../../util/sleep.js';
 import { parcelFiles, parcelPath } from './parcel.js';
@@ -164,12 +166,8 @@ async function findByName(host: Host, asked: AskedJob): Promise<QueuedJob | { re
 
 async function note(host: Host, parcel: string, job: QueuedJob): Promise<QueuedJob> {
   const file = `${parcel}/${parcelFiles.job}`;
-  await mustRun(
-    host,
-    `cannot write ${file} on ${host.name}`,
-    `umask 077\ncat > ${quote(`${file}.new`)} && mv -fT -- ${quote(`${file}.new`)} ${quote(file)}`,
-    JSON.stringify(job),
-  );
+  const purpose = `cannot write ${file} on ${host.name}`;
+  await replaceFile(host, file, JSON.stringify(job), { isPrivate: true, purpose });
   return job;
 }
 
@@ -234,19 +232,10 @@ async function readJob(host: Host, studyPath: string): Promise<NotedJob | undefi
   const text = (await mustRun(host, `cannot look for the conductor of ${studyPath}`, look)).toString();
   const [token = '', noted = '', asked = ''] = text.split('\0');
   if (token === '') return undefined;
-  const job = parsed(queuedJobSchema, noted);
+  const job = parseAs(queuedJobSchema, noted);
   return {
     token,
     job: job && { cluster: undefined, ...job },
-    asked: parsed(queuedJobSchema.omit({ id: true, cluster: true }), asked),
+    asked: parseAs(queuedJobSchema.omit({ id: true, cluster: true }), asked),
   };
-}
-
-/** @returns undefined for a text that is not what it should be */
-function parsed<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }

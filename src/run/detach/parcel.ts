@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { GeneratorAnswer } from '../../study/pgen/answer.js';
+import { parseAs } from '../../util/json.js';
 
 /** Where the parcel of a detached start is, relative to the study; only its owner can read what is in it. */
 export function parcelPath(token: string): string {
@@ -134,9 +135,5 @@ const stateSchema = z.union([
 
 /** @returns undefined for a text that is no state: the file is being written, or there is none yet */
 export function parseState(text: string): StartState | undefined {
-  try {
-    return stateSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
+  return parseAs(stateSchema, text);
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { mustRun } from '../../hosts/commands.js';
-import { areThere } from '../../hosts/files.js';
+import { areThere, replaceFile } from '../../hosts/files.js';
 import type { Host } from '../../hosts/host.js';
+import { parseAs } from '../../util/json.js';
 import type { Log } from '../../util/log/log.js';
 import { oneLine } from '../../util/log/plain-text.js';
 import { assignments, quote } from '../../util/shell-quote.js';
@@ -34,21 +35,13 @@ export async function findPointers(host: Host, root: string, log: Pick<Log, 'war
   const files = fields.flatMap((name, i) => (i % 2 === 0 ? [{ name, text: fields[i + 1] ?? '' }] : []));
   return files
     .flatMap(({ name, text }) => {
-      const pointer = parse(text);
+      const pointer = parseAs(pointerSchema, text);
       // By its token the file is claimed and removed.
       if (pointer !== undefined && `${pointer.token}.json` === name) return [pointer];
       log.warning(`${oneLine(name)} in ${directory} names no detached study: it is left as it is`);
       return [];
     })
     .sort((a, b) => a.started - b.started);
-}
-
-function parse(text: string): Pointer | undefined {
-  try {
-    return pointerSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 /** A pointer that this process has to itself, so that two that collect at once do not both report a study. */
@@ -119,12 +112,9 @@ export async function markReported(host: Host, root: string, pointer: Pick<Point
 export async function writePointer(host: Host, root: string, pointer: Pointer): Promise<void> {
   const directory = `${root}/${pointersPath}`;
   const file = `${directory}/${pointer.token}.json`;
-  await mustRun(
-    host,
-    `cannot write ${file} on ${host.name}`,
-    `umask 077\nmkdir -p -- ${quote(directory)} && cat > ${quote(`${file}.new`)} && mv -fT -- ${quote(`${file}.new`)} ${quote(file)}`,
-    JSON.stringify(pointer),
-  );
+  const purpose = `cannot write ${file} on ${host.name}`;
+  await mustRun(host, purpose, `umask 077\nmkdir -p -- ${quote(directory)}`);
+  await replaceFile(host, file, JSON.stringify(pointer), { isPrivate: true, purpose });
 }
 
 /** How often, and for how long, a claim of another process is waited for. */

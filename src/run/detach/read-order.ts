@@ -1,5 +1,6 @@
 import { mustRun } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
+import { parseAs } from '../../util/json.js';
 import { quote } from '../../util/shell-quote.js';
 import { type Order, orderSchema, type Pointer, parcelFiles, parcelPath } from './parcel.js';
 
@@ -19,10 +20,6 @@ export async function readOrder(
   const file = `${studyPath}/${parcelPath(token)}/${parcelFiles.order}`;
   const purpose = `cannot read ${file} on ${host.name}`;
   const text = await mustRun(host, purpose, `[ ! -f ${quote(file)} ] || head -c ${MAX_BYTES} -- ${quote(file)}`);
-  try {
-    const order = orderSchema.parse(JSON.parse(text.toString()));
-    return order.token === token ? order : undefined;
-  } catch {
-    return undefined;
-  }
+  const order = parseAs(orderSchema, text.toString());
+  return order?.token === token ? order : undefined;
 }

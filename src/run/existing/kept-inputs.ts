@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { limitsOf } from '../../conductor/policy.js';
 import type { Overlays } from '../../spec/overlay.js';
 import { Source } from '../../spec/source.js';
+import { parseAs } from '../../util/json.js';
 import type { StudyContext } from '../prepare.js';
 
 /** Where what a study was planned with is kept, relative to its directory. */
@@ -66,11 +67,7 @@ export function keptInputs({
 
 /** @returns undefined if the text is not as this program writes it */
 export function parseKept(text: string): KeptInputs | undefined {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
+  return parseAs(schema, text);
 }
 
 export function overlaysIn({ overlays: { parameters, variables, batch } }: KeptInputs): Overlays {
