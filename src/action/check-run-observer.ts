@@ -102,11 +102,6 @@ export class CheckRunObserver implements RunObserver {
     await this.begun();
   }
 
-  /** Whether GitHub has, or has not to have, all that was said. */
-  get isDone(): boolean {
-    return this.#check === undefined || this.#check.isWorking;
-  }
-
   /** The check run, once GitHub has answered; undefined if there is none. */
   async opened(): Promise<{ readonly id: number; readonly name: string } | undefined> {
     await this.begun();

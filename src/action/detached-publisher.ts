@@ -11,6 +11,7 @@ import { systemClock } from '../util/clock.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
 import { oneLine } from '../util/log/plain-text.js';
 import { comparedExtras } from './check-run-observer.js';
+import { nameOf } from './run-options.js';
 import { detachedStudyOf } from './study-issue.js';
 
 /** What became of the check run of a study. */
@@ -44,20 +45,26 @@ export class DetachedPublisher implements Publisher {
   }
 
   async running(pointer: Pointer, { instances }: StudyView): Promise<void> {
+    if (this.#checks === undefined) return;
     const found = await this.#find(pointer);
     if (found?.kind !== 'open') return;
-    const why = await this.#checks!.update(found, countStates(instances.map(({ record }) => record)));
+    const why = await this.#checks.update(found, countStates(instances.map(({ record }) => record)));
     this.#note(pointer, { url: found.run.url, why: why ?? '' });
+  }
+
+  /** Whether nothing that shows a study is left to be completed, by GitHub's word. */
+  async isShown(pointer: Pointer): Promise<boolean> {
+    return pointer.checkRun === null || (await this.#find(pointer))?.kind === 'over';
   }
 
   async ended(pointer: Pointer, { outcome, order }: EndedStudy): Promise<'done' | 'later'> {
     const found = await this.#find(pointer);
-    if (found === undefined && this.#inputs.issue !== '') {
+    if (pointer.checkRun === null && this.#inputs.issue !== '') {
       this.#log.warning(
         `The issue about ${oneLine(pointer.studyPath)} is not kept: its start left no check run, by which GitHub says which run that was`,
       );
     }
-    if (found?.kind !== 'open') return found?.kind === 'unknown' ? 'later' : 'done';
+    if (found?.kind !== 'open') return withoutWord(found);
     const { results, comparison, isNeutral } = outcome;
     const path = plainSpecPath(pointer.specPath);
     const spec = order === undefined ? undefined : { path, shown: results.spec, text: order.text };
@@ -70,7 +77,7 @@ export class DetachedPublisher implements Publisher {
 
   async continued(pointer: Pointer): Promise<'done' | 'later'> {
     const found = await this.#find(pointer);
-    if (found?.kind !== 'open') return found?.kind === 'unknown' ? 'later' : 'done';
+    if (found?.kind !== 'open') return withoutWord(found);
     return this.#published(pointer, await this.#checks!.abandon(found));
   }
 
@@ -87,7 +94,12 @@ export class DetachedPublisher implements Publisher {
   /** @returns undefined if there is none to be looked for */
   async #find(pointer: Pointer): Promise<FoundCheckRun | undefined> {
     const { checkRun, sha, token } = pointer;
-    if (this.#checks === undefined || checkRun === null) return undefined;
+    if (checkRun === null) return undefined;
+    if (this.#checks === undefined) {
+      const why = `its check run is not completed, because ${nameOf('annotations')} is ${this.#inputs.annotations}: a run where it is checks collects it`;
+      this.#note(pointer, { url: undefined, why });
+      return { kind: 'unknown', why };
+    }
     const found = await this.#checks.find({ id: checkRun.id, sha, key: detachedKey(token) });
     if (found.kind === 'over') this.#note(pointer, { url: found.run.url, why: '' });
     else if (found.kind === 'unproven') {
@@ -110,6 +122,11 @@ export class DetachedPublisher implements Publisher {
     this.#shown.set(pointer.token, shown);
     if (shown.why !== '') this.#log.warning(`${oneLine(pointer.studyPath)}: ${shown.why}`);
   }
+}
+
+/** What becomes of a study whose check run, if there is one, is none to complete now. */
+function withoutWord(found: Exclude<FoundCheckRun, OpenCheckRun> | undefined): 'done' | 'later' {
+  return found?.kind === 'unknown' ? 'later' : 'done';
 }
 
 /** A path of a file in a repository, as annotations take it; undefined for anything else that a pointer may have. */

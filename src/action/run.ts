@@ -11,7 +11,7 @@ import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { newToken } from '../run/detach/detach-study.js';
 import { detachedKey, studiesRoot } from '../run/detach/parcel.js';
-import { markReported } from '../run/detach/pointers.js';
+import { findPointer, markReported } from '../run/detach/pointers.js';
 import { type Mistakes, partsOf } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
@@ -23,6 +23,7 @@ import { InputError } from '../util/errors.js';
 import { ActionsLog } from '../util/log/actions-log.js';
 import { CheckRunObserver } from './check-run-observer.js';
 import { detach } from './detach.js';
+import { DetachedPublisher } from './detached-publisher.js';
 import { isUntrusted, refusal, refuseOtherCommit, studyEvent } from './fork-guard.js';
 import { historyOf } from './history.js';
 import {
@@ -139,12 +140,23 @@ async function run(
     });
     await report(outcome, study.inputs, log, observer);
     await keepStudyIssue(outcome, { inputs: study.inputs, runner: on.runner, log });
-    // Where GitHub did not take the end, a run that collects tries again.
-    if (outcome.followed !== undefined && observer.isDone) {
-      await markReported(hosts.host, studiesRoot(hosts.home), { token: outcome.followed });
-    }
+    if (outcome.followed !== undefined) await markFollowed(outcome.followed, study.inputs, on.runner, hosts, log);
     return outcome.exitCode;
   });
+}
+
+/** Notes that a study was reported that this run has followed. What shows it and is not completed is for a run that collects. */
+async function markFollowed(
+  token: string,
+  inputs: Inputs,
+  runner: Runner,
+  { host, home }: OpenedHosts,
+  log: ActionsLog,
+) {
+  const root = studiesRoot(home);
+  const pointer = await findPointer(host, root, token);
+  if (pointer === undefined) return;
+  if (await new DetachedPublisher(inputs, runner, log).isShown(pointer)) await markReported(host, root, pointer);
 }
 
 /** Does something with the machines of a study, and closes them. */

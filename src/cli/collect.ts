@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { reportOptionsOf } from '../inputs/derive.js';
-import { type Collected, collectStudies, unpublished } from '../run/detach/collect.js';
+import { type Collected, collectStudies, isOfWorkflow, unpublished } from '../run/detach/collect.js';
 import { studiesRoot } from '../run/detach/parcel.js';
 import { placeFor } from '../run/given-files.js';
+import { oneLine } from '../util/log/plain-text.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { inputFlags, onHost, pathOn, readExisting, whereItIs } from './existing-study.js';
 import type { Flag, FlagGroup } from './flags.js';
@@ -62,9 +63,14 @@ export const collect: Verb = {
 
 /** @returns the exit status that it calls for */
 function tell(collected: Collected, log: TerminalLog): number {
-  const { studyPath } = collected.pointer;
+  const { studyPath, repository } = collected.pointer;
   switch (collected.state) {
     case 'over':
+      if (isOfWorkflow(collected.pointer)) {
+        log.info(
+          `${studyPath} was started by a workflow of ${oneLine(repository)}: it stays to be collected there, where its check run is completed`,
+        );
+      }
       return collected.outcome.exitCode;
     case 'runs':
       log.info(

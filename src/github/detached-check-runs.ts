@@ -20,9 +20,9 @@ export interface ClaimedCheckRun {
 
 /** What GitHub says of it. */
 export type FoundCheckRun =
-  /** It is in progress, and what was claimed is true. `others` show the same study, and are in progress too. */
+  /** What was claimed is true, and it is in progress, or one of those that show the same study is: `others`. */
   | { readonly kind: 'open'; readonly run: KnownCheckRun; readonly others: readonly KnownCheckRun[] }
-  /** It is over: another run has completed it. */
+  /** It is over, as are all that show the same study: another run has completed them. */
   | { readonly kind: 'over'; readonly run: KnownCheckRun }
   /** It is not what was claimed, and nothing is published. */
   | { readonly kind: 'unproven'; readonly why: string }
@@ -72,9 +72,9 @@ export class DetachedCheckRuns {
       const run = await this.#checks.get(id, times.look);
       if (run.externalId !== key) return { kind: 'unproven', why: `check run ${id} is not the one of this study` };
       if (run.sha !== sha) return { kind: 'unproven', why: `check run ${id} is on another commit than ${sha}` };
-      if (run.status === 'completed') return { kind: 'over', run };
       const all = await this.#checks.all(sha, run.name, key, times.look);
-      return { kind: 'open', run, others: all.filter((other) => other.id !== id && other.status !== 'completed') };
+      const others = all.filter((other) => other.id !== id && other.status !== 'completed');
+      return isOver(run) && others.length === 0 ? { kind: 'over', run } : { kind: 'open', run, others };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.trouble === 'not found') return { kind: 'unproven', why: `the repository has no check run ${id}` };
@@ -84,6 +84,7 @@ export class DetachedCheckRuns {
 
   /** Says how far the study is. @returns why not, if GitHub does not take it */
   async update({ run }: OpenCheckRun, counts: Counts): Promise<string | undefined> {
+    if (isOver(run)) return undefined;
     try {
       const output = runningOutput(counts, this.#options.runner.runUrl);
       await this.#checks.update(run.id, { output }, times.update);
@@ -146,9 +147,9 @@ export class DetachedCheckRuns {
     try {
       const annotations = await place(Math.min(15_000, left()));
       const deliver = (to: KnownCheckRun) => this.#deliver(to, annotations, fields, left);
-      const url = await this.#orOnNew(run, deliver, left);
+      const url = isOver(run) ? run.url : await this.#orOnNew(run, deliver, left);
       // The study was started again meanwhile, and shown by another one.
-      for (const other of others) await this.#quietly(() => this.#checks.update(other.id, fields(0), left()));
+      for (const other of others) await this.#unlessRefused(() => this.#checks.update(other.id, fields(0), left()));
       return { kind: 'shown', url };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -204,15 +205,21 @@ export class DetachedCheckRuns {
     return this.#checks.create(sha, fields, milliseconds);
   }
 
-  async #quietly(work: () => Promise<unknown>): Promise<void> {
+  /** What GitHub refuses now it refuses later too. */
+  async #unlessRefused(work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      const isRefused = error instanceof ApiError && ['forbidden', 'not found', 'refused'].includes(error.trouble);
+      if (!isRefused) throw error;
     }
   }
 
   #explain(error: unknown): string {
     return explain(error, { hasRun: true, hasWorked: this.#api.hasWorked, isFork: false });
   }
+}
+
+function isOver({ status }: KnownCheckRun): boolean {
+  return status === 'completed';
 }

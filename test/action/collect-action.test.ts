@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Job } from '../support/bundle.js';
+import { type Job, startBundle } from '../support/bundle.js';
 import { DetachedByAction } from '../support/detached.js';
 import { GitHubServer, type SeenRequest } from '../support/github-api.js';
 import { head, onlyCheckRun } from '../support/reported.js';
@@ -139,6 +139,35 @@ describe('command: collect', () => {
     github.fault = () => undefined;
     expect(await study.collector().run()).toMatchObject({ code: 0 });
     expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'success' });
+  });
+
+  it('leaves a study to be collected again where annotations leave no check run to complete, and says so', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    await study.finish(3);
+    for (const annotations of ['none', 'commands']) {
+      const { code, stdout } = await study.collector({ annotations }).run();
+      expect(code).toBe(2);
+      expect(stdout).toContain(`its check run is not completed, because input 'annotations' is ${annotations}: `);
+      expect(study.isPointedTo).toBe(true);
+    }
+    expect(await study.collector().run()).toMatchObject({ code: 2 });
+    expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
+    expect(study.isPointedTo).toBe(false);
+  });
+
+  it('leaves a study to be collected that a person has looked at with the verb', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    await study.finish(3);
+    const { home, environment, workspace } = study.job;
+    const env = { PATH: environment.PATH!, HOME: home };
+    const { code, stdout } = await startBundle(['collect', study.path], { cwd: workspace, env }).ended;
+    expect(code).toBe(2);
+    expect(stdout).toContain(
+      `${study.path} was started by a workflow of octo/studies: it stays to be collected there, where its check run is completed`,
+    );
+    expect(study.isPointedTo).toBe(true);
+    expect(await study.collector().run()).toMatchObject({ code: 2 });
+    expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
   });
 
   it('says that it keeps no issue about a study whose start has left no check run', async () => {

@@ -43,6 +43,38 @@ describe('a run whose study a detached conductor drives', () => {
     expect(study.isPointedTo).toBe(false);
   });
 
+  for (const [what, inputs] of [
+    ['shows nothing on the commit', { annotations: 'none' }],
+    ['has a check run of another name', { 'check-name': 'another' }],
+  ] as const) {
+    it(`is left to those who collect, for its own check run, by a run that ${what}`, async () => {
+      const study = await DetachedByAction.start(await GitHubServer.start(), { 'study-key': 'one' });
+      const { ended, has } = watched(again(study, { detach: 'false', 'study-key': 'one', ...inputs }));
+      await until('it is followed', () => has('is driven by a detached conductor'), 40_000);
+      await study.finish(3);
+      expect(await ended).toMatchObject({ code: 2 });
+      expect(study.github.checkRuns[0]).toMatchObject({ status: 'in_progress' });
+      expect(study.isPointedTo).toBe(true);
+      expect(await study.collector().run()).toMatchObject({ code: 2 });
+      const conclusions = study.github.checkRuns.map(({ conclusion }) => conclusion);
+      expect(new Set(conclusions)).toEqual(new Set(['failure']));
+      expect(study.isPointedTo).toBe(false);
+    });
+  }
+
+  it('completes the check runs of all runs that have shown it', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    expect(await again(study, { detach: 'true' }).run()).toMatchObject({ code: 0 });
+    const { ended, has } = watched(again(study, { detach: 'false' }));
+    await until('it is followed', () => has('is driven by a detached conductor'), 40_000);
+    await study.finish(3);
+    expect(await ended).toMatchObject({ code: 2 });
+    if (study.isPointedTo) expect(await study.collector().run()).toMatchObject({ code: 2 });
+    const { checkRuns } = study.github;
+    expect(checkRuns.map(({ conclusion }) => conclusion)).toEqual(checkRuns.map(() => 'failure'));
+    expect(study.isPointedTo).toBe(false);
+  });
+
   it('goes on when the run that follows it is cancelled, which says so, and leaves the check run in progress', async () => {
     const study = await DetachedByAction.start(await GitHubServer.start());
     const job = again(study, { detach: 'false' });

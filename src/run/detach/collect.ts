@@ -25,7 +25,7 @@ export type Collected = {
       readonly view: StudyView;
       readonly isRestarted: boolean;
     }
-  /** It is over, and was reported; `isMarked` unless it is to be reported again, because it could not be shown now. */
+  /** It is over, and was reported; `isMarked` unless it is to be reported again, because it was not shown where it was promised. */
   | { readonly state: 'over'; readonly outcome: RunOutcome; readonly isMarked: boolean }
   /** Another process collects it, or has. */
   | { readonly state: 'taken' }
@@ -50,12 +50,17 @@ export interface Publisher {
   continued(pointer: Pointer): Promise<'done' | 'later'>;
 }
 
-/** For studies that are shown nowhere but where they are collected. */
+/** For those who show studies nowhere but where they collect them. */
 export const unpublished: Publisher = {
   running: async () => {},
-  ended: async () => 'done',
-  continued: async () => 'done',
+  ended: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
+  continued: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
 };
+
+/** Whether a workflow has started it: then it is to be reported there, whoever else has looked at it. */
+export function isOfWorkflow({ repository }: Pointer): boolean {
+  return repository !== '';
+}
 
 export interface CollectContext {
   readonly host: Host;

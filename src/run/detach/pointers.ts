@@ -44,6 +44,12 @@ export async function findPointers(host: Host, root: string, log: Pick<Log, 'war
     .sort((a, b) => a.started - b.started);
 }
 
+/** The pointer of one start; undefined if that was reported. @throws HostError */
+export async function findPointer(host: Host, root: string, token: string): Promise<Pointer | undefined> {
+  const all = await findPointers(host, root, { warning: () => {} });
+  return all.find((pointer) => pointer.token === token);
+}
+
 /** A pointer that this process has to itself, so that two that collect at once do not both report a study. */
 export class Claim {
   readonly #host: Host;
