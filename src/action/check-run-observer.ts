@@ -1,5 +1,4 @@
-import type { Annotation } from '../github/annotations.js';
-import { CheckRun, type Delivery, type Extras } from '../github/check-run.js';
+import { CheckRun, type Delivery } from '../github/check-run.js';
 import { type GitHubEvent, gitHubRun } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { pathInRepository } from '../github/spec-lines.js';
@@ -7,9 +6,7 @@ import { withoutIds } from '../inputs/history.js';
 import { distinctions } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
 import { countStates } from '../report/attention.js';
-import { type Comparison, findings } from '../report/comparison.js';
 import type { GitHubRun } from '../report/results.js';
-import { comparisonMarkdown } from '../report/summary/comparison.js';
 import type { RunObserver } from '../run/context.js';
 import { UnfollowedError } from '../run/detach/follow.js';
 import { detachedKey } from '../run/detach/parcel.js';
@@ -139,8 +136,7 @@ export class CheckRunObserver implements RunObserver {
    */
   async ended({ results, comparison, isNeutral }: EndedRun): Promise<string | undefined> {
     const { log } = this.#context;
-    const extras = { warnings: log.problems, ...comparedExtras(comparison), isNeutral };
-    return this.#finish((check) => check.complete(results, extras));
+    return this.#finish((check) => check.complete(results, { comparison, warnings: log.problems, isNeutral }));
   }
 
   /**
@@ -205,22 +201,4 @@ function shownStep(step: string | undefined): string[] {
   const made = /^__(.*)$/.exec(step)?.[1];
   if (made === undefined) return [step];
   return /_\d+$/.test(made) ? [made] : [];
-}
-
-/** What a comparison adds to a check run. */
-export function comparedExtras(comparison: Comparison | undefined): Pick<Extras, 'comparison' | 'annotations'> {
-  if (comparison === undefined) return {};
-  return { comparison: comparisonMarkdown(comparison), annotations: annotationsOf(comparison) };
-}
-
-/** What takes longer. What newly fails has its annotation as a failure. */
-function annotationsOf(comparison: Comparison): Annotation[] {
-  return findings(comparison).map(({ at, step, title, message }) => ({
-    level: 'warning',
-    line: at.line,
-    step,
-    title,
-    message,
-    details: '',
-  }));
 }

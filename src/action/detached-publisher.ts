@@ -10,7 +10,6 @@ import type { StudyView } from '../run/existing/view.js';
 import { systemClock } from '../util/clock.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
 import { oneLine } from '../util/log/plain-text.js';
-import { comparedExtras } from './check-run-observer.js';
 import { nameOf } from './run-options.js';
 import { detachedStudyOf } from './study-issue.js';
 
@@ -68,8 +67,10 @@ export class DetachedPublisher implements Publisher {
     const { results, comparison, isNeutral } = outcome;
     const path = plainSpecPath(pointer.specPath);
     const spec = order === undefined ? undefined : { path, shown: results.spec, text: order.text };
-    const extras = { ...comparedExtras(comparison), isNeutral };
-    const done = this.#published(pointer, await this.#checks!.complete(found, results, spec, extras));
+    const done = this.#published(
+      pointer,
+      await this.#checks!.complete(found, results, spec, { comparison, isNeutral }),
+    );
     // What is shown later is reported again then.
     if (done === 'done') await this.#keepIssue(pointer, found, results);
     return done;

@@ -1,7 +1,7 @@
 import { parseDestination } from '../hosts/ssh/destination.js';
 import { failuresOf } from '../report/attention.js';
-import { historyFindings } from '../report/history-findings.js';
-import { type MetricFinding, metricFindings } from '../report/metrics/outcome.js';
+import type { Comparison } from '../report/comparison.js';
+import { type Finding, findingsOf } from '../report/findings.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
 import type { Problem } from '../spec/problem.js';
 import { oneLine, printable } from '../util/log/plain-text.js';
@@ -43,19 +43,20 @@ const MAX_PER_STEP = 100;
 const MAX_NAMED = 10;
 
 /** What there is to say besides the results. */
-export interface AnnotationExtras {
+export interface Extras {
+  /** With an earlier run. */
+  readonly comparison?: Comparison | undefined;
   /** About the spec. */
   readonly warnings?: readonly Problem[];
-  readonly more?: readonly Annotation[];
   /** Whether the check run is neutral: then nothing in it is red. */
   readonly isNeutral?: boolean;
 }
 
 /**
- * One annotation for each step instance that failed itself, then those of `more`, then the warnings about the spec. If
+ * One annotation for each step instance that failed itself, then one for each finding, then the warnings about the spec. If
  * that is too much: failures only, then one for each step of the spec, then the first of them.
  */
-export function annotationsOf(results: StudyResults, extras: AnnotationExtras = {}): Annotations {
+export function annotationsOf(results: StudyResults, extras: Extras = {}): Annotations {
   const { annotations, cut } = fitting(results, extras);
   return {
     annotations: extras.isNeutral ? annotations.map((each) => ({ ...each, level: 'warning' })) : annotations,
@@ -63,17 +64,15 @@ export function annotationsOf(results: StudyResults, extras: AnnotationExtras = 
   };
 }
 
-function fitting(results: StudyResults, { warnings = [], more = [] }: AnnotationExtras): Annotations {
+function fitting(results: StudyResults, { comparison, warnings = [] }: Extras): Annotations {
   const failed = failuresByStep(results);
-  const figures = metricFindings(results).map(ofFinding);
+  const findings = findingsOf(results, comparison).map(ofFinding);
   const failures = [
     ...failed.flatMap((group) => annotationsOfStep(results, group, MAX_PER_STEP)),
-    ...figures.filter(isFailure),
+    ...findings.filter(isFailure),
   ];
   const others = [
-    ...figures.filter((figure) => !isFailure(figure)),
-    ...historyFindings(results).map((finding) => ofFinding({ ...finding, severity: 'warning' })),
-    ...more,
+    ...findings.filter((finding) => !isFailure(finding)),
     ...warnings.filter(({ at }) => at.file === results.spec).map(ofProblem),
   ];
   const all = ranked([...failures, ...others]);
@@ -83,11 +82,12 @@ function fitting(results: StudyResults, { warnings = [], more = [] }: Annotation
   if (failures.length <= MAX_ANNOTATIONS) return { annotations: ranked(failures), cut };
   const together = ranked([
     ...failed.flatMap((group) => annotationsOfStep(results, group, 1)),
-    ...figures.filter(isFailure),
+    ...findings.filter(isFailure),
   ]);
   const left = together.slice(MAX_ANNOTATIONS);
-  const areFigures = new Set(figures);
-  const ofMetrics = left.filter((annotation) => areFigures.has(annotation)).length;
+  // Of what is found besides failed steps, only metrics fail a study.
+  const areFindings = new Set(findings);
+  const ofMetrics = left.filter((annotation) => areFindings.has(annotation)).length;
   if (left.length > ofMetrics) cut.push(`Failures of ${count(left.length - ofMetrics, 'step')} left out.`);
   if (ofMetrics > 0) cut.push(`${count(ofMetrics, 'metric failure')} left out.`);
   return { annotations: together.slice(0, MAX_ANNOTATIONS), cut };
@@ -169,7 +169,7 @@ function whereabouts(results: StudyResults, result: StepResult): string[] {
   ];
 }
 
-function ofFinding({ severity, at, step, title, message }: MetricFinding): Annotation {
+function ofFinding({ severity, at, step, title, message }: Finding): Annotation {
   return { level: severity, line: at.line, step, title, message: printable(message), details: '' };
 }
 

@@ -1,4 +1,5 @@
 import type { StudyResults } from '../report/results.js';
+import { comparisonMarkdown } from '../report/summary/comparison.js';
 import type { Problem } from '../spec/problem.js';
 import type { Clock } from '../util/clock.js';
 import { isoTime } from '../util/format.js';
@@ -11,6 +12,7 @@ import {
   annotationsOf,
   annotationsOfProblems,
   chunksOf,
+  type Extras,
   limits,
 } from './annotations.js';
 import { ApiError, GitHubApi, type Quota } from './api.js';
@@ -48,17 +50,6 @@ export interface CheckRunOptions {
   readonly patience?: number;
   /** Called when there is a check run. */
   readonly onOpen?: () => void;
-}
-
-/** What the check run says in the end besides the results. */
-export interface Extras {
-  /** The comparison with an earlier run, in Markdown. */
-  readonly comparison?: string;
-  /** What is wrong, or probably wrong, in the spec. */
-  readonly warnings?: readonly Problem[];
-  readonly annotations?: readonly Annotation[];
-  /** Whether the study counts as neutral, although it did not finish. */
-  readonly isNeutral?: boolean;
 }
 
 export interface Delivery {
@@ -161,15 +152,13 @@ export class CheckRun {
   }
 
   /** Says how the study ended. */
-  async complete(
-    results: StudyResults,
-    { comparison = '', warnings = [], annotations = [], isNeutral = false }: Extras = {},
-  ): Promise<Delivery> {
+  async complete(results: StudyResults, extras: Extras = {}): Promise<Delivery> {
+    const { comparison, isNeutral = false } = extras;
     const { runUrl } = this.#options.runner;
     return this.#end(
       isNeutral ? 'neutral' : conclusions[results.status],
-      () => annotationsOf(results, { warnings, more: annotations, isNeutral }),
-      (cut) => finalOutput(results, runUrl, { comparison, cut, isNeutral }),
+      () => annotationsOf(results, extras),
+      (cut) => finalOutput(results, runUrl, { comparison: comparisonMarkdown(comparison), cut, isNeutral }),
     );
   }
 

@@ -1,9 +1,9 @@
 import type { StudyResults } from '../report/results.js';
+import { comparisonMarkdown } from '../report/summary/comparison.js';
 import type { Clock } from '../util/clock.js';
 import { isoTime } from '../util/format.js';
-import { type ApiAnnotation, annotationsOf, chunksOf } from './annotations.js';
+import { type ApiAnnotation, annotationsOf, chunksOf, type Extras } from './annotations.js';
 import { ApiError, GitHubApi } from './api.js';
-import type { Extras } from './check-run.js';
 import { type CheckOutput, type Counts, conclusions, finalOutput, runningOutput } from './check-run-text.js';
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
 import { explain } from './explain-failure.js';
@@ -100,19 +100,15 @@ export class DetachedCheckRuns {
     found: OpenCheckRun,
     results: StudyResults,
     spec: RanSpec | undefined,
-    {
-      comparison = '',
-      annotations: more = [],
-      isNeutral = false,
-    }: Pick<Extras, 'comparison' | 'annotations' | 'isNeutral'>,
+    { comparison, isNeutral = false }: Pick<Extras, 'comparison' | 'isNeutral'>,
   ): Promise<Publication> {
-    const { annotations, cut } = annotationsOf(results, { more, isNeutral });
+    const { annotations, cut } = annotationsOf(results, { comparison, isNeutral });
     const conclusion = isNeutral ? 'neutral' : conclusions[results.status];
     const fields = (placedCount: number) => {
       const nowhere = annotations.length - placedCount;
       const unplaced =
         nowhere === 0 ? [] : [`${nowhere} of the annotations could not be put on lines of the spec at this commit.`];
-      const notes = { comparison, cut: [...cut, ...unplaced], isNeutral };
+      const notes = { comparison: comparisonMarkdown(comparison), cut: [...cut, ...unplaced], isNeutral };
       // Of the study, not of now: who says it again says the same.
       const completed_at = isoTime(results.ended)!;
       const output = finalOutput(results, this.#options.runner.runUrl, notes);

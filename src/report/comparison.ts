@@ -243,33 +243,3 @@ export function comparisonLine(comparison: Comparison): string {
   const parts = counts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   return parts.length === 0 ? 'nothing new' : parts.join(', ');
 }
-
-/** What a comparison is worth an annotation for. */
-export interface Finding {
-  readonly at: Position;
-  /** The step of the spec. */
-  readonly step: string;
-  readonly title: string;
-  readonly message: string;
-}
-
-/**
- * What is worth a warning: what takes longer. What newly fails is reported as a failure already. Slower instances of a step that is
- * slower as a whole are left out.
- */
-export function findings(comparison: Comparison): Finding[] {
-  const slowSteps = new Set(comparison.slowerSteps.map(({ step }) => step));
-  return [
-    ...comparison.slowerSteps.map((found): Finding => {
-      const { at, step, name, instances } = found;
-      const message = `The median of ${instances} instance${instances === 1 ? '' : 's'}: ${growthText(found)}.`;
-      return { at, step, title: `${name} is slower than before`, message };
-    }),
-    ...comparison.slowerInstances
-      .filter(({ step }) => !slowSteps.has(step))
-      .map((found): Finding => {
-        const { at, step, name } = found;
-        return { at, step, title: `${name} is slower than before`, message: `${growthText(found)}.` };
-      }),
-  ];
-}

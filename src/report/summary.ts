@@ -40,10 +40,7 @@ export function summaryMarkdown(results: StudyResults, extras: SummaryExtras = {
       name: 'what is new',
       rank: 3,
       most: 200 * 1024,
-      render: (bytes) =>
-        comparison === undefined
-          ? ''
-          : firstFitting(bytes, ...[20, 5, 0].map((most) => () => comparisonMarkdown(comparison, most))),
+      render: (bytes) => firstFitting(bytes, ...[20, 5, 0].map((most) => () => comparisonMarkdown(comparison, most))),
     },
     historySection(results, { rank: 3, most: 100 * 1024 }),
     metricsSection(results, { rank: 4, most: 200 * 1024 }),

@@ -10,15 +10,13 @@ import {
   type Comparison,
   compare,
   comparisonLine,
-  findings,
   hasNothingInCommon,
 } from '../report/comparison.js';
 import { finalTable } from '../report/final-table.js';
-import { historyFindings } from '../report/history-findings.js';
+import { findingsOf } from '../report/findings.js';
 import { reportHtml } from '../report/html/report-html.js';
 import { junitXml } from '../report/junit.js';
 import { metricFileNames, metricFiles } from '../report/metrics/files.js';
-import { metricFindings } from '../report/metrics/outcome.js';
 import { metricsLine } from '../report/metrics/rows.js';
 import { reportJson } from '../report/report-json.js';
 import {
@@ -124,11 +122,10 @@ export async function report(
   log.endPhase();
 
   reportFailures(log, results, isNeutral);
-  for (const { severity, at, title, message } of metricFindings(results)) {
+  for (const { severity, at, title, message } of findingsOf(results, comparison)) {
     log[severity === 'failure' ? 'error' : 'warning'](message, { at, title });
   }
   if (results.metrics?.length) log.info(metricsLine(results.metrics));
-  for (const { at, title, message } of historyFindings(results)) log.warning(message, { at, title });
   if (comparison !== undefined) reportComparison(log, comparison);
   for (const line of finalTable(results)) log.info(line);
   if (note !== '') log.warning(note);
@@ -260,7 +257,6 @@ function reportFailures(log: Log, { steps }: StudyResults, isNeutral: boolean): 
 
 function reportComparison(log: Log, comparison: Comparison): void {
   const { baseline, isOfSameStudy, gone } = comparison;
-  for (const { at, title, message } of findings(comparison)) log.warning(message, { at, title });
   const whose = isOfSameStudy ? '' : ` of another study, ${oneLine(baseline.name)}`;
   if (hasNothingInCommon(comparison)) {
     log.warning(

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { compare, parseBaseline } from '../../src/report/comparison.js';
+import { reportJson } from '../../src/report/report-json.js';
 import type { StepState } from '../../src/study/state.js';
 import { Checked, failed, merged, resultsWith, sha, specText } from '../support/check-runs.js';
 import { hostileText } from '../support/hostile.js';
-import { resultsOf } from '../support/results.js';
+import { ran, resultsOf } from '../support/results.js';
 import { until } from '../support/wait.js';
 
 const counts = (finished: number, running = 0) =>
@@ -72,20 +74,23 @@ describe('the check run of a study', () => {
     checked.expectNoComplaints();
   });
 
-  it('has the warnings about the spec too, and what others have to say', async () => {
+  it('has the warnings about the spec too, and what takes longer than in an earlier run', async () => {
     const checked = await Checked.with();
     const check = await checked.start();
     const at = { file: 'specs/hello.yaml', line: 2, column: 3 };
-    const slower = { level: 'warning', line: 6, step: 'run', title: 'slower', message: 'm', details: '' } as const;
+    const fine = (time: number) => ({ name: 'run_SIZE.1', step: 'run', line: 6, record: ran(time) });
+    const before = resultsOf([fine(1000)]);
+    const results = resultsOf([failed('run_SIZE.0'), fine(60_000)], { status: 'FAILURE' });
+    const comparison = compare(parseBaseline(reportJson(before)), results, 25);
     const warnings = [{ severity: 'warning', at, message: 'odd' } as const];
-    await checked.finish(check.complete(resultsWith(1), { warnings, annotations: [slower], comparison: '### Since' }));
+    await checked.finish(check.complete(results, { warnings, comparison }));
     const [run] = checked.github.checkRuns;
     expect(run!.annotations.map(({ annotation_level: level, start_line: line }) => [level, line])).toEqual([
       ['failure', 6],
       ['warning', 6],
       ['warning', 2],
     ]);
-    expect(run!.text).toMatch(/^### Since/);
+    expect(run!.text).toMatch(/^### What is new/);
     checked.expectNoComplaints();
   });
 

@@ -4,11 +4,11 @@ import {
   BaselineError,
   compare,
   comparisonLine,
-  findings,
   growthText,
   median,
   parseBaseline,
 } from '../../src/report/comparison.js';
+import { findingsOf } from '../../src/report/findings.js';
 import { reportJson } from '../../src/report/report-json.js';
 import { comparisonMarkdown } from '../../src/report/summary/comparison.js';
 import type { StepState } from '../../src/study/state.js';
@@ -56,7 +56,7 @@ describe('what is new since a baseline', () => {
     const comparison = compared(same, same);
     expect(comparison).toMatchObject({ names: nothing, unfinished: 0, added: 0, gone: [], isOfSameStudy: true });
     expect(comparisonLine(comparison)).toBe('nothing new');
-    expect(findings(comparison)).toEqual([]);
+    expect(findingsOf(study({}), comparison)).toEqual([]);
   });
 
   it.each<[was: StepState | undefined, now: StepState, where: 'newly' | 'still' | 'fixed' | 'unfinished' | undefined]>([
@@ -101,7 +101,7 @@ describe('what is new since a baseline', () => {
     ]);
     expect(comparisonLine(comparison)).toBe('2 newly failing, 1 newly skipped');
     // Both are told as failures of this run already.
-    expect(findings(comparison)).toEqual([]);
+    expect(findingsOf(study({}), comparison)).toEqual([]);
     expect(comparisonMarkdown(comparison)).toContain('1 more did not run because of others, and did before.');
   });
 
@@ -184,7 +184,9 @@ describe('a step is slower', () => {
       run_2: ok(60 * second),
       run_3: ok(60 * second),
     };
-    expect(findings(compared(before, now)).map(({ at, title, message }) => [at.line, title, message])).toEqual([
+    expect(
+      findingsOf(study({}), compared(before, now)).map(({ at, title, message }) => [at.line, title, message]),
+    ).toEqual([
       [7, 'a is slower than before', 'The median of 1 instance: 2m 00s, was 1m 00s: +100 %.'],
       [9, 'run_1 is slower than before', '1m 30s, was 1m 00s: +50 %.'],
     ]);

@@ -4,11 +4,12 @@ import { inline } from '../markdown.js';
 import { short, shortCode } from './outcome.js';
 
 /**
- * What is new since the baseline, as a section of a summary.
+ * What is new since the baseline, as a section of a summary; '' without one.
  *
  * @param most how many of each kind are named; the others are counted
  */
-export function comparisonMarkdown(comparison: Comparison, most = 20): string {
+export function comparisonMarkdown(comparison: Comparison | undefined, most = 20): string {
+  if (comparison === undefined) return '';
   const { newlyFailing, fixed, stillFailing, slowerSteps, slowerInstances, unfinished, newlySkipped, gone } =
     comparison;
   const failing = ({ name, reason, was }: ComparedInstance) =>

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { annotationsOf } from '../../../src/github/annotations.js';
-import { historyFindings } from '../../../src/report/history-findings.js';
 import { junitXml } from '../../../src/report/junit.js';
-import { metricFindings, withMetricRows } from '../../../src/report/metrics/outcome.js';
+import { withMetricRows } from '../../../src/report/metrics/outcome.js';
 import { readReport, resultsOfReport } from '../../../src/report/read-report.js';
 import { reportJson } from '../../../src/report/report-json.js';
 import type { ShownHistory } from '../../../src/report/results.js';
@@ -42,67 +40,6 @@ describe('a metric that fails a study', () => {
     const text = summaryMarkdown(withMetricRows(results, [worseRow('run_1')]));
     expect(text).toContain('❌ worse');
     expect(text).not.toContain('How to continue');
-  });
-});
-
-describe('the annotations of metrics', () => {
-  it('are one for each instance, failures first, on the line of its step', () => {
-    const warned = metricRow('run_0', { verdict: 'worse', severity: 'warning', reason: 'x' });
-    const judged = withMetricRows(results, [warned, worseRow('run_1'), metricRow('run_2')]);
-    expect(annotationsOf(judged).annotations).toEqual([
-      {
-        ...{ level: 'failure', line: 12, step: 'run', title: 'time of run_1 is 3.5 s', details: '' },
-        message: '10 % above the reference 3.2\ntime = 3.5',
-      },
-      {
-        level: 'warning',
-        line: 12,
-        step: 'run',
-        title: 'time of run_0 is 3.5 s',
-        details: '',
-        message: 'x\ntime = 3.5',
-      },
-    ]);
-  });
-
-  it('are one for many of a step together', () => {
-    const rows = instances(11).map(({ name }) => worseRow(name));
-    const [only, ...others] = metricFindings({ ...results, metrics: rows });
-    expect(others).toEqual([]);
-    expect(only).toMatchObject({ severity: 'failure', title: 'time of 11 instances of run' });
-    expect(only!.message.split('\n')).toHaveLength(11);
-    expect(only!.message).toMatch(/and 1 more$/);
-  });
-
-  it.each([
-    [{ value: null, verdict: 'missing' as const, severity: 'failure' as const }, 'time of run_0 is missing'],
-    [{ value: null, verdict: 'unreadable' as const, severity: 'failure' as const }, 'time of run_0 cannot be read'],
-  ])('say what is not there', (verdict, title) =>
-    expect(metricFindings({ ...results, metrics: [metricRow('run_0', verdict)] })[0]!.title).toBe(title),
-  );
-
-  it('are none of those that could not be read, of which the run itself warns', () => {
-    const unread = metricRow('run_0', { value: null, verdict: 'unread', severity: 'warning', reason: 'gone' });
-    const judged = withMetricRows(results, [unread]);
-    expect(judged.status).toBe('FINISHED');
-    expect(metricFindings(judged)).toEqual([]);
-    expect(summaryMarkdown(judged)).toContain('⚠️ not read');
-    expect(validReport(reportJson(judged)).metrics).toMatchObject([{ verdict: 'unread', severity: 'warning' }]);
-  });
-
-  it('are of what takes longer than usual, too', () => {
-    const slower = (count: number) => instances(count).map(({ name }) => ({ name, time: 90_000, usual: 60_000 }));
-    const found = (count: number) => historyFindings({ ...results, history: { ...history, slower: slower(count) } });
-    expect(found(1)).toEqual([
-      {
-        at: results.steps[0]!.step.at,
-        step: 'run',
-        title: 'run_0 took longer than usual',
-        message: '1m 30s, usually 1m 00s.',
-      },
-    ]);
-    expect(found(12).map(({ title }) => title)).toEqual(['12 instances of run took longer than usual']);
-    expect(historyFindings(results)).toEqual([]);
   });
 });
 
