@@ -254,7 +254,7 @@ export class Conductor {
     if (this.#hasRun || this.#stopWaiting !== undefined || policy.maxWaitMs === 0) return;
     const stop = clock.after(policy.maxWaitMs, () => {
       const reason = `max-wait: no job has begun to run within ${shortDuration(policy.maxWaitMs)}`;
-      this.#post({ type: 'waited', at: clock.now(), reason });
+      this.#post({ type: 'waited-too-long', at: clock.now(), reason });
     });
     this.#stopWaiting = () => {
       stop();

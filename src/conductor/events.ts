@@ -19,7 +19,7 @@ export type StudyEvent =
   /** This run stops driving the study: jobs go on, nothing more is submitted, every state stays as it is. */
   | { readonly type: 'leave'; readonly at: number; readonly reason: string; readonly kind: Interruption }
   /** No job has begun to run in the time that it may wait: those in the queue are cancelled, and the study stops. */
-  | { readonly type: 'waited'; readonly at: number; readonly reason: string }
+  | { readonly type: 'waited-too-long'; readonly at: number; readonly reason: string }
   /** `maestro update` changed the limits that are given. */
   | { readonly type: 'limits'; readonly at: number; readonly throttle?: number; readonly restartLimit?: number };
 

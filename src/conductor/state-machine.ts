@@ -36,7 +36,7 @@ export class StudyMachine {
   #cancelReason: string | undefined;
   #interruption: StudyStop | undefined;
   /** Why the jobs in the queue are being cancelled, after which the study stops. */
-  #withdrawal: string | undefined;
+  #waitedTooLong: string | undefined;
   /** Whether local steps are waited for after an interruption. */
   #awaitsLocal = true;
   #isLeft = false;
@@ -99,8 +99,8 @@ export class StudyMachine {
     if (!this.#isLeft) {
       this.#take(event);
       this.#submitReady(event.at);
-      if (this.#withdrawal !== undefined && this.#interruption === undefined && !this.hasJobs)
-        this.#stop(this.#withdrawal, 'waited-too-long');
+      if (this.#waitedTooLong !== undefined && this.#interruption === undefined && !this.hasJobs)
+        this.#stop(this.#waitedTooLong, 'waited-too-long');
       if (this.#deferrals.size > 0) this.#goOnElsewhere(event.at);
     }
     const { changed, touched } = this.#table.takeChanges();
@@ -118,8 +118,8 @@ export class StudyMachine {
         return this.#cancel(event.reason, event.at);
       case 'limits':
         return this.#limit(event);
-      case 'waited':
-        return this.#endWaiting(event.reason);
+      case 'waited-too-long':
+        return this.#emptyQueue(event.reason);
       case 'interrupt':
         for (const ended of event.ended ?? []) this.#handleJob(ended);
         if (this.#isLeft) return;
@@ -209,12 +209,12 @@ export class StudyMachine {
       if (isOwnEnd || this.#cancelReason !== undefined) return false;
     }
     // A job that was only taken out of the queue leaves the step where it was: its restart is still to come.
-    const isTakenBack = rerun === 'cancelled' && (started === null || this.#withdrawal !== undefined);
-    if (!isTakenBack) beginAnew(record);
+    const isWithdrawn = rerun === 'cancelled' && (started === null || this.#waitedTooLong !== undefined);
+    if (!isWithdrawn) beginAnew(record);
     if (this.#cancelReason !== undefined) this.#end(index, 'CANCELLED', this.#cancelReason, at);
     else if (!this.#dependents.giveUpIfDependencyFailed(index, at)) {
       const isReady = this.#dependents.isReady(index);
-      const later = this.#withdrawal === undefined ? undefined : runsAgain(this.#withdrawal, 'resubmit', 'later');
+      const later = this.#waitedTooLong === undefined ? undefined : runsAgain(this.#waitedTooLong, 'resubmit', 'later');
       this.#table.setState(index, isReady ? 'PENDING' : 'INITIALIZED', later ?? rerunReasons[rerun]);
       if (isReady) this.#enqueue(index);
     }
@@ -273,7 +273,7 @@ export class StudyMachine {
     if (this.#cancelReason !== undefined) return;
     this.#cancelReason = reason;
     // A study that is cancelled ends, and does not stop for the next run.
-    this.#withdrawal = undefined;
+    this.#waitedTooLong = undefined;
     this.#backingOff.clear();
     this.#deferrals.clear();
     for (const { index } of this.#graph.steps) {
@@ -284,9 +284,9 @@ export class StudyMachine {
   }
 
   /** The next driver knows from `rerun` that a step runs again whose job this one has cancelled. */
-  #endWaiting(reason: string): void {
+  #emptyQueue(reason: string): void {
     if (this.#interruption !== undefined || this.#cancelReason !== undefined || !this.hasJobs) return;
-    this.#withdrawal ??= reason;
+    this.#waitedTooLong ??= reason;
     for (const index of this.#inFlight().filter((index) => !this.#isLocal(index))) {
       this.steps[index]!.rerun ??= 'cancelled';
       this.#table.touch(index);
@@ -347,7 +347,7 @@ export class StudyMachine {
   }
 
   #submitReady(at: number): void {
-    if (this.#interruption !== undefined || this.#withdrawal !== undefined) return;
+    if (this.#interruption !== undefined || this.#waitedTooLong !== undefined) return;
     this.#submitFrom(this.#queues.scheduled, at);
     this.#submitFrom(this.#queues.local, at);
   }

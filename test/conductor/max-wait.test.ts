@@ -100,7 +100,7 @@ describe('a study whose jobs may wait for a minute', () => {
 });
 
 describe('a wait that is too long', () => {
-  const waited = { type: 'waited', at: 9, reason: 'too long' } as const;
+  const waited = { type: 'waited-too-long', at: 9, reason: 'too long' } as const;
   function inQueue(): MachineStudy {
     const queued = new MachineStudy(shapes);
     queued.begin();
@@ -175,7 +175,7 @@ describe('a wait that is too long', () => {
 });
 
 describe('a restart that is taken out of the queue', () => {
-  const waited = { type: 'waited', at: 9, reason: 'too long' } as const;
+  const waited = { type: 'waited-too-long', at: 9, reason: 'too long' } as const;
   const job = { script: 'main', id: 'x', place: 'p', isDoubtful: false, submitted: 1, started: 2, ended: 3 } as const;
   /** A step whose time ran out in an earlier run, and which this run goes on with. */
   function resumed(): MachineStudy {

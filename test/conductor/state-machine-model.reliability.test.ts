@@ -129,7 +129,7 @@ class World {
     this.#now += 1;
     this.#waits += 1;
     this.#hasWaited = true;
-    this.tell({ type: 'waited', at: this.#now, reason: 'too long' });
+    this.tell({ type: 'waited-too-long', at: this.#now, reason: 'too long' });
     const told = this.transitions.at(-1)!.commands.map((command) => 'step' in command && command.step);
     expect(told.toSorted()).toEqual(this.#scheduledJobs().toSorted());
   }

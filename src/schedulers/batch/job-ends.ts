@@ -109,7 +109,7 @@ export class JobEnds {
    *
    * @returns whether that is so: not if it has begun, was cancelled, or the claim cannot be taken now
    */
-  async takeBack(queued: QueuedJob): Promise<boolean> {
+  async withdraw(queued: QueuedJob): Promise<boolean> {
     const { claims, canceller } = this.#options;
     try {
       const { owner } = await claims.settle(queued.job);

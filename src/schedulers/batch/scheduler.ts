@@ -102,7 +102,7 @@ export class QueueScheduler implements BatchScheduler {
     this.#waits = new WaitingJobs({
       ...{ system, clock, log },
       onReason: (queued, reason) => this.#report(queued, { type: 'queued', reason }),
-      onStuck: (queued, reason) => guard(this.#takeBack(queued, reason)),
+      onStuck: (queued, reason) => guard(this.#withdraw(queued, reason)),
     });
     this.#ends = new JobEnds({
       ...{ host, studyPath, system, clock, claims: this.#claims, canceller: this.#canceller, watch: this.#watch },
@@ -251,8 +251,8 @@ export class QueueScheduler implements BatchScheduler {
   }
 
   /** The conductor submits another job in place of one that may wait for ever. */
-  async #takeBack(queued: QueuedJob, reason: string): Promise<void> {
-    if (await this.#ends.takeBack(queued)) this.#endUnsubmitted(queued, reason, blame('queue'));
+  async #withdraw(queued: QueuedJob, reason: string): Promise<void> {
+    if (await this.#ends.withdraw(queued)) this.#endUnsubmitted(queued, reason, blame('queue'));
   }
 
   #cancelJobs(jobs: readonly QueuedJob[]): void {

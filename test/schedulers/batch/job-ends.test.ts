@@ -27,7 +27,7 @@ const claimed = async (owner: string | null) => ({ owner, exits: [] });
 
 it('a job in the queue is taken back with its twins', async () => {
   const { ends, queued, cancelled } = waiting(() => claimed(null));
-  expect(await ends.takeBack(queued)).toBe(true);
+  expect(await ends.withdraw(queued)).toBe(true);
   expect(cancelled).toEqual(['7', '8']);
 });
 
@@ -38,7 +38,7 @@ it.each<[string, () => Promise<Claim>, Partial<QueuedJob>]>([
   ['has a claim that cannot be read now', () => Promise.reject(new HostError('the host is away')), {}],
 ])('a job that %s is not taken back', async (_, settle, more) => {
   const { ends, queued, cancelled } = waiting(settle, more);
-  expect(await ends.takeBack(queued)).toBe(false);
+  expect(await ends.withdraw(queued)).toBe(false);
   expect(cancelled).toEqual([]);
 });
 
