@@ -32,16 +32,10 @@ export interface JobOutcome {
   readonly blame?: Blame;
 }
 
-/**
- * What a scheduler reports of a job. `step` is the instance's index, `attempt` its job's number, `at` milliseconds
- * since the epoch.
- */
-export type JobEvent =
+/** What a scheduler reports of a job. */
+export type JobNews =
   | {
       readonly type: 'submitted';
-      readonly step: number;
-      readonly attempt: number;
-      readonly at: number;
       readonly id: string;
       /** Where the job runs: the URI of a broker; '' for a process on the host. */
       readonly endpoint: string;
@@ -50,9 +44,6 @@ export type JobEvent =
     }
   | {
       readonly type: 'not-submitted';
-      readonly step: number;
-      readonly attempt: number;
-      readonly at: number;
       readonly reason: string;
       /** Undefined: what the step asks for was refused. */
       readonly blame?: Blame;
@@ -63,9 +54,6 @@ export type JobEvent =
    */
   | {
       readonly type: 'deferred';
-      readonly step: number;
-      readonly attempt: number;
-      readonly at: number;
       readonly reason: string;
       /** Whether `renew` can get another allocation. */
       readonly mayRenew: boolean;
@@ -73,30 +61,29 @@ export type JobEvent =
   /** The batch system has it. Sent again if it waits for another reason. */
   | {
       readonly type: 'queued';
-      readonly step: number;
-      readonly attempt: number;
-      readonly at: number;
       /** Why it waits, in the batch system's words. */
       readonly reason?: string;
     }
   | {
       readonly type: 'started';
-      readonly step: number;
-      readonly attempt: number;
-      readonly at: number;
       /** The nodes that it has, by name; undefined if they are not known, or not yet. */
       readonly nodes?: readonly string[];
     }
-  | { readonly type: 'finishing'; readonly step: number; readonly attempt: number; readonly at: number }
+  | { readonly type: 'finishing' }
   | {
       readonly type: 'ended';
-      readonly step: number;
-      readonly attempt: number;
-      readonly at: number;
       readonly outcome: JobOutcome;
       /** As of `started`. */
       readonly nodes?: readonly string[];
     };
+
+/** News of a job, which is known by its step, the index of the instance, and its attempt. */
+export type JobEvent = JobNews & {
+  readonly step: number;
+  readonly attempt: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+};
 
 /**
  * The scheduler has lost contact with its jobs: it reports nothing more, and submits nothing more. The jobs may go on.

@@ -2,7 +2,7 @@ import type {
   BatchScheduler,
   InheritedJob,
   Job,
-  JobEvent,
+  JobNews,
   JobOutcome,
   JobRef,
   SchedulerListener,
@@ -214,7 +214,7 @@ export class SimulatedScheduler implements BatchScheduler {
     if (there.stage === 'ended') there.tell('ended');
   }
 
-  #report(job: Job, event: Told): void {
+  #report(job: Job, event: JobNews): void {
     if (!this.#isGone) this.#listener({ ...event, step: job.step.index, attempt: job.attempt, at: this.#clock.now() });
   }
 
@@ -224,9 +224,6 @@ export class SimulatedScheduler implements BatchScheduler {
     return () => {};
   }
 }
-
-/** An event but for what every event has. */
-type Told = JobEvent extends infer E ? (E extends JobEvent ? Omit<E, 'step' | 'attempt' | 'at'> : never) : never;
 
 const nameOf = ({ step, attempt }: Job) => `${step.name} ${attempt}`;
 

@@ -12,7 +12,7 @@ import type {
   BatchScheduler,
   InheritedJob,
   Job,
-  JobEvent,
+  JobNews,
   JobOutcome,
   JobRef,
   SchedulerListener,
@@ -367,7 +367,7 @@ export class QueueScheduler implements BatchScheduler {
     this.#watch.forget(queued);
   }
 
-  #report({ job }: QueuedJob, event: News, at = this.#clock.now()): void {
+  #report({ job }: QueuedJob, event: JobNews, at = this.#clock.now()): void {
     if (this.#isClosed) return;
     this.#listener({ step: job.step.index, attempt: job.attempt, at, ...event });
   }
@@ -388,7 +388,3 @@ export class QueueScheduler implements BatchScheduler {
 }
 
 const nodesOf = ({ nodes }: QueuedJob) => (nodes === undefined ? {} : { nodes });
-
-/** An event without its job and time. */
-type News = Unbased<JobEvent>;
-type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;

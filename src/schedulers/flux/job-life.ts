@@ -2,7 +2,7 @@ import type { Interruption } from '../../causes/interruption.js';
 import type { RefusalKind } from '../../flux/classify-refusal.js';
 import { type FluxEvent, type JobView, newJob } from '../../flux/eventlog.js';
 import type { JobId } from '../../flux/job-id.js';
-import type { JobEvent, JobOutcome } from '../scheduler.js';
+import type { JobNews, JobOutcome } from '../scheduler.js';
 import type { PauseKind } from '../submit-backoff.js';
 import type { Found } from './find-inherited.js';
 
@@ -76,12 +76,8 @@ export interface JobLife {
   readonly withdrawal: Report | undefined;
 }
 
-/** An event of the scheduler without the step and the attempt; without `at`, the present time is used. */
-export type Report = JobEvent extends infer E
-  ? E extends JobEvent
-    ? Omit<E, 'step' | 'attempt' | 'at'> & { readonly at?: number }
-    : never
-  : never;
+/** News of the job; without `at`, the present time is used. */
+export type Report = JobNews & { readonly at?: number };
 
 /** Everything that can happen to an attempt. */
 export type LifeEvent =

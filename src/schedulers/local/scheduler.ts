@@ -7,7 +7,7 @@ import type { Clock } from '../../util/clock.js';
 import { sleep } from '../../util/sleep.js';
 import { lastWords } from '../claims/last-words.js';
 import { givenUp, neverBegan, notClaimed, notExecutable } from '../claims/launcher.js';
-import type { InheritedJob, Job, JobEvent, JobRef, Scheduler, SchedulerListener } from '../scheduler.js';
+import type { InheritedJob, Job, JobNews, JobRef, Scheduler, SchedulerListener } from '../scheduler.js';
 import { OffHostSteps, wordsOf } from './off-host-steps.js';
 import { type EndReport, notStarted, outcomeOf, unfinished, wordsOfStuck } from './outcomes.js';
 import { isNeverToRun, nodesOf, notReady, type Running, type Supervisor, type Unwanted } from './running.js';
@@ -364,15 +364,11 @@ export class LocalScheduler implements Scheduler {
     this.#tell(running.job, { type: 'ended', outcome });
   }
 
-  #tell(job: Job, event: News, at = this.#clock.now()): void {
+  #tell(job: Job, event: JobNews, at = this.#clock.now()): void {
     this.#listener({ ...baseOf(job), at, ...event });
   }
 }
 
-const cancelledEarly: News = { type: 'not-submitted', reason: 'it was cancelled before', blame: blame('cancelled') };
-
-/** An event without its job and time. */
-type News = Unbased<JobEvent>;
-type Unbased<Event> = Event extends JobEvent ? Omit<Event, 'step' | 'attempt' | 'at'> : never;
+const cancelledEarly: JobNews = { type: 'not-submitted', reason: 'it was cancelled before', blame: blame('cancelled') };
 
 const baseOf = ({ step, attempt }: Job) => ({ step: step.index, attempt });
