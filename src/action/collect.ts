@@ -86,7 +86,7 @@ function wanted(inputs: Inputs, { repository }: Runner, home: string): (pointer:
 function reportRoot(inputs: Inputs, runner: Runner) {
   const given = inputs['report-path'];
   if (given === '') return { path: path.join(runner.temporary, 'maestro-report', 'collected'), untrusted: [] };
-  return placeFor({ specPath: path.join(runner.workspace, 'spec') }, runner.workspace, given);
+  return placeFor(given, { workingDirectory: runner.workspace });
 }
 
 /** Two studies may be called the same, in different places. */

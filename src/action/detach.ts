@@ -7,7 +7,6 @@ import { repoint } from '../run/detach/pointers.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { HostInputs } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
-import { exitCodes, type StudyStatus } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
@@ -64,7 +63,7 @@ export async function detach(
     job: conductorJobOf(inputs),
     runAttempt: holder.runAttempt,
   });
-  const { studyPath, steps, state } = detached;
+  const { studyPath, steps, exitCode } = detached;
   const where = `${code(inputs.spec)} has ${steps} step${steps === 1 ? '' : 's'}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
   const url = await publication.handOver(where, detached.token);
   // It goes on since an earlier start, whose check run is not the only one now.
@@ -81,7 +80,7 @@ export async function detach(
     inputs.summary ? await writeSummary(`## ⏳ The study goes on by itself\n\n${where}\n\n`) : undefined,
   ];
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
-  return state.state === 'ended' ? exitCodes[state.status as StudyStatus] : 0;
+  return exitCode;
 }
 
 /** Events whose green job lets a change in: of what was not tested it would say that it passed. */

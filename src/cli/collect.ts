@@ -50,7 +50,7 @@ export const collect: Verb = {
         reportPlace: (studyPath) => {
           const name = `${path.posix.basename(studyPath)}.report`;
           const to = inputs['report-path'] === '' ? name : path.join(inputs['report-path'], name);
-          return placeFor({ specPath: path.join(workingDirectory, 'spec') }, workingDirectory, to);
+          return placeFor(to, { workingDirectory });
         },
         baseline: undefined,
         publisher: unpublished,

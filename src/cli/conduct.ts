@@ -2,24 +2,26 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { callersEnvironment } from '../hosts/environment.js';
+import type { Host } from '../hosts/host.js';
 import { overlaysOf, requestOf, runOptionsOf } from '../inputs/derive.js';
 import { inputsForHost } from '../inputs/for-host.js';
 import { ineffectiveInputs } from '../inputs/ineffective.js';
 import { readableMetrics } from '../inputs/metrics.js';
 import { parseInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
+import type { RunObserver } from '../run/context.js';
 import { findConductorJob, jobRequestSchema, jobWords, submitConductor } from '../run/detach/job.js';
 import { JobTime } from '../run/detach/job-time.js';
 import { type Order, orderSchema, parcelFiles, parcelPath } from '../run/detach/parcel.js';
 import { RedactedStream, redactorOf, secretsIn } from '../run/detach/redaction.js';
 import { StartStateFile } from '../run/detach/state-file.js';
 import { partsOf } from '../run/mistakes.js';
-import { openHosts } from '../run/open-hosts.js';
+import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import type { HostInputs } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { formatProblem } from '../spec/problem.js';
-import { LeaseHeldError, ourHolder } from '../store/lease.js';
+import { LeaseHeldError, type LeaseHolder, ourHolder } from '../store/lease.js';
 import { lookAtStudy } from '../store/look/look.js';
 import { exitCodes, openJob, type StudyStatus } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
@@ -73,28 +75,37 @@ interface Conducting {
 }
 
 async function conductStudy(conducting: Conducting, context: ProcessContext): Promise<StudyStatus> {
-  const { studyPath, parcel, state, stream, log, job } = conducting;
-  const { environment, hangup, workingDirectory } = context;
-  const tree = path.join(parcel, parcelFiles.tree);
   const leave = new AbortController();
   const onCancel = () => leave.abort(context.cancel.reason);
   if (context.cancel.aborted) onCancel();
   else context.cancel.addEventListener('abort', onCancel, { once: true });
-  const hosts = await openHosts(
-    // The process that started this one has run `setup` before.
-    { ssh: undefined, setup: '' },
-    {
-      environment: callersEnvironment(environment),
-      process: { environment, workingDirectory, cancel: leave.signal, hangup },
-      log,
-      temporary: parcel,
-    },
-  );
-  const { host, here } = hosts;
-  if (job !== '') {
-    const over = await endedBefore(conducting, hosts);
-    if (over !== undefined) return over;
+  const hosts = await openForConducting(conducting, { ...context, cancel: leave.signal });
+  try {
+    const over = conducting.job === '' ? undefined : await endedBefore(conducting, hosts);
+    return over ?? (await drive(conducting, { hosts, leave, hangup: context.hangup }));
+  } finally {
+    hosts.close();
+    context.cancel.removeEventListener('abort', onCancel);
   }
+}
+
+function openForConducting({ log, parcel }: Conducting, process: ProcessContext): Promise<OpenedHosts> {
+  const environment = callersEnvironment(process.environment);
+  // The process that started this one has run `setup` before.
+  return openHosts({ ssh: undefined, setup: '' }, { environment, process, log, temporary: parcel });
+}
+
+interface Driving {
+  readonly hosts: OpenedHosts;
+  /** Aborted to leave the study to the next conductor. */
+  readonly leave: AbortController;
+  readonly hangup: AbortSignal;
+}
+
+async function drive(conducting: Conducting, { hosts, leave, hangup }: Driving): Promise<StudyStatus> {
+  const { studyPath, parcel, state, stream, log } = conducting;
+  const { host, here } = hosts;
+  const tree = path.join(parcel, parcelFiles.tree);
   const { order, inputs, hostInputs, redact } = readOrder(parcel);
   stream.redact = redact;
   const options = runOptionsOf(inputs);
@@ -125,25 +136,12 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
       place: () => ({ path: studyPath, key: order.key, resume: 'always' }),
       request: requestOf(inputs, optionOf),
       around: '',
-      holder: {
-        ...ourHolder(order.runUrl, order.runAttempt),
-        detached: order.token,
-        ...(job === '' ? {} : { job }),
-      },
+      holder: holderOf(order, conducting),
       // No post step follows a conductor, so nothing is saved for one.
       remember: ({ allocation }) => {
         if (allocation !== undefined) state.runs('it waits for its allocation');
       },
-      observer: {
-        begun: async () => {},
-        executing: (records) => {
-          // All of it is staged.
-          void rm(tree, { recursive: true, force: true }).catch(() => {});
-          if (records.some((record) => openJob(record) !== undefined)) state.runs('it goes on with steps that run');
-        },
-        changed: () => state.runs('its steps have begun'),
-        lost: () => {},
-      },
+      observer: observerOf(state, tree),
       ineffectiveOptions: (plan) => ineffectiveInputs(inputs, plan),
       reportPlace: () => ({ path: path.join(studyPath, '.conductor/report'), untrusted: [] }),
       baseline: undefined,
@@ -152,8 +150,24 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
     return results.status;
   } finally {
     time?.end();
-    context.cancel.removeEventListener('abort', onCancel);
   }
+}
+
+function holderOf({ runUrl, runAttempt, token }: Order, { job }: Conducting): LeaseHolder {
+  return { ...ourHolder(runUrl, runAttempt), detached: token, ...(job === '' ? {} : { job }) };
+}
+
+/** Tells the process that has started the study how far it is, and removes the working tree once all of it is staged. */
+function observerOf(state: StartStateFile, tree: string): RunObserver {
+  return {
+    begun: async () => {},
+    executing: (records) => {
+      void rm(tree, { recursive: true, force: true }).catch(() => {});
+      if (records.some((record) => openJob(record) !== undefined)) state.runs('it goes on with steps that run');
+    },
+    changed: () => state.runs('its steps have begun'),
+    lost: () => {},
+  };
 }
 
 /** Removes the secrets and the working tree, which only another conductor would need. */
@@ -165,7 +179,7 @@ function forget(parcel: string): void {
 /** How a study ended while this job waited in the queue: then nothing is run again. */
 async function endedBefore(
   { studyPath, parcel, log }: Conducting,
-  { host }: Awaited<ReturnType<typeof openHosts>>,
+  { host }: OpenedHosts,
 ): Promise<StudyStatus | undefined> {
   const sight = await lookAtStudy(host, studyPath);
   const ended = 'state' in sight ? sight.state.ended : undefined;
@@ -182,7 +196,7 @@ async function endedBefore(
 /** The time of the job that this process is; undefined if it has no limit. */
 function jobTime(
   { studyPath, token, parcel, job, seconds, log }: Conducting,
-  { leave, host }: { readonly leave: AbortController; readonly host: Parameters<typeof submitConductor>[0] },
+  { leave, host }: { readonly leave: AbortController; readonly host: Host },
 ): JobTime | undefined {
   if (job === '' || !/^-?\d+$/.test(seconds)) return undefined;
   const succeed = async () => {

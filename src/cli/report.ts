@@ -35,7 +35,7 @@ export const report: Verb = {
       const { host, isElsewhere } = hosts;
       const sight = await lookAtOurs(given.positionals[0]!, hosts, context);
       // What is here may be a checkout that others have prepared.
-      const here = (to: string) => placeFor({ specPath: path.join(workingDirectory, 'spec') }, workingDirectory, to);
+      const here = (to: string) => placeFor(to, { workingDirectory });
       const reportPath = inputs['report-path'];
       const { results } = await reportExisting(
         {

@@ -8,6 +8,7 @@ import { type Inputs, inputNames } from '../inputs/schema.js';
 import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
 import { jobWords } from '../run/detach/job.js';
+import { startedByHand, studiesRoot } from '../run/detach/parcel.js';
 import { conductedView } from '../run/detach/waiting.js';
 import { type KeptInputs, overlaysIn } from '../run/existing/kept-inputs.js';
 import { readKeptFiles } from '../run/existing/rebuild-plan.js';
@@ -18,7 +19,6 @@ import type { ProcessContext } from '../run/process-context.js';
 import { runStudy } from '../run/run-study.js';
 import { ourHolder } from '../store/lease.js';
 import type { StudySight } from '../store/look/look.js';
-import { exitCodes, type StudyStatus } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
 import { inSeries } from '../util/format.js';
@@ -165,15 +165,15 @@ async function go({ inputs, study }: KeptStudy, { sight, hosts, context, log }: 
     ? undefined
     : historyHere(inputs, { specPath, workingDirectory: startedIn, environment, hosts });
   if (inputs.detach !== 'false') {
-    const started = await detachStudy({
+    const { exitCode } = await detachStudy({
       ...own,
       ...{ place, clock: systemClock, token: newToken(), runAttempt: undefined },
-      root: path.posix.join(hosts.home, 'maestro-studies'),
+      root: studiesRoot(hosts.home),
       node: inputs['detach-node'],
       job: conductorJobOf(inputs),
-      origin: { repository: '', sha: '', checkRun: null, runUrl: '', history },
+      origin: { ...startedByHand, history },
     });
-    return started.state.state === 'ended' ? exitCodes[started.state.status as StudyStatus] : 0;
+    return exitCode;
   }
   const { workingDirectory } = context;
   const { exitCode } = await runStudy({
@@ -184,7 +184,7 @@ async function go({ inputs, study }: KeptStudy, { sight, hosts, context, log }: 
       if (inputs['report-path'] === '' && !hosts.isElsewhere) {
         return { path: `${studyPath}/.conductor/report`, untrusted: [] };
       }
-      return placeFor({ specPath: path.join(workingDirectory, 'spec') }, workingDirectory, name);
+      return placeFor(name, { workingDirectory });
     },
     request: requestOf(inputs, optionOf),
     baseline: undefined,

@@ -6,7 +6,7 @@ import { type InputName, type Inputs, inputNames, inputsSchema } from '../inputs
 import { withPlainPaths } from '../inputs/study-key.js';
 import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
-import { studiesRoot } from '../run/detach/parcel.js';
+import { startedByHand, studiesRoot } from '../run/detach/parcel.js';
 import { markReported } from '../run/detach/pointers.js';
 import { givenReportPlace, placeFor } from '../run/given-files.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
@@ -17,7 +17,6 @@ import type { Spec } from '../spec/spec.js';
 import type { WantedPlace } from '../store/directory.js';
 import { ourHolder } from '../store/lease.js';
 import { shortHash } from '../study/directory.js';
-import { exitCodes, type StudyStatus } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
@@ -66,7 +65,7 @@ async function runGiven(given: Given, context: ProcessContext, log: TerminalLog)
         // The study directory is known to be ours by then.
         if (wanted === undefined && !hosts.isElsewhere)
           return { path: `${studyPath}/.conductor/report`, untrusted: [] };
-        return wanted ?? placeFor(study, workingDirectory, `${path.basename(studyPath)}.report`);
+        return wanted ?? placeFor(`${path.basename(studyPath)}.report`, { workingDirectory, specPath: study.specPath });
       },
       ...ready,
       history: historyHere(inputs, { ...context, specPath: study.specPath, hosts }),
@@ -118,22 +117,22 @@ async function detach(
   log: TerminalLog,
   hosts: OpenedHosts,
 ): Promise<number> {
-  const { studyPath, state } = await detachStudy({
+  const { studyPath, exitCode } = await detachStudy({
     ...common(study, context, log, hosts),
     clock: systemClock,
     place: (spec) => placeOf(spec, { inputs, study, context, hosts }),
-    root: path.posix.join(hosts.home, 'maestro-studies'),
+    root: studiesRoot(hosts.home),
     node: inputs['detach-node'],
     job: conductorJobOf(inputs),
     token: newToken(),
     origin: {
-      ...{ repository: '', sha: '', checkRun: null, runUrl: '' },
+      ...startedByHand,
       history: historyHere(inputs, { ...context, specPath: study.specPath, hosts }),
     },
     runAttempt: undefined,
   });
   log.info(`Study directory: ${studyPath}`);
-  return state.state === 'ended' ? exitCodes[state.status as StudyStatus] : 0;
+  return exitCode;
 }
 
 /** What makes a study another than those from elsewhere: its file. From stdin, where all studies come in one way, its name too. */

@@ -68,15 +68,19 @@ interface Given {
 /** Where the user wants the reports; undefined if the user did not say. */
 export function givenReportPlace(study: Given, workingDirectory: string): GuardedPlace | undefined {
   const given = study.options.report.path;
-  return given === '' ? undefined : placeFor(study, workingDirectory, given);
+  return given === '' ? undefined : placeFor(given, { workingDirectory, specPath: study.specPath });
+}
+
+interface Surroundings {
+  readonly workingDirectory: string;
+  /** Undefined if there is no spec on this machine. */
+  readonly specPath?: string;
 }
 
 /** A directory to write to. The working directory and the spec's may be a checkout that a pull request has prepared. */
-export function placeFor({ specPath }: Pick<Given, 'specPath'>, workingDirectory: string, given: string): GuardedPlace {
-  const untrusted = [workingDirectory, path.dirname(specPath)].flatMap((directory) => [
-    directory,
-    ...checkoutsAround(directory),
-  ]);
+export function placeFor(given: string, { workingDirectory, specPath }: Surroundings): GuardedPlace {
+  const beside = specPath === undefined ? [] : [path.dirname(specPath)];
+  const untrusted = [workingDirectory, ...beside].flatMap((directory) => [directory, ...checkoutsAround(directory)]);
   const roots = new Set(untrusted.filter((directory) => directory !== '/'));
   return { path: path.resolve(workingDirectory, given), untrusted: [...roots] };
 }

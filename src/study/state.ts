@@ -18,7 +18,9 @@ export const stepStates = [
 /** The state that reports show: Maestro's, but SKIPPED for a step that is over and never ran. */
 export type ShownState = StepState | 'SKIPPED';
 
-export type StudyStatus = 'FINISHED' | 'FAILURE' | 'CANCELLED' | 'INTERRUPTED' | 'DRYRUN';
+export const studyStatuses = ['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYRUN'] as const;
+
+export type StudyStatus = (typeof studyStatuses)[number];
 
 /** One job: one attempt of a step. Times are milliseconds since the epoch. */
 export interface JobRecord {

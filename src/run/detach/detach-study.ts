@@ -8,6 +8,7 @@ import { sendTree } from '../../hosts/upload/send.js';
 import type { Spec } from '../../spec/spec.js';
 import { findPlace, makePlace, type WantedPlace } from '../../store/directory.js';
 import type { AnswerStore, GeneratorAnswer } from '../../study/pgen/answer.js';
+import { exitCodes } from '../../study/state.js';
 import type { Clock } from '../../util/clock.js';
 import { counted } from '../../util/log/plain-text.js';
 import { quote, quoteAll } from '../../util/shell-quote.js';
@@ -51,8 +52,8 @@ export interface DetachedStudy {
   /** Names the start that its conductor is of: an earlier one, if that drives it already. */
   readonly token: string;
   readonly steps: number;
-  /** How far it had come when it was left. */
-  readonly state: StartState;
+  /** That of the study if it was over when it was left, else 0. */
+  readonly exitCode: number;
 }
 
 export function newToken(): string {
@@ -99,7 +100,8 @@ export async function detachStudy(context: DetachContext): Promise<DetachedStudy
   const steps = counted(planned.plan.graph.steps.length, 'step');
   if (state.state === 'runs') log.info(`The study of ${steps} goes on by itself on ${host.name}: ${state.words}`);
   log.endPhase();
-  return { studyPath, token, steps: planned.plan.graph.steps.length, state };
+  const exitCode = state.state === 'ended' ? exitCodes[state.status] : 0;
+  return { studyPath, token, steps: planned.plan.graph.steps.length, exitCode };
 }
 
 /** Starts the conductor. What it cannot run is not left behind as if it went on. @throws HostError with its words */
@@ -133,7 +135,7 @@ function confirmed({ log, host }: DetachContext, studyPath: string, { plan }: Pl
   log.info(`Study directory ${studyPath}`);
   log.info(`The study of ${counted(steps, 'step')} was started before, and goes on by itself on ${host.name}`);
   log.endPhase();
-  return { studyPath, token, steps, state: { state: 'runs', words: 'it was started before' } };
+  return { studyPath, token, steps, exitCode: 0 };
 }
 
 /** The directory of the study, which is made if there is none, and its plan there. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { GeneratorAnswer } from '../../study/pgen/answer.js';
+import { type StudyStatus, studyStatuses } from '../../study/state.js';
 import { parseAs } from '../../util/json.js';
 
 /** Where the parcel of a detached start is, relative to the study; only its owner can read what is in it. */
@@ -94,6 +95,9 @@ const originSchema = z.object({
 
 export type Origin = z.output<typeof originSchema>;
 
+/** What a study is started for on the command line. */
+export const startedByHand = { repository: '', sha: '', checkRun: null, runUrl: '' } as const satisfies Origin;
+
 /**
  * Says in the directory of the studies that one was detached, wherever it is, and what it was started for: those who collect it
  * compare that with what GitHub says, for the account that steps run as can write it.
@@ -124,12 +128,12 @@ export const pointersPath = '.conductor/detached';
 /** How far a detached start has come. */
 export type StartState =
   | { readonly state: 'runs'; readonly words: string }
-  | { readonly state: 'ended'; readonly status: string }
+  | { readonly state: 'ended'; readonly status: StudyStatus }
   | { readonly state: 'failed'; readonly reasons: readonly string[] };
 
 const stateSchema = z.union([
   z.object({ state: z.literal('runs'), words: z.string() }),
-  z.object({ state: z.literal('ended'), status: z.string() }),
+  z.object({ state: z.literal('ended'), status: z.enum(studyStatuses) }),
   z.object({ state: z.literal('failed'), reasons: z.array(z.string()) }),
 ]) satisfies z.ZodType<StartState>;
 

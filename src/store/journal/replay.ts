@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { interruptions } from '../../causes/interruption.js';
 import type { GeneratorAnswer, KnownAnswer } from '../../study/pgen/answer.js';
-import { type JobRecord, newRecord, openJob, type StepRecord } from '../../study/state.js';
+import { type JobRecord, newRecord, openJob, type StepRecord, studyStatuses } from '../../study/state.js';
 import { UserError } from '../../util/errors.js';
 import { obsoleteAfter, withoutDiscarded } from './obsolete-jobs.js';
 import { applyPatch } from './patch.js';
@@ -107,7 +107,7 @@ function parseRecord(line: string): JournalRecord | undefined {
 const baseShape = z.object({ seq: z.int().min(1), fence: z.int().min(0), at: z.number(), type: z.string() });
 
 const anything = z.looseObject({});
-const outcome = z.enum(['FINISHED', 'FAILURE', 'CANCELLED', 'INTERRUPTED', 'DRYRUN']);
+const outcome = z.enum(studyStatuses);
 
 /** The shape of each type of record. Records of other types are ignored. */
 const shapes: ReadonlyMap<string, z.ZodType> = new Map<Entry['type'], z.ZodType>([
