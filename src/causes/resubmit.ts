@@ -13,12 +13,6 @@ const repeatable: readonly Cause[] = [
   ...(['timeout', 'memory'] as const),
 ];
 
-/** What is so if nothing is said. */
-export const defaultResubmitOn: ResubmitOn = new Map([
-  ['node', DEFAULT_TIMES],
-  ['preempted', DEFAULT_TIMES],
-]);
-
 /**
  * Parses `node, preempted: 3`: names of causes, each with the number after it, or that after the next one that has one;
  * three if there is none. `none` is none at all.

@@ -1,6 +1,5 @@
 import { tryInputs } from '../inputs/parse.js';
 import type { Inputs } from '../inputs/schema.js';
-import { InputError } from '../util/errors.js';
 import { readArguments } from './flags.js';
 import { takeMaestroFlags } from './maestro-flags.js';
 import { optionOf } from './naming.js';
@@ -74,13 +73,6 @@ const waysOut: readonly (readonly [start: string, way: string])[] = [
 function withWayOut(line: string): string {
   const way = waysOut.find(([start]) => line.startsWith(start))?.[1];
   return way === undefined ? line : `${line} (${way})`;
-}
-
-/** The inputs of the command line. @throws InputError with a line for everything that is wrong */
-export function commandLineInputs(args: readonly string[], options: ArgumentOptions): Inputs {
-  const { inputs, errors } = readInputs(args, options);
-  if (errors.length > 0) throw new InputError(errors);
-  return inputs;
 }
 
 function fromFile(name: string, file: string, read: (file: string) => string, errors: string[]): string {

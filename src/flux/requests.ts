@@ -28,12 +28,7 @@ export function getConfig(handle: Handle): Promise<unknown> {
   return handle.rpc('config.get');
 }
 
-/** The names of the broker's queues; none if it has only the anonymous one. */
-export async function getQueues(handle: Handle): Promise<string[]> {
-  return queuesIn(await getConfig(handle));
-}
-
-/** The same, of its configuration. */
+/** The names of the queues in a broker's configuration; none if it has only the anonymous one. */
 export function queuesIn(config: unknown): string[] {
   const queues = property(config, 'queues');
   return typeof queues === 'object' && queues !== null ? Object.keys(queues) : [];

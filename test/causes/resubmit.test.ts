@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Blame, blame, type Cause } from '../../src/causes/cause.js';
-import { decideResubmit, defaultResubmitOn, parseResubmitOn } from '../../src/causes/resubmit.js';
+import { decideResubmit, parseResubmitOn } from '../../src/causes/resubmit.js';
+import { defaultResubmitOn } from '../support/graphs.js';
 
 describe('resubmit-on', () => {
   it.each<[string, Readonly<Record<string, number>>]>([
@@ -32,7 +33,7 @@ describe('resubmit-on', () => {
   ])('%j is refused: %s', (text, why) => expect(parseResubmitOn(text)).toBe(why));
 
   it('is of nodes and preemptions unless something else is said', () =>
-    expect(parseResubmitOn('node, preempted: 3')).toEqual(defaultResubmitOn));
+    expect(Object.fromEntries(defaultResubmitOn)).toEqual({ node: 3, preempted: 3 }));
 });
 
 describe('a step that did not complete', () => {

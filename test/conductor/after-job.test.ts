@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { blame, type Cause } from '../../src/causes/cause.js';
-import { defaultResubmitOn, parseResubmitOn, type ResubmitOn } from '../../src/causes/resubmit.js';
+import { parseResubmitOn, type ResubmitOn } from '../../src/causes/resubmit.js';
 import { afterJob, afterRefusal, type Rules } from '../../src/conductor/after-job.js';
 import { NODE_FAILURE_LIMIT, NOT_RUN_LIMIT } from '../../src/conductor/policy.js';
 import type { JobOutcome } from '../../src/schedulers/scheduler.js';
 import { type JobRecord, newRecord, type StepRecord } from '../../src/study/state.js';
+import { defaultResubmitOn } from '../support/graphs.js';
 
 const job: JobRecord = {
   attempt: 9,

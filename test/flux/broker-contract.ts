@@ -11,10 +11,11 @@ import { property } from '../../src/flux/json.js';
 import {
   cancelJob,
   getAttribute,
+  getConfig,
   getInstanceState,
-  getQueues,
   getResources,
   lookUpNodes,
+  queuesIn,
   submitJob,
   watchInstance,
 } from '../../src/flux/requests.js';
@@ -69,7 +70,7 @@ export function brokerContract(start: () => Promise<ContractBroker>): void {
     it('runs, has no named queues, and never ends', async () => {
       const handle = await connected();
       expect(await getInstanceState(handle, 10_000)).toBe('run');
-      expect(await getQueues(handle)).toEqual([]);
+      expect(queuesIn(await getConfig(handle))).toEqual([]);
       const resources = getResources(handle, 10_000);
       if (minor >= 61) expect(await resources).toEqual({ expiration: 0 });
       else await expect(resources).rejects.toMatchObject({ errno: errno.ENOSYS });

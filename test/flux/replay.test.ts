@@ -9,9 +9,10 @@ import { parseJson, property } from '../../src/flux/json.js';
 import {
   cancelJob,
   getAttribute,
+  getConfig,
   getInstanceState,
-  getQueues,
   getResources,
+  queuesIn,
   submitJob,
   watchEventlog,
   watchInstance,
@@ -43,7 +44,7 @@ function ask(handle: Handle, { topic, payload, flags, nodeid }: RecordedMessage)
     case 'attr.get':
       return once(getAttribute(handle, text('name')));
     case 'config.get':
-      return once(getQueues(handle));
+      return once(getConfig(handle).then(queuesIn));
     case 'resource.sched-status':
       return once(getResources(handle, 0));
     case 'state-machine.get':

@@ -5,9 +5,10 @@ import {
   AnswerError,
   cancelJob,
   getAttribute,
+  getConfig,
   getInstanceState,
-  getQueues,
   getResources,
+  queuesIn,
   submitJob,
   watchEventlog,
   watchInstance,
@@ -69,7 +70,7 @@ describe('an answer', () => {
     [{ queues: {} }, []],
     [{ queues: { pdebug: {}, pbatch: { policy: {} } } }, ['pdebug', 'pbatch']],
   ])('%j names the queues %j', async (answer, queues) => {
-    expect(await made(getQueues, answer)).toEqual(queues);
+    expect(await made(getConfig, answer).then(queuesIn)).toEqual(queues);
   });
 
   it.each<[object | undefined, number]>([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { commandLineInputs } from '../../src/cli/arguments.js';
 import { studyFlags } from '../../src/cli/study-flags.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { actionDefaults, type InputName, inputNames } from '../../src/inputs/schema.js';
+import { commandLineInputs } from '../support/command-line-inputs.js';
 import { complaints } from '../support/complaints.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */

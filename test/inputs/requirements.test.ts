@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf } from '../../src/inputs/parse.js';
 import { requirements } from '../../src/inputs/requirements.js';
 import { type InputName, inputNames } from '../../src/inputs/schema.js';
 import { traits } from '../../src/inputs/traits.js';
+import { commandLineInputs } from '../support/command-line-inputs.js';
 import { complaints } from '../support/complaints.js';
 
 /** The inputs as GitHub gives them: all of them, those that nobody set as their default. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { commandLineInputs } from '../../src/cli/arguments.js';
 import { actionInputs, defaultOf, descriptionOf, distinctions, parseInputs } from '../../src/inputs/parse.js';
 import { type InputName, inputNames } from '../../src/inputs/schema.js';
 import { secrets } from '../../src/inputs/traits.js';
+import { commandLineInputs } from '../support/command-line-inputs.js';
 import { complaints } from '../support/complaints.js';
 
 const noFiles = (file: string): string => {

@@ -1,5 +1,5 @@
-import { defaultResubmitOn } from '../../src/causes/resubmit.js';
 import type { Policy } from '../../src/conductor/policy.js';
+import { inputsSchema } from '../../src/inputs/schema.js';
 import type { StepScripts } from '../../src/scripts/render.js';
 import type { PyValue } from '../../src/spec/python.js';
 import type { StepGraph, StepInstance } from '../../src/study/graph.js';
@@ -58,6 +58,9 @@ export function scriptsOf(graph: StepGraph): StepScripts[] {
     restart: run.get('restart') === '' ? null : { path: `${workspace}/${jobName}.restart.sh`, text: '' },
   }));
 }
+
+/** That of the input. */
+export const defaultResubmitOn = inputsSchema.parse({})['resubmit-on'];
 
 /** Maestro's defaults, with what the test chooses. */
 export function policyOf(choices: Partial<Policy> = {}): Policy {

@@ -3,9 +3,6 @@ import { programs } from '../../generated/programs.js';
 /** The initial program of all allocations of a study, relative to the study directory. */
 export const initialProgramPath = '.conductor/allocation';
 
-/** The file that a driver of the study keeps changing while it lives, relative to the study directory. */
-export const leasePath = '.conductor/lease';
-
 /** The files of an allocation, relative to the study directory. */
 export function allocationFiles(number: number) {
   const base = `.conductor/allocation-${number}`;

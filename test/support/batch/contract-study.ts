@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { defaultResubmitOn } from '../../../src/causes/resubmit.js';
 import { type ConductedStudy, Conductor } from '../../../src/conductor/conductor.js';
 import type { Policy } from '../../../src/conductor/policy.js';
 import { digestsOf, plannedSteps } from '../../../src/conductor/resume.js';
@@ -25,6 +24,7 @@ import { makePlace } from '../../../src/store/directory.js';
 import { StudySession } from '../../../src/store/session.js';
 import { newRecord } from '../../../src/study/state.js';
 import { systemClock } from '../../../src/util/clock.js';
+import { defaultResubmitOn } from '../graphs.js';
 import { plainEnvironment, WatchedHost } from '../hosts.js';
 import { type StepBrief, validPlan, yamlOf } from '../plan.js';
 import { temporaryDirectory } from '../temporary.js';
