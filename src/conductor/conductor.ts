@@ -9,9 +9,9 @@ import type { StepGraph } from '../study/graph.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
 import { Fifo } from '../util/fifo.js';
-import { shortDuration } from '../util/format.js';
 import type { StudyEvent } from './events.js';
 import { backOff, type Policy } from './policy.js';
+import { beganIn, QueueDeadline } from './queue-deadline.js';
 import { StudyMachine } from './state-machine.js';
 import { type CommandHandlers, type OtherCommand, type SubmitCommand, WriteAheadQueue } from './write-ahead.js';
 
@@ -66,16 +66,13 @@ export class Conductor {
   readonly #options: ConductorOptions;
   readonly #machine: StudyMachine;
   readonly #queue: WriteAheadQueue;
+  readonly #deadline: QueueDeadline;
   readonly #timers = new Set<() => void>();
   #events = new Fifo<StudyEvent>();
   /** Undefined until `run`. */
   #hooks: ConductorHooks | undefined;
   #resolve: (study: ConductedStudy) => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  /** Whether a job of this run has begun, so that the others may wait as long as they have to. */
-  #hasRun = false;
-  /** Stops the time in which a job must begin; undefined while none waits. */
-  #stopWaiting: (() => void) | undefined;
   #isBusy = false;
   #isDone = false;
 
@@ -90,7 +87,13 @@ export class Conductor {
       onLost: (error) => this.#leave(error instanceof Error ? error.message : String(error), kindOfLoss(error)),
       onFault: (error) => this.#giveUp(error),
     };
-    this.#queue = new WriteAheadQueue(options.journal, handlers, options.clock);
+    const { journal, policy, clock } = options;
+    this.#queue = new WriteAheadQueue(journal, handlers, clock);
+    this.#deadline = new QueueDeadline({
+      clock,
+      limitMs: policy.maxWaitMs,
+      onOver: (reason) => this.#post({ type: 'waited-too-long', at: clock.now(), reason }),
+    });
   }
 
   /** Receives the events of schedulers; events that come before `run` are handled right after its start. */
@@ -181,6 +184,7 @@ export class Conductor {
   #stop(): void {
     this.#isDone = true;
     this.#queue.stop();
+    this.#deadline.queueEmpty();
     for (const stop of this.#timers) stop();
     for (const [signal, listener] of this.#signals(this.#hooks!)) signal?.removeEventListener('abort', listener);
   }
@@ -206,14 +210,14 @@ export class Conductor {
 
   #handle(event: StudyEvent): void {
     const { journal } = this.#options;
-    this.#hasRun ||= this.#tellsOfRun(event);
+    const began = beganIn(event);
+    if (began !== undefined && this.#options.graph.steps[began]!.scheduled) this.#deadline.jobBegan();
     const { commands, changed, touched } = this.#machine.handle(event);
     if (journal !== undefined) {
       if (event.type === 'cancel') journal.write({ type: 'cancel', reason: event.reason });
       if (touched.length > 0) journal.note(touched, this.#machine.steps);
     }
-    // The limit applies only while a job is queued; the next one gets the full time.
-    if (this.#hasRun || !this.#machine.hasJobs) this.#endWait();
+    if (!this.#machine.hasJobs) this.#deadline.queueEmpty();
     this.#queue.take(commands);
     if (changed.length > 0) this.#hooks!.onChange?.(this.#machine.steps, changed);
   }
@@ -226,7 +230,7 @@ export class Conductor {
       case 'renew':
         if (this.#machine.interruption === undefined) this.#hooks!.batch?.renew?.(command.reason);
         return;
-      case 'wait': {
+      case 'back-off': {
         const stop = clock.after(backOff(command.failures, clock.random()), () => {
           this.#timers.delete(stop);
           this.#post({ type: 'wake', step: command.step, at: clock.now() });
@@ -241,37 +245,11 @@ export class Conductor {
     const [scheduled, local] = split(jobs);
     // An interruption may have come while the journal was written.
     if (scheduled.length > 0 && this.#machine.interruption === undefined) {
-      this.#beginWait();
+      this.#deadline.jobQueued();
       this.#hooks!.batch!.submit(scheduled);
     }
     // An event from the call above may have ended the study.
     if (local.length > 0 && !this.#isDone) this.#hooks!.local.submit(local);
-  }
-
-  /** A job waits, and none has begun yet. */
-  #beginWait(): void {
-    const { policy, clock } = this.#options;
-    if (this.#hasRun || this.#stopWaiting !== undefined || policy.maxWaitMs === 0) return;
-    const stop = clock.after(policy.maxWaitMs, () => {
-      const reason = `max-wait: no job has begun to run within ${shortDuration(policy.maxWaitMs)}`;
-      this.#post({ type: 'waited-too-long', at: clock.now(), reason });
-    });
-    this.#stopWaiting = () => {
-      stop();
-      this.#timers.delete(stop);
-    };
-    this.#timers.add(stop);
-  }
-
-  #endWait(): void {
-    this.#stopWaiting?.();
-    this.#stopWaiting = undefined;
-  }
-
-  #tellsOfRun(event: StudyEvent): boolean {
-    if (event.type !== 'started' && event.type !== 'ended') return false;
-    const hasRun = event.type === 'started' || event.outcome.exitCode !== null;
-    return hasRun && this.#options.graph.steps[event.step]!.scheduled;
   }
 
   /** Only the scheduler of local steps can have them wait. */
@@ -292,8 +270,9 @@ export class Conductor {
     const [scheduled, local] = split(jobs);
     if (local.length > 0) this.#hooks!.local.reattach(local);
     if (scheduled.length === 0 || this.#machine.interruption !== undefined) return;
-    this.#hasRun ||= scheduled.some(({ step }) => this.#machine.steps[step.index]!.jobs.at(-1)!.started !== null);
-    this.#beginWait();
+    const hasBegun = scheduled.some(({ step }) => this.#machine.steps[step.index]!.jobs.at(-1)!.started !== null);
+    if (hasBegun) this.#deadline.jobBegan();
+    else this.#deadline.jobQueued();
     this.#hooks!.batch!.reattach(scheduled);
   }
 

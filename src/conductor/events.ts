@@ -32,7 +32,7 @@ export type Command =
   /** Get another allocation for what is submitted from now on. */
   | { readonly type: 'renew'; readonly reason: string }
   /** Report `wake` for the step after a back-off; `failures` counts from 1 and says how long. */
-  | { readonly type: 'wait'; readonly step: number; readonly failures: number };
+  | { readonly type: 'back-off'; readonly step: number; readonly failures: number };
 
 /** The result of one event. */
 export interface Transition {

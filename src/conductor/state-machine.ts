@@ -240,7 +240,7 @@ export class StudyMachine {
     if (decision.type === 'leave') return this.#stop(decision.why, 'disk-full', true);
     if (decision.failures === 0) return this.#enqueue(index);
     this.#backingOff.add(index);
-    this.#commands.push({ type: 'wait', step: index, failures: decision.failures });
+    this.#commands.push({ type: 'back-off', step: index, failures: decision.failures });
   }
 
   /** The step has not failed: it runs in another allocation. */

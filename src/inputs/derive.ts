@@ -23,7 +23,6 @@ export function runOptionsOf(inputs: Inputs): RunOptions {
     fluxTarget: inputs.flux,
     stepEnvironment: inputs.env,
     ignoresJobsElsewhere: inputs.resume === 'always',
-    maxWaitMs: maxWaitOf(inputs),
     policy: policyOf(inputs),
     ...(inputs.conductor === 'native' ? {} : { maestro: maestroOf(inputs) }),
     stop: { onCancel: inputs['on-cancel'], timeoutMinutes: inputs['timeout-minutes'] },
@@ -46,8 +45,6 @@ function maestroOf(inputs: Inputs): MaestroOptions {
   return { bindings: inputs.bindings, sleepSeconds: inputs.sleeptime, version: inputs['maestro-version'] };
 }
 
-const maxWaitOf = (inputs: Inputs) => inputs['max-wait'] * 1000;
-
 function policyOf(inputs: Inputs): Policy {
   const allowed = matchAny(inputs['allow-failure']);
   return {
@@ -56,7 +53,7 @@ function policyOf(inputs: Inputs): Policy {
     submissionAttempts: inputs['submission-attempts'],
     restartLimit: inputs['restart-limit'],
     resubmitOn: inputs['resubmit-on'],
-    maxWaitMs: maxWaitOf(inputs),
+    maxWaitMs: inputs['max-wait'] * 1000,
     allowsFailure: ({ name, step }) => allowed(name) || allowed(step),
   };
 }
@@ -106,7 +103,7 @@ export function requestOf(inputs: Inputs, nameOf: (input: InputName) => string):
   if (inputs.allocate === '') return undefined;
   const { request, problems } = readAllocationRequest(new Source(nameOf('allocate'), inputs.allocate));
   if (request === undefined) throw new SpecError(problems);
-  return request;
+  return { ...request, maxWait: request.maxWait ?? inputs['max-wait'] };
 }
 
 /** The overlays in the inputs; `nameOf` is what messages about them begin with. */

@@ -68,8 +68,6 @@ export interface BackendOptions {
   readonly stepEnvironment: ReadonlyMap<string, string>;
   /** Run the study even if jobs of an earlier run may still be running in an instance that does not answer. */
   readonly ignoresJobsElsewhere: boolean;
-  /** Milliseconds that an allocation may wait in the queue, if its request says nothing else; 0 or undefined: no limit. */
-  readonly maxWaitMs?: number;
 }
 
 export interface BackendContext {

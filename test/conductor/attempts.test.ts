@@ -30,7 +30,7 @@ it('a job that is taken out of the queue because the other nodes are down is fol
   study.submitted('run', { id: '8' });
   study.queued('run');
   const withdrawn = { step: 0, attempt: 2, at: 4, reason: 'ReqNodeNotAvail', blame: blame('queue') };
-  expect(study.tell({ type: 'not-submitted', ...withdrawn })).toEqual(['wait run 1']);
+  expect(study.tell({ type: 'not-submitted', ...withdrawn })).toEqual(['back-off run 1']);
   expect(study.outcomes).toEqual([expect.stringMatching(/^PENDING \(.*n1.*: ReqNodeNotAvail; submitting again\)$/)]);
   expect(study.wake('run')).toEqual(['submit run 3 main']);
   expect(study.step('run').jobs[2]).not.toHaveProperty('excluded');

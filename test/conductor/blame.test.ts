@@ -104,7 +104,7 @@ describe('a step whose job was lost with its node', () => {
   it('runs there all the same if there is nowhere else', () => {
     const study = begun(run);
     loseOn(study, ['n1']);
-    expect(study.refused('run', 'no such nodes')).toEqual(['wait run 1']);
+    expect(study.refused('run', 'no such nodes')).toEqual(['back-off run 1']);
     expect(study.outcomes).toEqual(['PENDING (only n1 can run it: no such nodes; submitting again)']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.step('run').jobs[2]).not.toHaveProperty('excluded');
@@ -120,7 +120,7 @@ describe('a step whose job was lost with its node', () => {
       at: 9,
       reason: 'Required node not available',
     } as const;
-    expect(study.tell({ ...refusal, blame: blame('queue') })).toEqual(['wait run 1']);
+    expect(study.tell({ ...refusal, blame: blame('queue') })).toEqual(['back-off run 1']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.step('run').jobs[2]).not.toHaveProperty('excluded');
   });

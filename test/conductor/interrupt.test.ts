@@ -159,7 +159,9 @@ describe('an interruption', () => {
 
   it('does not wake what waits for another attempt', () => {
     const study = begun([{ name: 'run', scheduled: true }], { submissionAttempts: 3 });
-    expect(study.tell({ type: 'not-submitted', step: 0, attempt: 1, at: 1, reason: 'busy' })).toEqual(['wait run 1']);
+    expect(study.tell({ type: 'not-submitted', step: 0, attempt: 1, at: 1, reason: 'busy' })).toEqual([
+      'back-off run 1',
+    ]);
     study.interrupt(reason);
     expect(study.machine.isOver).toBe(true);
     expect(study.tell({ type: 'wake', step: 0, at: 2 })).toEqual([]);

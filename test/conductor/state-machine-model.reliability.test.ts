@@ -203,7 +203,7 @@ class World {
     for (const command of transition.commands) {
       if (command.type === 'renew') this.#checkRenewed();
       else if (command.type === 'submit') this.#onSubmit(command.step, command.attempt, command.script);
-      else if (command.type === 'wait') this.#waiting.add(command.step);
+      else if (command.type === 'back-off') this.#waiting.add(command.step);
       else if (command.type === 'attach') this.#checkAttached(transition, command.steps);
       else expect(this.#jobs).toContainEqual(expect.objectContaining({ step: command.step, attempt: command.attempt }));
     }

@@ -119,7 +119,7 @@ describe('the throttle', () => {
   it('lets another step go on while one waits to be submitted again', () => {
     const study = new MachineStudy(jobs, { throttle: 1, submissionAttempts: 2 });
     study.begin();
-    expect(study.refused('a')).toEqual(['wait a 1', 'submit b 1 main']);
+    expect(study.refused('a')).toEqual(['back-off a 1', 'submit b 1 main']);
     expect(study.wake('a')).toEqual([]);
     expect(study.ended('b', 'completed')).toEqual(['submit c 1 main']);
     expect(study.ended('c', 'completed')).toEqual(['submit a 2 main']);
@@ -277,10 +277,10 @@ describe('the attempts', () => {
   it('at a scheduled step are submissions, each after a longer wait', () => {
     const study = new MachineStudy([{ name: 'run', scheduled: true }], twice);
     expect(study.begin()).toEqual(['submit run 1 main']);
-    expect(study.refused('run', 'no such queue')).toEqual(['wait run 1']);
+    expect(study.refused('run', 'no such queue')).toEqual(['back-off run 1']);
     expect(study.outcome('run')).toBe('PENDING (could not be submitted: no such queue; trying again)');
     expect(study.wake('run')).toEqual(['submit run 2 main']);
-    expect(study.refused('run')).toEqual(['wait run 2']);
+    expect(study.refused('run')).toEqual(['back-off run 2']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.refused('run', 'broker is gone')).toEqual([]);
     expect(study.outcome('run')).toBe('FAILED (could not be submitted: broker is gone (3 attempts))');
@@ -297,11 +297,11 @@ describe('the attempts', () => {
   it('at a local step are runs of it', () => {
     const study = new MachineStudy([{ name: 'run' }, { name: 'next', after: ['run'] }], twice);
     study.begin();
-    expect(study.ended('run', 'failed', { exitCode: 3 })).toEqual(['wait run 1']);
+    expect(study.ended('run', 'failed', { exitCode: 3 })).toEqual(['back-off run 1']);
     expect(study.outcome('run')).toBe('PENDING (exit 3; trying again)');
     expect(study.outcome('next')).toBe('INITIALIZED');
     expect(study.wake('run')).toEqual(['submit run 2 main']);
-    expect(study.refused('run', 'fork: no memory')).toEqual(['wait run 2']);
+    expect(study.refused('run', 'fork: no memory')).toEqual(['back-off run 2']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.ended('run', 'completed')).toEqual(['submit next 1 main']);
     expect(study.outcome('run')).toBe('FINISHED');
@@ -326,7 +326,7 @@ describe('the attempts', () => {
     study.wake('run');
     study.submitted('run');
     expect(study.ended('run', 'timeout')).toEqual(['submit run 3 restart']);
-    expect(study.refused('run')).toEqual(['wait run 1']);
+    expect(study.refused('run')).toEqual(['back-off run 1']);
     expect(study.wake('run')).toEqual(['submit run 4 restart']);
   });
 });
@@ -418,7 +418,7 @@ describe('a step that lost a node', () => {
     study.begin();
     study.submitted('run', { id: '7' });
     for (const failure of [1, 2, 3]) {
-      expect(study.ended('run', 'node-failure')).toEqual([`wait run ${failure}`]);
+      expect(study.ended('run', 'node-failure')).toEqual([`back-off run ${failure}`]);
       expect(study.step('run')).toMatchObject({ state: 'HWFAILURE', ended: null });
       expect(study.outcome('next')).toBe('INITIALIZED');
       expect(study.wake('run')).toEqual([`submit run ${failure + 1} main`]);
@@ -443,10 +443,10 @@ describe('a step that lost a node', () => {
     study.begin();
     study.ended('run', 'node-failure');
     study.wake('run');
-    expect(study.refused('run')).toEqual(['wait run 1']);
+    expect(study.refused('run')).toEqual(['back-off run 1']);
     expect(study.wake('run')).toEqual(['submit run 3 main']);
     expect(study.ended('run', 'timeout')).toEqual(['submit run 4 restart']);
-    expect(study.ended('run', 'node-failure')).toEqual(['wait run 2']);
+    expect(study.ended('run', 'node-failure')).toEqual(['back-off run 2']);
     expect(study.wake('run')).toEqual(['submit run 5 restart']);
   });
 });
@@ -464,7 +464,7 @@ describe('a step whose script was not run, for files that cannot be written', ()
     study.begin();
     for (let time = 1; time <= 5; time++) {
       study.started('run');
-      expect(study.ended('run', 'not-run', { note })).toEqual([`wait run ${time + 1}`]);
+      expect(study.ended('run', 'not-run', { note })).toEqual([`back-off run ${time + 1}`]);
       expect(study.outcome('run')).toBe(`PENDING (${note}; trying again)`);
       expect(study.machine.isOver).toBe(false);
       expect(study.wake('run')).toEqual([`submit run ${time + 1} main`]);

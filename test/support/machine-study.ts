@@ -32,7 +32,7 @@ export class MachineStudy {
     this.machine = new StudyMachine(graphOf(steps), policyOf(policy), records.length === 0 ? undefined : records);
   }
 
-  /** @returns the commands that answer: `submit run 1 main`, `cancel run 1`, `wait run 2`, `attach a b`, `renew REASON` */
+  /** @returns the commands that answer: `submit run 1 main`, `cancel run 1`, `back-off run 2`, `attach a b`, `renew REASON` */
   tell(event: StudyEvent): string[] {
     this.last = this.machine.handle(event);
     return this.last.commands.map((command) => {
@@ -40,7 +40,7 @@ export class MachineStudy {
       if (command.type === 'attach') return `attach ${command.steps.map((step) => this.#names[step]).join(' ')}`;
       const name = this.#names[command.step];
       if (command.type === 'submit') return `submit ${name} ${command.attempt} ${command.script}`;
-      return command.type === 'cancel' ? `cancel ${name} ${command.attempt}` : `wait ${name} ${command.failures}`;
+      return command.type === 'cancel' ? `cancel ${name} ${command.attempt}` : `back-off ${name} ${command.failures}`;
     });
   }
 
@@ -84,7 +84,7 @@ export class MachineStudy {
     return this.tell({ ...this.#job(name), type: 'deferred', reason: 'too short', mayRenew });
   }
 
-  /** The time is up that a command `wait` was for. */
+  /** The time is up that a command `back-off` was for. */
   wake(name: string): string[] {
     return this.tell({ type: 'wake', step: this.#index(name), at: ++this.#now });
   }

@@ -142,9 +142,8 @@ export class AllocatedBackend implements Backend {
 
   /** Gets one, or gives it back if it does not start in the time that it may wait. */
   async #getInTime(plan: Plan, left: DescribedAllocation | undefined): Promise<FluxInstance> {
-    const { clock, cancel, options } = this.#context;
-    const { maxWait } = this.#request;
-    const limitMs = maxWait === undefined ? (options.maxWaitMs ?? 0) : maxWait * 1000;
+    const { clock, cancel } = this.#context;
+    const limitMs = (this.#request.maxWait ?? 0) * 1000;
     const tooLong = new AbortController();
     let isOver = false;
     const later = (milliseconds: number) => {

@@ -26,7 +26,7 @@ export interface AllocationRequest {
   readonly keep: boolean;
   /** How many further allocations to request, one after the other, if one ends before the study. */
   readonly renew: number;
-  /** How many seconds it may wait in the queue; undefined: as the study says. */
+  /** How many seconds it may wait in the queue; 0 or undefined: no limit. */
   readonly maxWait?: number | undefined;
 }
 

@@ -38,16 +38,13 @@ class Login implements Host {
   }
 }
 
-/** An allocation that waits in a queue, of a request or of a study that say how long it may. */
-async function waitingFor(given: { readonly request?: number; readonly study?: number }) {
+/** An allocation that waits in a queue, and may do so for so many seconds. */
+async function waitingFor(maxWait: number | undefined) {
   const clock = new VirtualClock();
   const host = new Login();
   const silent = () => {};
   const context: BackendContext = {
-    options: {
-      ...{ fluxTarget: 'auto', stepEnvironment: new Map(), ignoresJobsElsewhere: false },
-      maxWaitMs: (given.study ?? 0) * 1000,
-    },
+    options: { fluxTarget: 'auto', stepEnvironment: new Map(), ignoresJobsElsewhere: false },
     ...{ host, clock, onlyFinishes: false, around: '', remember: silent },
     log: {
       ...{ phase: silent, endPhase: silent, info: silent, live: silent },
@@ -57,7 +54,7 @@ async function waitingFor(given: { readonly request?: number; readonly study?: n
   };
   const journal = { write: silent, durable: async () => {} };
   const session = { state: replay(''), journal, confirm: async () => {} } as unknown as StudySession;
-  const backend = new AllocatedBackend(context, requestOf('slurm', { maxWait: given.request }));
+  const backend = new AllocatedBackend(context, requestOf('slurm', { maxWait }));
   const plan = await backend.prepare(validPlan({ batch: { type: 'flux' }, steps: [{ name: 'run', nodes: 1 }] }));
   let end: string | undefined;
   backend.open(plan, session, silent).catch((error: Error) => (end = error.message));
@@ -72,14 +69,14 @@ async function waitingFor(given: { readonly request?: number; readonly study?: n
 }
 
 describe('an allocation that does not start', () => {
-  it.each(['request', 'study'] as const)('is waited for as long as the %s says, be it a month', async (where) => {
-    const { saidOnDay } = await waitingFor({ [where]: (30 * day) / 1000 });
+  it('is waited for as long as its request says, be it a month', async () => {
+    const { saidOnDay } = await waitingFor((30 * day) / 1000);
     expect(await saidOnDay(29.9)).toBeUndefined();
     expect(await saidOnDay(30)).toMatch(/^max-wait: no allocation has started within 30d/);
   });
 
-  it('is waited for for ever if nothing says how long', async () => {
-    const { saidOnDay } = await waitingFor({});
+  it.each([undefined, 0])('is waited for for ever if that says nothing, or 0: %s', async (maxWait) => {
+    const { saidOnDay } = await waitingFor(maxWait);
     expect(await saidOnDay(400)).toBeUndefined();
   });
 });
