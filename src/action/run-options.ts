@@ -18,7 +18,7 @@ import type { ProcessContext } from '../run/process-context.js';
 import type { RunOutcome } from '../run/report.js';
 import type { Spec } from '../spec/spec.js';
 import { ourHolder } from '../store/lease.js';
-import { shortHash, studyDirectory } from '../study/directory.js';
+import { shortHash, studiesRoot, studyDirectory } from '../study/directory.js';
 import { safeName } from '../study/names.js';
 import { InputError } from '../util/errors.js';
 import type { ActionsLog, Placing } from '../util/log/actions-log.js';
@@ -128,7 +128,7 @@ export function runContext(
     return studyDirectory(spec, {
       outputPath: inputs['output-path'],
       // Not below the checkout, which the next run cleans.
-      root: path.posix.join(home, 'maestro-studies', runner.repository),
+      root: path.posix.join(studiesRoot(home), runner.repository),
       home,
       suffix,
     });

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { reportOptionsOf } from '../inputs/derive.js';
 import { type Collected, collectStudies, isOfWorkflow, unpublished } from '../run/detach/collect.js';
-import { studiesRoot } from '../run/detach/parcel.js';
 import { placeFor } from '../run/given-files.js';
+import { studiesRoot } from '../study/directory.js';
 import { oneLine } from '../util/log/plain-text.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { inputFlags, onHost, pathOn, readExisting, whereItIs } from './existing-study.js';

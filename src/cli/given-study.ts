@@ -14,7 +14,7 @@ import { type OpenedHosts, openHosts, stageRootOf } from '../run/open-hosts.js';
 import type { HostInputs, SpecContext, StudyContext } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
 import type { Spec } from '../spec/spec.js';
-import { studyDirectory, timeStamp } from '../study/directory.js';
+import { studiesRoot, studyDirectory, timeStamp } from '../study/directory.js';
 import type { Log } from '../util/log/log.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { readInputs } from './arguments.js';
@@ -159,7 +159,7 @@ export async function refuseMistakes(
 
 /** Where studies are on another machine. */
 export function rootOf({ workingDirectory }: ProcessContext, { home }: Pick<OpenedHosts, 'home'>): string {
-  return path.posix.join(home, 'maestro-studies', path.basename(workingDirectory));
+  return path.posix.join(studiesRoot(home), path.basename(workingDirectory));
 }
 
 export function open(inputs: Inputs, context: ProcessContext, log: Log): Promise<OpenedHosts> {

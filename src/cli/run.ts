@@ -6,7 +6,7 @@ import { type InputName, type Inputs, inputNames, inputsSchema } from '../inputs
 import { withPlainPaths } from '../inputs/study-key.js';
 import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
-import { startedByHand, studiesRoot } from '../run/detach/parcel.js';
+import { startedByHand } from '../run/detach/parcel.js';
 import { markReported } from '../run/detach/pointers.js';
 import { givenReportPlace, placeFor } from '../run/given-files.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
@@ -16,7 +16,7 @@ import { runStudy } from '../run/run-study.js';
 import type { Spec } from '../spec/spec.js';
 import type { WantedPlace } from '../store/directory.js';
 import { ourHolder } from '../store/lease.js';
-import { shortHash } from '../study/directory.js';
+import { shortHash, studiesRoot } from '../study/directory.js';
 import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';

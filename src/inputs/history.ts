@@ -1,8 +1,7 @@
 import path from 'node:path';
 import type { HistoryRun } from '../history/record.js';
-import { studiesRoot } from '../run/detach/parcel.js';
 import type { HistoryOptions } from '../run/history-options.js';
-import { shortHash } from '../study/directory.js';
+import { shortHash, studiesRoot } from '../study/directory.js';
 import { distinctions } from './parse.js';
 import type { Inputs } from './schema.js';
 

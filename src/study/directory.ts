@@ -50,3 +50,8 @@ export function defaultStudyKey(runId: string, ...distinctions: readonly string[
 export function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
+
+/** The directory of the studies on a host, by the home directory there. */
+export function studiesRoot(home: string): string {
+  return path.posix.join(home, 'maestro-studies');
+}

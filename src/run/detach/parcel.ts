@@ -117,11 +117,6 @@ export function detachedKey(token: string): string {
   return `detached-${token}`;
 }
 
-/** The directory of the studies on a host, by the home directory there. */
-export function studiesRoot(home: string): string {
-  return `${home}/maestro-studies`;
-}
-
 /** Where the pointers are, relative to the directory of the studies. */
 export const pointersPath = '.conductor/detached';
 
