@@ -104,12 +104,12 @@ function tell(collected: Collected, log: ActionsLog): void {
     }
     case 'runs': {
       const over = collected.view.instances.filter(({ record }) => record.ended !== null).length;
-      const how = collected.isRestarted ? ' with another conductor' : '';
-      log.info(`${studyPath} goes on${how}: ${over} of ${counted(collected.view.instances.length, 'step')} over`);
+      const how = collected.isRestarted ? ', with a new conductor' : '';
+      log.info(`${studyPath} is running${how}: ${over} of ${counted(collected.view.instances.length, 'step')} over`);
       break;
     }
     case 'taken':
-      log.info(`${studyPath} is collected by another run`);
+      log.info(`${studyPath} is being collected by another run`);
       break;
     case 'lost':
       log.error(`${studyPath} cannot be collected: ${collected.why}`);

@@ -105,10 +105,10 @@ function noteOf(collected: Collected, shown: Shown | undefined): string {
     case 'over':
       return why;
     case 'taken':
-      return 'another run collects it';
+      return 'another run is collecting it';
     case 'lost':
       return collected.why;
     case 'runs':
-      return collected.isRestarted ? 'its conductor was gone: another one was started' : why;
+      return collected.isRestarted ? 'its conductor was gone; a new one was started' : why;
   }
 }

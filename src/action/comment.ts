@@ -140,10 +140,10 @@ class Replies {
 function explain(error: ApiError, isOnPullRequest = true): string {
   const permission = isOnPullRequest ? 'pull-requests: write' : 'issues: write';
   const help = {
-    unauthorized: ". 'github-token' is not a token that GitHub takes",
+    unauthorized: ". 'github-token' is not a token that GitHub accepts",
     forbidden: `. Add '${permission}' to the job's 'permissions' (beside 'contents: read')`,
     'not found': `. Is '${permission}' in the job's 'permissions' (beside 'contents: read')?`,
-    'rate limit': '. All workflows of the repository share their requests of an hour',
+    'rate limit': '. All workflows of the repository share its hourly limit of requests',
     unavailable: '',
     refused: '',
   }[error.trouble];

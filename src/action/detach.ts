@@ -77,7 +77,7 @@ export async function detach(
       ...{ 'steps-total': String(steps), 'steps-finished': '0', 'steps-failed': '0', 'steps-skipped': '0' },
       'check-run-url': url ?? '',
     }),
-    inputs.summary ? await writeSummary(`## ⏳ The study goes on by itself\n\n${where}\n\n`) : undefined,
+    inputs.summary ? await writeSummary(`## ⏳ The study runs detached\n\n${where}\n\n`) : undefined,
   ];
   for (const failure of failures) if (failure !== undefined) log.warning(failure);
   return exitCode;

@@ -60,7 +60,7 @@ export class DetachedPublisher implements Publisher {
     const found = await this.#find(pointer);
     if (pointer.checkRun === null && this.#inputs.issue !== '') {
       this.#log.warning(
-        `The issue about ${oneLine(pointer.studyPath)} is not kept: its start left no check run, by which GitHub says which run that was`,
+        `The issue about ${oneLine(pointer.studyPath)} is not updated: its start left no check run, and only by that GitHub knows which run it was`,
       );
     }
     if (found?.kind !== 'open') return withoutWord(found);
@@ -114,7 +114,7 @@ export class DetachedPublisher implements Publisher {
       this.#note(pointer, { url: publication.url, why: '' });
       return 'done';
     }
-    const why = `${publication.why}. The next run that collects tries again`;
+    const why = `${publication.why}. The next collecting run tries again`;
     this.#note(pointer, { url: undefined, why });
     return 'later';
   }

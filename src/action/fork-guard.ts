@@ -93,7 +93,7 @@ function whose({ name, origin }: GitHubEvent): string {
   const event = oneLine(name) || 'this event';
   switch (origin.kind) {
     case 'fork': {
-      const fork = origin.repository === '' ? 'that does not exist any more' : oneLine(origin.repository);
+      const fork = origin.repository === '' ? 'which no longer exists' : oneLine(origin.repository);
       return `the study may come from a fork, ${fork} (${event})`;
     }
     case 'pull request':

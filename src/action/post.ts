@@ -131,7 +131,7 @@ async function finish(studyPath: string, cleaning: Cleaning, hosts: OpenedHosts)
   const { left, inputs, runner, context, log } = cleaning;
   if (!isCancelled(left, inputs)) {
     const jobs = isGivenBack(left, inputs) ? 'jobs in its allocation end with that' : 'its jobs go on';
-    log.info(`The study in ${studyPath} was left in the middle; ${jobs}, and a run of the same study continues it`);
+    log.info(`The study in ${studyPath} was left unfinished; ${jobs}, and a run of the same study continues it`);
     return;
   }
   const study = readableStudy(inputs, runner);
@@ -192,7 +192,7 @@ async function giveBack(
     if (wasOurs(session.state, left)) {
       await release();
       session.journal.write({ type: 'allocation', number: allocation.number, allocation: null });
-    } else log.info(`The allocation ${allocation.id} is another run's by now`);
+    } else log.info(`The allocation ${allocation.id} now belongs to another run`);
   } finally {
     await session.release(undefined);
   }

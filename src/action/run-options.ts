@@ -100,7 +100,7 @@ export function refuseForeignFiles(inputs: Inputs, { workspace }: Runner): void 
     const file = path.resolve(workspace, shown);
     if (shown === '' || !isWithin(file, workspace) || !existsSync(file)) continue;
     if (isWithin(realpathSync(file), root)) continue;
-    throw new InputError([`${nameOf(name)}: ${shown} leads out of the checkout, which a fork's may not`]);
+    throw new InputError([`${nameOf(name)}: ${shown} leads out of the checkout, which is not allowed for a fork`]);
   }
 }
 

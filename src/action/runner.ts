@@ -14,7 +14,7 @@ export function readRunner(environment: Readonly<Record<string, string | undefin
   const need = (name: string) => {
     const value = environment[name];
     if (value === undefined || value === '')
-      throw new InputError([`${name} is not set, as every GitHub Actions runner sets it`]);
+      throw new InputError([`${name} is not set, although every GitHub Actions runner sets it`]);
     return value;
   };
   const serverUrl = withoutSlash(environment.GITHUB_SERVER_URL || 'https://github.com');

@@ -68,7 +68,7 @@ async function cancelEarlier(context: TakeContext, pointer: Pointer, runner: Run
   const { studyPath } = pointer;
   const sight = await lookAtStudy(host, studyPath);
   if (!('state' in sight) || !(await isOfRepository(context, pointer, sight, runner))) {
-    return 'is not what its pointer says: it is left as it is';
+    return 'does not match the record of its start, and is left as it is';
   }
   if (isDriven(sight.driver)) {
     await askToCancel(host, studyPath, { waits: true });
@@ -78,7 +78,7 @@ async function cancelEarlier(context: TakeContext, pointer: Pointer, runner: Run
   if (job !== undefined) await endConductorJob(host, job);
   else if (!isCancellable(sight.state)) return 'is over';
   return (await cancelUndriven({ ...context, flux: undefined }, studyPath)) === 'INTERRUPTED'
-    ? 'is cancelled but for some jobs, which may run on'
+    ? 'is cancelled, except for some jobs, which may still be running'
     : 'is cancelled';
 }
 

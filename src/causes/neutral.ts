@@ -48,11 +48,11 @@ export function decideNeutral(facts: NeutralFacts): NeutralDecision {
         ? 'outside of GitHub'
         : isOfBranch(event)
           ? 'with a `sha` that is not the commit of the run'
-          : `at the event ${event}`;
+          : `for the event ${event}`;
     return { isNeutral: false, note: `on-infrastructure: neutral has no effect ${where}: the study fails` };
   }
   return {
     isNeutral: true,
-    note: `the study is ${status} for the infrastructure alone: the check is neutral, which GitHub counts as passed`,
+    note: `the study is ${status} only because of the infrastructure: the check is neutral, which GitHub counts as passed`,
   };
 }

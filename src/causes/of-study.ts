@@ -47,10 +47,10 @@ const ownWords: Readonly<Record<string, (count: string) => string>> = {
   code: (count) => `${count} failed`,
   timeout: (count) => `${count} reached the time limit`,
   memory: (count) => `${count} ran out of memory`,
-  submission: (count) => `${count} refused for what the spec asks for`,
+  submission: (count) => `${count} refused because of what the spec asks for`,
   disk: (count) => `${count} not run because the files that the spec names could not be staged`,
   queue: (count) => `${count} not started by the deadline that the spec sets`,
-  allocation: (count) => `${count} longer than the job of the conductor`,
+  allocation: (count) => `${count} longer than the conductor's job`,
 };
 
 /**

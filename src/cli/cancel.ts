@@ -24,8 +24,8 @@ export const cancel: Verb = {
   synopsis: 'cancel DIR... [--host HOST]',
   summary: 'cancel a study: its driver does, or this program itself',
   details: [
-    'What drives the study is asked to cancel it, as by `maestro cancel`. If nothing does, this program takes it, and cancels its jobs and local steps itself. A study that is over stays as it is.',
-    'Exit status: 0 cancelled, or being cancelled, or over before; 4 if some jobs could not be cancelled; 1 if a directory is no study.',
+    'Asks the driver of the study to cancel it, as `maestro cancel` does. If nothing drives it, this program takes it over, and cancels its jobs and local steps itself. A study that is over stays as it is.',
+    'Exit status: 0 cancelled, or being cancelled, or over before; 4 if some jobs could not be cancelled; 1 if a directory has no study.',
   ].join('\n'),
   flags,
   async run(args, context, log) {
@@ -64,13 +64,13 @@ async function cancelOne(directory: string, { asked, hosts, context, log }: Canc
   const { name, status, driver } = view;
   if (!('state' in sight) || (await isRunByMaestro(host, sight.path))) {
     await askToCancel(host, sight.path, { waits: false });
-    log.info(`Study ${name}: Maestro was asked to cancel it, and does at its next look, if it runs`);
+    log.info(`Study ${name}: Maestro was asked to cancel it, and will at its next look, if it is running`);
     return 0;
   }
   if (!isDriven(sight.driver)) {
     if (job !== undefined) {
       await endConductorJob(host, job);
-      log.info(`Study ${name}: ${jobWords(job)}, which was to conduct it, is told to end`);
+      log.info(`Study ${name}: ${jobWords(job)}, which was to drive it, was told to end`);
     }
     if (!isCancellable(sight.state) && job === undefined) {
       log.info(`Study ${name} is ${status}: there is nothing to cancel`);
@@ -85,7 +85,9 @@ async function cancelOne(directory: string, { asked, hosts, context, log }: Canc
         log.info(`Study ${name} is ${now} now`);
         return 0;
       }
-      log.complain(`Study ${name}: some of its jobs could not be cancelled, and may run on; \`status\` shows which`);
+      log.complain(
+        `Study ${name}: some of its jobs could not be cancelled, and may still be running; \`status\` shows which`,
+      );
       return 4;
     } catch (error) {
       if (!(error instanceof LeaseHeldError)) throw error;

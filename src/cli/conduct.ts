@@ -163,7 +163,8 @@ function observerOf(state: StartStateFile, tree: string): RunObserver {
     begun: async () => {},
     executing: (records) => {
       void rm(tree, { recursive: true, force: true }).catch(() => {});
-      if (records.some((record) => openJob(record) !== undefined)) state.runs('it goes on with steps that run');
+      if (records.some((record) => openJob(record) !== undefined))
+        state.runs('it continues with steps that are running');
     },
     changed: () => state.runs('its steps have begun'),
     lost: () => {},
@@ -188,7 +189,7 @@ async function endedBefore(
   const isSince = ended !== undefined && submitted !== undefined && ended.at >= submitted;
   if (!isSince || ended.status === 'INTERRUPTED') return undefined;
   const { status } = ended;
-  log.info(`The study is ${status} since this job was submitted: there is nothing to do`);
+  log.info(`The study has become ${status} since this job was submitted: there is nothing to do`);
   forget(parcel);
   return status;
 }

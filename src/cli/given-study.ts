@@ -88,7 +88,7 @@ async function givenStudy(
   const { workingDirectory } = context;
   if (inputs.spec === '') return undefined;
   const sample = isPiped ? undefined : packageSample(inputs.spec, workingDirectory);
-  if (sample !== undefined) log.info(`There is no ${inputs.spec} here, so this package's own is taken: ${sample}`);
+  if (sample !== undefined) log.info(`There is no ${inputs.spec} here, so this package's own is used: ${sample}`);
   if (isPiped) mistakes.add(...wrongWithStdin(inputs));
   const specPath = isPiped
     ? stdinPath(inputs, workingDirectory)

@@ -20,7 +20,7 @@ const flags: readonly FlagGroup[] = [
         name: 'depth',
         value: 'N',
         default: String(DEPTH),
-        description: 'How many directories below ROOT studies are looked for.',
+        description: 'How many directories below ROOT to look for studies.',
       },
       { name: 'sizes', description: 'Count how much is in each study directory, for 20 seconds at most.' },
     ],
@@ -34,7 +34,7 @@ export const list: Verb = {
   synopsis: 'list [ROOT] [--sizes] [--json] [--host HOST]',
   summary: 'the studies below a directory, the latest first',
   details:
-    'ROOT is the current directory by default, with --host ~/maestro-studies there. What is in a study, links and hidden directories are not searched.',
+    'ROOT is the current directory by default; with --host, ~/maestro-studies there. Studies, links and hidden directories are not searched.',
   flags,
   async run(args, context, log) {
     const asked = readExisting(args, flags, context);

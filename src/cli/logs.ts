@@ -131,7 +131,7 @@ class Printing {
       }
       const isEnded = isOver(instance.record) || (attempt !== undefined && job?.ended != null);
       if (isEnded || !isDriven(now.driver) || this.#out.isClosed) {
-        if (!isEnded && !this.#out.isClosed) log.warning(`nothing drives the study any more, and ${name} is not over`);
+        if (!isEnded && !this.#out.isClosed) log.warning(`nothing drives the study any more, but ${name} is not over`);
         break;
       }
     }

@@ -14,14 +14,14 @@ const flags: readonly FlagGroup[] = [
         name: 'report-path',
         value: 'DIR',
         default: 'merged-report',
-        description: 'Where report.html, summary.md, junit.xml and report.json of all machines are written to.',
+        description: 'Where report.html, summary.md, junit.xml and report.json of all machines are written.',
       },
       {
         name: 'expected',
         value: 'NAME',
         isRepeatable: true,
         description:
-          'The name of a machine that there should be a report of; may be given several times. One that has none is shown as not run, with a warning.',
+          'The name of a machine that should have a report; may be given several times. One that has none is shown as not run, with a warning.',
       },
     ],
   },

@@ -21,7 +21,7 @@ export const report: Verb = {
   summary: 'make the reports of a study as it stands',
   details: [
     'The reports are those of `run`: report.html, summary.md, junit.xml, report.json and the logs of failed steps. They go to .conductor/report in the study, from another machine to NAME.report here, or to --report-path.',
-    'They are made of what is kept in the study, not of a spec here. The exit status is as of status.',
+    'They are made from what is kept in the study, not from a spec here. The exit status is as for status.',
   ].join('\n'),
   flags,
   async run(args, context, log) {

@@ -48,10 +48,10 @@ export const resume: Verb = {
   name: 'resume',
   group: 'running',
   synopsis: 'resume DIR [--detach] [--host HOST]',
-  summary: 'go on with a study, by the spec and inputs kept in it',
+  summary: 'continue a study with the spec and inputs kept in it',
   details: [
     'Finished steps stay as they are, running ones are taken over, and those that failed, were cancelled or never began are run. The spec, the overlays and the inputs are those of the last run. Inputs that may hold secrets are not kept: give --env and --setup again if the study was run with them.',
-    'Exit status: as of run.',
+    'Exit status: as for run.',
   ].join('\n'),
   flags,
   async run(args, context, log) {
@@ -63,7 +63,7 @@ export const resume: Verb = {
       const sight = await lookAtOurs(given.positionals[0]!, hosts, context);
       const { job } = await conductedView(hosts.host, sight);
       if (job !== undefined) {
-        throw new InputError([`the study goes on by itself: its conductor is ${jobWords(job)}; \`watch\` follows it`]);
+        throw new InputError([`the study runs detached: its conductor is ${jobWords(job)}; \`watch\` follows it`]);
       }
       const texts = new Map(
         inputFlags([...changeable, 'setup', 'host']).flatMap(({ name }) => {
@@ -99,11 +99,11 @@ async function keptStudy(
   const text = kept && specs.get(kept.spec.file);
   const lacks = lackOf(kept, { hasSpec: text !== undefined, given });
   if (kept === undefined || text === undefined || lacks !== undefined) {
-    throw new InputError([`the study cannot go on with what is kept in it: ${lacks}`]);
+    throw new InputError([`the study cannot be continued with what is kept in it: ${lacks}`]);
   }
   if (kept.stageRoot !== undefined && !state.isStaged) {
     throw new InputError([
-      `the study cannot go on from here: not all of ${kept.stageRoot} was copied; run it again where it was started`,
+      `the study cannot be continued from here: not all of ${kept.stageRoot} was copied; run it again where it was started`,
     ]);
   }
   const { read } = filesHere(context);
@@ -111,7 +111,7 @@ async function keptStudy(
   const { inputs, texts, errors: wrong } = inputsOf(new Map([...before, ...given]), { read, needsSpec: false });
   const errors = [...wrong];
   if (inputs.conductor === 'maestro') {
-    errors.push("a study of the host's own Maestro is not resumed: it continues no study");
+    errors.push("a study of the host's own Maestro cannot be resumed: Maestro continues no study");
   }
   if (errors.length > 0) throw new InputError(errors);
   const answer = state.answers.at(-1);
@@ -138,7 +138,7 @@ function lackOf(
   { hasSpec, given }: { readonly hasSpec: boolean; readonly given: Asked['texts'] },
 ): string | undefined {
   if (kept?.inputs === undefined) {
-    return 'its inputs are not there, or may not be read; an earlier version did not keep them. `run` with --output-path goes on with it';
+    return 'its inputs are missing, or cannot be read; an earlier version did not keep them. `run` with --output-path continues it';
   }
   if (!hasSpec) return `its copy of the spec, ${kept.spec.file}, is gone`;
   const withheld = (kept.withheld ?? []).filter((name) => !given.has(name)).map((name) => `--${name}`);

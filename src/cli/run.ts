@@ -45,7 +45,9 @@ async function runGiven(given: Given, context: ProcessContext, log: TerminalLog)
   const { inputs, mistakes, study } = given;
   const { workingDirectory } = context;
   if (inputs.resume === 'always' && inputs['output-path'] === '') {
-    mistakes.add('--resume always needs --output-path: without that every run has a directory of its own, by the time');
+    mistakes.add(
+      '--resume always needs --output-path: without that, every run has its own directory, named by the time',
+    );
   }
   for (const name of onGitHubOnly(inputs))
     log.warning(`--${name} has no effect here: only the action on GitHub uses it`);

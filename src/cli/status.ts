@@ -19,8 +19,8 @@ export const status: Verb = {
   synopsis: 'status DIR... [--json] [--host HOST]',
   summary: 'what a study is doing: its steps, failures, driver, queue',
   details: [
-    'DIR is a study directory, of a study that runs or is over; nothing in it is changed. Of several, each has one line. With --host it is one of that machine; a relative one starts at home there.',
-    'Exit status: 0 running or finished, 2 a step or a metric failed, 3 cancelled, 4 interrupted, 1 if a directory is no study; of several the highest, but 1 counts most.',
+    'DIR is the directory of a study, running or over; nothing in it is changed. Several get one line each. With --host it is on that machine, where a relative path starts at home.',
+    'Exit status: 0 running or finished, 2 a step or a metric failed, 3 cancelled, 4 interrupted, 1 if a directory has no study; for several the highest, but 1 counts most.',
   ].join('\n'),
   flags,
   async run(args, context, log) {

@@ -59,7 +59,7 @@ export function countsText(instances: readonly Pick<SeenInstance, 'record'>[]): 
 
 /** Who drives a study and since when, or why nobody does. */
 export function driverText(driver: Driver | 'maestro'): string {
-  if (driver === 'maestro') return 'Maestro, by itself: whether it runs yet cannot be seen';
+  if (driver === 'maestro') return 'Maestro, by itself: whether it is still running cannot be seen';
   const { state, holder, quietSeconds } = driver;
   if (holder === undefined) return state === 'none' ? 'none yet' : 'a run that has not said which it is';
   const { pid, machine, since, runUrl } = holder;
@@ -69,7 +69,7 @@ export function driverText(driver: Driver | 'maestro'): string {
   return oneLine(
     {
       driving: `${who} since ${when}`,
-      silent: `${who} since ${when}, not heard of${silence}: it may be gone`,
+      silent: `${who} since ${when}, not heard from${silence}: it may be gone`,
       gone: `none: ${who}, since ${when}, is gone and has not said so`,
       none: `none; the last was ${who}, since ${when}`,
     }[state],

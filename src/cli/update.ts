@@ -39,7 +39,7 @@ export const update: Verb = {
   synopsis: 'update DIR [--throttle N] [--restart-limit N]',
   summary: 'change the throttle or the restart limit of a study',
   details:
-    'What drives the study is told. If nothing does, the change is noted in the study. In both cases the runs that continue the study use it too, and say so.',
+    'Tells the driver of the study. If nothing drives it, the change is recorded in the study. Either way, the runs that continue the study use it too, and say so.',
   flags,
   async run(args, context, log) {
     const asked = readExisting(args, flags, context);
@@ -48,7 +48,7 @@ export const update: Verb = {
     const limits = limitsIn(given);
     const hasSleep = given.text('sleep') !== undefined;
     if (Object.keys(limits).length === 0 && !hasSleep && given.errors.length === 0) {
-      given.errors.push('nothing is to be changed: give --throttle N or --restart-limit N');
+      given.errors.push('there is nothing to change: give --throttle N or --restart-limit N');
     }
     given.refuseErrors();
     if (hasSleep) log.note('--sleep has no effect: ends of jobs are seen at once');
@@ -60,7 +60,7 @@ export const update: Verb = {
       const what = textOf(limits);
       if (!('state' in sight) || (await isRunByMaestro(host, sight.path))) {
         await askToUpdate(host, sight.path, limits, { waits: false });
-        log.info(`Study ${name}: Maestro was told, and uses it from its next look on, if it runs: ${what}`);
+        log.info(`Study ${name}: Maestro was told, and uses it from its next look on, if it is running: ${what}`);
         return 0;
       }
       if (!isDriven(sight.driver)) {
@@ -81,7 +81,7 @@ export const update: Verb = {
       const answer = await askToUpdate(host, sight.path, limits, { waits: true });
       log.info(
         answer === 'taken'
-          ? `Study ${name} has ${what} now`
+          ? `Study ${name} now has ${what}`
           : `Study ${name}: its driver was told, and has not answered yet: ${what}`,
       );
       return 0;

@@ -24,9 +24,9 @@ export const validate: Verb = {
   name: 'validate',
   group: 'running',
   synopsis: 'validate SPEC [flags]',
-  summary: 'find all that is wrong with a study; run nothing',
+  summary: 'find all mistakes in a study; run nothing',
   details:
-    'No other machine is contacted. SPEC is a file, or - for stdin. The flags are those of run, so that a command of one is good for the other.',
+    'No other machine is contacted. SPEC is a file, or - for stdin. It takes the flags of run, so that a command line works for both.',
   flags: studyFlags,
   async run(args, context, log) {
     const given = await readGiven(args, context, log);

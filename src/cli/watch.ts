@@ -33,8 +33,8 @@ export const watch: Verb = {
   synopsis: 'watch DIR [--until-over] [--host HOST]',
   summary: 'follow a study until it ends',
   details: [
-    'It shows what the run itself shows, whichever program drives the study, and changes nothing: ^C ends the watching only (exit status 130).',
-    "The exit status is the study's: 0 finished, 2 a step or a metric failed, 3 cancelled, 4 interrupted, which it also is if its driver dies, because it does not go on by itself.",
+    'It shows what the run itself shows, whichever program drives the study, and changes nothing: ^C only stops watching (exit status 130).',
+    "The exit status is the study's: 0 finished, 2 a step or a metric failed, 3 cancelled, 4 interrupted, also if its driver dies, because nothing continues by itself.",
   ].join('\n'),
   flags,
   async run(args, context, log) {
@@ -50,7 +50,7 @@ export const watch: Verb = {
         if (code !== undefined) return code;
       }
       watching.end();
-      log.note('the study goes on without being watched');
+      log.note('stopped watching; the study keeps running');
       return STOPPED;
     });
   },

@@ -77,8 +77,7 @@ function fitting(results: StudyResults, { comparison, warnings = [] }: Extras): 
   ];
   const all = ranked([...failures, ...others]);
   if (all.length <= MAX_ANNOTATIONS) return { annotations: all, cut: [] };
-  const cut =
-    others.length === 0 ? [] : [`${count(others.length, 'warning')} left out, so that there is room for failures.`];
+  const cut = others.length === 0 ? [] : [`${count(others.length, 'warning')} left out, to make room for failures.`];
   if (failures.length <= MAX_ANNOTATIONS) return { annotations: ranked(failures), cut };
   const together = ranked([
     ...failed.flatMap((group) => annotationsOfStep(results, group, 1)),
@@ -164,7 +163,7 @@ function titleOf({ step, record }: StepResult): string {
 function whereabouts(results: StudyResults, result: StepResult): string[] {
   const command = lookCloser(results, result);
   return [
-    `${result.outputs === null ? 'It did not begin to run; its place is' : 'It ran on'} ${results.host} in ${results.path}/${result.step.workspace}`,
+    `${result.outputs === null ? 'It never started; its place is' : 'It ran on'} ${results.host} in ${results.path}/${result.step.workspace}`,
     ...(command === undefined ? [] : [`To look closer: ${command}`]),
   ];
 }

@@ -41,7 +41,7 @@ export function runningOutput(counts: Counts, runUrl: string): CheckOutput {
   const failed = [...counts].reduce((sum, [state, count]) => (isFailure(state) ? sum + count : sum), 0);
   const title =
     total === 0
-      ? 'The study begins'
+      ? 'The study is starting'
       : `${finished} of ${total} finished${running > 0 ? `, ${running} running` : ''}${failed > 0 ? `, ${failed} failed` : ''}${skipped > 0 ? `, ${skipped} skipped` : ''}`;
   const rows = [...counts].filter(([, count]) => count > 0).map(([state, count]) => [state, String(count)]);
   const table = rows.length === 0 ? '' : `${markdownTable(['State', 'Steps'], rows)}\n\n`;
@@ -51,7 +51,7 @@ export function runningOutput(counts: Counts, runUrl: string): CheckOutput {
 /** What people see of a study that goes on by itself. @param where it is, in Markdown */
 export function detachedOutput(where: string, runUrl: string): CheckOutput {
   return {
-    title: 'The study goes on by itself',
+    title: 'The study runs detached',
     summary: `${where}\n\n[The run that started it](${runUrl}) is over. A run with \`command: collect\` updates this, and completes it once the study is over.`,
   };
 }
@@ -67,7 +67,7 @@ export interface FinalNotes {
 }
 
 const neutralNote =
-  'The check is neutral, because only the infrastructure is to blame; GitHub counts that as passed. “Re-run all jobs” of the run runs what has not finished.';
+  'The check is neutral, because only the infrastructure is to blame; GitHub counts that as passed. Use “Re-run all jobs” of the run to run what has not finished.';
 
 /** So much of a check run's summary suspect nodes may have, and flaky steps. */
 const MOST_NAMES_BYTES = 10_000;
@@ -198,6 +198,6 @@ export function cannotRunOutput(reasons: readonly string[], runUrl: string, cut:
 export function stoppedOutput(runUrl: string): CheckOutput {
   return {
     title: 'Stopped before its end: the job was killed',
-    summary: `How the study stands is not known. It can be continued: re-run this job, or run the workflow again with the same \`study-key\`. [The run's log](${runUrl}) may have more.`,
+    summary: `The state of the study is not known. It can be continued: re-run this job, or run the workflow again with the same \`study-key\`. [The run's log](${runUrl}) may have more.`,
   };
 }

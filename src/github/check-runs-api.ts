@@ -203,5 +203,5 @@ function toKnown(run: unknown): KnownCheckRun {
 }
 
 function odd(): ApiError {
-  return new ApiError('refused', "GitHub's answer is not what its API is to answer");
+  return new ApiError('refused', "GitHub's answer is not what its API documents");
 }

@@ -27,14 +27,14 @@ function helpFor(error: unknown, hasWorked: boolean, isFork: boolean): string {
     case 'unauthorized':
       return hasWorked
         ? "The token has expired, as a job's does after 24 hours: let a run end before that with 'timeout-minutes', and a later one continue the study. "
-        : "'github-token' is not a token that GitHub takes. ";
+        : "'github-token' is not a token that GitHub accepts. ";
     case 'forbidden':
     case 'not found':
       return isFork
         ? "The token of a fork's pull request may only read, whatever the job's 'permissions' say. "
         : "Add 'checks: write' to the job's 'permissions' (beside 'contents: read'); the token of a person cannot make check runs. ";
     case 'rate limit':
-      return 'All workflows of the repository share their requests of an hour. ';
+      return 'All workflows of the repository share its hourly limit of requests. ';
     default:
       return '';
   }

@@ -1,7 +1,7 @@
 /** The outputs of a run, with what action.yml says of them. */
 export const runOutputs = {
   status:
-    'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN; DETACHED if the study goes on by itself; UNREACHABLE if there was no connection to the host, and nothing ran; with `command: merge` NOTRUN if no machine ran the study; with `command: collect` the worst of the studies that were reported, DETACHED if there are only some that go on, and empty if there are none.',
+    'FINISHED, FAILURE, CANCELLED, INTERRUPTED or DRYRUN; DETACHED if the study keeps running on the host; UNREACHABLE if there was no connection to the host, and nothing ran; with `command: merge` NOTRUN if no machine ran the study; with `command: collect` the worst of the studies that were reported, DETACHED if none is over yet, and empty if there are none.',
   cause:
     'Why the study is not FINISHED: code, timeout, memory, node, preempted, allocation, queue, connection, disk, submission, dependency or cancelled; empty if it is. See [causes](docs/results.md#causes).',
   'study-path': 'The study directory; with `command: collect` those of the studies that were reported, one a line.',

@@ -248,7 +248,7 @@ export const inputsSchema = z.object({
   'report-path': text('path')
     .prefault('')
     .describe(
-      'The directory on this machine for the reports and what is collected. Default: on GitHub a temporary one, else `.conductor/report` in the study, or one beside you with `host`. See [files](docs/results.md#files).',
+      'The directory on this machine for the reports and what is collected. Default: on GitHub a temporary one, else `.conductor/report` in the study, or with `host` one in the current directory. See [files](docs/results.md#files).',
     ),
   collect: list()
     .prefault('')

@@ -149,7 +149,7 @@ export async function cloneRepositories({ host, studyPath, clones, cancel, log, 
 /** The warning about a clone of another branch or commit than the spec now has: steps may use it, so it stays. */
 function otherClone(clone: Clone, { checkout, commit }: CloneMark): string {
   return (
-    `git dependency '${clone.name}' is what was cloned before, ${checkout} at ${commit.slice(0, 12)}, though the spec now says ` +
-    `${describeCheckout(clone)} of ${withoutPassword(clone.url)}: to have that, remove ${clone.destination}, or start over with \`resume: never\``
+    `git dependency '${clone.name}' is still the earlier clone, ${checkout} at ${commit.slice(0, 12)}, although the spec now says ` +
+    `${describeCheckout(clone)} of ${withoutPassword(clone.url)}: to get that, remove ${clone.destination}, or start over with \`resume: never\``
   );
 }

@@ -8,7 +8,7 @@ const MAX_NAMED = 60;
 /** The lines about a study that is continued: how many steps stay, and which run again and why. */
 export function describeResumption({ counts, notes, obsolete }: Resumption, isDone: boolean): string[] {
   const { finished, running, again, fresh } = counts;
-  if (isDone) return ['There is nothing to do: this study ran to its end before, and is still the same'];
+  if (isDone) return ['There is nothing to do: this study has already run to its end, and has not changed'];
   const parts = [
     `steps that stay FINISHED: ${finished}`,
     ...(running > 0 ? [`in flight, and watched again: ${running}`] : []),
@@ -38,14 +38,12 @@ export function describeLeftWorkspaces(
   return {
     ...(instances.length > 0 && {
       warning: oneLine(
-        `the study does not have the instances of ${named(instances)} any more, but their workspaces stay in the study directory, and what reads ` +
+        `the study no longer has the instances of ${named(instances)}, but their workspaces stay in the study directory, and whatever reads ` +
           'the workspaces of all instances of a step (a funnel) reads theirs too: move them away, or start over with `resume: never`',
       ),
     }),
     ...(others.length > 0 && {
-      info: oneLine(
-        `Workspaces of steps that the study does not have any more stay in its directory: ${named(others)}`,
-      ),
+      info: oneLine(`Workspaces of steps that the study no longer has stay in its directory: ${named(others)}`),
     }),
   };
 }

@@ -199,7 +199,7 @@ async function cancelObsolete(
     } else {
       const names = jobs.map(({ step, id }) => `${id || 'a job'} of ${step}`).join(', ');
       log.warning(
-        `jobs of steps that the study does not have any more may run still, and are ended by a later run: ${names}`,
+        `jobs of steps that the study no longer has may still be running, and are ended by a later run: ${names}`,
       );
     }
   }

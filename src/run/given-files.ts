@@ -53,7 +53,7 @@ export function readBaseline(
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT') throw new InputError([`cannot read the baseline ${baseline}: ${message}`]);
-    warn(`there is no baseline ${baseline}: the results are compared with nothing`);
+    warn(`there is no baseline ${baseline}, so the results are not compared`);
     return undefined;
   }
   return parseBaseline(text);

@@ -65,7 +65,7 @@ export async function takeMaestroStudy(
       return { path: found.path, session, isStarted: true, hasEnded };
     }
     log.info(
-      `The Maestro that ran the study in ${found.path} has ended, and cannot continue it: a new one is made beside it`,
+      `The Maestro that ran the study in ${found.path} has ended, and cannot continue it: a new study is made beside it`,
     );
   }
 }

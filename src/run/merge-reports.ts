@@ -85,7 +85,10 @@ function filesOf(
     };
   }
   if (isNamed && files.length > 1) {
-    return { found: [], error: `'${pattern}' matches ${files.length} files, and one can be called ${name.trim()}` };
+    return {
+      found: [],
+      error: `'${pattern}' matches ${files.length} files, but only one can be called ${name.trim()}`,
+    };
   }
   return { found: files.map((file) => ({ file, name: isNamed ? name.trim() : undefined })) };
 }

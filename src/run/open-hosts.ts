@@ -83,7 +83,7 @@ export function stageRootOf(stage: string, specPath: string, workingDirectory: s
   }
   const inside = path.relative(root, specPath);
   if (inside.startsWith('../')) {
-    throw new InputError([`the study ${specPath} is not in the directory that is to be staged, ${root}`]);
+    throw new InputError([`the study ${specPath} is not in the directory to be staged, ${root}`]);
   }
   return root;
 }

@@ -263,7 +263,7 @@ function reportComparison(log: Log, comparison: Comparison): void {
       `The baseline${whose && ` is${whose}, and`} has no step in common with this run: nothing can be compared`,
     );
   } else log.info(`Compared with the baseline${whose}: ${comparisonLine(comparison)}`);
-  if (gone.length > 0) log.info(`Missing now, which the baseline has: ${someOf(gone.map(oneLine), 10)}`);
+  if (gone.length > 0) log.info(`In the baseline, but missing now: ${someOf(gone.map(oneLine), 10)}`);
 }
 
 /** A failure on its line of the spec: the title says what, the message how the step's stderr ended. */

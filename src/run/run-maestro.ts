@@ -176,7 +176,7 @@ async function drive(own: Own, { study, plan, tree, backend }: Driven): Promise<
     await session.journal.durable();
     if (tree !== undefined) await send(own, tree, study.path);
     await maestroRun.start(maestroWords(commandOf(own, study, tree)), exports);
-  } else log.info('The Maestro of an earlier run is watched');
+  } else log.info('Watching the Maestro of an earlier run');
   own.remember({ study: study.path });
   log.phase('Run');
   const over = new AbortController();

@@ -147,7 +147,7 @@ async function stageAndExecute(
   const { log } = context;
   const { plan, session, resumption, isDone } = study;
   log.info(`Study directory ${plan.places.studyPath}`);
-  if (context.finishes !== undefined) log.info(`Bringing to its end what was begun: ${context.finishes}`);
+  if (context.finishes !== undefined) log.info(`Finishing what was begun: ${context.finishes}`);
   // A study that was only made has nothing to continue.
   else if (resumption && session?.state.plan !== undefined) {
     for (const line of describeResumption(resumption, isDone)) log.info(line);
@@ -208,7 +208,7 @@ function warnOfRepeat({ log, holder, isKeyDerived, finishes }: Own, session: Stu
   if (isKeyDerived !== true || finishes !== undefined || before === undefined || !isSameAttempt(before, holder)) return;
   log.warning(
     'nothing was run: another step or job of this attempt of the workflow run has finished the same study. ' +
-      "If that is not meant (legs of a matrix that differ in no other input, a composite action or a called workflow that is used twice), give each its own 'study-key'",
+      "If that is not intended (legs of a matrix that differ in no other input, a composite action or a called workflow that is used twice), give each its own 'study-key'",
   );
 }
 

@@ -70,11 +70,11 @@ describe('a baseline', () => {
     expect(messagesOf(ended, 'warning')).toEqual([
       'The baseline is of another study, hello, and has no step in common with this run: nothing can be compared',
     ]);
-    expect(ended.stdout).toMatch(/^Missing now, which the baseline has: s1, s2$/m);
+    expect(ended.stdout).toMatch(/^In the baseline, but missing now: s1, s2$/m);
     const { job: whole } = await compared(three('true', 'true', 'true'), undefined);
     const { ended: part } = await compared(three('true', 'true'), whole);
     expect(part.stdout).toMatch(/^Compared with the baseline: 1 not there any more$/m);
-    expect(part.stdout).toMatch(/^Missing now, which the baseline has: third$/m);
+    expect(part.stdout).toMatch(/^In the baseline, but missing now: third$/m);
   });
 
   it('does not change that a study finished, and calls nothing slower that `slower-than` allows', async () => {

@@ -114,7 +114,7 @@ describe.skipIf(!isSitePossible('cancelling on a cluster'))('the action with an 
     const post = await first.post();
     expect(post).toMatchObject({ code: 0, stderr: '' });
     expect(post.stdout).toMatch(
-      /^The study in \S+ was left in the middle; jobs in its allocation end with that, and a run of the same study continues it$/m,
+      /^The study in \S+ was left unfinished; jobs in its allocation end with that, and a run of the same study continues it$/m,
     );
     expect(post.stdout).toMatch(/^Gave back the allocation \d+$/m);
     await site.isIdle();

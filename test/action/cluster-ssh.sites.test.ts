@@ -142,7 +142,7 @@ describe.skipIf(!isSitePossible('studies on a cluster by SSH'))('a study on a cl
       const { code, stderr } = await checkout.run({ stage: 'data' });
       expect(code).toBe(1);
       expect(stderr).toBe(
-        `the study ${checkout.directory}/study.yaml is not in the directory that is to be staged, ${checkout.directory}/data\n`,
+        `the study ${checkout.directory}/study.yaml is not in the directory to be staged, ${checkout.directory}/data\n`,
       );
       expect(checkout.studyPath).toBeUndefined();
       expect(site.server.logins - before).toBeLessThan(2);

@@ -134,7 +134,7 @@ describe('command: collect', () => {
     github.fault = ({ method }) => (method === 'GET' ? undefined : forbidden);
     const { code, stdout } = await study.collector().run();
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Add 'checks: write' to the job's 'permissions'.*The next run that collects tries again/);
+    expect(stdout).toMatch(/Add 'checks: write' to the job's 'permissions'.*The next collecting run tries again/);
     expect(onlyCheckRun(github).status).toBe('in_progress');
     github.fault = () => undefined;
     expect(await study.collector().run()).toMatchObject({ code: 0 });
@@ -176,7 +176,7 @@ describe('command: collect', () => {
     study.forge({ checkRun: null });
     const { code, stdout } = await study.collector({ issue: 'The nightly is red' }).run();
     expect(code).toBe(2);
-    expect(stdout).toContain(`The issue about ${study.path} is not kept: its start left no check run`);
+    expect(stdout).toContain(`The issue about ${study.path} is not updated: its start left no check run`);
   });
 
   for (const [what, change, why] of [
@@ -266,7 +266,7 @@ describe('command: collect', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('is gone but its study is not over; starting another one');
     expect(job.outputs).toMatchObject({ status: 'DETACHED' });
-    expect(job.summary).toContain('another one was started');
+    expect(job.summary).toContain('a new one was started');
     await study.finish();
     expect(await study.collector().run()).toMatchObject({ code: 0 });
     expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'success' });

@@ -159,7 +159,7 @@ describe('a command that GitHub does not let us look at or answer', () => {
     expect(ended).toMatchObject({ code: 1, stderr: '' });
     expect(messagesOf(ended, 'error')).toEqual([expect.stringContaining('GitHub answered 403, No')]);
     expect(job.outputs).toEqual(nothing);
-    expect(onlyAnswer(github)).toContain('the command could not be looked at');
+    expect(onlyAnswer(github)).toContain('the command could not be processed');
     expect(job.summary).toContain('The comment cannot be answered');
   });
 

@@ -46,7 +46,7 @@ describe('a detached study of the action', () => {
       sha: head,
       checkRun: { id: run.id },
     });
-    expect(job.summary).toContain('The study goes on by itself');
+    expect(job.summary).toContain('The study runs detached');
     // There is nothing for the post step to clean up.
     expect(await job.post()).toMatchObject({ code: 0, stdout: '' });
     expect(onlyCheckRun(github)).toMatchObject({ status: 'in_progress' });

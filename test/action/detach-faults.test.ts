@@ -82,7 +82,7 @@ describe('a detached study', () => {
     const seen = await desk.run('status', 'out');
     expect(seen.code).toBe(4);
     expect(seen.stdout).toContain(
-      'if this machine ends what runs in the background, `detach: job` makes the conductor a job',
+      'if this machine kills background processes, `detach: job` runs the conductor as a job',
     );
     const { stdout, stderr } = await desk.run('collect');
     expect(stderr).toContain('starting another one');
@@ -109,7 +109,7 @@ describe('a detached study', () => {
     proxy.cut();
     const { code, stdout } = await starting.ended;
     expect(code).toBe(0);
-    expect(stdout).toContain('The study of 2 steps goes on by itself');
+    expect(stdout).toContain('The study of 2 steps runs detached');
     expect(desk.conductors).toHaveLength(1);
     desk.write('go');
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED/m);

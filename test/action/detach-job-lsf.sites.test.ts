@@ -30,7 +30,7 @@ describe('run --detach job, on the stand-in for LSF', () => {
     const study = desk();
     const { code, stdout, stderr } = await study.run('run', 'study.yaml', '-o', 'out', '--detach', 'job');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/its conductor is job \d+ of LSF, and begins when that does/);
+    expect(stdout).toMatch(/its conductor is job \d+ of LSF, and starts with that/);
     expect(await study.ended('out')).toMatch(/^Study demo FINISHED in /m);
     expect(study.read('out/one/runs')).toBe('ran\n');
     expect(study.read('out/two/variables')).toBe('');
@@ -42,7 +42,7 @@ describe('run --detach job, on the stand-in for LSF', () => {
     const detach = ['run', 'study.yaml', '-o', 'out', '--detach', 'job', '--detach-args=-q none'];
     const { code, stderr } = await study.run(...detach);
     expect(code).toBe(1);
-    expect(stderr).toContain('LSF does not take the job of the conductor: none: No such queue.');
+    expect(stderr).toContain("LSF does not accept the conductor's job: none: No such queue.");
     expect((await study.run('collect')).stdout).toBe('There is no detached study to collect\n');
   });
 });

@@ -28,7 +28,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     const study = desk([job('one'), local('two', 'env | grep ^SLURM_ > variables || true', { depends: ['one'] })]);
     const { code, stdout, stderr } = await detach(study, '--detach-args', '--time=30 --partition=pdebug');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/its conductor is job \d+ of Slurm, and begins when that does/);
+    expect(stdout).toMatch(/its conductor is job \d+ of Slurm, and starts with that/);
     expect(await study.ended('out')).toMatch(/^Study demo FINISHED in /m);
     expect(study.read('out/one/runs').trim().split('\n')).toHaveLength(1);
     // Local steps find nothing of the conductor's job.
@@ -45,7 +45,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     const study = desk([job('one')]);
     const { code, stderr } = await detach(study, '--detach-args=--partition=none');
     expect(code).toBe(1);
-    expect(stderr).toContain('Slurm does not take the job of the conductor: ');
+    expect(stderr).toContain("Slurm does not accept the conductor's job: ");
     expect(stderr).toContain('invalid partition specified: none');
     expect((await study.run('collect')).stdout).toBe('There is no detached study to collect\n');
   });
@@ -62,7 +62,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     expect((await study.run('collect')).stdout).not.toContain('starting another one');
     const again = await detach(study);
     expect(again).toMatchObject({ code: 0, stderr: '' });
-    expect(again.stdout).toContain('was started before, and goes on by itself');
+    expect(again.stdout).toContain('was started before, and runs detached');
     expect(await slurm.queue()).toHaveLength(1);
     study.write('other.yaml', study.read('study.yaml').replace('hold', 'held').replace('one', 'two'));
     const other = await study.run('run', 'other.yaml', '-o', 'out', '--detach', 'job');
@@ -95,7 +95,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     await detach(study, '--detach-args=--hold');
     const { code, stdout } = await study.run('cancel', 'out');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/job \d+ of Slurm, which was to conduct it, is told to end/);
+    expect(stdout).toMatch(/job \d+ of Slurm, which was to drive it, was told to end/);
     await slurm.isIdle();
     expect(await study.run('status', 'out')).toMatchObject({ code: 3 });
     expect(study.has('out/one')).toBe(false);
@@ -142,11 +142,11 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
       local('last', 'true', { depends: ['far', 'near'] }),
     ]);
     await detach(study, '--detach-args=--time=1');
-    await until('the second conductor goes on', () => /goes on with the study/.test(study.log('out')), 90_000);
+    await until('the second conductor goes on', () => /continues the study/.test(study.log('out')), 90_000);
     await until('the local step runs again', () => study.read('out/near/runs') === 'here\nhere\n', 90_000);
     study.write('out/go');
     const log = await study.ended('out');
-    expect(log).toMatch(/job \d+ of Slurm goes on with the study/);
+    expect(log).toMatch(/job \d+ of Slurm continues the study/);
     expect(log).toMatch(/^Study demo FINISHED in /m);
     expect(study.read('out/far/runs').trim().split('\n')).toHaveLength(1);
   }, 180_000);

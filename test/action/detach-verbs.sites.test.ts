@@ -33,7 +33,7 @@ describe.skipIf(!isSlurmPossible('detached studies over SSH'))('a detached study
     const out = desk.path('far');
     const { code, stdout } = await desk.run('run', 'study.yaml', '--detach', '-o', out, ...ssh);
     expect(code).toBe(0);
-    expect(stdout).toContain('The study of 8 steps goes on by itself');
+    expect(stdout).toContain('The study of 8 steps runs detached');
     const { code: ended, stdout: shown } = await desk.run('watch', out, ...ssh);
     expect(ended).toBe(0);
     expect(shown).toMatch(/FINISHED in .*: 8 of 8 steps over/);

@@ -22,7 +22,7 @@ describe('run --detach', () => {
     const desk = new Desk(slow, { data: 'staged\n' });
     const { code, stdout, stderr } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--env', 'SECRET=x1');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('The study of 2 steps goes on by itself on this machine: its steps have begun');
+    expect(stdout).toContain('The study of 2 steps runs detached on this machine: its steps have begun');
     // What it needs of the working directory it has by now.
     writeFileSync(path.join(desk.directory, 'data'), 'changed\n');
     writeFileSync(path.join(desk.directory, 'go'), '');
@@ -57,7 +57,7 @@ describe('run --detach', () => {
     await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--study-key', 'one');
     const { code, stdout } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--study-key', 'one');
     expect(code).toBe(0);
-    expect(stdout).toContain('was started before, and goes on by itself');
+    expect(stdout).toContain('was started before, and runs detached');
     expect(desk.conductors).toHaveLength(1);
     writeFileSync(path.join(desk.directory, 'go'), '');
     await desk.ended('out');

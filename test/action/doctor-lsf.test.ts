@@ -33,7 +33,7 @@ it('doctor finds LSF without a study, where there is no Flux', async () => {
   const env = { ...plainEnvironment, HOME: directory, ...lsf.environment };
   const { code, stdout } = await startBundle(['doctor'], { cwd: directory, env }).ended;
   expect(stdout).toMatch(/^ok {4}lsf: LSF /m);
-  expect(stdout).toContain('the steps, a job: name a study to have them looked at');
+  expect(stdout).toContain('the steps, a job: give a study to have them checked');
   expect([code, stdout.includes('FAIL'), stdout.includes('broker')]).toEqual([0, false, false]);
 });
 

@@ -191,7 +191,7 @@ describe('a study of jobs of Flux', () => {
     const broker = await startBroker();
     const { code, stdout } = await start(jobs({ one: 'true' }, '  queue: pbatch\n'), broker.uri).ended;
     expect(code).toBe(0);
-    expect(stdout).toContain("The queue 'pbatch' of the batch block is left out: this broker has no named queues");
+    expect(stdout).toContain("The queue 'pbatch' of the batch block is ignored: this broker has no named queues");
   });
 });
 

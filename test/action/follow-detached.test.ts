@@ -116,7 +116,7 @@ describe('a run whose study a detached conductor drives', () => {
     const job = again(study, { detach: 'true' });
     const { code, stdout } = await job.run();
     expect(code).toBe(0);
-    expect(stdout).toContain('was started before, and goes on by itself');
+    expect(stdout).toContain('was started before, and runs detached');
     expect(job.outputs).toMatchObject({ status: 'DETACHED', 'study-path': study.path });
     // There is one start, which two check runs show.
     expect(readdirSync(path.dirname(study.pointer)).filter((name) => name.endsWith('.json'))).toHaveLength(1);
@@ -215,7 +215,7 @@ describe('supersede', () => {
       writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), studyPath: mine }));
     }
     const next = await detached(github, home, of(2));
-    expect(next.stdout).toContain('is not what its pointer says: it is left as it is');
+    expect(next.stdout).toContain('does not match the record of its start, and is left as it is');
     expect(sayingOf(mine)).toBe('runs');
     for (const study of [mine, earlier.study, next.study]) writeFileSync(path.join(study, 'go'), '0\n');
   });

@@ -36,7 +36,7 @@ describe("a fork's pull request", () => {
   it('is refused if it only may be one', () => {
     expect(refusal(from({ kind: 'unknown' }), run)).toContain('does not say whose code');
     expect(refusal(comment, run)).toContain('pull request 7');
-    expect(refusal(from({ kind: 'fork', repository: '' }), run)).toContain('does not exist any more');
+    expect(refusal(from({ kind: 'fork', repository: '' }), run)).toContain('which no longer exists');
   });
 
   it('says nothing that is a command of the runner', () => {

@@ -62,11 +62,11 @@ async function job(name: string, payload: unknown) {
 
 const forks: readonly (readonly [what: string, name: string, payload: () => unknown, says: string])[] = [
   ['a pull request', 'pull_request', () => pullRequest(fork), fork],
-  ['a pull request whose fork is gone', 'pull_request', deletedFork, 'does not exist any more'],
+  ['a pull request whose fork is gone', 'pull_request', deletedFork, 'which no longer exists'],
   ['pull_request_target', 'pull_request_target', () => pullRequest(fork), fork],
   ['a review', 'pull_request_review', () => pullRequest(fork), fork],
   ['a workflow_run', 'workflow_run', () => workflowRun(fork), fork],
-  ['a workflow_run whose fork is gone', 'workflow_run', () => workflowRun(null), 'does not exist any more'],
+  ['a workflow_run whose fork is gone', 'workflow_run', () => workflowRun(null), 'which no longer exists'],
   ['a comment', 'issue_comment', comment, fork],
   ['a check suite', 'check_suite', () => checkSuite(fork), fork],
   ['an event that is not told', 'pull_request_target', () => ({}), 'does not say whose code'],
@@ -165,7 +165,7 @@ describe("a fork's study", () => {
     const ended = await made.with({ 'dry-run': 'true', [input]: 'link.yaml' }).run();
     expect(ended).toMatchObject({ code: 1, stderr: '' });
     expect(messagesOf(ended, 'error')).toEqual([
-      `input '${input}': link.yaml leads out of the checkout, which a fork's may not`,
+      `input '${input}': link.yaml leads out of the checkout, which is not allowed for a fork`,
     ]);
     expect(`${ended.stdout}${made.summary}`).not.toContain('hunter2');
   });

@@ -71,7 +71,7 @@ describe('a night that only the infrastructure spoiled', () => {
     const ended = await job.run();
     expect(ended).toMatchObject({ code: 2, stderr: '' });
     expect(messagesOf(ended, 'warning')).toContainEqual(
-      expect.stringContaining('on-infrastructure: neutral has no effect at the event pull_request'),
+      expect.stringContaining('on-infrastructure: neutral has no effect for the event pull_request'),
     );
     expect(onlyCheckRun(github).conclusion).toBe('failure');
   });

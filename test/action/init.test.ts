@@ -62,7 +62,7 @@ describe('maestro-on-flux init', () => {
     const { code, stdout } = await init(['--site=ssh-slurm', '--host=me@login', '--queue=q', '--spec=mine.yaml']);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^Wrote \.github\/workflows\/study\.yml\. The study mine\.yaml is there, and stays as it is\.$/m,
+      /^Wrote \.github\/workflows\/study\.yml\. The study mine\.yaml already exists, and stays as it is\.$/m,
     );
     // What is tried by hand is what the workflow runs.
     expect(stdout).toContain(" validate mine.yaml --batch '{type: slurm, queue: q}'\n");
@@ -76,7 +76,7 @@ describe('maestro-on-flux init', () => {
       code: 1,
       stdout: '',
       stderr:
-        '.github/workflows/study.yml is there already, and stays as it is: --workflow .github/workflows/NAME.yml names another\n',
+        '.github/workflows/study.yml already exists, and stays as it is: choose another with --workflow .github/workflows/NAME.yml\n',
     });
     expect(files()).toEqual(['.github/workflows/study.yml']);
     expect(read('.github/workflows/study.yml')).toBe('mine');
@@ -113,7 +113,7 @@ describe('maestro-on-flux init', () => {
       'did you mean --host?',
       "'more' stands alone",
       '--workflow a.yml: GitHub runs only',
-      '--spec /elsewhere is no file below',
+      '--spec /elsewhere is not a file below',
       "--queue: 'a b'",
       'needs --host me@',
     ]) {
@@ -127,7 +127,7 @@ describe('maestro-on-flux init', () => {
     const { code, stderr } = await init(['--site', 'github'], elsewhere);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: `warning: ${elsewhere} is in no git repository, and GitHub runs workflows of repositories only: git init makes one\n`,
+      stderr: `warning: ${elsewhere} is not in a git repository, and GitHub runs only workflows of repositories: git init makes one\n`,
     });
     expect(existsSync(path.join(elsewhere, 'studies/hello.yaml'))).toBe(true);
   });

@@ -30,7 +30,7 @@ const warningsIn = ({ stdout }: { readonly stdout: string }) =>
     .map(({ message }) => message);
 
 const stays = (names: string) =>
-  expect.stringContaining(`the study does not have the instances of ${names} any more, but their workspaces stay`);
+  expect.stringContaining(`the study no longer has the instances of ${names}, but their workspaces stay`);
 
 describe('a value that has left a parameter', () => {
   it('leaves its workspace, which the log names in each run until somebody moves it away', async () => {

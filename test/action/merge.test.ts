@@ -136,6 +136,8 @@ describe('the verb merge', () => {
     expect(await merge(job)).toMatchObject({ code: 1, stderr: expect.stringContaining('no report is given') });
     expect((await merge(job, ...reports)).stderr).toContain('two reports are called one');
     expect((await merge(job, 'gone.json')).stderr).toContain('there is no file gone.json');
-    expect((await merge(job, 'x=reports/*/report.json')).stderr).toContain('matches 2 files, and one can be called x');
+    expect((await merge(job, 'x=reports/*/report.json')).stderr).toContain(
+      'matches 2 files, but only one can be called x',
+    );
   });
 });

@@ -125,7 +125,7 @@ describe.skipIf(!isMaestroPossible("the host's own Maestro as the conductor"))("
     study.open();
     const { code, stdout } = await second.ended;
     expect(code, stdout).toBe(0);
-    expect(stdout).toContain('The Maestro of an earlier run is watched');
+    expect(stdout).toContain('Watching the Maestro of an earlier run');
     expect(await study.maestroProcesses()).toEqual(processes);
     expect(study.ends).toEqual(['wait FINISHED', 'after FINISHED']);
     expect([study.read('wait/runs'), study.read('after/runs')]).toEqual(['ran\n', 'ran\n']);
@@ -158,7 +158,7 @@ describe.skipIf(!isMaestroPossible("the host's own Maestro as the conductor"))("
     expect(await study.run()).toMatchObject({ code: 2 });
     const { code, stdout } = await study.run();
     expect([code, study.report.study.path]).toEqual([2, `${study.path}.2`]);
-    expect(stdout).toContain('a new one is made beside it');
+    expect(stdout).toContain('a new study is made beside it');
     expect([study.read('only/runs'), readFileSync(`${study.path}.2/only/runs`, 'utf8')]).toEqual(['ran\n', 'ran\n']);
   });
 

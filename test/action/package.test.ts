@@ -90,7 +90,7 @@ describe('the npm package', () => {
   it('runs a sample in an empty directory without a network, and names the commit that it was packed from', async () => {
     await run(`npm pack --pack-destination ${empty}`, clone);
     const said = await run('npx --yes ./maestro-on-flux-*.tgz run samples/hello-bye-parameterized.yaml', empty);
-    expect(said).toMatch(/^There is no samples\/hello-bye-parameterized\.yaml here, so this package's own is taken: /);
+    expect(said).toMatch(/^There is no samples\/hello-bye-parameterized\.yaml here, so this package's own is used: /);
     expect(said).toMatch(/^Study hello_bye FINISHED in .*: 8 steps, 8 finished$/m);
     expect(readdirSync(empty).sort()).toEqual([`maestro-on-flux-${version}.tgz`, 'sample_output']);
     const named = await run('npx --yes ./maestro-on-flux-*.tgz --version', empty);

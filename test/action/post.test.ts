@@ -119,7 +119,7 @@ describe('the post step', () => {
 
   it('does not fail a job of a runner that says nothing of itself', async () => {
     expect(await run({ RUNNER_TEMP: '' })).toBe(0);
-    expect(warnings()).toEqual(['RUNNER_TEMP is not set, as every GitHub Actions runner sets it']);
+    expect(warnings()).toEqual(['RUNNER_TEMP is not set, although every GitHub Actions runner sets it']);
   });
 });
 
@@ -205,7 +205,7 @@ describe('a study that the main step was killed in the middle of', () => {
       expect(isAlive(pid)).toBe(true);
       expect(readFileSync(path.join(setting.studyPath, '.conductor/journal.jsonl'), 'utf8')).toBe(before);
       expect(written).toBe(
-        `The study in ${setting.studyPath} was left in the middle; its jobs go on, and a run of the same study continues it\n`,
+        `The study in ${setting.studyPath} was left unfinished; its jobs go on, and a run of the same study continues it\n`,
       );
     } finally {
       process.kill(pid, 'SIGKILL');

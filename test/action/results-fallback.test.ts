@@ -50,7 +50,7 @@ const troubles: readonly (readonly [
   [
     'no requests left',
     faulty(() => ({ status: 429, headers: { 'retry-after': '3600' } })),
-    ['429', 'requests of an hour'],
+    ['429', 'hourly limit of requests'],
   ],
   [
     'no requests left, said otherwise',
@@ -58,7 +58,7 @@ const troubles: readonly (readonly [
       status: 403,
       headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-limit': '1000', 'x-ratelimit-reset': '9999999999' },
     })),
-    ['403', 'requests of an hour'],
+    ['403', 'hourly limit of requests'],
   ],
   ['an answer that is none', faulty(() => ({ status: 200, body: [] })), ['answer']],
   ['a request that is refused', faulty((r) => (isWrite(r) ? { status: 422 } : undefined)), ['422']],

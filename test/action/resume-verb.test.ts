@@ -61,7 +61,7 @@ describe('resume', () => {
     desk.write('out/held');
     const { code, stdout, stderr } = await desk.run('resume', 'out', '--detach');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('The study of 3 steps goes on by itself');
+    expect(stdout).toContain('The study of 3 steps runs detached');
     rmSync(desk.path('out/held'));
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED/m);
     expect(
@@ -97,7 +97,7 @@ describe('resume', () => {
     desk.write('out/.conductor/inputs.json', JSON.stringify({ ...kept, inputs: undefined }));
     const { code, stderr } = await desk.run('resume', 'out');
     expect(code).toBe(1);
-    expect(stderr).toContain('`run` with --output-path goes on with it');
+    expect(stderr).toContain('`run` with --output-path continues it');
     expect(readdirSync(desk.path('out'))).toContain('one');
   });
 });

@@ -239,7 +239,7 @@ describe('a study whose run was killed without a word', () => {
     const post = await first.post();
     expect(post).toMatchObject({ code: 0, stderr: '' });
     expect(post.stdout).toBe(
-      `The study in ${reruns.studyPath} was left in the middle; its jobs go on, and a run of the same study continues it\n`,
+      `The study in ${reruns.studyPath} was left unfinished; its jobs go on, and a run of the same study continues it\n`,
     );
     // One of them ends while nobody looks, and another takes its place.
     expect(reruns.ran).toEqual(['done 1', 'job 1', 'here 1', 'quick 1', 'queued 0', 'last 0']);

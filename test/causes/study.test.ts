@@ -124,8 +124,8 @@ describe('the sentence about the cause', () => {
       [step('timeout'), step('memory'), step('timeout')],
       0,
     ],
-    ['1 step refused for what the spec asks for.', [step(refused)], 0],
-    ['1 step longer than the job of the conductor.', [step(blame('allocation', true))], 0],
+    ['1 step refused because of what the spec asks for.', [step(refused)], 0],
+    ["1 step longer than the conductor's job.", [step(blame('allocation', true))], 0],
     ['1 step not started by the deadline that the spec sets.', [step(blame('queue', true))], 0],
     ['2 metrics failed.', [step(null)], 2],
     ['1 metric failed. In addition, because of the infrastructure: 1 step preempted.', [step('preempted')], 1],
@@ -155,7 +155,7 @@ describe('a study is neutral', () => {
     (event) => {
       const { isNeutral, note } = decideNeutral(facts({ event }));
       expect(isNeutral).toBe(false);
-      expect(note).toMatch(/^on-infrastructure: neutral has no effect (at the event|outside of GitHub)/);
+      expect(note).toMatch(/^on-infrastructure: neutral has no effect (for the event|outside of GitHub)/);
     },
   );
 

@@ -142,7 +142,7 @@ describe('limits and cancelling', () => {
   it('are for the driver of a study that is driven', async () => {
     const run = await begin();
     expect((await call('update', 'out', '--throttle', '3', '--rlimit=0')).stdout).toBe(
-      'Study sweep has throttle 3 and restart limit 0 now\n',
+      'Study sweep now has throttle 3 and restart limit 0\n',
     );
     expect(await call('cancel', 'out')).toEqual({
       code: 0,

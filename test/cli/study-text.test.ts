@@ -74,7 +74,7 @@ describe('the text of status', () => {
   it.each([
     [
       { ...driving, state: 'silent', quietSeconds: 75 },
-      / since 2026-01-31 12:00 UTC, not heard of for 1m 15s: it may be gone$/,
+      / since 2026-01-31 12:00 UTC, not heard from for 1m 15s: it may be gone$/,
     ],
     [{ ...driving, state: 'gone' }, /^none: process 4711 on login7 .* is gone and has not said so$/],
     [{ state: 'none', holder: undefined, quietSeconds: undefined }, /^none yet$/],

@@ -112,7 +112,7 @@ describe('the annotations of results', () => {
     const warnings = Array.from({ length: MAX_ANNOTATIONS }, (_, i) => warning(i + 1));
     const { annotations, cut } = annotationsOf(resultsOf([failed('a')]), { warnings });
     expect(annotations.map(({ level }) => level)).toEqual(['failure']);
-    expect(cut).toEqual([`${MAX_ANNOTATIONS} warnings were left out, so that there is room for failures.`]);
+    expect(cut).toEqual([`${MAX_ANNOTATIONS} warnings were left out, to make room for failures.`]);
   });
 
   it('are one for each step, then the first of those, if there are still too many', () => {

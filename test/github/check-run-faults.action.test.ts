@@ -51,7 +51,7 @@ describe('without a check run', () => {
     ['is forbidden', forbidden, "Add 'checks: write' to the job's 'permissions'"],
     ['is not found', { status: 404, body: { message: 'Not Found' } }, "Add 'checks: write'"],
     ['is wrong', { status: 422, body: { message: 'Validation Failed' } }, 'GitHub answered 422, Validation Failed'],
-    ['has a bad token', { status: 401, body: { message: 'Bad credentials' } }, 'is not a token that GitHub takes'],
+    ['has a bad token', { status: 401, body: { message: 'Bad credentials' } }, 'is not a token that GitHub accepts'],
   ] as const) {
     it(`a study goes on if that ${what}: it asks once, and warns once`, async () => {
       const checked = await Checked.with();
@@ -284,7 +284,7 @@ describe('a rate limit', () => {
       expect((await checked.finish(check.complete(resultsWith(1)))).isDelivered).toBe(false);
       expect(checked.clock.now()).toBe(began);
       expect(checked.github.requests.filter(patch)).toHaveLength(1);
-      expect(checked.warnings).toEqual([expect.stringContaining('share their requests of an hour')]);
+      expect(checked.warnings).toEqual([expect.stringContaining('share its hourly limit of requests')]);
     });
   }
 

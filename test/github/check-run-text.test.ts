@@ -41,7 +41,7 @@ describe('a check run', () => {
     const { title, summary } = runningOutput(counts, url);
     expect(title).toBe('12 of 90 finished, 4 running, 2 failed');
     expect(summary).toContain('| INITIALIZED | 72 |');
-    expect(runningOutput(new Map(), url).title).toBe('The study begins');
+    expect(runningOutput(new Map(), url).title).toBe('The study is starting');
     expect(runningOutput(new Map([['FINISHED', 2]]), url).title).toBe('2 of 2 finished');
   });
 
@@ -79,7 +79,9 @@ describe('a check run', () => {
   it('says of a neutral one what GitHub makes of that, and how to go on', () => {
     const results = explained(resultsOf(badNight, { status: 'FAILURE' }));
     const { summary } = finalOutput(results, url, { ...none, isNeutral: true });
-    expect(summary).toContain('GitHub counts that as passed. “Re-run all jobs” of the run runs what has not finished.');
+    expect(summary).toContain(
+      'GitHub counts that as passed. Use “Re-run all jobs” of the run to run what has not finished.',
+    );
     expect(finalOutput(results, url, none).summary).not.toContain('neutral');
   });
 

@@ -27,7 +27,7 @@ describe('the check run of a study', () => {
       external_id: '4711-abc',
       status: 'in_progress',
       conclusion: null,
-      title: 'The study begins',
+      title: 'The study is starting',
     });
     expect(check.isWorking).toBe(true);
 
@@ -157,7 +157,7 @@ describe('a check run that was there before', () => {
     await checked.finish((await checked.start()).complete(resultsOf([], { status: 'INTERRUPTED' })));
     const check = await checked.start();
     const [run] = checked.github.checkRuns;
-    expect(run).toMatchObject({ status: 'in_progress', conclusion: null, title: 'The study begins' });
+    expect(run).toMatchObject({ status: 'in_progress', conclusion: null, title: 'The study is starting' });
     await checked.finish(check.complete(resultsWith(1)));
     expect(checked.github.checkRuns).toHaveLength(1);
     expect(run).toMatchObject({ conclusion: 'failure' });
@@ -259,7 +259,7 @@ describe('a check run while the study runs', () => {
     check.leave();
     check.update(() => counts(2));
     expect(checked.clock.pending).toBe(0);
-    expect(checked.github.checkRuns[0]).toMatchObject({ status: 'in_progress', title: 'The study begins' });
+    expect(checked.github.checkRuns[0]).toMatchObject({ status: 'in_progress', title: 'The study is starting' });
   });
 
   it('is not overwritten by an update that is on its way when the study ends', async () => {

@@ -291,8 +291,8 @@ describe('the repositories of a study that was begun before', () => {
     const { one } = repository();
     await clone({ checkout: { kind: 'tag', name: 'v1' } });
     expect(await clone({ checkout: { kind: 'branch', name: 'main' } })).toEqual([
-      `warning: git dependency 'repo' is what was cloned before, tag v1 at ${one.slice(0, 12)}, though the spec now says ` +
-        `branch main of ${url()}: to have that, remove ${directory}/repo, or start over with \`resume: never\``,
+      `warning: git dependency 'repo' is still the earlier clone, tag v1 at ${one.slice(0, 12)}, although the spec now says ` +
+        `branch main of ${url()}: to get that, remove ${directory}/repo, or start over with \`resume: never\``,
     ]);
     expect(cloned()).toBe('one');
   });

@@ -82,7 +82,7 @@ describe('what is told of a study that is continued', () => {
 
   it('is that nothing is to be done, if all is done', () => {
     expect(describeResumption(resumption({}, { finished: 16 }), true)).toEqual([
-      'There is nothing to do: this study ran to its end before, and is still the same',
+      'There is nothing to do: this study has already run to its end, and has not changed',
     ]);
   });
 });
@@ -93,13 +93,13 @@ describe('workspaces whose steps a study does not have any more', () => {
   it('are warned of by name if they are those of instances of a step that it has', () =>
     expect(describeLeftWorkspaces(['run/N.3', 'run/N.4'], steps)).toEqual({
       warning: expect.stringMatching(
-        /^the study does not have the instances of run\/N\.3, run\/N\.4 any more, .*funnel.*move them away/,
+        /^the study no longer has the instances of run\/N\.3, run\/N\.4, .*funnel.*move them away/,
       ),
     }));
 
   it('are named if the step is gone altogether', () =>
     expect(describeLeftWorkspaces(['old', 'older/N.1'], steps)).toEqual({
-      info: 'Workspaces of steps that the study does not have any more stay in its directory: old, older/N.1',
+      info: 'Workspaces of steps that the study no longer has stay in its directory: old, older/N.1',
     }));
 
   it('are not worth a word if there is none', () => expect(describeLeftWorkspaces([], steps)).toEqual({}));

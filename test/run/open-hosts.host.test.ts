@@ -127,9 +127,7 @@ describe('the directory that is copied to the host', () => {
     for (const other of ['other', 'studies/b', 'studies/a2']) {
       mkdirSync(path.join(made.root, other));
       expect(() => rootOf(other, made)).toThrow(
-        new InputError([
-          `the study ${made.spec} is not in the directory that is to be staged, ${path.join(made.root, other)}`,
-        ]),
+        new InputError([`the study ${made.spec} is not in the directory to be staged, ${path.join(made.root, other)}`]),
       );
     }
   });

@@ -32,7 +32,7 @@ export async function examineBatch(context: DoctorContext, check: Checker, plan:
   if (printed === undefined) return;
   const description = printed;
   if (plan === undefined)
-    log.info(`      the steps: the study is not right, so ${system.name} was not asked about them`);
+    log.info(`      the steps: the study has mistakes, so ${system.name} was not asked about them`);
   else await check('the steps', async () => checkSteps(plan, system, description));
   await check('a job', () => probe(context, system, plan));
 }
@@ -60,14 +60,14 @@ export async function examineBatchSystems({ host, log }: DoctorContext, check: C
       log.info(`      ${system.type}: ${indented(error.message)}`);
     }
   }
-  if (isFound) log.info('      the steps, a job: name a study to have them looked at');
+  if (isFound) log.info('      the steps, a job: give a study to have them checked');
   return isFound;
 }
 
 function checkSteps(plan: Plan, system: BatchSystem, description: string): string {
   const problems = system.checkPlan(plan, description, () => false);
   const shown = problems.map(formatProblem).join('; ');
-  if (problems.some(({ severity }) => severity === 'error')) throw new BackendError(shown, 'no run would begin');
+  if (problems.some(({ severity }) => severity === 'error')) throw new BackendError(shown, 'a run would not start');
   return ['they fit the limits of the site', ...(shown === '' ? [] : [shown])].join('; ');
 }
 
@@ -92,7 +92,7 @@ async function probe(context: DoctorContext, system: BatchSystem, plan: Plan | u
     );
     if (code !== 0) {
       const isPassing = system.classifyRefusal(stderr, code) !== 'never';
-      const advice = isPassing ? 'it may be another time' : 'jobs of a study would be refused too';
+      const advice = isPassing ? 'it may accept it at another time' : 'jobs of a study would be refused too';
       throw new BackendError(`${system.name} refuses it: ${stderr.trim() || `exit ${code}`}`, advice);
     }
     return await watch(context, system, text(stdout).split('\n').at(-1)!, seen);
@@ -128,7 +128,7 @@ async function watch(context: DoctorContext, system: BatchSystem, id: string, se
 
 function unseen(system: BatchSystem, row: QueueRow | undefined, id: string, root: string): BackendError {
   if (row === undefined) {
-    return new BackendError(`${system.name} does not know its job ${id} any more`, 'nothing was written by it');
+    return new BackendError(`${system.name} no longer knows its job ${id}`, 'nothing was written by it');
   }
   const { result, note } = system.meaningOf(row);
   const how = [row.state, row.reason, note, row.exitCode === null ? '' : `exit status ${row.exitCode}`];

@@ -21,7 +21,7 @@ export async function examineMaestro(
   const seen = found;
   const name = needsFlux ? 'maestro with Flux' : 'maestro to use';
   await check(name, () => foreseePreparation({ host, options, needsFlux, root }, seen));
-  if (spec === undefined) log.info('      the bindings of Flux for it: name a study of Flux to have them looked at');
+  if (spec === undefined) log.info('      the bindings of Flux for it: give a study of Flux to have them checked');
 }
 
 function introduce({ maestro, version, python, bindings, python3 }: FoundMaestro): string {

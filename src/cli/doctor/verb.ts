@@ -21,9 +21,8 @@ export const doctor: Verb = {
   name: 'doctor',
   group: 'setting up',
   synopsis: 'doctor [SPEC] [flags]',
-  summary: 'look at what a run needs: tools, the batch system, a test job',
-  details:
-    'With a study it looks for what that needs. The flags are those of run, so that a command of one is good for the other.',
+  summary: 'check what a run needs: tools, the batch system, a test job',
+  details: 'With a study, it checks what that needs. It takes the flags of run, so that a command line works for both.',
   flags: studyFlags,
   run: async (args, context, log) => examineGiven(await readGiven(args, context, log, false), context, log),
 };

@@ -47,13 +47,13 @@ export function readLabels(text: string): string[] {
   const labels = text.split(',').map((label) => label.trim());
   const wrong = labels.find((label) => !/^[A-Za-z0-9][\w.-]*$/.test(label));
   if (wrong !== undefined)
-    throw new WrongAnswer(`'${wrong}' is no label: letters, digits, - and _, with commas between labels`);
+    throw new WrongAnswer(`'${wrong}' is not a label: letters, digits, - and _, with commas between labels`);
   return labels.includes('self-hosted') ? labels : ['self-hosted', ...labels];
 }
 
 /** Reads the name of a queue, partition or account; '' for the default. @throws WrongAnswer */
 export function readName(text: string): string {
-  if (!/^[\w.:@+-]*$/.test(text)) throw new WrongAnswer(`'${text}' has characters that such a name does not have`);
+  if (!/^[\w.:@+-]*$/.test(text)) throw new WrongAnswer(`'${text}' has characters that such a name cannot have`);
   return text;
 }
 
@@ -66,7 +66,7 @@ export function readSetup(text: string): string {
 /** Reads a directory of the cluster. @throws WrongAnswer */
 export function readOutputPath(text: string): string {
   if (text !== '' && !/^(\/|~\/)[^\0-\x1f\x7f]*$/.test(text)) {
-    throw new WrongAnswer(`'${text}' is no directory of the cluster: it begins with / or ~/`);
+    throw new WrongAnswer(`'${text}' is not a directory of the cluster: it must begin with / or ~/`);
   }
   return text;
 }

@@ -42,7 +42,7 @@ export function nextSteps(choices: Choices, program: string, specExists = false)
   ];
   const where = host === undefined && site.runner === 'self-hosted' ? ', there' : '';
   step(
-    `See whether the study is right${site.runner === 'github' ? '' : ', and whether all is there that it needs'}${where}:`,
+    `Check the study${site.runner === 'github' ? '' : ', and that everything it needs is there'}${where}:`,
     [program, 'validate', quote(spec), ...batch].join(' '),
     ...(site.runner === 'github' ? [] : [[program, 'doctor', quote(spec), ...connection, ...ofTheSite].join(' ')]),
   );
@@ -54,7 +54,7 @@ export function nextSteps(choices: Choices, program: string, specExists = false)
     );
   if (site.runner === 'self-hosted') {
     step(
-      `Register a runner on the cluster with ${choices.labels.length === 1 ? 'the label' : 'the labels'} ${choices.labels.join(', ')} (2.327.1 or newer): Settings, Actions, Runners. Only of a private repository: who opens a pull request in a public one could run commands there.`,
+      `Register a runner on the cluster with ${choices.labels.length === 1 ? 'the label' : 'the labels'} ${choices.labels.join(', ')} (2.327.1 or newer): Settings, Actions, Runners. Only for a private repository: anyone who opens a pull request in a public one could run commands there.`,
     );
   }
   step(

@@ -60,7 +60,7 @@ export const init: Verb = {
   group: 'setting up',
   synopsis: 'init [--site NAME] [flags]',
   summary: 'write a workflow and a sample study into this repository',
-  details: `Asks what it has to know, on a terminal, or takes it from flags. It says what is left to be done: which secrets to set, and how. It changes no file that is there. The kinds of site:
+  details: `Asks a few questions on a terminal, or takes the answers from flags. It says what is left to do: which secrets to set, and how. It changes no existing file. The kinds of site:
 
 ${listOfSites('  ')}`,
   flags,
@@ -79,7 +79,7 @@ async function initialize(args: readonly string[], context: ProcessContext, log:
     if (text === undefined) return byDefault;
     const relative = path.relative(top, path.resolve(workingDirectory, text));
     if (text === '' || relative === '' || relative.startsWith('..'))
-      given.errors.push(`--${name} ${quote(text)} is no file below ${top}`);
+      given.errors.push(`--${name} ${quote(text)} is not a file below ${top}`);
     return relative;
   };
   const spec = inRepository('spec', 'studies/hello.yaml');
@@ -88,13 +88,14 @@ async function initialize(args: readonly string[], context: ProcessContext, log:
     given.errors.push(`--workflow ${quote(workflow)}: GitHub runs only workflows that are .github/workflows/NAME.yml`);
   }
   if (!/^[\w@%+=:,./ -]+$/.test(spec))
-    given.errors.push(`--spec ${quote(spec)}: such a name is trouble in a workflow; use letters, digits, - and _`);
+    given.errors.push(`--spec ${quote(spec)}: such a name causes trouble in a workflow; use letters, digits, - and _`);
   // Before any question, whose answers would be in vain.
   const kind = await kindOf(path.join(top, spec));
-  if (kind !== 'none' && kind !== 'file') given.errors.push(`${spec} is there and is no file: --spec names another`);
+  if (kind !== 'none' && kind !== 'file')
+    given.errors.push(`${spec} exists and is not a file: choose another with --spec`);
   if ((await kindOf(path.join(top, workflow))) !== 'none') {
     given.errors.push(
-      `${workflow} is there already, and stays as it is: --workflow .github/workflows/NAME.yml names another`,
+      `${workflow} already exists, and stays as it is: choose another with --workflow .github/workflows/NAME.yml`,
     );
   }
 
@@ -106,10 +107,12 @@ async function initialize(args: readonly string[], context: ProcessContext, log:
     await writeNewFiles(top, files);
     const isAtTop = top === path.resolve(workingDirectory);
     log.info(
-      `Wrote ${[...files.keys()].join(' and ')}${isAtTop ? '' : ` in ${top}`}.${kind === 'file' ? ` The study ${spec} is there, and stays as it is.` : ''}`,
+      `Wrote ${[...files.keys()].join(' and ')}${isAtTop ? '' : ` in ${top}`}.${kind === 'file' ? ` The study ${spec} already exists, and stays as it is.` : ''}`,
     );
     if (repository === undefined) {
-      log.warning(`${top} is in no git repository, and GitHub runs workflows of repositories only: git init makes one`);
+      log.warning(
+        `${top} is not in a git repository, and GitHub runs only workflows of repositories: git init makes one`,
+      );
     }
     log.info(
       `\nWhat is left to do, in ${isAtTop ? 'this directory' : quote(top)}:\n\n${nextSteps(choices, programFor(top), kind === 'file')}`,

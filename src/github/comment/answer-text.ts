@@ -42,7 +42,7 @@ export function acceptedAnswer(run: WantedRun, { comment, runUrl, repositoryUrl 
     ...listed('on', run.machines),
   ];
   const intro = `${[`Study ${code(run.spec)}`, ...details].join(' ')} at ${commit}${why}; asked for by ${askedBy(comment)}. [The run](${runUrl})`;
-  return withResult(`${markerOf(comment)}\n${intro}`, '⏳ It runs. This comment is edited when it ends.');
+  return withResult(`${markerOf(comment)}\n${intro}`, '⏳ Running. This comment is edited when the run ends.');
 }
 
 /** What is answered to a command that is not run. */
@@ -58,7 +58,7 @@ export function refusedAnswer({ reasons, showsUsage }: Refusal, { comment }: Ans
 
 /** What is answered if GitHub does not say what has to be known. */
 export function failedAnswer({ comment, runUrl }: AnswerContext): string {
-  return `${markerOf(comment)}\nNothing runs for ${askedBy(comment)}: the command could not be looked at. [The run](${runUrl}) says why.`;
+  return `${markerOf(comment)}\nNothing runs for ${askedBy(comment)}: the command could not be processed. [The run](${runUrl}) says why.`;
 }
 
 /**

@@ -155,5 +155,5 @@ function toKnown(comment: unknown): KnownComment {
 }
 
 function odd(): ApiError {
-  return new ApiError('refused', "GitHub's answer is not what its API is to answer");
+  return new ApiError('refused', "GitHub's answer is not what its API documents");
 }

@@ -119,7 +119,7 @@ export function changeComment({ added, gone }: IssueChange, run: GitHubRun): str
 
 /** What is said when the issue is closed. */
 export function closingComment({ passed }: ToldNight, run: GitHubRun): string {
-  return `All of it passes: ${passed} in ${runLink(run)}${ofCommit(run)}.`;
+  return `Everything passes: ${passed} in ${runLink(run)}${ofCommit(run)}.`;
 }
 
 const runLink = ({ url, event }: GitHubRun) => `[the run](${url}) (${inline(event)})`;

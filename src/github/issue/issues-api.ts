@@ -93,5 +93,5 @@ function toKnown(issue: unknown): KnownIssue {
 }
 
 function odd(): ApiError {
-  return new ApiError('refused', "GitHub's answer is not what its API is to answer");
+  return new ApiError('refused', "GitHub's answer is not what its API documents");
 }

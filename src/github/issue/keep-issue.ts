@@ -102,12 +102,12 @@ export async function keepIssueOfDetached({ checkRun, ...kept }: CollectedIssue)
     if (!(error instanceof ApiError)) throw error;
     const isForbidden = error.trouble === 'forbidden' || error.trouble === 'not found';
     const help = isForbidden ? ". Add 'actions: read' to the job's 'permissions'" : '';
-    cannot(`which run has started it could not be looked up: ${oneLine(error.message)}${help}`);
+    cannot(`the run that started it could not be looked up: ${oneLine(error.message)}${help}`);
   }
 }
 
 const notOpened =
-  "The issue is not opened: only the infrastructure is to blame, which opens an issue from the second run in a row on, and there is no history that says how the run before ended; set 'history', or see why it could not be read";
+  "The issue is not opened: only the infrastructure is to blame, which opens an issue only in the second run in a row, and no history says how the run before ended; set 'history', or see why it could not be read";
 
 async function keep({ runner, token, clock, title, study, run, log }: IssuePlace, night: Night, told: ToldNight) {
   const api = new GitHubApi({ url: runner.apiUrl, token, clock });
@@ -125,20 +125,20 @@ async function keep({ runner, token, clock, title, study, run, log }: IssuePlace
       if (night.outcome === 'site' && night.wasBad === null) log.warning(notOpened);
       return;
     case 'open':
-      return tell('is opened', await issues.open(firstBytes(oneLine(title), limits.title), body(), marker));
+      return tell('was opened', await issues.open(firstBytes(oneLine(title), limits.title), body(), marker));
     case 'update': {
       if (action.comment !== null) await issues.comment(action.number, changeComment(action.comment, run));
-      return tell('is rewritten', await issues.rewrite(action.number, body()));
+      return tell('was updated', await issues.rewrite(action.number, body()));
     }
     case 'close':
       await issues.comment(action.number, closingComment(told, run));
-      return tell('is closed', await issues.close(action.number));
+      return tell('was closed', await issues.close(action.number));
   }
 }
 
 function helpFor({ trouble }: ApiError): string {
   if (trouble === 'forbidden' || trouble === 'not found') {
-    return "Add 'issues: write' to the job's 'permissions', and see that the repository has issues";
+    return "Add 'issues: write' to the job's 'permissions', and check that the repository has issues enabled";
   }
   return trouble === 'unavailable' || trouble === 'rate limit' ? 'The next run tries again' : '';
 }

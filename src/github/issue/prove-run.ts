@@ -26,7 +26,7 @@ export async function provenRun(
     return typeof value === 'string' ? value : '';
   };
   if (text('head_sha') !== sha) return 'its check run is on another commit than the run that has started it';
-  if (text('head_branch') === '') throw new ApiError('refused', "GitHub's answer is not what its API is to answer");
+  if (text('head_branch') === '') throw new ApiError('refused', "GitHub's answer is not what its API documents");
   return {
     ...{ repository, commit: sha, ref: `refs/heads/${text('head_branch')}`, event: text('event') },
     ...{ workflow: `${repository}/${text('path').split('@')[0]}`, job: '', url: detailsUrl },

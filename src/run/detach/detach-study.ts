@@ -98,7 +98,7 @@ export async function detachStudy(context: DetachContext): Promise<DetachedStudy
   context.onPointed?.();
   const state = await start(context, { program, studyPath, token });
   const steps = counted(planned.plan.graph.steps.length, 'step');
-  if (state.state === 'runs') log.info(`The study of ${steps} goes on by itself on ${host.name}: ${state.words}`);
+  if (state.state === 'runs') log.info(`The study of ${steps} runs detached on ${host.name}: ${state.words}`);
   log.endPhase();
   const exitCode = state.state === 'ended' ? exitCodes[state.status] : 0;
   return { studyPath, token, steps: planned.plan.graph.steps.length, exitCode };
@@ -122,8 +122,7 @@ async function forgetStart({ host, root, log }: DetachContext, { studyPath, toke
   const parcel = `${studyPath}/${parcelPath(token)}`;
   const files = [`${root}/${pointersPath}/${token}.json`, ...inParcel(parcel, 'secrets', 'tree', 'request')];
   const { code, stderr } = await run(host, `rm -rf -- ${quoteAll(files)}`);
-  if (code !== 0)
-    log.warning(`what belonged to the start is left in ${parcel} on ${host.name}: ${causeOf(code, stderr)}`);
+  if (code !== 0) log.warning(`files of the start are left in ${parcel} on ${host.name}: ${causeOf(code, stderr)}`);
 }
 
 const inParcel = (parcel: string, ...names: readonly (keyof typeof parcelFiles)[]) =>
@@ -133,7 +132,7 @@ const inParcel = (parcel: string, ...names: readonly (keyof typeof parcelFiles)[
 function confirmed({ log, host }: DetachContext, studyPath: string, { plan }: Planned, token: string): DetachedStudy {
   const steps = plan.graph.steps.length;
   log.info(`Study directory ${studyPath}`);
-  log.info(`The study of ${counted(steps, 'step')} was started before, and goes on by itself on ${host.name}`);
+  log.info(`The study of ${counted(steps, 'step')} was started before, and runs detached on ${host.name}`);
   log.endPhase();
   return { studyPath, token, steps, exitCode: 0 };
 }

@@ -45,7 +45,7 @@ export class JobTime implements HandOver {
     this.graceMs = margin * 400;
     const handOver = async () => {
       try {
-        log.info(`The time of this conductor's job is nearly up: ${await succeed()} goes on with the study`);
+        log.info(`The time of this conductor's job is nearly up: ${await succeed()} continues the study`);
       } catch (error) {
         log.error(`the time of this conductor's job is up, and no other can be submitted: ${describeError(error)}`);
       }

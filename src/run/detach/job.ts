@@ -69,7 +69,7 @@ export async function submitConductor(
     if (found !== undefined && 'id' in found) return note(host, parcel, found);
     const pause = PAUSES_MS[tries];
     if (kindOfRefusal === 'never' || pause === undefined) {
-      throw new HostError(`${schedulerNames[kind]} does not take the job of the conductor: ${said.words}`);
+      throw new HostError(`${schedulerNames[kind]} does not accept the conductor's job: ${said.words}`);
     }
     await sleep(systemClock, pause);
   }
@@ -107,7 +107,7 @@ async function batchSystemOf(host: Host, { with: wanted }: JobRequest): Promise<
   const kind = wanted ?? (['slurm', 'lsf', 'flux'] as const).find((each) => paths[each] !== '');
   if (kind === undefined || paths[kind] === '') {
     const what = kind === undefined ? 'neither sbatch nor bsub nor flux' : `no ${submitCommands[kind]}`;
-    throw new HostError(`there is ${what} on ${host.name} to submit the job of the conductor with`);
+    throw new HostError(`there is ${what} on ${host.name} to submit the conductor's job with`);
   }
   return { kind, flux, fluxVersion: fluxVersion.trim() };
 }
@@ -201,7 +201,7 @@ export async function findConductorJob(host: Host, studyPath: string): Promise<S
   const { code, stdout, stderr } = await again(() => run(host, `${queueFunctions(job)}\nlook`));
   const line = stdout.toString().trim();
   if (code !== 0) return { token, job, phase: 'unknown', words: causeOf(code, line || stderr) };
-  if (line === '') return { token, job, phase: 'over', words: 'it is not in the queue any more' };
+  if (line === '') return { token, job, phase: 'over', words: 'it is no longer in the queue' };
   const { phase, word, reason } = parseJobState(line);
   return { token, job, phase: phase === 'ended' ? 'over' : phase, words: reason === '' ? word : `${word}: ${reason}` };
 }

@@ -38,7 +38,7 @@ export async function findPointers(host: Host, root: string, log: Pick<Log, 'war
       const pointer = parseAs(pointerSchema, text);
       // By its token the file is claimed and removed.
       if (pointer !== undefined && `${pointer.token}.json` === name) return [pointer];
-      log.warning(`${oneLine(name)} in ${directory} names no detached study: it is left as it is`);
+      log.warning(`${oneLine(name)} in ${directory} does not name a detached study, and is left as it is`);
       return [];
     })
     .sort((a, b) => a.started - b.started);

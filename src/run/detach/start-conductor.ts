@@ -41,7 +41,7 @@ export async function startConductor(
     case 'job': {
       const request = jobRequestSchema.parse(JSON.parse(rest.join('\n')));
       const job = await submitConductor(host, request, start);
-      return { state: 'runs', words: `its conductor is ${jobWords(job)}, and begins when that does` };
+      return { state: 'runs', words: `its conductor is ${jobWords(job)}, and starts with that` };
     }
     case 'state':
       return parseState(rest.join('\n')) ?? { state: 'runs', words: `its state cannot be read; see ${logFile}` };

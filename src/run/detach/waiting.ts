@@ -30,7 +30,7 @@ export async function conductedView(host: Host, sight: StudySight | MaestroSight
   const { job, phase, words } = seen;
   const why = {
     waiting: `its conductor, ${jobWords(job)}, waits in the queue: ${words}`,
-    running: `its conductor, ${jobWords(job)}, runs by the word of the queue (${words}), and was not heard of`,
+    running: `its conductor, ${jobWords(job)}, runs according to the queue (${words}), but has not been heard from`,
     unknown: `its conductor is ${jobWords(job)}, which cannot be asked about: ${words}`,
   }[phase];
   return { view: { ...view, status: 'RUNNING', why, begun: view.begun ?? view.now, ended: undefined }, job };

@@ -58,12 +58,12 @@ export function rebuildPlan(state: JournalState, studyPath: string, { inputs, sp
     specs.size === 0
       ? 'there is no copy of its spec'
       : inputs === undefined
-        ? 'what it was run with is not kept, or may not be read'
+        ? 'its inputs were not kept, or cannot be read'
         : 'the copy of its spec is not the one that was run';
   return {
     plan: knownPlan(state, studyPath, new Map()),
     shownSpec: inputs?.spec.shown ?? [...specs.keys()][0] ?? '',
-    lacks: `parameters, dependencies, descriptions and lines of the spec are missing in the reports: ${why}`,
+    lacks: `parameters, dependencies, descriptions and lines of the spec are missing from the reports: ${why}`,
   };
 }
 

@@ -109,7 +109,7 @@ function whyOf({ status, driver, ended, isPlanned, cancelReason }: Circumstances
     const gone = 'its driver is gone and has not said how the study ended';
     if (driver.holder?.detached === undefined || driver.holder.job !== undefined) return gone;
     // As some sites do after a logout or after a time.
-    return `${gone}; if this machine ends what runs in the background, \`detach: job\` makes the conductor a job`;
+    return `${gone}; if this machine kills background processes, \`detach: job\` runs the conductor as a job`;
   }
   if (ended !== undefined) return 'its driver left it as it was';
   return isPlanned ? 'its driver stopped early' : 'it could not be started';

@@ -103,7 +103,7 @@ export class Allocation {
     if (parsed.scheduler !== undefined && here !== '' && here !== parsed.scheduler) {
       if (options.isForced === true) return undefined;
       throw new BackendError(
-        `the study has an allocation, ${parsed.id} (${parsed.kind}), of the scheduler '${parsed.scheduler}', and commands on ${options.host.name} ask '${here}': its jobs may run still`,
+        `the study has an allocation, ${parsed.id} (${parsed.kind}), of the scheduler '${parsed.scheduler}', but commands on ${options.host.name} ask '${here}': its jobs may still be running`,
         'continue the study on that cluster, or, if you know that the allocation is over, with `resume: always`',
       );
     }
@@ -266,7 +266,7 @@ export class Allocation {
     const printed = lines === '' ? `it printed nothing to ${output}` : `the end of ${output}:\n${lines}\n`;
     return new BackendError(
       `allocation ${this.id} (${this.kind}) ended before Flux ran in it: ${this.#heard}; ${printed}`,
-      'try the input `allocate` with fewer nodes or another queue; the file has all that its job said',
+      'try the input `allocate` with fewer nodes or another queue; the file has all that its job printed',
     );
   }
 
@@ -293,7 +293,7 @@ async function release(host: Host, job: DescribedAllocation): Promise<void> {
   if (code === 0) return;
   throw new BackendError(
     `cannot give allocation ${job.id} (${job.kind}) back: ${stdout.toString().trim() || stderr || `exit ${code}`}`,
-    'look whether it is still there, and end it by hand',
+    'check whether it is still there, and end it by hand',
   );
 }
 
@@ -365,7 +365,7 @@ async function findByName(host: Host, plan: AllocationPlan): Promise<string | un
   const { code, stdout, stderr } = await again(() => run(host, look));
   if (code === 0) return stdout.toString().split('\n')[0] || undefined;
   throw new BackendError(
-    `the way to ${host.name} broke as the allocation was asked for, and ${plan.request.with} cannot be asked whether it was: ${stderr}`,
+    `the connection to ${host.name} broke while the allocation was being asked for, and ${plan.request.with} cannot be asked whether it was: ${stderr}`,
     `look for a job called ${jobName}, and end it by hand`,
   );
 }

@@ -168,13 +168,13 @@ function checkTasks(root: MappingNode, { with: allocator, nodes, tasks, gpus }: 
   const at: Position = entry(root, 'tasks')?.value.at ?? root.at;
   if (tasks === undefined) return [];
   if (allocator === 'lsf') {
-    return [problemOf('error', at, "'tasks' is of no use with lsf: its nodes are whole ones", 'leave it out')];
+    return [problemOf('error', at, "'tasks' is of no use with lsf: it gives whole nodes", 'leave it out')];
   }
   if (tasks < nodes) {
-    return [problemOf('error', at, `${tasks} tasks are not enough for ${nodes} nodes`, 'each node needs one at least')];
+    return [problemOf('error', at, `${tasks} tasks are not enough for ${nodes} nodes`, 'each node needs at least one')];
   }
   if (allocator === 'flux' && gpus !== undefined && (gpus * nodes) % tasks !== 0) {
-    const hint = 'Flux gives GPUs to tasks, each as many';
+    const hint = 'Flux gives each task the same number of GPUs';
     return [problemOf('error', at, `${gpus * nodes} GPUs cannot be shared among ${tasks} tasks`, hint)];
   }
   return [];

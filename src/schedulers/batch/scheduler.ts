@@ -270,8 +270,7 @@ export class QueueScheduler implements BatchScheduler {
       delays: (failures) => Math.min(MAX_FIND_DELAY_MS, 1000 * 2 ** failures),
       shouldRetry: (error) => error instanceof NotAnsweredError || error instanceof HostLostError,
       onRetry: (error, failures) => {
-        if (failures === 1)
-          log(`cannot look for the jobs of the last run, and look again: ${(error as Error).message}`);
+        if (failures === 1) log(`cannot look for the jobs of the last run; trying again: ${(error as Error).message}`);
       },
     });
     if (this.#isClosed) return;

@@ -168,13 +168,13 @@ function refusal(
   const of = own === undefined ? '' : `; this run is for ${own.uri}`;
   if (is === 'running') {
     return new BackendError(
-      `jobs of this study are in the hands of ${which}, which still runs (${shown})${of}`,
+      `jobs of this study belong to ${which}, which still runs (${shown})${of}`,
       `continue the study there (\`flux: ${place}\`), or cancel those jobs and wait until they are over`,
     );
   }
   const where = first === '' ? 'where it can be reached' : `on ${first}, or where it can be reached`;
   return new BackendError(
-    `jobs of this study are in the hands of ${which}, which cannot be asked from ${host.name}, so that they may run still (${shown}): ${why}`,
+    `jobs of this study belong to ${which}, which cannot be asked from ${host.name}, so they may still be running (${shown}): ${why}`,
     `continue the study ${where}, or, if you know that they are over, with \`resume: always\``,
   );
 }

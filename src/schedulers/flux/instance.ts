@@ -313,12 +313,12 @@ export class FluxInstance {
   #warnOfIgnored({ spec, graph }: Plan, mostUrgent: number, log: Log): void {
     const queue = queueOf(spec.batch);
     if (queue !== undefined && this.broker.queues?.length === 0) {
-      log.info(`The queue '${queue}' of the batch block is left out: this broker has no named queues`);
+      log.info(`The queue '${queue}' of the batch block is ignored: this broker has no named queues`);
     }
     const urgent = graph.steps.find((step) => step.scheduled && urgency(step) > mostUrgent);
     if (urgent === undefined) return;
     log.warning(
-      `guests of an instance cannot raise a job's urgency: the priority of '${urgent.step}' is taken for medium`,
+      `guests of an instance cannot raise a job's urgency: the priority of '${urgent.step}' is treated as medium`,
     );
   }
 

@@ -53,7 +53,7 @@ export class OffHostSteps {
       if (this.#told.has(key)) return;
       this.#told.add(key);
       this.#listener.log(
-        `${name} runs, or ran, ${where}, ${wordsOf(process)}: how it ends is known only once its launcher there has written it down`,
+        `${name} runs, or ran, ${where}, ${wordsOf(process)}: how it ends is known only once its launcher there has recorded it`,
       );
     };
     this.#steps.set(key, { process, stopNotice: this.#clock.after(NOTICE_DELAY_MS, tell), stopGrace: undefined });

@@ -24,7 +24,7 @@ export function outcomeOf(
     return unfinished('node-failure', 'its process is gone, and did not write down how it ended', isCancelled);
   }
   if (how === neverBegan) {
-    const why = words || `what was to become it ended with exit status ${status}`;
+    const why = words || `the process that was to run it ended with exit status ${status}`;
     return unfinished('node-failure', `the script was not run: ${why}`, isCancelled);
   }
   const result = status === 0 ? 'completed' : isCancelled ? 'cancelled' : 'failed';
@@ -35,13 +35,13 @@ export function outcomeOf(
 }
 
 function noteOf(how: EndReport['how'], words: string): string {
-  if (how === orphaned) return 'the process that waited for it was killed, and what was left of it was ended';
+  if (how === orphaned) return 'the process that waited for it was killed, so the rest of it was ended';
   return how === notExecutable ? words : '';
 }
 
 /** The message about a process of a step that nobody waits for any more. */
 export function wordsOfStuck(step: string, pid: number): string {
-  return `${step}: what was to wait for it was killed; process ${pid} of it, which cannot be ended, is waited for`;
+  return `${step}: the process that waited for it was killed; its process ${pid} cannot be ended, and is waited for`;
 }
 
 /** The outcome of a step that could not be started; undefined if the cause is the step itself. */

@@ -210,7 +210,7 @@ export class LocalScheduler implements Scheduler {
     if (error !== undefined && !isLost) return this.#giveUp(words);
     if (this.#failures >= MOST_FAILURES) return this.#giveUp(words);
     if (shortLives === WORTH_TELLING) {
-      this.#tellPeople(`${this.#commandName} ends again and again, and is started again: ${words}`);
+      this.#tellPeople(`${this.#commandName} keeps ending, and is started again: ${words}`);
     }
     this.#command.restart();
   }
@@ -255,7 +255,7 @@ export class LocalScheduler implements Scheduler {
     for (const { job } of all.filter(isNeverToRun)) this.#tell(job, cancelledEarly);
     if (all.every(isNeverToRun)) return;
     const mayRun = all.some((running) => running.mayRun);
-    const what = mayRun ? 'what becomes of the local steps is out of sight' : 'no local step can be started';
+    const what = mayRun ? 'the local steps cannot be watched any more' : 'no local step can be started';
     this.#listener({
       type: 'interrupt',
       at: this.#clock.now(),

@@ -69,7 +69,7 @@ describe('a person', () => {
     expect(said).toContain("  there is no kind of site 'ssh-slrum'; did you mean ssh-slurm?\n");
     expect(said).toContain('  it does not say who logs in: me@login\n');
     expect(said).toContain('  there is no name of a machine');
-    expect(said).toContain("  'a b' has characters that such a name does not have\n");
+    expect(said).toContain("  'a b' has characters that such a name cannot have\n");
     expect(said).toContain("  there is no trigger 'weekly': use manual, nightly, pull-request\n");
   });
 
@@ -130,9 +130,9 @@ describe('flags', () => {
     [
       'a directory that is not of the cluster',
       ['--site=ssh-flux', '--host=me@a', '--output-path=here'],
-      /^--output-path: 'here' is no directory of the cluster/,
+      /^--output-path: 'here' is not a directory of the cluster/,
     ],
-    ['a label that is none', ['--site=self-hosted-flux', '--runner=a b'], /^--runner: 'a b' is no label/],
+    ['a label that is none', ['--site=self-hosted-flux', '--runner=a b'], /^--runner: 'a b' is not a label/],
     ['control characters', ['--site=github', '--setup=a\u001bb'], /^--setup: it has control characters$/],
     [
       'several mistakes',

@@ -95,7 +95,7 @@ describe('a comment on an issue about a study', () => {
   });
 
   it('says that it is closed because all passes', () =>
-    expect(closingComment(toldResults(results), run)).toMatch(/^All of it passes: 8 steps in \[the run\]/));
+    expect(closingComment(toldResults(results), run)).toMatch(/^Everything passes: 8 steps in \[the run\]/));
 });
 
 it('the branch of a ref is its name; a tag stays a tag', () => {

@@ -60,7 +60,9 @@ describe('the issue about a study', () => {
     const [issue] = github.issues;
     expect(issue).toMatchObject({ title: 'The nightly is red', state: 'open' });
     expect(issue!.body).toContain('run&#95;A.1');
-    expect(said).toEqual([`Issue ${issue!.number} is opened: https://github.com/octo/studies/issues/${issue!.number}`]);
+    expect(said).toEqual([
+      `Issue ${issue!.number} was opened: https://github.com/octo/studies/issues/${issue!.number}`,
+    ]);
 
     await night([1], { run: { ...run, commit: 'beef' } });
     expect(github.comments).toEqual([]);
@@ -76,7 +78,7 @@ describe('the issue about a study', () => {
 
     await night([]);
     expect(issue!.state).toBe('closed');
-    expect(github.comments[1]!.body).toMatch(/^All of it passes: 3 steps/);
+    expect(github.comments[1]!.body).toMatch(/^Everything passes: 3 steps/);
 
     await night([]);
     expect(github.comments).toHaveLength(2);
@@ -161,7 +163,7 @@ describe('the issue about a study', () => {
     };
     await night([1]);
     expect(github.issues).toHaveLength(1);
-    expect(said[0]).toMatch(/^Issue \d+ is opened/);
+    expect(said[0]).toMatch(/^Issue \d+ was opened/);
   });
 
   it.each([

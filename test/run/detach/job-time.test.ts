@@ -32,7 +32,7 @@ describe('the time of a job that conducts a study', () => {
       await pass(1);
       expect([time.signal.aborted, said]).toEqual([
         true,
-        ["The time of this conductor's job is nearly up: job 8 of Slurm goes on with the study"],
+        ["The time of this conductor's job is nearly up: job 8 of Slurm continues the study"],
       ]);
     }
   });

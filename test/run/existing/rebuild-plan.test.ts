@@ -78,7 +78,7 @@ describe('the plan of a study that is there', () => {
       /the copy of its spec is not the one that was run$/,
     ],
     ['the spec is gone', new Map<string, string>(), true, /there is no copy of its spec$/],
-    ['what it was run with is not kept', specs, false, /what it was run with is not kept, or may not be read$/],
+    ['what it was run with is not kept', specs, false, /its inputs were not kept, or cannot be read$/],
   ])('has what the journal knows if %s, and says what it lacks', (_, found, isKept, lacks) => {
     const overlays = isKept ? {} : { parameters: new Source('--parameters', 'SIZE: [1, 20]') };
     const { state, kept } = planned({ overlays });

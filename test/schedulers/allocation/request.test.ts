@@ -96,15 +96,15 @@ describe('an allocation that is wanted', () => {
     ],
     [
       '{with: lsf, tasks: 4}',
-      ["input 'allocate':1:20: 'tasks' is of no use with lsf: its nodes are whole ones (leave it out)"],
+      ["input 'allocate':1:20: 'tasks' is of no use with lsf: it gives whole nodes (leave it out)"],
     ],
     [
       '{with: slurm, nodes: 4, tasks: 2}',
-      ["input 'allocate':1:32: 2 tasks are not enough for 4 nodes (each node needs one at least)"],
+      ["input 'allocate':1:32: 2 tasks are not enough for 4 nodes (each node needs at least one)"],
     ],
     [
       '{with: flux, tasks: 3, gpus: 4}',
-      ["input 'allocate':1:21: 4 GPUs cannot be shared among 3 tasks (Flux gives GPUs to tasks, each as many)"],
+      ["input 'allocate':1:21: 4 GPUs cannot be shared among 3 tasks (Flux gives each task the same number of GPUs)"],
     ],
     [
       '{with: slurm, queue: "a\\0"}',

@@ -277,7 +277,7 @@ describe('a local step whose waiter is killed alone', () => {
       result: 'failed',
       exitCode: 137,
       signal: 'SIGKILL',
-      note: 'the process that waited for it was killed, and what was left of it was ended',
+      note: 'the process that waited for it was killed, so the rest of it was ended',
     });
   });
 
@@ -1045,7 +1045,7 @@ describe('a step that another job has already', () => {
     ended('0 1795420127.9\n');
     await reports.end(2);
     expect(reports.told).toEqual([
-      'run runs, or ran, on another machine, login9 (pid 77): how it ends is known only once its launcher there has written it down',
+      'run runs, or ran, on another machine, login9 (pid 77): how it ends is known only once its launcher there has recorded it',
     ]);
   });
 
@@ -1401,7 +1401,7 @@ describe('when the connection to the host is cut', () => {
       type: 'interrupt',
       kind: 'host-lost',
       at: expect.any(Number),
-      reason: 'what becomes of the local steps is out of sight: far does not answer any more',
+      reason: 'the local steps cannot be watched any more: far does not answer any more',
       alsoLocal: true,
     });
     expect(interruption!.at).toBeGreaterThanOrEqual(before);
@@ -1495,7 +1495,7 @@ describe('a keeper that is killed', () => {
       result: 'failed',
       exitCode: 137,
       signal: 'SIGKILL',
-      note: 'the process that waited for it was killed, and what was left of it was ended',
+      note: 'the process that waited for it was killed, so the rest of it was ended',
     });
     expect(isAlive(reports.group)).toBe(false);
     expect(reports.types).toEqual(['submitted', 'started', 'ended']);
