@@ -106,8 +106,7 @@ async function drive(conducting: Conducting, { hosts, leave, hangup }: Driving):
   const { studyPath, parcel, state, stream, log } = conducting;
   const { host, here } = hosts;
   const tree = path.join(parcel, parcelFiles.tree);
-  const { order, inputs, hostInputs, redact } = readOrder(parcel);
-  stream.redact = redact;
+  const { order, inputs, hostInputs } = readOrder(parcel, stream);
   const options = runOptionsOf(inputs);
   const { metrics } = await readableMetrics(inputs, { nameOf: optionOf, directory: order.workingDirectory });
   const time = jobTime(conducting, { leave, host });
@@ -130,7 +129,7 @@ async function drive(conducting: Conducting, { hosts, leave, hangup }: Driving):
       workingDirectory: order.workingDirectory,
       stageRoot: order.stageRoot,
       arrived: { tree, answer: order.generator?.answer },
-      ...{ host, here, log, hangup, redact },
+      ...{ host, here, log, hangup, redact: stream.redact },
       cancel: leave.signal,
       handOver: time,
       place: () => ({ path: studyPath, key: order.key, resume: 'always' }),
@@ -210,11 +209,14 @@ function jobTime(
   return new JobTime({ seconds: Number(seconds), clock: systemClock, log, succeed, leave });
 }
 
-function readOrder(parcel: string): {
+/** @param stream takes the secrets out of what is wrong with the inputs, too */
+function readOrder(
+  parcel: string,
+  stream: RedactedStream,
+): {
   readonly order: Order;
   readonly inputs: Inputs;
   readonly hostInputs: HostInputs;
-  readonly redact: (text: string) => string;
 } {
   const json = (name: string): unknown => JSON.parse(readFileSync(path.join(parcel, name), 'utf8'));
   if (!existsSync(path.join(parcel, parcelFiles.secrets))) {
@@ -224,12 +226,12 @@ function readOrder(parcel: string): {
   if (!read.success) throw new InputError([`${parcel}/${parcelFiles.order} is not what this version writes`]);
   const order = read.data;
   const secret = json(parcelFiles.secrets) as Record<string, string>;
+  stream.redact = redactorOf(secretsIn(Object.values(secret)));
   const texts = new Map(Object.entries({ ...order.inputs, ...secret }));
   return {
     order,
     inputs: parseInputs(texts, optionOf),
     hostInputs: inputsForHost(texts),
-    redact: redactorOf(secretsIn(Object.values(secret))),
   };
 }
 

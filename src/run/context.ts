@@ -32,8 +32,6 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'options' 
   readonly observer?: RunObserver;
   /** The commit that the results are about, which a study that is followed has to be of; undefined if there is none. */
   readonly commit?: string;
-  /** Takes secrets out of what is kept in the study; undefined if a log that is kept nowhere else needs no such thing. */
-  readonly redact?: (text: string) => string;
   /** Warnings about options that have no effect on this study. */
   readonly ineffectiveOptions: (study: Plan) => readonly string[];
   /** Set by the post step after the main step was killed: the reason why the study is only cancelled, not continued. */

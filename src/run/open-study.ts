@@ -32,6 +32,8 @@ export interface OpenContext extends StudyContext {
   readonly holder: LeaseHolder;
   /** Whether only what was begun is brought to its end: nothing is planned anew, nor begins. */
   readonly onlyFinishes: boolean;
+  /** Takes secrets out of what is kept in the study; undefined if that is not asked for. */
+  readonly redact?: ((text: string) => string) | undefined;
 }
 
 /** A study that is planned as far as that can be done without asking what will run it. */
@@ -243,9 +245,9 @@ function takeSession(
   studyPath: string,
   known: Pick<SessionOptions, 'lastFence' | 'taken'>,
 ): Promise<StudySession> {
-  const { host, holder, clock, log, options, cancel } = context;
+  const { host, holder, clock, log, options, cancel, redact } = context;
   const limits = limitsOf(options.policy);
-  return StudySession.take({ host, studyPath, holder, clock, log, cancel, limits, ...known });
+  return StudySession.take({ host, studyPath, holder, clock, log, cancel, limits, redact, ...known });
 }
 
 /** Lets go of a study if something goes wrong. */

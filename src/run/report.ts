@@ -36,6 +36,7 @@ import { GuardedDirectory } from '../util/guarded-directory.js';
 import type { GuardedPlace } from '../util/guarded-path.js';
 import type { Log } from '../util/log/log.js';
 import { oneLine } from '../util/log/plain-text.js';
+import { redactedResults } from './detach/redacted-results.js';
 import type { Figures } from './figures/figures.js';
 import type { HistoryOptions } from './history-options.js';
 import type { OpenStudy } from './open-study.js';
@@ -61,6 +62,8 @@ export interface ReportContext {
   readonly ending?: Pick<StopSignals, 'waiting'>;
   /** The run on GitHub that the study was started for; undefined elsewhere. */
   readonly run?: GitHubRun | undefined;
+  /** Takes secrets out of what is kept in the study; undefined where GitHub masks them. */
+  readonly redact?: ((text: string) => string) | undefined;
 }
 
 export interface RunOutcome {
@@ -93,7 +96,8 @@ export async function report(
 ): Promise<RunOutcome> {
   const { options, host, log } = context;
   const built = await buildResults(host, plan, ending, { spec: options.shownSpec, run: context.run });
-  const { results, keep } = await figuresOf(context, built);
+  const { results: found, keep } = await figuresOf(context, built);
+  const results = context.redact === undefined ? found : redactedResults(found, context.redact);
   const place = context.reportPlace(plan.places.studyPath);
   const reportPath = place.path;
   const comparison = context.baseline && compare(context.baseline, results, options.report.slowerThan);

@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly watchesLocks?: boolean;
   /** The limits as the inputs have them; undefined if there are no inputs. */
   readonly limits?: Required<Limits> | undefined;
+  /** Takes secrets out of the reasons that the journal gets. */
+  readonly redact?: ((text: string) => string) | undefined;
 }
 
 /**
@@ -74,7 +76,19 @@ export class StudySession {
    * @throws LeaseHeldError, HostError, JournalError
    */
   static async take(options: SessionOptions): Promise<StudySession> {
-    const { host, studyPath, holder, clock, log, cancel, lastFence = 0, taken, limits, watchesLocks = true } = options;
+    const {
+      host,
+      studyPath,
+      holder,
+      clock,
+      log,
+      cancel,
+      lastFence = 0,
+      taken,
+      limits,
+      watchesLocks = true,
+      redact,
+    } = options;
     const acquiring = { cancel, least: lastFence + 1 };
     const tell = (line: string) => log.info(line);
     const { fence } = taken ?? (await acquireLease(host, studyPath, holder, clock, tell, acquiring));
@@ -86,7 +100,7 @@ export class StudySession {
     try {
       const state = taken?.state ?? (await readJournal(host, studyPath));
       const append = (text: string, flush: number) => writer.append(text, flush);
-      const journal = new Journal(append, { ...state, fence, tellsHost }, clock);
+      const journal = new Journal(append, { ...state, fence, tellsHost, redact }, clock);
       journal.write({ type: 'open', holder });
       remote.begin(journal);
       return new StudySession(state, fence, journal, writer, lease, remote, clock);

@@ -44,6 +44,28 @@ describe('run --detach', () => {
     expect(readdirSync(parcel).sort()).toEqual(['conductor.log', 'order.json', 'started', 'state.json', 'tree.digest']);
   });
 
+  it('keeps overlays with the study, for its owner alone, and takes their secrets out of all that is said of it', async () => {
+    const cmd = 'echo "no account for $(API_TOKEN)" >&2; exit 3';
+    const desk = new Desk(yamlOf({ variables: { API_TOKEN: 'none' }, steps: [{ name: 'one', cmd }] }));
+    const overlay = '{API_TOKEN: s3cretvalue, N: 2}';
+    const { code } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--variables', overlay);
+    expect([0, 2]).toContain(code);
+    expect(await desk.ended('out')).toContain('no account for ***');
+    const files = readdirSync(desk.path('out'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(desk.path('out'), path.join(entry.parentPath, entry.name)))
+      .filter((name) => desk.read(`out/${name}`).includes('s3cretvalue'));
+    // What the step runs, what it prints and what the study is planned with again; nothing that is told of it.
+    expect(files.map((name) => name.replace(/\.\d+\.err$/, '.err')).sort()).toEqual([
+      '.conductor/inputs.json',
+      '.conductor/report/logs/one.err',
+      'one/one.err',
+      'one/one.sh',
+    ]);
+    expect(statSync(desk.path('out/.conductor/inputs.json')).mode & 0o777).toBe(0o600);
+    expect(desk.read('out/.conductor/report/report.json')).toContain('no account for ***');
+  });
+
   it('is refused with all that is wrong with the study, and starts nothing', async () => {
     const desk = new Desk(yamlOf({ steps: [{ name: 'one', cmd: 'true', depends: ['wiat'] }] }));
     const { code, stderr } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out');

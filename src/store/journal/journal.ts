@@ -2,6 +2,7 @@ import { newRecord, type StepRecord } from '../../study/state.js';
 import type { Clock } from '../../util/clock.js';
 import { applyPatch, cloneRecord, diffRecord, isWorthNoting } from './patch.js';
 import type { Entry, JournalState, PlannedStep, StepPatch } from './records.js';
+import { redactedEntry } from './redact.js';
 import { serialize } from './replay.js';
 
 /** The journal as the conductor sees it: records are written before they are acted on. */
@@ -60,17 +61,21 @@ export class Journal implements StudyJournal {
   /** How many batches there have been. */
   #batches = 0;
   readonly #tellsHost: boolean;
+  readonly #redact: ((text: string) => string) | undefined;
   #stopTimer: () => void = () => {};
   #failed: { readonly error: unknown; readonly rejection: Promise<void> } | undefined;
 
   /**
    * @param append appends to the file, and resolves once the text is on the disk; it gets the number of the append
    * @param start the state that was read, with the fencing number of the new writer; `tellsHost`: whether `append` says on the host
-   *   which appends are on the disk
+   *   which appends are on the disk; `redact`: takes secrets out of reasons
    */
   constructor(
     append: (text: string, flush: number) => Promise<void>,
-    start: Pick<JournalState, 'seq' | 'fence' | 'isTorn' | 'records'> & { readonly tellsHost?: boolean },
+    start: Pick<JournalState, 'seq' | 'fence' | 'isTorn' | 'records'> & {
+      readonly tellsHost?: boolean;
+      readonly redact?: ((text: string) => string) | undefined;
+    },
     clock: Clock,
   ) {
     this.#append = append;
@@ -79,6 +84,7 @@ export class Journal implements StudyJournal {
     this.#seq = start.seq;
     this.#isTorn = start.isTorn;
     this.#tellsHost = start.tellsHost ?? false;
+    this.#redact = start.redact;
     this.#noted = start.records.map(cloneRecord);
   }
 
@@ -129,7 +135,10 @@ export class Journal implements StudyJournal {
   #add(entry: Entry): void {
     if (this.#failed !== undefined) return;
     this.#seq += 1;
-    const line = serialize({ seq: this.#seq, fence: this.#fence, at: this.#clock.now() }, entry);
+    const line = serialize(
+      { seq: this.#seq, fence: this.#fence, at: this.#clock.now() },
+      this.#redact ? redactedEntry(entry, this.#redact) : entry,
+    );
     if (this.#next === undefined) {
       this.#batches += 1;
       const batch = newBatch(this.#batches);

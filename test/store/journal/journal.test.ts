@@ -6,6 +6,7 @@ import type { Entry, PlannedStep } from '../../../src/store/journal/records.js';
 import { replay, serialize } from '../../../src/store/journal/replay.js';
 import { newRecord, type StepRecord } from '../../../src/study/state.js';
 import type { Clock } from '../../../src/util/clock.js';
+import { jobOf } from '../../support/results.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 import { stepRecords } from './arbitrary-records.js';
 
@@ -63,7 +64,11 @@ const plannedOf = (records: readonly StepRecord[]): PlannedStep[] =>
   }));
 
 /** @param isLeisurely whether what nobody waits for is written when its time has come, and not as soon as it can be */
-function begin(steps = 0, start: { readonly isTorn?: boolean; readonly seq?: number } = {}, isLeisurely = false) {
+function begin(
+  steps = 0,
+  start: { readonly isTorn?: boolean; readonly seq?: number; readonly redact?: (text: string) => string } = {},
+  isLeisurely = false,
+) {
   const disk = new Disk();
   const records = Array.from({ length: steps }, () => newRecord());
   const clock = new VirtualClock(5000);
@@ -285,6 +290,27 @@ describe('what a journal notes of steps', () => {
     journal.note([0, 1, 2], records);
     await settled();
     expect(disk.told).toEqual([[{ 0: { state: 'PENDING' }, 2: { reason: 'because' } }, { 0: { exitCode: 3 } }]]);
+  });
+
+  it('has no secrets in its reasons, and all else as it is', async () => {
+    const { disk, journal, records } = begin(0, { seq: 1, redact: (text) => text.replaceAll('"hunter2', '***') });
+    records.push({ ...newRecord(), reason: 'was "hunter2"' }, newRecord());
+    const planned = plannedOf(records).map((step) => ({ ...step, name: `${step.name}_"hunter2`, script: '"hunter2' }));
+    journal.writePlan('', planned);
+    records[1]!.reason = 'sbatch: "hunter2" is no account';
+    records[1]!.jobs.push({ ...jobOf(1, []), id: '"hunter2' });
+    journal.note([0, 1], records);
+    journal.note([0, 1], records);
+    journal.write(cancel('"hunter2'));
+    await settled();
+    const lines = disk.appends.join('').trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    const study = serialize({ seq: 1, fence: 0, at: 0 }, { type: 'study', version: 1, key: '', name: '' });
+    const { plan, records: read, cancelReason } = replay(study + disk.appends.join(''));
+    expect(plan?.steps).toMatchObject([{ name: 's0_"hunter2', script: '"hunter2' }, { name: 's1_"hunter2' }]);
+    expect(read.map(({ reason }) => reason)).toEqual(['was ***"', 'sbatch: ***" is no account']);
+    expect(read[1]!.jobs[0]!.id).toBe('"hunter2');
+    expect(cancelReason).toBe('***');
   });
 
   it('is nothing of a job that is queued, until there is more to say', async () => {
