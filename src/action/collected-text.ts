@@ -1,6 +1,7 @@
 import { countStates } from '../report/attention.js';
 import { worstCause } from '../report/causes.js';
 import { code, inline, markdownTable } from '../report/markdown.js';
+import { marks } from '../report/summary/outcome.js';
 import { MAX_SUMMARY_BYTES } from '../report/summary.js';
 import type { Collected } from '../run/detach/collect.js';
 import { exitCodes, type StepRecord, type StudyStatus } from '../study/state.js';
@@ -14,15 +15,11 @@ export interface ShownStudy {
   readonly shown: Shown | undefined;
 }
 
-const icons: Readonly<Record<StudyStatus | 'RUNNING' | 'LOST', string>> = {
-  FINISHED: '✅',
-  DRYRUN: '✅',
-  FAILURE: '❌',
-  CANCELLED: '🚫',
-  INTERRUPTED: '⏸️',
+const icons = {
+  ...marks,
   RUNNING: '⏳',
   LOST: '❓',
-};
+} as const;
 
 /** How a study is, in one word. One that another run collects goes on as far as this one knows. */
 function statusOf(collected: Collected): StudyStatus | 'RUNNING' | 'LOST' {

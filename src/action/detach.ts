@@ -9,6 +9,7 @@ import type { ProcessContext } from '../run/process-context.js';
 import { studiesRoot } from '../study/directory.js';
 import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
+import { counted } from '../util/format.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
 import type { CheckRunObserver } from './check-run-observer.js';
 import { historyOf, legOnRunner } from './history.js';
@@ -64,7 +65,7 @@ export async function detach(
     runAttempt: holder.runAttempt,
   });
   const { studyPath, steps, exitCode } = detached;
-  const where = `${code(inputs.spec)} has ${steps} step${steps === 1 ? '' : 's'}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
+  const where = `${code(inputs.spec)} has ${counted(steps, 'step')}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
   const url = await publication.handOver(where, detached.token);
   // It goes on since an earlier start, whose check run is not the only one now.
   if (detached.token !== token) {

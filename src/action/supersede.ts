@@ -12,6 +12,7 @@ import { isDriven } from '../store/look/driver.js';
 import { followStudy } from '../store/look/follow.js';
 import { lookAtStudy, type StudySight } from '../store/look/look.js';
 import { describeError, UserError } from '../util/errors.js';
+import { capitalized } from '../util/format.js';
 import { oneLine } from '../util/log/plain-text.js';
 
 /** What a study is started for: what its results are shown on, and which later start takes its place. */
@@ -54,7 +55,7 @@ export async function supersede(context: TakeContext, root: string, runner: Runn
     const what = `the study ${oneLine(pointer.studyPath)} of run ${pointer.runNumber}, which this one supersedes,`;
     try {
       const how = await cancelEarlier(context, pointer, runner);
-      log.info(`${what[0]!.toUpperCase()}${what.slice(1)} ${how}`);
+      log.info(`${capitalized(what)} ${how}`);
     } catch (error) {
       if (!(error instanceof UserError || error instanceof JournalError)) throw error;
       log.warning(`${what} cannot be cancelled: ${describeError(error)}`);

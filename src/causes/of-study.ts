@@ -1,3 +1,4 @@
+import { capitalized, counted } from '../util/format.js';
 import { groupBy } from '../util/group-by.js';
 import { type Blame, blame, causes, isInfrastructure, rankOf } from './cause.js';
 
@@ -20,7 +21,7 @@ export interface BlamedStep {
  */
 export function blameOfStudy(steps: readonly BlamedStep[], hasRegression = false): Blame | null {
   if (hasRegression) return blame('code');
-  const blames = counted(steps);
+  const blames = countingBlames(steps);
   const rank = blames.reduce((least, each) => Math.min(least, rankOf(each)), Number.POSITIVE_INFINITY);
   const first = blames.filter((each) => rankOf(each) === rank);
   const groups = [...groupBy(first, ({ cause }) => cause).values()];
@@ -28,7 +29,7 @@ export function blameOfStudy(steps: readonly BlamedStep[], hasRegression = false
   return groups[0]?.[0] ?? null;
 }
 
-const counted = (steps: readonly BlamedStep[]) =>
+const countingBlames = (steps: readonly BlamedStep[]) =>
   steps.flatMap(({ blame, tolerated }) => (tolerated ? [] : (blame ?? [])));
 
 /** What the site did, of `count` steps. */
@@ -67,9 +68,9 @@ export function causeLine(steps: readonly BlamedStep[], regressions = 0): string
   const site = blamed.filter(({ blame }) => isInfrastructure(blame!));
   const ofSite = [...nodeWords(site), ...countWords(site, siteWords, (step) => step.lostNodes.length > 0)].join(', ');
   if (own.length === 0 && regressions === 0) return `Nothing here says that the code is wrong: ${ofSite}.`;
-  const moved = regressions === 0 ? [] : [`${regressions} metric${regressions === 1 ? '' : 's'} failed`];
+  const moved = regressions === 0 ? [] : [`${counted(regressions, 'metric')} failed`];
   const ofOwn = [...moved, ...countWords(own, ownWords)].join(', ');
-  const first = `${ofOwn[0]!.toUpperCase()}${ofOwn.slice(1)}.`;
+  const first = `${capitalized(ofOwn)}.`;
   return ofSite === '' ? first : `${first} In addition, because of the infrastructure: ${ofSite}.`;
 }
 
@@ -102,7 +103,7 @@ function countWords(
   );
   const inOrder = [...groups].sort(([a], [b]) => causes.indexOf(a) - causes.indexOf(b));
   return inOrder.map(([cause, { length: count }]) => {
-    const text = `${count} step${count === 1 ? '' : 's'}`;
+    const text = counted(count, 'step');
     return (words[cause] ?? ((subject: string) => `${subject}: ${cause}`))(text);
   });
 }

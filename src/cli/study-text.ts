@@ -1,5 +1,6 @@
 import { countStates, sortedBy } from '../report/attention.js';
 import { TOLERATED } from '../report/results.js';
+import { runTimeOf } from '../report/run-time.js';
 import {
   type BriefView,
   failedInstances,
@@ -11,9 +12,9 @@ import {
 } from '../run/existing/view.js';
 import { type Driver, isDriven } from '../store/look/driver.js';
 import { hasFailed, isOver, isSkipped, lastJob, type StepRecord } from '../study/state.js';
-import { shortDuration, sizeText } from '../util/format.js';
+import { counted, shortDuration, sizeText } from '../util/format.js';
 import { groupBy } from '../util/group-by.js';
-import { counted, oneLine, table } from '../util/log/plain-text.js';
+import { oneLine, table } from '../util/log/plain-text.js';
 
 /** How many failures, and how many reasons why jobs wait, `status` tells of. */
 const MAX_FAILURES = 20;
@@ -133,10 +134,7 @@ function kindOf(record: StepRecord): Kind {
 
 /** How long the last jobs of the instances have run: `12s`, or of several `12s-3m 05s`. */
 function timesText(records: readonly StepRecord[], now: number): string {
-  const times = records.flatMap((record) => {
-    const job = lastJob(record);
-    return job === undefined || job.started === null ? [] : [Math.max(0, (job.ended ?? now) - job.started)];
-  });
+  const times = records.flatMap((record) => runTimeOf(lastJob(record), now) ?? []);
   const [least, ...others] = sortedBy(times, (time) => time).map(shortDuration);
   const most = others.at(-1) ?? least;
   return least === undefined ? '' : most === least ? least : `${least}-${most}`;

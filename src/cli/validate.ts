@@ -14,7 +14,7 @@ import {
 import type { Plan } from '../scripts/plan.js';
 import { type Problem, SpecError } from '../spec/problem.js';
 import { InputError } from '../util/errors.js';
-import { counted } from '../util/log/plain-text.js';
+import { counted } from '../util/format.js';
 import { quote } from '../util/shell-quote.js';
 import { common, openHere, readGiven, refuseMistakes } from './given-study.js';
 import { studyFlags } from './study-flags.js';

@@ -3,6 +3,7 @@ import { blameOfResult } from '../causes/of-result.js';
 import { decideResubmit } from '../causes/resubmit.js';
 import type { JobOutcome } from '../schedulers/scheduler.js';
 import { type JobRecord, jobsOfRun, type StepRecord } from '../study/state.js';
+import { counted } from '../util/format.js';
 import { failedAttempts, isStuckElsewhere } from './attempts.js';
 import { describeFailure, ofJob, runsAgain } from './messages.js';
 import { EVICTION_LIMIT, NODE_FAILURE_LIMIT, NOT_RUN_LIMIT, type Policy } from './policy.js';
@@ -78,7 +79,7 @@ function afterTimeout(record: StepRecord, job: JobRecord, outcome: JobOutcome, r
   if (rules.cancelReason !== undefined) return cancelled(rules.cancelReason);
   const { restarts, restartsBefore } = record;
   if (rules.restartLimit > 0 && restarts - restartsBefore >= rules.restartLimit) {
-    const reason = `${note}, after ${restarts} restart${restarts === 1 ? '' : 's'}`;
+    const reason = `${note}, after ${counted(restarts, 'restart')}`;
     return resubmitted(record, job, outcome, rules) ?? { type: 'end', state: 'FAILED', reason };
   }
   record.restarts += 1;

@@ -5,14 +5,14 @@ import type { JobEvent } from '../schedulers/scheduler.js';
 import type { JobRecord, StepRecord, StepState } from '../study/state.js';
 
 /** How a job may end after which `resubmit-on` may ask for another one. */
-const counted: ReadonlySet<JobRecord['result']> = new Set(['failed', 'timeout', 'node-failure'] as const);
+const countedResults: ReadonlySet<JobRecord['result']> = new Set(['failed', 'timeout', 'node-failure'] as const);
 
 type Counted = Pick<StepRecord, 'jobs' | 'countedFrom'>;
 
 /** The jobs of a step that failed, since the study was begun or last resumed, as far as `resubmit-on` counts them. */
 export function failedAttempts({ jobs, countedFrom = 1 }: Counted): FailedAttempt[] {
   return jobs.flatMap((job) => {
-    if (job.attempt < countedFrom || !counted.has(job.result)) return [];
+    if (job.attempt < countedFrom || !countedResults.has(job.result)) return [];
     // Journals of earlier versions tell no blame.
     const why = job.blame ?? blameOfResult(job.result!) ?? blame('code');
     return [{ blame: why, nodes: job.nodes ?? [] }];

@@ -1,4 +1,5 @@
 import { Fifo } from '../util/fifo.js';
+import { counted } from '../util/format.js';
 
 /** A limit as the user gives it, where 0 is none. */
 export const noneIfZero = (limit: number) => (limit === 0 ? Number.POSITIVE_INFINITY : limit);
@@ -62,7 +63,7 @@ export class Deferrals {
   describe(nameOf: (step: number) => string): string {
     const [[step, { reason }]] = [...this.#steps] as [[number, Deferral]];
     const others = this.#steps.size - 1;
-    const more = others === 0 ? '' : ` (and ${others} other step${others === 1 ? '' : 's'})`;
+    const more = others === 0 ? '' : ` (and ${counted(others, 'other step')})`;
     return `${nameOf(step)}${more} cannot run here any more: ${reason}`;
   }
 }

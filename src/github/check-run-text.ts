@@ -1,9 +1,10 @@
 import { countsText, failuresOf } from '../report/attention.js';
 import { nodeHoursText } from '../report/cause-texts.js';
-import { outcomeLine, runTime } from '../report/final-table.js';
+import { outcomeLine } from '../report/final-table.js';
 import { code, inline, markdownTable, preformatted } from '../report/markdown.js';
 import { comparedWith } from '../report/metrics/rows.js';
 import { lastWords, reasonOf, type StepResult, type StudyResults } from '../report/results.js';
+import { runTimeText } from '../report/run-time.js';
 import { flakyMarkdown, patternMarkdown, suspectsMarkdown } from '../report/summary/causes.js';
 import { isFailure, type ShownState, type StudyStatus, shownState } from '../study/state.js';
 import { shortDuration } from '../util/format.js';
@@ -171,7 +172,7 @@ function stepsOf(steps: readonly StepResult[]): string {
   const rows = steps.map((result) => {
     const { step, record, blame } = result;
     const cause = hasCauses ? [blame?.cause ?? ''] : [];
-    return [code(step.name), shownState(record), ...cause, runTime(result), inline(reasonOf(record))];
+    return [code(step.name), shownState(record), ...cause, runTimeText(result), inline(reasonOf(record))];
   });
   const header = ['Step', 'State', ...(hasCauses ? ['Cause'] : []), 'Time', 'Reason'];
   return `### Steps\n\n${markdownTable(header, rows)}`;

@@ -1,5 +1,6 @@
 import type { Better } from '../metrics/metric.js';
-import { degreesOf, drawnTogether, median, spreadOf, studentQuantile } from './statistics.js';
+import { median } from '../util/median.js';
+import { degreesOf, drawnTogether, spreadOf, studentQuantile } from './statistics.js';
 
 /** So many of the latest runs are compared with. */
 export const COMPARED_RUNS = 14;

@@ -1,4 +1,5 @@
 import type { Judgement } from '../history/judge.js';
+import { counted } from '../util/format.js';
 import type { Metric, Reference, verdicts } from './metric.js';
 import { bandOf } from './tolerance.js';
 import type { Reading } from './value.js';
@@ -88,7 +89,7 @@ function againstReference(
 
 /** `8.1 % above the median 3.1 of 14 runs`. */
 function againstHistory({ change, median, runs }: Judgement): string {
-  return `${distance(change!, median!)} the median ${numberText(median!)} of ${runs} run${runs === 1 ? '' : 's'}`;
+  return `${distance(change!, median!)} the median ${numberText(median!)} of ${counted(runs, 'run')}`;
 }
 
 function distance(change: number, from: number): string {

@@ -1,7 +1,6 @@
 import type { Cause } from '../causes/cause.js';
 import type { FlakyInstance, NodeAttempt, Suspect } from '../causes/suspects.js';
-import { inSeries, someOf } from '../util/format.js';
-import { counted } from '../util/log/plain-text.js';
+import { counted, inSeries, someOf } from '../util/format.js';
 import type { StudyResults } from './results.js';
 
 /** How names are written: for a place where they need marks or escapes. */

@@ -9,6 +9,7 @@ import type { MetricRow } from './metrics/rows.js';
 import { findPattern } from './patterns/find.js';
 import { patternText } from './patterns/sentence.js';
 import type { StepResult, StudyResults } from './results.js';
+import { runTimeOf } from './run-time.js';
 
 /** A step with why it did not finish, and for how long it had how many nodes. */
 export function explainStep(result: StepResult, { interruption, requestedNodes, ended }: StepFacts): StepResult {
@@ -20,7 +21,7 @@ export function explainStep(result: StepResult, { interruption, requestedNodes, 
   if (!step.scheduled) return { ...result, blame };
   const times = record.jobs.map((job) => ({
     nodes: job.nodes?.length || requestedNodes,
-    runTime: job.started === null ? null : Math.max(0, (job.ended ?? ended) - job.started),
+    runTime: runTimeOf(job, ended),
   }));
   return { ...result, blame, nodeHours: nodeHours(times) };
 }

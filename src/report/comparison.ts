@@ -11,10 +11,12 @@ import {
 import { UserError } from '../util/errors.js';
 import { shortDuration } from '../util/format.js';
 import { groupBy } from '../util/group-by.js';
+import { median } from '../util/median.js';
 import { clip } from './markdown.js';
 import { ReportError, readReport, timeOf } from './read-report.js';
 import type { ReadableReport } from './report-schema.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
+import { runTimeOf } from './run-time.js';
 
 /** What is compared of an earlier report.json. Times are milliseconds since the epoch. */
 export interface BaselineReport {
@@ -112,7 +114,7 @@ export function parseBaseline(text: string): BaselineReport {
     const isUnrun = submitted === null && (isFailure(state) || state === 'CANCELLED');
     byName.set(name, {
       state: isUnrun ? 'SKIPPED' : state,
-      runTime: job === undefined ? null : durationOf({ started: timeOf(job.started), ended: timeOf(job.ended) }),
+      runTime: runTimeOf(job && { started: timeOf(job.started), ended: timeOf(job.ended) }),
     });
   }
   return { name: study.name, status, ended: timeOf(study.ended), steps: byName };
@@ -178,15 +180,9 @@ interface Timed {
 
 /** The run times of an instance that FINISHED in both: how long a failure took says nothing. */
 function timesOf(result: StepResult, { state, runTime }: BaselineStep): Timed[] {
-  const { record } = result;
-  const job = lastJob(record);
-  const now = job === undefined ? null : durationOf(job);
-  if (state !== 'FINISHED' || record.state !== 'FINISHED' || runTime === null || now === null) return [];
+  const now = runTimeOf(lastJob(result.record));
+  if (state !== 'FINISHED' || result.record.state !== 'FINISHED' || runTime === null || now === null) return [];
   return [{ result, was: runTime, now }];
-}
-
-function durationOf({ started, ended }: { readonly started: number | null; readonly ended: number | null }) {
-  return started === null || ended === null ? null : Math.max(0, ended - started);
 }
 
 function slowerSteps(timed: readonly Timed[], slowerThan: number): SlowerStep[] {
@@ -205,13 +201,6 @@ function slowerSteps(timed: readonly Timed[], slowerThan: number): SlowerStep[] 
 function slower(what: Pick<Slower, 'name' | 'step' | 'at'>, was: number, now: number, slowerThan: number): Slower[] {
   if (now - was < MIN_GROWTH_MS || now <= was * (1 + slowerThan / 100)) return [];
   return [{ ...what, was, now, percent: was === 0 ? Number.POSITIVE_INFINITY : ((now - was) / was) * 100 }];
-}
-
-/** The middle one; of an even number the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
 /** `1.0s, was 0.5s: +100 %`. */

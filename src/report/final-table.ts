@@ -1,9 +1,10 @@
 import { hasFailed, isSkipped, lastJob, type StepRecord, shownState } from '../study/state.js';
-import { shortDuration, someOf } from '../util/format.js';
+import { counted, shortDuration, someOf } from '../util/format.js';
 import { oneLine, table } from '../util/log/plain-text.js';
 import { countsText, failuresOf } from './attention.js';
 import { flakyText, nodeHoursText, suspectText } from './cause-texts.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from './results.js';
+import { runTimeText } from './run-time.js';
 
 /** More instances than this are shown as a line a step. */
 const mostInstances = 40;
@@ -42,20 +43,8 @@ function some(lines: readonly string[]): string[] {
 export function outcomeLine({ name, status, interruption, started, ended, steps }: StudyResults): string {
   const counts = countsText(steps);
   return oneLine(
-    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${steps.length} step${steps.length === 1 ? '' : 's'}${counts && `, ${counts}`}${interruption === '' ? '' : ` (${interruption})`}`,
+    `Study ${name} ${status} in ${shortDuration(ended - started)}: ${counted(steps.length, 'step')}${counts && `, ${counts}`}${interruption === '' ? '' : ` (${interruption})`}`,
   );
-}
-
-/** How long a step's last job ran; '' if none did. */
-export function runTime(result: StepResult): string {
-  const time = runMilliseconds(result);
-  return time === null ? '' : shortDuration(time);
-}
-
-/** How long a step's last job ran; null if none did, or it is not over. */
-export function runMilliseconds({ record }: StepResult): number | null {
-  const job = lastJob(record);
-  return job?.started == null || job.ended === null ? null : Math.max(0, job.ended - job.started);
 }
 
 /** Columns that would be empty, or say only what the state and the reason do, are left out. */
@@ -72,7 +61,7 @@ function instanceRows({ steps }: StudyResults): string[][] {
     { title: 'STEP', cell: ({ step }) => oneLine(step.name) },
     { title: 'STATE', cell: ({ record }) => shownState(record) },
     ...optional('CAUSE', cause),
-    { title: 'TIME', cell: runTime },
+    { title: 'TIME', cell: runTimeText },
     { title: 'RESTARTS', cell: ({ record }) => String(record.restarts) },
     ...optional('NODES', nodes),
     { title: 'REASON', cell: ({ record }) => oneLine(reasonOf(record)) },

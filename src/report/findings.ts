@@ -1,5 +1,5 @@
 import type { Position } from '../spec/source.js';
-import { shortDuration } from '../util/format.js';
+import { counted, shortDuration } from '../util/format.js';
 import { groupBy } from '../util/group-by.js';
 import { type Comparison, growthText } from './comparison.js';
 import { titleOf } from './metrics/outcome.js';
@@ -74,7 +74,7 @@ function ofComparison({ slowerSteps, slowerInstances }: Comparison): Finding[] {
   return [
     ...slowerSteps.map((found) => {
       const { instances } = found;
-      return slower(found, `The median of ${instances} instance${instances === 1 ? '' : 's'}: ${growthText(found)}.`);
+      return slower(found, `The median of ${counted(instances, 'instance')}: ${growthText(found)}.`);
     }),
     ...slowerInstances
       .filter(({ step }) => !slowSteps.has(step))

@@ -6,6 +6,7 @@ import { sumOfNodeHours } from './causes.js';
 import { titleOf } from './metrics/outcome.js';
 import { type MetricRow, unitSuffix } from './metrics/rows.js';
 import { byStep, lastWords, reasonOf, type StepResult, type StudyResults } from './results.js';
+import { runTimeOf } from './run-time.js';
 
 /** What a reader of JUnit's format makes of an instance. */
 type Verdict =
@@ -80,12 +81,13 @@ export function suiteOf(
       directory: results.path,
       scheduler: results.scheduler,
       cause: results.blame?.cause ?? '',
-      'node-hours': nodeHoursText(sumOfNodeHours(steps)),
+      'node-hours': exactHours(sumOfNodeHours(steps)),
     },
     cases: steps.map((result) => ({
       name: result.step.name,
       classname: `${within}.${result.step.step}`,
-      time: runTime(result, results),
+      // Of a job that still runs, the time that it has run so far.
+      time: runTimeOf(lastJob(result.record), results.ended) ?? 0,
       at: { file: results.spec, line: result.step.at.line },
       ...propertiesOf(result, metrics.get(result.step.name)),
       verdict: metricVerdict(result, results, metrics.get(result.step.name)) ?? verdictOf(result, results),
@@ -104,7 +106,7 @@ function propertiesOf(
     properties: {
       cause: blame?.cause ?? '',
       nodes: nodes.join(' '),
-      'node-hours': nodeHoursText(nodeHours),
+      'node-hours': exactHours(nodeHours),
       ...metricProperties(metrics),
     },
   };
@@ -118,8 +120,8 @@ function metricProperties(metrics: readonly MetricRow[]): Properties {
   );
 }
 
-/** A number of hours with as many digits as say something. */
-const nodeHoursText = (hours: number | undefined) => (hours === undefined ? '' : String(Number(hours.toPrecision(6))));
+/** For programs: a number of hours with as many digits as say something. */
+const exactHours = (hours: number | undefined) => (hours === undefined ? '' : String(Number(hours.toPrecision(6))));
 
 function suiteXml(suite: Suite, id: number): string {
   const { cases } = suite;
@@ -209,12 +211,6 @@ function metricVerdict(
   const lines = failing.flatMap((row) => [`${titleOf(row)}: ${row.verdict.reason}`, row.verdict.line]);
   const text = [`${spec}:${step.at.line}`, ...lines.filter((line) => line !== '')].join('\n');
   return { kind: 'failure', type: 'METRIC', message: lines[0]!, text };
-}
-
-/** How long its last job ran, or has run so far. Milliseconds. */
-function runTime({ record }: StepResult, { ended }: StudyResults): number {
-  const job = lastJob(record);
-  return job?.started == null ? 0 : Math.max(0, (job.ended ?? ended) - job.started);
 }
 
 function seconds(milliseconds: number): string {

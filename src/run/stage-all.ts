@@ -9,7 +9,7 @@ import type { Plan } from '../scripts/plan.js';
 import type { JournalState } from '../store/journal/records.js';
 import { openJob, type StepRecord } from '../study/state.js';
 import type { Clock } from '../util/clock.js';
-import { counted } from '../util/log/plain-text.js';
+import { counted } from '../util/format.js';
 import { type KeptContext, keptInputs } from './existing/kept-inputs.js';
 import type { OpenStudy } from './open-study.js';
 import { type Arrived, type StudyContext, stagePath } from './prepare.js';

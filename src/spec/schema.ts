@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { capitalized } from '../util/format.js';
 
 /**
  * The shape of a study specification: Maestro's own schema (`yamlspecification.json`, Maestro 1.1 and 1.2), with what
@@ -27,7 +28,7 @@ const flag = (what = 'must be true, false or one $(NAME)') =>
 const truth = () => z.boolean({ error: 'must be true or false' });
 
 const priorities = ['held', 'minimal', 'low', 'medium', 'high', 'expedited'];
-const spellings = priorities.flatMap((word) => [word, word.toUpperCase(), word[0]!.toUpperCase() + word.slice(1)]);
+const spellings = priorities.flatMap((word) => [word, word.toUpperCase(), capitalized(word)]);
 
 const priority = () => {
   const error = `must be one of ${priorities.join(', ')}, or a number from 0 to 1`;

@@ -1,3 +1,4 @@
+import { capitalized } from './format.js';
 /** An error whose message is for the user: what is wrong, where, and what to do about it. */
 export class UserError extends Error {}
 
@@ -34,7 +35,7 @@ export function systemWords(error: unknown): string {
   if (known !== undefined) return known;
   // `ENOSPC: no space left on device, write`
   const words = /^E\w+: ([^,]*)/.exec(message)?.[1] ?? message;
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return capitalized(words);
 }
 
 /** An input that cannot be used; the message names it as the user gave it. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { COMPARED_RUNS, FEWEST_RUNS, judge, type Series } from '../../src/history/judge.js';
-import { drawnTogether, median, spreadOf, studentQuantile } from '../../src/history/statistics.js';
+import { drawnTogether, spreadOf, studentQuantile } from '../../src/history/statistics.js';
+import { median } from '../../src/util/median.js';
 import { type Chance, chanceOf } from '../support/crash/chance.js';
 
 /** Normal numbers (Box and Muller). */

@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  BaselineError,
-  compare,
-  comparisonLine,
-  growthText,
-  median,
-  parseBaseline,
-} from '../../src/report/comparison.js';
+import { BaselineError, compare, comparisonLine, growthText, parseBaseline } from '../../src/report/comparison.js';
 import { findingsOf } from '../../src/report/findings.js';
 import { reportJson } from '../../src/report/report-json.js';
 import { comparisonMarkdown } from '../../src/report/summary/comparison.js';
@@ -205,12 +198,6 @@ describe('a step is slower', () => {
     expect(compared({ a: ok(60 * second) }, { a: twice(61) }).names).toEqual(nothing);
     expect(compared({ a: twice(61) }, { a: ok(600 * second) }).names.steps).toEqual(['a']);
     expect(compared({ a: { record: { ...ran(1), submitted: null } } }, { a: ok(600 * second) }).names).toEqual(nothing);
-  });
-});
-
-describe('the middle of numbers', () => {
-  it('is between the smaller and the larger half', () => {
-    expect([[5], [3, 1], [9, 1, 2], [4, 1, 3, 100]].map(median)).toEqual([5, 2, 2, 3.5]);
   });
 });
 

@@ -8,7 +8,7 @@ import { formatProblem, SpecError } from '../../spec/problem.js';
 import type { Spec } from '../../spec/spec.js';
 import { systemClock } from '../../util/clock.js';
 import { describeError } from '../../util/errors.js';
-import { counted } from '../../util/log/plain-text.js';
+import { counted } from '../../util/format.js';
 import type { TerminalLog } from '../../util/log/terminal-log.js';
 import { common, directoryOf, type Given, open, openHere, readGiven, refuseMistakes, rootOf } from '../given-study.js';
 import { inOptions, optionOf } from '../naming.js';

@@ -2,6 +2,7 @@ import type { HostFacts } from '../../hosts/facts.js';
 import type { Host } from '../../hosts/host.js';
 import type { Clock } from '../../util/clock.js';
 import { BackendError } from '../../util/errors.js';
+import { counted } from '../../util/format.js';
 import { ConnectionError, errno, FluxError, RequestTimeout } from '../errors.js';
 import { Handle } from '../handle.js';
 import { getInventory, type Inventory } from '../inventory.js';
@@ -145,7 +146,7 @@ async function unless<T, U>(refusals: readonly number[], answer: Promise<T>, oth
 export function describeBroker({ address, version, size, isOwner, queues, expiration }: Broker): string {
   const parts = [
     `version ${version}`,
-    `${size} node${size === 1 ? '' : 's'}`,
+    counted(size, 'node'),
     isOwner ? 'our own instance' : 'as a guest',
     queues === undefined ? 'queues unknown' : queues.length === 0 ? 'no named queues' : `queues ${queues.join(', ')}`,
     ...(expiration > 0 ? [`until ${new Date(expiration * 1000).toISOString()}`] : []),

@@ -1,4 +1,5 @@
 import { clip, code, inline } from '../../report/markdown.js';
+import { capitalized } from '../../util/format.js';
 import { firstBytes, firstLines } from '../bytes.js';
 import type { NewComment } from './comment-event.js';
 import type { Refusal, WantedRun } from './decide.js';
@@ -103,5 +104,5 @@ function askedBy({ author, url }: NewComment): string {
 }
 
 function sentence(text: string): string {
-  return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
+  return `${capitalized(text)}${/[.?!]$/.test(text) ? '' : '.'}`;
 }

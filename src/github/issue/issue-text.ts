@@ -4,8 +4,7 @@ import type { IssueChange } from '../../history/issue.js';
 import { code, inline } from '../../report/markdown.js';
 import type { GitHubRun, StudyResults } from '../../report/results.js';
 import { summaryBeginning } from '../../report/summary.js';
-import { someOf } from '../../util/format.js';
-import { counted } from '../../util/log/plain-text.js';
+import { counted, someOf } from '../../util/format.js';
 import { firstLines } from '../bytes.js';
 
 /** The most characters that GitHub takes as the body of an issue, or of a comment. */

@@ -1,7 +1,7 @@
 import { again, causeOf, run } from '../../hosts/commands.js';
 import { type Host, HostError } from '../../hosts/host.js';
 import { closest } from '../../util/closest.js';
-import { sizeText, someOf } from '../../util/format.js';
+import { counted, sizeText, someOf } from '../../util/format.js';
 import { GuardedDirectory } from '../../util/guarded-directory.js';
 import { quote } from '../../util/shell-quote.js';
 import { receiveFiles } from './received.js';
@@ -101,7 +101,7 @@ async function listStudy(host: Host, studyPath: string): Promise<Listing> {
 
 /** `Collected 12 files, 3.4 MB` */
 export function collectedText({ files, bytes }: Collected): string {
-  return `Collected ${files} ${files === 1 ? 'file' : 'files'}, ${sizeText(bytes)}`;
+  return `Collected ${counted(files, 'file')}, ${sizeText(bytes)}`;
 }
 
 /** What a person is warned of. */

@@ -5,9 +5,9 @@ import { isoTime, someOf } from '../../util/format.js';
 import { groupBy } from '../../util/group-by.js';
 import { printable } from '../../util/log/plain-text.js';
 import { attentionRank } from '../attention.js';
-import { runMilliseconds } from '../final-table.js';
 import { type MetricRow, unitSuffix } from '../metrics/rows.js';
 import { reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { runTime } from '../run-time.js';
 import type { GridAxes } from './grid.js';
 import { toneOf } from './states.js';
 
@@ -92,7 +92,7 @@ export function pageData({ steps, metrics = [] }: StudyResults, { failures, axes
       rank: attentionRank(record),
       params: params.map((name) => (Object.hasOwn(step.params, name) ? printable(step.params[name]!) : null)),
       waited: job?.started == null ? null : Math.max(0, job.started - job.submitted),
-      ran: runMilliseconds(result),
+      ran: runTime(result),
       restarts: record.restarts,
       reason: printable(reasonOf(record)),
       ...(result.blame == null ? {} : { cause: causesThere.indexOf(result.blame.cause) }),

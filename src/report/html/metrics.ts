@@ -1,7 +1,7 @@
-import { median } from '../../history/statistics.js';
 import { numberText } from '../../metrics/verdict.js';
 import { isoTime } from '../../util/format.js';
 import { groupBy } from '../../util/group-by.js';
+import { median } from '../../util/median.js';
 import { own } from '../../util/own.js';
 import { comparedWith, type MetricRow, unitSuffix } from '../metrics/rows.js';
 import type { HistoryValue, StudyResults } from '../results.js';

@@ -1,6 +1,6 @@
 import { schedulerNames } from '../../spec/spec.js';
 import { isFailure, isOver, isSkipped, type StudyStatus, shownState } from '../../study/state.js';
-import { isoTime, shortDuration } from '../../util/format.js';
+import { capitalized, isoTime, shortDuration } from '../../util/format.js';
 import { countStates, failuresOf } from '../attention.js';
 import { nodeHoursText } from '../cause-texts.js';
 import { type ComparedInstance, type Comparison, comparisonLine, growthText, type Slower } from '../comparison.js';
@@ -118,7 +118,7 @@ export function failureDetails(result: StepResult, spec: string, id: string, isO
   const words = lastWords(result);
   const said = errorTail
     ? html`<pre tabindex="0" aria-label="The end of its stderr">${words}</pre>`
-    : html`<p class="note">${words[0]!.toUpperCase() + words.slice(1)}.</p>`;
+    : html`<p class="note">${capitalized(words)}.</p>`;
   const printed = outputTail
     ? html`<p class="where"><code>${outputs?.stdout ?? ''}</code></p>
 <pre tabindex="0" aria-label="The end of its stdout">${outputTail}</pre>

@@ -1,5 +1,5 @@
 import type { StudyStatus } from '../../study/state.js';
-import { counted } from '../../util/log/plain-text.js';
+import { counted } from '../../util/format.js';
 import { attentionRank } from '../attention.js';
 import type { StepResult, StudyResults } from '../results.js';
 

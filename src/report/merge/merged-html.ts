@@ -2,7 +2,6 @@ import { shownState } from '../../study/state.js';
 import { shortDuration, someOf } from '../../util/format.js';
 import { printable } from '../../util/log/plain-text.js';
 import { countsText, failuresOf } from '../attention.js';
-import { runMilliseconds } from '../final-table.js';
 import { stateOrder } from '../html/data.js';
 import { page, tableSection } from '../html/frame.js';
 import { counted, type Html, html, nothing } from '../html/html.js';
@@ -10,6 +9,7 @@ import { movedMetrics } from '../html/moved.js';
 import { factList, failureDetails, runFact, shareBar, statusTones } from '../html/sections.js';
 import { toneOf } from '../html/states.js';
 import { reasonOf, type StepResult } from '../results.js';
+import { runTime } from '../run-time.js';
 import {
   emptinessOf,
   type Leg,
@@ -129,7 +129,7 @@ function gridData({ legs, rows }: MergedResults): unknown {
     const reason = printable(reasonOf(cell.record));
     return {
       state: states.indexOf(shownState(cell.record)),
-      ran: runMilliseconds(cell),
+      ran: runTime(cell),
       ...(reason === '' ? {} : { reason }),
       ...(shown[leg]!.has(cell) ? { failure: failureId(leg, cell) } : {}),
     };

@@ -1,9 +1,9 @@
 import { isSkipped, lastJob } from '../../study/state.js';
 import { reportedCause } from '../causes.js';
-import { runMilliseconds } from '../final-table.js';
 import { reportedMetric } from '../metrics/reported.js';
 import { studyJson } from '../report-json.js';
 import { reasonOf } from '../results.js';
+import { runTime } from '../run-time.js';
 import { legStatus, type MergedResults } from './merge.js';
 import { MERGED_SCHEMA, type MergedReport } from './merged-schema.js';
 
@@ -31,7 +31,7 @@ export function mergedJson(merged: MergedResults): string {
           ...{ state, skipped: isSkipped(record), tolerated, reason: reasonOf(record) },
           ...reportedCause(cell.blame),
           nodes: lastJob(record)?.nodes?.slice() ?? null,
-          runTime: runMilliseconds(cell),
+          runTime: runTime(cell),
         };
       }),
     })),

@@ -2,6 +2,7 @@ import type { Judgement } from '../../history/judge.js';
 import type { Metric } from '../../metrics/metric.js';
 import type { MetricVerdict } from '../../metrics/verdict.js';
 import type { StepInstance } from '../../study/graph.js';
+import { counted } from '../../util/format.js';
 
 /** A metric of one instance, as reports show it. */
 export interface MetricRow {
@@ -24,12 +25,11 @@ export function comparedWith(rows: readonly MetricRow[]): string {
 /** `Metrics: 90 values. Compared with 14 earlier runs`. */
 export function metricsLine(rows: readonly MetricRow[]): string {
   const values = rows.filter(({ verdict }) => verdict.value !== null).length;
-  return `Metrics: ${values} value${values === 1 ? '' : 's'}. ${comparedWith(rows)}`;
+  return `Metrics: ${counted(values, 'value')}. ${comparedWith(rows)}`;
 }
 
 /** `Compared with 14 earlier runs`. */
 export function earlierRunsText(fewest: number, most: number): string {
   if (most === 0) return 'Compared with no earlier run';
-  const count = fewest === most ? `${most}` : `${fewest} to ${most}`;
-  return `Compared with ${count} earlier run${most === 1 ? '' : 's'}`;
+  return `Compared with ${fewest === most ? '' : `${fewest} to `}${counted(most, 'earlier run')}`;
 }

@@ -1,4 +1,5 @@
 import { isFailure, isSkipped } from '../../study/state.js';
+import { capitalized } from '../../util/format.js';
 import { failuresOf } from '../attention.js';
 import { clip, code, inline, preformatted } from '../markdown.js';
 import { byStep, lastWords, MAX_ERROR_TAILS, reasonOf, type StepResult, type StudyResults } from '../results.js';
@@ -60,7 +61,7 @@ function failure(result: StepResult, tail: Tail): string {
   const { step, record, outputs, errorTail } = result;
   const words = lastWords(result);
   const title = `<b>${short(step.name)}</b> ${short(reasonOf(record))}`;
-  const said = errorTail ? endOf(errorTail, tail) : `<p>${words[0]!.toUpperCase()}${inline(words.slice(1))}.</p>`;
+  const said = errorTail ? endOf(errorTail, tail) : `<p>${inline(capitalized(words))}.</p>`;
   const file = outputs === null ? '' : `<p>${code(outputs.stderr)}</p>`;
   return `<details><summary>${title} (line ${step.at.line})</summary>\n${file}${said}\n</details>`;
 }

@@ -1,4 +1,5 @@
 import { numberText } from '../../metrics/verdict.js';
+import { counted } from '../../util/format.js';
 import { comparedWith, type MetricRow, unitSuffix } from '../metrics/rows.js';
 import { short, shortCode } from './outcome.js';
 import { type Row, tableText } from './tables.js';
@@ -27,8 +28,8 @@ export function metricsMarkdown(rows: readonly MetricRow[], bytes: number, title
   if (rows.length === 0) return '';
   const moved = rows.filter(isNews);
   const quiet = rows.length - moved.length;
-  const values = (count: number) => `${count} value${count === 1 ? '' : 's'}`;
-  const rest = quiet === 0 ? '' : ` ${values(quiet)} ${quiet === 1 ? 'is' : 'are'} as expected, or only recorded.`;
+  const rest =
+    quiet === 0 ? '' : ` ${counted(quiet, 'value')} ${quiet === 1 ? 'is' : 'are'} as expected, or only recorded.`;
   const begin = `### ${title}\n\n${comparedWith(rows)}.${rest}`;
   if (moved.length === 0) return begin;
   const room = bytes - Buffer.byteLength(begin) - 2;

@@ -1,5 +1,5 @@
 import type { StudyStatus } from '../../study/state.js';
-import { shortDuration } from '../../util/format.js';
+import { counted, shortDuration } from '../../util/format.js';
 import { oneLine } from '../../util/log/plain-text.js';
 import { quote } from '../../util/shell-quote.js';
 import { countsText } from '../attention.js';
@@ -30,7 +30,7 @@ export function outcome(results: StudyResults): string {
     `## ${marks[status]} ${short(name)}: ${status}`,
     '',
     ...(causeLine === '' ? [] : [`**${inline(causeLine)}**`, '']),
-    `${steps.length} step${steps.length === 1 ? '' : 's'} in ${shortDuration(ended - started)}: ${countsText(steps)}${hours && `; ${hours}`}.`,
+    `${counted(steps.length, 'step')} in ${shortDuration(ended - started)}: ${countsText(steps)}${hours && `; ${hours}`}.`,
     ...(interruption === '' ? [] : [`It stopped before its end: ${short(interruption)}.`]),
     // A path is of use as a whole only.
     `Spec ${code(spec)}, study directory ${code(path)} on ${short(host)}${fluxUri === null ? '' : `, Flux broker ${code(fluxUri)}`}.`,

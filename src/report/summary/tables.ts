@@ -1,11 +1,11 @@
 import { hasFailed, isFailure, isSkipped, lastJob, type StepRecord, shownState } from '../../study/state.js';
 import { shortDuration, someOf } from '../../util/format.js';
 import { groupBy } from '../../util/group-by.js';
+import { median } from '../../util/median.js';
 import { attentionRank, sortedBy } from '../attention.js';
-import { median } from '../comparison.js';
-import { runMilliseconds, runTime } from '../final-table.js';
 import { folded, markdownTable } from '../markdown.js';
 import { byStep, reasonOf, type StepResult, type StudyResults } from '../results.js';
+import { runTime, runTimeText } from '../run-time.js';
 import { fittingLines } from './fit.js';
 import { short, shortCode } from './outcome.js';
 
@@ -61,7 +61,7 @@ function parameterTable(group: readonly StepResult[], bytes: number): string | u
 /** Labels that are equal are those of one instance, so there is mostly one for each cell. */
 export function cell(instances: readonly StepResult[]): string {
   return instances
-    .map((result) => `${mark(result.record)}${stateWord(result.record)} ${runTime(result)}`.trim())
+    .map((result) => `${mark(result.record)}${stateWord(result.record)} ${runTimeText(result)}`.trim())
     .join(', ');
 }
 
@@ -98,7 +98,7 @@ export function stepTables({ steps }: StudyResults, bytes: number): string | und
         shortCode(step.name),
         shownState(record),
         ...(hasCauses ? [blame?.cause ?? ''] : []),
-        runTime(result),
+        runTimeText(result),
         String(record.restarts),
         ...(hasCauses ? [nodesText(result)] : []),
         reason,
@@ -128,7 +128,7 @@ function overviewOf(steps: readonly StepResult[]): [header: string[], rows: Row[
       const skipped = count(isSkipped);
       const cancelled = count((record) => shownState(record) === 'CANCELLED');
       const other = group.length - finished - failed - skipped - cancelled;
-      const times = group.flatMap((result) => runMilliseconds(result) ?? []);
+      const times = group.flatMap((result) => runTime(result) ?? []);
       const cells = [
         shortCode(name),
         ...[group.length, finished, failed, skipped, cancelled, other].map(String),

@@ -10,7 +10,7 @@ import { findPlace, makePlace, type WantedPlace } from '../../store/directory.js
 import type { AnswerStore, GeneratorAnswer } from '../../study/pgen/answer.js';
 import { exitCodes } from '../../study/state.js';
 import type { Clock } from '../../util/clock.js';
-import { counted } from '../../util/log/plain-text.js';
+import { counted } from '../../util/format.js';
 import { quote, quoteAll } from '../../util/shell-quote.js';
 import { type HostInputs, type Planned, type Planner, planner, type StudyContext } from '../prepare.js';
 import { treeOf } from '../stage-all.js';

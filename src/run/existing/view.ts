@@ -11,7 +11,7 @@ import {
   type StepRecord,
   type StudyStatus,
 } from '../../study/state.js';
-import { counted } from '../../util/log/plain-text.js';
+import { counted } from '../../util/format.js';
 
 /** The status of a study that is looked at: how it ended, or that it is being driven. */
 export type SeenStatus = StudyStatus | 'RUNNING';

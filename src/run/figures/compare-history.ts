@@ -4,8 +4,8 @@ import type { HistoryRecord, HistoryRun, HistoryStep } from '../../history/recor
 import { isOfSame } from '../../history/record.js';
 import type { Metric } from '../../metrics/metric.js';
 import { MIN_GROWTH_MS } from '../../report/comparison.js';
-import { runMilliseconds } from '../../report/final-table.js';
 import type { HistoryValue, ShownHistory, StudyResults } from '../../report/results.js';
+import { runTime } from '../../report/run-time.js';
 import { groupBy } from '../../util/group-by.js';
 import { own } from '../../util/own.js';
 import type { Measured } from './read-metrics.js';
@@ -59,7 +59,7 @@ export function compareWithHistory(
   const recent = records.slice(-COMPARED_RUNS);
   const times = results.flatMap((result): (Series & { readonly step: string })[] => {
     const { name, step } = result.step;
-    const now = result.record.state === 'FINISHED' ? runMilliseconds(result) : null;
+    const now = result.record.state === 'FINISHED' ? runTime(result) : null;
     return now === null ? [] : [{ name, step, now, before: recent.flatMap((record) => timeIn(record, name)) }];
   });
   const figures = measured.flatMap(({ metric, step, reading }): (Series & { readonly metric: Metric })[] => {

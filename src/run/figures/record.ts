@@ -9,9 +9,9 @@ import {
   type HistoryStep,
   recordText,
 } from '../../history/record.js';
-import { runMilliseconds } from '../../report/final-table.js';
 import type { MetricRow } from '../../report/metrics/rows.js';
 import type { StepResult, StudyResults } from '../../report/results.js';
+import { runTime } from '../../report/run-time.js';
 import { isSkipped, type JobRecord } from '../../study/state.js';
 import { groupBy } from '../../util/group-by.js';
 
@@ -28,7 +28,7 @@ function historyStep(result: StepResult): HistoryStep {
     tolerated: record.tolerated,
     cause: blame?.cause ?? null,
     isOfSpec: blame?.isOfSpec ?? false,
-    time: runMilliseconds(result),
+    time: runTime(result),
     failures: record.jobs.slice(0, -1).filter(hasFailedByItself).length,
   };
 }

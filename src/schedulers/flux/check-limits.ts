@@ -4,6 +4,7 @@ import { resource } from '../../scripts/dialect.js';
 import type { Problem } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
+import { counted } from '../../util/format.js';
 import { jobRequest } from './job-request.js';
 
 /** A limit on the walltime of jobs. */
@@ -88,8 +89,6 @@ function checkSize(step: StepInstance, { resources }: Jobspec, { nodes }: Invent
     },
   ];
 }
-
-const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** As a walltime is written: `HH:MM:SS`. */
 function clockTime(seconds: number): string {

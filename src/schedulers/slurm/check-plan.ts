@@ -5,7 +5,7 @@ import { slurmMinutes } from '../../scripts/walltime.js';
 import { type Problem, problemOf, withoutRepetitions } from '../../spec/problem.js';
 import type { Batch } from '../../spec/spec.js';
 import type { StepInstance } from '../../study/graph.js';
-import { counted } from '../../util/log/plain-text.js';
+import { counted } from '../../util/format.js';
 import {
   accountsOf,
   describePartitions,
