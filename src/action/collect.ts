@@ -106,7 +106,9 @@ function tell(collected: Collected, log: ActionsLog): void {
     case 'runs': {
       const over = collected.view.instances.filter(({ record }) => record.ended !== null).length;
       const how = collected.isRestarted ? ', with a new conductor' : '';
-      log.info(`${studyPath} is running${how}: ${over} of ${counted(collected.view.instances.length, 'step')} over`);
+      const steps = `${over} of ${counted(collected.view.instances.length, 'step')} over`;
+      const why = collected.isRestarted || collected.view.why === '' ? '' : `; ${oneLine(collected.view.why)}`;
+      log.info(`${studyPath} is running${how}: ${steps}${why}`);
       break;
     }
     case 'taken':

@@ -106,6 +106,6 @@ function noteOf(collected: Collected, shown: Shown | undefined): string {
     case 'lost':
       return collected.why;
     case 'runs':
-      return collected.isRestarted ? 'its conductor was gone; a new one was started' : why;
+      return collected.isRestarted ? 'its conductor was gone; a new one was started' : why || collected.view.why;
   }
 }

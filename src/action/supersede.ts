@@ -4,7 +4,8 @@ import { endConductorJob } from '../run/detach/job.js';
 import type { Origin, Pointer } from '../run/detach/parcel.js';
 import { findPointers } from '../run/detach/pointers.js';
 import { readOrder } from '../run/detach/read-order.js';
-import { conductedView } from '../run/detach/waiting.js';
+import { goesOnByItself } from '../run/detach/unbegun.js';
+import { awaitedJob } from '../run/detach/waiting.js';
 import { askToCancel } from '../run/existing/ask-driver.js';
 import { cancelUndriven, isCancellable, type TakeContext } from '../run/existing/cancel.js';
 import { JournalError } from '../store/journal/replay.js';
@@ -54,7 +55,7 @@ export async function supersede(context: TakeContext, root: string, runner: Runn
   for (const pointer of earlier) {
     const what = `the study ${oneLine(pointer.studyPath)} of run ${pointer.runNumber}, which this one supersedes,`;
     try {
-      const how = await cancelEarlier(context, pointer, runner);
+      const how = await cancelEarlier(context, { pointer, root, runner });
       log.info(`${capitalized(what)} ${how}`);
     } catch (error) {
       if (!(error instanceof UserError || error instanceof JournalError)) throw error;
@@ -63,21 +64,30 @@ export async function supersede(context: TakeContext, root: string, runner: Runn
   }
 }
 
+interface Earlier {
+  readonly pointer: Pointer;
+  readonly root: string;
+  readonly runner: Runner;
+}
+
 /** @returns what became of it, for people */
-async function cancelEarlier(context: TakeContext, pointer: Pointer, runner: Runner): Promise<string> {
+async function cancelEarlier(context: TakeContext, { pointer, root, runner }: Earlier): Promise<string> {
   const { host } = context;
   const { studyPath } = pointer;
   const sight = await lookAtStudy(host, studyPath);
   if (!('state' in sight) || !(await isOfRepository(context, pointer, sight, runner))) {
     return 'does not match the record of its start, and is left as it is';
   }
-  if (isDriven(sight.driver)) {
-    await askToCancel(host, studyPath, { waits: true });
-    return (await isOver(context, studyPath)) ? 'is cancelled' : 'was asked to be cancelled';
+  const job = (await awaitedJob(host, sight))?.job;
+  const awaited = isDriven(sight.driver) || job !== undefined ? undefined : await goesOnByItself(host, root, sight);
+  if (isDriven(sight.driver) || awaited === 'soon') {
+    const answer = await askToCancel(host, studyPath, { waits: true });
+    // A conductor that is being started hears of it once it has begun.
+    const isHeard = answer === 'taken' || awaited === undefined;
+    return isHeard && (await isOver(context, studyPath)) ? 'is cancelled' : 'was asked to be cancelled';
   }
-  const { job } = await conductedView(host, sight);
   if (job !== undefined) await endConductorJob(host, job);
-  else if (!isCancellable(sight.state)) return 'is over';
+  else if (!isCancellable(sight.state) && awaited === undefined) return 'is over';
   return (await cancelUndriven({ ...context, flux: undefined }, studyPath)) === 'INTERRUPTED'
     ? 'is cancelled, except for some jobs, which may still be running'
     : 'is cancelled';

@@ -1,11 +1,14 @@
 import { endConductorJob, jobWords } from '../run/detach/job.js';
+import { goesOnByItself } from '../run/detach/unbegun.js';
 import { conductedView } from '../run/detach/waiting.js';
 import { askToCancel, isRunByMaestro } from '../run/existing/ask-driver.js';
 import { cancelUndriven, isCancellable } from '../run/existing/cancel.js';
+import { viewOf } from '../run/existing/view.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { ProcessContext } from '../run/process-context.js';
 import { LeaseHeldError } from '../store/lease.js';
 import { isDriven } from '../store/look/driver.js';
+import { studiesRoot } from '../study/directory.js';
 import { describeError } from '../util/errors.js';
 import type { TerminalLog } from '../util/log/terminal-log.js';
 import { type GivenExisting, inputFlags, lookAt, onHost, readExisting, whereItIs } from './existing-study.js';
@@ -60,6 +63,7 @@ interface Cancelling {
 async function cancelOne(directory: string, { asked, hosts, context, log }: Cancelling): Promise<number> {
   const sight = await lookAt(directory, hosts, context);
   const { host } = hosts;
+  const root = studiesRoot(hosts.home);
   const { view, job } = await conductedView(host, sight);
   const { name, status, driver } = view;
   if (!('state' in sight) || (await isRunByMaestro(host, sight.path))) {
@@ -67,12 +71,13 @@ async function cancelOne(directory: string, { asked, hosts, context, log }: Canc
     log.info(`Study ${name}: Maestro was asked to cancel it, and will at its next look, if it is running`);
     return 0;
   }
-  if (!isDriven(sight.driver)) {
+  const awaited = job === undefined && !isDriven(sight.driver) ? await goesOnByItself(host, root, sight) : undefined;
+  if (!isDriven(sight.driver) && awaited !== 'soon') {
     if (job !== undefined) {
       await endConductorJob(host, job);
       log.info(`Study ${name}: ${jobWords(job)}, which was to drive it, was told to end`);
     }
-    if (!isCancellable(sight.state) && job === undefined) {
+    if (!isCancellable(sight.state) && job === undefined && awaited === undefined) {
       log.info(`Study ${name} is ${status}: there is nothing to cancel`);
       return 0;
     }
@@ -82,7 +87,7 @@ async function cancelOne(directory: string, { asked, hosts, context, log }: Canc
     try {
       const now = await cancelUndriven({ ...context, host, log, isShared, flux }, sight.path);
       if (now !== 'INTERRUPTED') {
-        log.info(`Study ${name} is ${now} now`);
+        log.info(`Study ${name} is ${now} ${now === viewOf(sight).status ? 'as before' : 'now'}`);
         return 0;
       }
       log.complain(

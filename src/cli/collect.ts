@@ -72,11 +72,12 @@ function tell(collected: Collected, log: TerminalLog): number {
         );
       }
       return collected.outcome.exitCode;
-    case 'runs':
-      log.info(
-        `${studyPath} is still running${collected.isRestarted ? ', with a new conductor' : ''}; \`watch\` shows it`,
-      );
+    case 'runs': {
+      const how = collected.isRestarted ? ', with a new conductor' : '';
+      const why = collected.isRestarted || collected.view.why === '' ? '' : `: ${oneLine(collected.view.why)}`;
+      log.info(`${studyPath} is still running${how}${why}; \`watch\` shows it`);
       return 0;
+    }
     case 'taken':
       log.info(`${studyPath} is being collected by another process`);
       return 0;

@@ -23,6 +23,7 @@ import { runStudy } from '../run/run-study.js';
 import { formatProblem } from '../spec/problem.js';
 import { LeaseHeldError, type LeaseHolder, ourHolder } from '../store/lease.js';
 import { lookAtStudy } from '../store/look/look.js';
+import { journalPath } from '../store/study-writer.js';
 import { exitCodes, openJob, type StudyStatus } from '../study/state.js';
 import { systemClock } from '../util/clock.js';
 import { InputError } from '../util/errors.js';
@@ -183,10 +184,12 @@ async function endedBefore(
 ): Promise<StudyStatus | undefined> {
   const sight = await lookAtStudy(host, studyPath);
   const ended = 'state' in sight ? sight.state.ended : undefined;
+  if (ended === undefined || ended.status === 'INTERRUPTED') return undefined;
   const changedAt = (file: string) => statSync(path.join(parcel, file), { throwIfNoEntry: false })?.mtimeMs;
-  const submitted = changedAt(parcelFiles.job) ?? changedAt(parcelFiles.asked);
-  const isSince = ended !== undefined && submitted !== undefined && ended.at >= submitted;
-  if (!isSince || ended.status === 'INTERRUPTED') return undefined;
+  const submitted = changedAt(parcelFiles.asked) ?? changedAt(parcelFiles.job);
+  const written = statSync(path.join(studyPath, journalPath), { throwIfNoEntry: false })?.mtimeMs;
+  // By the times of both files, as those who look at the study tell it: clocks of machines may differ.
+  if (submitted === undefined || written === undefined || written < submitted) return undefined;
   const { status } = ended;
   log.info(`The study has become ${status} since this job was submitted: there is nothing to do`);
   forget(parcel);

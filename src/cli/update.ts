@@ -1,9 +1,12 @@
+import { jobWords } from '../run/detach/job.js';
+import { findUnbegun } from '../run/detach/unbegun.js';
+import { conductedView } from '../run/detach/waiting.js';
 import { askToUpdate, isRunByMaestro } from '../run/existing/ask-driver.js';
 import { updateUndriven } from '../run/existing/update.js';
-import { viewOf } from '../run/existing/view.js';
 import { LeaseHeldError } from '../store/lease.js';
 import { isDriven } from '../store/look/driver.js';
 import type { Limits } from '../store/update-lock.js';
+import { studiesRoot } from '../study/directory.js';
 import { inSeries } from '../util/format.js';
 import { inputFlags, lookAt, onHost, readExisting, whereItIs } from './existing-study.js';
 import type { FlagGroup, GivenFlags } from './flags.js';
@@ -56,7 +59,8 @@ export const update: Verb = {
     return onHost(asked, context, log, async (hosts) => {
       const { host } = hosts;
       const sight = await lookAt(given.positionals[0]!, hosts, context);
-      const { name, status } = viewOf(sight);
+      const { view, job } = await conductedView(host, sight);
+      const { name, status } = view;
       const what = textOf(limits);
       if (!('state' in sight) || (await isRunByMaestro(host, sight.path))) {
         await askToUpdate(host, sight.path, limits, { waits: false });
@@ -64,6 +68,14 @@ export const update: Verb = {
         return 0;
       }
       if (!isDriven(sight.driver)) {
+        const unbegun = job === undefined && (await findUnbegun(host, studiesRoot(hosts.home), sight.path));
+        if (job !== undefined || unbegun) {
+          // Taking the study from what is to conduct it would leave that with nothing to do.
+          await askToUpdate(host, sight.path, limits, { waits: false });
+          const conductor = job === undefined ? 'its conductor' : `its conductor, ${jobWords(job)},`;
+          log.info(`Study ${name}: nothing drives it yet; ${conductor} has ${what} once it begins`);
+          return 0;
+        }
         if (status === 'FINISHED' || status === 'DRYRUN') {
           log.complain(`Study ${name} is ${status}: there is nothing to limit`);
           return 1;

@@ -10,6 +10,7 @@ import { plainEnvironment } from '../support/hosts.js';
 import { yamlOf } from '../support/plan.js';
 import { mayMount, smallDisk } from '../support/small-disk.js';
 import { SshServer } from '../support/ssh-server.js';
+import { stateOf } from '../support/study-state.js';
 import { until } from '../support/wait.js';
 
 /** Two steps, the first of which waits for a file beside the study. */
@@ -132,6 +133,38 @@ describe('a detached study', () => {
     expect((await desk.run('collect')).stdout).toContain('runs again');
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED/m);
     expect((await desk.run('collect')).stdout).toContain('FINISHED');
+  });
+
+  it('that failed is not reported by its old outcome while a re-run is being started, whose conductor may die before it begins', async () => {
+    const desk = new Desk(yamlOf({ steps: [{ name: 'run', cmd: 'echo x >> ran; test -e ../fixed' }] }));
+    await desk.run(...detached);
+    expect(await desk.ended('out')).toMatch(/^Study demo FAILURE/m);
+    expect(await desk.run('collect')).toMatchObject({ code: 2 });
+    // A second start, as it is before its conductor has said anything.
+    const token = 'f'.repeat(32);
+    const order = JSON.parse(desk.read(`${desk.parcel('out')}/order.json`));
+    const files = {
+      [`out/.conductor/detached/${token}/order.json`]: { ...order, token },
+      [`out/.conductor/detached/${token}/secrets.json`]: {},
+      [`maestro-studies/.conductor/detached/${token}.json`]: {
+        ...{ version: 1, token, studyPath: desk.path('out'), started: Date.now() },
+        ...{ repository: '', sha: '', checkRun: null, runUrl: '' },
+      },
+    };
+    for (const [file, value] of Object.entries(files)) desk.write(file, JSON.stringify(value));
+    expect(await desk.run('collect')).toMatchObject({
+      code: 0,
+      stdout: `${desk.path('out')} is still running: its conductor is being started; \`watch\` shows it\n`,
+    });
+    execFileSync('touch', ['-d', '2 hours ago', desk.path('out/.conductor/journal.jsonl')]);
+    for (const file of Object.keys(files)) execFileSync('touch', ['-d', '1 hour ago', desk.path(file)]);
+    desk.write('out/fixed');
+    const { stdout, stderr } = await desk.run('collect');
+    expect(stderr).toContain('starting another one');
+    expect(stdout).toContain('with a new conductor');
+    await until('the re-run is over', () => stateOf(desk.path('out'), token)?.state === 'ended');
+    expect(await desk.run('collect')).toMatchObject({ code: 0, stdout: expect.stringContaining('FINISHED') });
+    expect(desk.read('out/run/ran')).toBe('x\nx\n');
   });
 
   it('is refused where Node is too old', async () => {

@@ -102,6 +102,54 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     expect(() => readFileSync(path.join(study.parcel('out'), 'secrets.json'))).toThrow('ENOENT');
   });
 
+  it('is waited for though its study has failed before: the re-run is neither reported early, nor lost, nor done twice', async () => {
+    const study = desk([local('one', 'test -e ../fixed')]);
+    await detach(study);
+    expect(await study.ended('out')).toMatch(/^Study demo FAILURE/m);
+    expect(await study.run('collect')).toMatchObject({ code: 2 });
+    expect(await detach(study, '--detach-args=--hold')).toMatchObject({ code: 0 });
+    const [id] = (await slurm.queue()).map((job) => /[0-9]+/.exec(job)![0]);
+    const waits = `its conductor, job ${id} of Slurm, waits in the queue: PENDING: JobHeldUser`;
+    expect((await study.run('status', 'out')).stdout).toMatch(new RegExp(`^Study demo RUNNING .*\\(${waits}\\)$`, 'm'));
+    expect((await study.run('list')).stdout).toMatch(/^demo +RUNNING .*out$/m);
+    expect(await study.run('collect')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`out is still running: ${waits}`),
+    });
+    const update = await study.run('update', 'out', '--throttle', '5');
+    expect(update.stdout).toBe(
+      `Study demo: nothing drives it yet; its conductor, job ${id} of Slurm, has throttle 5 once it begins\n`,
+    );
+    expect((await detach(study)).stdout).toContain('was started before, and runs detached');
+    expect((await study.run('resume', 'out')).stderr).toContain(`its conductor is job ${id} of Slurm`);
+    expect(await slurm.queue()).toHaveLength(1);
+    study.write('out/fixed');
+    await slurm.command('scontrol', 'release', id!);
+    expect(await study.run('watch', 'out')).toMatchObject({ code: 0 });
+    expect(study.read('out/.conductor/journal.jsonl')).toContain('"type":"limits","throttle":5');
+    await slurm.isIdle();
+    expect(await study.run('collect')).toMatchObject({ code: 0, stdout: expect.stringContaining('FINISHED') });
+    expect(study.read('out/one/runs')).toBe('here\nhere\n');
+  });
+
+  it('is cancelled though its study has failed before: the study is as it was, and nothing is run', async () => {
+    const study = desk([local('one', 'false')]);
+    await detach(study);
+    await study.ended('out');
+    await detach(study, '--detach-args=--hold');
+    const { code, stdout } = await study.run('cancel', 'out');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /job \d+ of Slurm, which was to drive it, was told to end\n(.*\n)*Study demo is FAILURE as before\n/,
+    );
+    await slurm.isIdle();
+    expect(await study.run('status', 'out')).toMatchObject({ code: 2 });
+    const { stderr } = await study.run('collect');
+    expect(stderr).not.toContain('starting another one');
+    expect((await study.run('collect')).stdout).toBe('There is no detached study to collect\n');
+    expect(study.read('out/one/runs')).toBe('here\n');
+  });
+
   it('is found in the queue though the process that asked for its job died before it heard of it', async () => {
     const study = desk([job('one')]);
     await detach(study, '--detach-args=--hold');

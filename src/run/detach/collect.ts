@@ -13,6 +13,7 @@ import { Claim, findPointers } from './pointers.js';
 import { bringProgram } from './program.js';
 import { readOrder } from './read-order.js';
 import { startConductor } from './start-conductor.js';
+import { findUnbegun } from './unbegun.js';
 import { conductedView } from './waiting.js';
 
 /** What became of a study that was detached. */
@@ -117,20 +118,39 @@ class Collecting {
   async collect(): Promise<Collected> {
     const { host, root } = this.#context;
     const pointer = this.#last;
-    const { view } = await conductedView(host, await this.#look());
-    if (view.status === 'RUNNING') return this.#goesOn(view);
+    const seen = await this.#see();
+    if (seen.view.status === 'RUNNING') return this.#goesOn(seen.view);
     const claim = await Claim.take(host, root, pointer);
     if (claim === undefined) return { state: 'taken', pointer };
     try {
       // Another process may have started it again before this one had the claim.
-      const sight = await this.#look();
-      const { view: now } = await conductedView(host, sight);
-      if (now.status === 'RUNNING') return await this.#goesOn(now);
-      if (now.status === 'INTERRUPTED' && !hasGivenUp(sight)) return await this.#restart(now);
+      const { sight, view, unbegun } = await this.#see();
+      if (view.status === 'RUNNING') return await this.#goesOn(view);
+      if (unbegun !== undefined) return await this.#restart(view, unbegun);
+      if (view.status === 'INTERRUPTED' && !hasGivenUp(sight)) return await this.#restart(view, pointer);
       return await this.#report(sight, claim);
     } finally {
       await claim.release();
     }
+  }
+
+  /** How the study is: of one whose conductor is being started the journal does not say yet that it goes on. */
+  async #see(): Promise<{
+    readonly sight: StudySight;
+    readonly view: StudyView;
+    /** The start that no conductor has begun, and none is about to. */
+    readonly unbegun: Pointer | undefined;
+  }> {
+    const { host, root } = this.#context;
+    const sight = await this.#look();
+    const { view } = await conductedView(host, sight);
+    if (view.status === 'RUNNING') return { sight, view, unbegun: undefined };
+    const found = await findUnbegun(host, root, sight.path);
+    // One without a pointer is still being left, or is for others to collect.
+    const unbegun = this.#starts.find(({ token }) => token === found?.token);
+    if (unbegun === undefined || found?.isStarting !== true) return { sight, view, unbegun };
+    const starting = { ...view, status: 'RUNNING', why: 'its conductor is being started', ended: undefined } as const;
+    return { sight, view: starting, unbegun: undefined };
   }
 
   async #look(): Promise<StudySight> {
@@ -177,9 +197,8 @@ class Collecting {
   }
 
   /** Nobody drives it, and there is work left. */
-  async #restart(view: StudyView): Promise<Collected> {
+  async #restart(view: StudyView, pointer: Pointer): Promise<Collected> {
     const { host, root, node, log } = this.#context;
-    const pointer = this.#last;
     const { studyPath, token } = pointer;
     log.warning(`the conductor of ${studyPath} is gone but its study is not over; starting another one`);
     const program = await bringProgram(host, root, node);

@@ -7,10 +7,9 @@ import { SeenProgress } from '../existing/seen-progress.js';
 import { viewOf } from '../existing/view.js';
 import { planner } from '../prepare.js';
 import type { RunOutcome } from '../report.js';
-import { findConductorJob } from './job.js';
 import { readOrder } from './read-order.js';
 import { planAsDriven } from './same-study.js';
-import { followConducted } from './waiting.js';
+import { awaitedJob, followConducted } from './waiting.js';
 
 /** A study is not followed any more, and goes on. The message is for people. */
 export class UnfollowedError extends UserError {
@@ -97,9 +96,12 @@ export async function seeDriven(
 ): Promise<{ readonly token: string; readonly sight: StudySight } | undefined> {
   const first = await lookAtStudy(context.host, studyPath);
   if (!('state' in first)) return undefined;
-  if (viewOf(first).status === 'INTERRUPTED') {
-    const seen = await findConductorJob(context.host, studyPath);
-    return seen === undefined || seen.phase === 'over' ? undefined : { token: seen.token, sight: first };
+  const seen = await awaitedJob(context.host, first);
+  if (seen !== undefined) {
+    const { state } = first;
+    // The plan of another driver says nothing of what this job is to do.
+    const isTheirs = state.opened?.holder.detached === seen.token;
+    return { token: seen.token, sight: isTheirs ? first : { ...first, state: { ...state, plan: undefined } } };
   }
   if (!isDetached(first)) return undefined;
   for await (const sight of followStudy(context.host, studyPath, context.cancel)) {

@@ -182,15 +182,25 @@ export interface SeenConductorJob {
   readonly words: string;
 }
 
+/** Which job of a conductor is looked for. */
+export interface WantedJob {
+  /** Only one that was asked for after the journal was last written: what drove the study since has done that job's work. */
+  readonly isAhead?: boolean;
+}
+
 /**
  * Asks the batch system about the job that is to conduct a study, or conducts it.
  *
  * @returns undefined if no conductor of the study is a job
  * @throws HostError
  */
-export async function findConductorJob(host: Host, studyPath: string): Promise<SeenConductorJob | undefined> {
+export async function findConductorJob(
+  host: Host,
+  studyPath: string,
+  { isAhead = false }: WantedJob = {},
+): Promise<SeenConductorJob | undefined> {
   const noted = await readJob(host, studyPath);
-  if (noted === undefined) return undefined;
+  if (noted === undefined || (isAhead && !noted.isAhead)) return undefined;
   const { token, asked } = noted;
   const found = asked && (await findByName(host, asked));
   if (found !== undefined && 'doubt' in found) {
@@ -219,6 +229,8 @@ interface NotedJob {
   readonly job: QueuedJob | undefined;
   /** A job that was asked for later, and may never have come to be. */
   readonly asked: AskedJob | undefined;
+  /** Whether it was asked for after the journal was last written, by the times of both files: clocks of machines may differ. */
+  readonly isAhead: boolean;
 }
 
 /** The job of the start that was noted last. */
@@ -226,16 +238,18 @@ async function readJob(host: Host, studyPath: string): Promise<NotedJob | undefi
   const look =
     `cd -- ${quote(`${studyPath}/${parcelPath('')}`)} 2> /dev/null || exit 0\nshopt -s nullglob\n` +
     `newest=\nfor file in */${parcelFiles.job} */${parcelFiles.asked}; do [ -z "$newest" ] || [ "$file" -nt "$newest" ] && newest=$file; done\n` +
-    `[ -n "$newest" ] || exit 0\nstart=\${newest%/*}\nprintf "%s\\0" "$start"\n` +
+    `[ -n "$newest" ] || exit 0\nstart=\${newest%/*}\nfor file in "$start"/{${parcelFiles.asked},${parcelFiles.job}}; do [ ! -f "$file" ] || break; done\n` +
+    `printf "%s\\0" "$start" "$(find "$file" -newer ../journal.jsonl 2> /dev/null)"\n` +
     `for file in ${parcelFiles.job} ${parcelFiles.asked}; do\n` +
     `  [ "$start/$file" = "$newest" ] || [ "$file" = ${parcelFiles.job} ] && head -c 65536 -- "$start/$file" 2> /dev/null\n  printf "\\0"\ndone\ntrue`;
   const text = (await mustRun(host, `cannot look for the conductor of ${studyPath}`, look)).toString();
-  const [token = '', noted = '', asked = ''] = text.split('\0');
+  const [token = '', ahead = '', noted = '', asked = ''] = text.split('\0');
   if (token === '') return undefined;
   const job = parseAs(queuedJobSchema, noted);
   return {
     token,
     job: job && { cluster: undefined, ...job },
     asked: parseAs(queuedJobSchema.omit({ id: true, cluster: true }), asked),
+    isAhead: ahead !== '',
   };
 }

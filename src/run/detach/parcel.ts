@@ -19,6 +19,8 @@ export const parcelFiles = {
   /** What became of the start: a `StartState`. */
   state: 'state.json',
   log: 'conductor.log',
+  /** The machine and the process id of a conductor in the background. */
+  started: 'started',
   /** How the conductor is asked for as a job, if it is to be one: a `JobRequest`. */
   request: 'job-request.json',
   /** What is submitted then, what it was called last before that, and the job that the batch system has made of it. */

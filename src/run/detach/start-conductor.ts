@@ -1,13 +1,16 @@
 import { programs } from '../../generated/programs.js';
 import { again, causeOf, run } from '../../hosts/commands.js';
 import { type Host, HostError, HostLostError } from '../../hosts/host.js';
+import { isDriven } from '../../store/look/driver.js';
+import { lookAtStudy } from '../../store/look/look.js';
+import { UserError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { assignments } from '../../util/shell-quote.js';
 import { type ConductorStart, jobRequestSchema, jobWords, submitConductor } from './job.js';
 import { parcelFiles, parcelPath, parseState, type StartState } from './parcel.js';
 
 /** How long a conductor may take to say that the study runs. */
-const START_TIMEOUT_S = 120;
+export const START_TIMEOUT_S = 120;
 
 /**
  * Starts the conductor of a detached study, in the environment of steps: in the background, and waits until it has said how far it has
@@ -49,9 +52,22 @@ export async function startConductor(
       log.warning(`the conductor on ${host.name} has said nothing for ${START_TIMEOUT_S} s; its log is ${logFile}`);
       return { state: 'runs', words: 'it was started' };
     default:
+      // Of two that are started at once one drives the study, and the other one ends.
+      if (await isConducted(host, start)) return { state: 'runs', words: 'it was started before' };
       throw new HostError(
         `the conductor on ${host.name} exited at startup: ${rest.join('\n').trim() || 'it printed nothing'}`,
       );
+  }
+}
+
+/** Whether a conductor of that start drives the study. */
+async function isConducted(host: Host, { studyPath, token }: ConductorStart): Promise<boolean> {
+  try {
+    const { driver } = { driver: undefined, ...(await lookAtStudy(host, studyPath)) };
+    return driver !== undefined && isDriven(driver) && driver.holder?.detached === token;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return false;
   }
 }
 

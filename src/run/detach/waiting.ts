@@ -1,11 +1,12 @@
 import type { Host } from '../../hosts/host.js';
 import type { QueuedJob } from '../../store/journal/records.js';
+import { isDriven } from '../../store/look/driver.js';
 import { followStudy } from '../../store/look/follow.js';
 import type { BriefSight, MaestroSight, StudySight } from '../../store/look/look.js';
 import { systemClock } from '../../util/clock.js';
 import { sleep } from '../../util/sleep.js';
-import { type BriefView, briefViewOf, type StudyView, viewOf } from '../existing/view.js';
-import { findConductorJob, jobWords } from './job.js';
+import { type BriefView, briefViewOf, type SeenStatus, type StudyView, viewOf } from '../existing/view.js';
+import { findConductorJob, jobWords, type SeenConductorJob } from './job.js';
 
 /** How often a batch system is asked about a conductor that is followed. */
 const ASK_EVERY_MS = 30_000;
@@ -17,6 +18,25 @@ export interface ConductedView {
 }
 
 /**
+ * The job that is to conduct a study, or conducts it by the word of the queue, although nothing was heard of that.
+ *
+ * A study that was interrupted is gone on with by whatever job of a conductor there is. One that has ended is only by a job that was asked
+ * for since, such as that of a re-run: an older one has ended the study, or leaves it as it is.
+ *
+ * @returns undefined if there is none, or something drives the study
+ * @throws HostError
+ */
+export async function awaitedJob(host: Host, sight: StudySight): Promise<SeenConductorJob | undefined> {
+  if (isDriven(sight.driver)) return undefined;
+  return notOver(host, sight.path, viewOf(sight).status);
+}
+
+async function notOver(host: Host, path: string, status: SeenStatus): Promise<SeenConductorJob | undefined> {
+  const seen = await findConductorJob(host, path, { isAhead: status !== 'INTERRUPTED' });
+  return seen?.phase === 'over' ? undefined : seen;
+}
+
+/**
  * Puts together what was seen of a study. One that nothing seems to drive is asked for the job of its conductor: until the batch system
  * says that this is over, the study goes on.
  *
@@ -24,14 +44,14 @@ export interface ConductedView {
  */
 export async function conductedView(host: Host, sight: StudySight | MaestroSight): Promise<ConductedView> {
   const view = viewOf(sight);
-  if (view.status !== 'INTERRUPTED' || !('state' in sight)) return { view, job: undefined };
-  const seen = await findConductorJob(host, sight.path);
-  if (seen === undefined || seen.phase === 'over') return { view, job: undefined };
+  const seen = 'state' in sight ? await awaitedJob(host, sight) : undefined;
+  if (seen === undefined) return { view, job: undefined };
   const { job, phase, words } = seen;
   const why = {
     waiting: `its conductor, ${jobWords(job)}, waits in the queue: ${words}`,
     running: `its conductor, ${jobWords(job)}, runs according to the queue (${words}), but has not been heard from`,
     unknown: `its conductor is ${jobWords(job)}, which cannot be asked about: ${words}`,
+    over: '',
   }[phase];
   return { view: { ...view, status: 'RUNNING', why, begun: view.begun ?? view.now, ended: undefined }, job };
 }
@@ -46,9 +66,10 @@ export async function conductedBriefs(host: Host, sights: readonly BriefSight[])
   const views: BriefView[] = [];
   for (const sight of sights) {
     const view = briefViewOf(sight);
-    const mayWait = view.status === 'INTERRUPTED' && sight.hasConductorJob;
-    const job = mayWait ? await findConductorJob(host, sight.path) : undefined;
-    views.push(job === undefined || job.phase === 'over' ? view : { ...view, status: 'RUNNING' });
+    const { path, conductorJob } = sight;
+    const mayWait = view.status === 'INTERRUPTED' ? conductorJob !== 'none' : conductorJob === 'ahead';
+    const job = mayWait && view.status !== 'RUNNING' ? await notOver(host, path, view.status) : undefined;
+    views.push(job === undefined ? view : { ...view, status: 'RUNNING' });
   }
   return views;
 }

@@ -88,7 +88,9 @@ export async function cancelUndriven(
     result = await execute(own, { plan, session, backend, limits: {}, resumption });
     // One that was left to a conductor that never began has no steps that could say so.
     const status = session.state.plan === undefined ? 'CANCELLED' : result.status;
-    end = { status };
+    const { ended } = session.state;
+    // A study that was over, of which only a start was cancelled, ended as it did.
+    end = ended?.status === status ? ended : { status };
     if (status !== 'INTERRUPTED') await forgetSecrets(host, studyPath);
     if (session.state.allocation !== undefined && backend === undefined) {
       await Allocation.releaseDescribed(host, session.state.allocation);

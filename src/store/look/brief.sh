@@ -2,7 +2,7 @@
 # shellcheck disable=SC2154 # variables that are assigned before it
 # Prints a little of each of several studies, after look-functions.sh, so that a hundred of them are one command: who drives it,
 # the first and the last line of its journal, when that was written, how many rows of status.csv have which state, its size, and
-# whether its conductor is, or was, a job.
+# whether its conductor is, or was, a job: `some`, or `ahead` if one was asked for after the journal was last written.
 # $@: the directories. sizes: for how many seconds sizes may be counted; they are '' from then on.
 say_machine
 started=$SECONDS
@@ -28,7 +28,12 @@ for study in "$@"; do
   size=
   if ((left > 0)); then size=$(timeout "$left" du -sk -- "$study" 2> /dev/null) && size=${size%%[!0-9]*}; fi
   conductor=
-  for file in "$study"/.conductor/detached/*/job{,-asked}.json; do [ ! -f "$file" ] || conductor=job; done
+  for file in "$study"/.conductor/detached/*/job{,-asked}.json; do
+    # It was asked for before it was known which it is.
+    [ -f "$file" ] && [ ! -f "${file%/job.json}/job-asked.json" ] || continue
+    conductor=${conductor:-some}
+    [ -z "$(find "$file" -newer "$study/$journal")" ] || conductor=ahead
+  done
   field "$size" "$conductor"
 done
 field end

@@ -88,8 +88,8 @@ export interface BriefSight extends Sighting {
   /** How many steps are in each state, by status.csv. */
   readonly counts: ReadonlyMap<string, number>;
   readonly bytes: number | undefined;
-  /** Whether a conductor of it is, or was, a job. */
-  readonly hasConductorJob: boolean;
+  /** Whether a conductor of it is, or was, a job; `ahead` if one was asked for after the journal was last written. */
+  readonly conductorJob: 'none' | 'some' | 'ahead';
 }
 
 /** For how many seconds sizes are counted. */
@@ -158,7 +158,7 @@ function takeBriefs(fields: Fields): { readonly studies: readonly BriefSight[]; 
         }),
       ),
       bytes: kilobytes === '' ? undefined : Number(kilobytes) * 1024,
-      hasConductorJob: conductor !== '',
+      conductorJob: conductor === 'ahead' ? 'ahead' : conductor === '' ? 'none' : 'some',
     });
   }
   return { studies, others };

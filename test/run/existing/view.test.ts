@@ -127,7 +127,7 @@ describe('a line of a list', () => {
     changed: beginning,
     counts,
     bytes: 7,
-    hasConductorJob: false,
+    conductorJob: 'none' as const,
   };
 
   it('has what the first and the last line of the journal say', () => {

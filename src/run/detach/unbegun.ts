@@ -1,0 +1,59 @@
+import { mustRun } from '../../hosts/commands.js';
+import type { Host } from '../../hosts/host.js';
+import type { StudySight } from '../../store/look/look.js';
+import { assignments, quote } from '../../util/shell-quote.js';
+import { viewOf } from '../existing/view.js';
+import { parcelFiles, parcelPath, pointersPath } from './parcel.js';
+import { START_TIMEOUT_S } from './start-conductor.js';
+
+/** A start of a study that no conductor has begun: the journal was not written since it was left. */
+export interface UnbegunStart {
+  readonly token: string;
+  /** Whether its conductor may be on its way: it was left, or started, a moment ago. */
+  readonly isStarting: boolean;
+}
+
+/**
+ * Looks for the last start of a study that a conductor could begin, and none has begun. What the journal says of the study is older than
+ * such a start, and says nothing of it.
+ *
+ * @param root the directory of the studies on the host
+ * @returns undefined if there is none
+ * @throws HostError
+ */
+export async function findUnbegun(host: Host, root: string, studyPath: string): Promise<UnbegunStart | undefined> {
+  const look =
+    `${assignments({ starts: `${studyPath}/${parcelPath('')}`, pointers: `${root}/${pointersPath}` })}` +
+    'cd -- "$starts" 2> /dev/null || exit 0\nshopt -s nullglob\nnewest=\n' +
+    // By the times of files, because clocks of machines may differ. What is forgotten, or over, has no inputs any more.
+    `for order in */${parcelFiles.order}; do\n  start=\${order%/*}\n` +
+    `  [ -f "$start/${parcelFiles.secrets}" ] && [ -z "$(find ../journal.jsonl -newer "$order")" ] || continue\n` +
+    `  [ -n "$newest" ] && [ ! "$order" -nt "$newest/${parcelFiles.order}" ] || newest=$start\ndone\n` +
+    '[ -n "$newest" ] || exit 0\nat=0\n' +
+    `for seconds in $(stat -c %Y -- "$pointers/$newest.json" "$newest"/{${parcelFiles.order},${parcelFiles.started},${parcelFiles.asked}} 2> /dev/null); do\n` +
+    '  ((seconds > at)) && at=$seconds\ndone\n' +
+    'printf "%s %s\\n" "$newest" $(($(date +%s) - at))\n';
+  const said = (await mustRun(host, `cannot look at the starts of ${studyPath}`, look)).toString();
+  const [, token, age] = /^([0-9a-f]{32}) (-?\d+)\n$/.exec(said) ?? [];
+  return token === undefined ? undefined : { token, isStarting: Number(age) < START_TIMEOUT_S };
+}
+
+/**
+ * Whether a study that nothing drives, and no job is to conduct, is begun or gone on with all the same: `soon`, because its conductor is
+ * being started, or `later`, by those who collect it.
+ *
+ * @throws HostError
+ */
+export async function goesOnByItself(
+  host: Host,
+  root: string,
+  sight: StudySight,
+): Promise<'soon' | 'later' | undefined> {
+  const unbegun = await findUnbegun(host, root, sight.path);
+  if (unbegun !== undefined) return unbegun.isStarting ? 'soon' : 'later';
+  if (viewOf(sight).status !== 'INTERRUPTED') return undefined;
+  // Without its inputs no start goes on.
+  const look = `for file in ${quote(`${sight.path}/${parcelPath('')}`)}*/${parcelFiles.secrets}; do [ ! -f "$file" ] || echo kept; done`;
+  const kept = await mustRun(host, `cannot look at the starts of ${sight.path}`, look);
+  return kept.length > 0 ? 'later' : undefined;
+}
