@@ -543,7 +543,8 @@ export class SimulatedBroker {
       ['broker.pid', '999999999'],
       ['hostlist', this.#options.hosts ?? 'node1'],
       ['rank', '0'],
-      ['broker.starttime', (this.#startedAt / 1000).toFixed(2)],
+      // Rounded up, it would be after what this broker, unlike a real one, does in its first milliseconds.
+      ['broker.starttime', (Math.floor(this.#startedAt / 10) / 100).toFixed(2)],
       ...(this.#rules.minor >= 88 ? ([['broker.uuid', this.#uuid]] as const) : []),
       ['rundir', this.#directory],
       ...(level > 0 ? ([['parent-uri', 'local:///nonexistent/parent']] as const) : []),
