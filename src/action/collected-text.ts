@@ -1,6 +1,6 @@
 import { countStates } from '../report/attention.js';
-import { worstCause } from '../report/causes.js';
 import { code, inline, markdownTable } from '../report/markdown.js';
+import { worstCause } from '../report/merge/merge.js';
 import { marks } from '../report/summary/outcome.js';
 import { MAX_SUMMARY_BYTES } from '../report/summary.js';
 import type { Collected } from '../run/detach/collect.js';

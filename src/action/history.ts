@@ -1,4 +1,4 @@
-import { isOfBranch } from '../causes/neutral.js';
+import { isTrustedEvent } from '../causes/trusted-events.js';
 import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { historyOptionsOf, legOf, type RunIds } from '../inputs/history.js';
@@ -25,7 +25,7 @@ export function historyOf(inputs: Inputs, { runner, event, home }: HistoryPlace)
   if (branch === '') return undefined;
   return historyOptionsOf(inputs, {
     ...{ home, directory: home, server: serverUrl },
-    isWritten: isOfBranch(eventName) && branch === own && event.isOtherCommit !== true,
+    isWritten: isTrustedEvent(eventName) && branch === own && event.isOtherCommit !== true,
     run: {
       ...{ repository, workflow, branch, commit: event.sha, event: eventName, url: runUrl },
       spec: inputs.spec,

@@ -1,5 +1,6 @@
 import type { StudyStatus } from '../study/state.js';
 import { type Blame, isInfrastructure } from './cause.js';
+import { isTrustedEvent } from './trusted-events.js';
 
 /** The input `on-infrastructure`. */
 export type OnInfrastructure = 'fail' | 'neutral';
@@ -22,16 +23,6 @@ export interface NeutralDecision {
   readonly note: string;
 }
 
-const eventsOfBranches: readonly string[] = ['schedule', 'push', 'workflow_dispatch', 'repository_dispatch'];
-
-/**
- * Whether the code that runs at an event is on a branch that its author may write to anyway. At those of pull requests, and
- * at those that others can bring about, code that nobody has looked at could choose its cause.
- */
-export function isOfBranch(event: string): boolean {
-  return eventsOfBranches.includes(event);
-}
-
 /**
  * Whether a study that did not finish is neutral, because only the site is to blame. A study that was cancelled, or is
  * FINISHED, stays what it is.
@@ -42,11 +33,11 @@ export function decideNeutral(facts: NeutralFacts): NeutralDecision {
   if (onInfrastructure !== 'neutral' || !isBad || blame === null || !isInfrastructure(blame)) {
     return { isNeutral: false, note: '' };
   }
-  if (!isOfBranch(event) || isOtherCommit) {
+  if (!isTrustedEvent(event) || isOtherCommit) {
     const where =
       event === ''
         ? 'outside of GitHub'
-        : isOfBranch(event)
+        : isTrustedEvent(event)
           ? 'with a `sha` that is not the commit of the run'
           : `for the event ${event}`;
     return { isNeutral: false, note: `on-infrastructure: neutral has no effect ${where}: the study fails` };

@@ -55,37 +55,3 @@ export function suspectNodes(attempts: readonly NodeAttempt[]): Suspect[] {
   }
   return suspects.sort((a, b) => b.failed.length - a.failed.length || (a.node < b.node ? -1 : 1));
 }
-
-/** An instance that passed only after it had failed. */
-export interface FlakyInstance {
-  readonly name: string;
-  /** The attempt that passed. */
-  readonly passedAt: number;
-  readonly failures: readonly NodeAttempt[];
-}
-
-/** Instances whose last attempt completed and an earlier one did not, in the order of their first attempts. */
-export function flakyInstances(attempts: readonly NodeAttempt[]): FlakyInstance[] {
-  return [...groupBy(attempts, ({ name }) => name)].flatMap(([name, all]) => {
-    const inOrder = [...all].sort((a, b) => a.attempt - b.attempt);
-    const last = inOrder.at(-1)!;
-    // A job that was cancelled says nothing about the step.
-    const failures = inOrder.filter(
-      ({ blame, isRestarted = false }) => blame !== null && blame.cause !== 'cancelled' && !isRestarted,
-    );
-    return last.blame === null && failures.length > 0 ? [{ name, passedAt: last.attempt, failures }] : [];
-  });
-}
-
-/** A job with the nodes and the time that it had. */
-export interface NodeTime {
-  /** How many nodes. */
-  readonly nodes: number;
-  /** Milliseconds; null if it never ran. */
-  readonly runTime: number | null;
-}
-
-/** Node-hours of jobs: nodes × run time, of all attempts, since all of them were paid for. */
-export function nodeHours(jobs: readonly NodeTime[]): number {
-  return jobs.reduce((total, { nodes, runTime }) => total + (nodes * (runTime ?? 0)) / 3_600_000, 0);
-}

@@ -1,4 +1,4 @@
-import { isOfBranch } from '../causes/neutral.js';
+import { isTrustedEvent } from '../causes/trusted-events.js';
 import { historyOptionsOf, legOf } from '../inputs/history.js';
 import type { Inputs } from '../inputs/schema.js';
 import type { HistoryOptions } from '../run/history-options.js';
@@ -28,7 +28,7 @@ export function historyHere(
   const around = runAround(environment);
   return historyOptionsOf(inputs, {
     ...{ home, directory: isElsewhere ? home : workingDirectory, server: '' },
-    isWritten: around === undefined || isOfBranch(around.event),
+    isWritten: around === undefined || isTrustedEvent(around.event),
     run: { ...nowhere, spec: specPath, leg: legOf(inputs, [], { commits: [] }) },
   });
 }

@@ -1,4 +1,4 @@
-import { isOfBranch } from '../causes/neutral.js';
+import { isTrustedEvent } from '../causes/trusted-events.js';
 
 /** What one reported run means for the issue about its study. */
 export interface Night {
@@ -43,7 +43,7 @@ export interface IssueChange {
  */
 export function decideIssue(night: Night, open: OpenIssue | null): IssueAction {
   const { event, outcome, failing, wasBad } = night;
-  if (!isOfBranch(event) || outcome === 'none') return { do: 'nothing' };
+  if (!isTrustedEvent(event) || outcome === 'none') return { do: 'nothing' };
   if (open === null) {
     const isWorthOne = outcome === 'red' || (outcome === 'site' && wasBad === true);
     return { do: isWorthOne ? 'open' : 'nothing' };

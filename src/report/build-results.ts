@@ -1,5 +1,5 @@
 import type { Interruption } from '../causes/interruption.js';
-import { allocationUse, type HeldNodes, type RanOn } from '../causes/used-share.js';
+import { allocationUse, type HeldNodes, type RanOn } from '../causes/node-hours.js';
 import { areThere, readTails } from '../hosts/files.js';
 import type { Host } from '../hosts/host.js';
 import { resource } from '../scripts/dialect.js';

@@ -1,5 +1,6 @@
 import type { Cause } from '../causes/cause.js';
-import type { FlakyInstance, NodeAttempt, Suspect } from '../causes/suspects.js';
+import type { FlakyInstance } from '../causes/flaky.js';
+import type { NodeAttempt, Suspect } from '../causes/suspects.js';
 import { counted, inSeries, someOf } from '../util/format.js';
 import type { StudyResults } from './results.js';
 

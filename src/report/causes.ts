@@ -1,8 +1,10 @@
-import { type Blame, blame, isInfrastructure, rankOf } from '../causes/cause.js';
+import type { Blame } from '../causes/cause.js';
+import { flakyInstances } from '../causes/flaky.js';
 import type { Interruption } from '../causes/interruption.js';
+import { nodeHours } from '../causes/node-hours.js';
 import { blameOfJob, blameOfStep } from '../causes/of-step.js';
 import { type BlamedStep, blameOfStudy, causeLine } from '../causes/of-study.js';
-import { flakyInstances, type NodeAttempt, nodeHours, suspectNodes } from '../causes/suspects.js';
+import { type NodeAttempt, suspectNodes } from '../causes/suspects.js';
 import { blameOfScript } from '../causes/words.js';
 import { hasFailed, type JobRecord, jobsOfRun, lastJob } from '../study/state.js';
 import type { MetricRow } from './metrics/rows.js';
@@ -134,35 +136,4 @@ function blamedStep(result: StepResult, of: Blame): BlamedStep {
     // Which of several nodes it was is not known.
     lostNodes: lost.flatMap(({ nodes = [] }) => (nodes.length === 1 ? nodes : [])),
   };
-}
-
-/** Of several studies the cause that is most urgent to know; '' if nothing went wrong. */
-export function worstCause(results: readonly Pick<StudyResults, 'blame'>[]): Blame['cause'] | '' {
-  const blames = results.flatMap((each) => each.blame ?? []);
-  return blames.toSorted((a, b) => rankOf(a) - rankOf(b))[0]?.cause ?? '';
-}
-
-/** A cause as reports for programs have it: its name, and whether it says nothing about the code. */
-export interface ReportedCause {
-  readonly cause: Blame['cause'] | null;
-  readonly infrastructure: boolean;
-}
-
-export function reportedCause(of: Blame | null | undefined): ReportedCause {
-  return of == null
-    ? { cause: null, infrastructure: false }
-    : { cause: of.cause, infrastructure: isInfrastructure(of) };
-}
-
-/** The cause that a report has; undefined if it is of a version that has none. */
-export function causeIn({
-  cause,
-  infrastructure = false,
-}: {
-  readonly cause?: ReportedCause['cause'] | undefined;
-  readonly infrastructure?: boolean | undefined;
-}): Blame | null | undefined {
-  if (cause == null) return cause;
-  const byItself = blame(cause);
-  return isInfrastructure(byItself) === infrastructure ? byItself : { cause, isOfSpec: !infrastructure };
 }

@@ -1,10 +1,11 @@
 import type * as z from 'zod';
 import { type JobRecord, newRecord, type StepRecord } from '../study/state.js';
 import { UserError } from '../util/errors.js';
-import { causeIn, faultOf } from './causes.js';
+import { faultOf } from './causes.js';
 import { clip } from './markdown.js';
 import { metricRows } from './metrics/reported.js';
 import { REPORT_SCHEMA, type ReadableReport, readableSchema } from './report-schema.js';
+import { causeIn } from './reported-cause.js';
 import { type StepResult, type StudyResults, TOLERATED } from './results.js';
 
 /** A text that is no report that this version can read; the message says why, as a clause: `is not JSON`. */

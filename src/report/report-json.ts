@@ -1,8 +1,9 @@
 import { hasFailed, isSkipped, type JobRecord, jobsOfRun, lastJob } from '../study/state.js';
 import { isoTime } from '../util/format.js';
-import { blameIn, reportedCause } from './causes.js';
+import { blameIn } from './causes.js';
 import { reportedHistory, reportedMetric } from './metrics/reported.js';
 import { REPORT_SCHEMA, type Report, type ReportedStep } from './report-schema.js';
+import { reportedCause } from './reported-cause.js';
 import { reasonOf, type StepResult, type StudyResults } from './results.js';
 
 /** The text of report.json: for programs, for comparison with a later run, and to be merged with those of other machines. */

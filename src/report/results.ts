@@ -1,7 +1,8 @@
 import type { Blame } from '../causes/cause.js';
+import type { FlakyInstance } from '../causes/flaky.js';
 import type { Interruption } from '../causes/interruption.js';
-import type { FlakyInstance, Suspect } from '../causes/suspects.js';
-import type { AllocationUse } from '../causes/used-share.js';
+import type { AllocationUse } from '../causes/node-hours.js';
+import type { Suspect } from '../causes/suspects.js';
 import type { Change } from '../history/outcomes.js';
 import type { Script } from '../scripts/dialect.js';
 import type { SchedulerType } from '../spec/spec.js';

@@ -1,4 +1,4 @@
-import type { HeldNodes } from '../causes/used-share.js';
+import type { HeldNodes } from '../causes/node-hours.js';
 import type { Host } from '../hosts/host.js';
 import type { Plan } from '../scripts/plan.js';
 import type { DescribedAllocation } from '../store/journal/records.js';

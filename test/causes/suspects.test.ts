@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { blame, type Cause } from '../../src/causes/cause.js';
-import { flakyInstances, type NodeAttempt, nodeHours, suspectNodes } from '../../src/causes/suspects.js';
+import { type NodeAttempt, suspectNodes } from '../../src/causes/suspects.js';
 
 const ran = (name: string, node: string, cause: Cause | null = null, attempt = 1): NodeAttempt => ({
   step: name.split('_')[0]!,
@@ -44,33 +44,3 @@ describe('a suspect node', () => {
     expect(suspectNodes([...elsewhere, ...others, ...failures]).map(({ node }) => node)).toEqual(['n8', 'n7']);
   });
 });
-
-describe('an instance is flaky', () => {
-  it('if it passed at a later attempt', () => {
-    const attempts = [ran('run_1', 'n7', 'node', 1), ran('run_1', 'n1', null, 2), ran('run_2', 'n1')];
-    expect(flakyInstances(attempts)).toEqual([{ name: 'run_1', passedAt: 2, failures: [attempts[0]] }]);
-  });
-
-  it('if it was submitted again after its time limit, and passed', () =>
-    expect(flakyInstances([ran('run_1', 'n7', 'timeout', 1), ran('run_1', 'n1', null, 2)])).toMatchObject([
-      { name: 'run_1', passedAt: 2 },
-    ]));
-
-  it.each<[string, readonly NodeAttempt[]]>([
-    ['it failed in the end', [ran('run_1', 'n7', 'node', 1), ran('run_1', 'n1', 'code', 2)]],
-    ['its first attempt was cancelled', [ran('run_1', 'n7', 'cancelled', 1), ran('run_1', 'n1', null, 2)]],
-    [
-      'it was restarted after its time limit',
-      [{ ...ran('run_1', 'n7', 'timeout', 1), isRestarted: true }, ran('run_1', 'n1', null, 2)],
-    ],
-  ])('but not if %s', (_, attempts) => expect(flakyInstances(attempts)).toEqual([]));
-});
-
-it('node-hours are those of all jobs that ran', () =>
-  expect(
-    nodeHours([
-      { nodes: 2, runTime: 3_600_000 },
-      { nodes: 1, runTime: 1_800_000 },
-      { nodes: 4, runTime: null },
-    ]),
-  ).toBe(2.5));

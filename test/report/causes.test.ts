@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { blame, type Cause, causes } from '../../src/causes/cause.js';
+import { blame, type Cause } from '../../src/causes/cause.js';
 import { blameOfJob } from '../../src/causes/of-step.js';
-import { causeIn, reportedCause } from '../../src/report/causes.js';
 import type { JobRecord } from '../../src/study/state.js';
 import { badNight, explained, instanceOf, jobOf, ran, resultsOf, start } from '../support/results.js';
 
@@ -138,18 +137,5 @@ describe('a job of a journal that has no causes', () => {
   it('that is not over has none', () => {
     const { blame: _, ...job } = jobOf(1, []);
     expect(blameOfJob({ ...job, ended: null, result: null })).toBeNull();
-  });
-});
-
-describe('a cause in report.json', () => {
-  it('is read as it was written, with whose it is', () => {
-    for (const cause of causes) {
-      expect(causeIn(reportedCause(blame(cause)))).toEqual(blame(cause));
-    }
-    for (const cause of ['submission', 'disk', 'queue'] as const) {
-      expect(causeIn(reportedCause(blame(cause, true)))).toEqual(blame(cause, true));
-    }
-    expect(causeIn(reportedCause(null))).toBeNull();
-    expect(causeIn({})).toBeUndefined();
   });
 });

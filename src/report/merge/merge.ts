@@ -1,3 +1,4 @@
+import { type Blame, rankOf } from '../../causes/cause.js';
 import type { StudyStatus } from '../../study/state.js';
 import { counted } from '../../util/format.js';
 import { attentionRank } from '../attention.js';
@@ -121,4 +122,10 @@ export function mergedWarnings({ legs }: MergedResults): string[] {
 export function emptinessOf({ status }: MergedResults): string {
   if (status === 'NOTRUN') return 'no machine has run the study';
   return status === 'DRYRUN' ? 'no machine has run the study: there are only dry runs' : '';
+}
+
+/** Of several studies the cause that is most urgent to know; '' if nothing went wrong. */
+export function worstCause(results: readonly Pick<StudyResults, 'blame'>[]): Blame['cause'] | '' {
+  const blames = results.flatMap((each) => each.blame ?? []);
+  return blames.toSorted((a, b) => rankOf(a) - rankOf(b))[0]?.cause ?? '';
 }

@@ -1,7 +1,7 @@
 import { isSkipped, lastJob } from '../../study/state.js';
-import { reportedCause } from '../causes.js';
 import { reportedMetric } from '../metrics/reported.js';
 import { studyJson } from '../report-json.js';
+import { reportedCause } from '../reported-cause.js';
 import { reasonOf } from '../results.js';
 import { runTime } from '../run-time.js';
 import { legStatus, type MergedResults } from './merge.js';

@@ -1,4 +1,4 @@
-import type { HeldNodes } from '../../causes/used-share.js';
+import type { HeldNodes } from '../../causes/node-hours.js';
 import { addressOf } from '../../flux/connect/resolve.js';
 import { mustRun } from '../../hosts/commands.js';
 import { type HostFacts, readHostFacts } from '../../hosts/facts.js';

@@ -1,5 +1,20 @@
 import { groupBy } from '../util/group-by.js';
 
+const HOUR_MS = 3_600_000;
+
+/** A job with the nodes and the time that it had. */
+export interface NodeTime {
+  /** How many nodes. */
+  readonly nodes: number;
+  /** Milliseconds; null if it never ran. */
+  readonly runTime: number | null;
+}
+
+/** Node-hours of jobs: nodes × run time, of all attempts, since all of them were paid for. */
+export function nodeHours(jobs: readonly NodeTime[]): number {
+  return jobs.reduce((total, { nodes, runTime }) => total + (nodes * (runTime ?? 0)) / HOUR_MS, 0);
+}
+
 /** Nodes that were held for a while. Milliseconds since the epoch; until null: still. */
 export interface HeldNodes {
   readonly nodes: number;
@@ -23,8 +38,6 @@ export interface AllocationUse {
   /** A node counts as used while any job runs on it. */
   readonly usedNodeHours: number;
 }
-
-const HOUR_MS = 3_600_000;
 
 /**
  * How much of its allocations a study used; undefined if it had none.

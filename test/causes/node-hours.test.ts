@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allocationUse, type RanOn } from '../../src/causes/used-share.js';
+import { allocationUse, nodeHours, type RanOn } from '../../src/causes/node-hours.js';
 
 const hour = 3_600_000;
 const job = (from: number, until: number, ...nodes: string[]): RanOn => ({
@@ -36,3 +36,12 @@ describe('the share of an allocation that was used', () => {
 
   it('is not known without an allocation', () => expect(share([], [job(0, 1, 'a')], hour)).toBeUndefined());
 });
+
+it('node-hours are those of all jobs that ran', () =>
+  expect(
+    nodeHours([
+      { nodes: 2, runTime: 3_600_000 },
+      { nodes: 1, runTime: 1_800_000 },
+      { nodes: 4, runTime: null },
+    ]),
+  ).toBe(2.5));
