@@ -12,7 +12,7 @@ import { InputError } from '../util/errors.js';
 import { matchAny } from '../util/globs.js';
 import type { GuardedPlace } from '../util/guarded-path.js';
 import { oneLine } from '../util/log/plain-text.js';
-import { writeFiles } from './report.js';
+import { writeFiles } from './write-reports.js';
 
 /** Which reports are merged. */
 export interface MergeRequest {
