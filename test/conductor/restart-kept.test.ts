@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Blame, blame } from '../../src/causes/cause.js';
 import { digestsOf, plannedSteps, planResumption } from '../../src/conductor/resume.js';
@@ -173,5 +174,58 @@ describe('a step with a restart', () => {
     anew.deferred('run', true);
     anew.cancel();
     expect(scriptAfter(anew)).toBe('main');
+  });
+});
+
+describe('a step that waits for its next attempt, after whatever was not its own end', () => {
+  const happenings = {
+    timeout: (study: MachineStudy) => {
+      study.started('run');
+      study.ended('run', 'timeout');
+    },
+    lost: (study: MachineStudy) => loseOn(study, 'n1'),
+    'not run': (study: MachineStudy) => study.ended('run', 'not-run'),
+    deferred: (study: MachineStudy) => study.deferred('run', true),
+    refused: (study: MachineStudy) => notSubmitted(study, blame('submission', true)),
+    'taken back': (study: MachineStudy) => notSubmitted(study, blame('queue')),
+    resumed: () => undefined,
+  };
+  const kinds = Object.keys(happenings) as (keyof typeof happenings)[];
+
+  /** What a later run submits for the step, or has submitted. */
+  const scriptIn = (study: MachineStudy) => {
+    const later = resumed(study);
+    later.begin();
+    return later.step('run').jobs.at(-1)!.script;
+  };
+
+  it('goes on with the same script when its study was cancelled as when its driver was killed', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...kinds), { minLength: 1, maxLength: 10 }), (chosen) => {
+        let study = new MachineStudy(shapes, { submissionAttempts: 100, restartLimit: 0 });
+        study.begin();
+        for (const kind of chosen) {
+          if (kind === 'resumed') {
+            study.cancel();
+            study = resumed(study);
+            study.begin();
+            continue;
+          }
+          happenings[kind](study);
+          if (study.step('run').ended !== null) return;
+          if (study.step('run').jobs.at(-1)!.ended !== null) {
+            const killed = scriptIn(study);
+            const copy = resumed(study);
+            copy.cancel();
+            expect(scriptIn(copy)).toBe(killed);
+          }
+          study.wake('run');
+          if (study.step('run').jobs.at(-1)!.ended === null) continue;
+          // What is deferred waits for the other step.
+          study.ended('other');
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });
