@@ -12,6 +12,7 @@ import { type Order, type Pointer, parcelFiles, parcelPath } from './parcel.js';
 import { Claim, findPointers } from './pointers.js';
 import { bringProgram } from './program.js';
 import { readOrder } from './read-order.js';
+import { type Failures, failuresOf, hasGivenUp, MOST_FAILURES, noteRestart } from './restarts.js';
 import { startConductor } from './start-conductor.js';
 import { findUnbegun } from './unbegun.js';
 import { conductedView } from './waiting.js';
@@ -126,9 +127,12 @@ class Collecting {
       // Another process may have started it again before this one had the claim.
       const { sight, view, unbegun } = await this.#see();
       if (view.status === 'RUNNING') return await this.#goesOn(view);
-      if (unbegun !== undefined) return await this.#restart(view, unbegun);
-      if (view.status === 'INTERRUPTED' && !hasGivenUp(sight)) return await this.#restart(view, pointer);
-      return await this.#report(sight, claim);
+      const left = unbegun ?? (view.status === 'INTERRUPTED' ? pointer : undefined);
+      if (left === undefined) return await this.#report(sight, claim);
+      if (unbegun === undefined && hasGivenUp(sight.state)) return await this.#giveUp(sight, claim, view.why);
+      const failures = await failuresOf(host, left, sight.state);
+      if (failures.count >= MOST_FAILURES) return await this.#giveUp(sight, claim, failureText(failures, left));
+      return await this.#restart({ sight, view, pointer: left, failures }, claim);
     } finally {
       await claim.release();
     }
@@ -166,13 +170,14 @@ class Collecting {
     return { state: 'runs', pointer: this.#last, view, isRestarted: false };
   }
 
-  async #report(sight: StudySight, claim: Claim): Promise<Collected> {
+  /** @param interrupted why it is reported although it is not over */
+  async #report(sight: StudySight, claim: Claim, interrupted?: string): Promise<Collected> {
     const { host, root, log, report, reportPlace, baseline, publisher, server } = this.#context;
     const pointer = this.#last;
     const order = await readOrder(host, pointer);
     const collect = [...new Set([...(order?.inputs.collect ?? '').split('\n'), ...report.collect])];
     const options = { ...report, collect: collect.map((line) => line.trim()).filter((line) => line !== '') };
-    const context = { host, log, options, reportPlace, baseline };
+    const context = { host, log, options, reportPlace, baseline, interrupted };
     const history = await historyIn(pointer);
     const known = { run: runOf(pointer), history: history && { ...history, server: server ?? history.server } };
     const outcome = await reportExisting({ ...context, ...known }, sight);
@@ -196,23 +201,47 @@ class Collecting {
     return { state: 'over', pointer, outcome, isMarked };
   }
 
+  /** Reports a study that has work left, but with which no conductor is to go on by itself. */
+  #giveUp(sight: StudySight, claim: Claim, why: string): Promise<Collected> {
+    const { studyPath } = this.#last;
+    this.#context.log.warning(
+      `${studyPath} is not over, and is not continued by itself: ${why}; \`resume ${studyPath}\` continues it`,
+    );
+    return this.#report(sight, claim, why);
+  }
+
   /** Nobody drives it, and there is work left. */
-  async #restart(view: StudyView, pointer: Pointer): Promise<Collected> {
+  async #restart({ sight, view, pointer, failures }: Left, claim: Claim): Promise<Collected> {
     const { host, root, node, log } = this.#context;
     const { studyPath, token } = pointer;
     log.warning(`the conductor of ${studyPath} is gone but its study is not over; starting another one`);
     const program = await bringProgram(host, root, node);
     const state = await startConductor(host, { program, studyPath, token }, log);
+    // One that could not even be started says nothing of the study.
+    await noteRestart(host, pointer, sight.state, failures.count);
     if (state.state === 'failed') return { state: 'lost', pointer, why: state.reasons.join('\n') };
+    if (state.state === 'ended') {
+      const now = await this.#see();
+      const isOver = now.unbegun === undefined && !['RUNNING', 'INTERRUPTED'].includes(now.view.status);
+      if (isOver) return this.#report(now.sight, claim);
+    }
     const file = `${studyPath}/${parcelPath(token)}/${parcelFiles.log}`;
     log.info(`The conductor of ${studyPath} runs again; its log is ${file}`);
     return { state: 'runs', pointer, view, isRestarted: true };
   }
 }
 
-/** Whether its conductor ended by a limit of the study's own, for which another one would begin anew. */
-function hasGivenUp({ state }: StudySight): boolean {
-  return state?.ended?.interruption === 'waited-too-long';
+/** A study that nothing drives, with the start that is to go on. */
+interface Left {
+  readonly sight: StudySight;
+  readonly view: StudyView;
+  readonly pointer: Pointer;
+  readonly failures: Failures;
+}
+
+function failureText({ count, words }: Failures, { studyPath, token }: Pointer): string {
+  if (words.length > 0) return `its conductor failed ${count} times: ${words.join('; ')}`;
+  return `its conductor was started ${count} times and never began; its log is ${studyPath}/${parcelPath(token)}/${parcelFiles.log}`;
 }
 
 /** What its start said of its history; loaded only where there is one. */

@@ -8,6 +8,7 @@ import { viewOf } from '../existing/view.js';
 import { planner } from '../prepare.js';
 import type { RunOutcome } from '../report.js';
 import { readOrder } from './read-order.js';
+import { hasGivenUp } from './restarts.js';
 import { planAsDriven } from './same-study.js';
 import { awaitedJob, followConducted } from './waiting.js';
 
@@ -73,8 +74,11 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
   if (last === undefined)
     throw new UnfollowedError(`${cancel.reason}: stopped following the study ${studyPath}, which keeps running`);
   if (!isSame || viewOf(last).status === 'INTERRUPTED') {
+    const stopped = `the detached conductor of ${studyPath} stopped before the study was over`;
     throw new UnfollowedError(
-      `the detached conductor of ${studyPath} stopped before the study was over; run the same command again, or collect the study, to continue it`,
+      hasGivenUp(last.state)
+        ? `${stopped}: ${viewOf(last).why}; run the same command again, or \`resume\` the study, to continue it`
+        : `${stopped}; run the same command again, or collect the study, to continue it`,
     );
   }
   if (last.driver.holder?.detached !== token) throw new UnfollowedError(`another run has driven ${studyPath} since`);

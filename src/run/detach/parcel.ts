@@ -18,6 +18,8 @@ export const parcelFiles = {
   tree: 'tree',
   /** What became of the start: a `StartState`. */
   state: 'state.json',
+  /** How often collectors have started the conductor again, if they have: see restarts.ts. */
+  restarts: 'restarts.json',
   log: 'conductor.log',
   /** The machine and the process id of a conductor in the background. */
   started: 'started',

@@ -14,6 +14,8 @@ export interface ExistingReportContext
   readonly host: Host;
   readonly log: Log;
   readonly options: ReportContext['options']['report'];
+  /** Why the study counts as interrupted, whatever its journal says; undefined if it does not. */
+  readonly interrupted?: string | undefined;
 }
 
 /**
@@ -24,7 +26,9 @@ export interface ExistingReportContext
 export async function reportExisting(context: ExistingReportContext, sight: StudySight): Promise<RunOutcome> {
   const { host, log, options } = context;
   const { state, path, now } = sight;
-  const view = viewOf(sight);
+  const seen = viewOf(sight);
+  const { interrupted } = context;
+  const view = interrupted === undefined ? seen : { ...seen, status: 'INTERRUPTED' as const, why: interrupted };
   const kept = await readKeptFiles(host, path);
   const { plan, shownSpec, lacks } = rebuildPlan(state, path, kept);
   if (lacks !== undefined) log.warning(lacks);

@@ -1,3 +1,4 @@
+import type { Interruption } from '../../causes/interruption.js';
 import { readStatus } from '../../conductor/maestro/read-status.js';
 import type { StudyEnd } from '../../store/journal/records.js';
 import { type Driver, isDriven } from '../../store/look/driver.js';
@@ -105,6 +106,7 @@ function whyOf({ status, driver, ended, isPlanned, cancelReason }: Circumstances
   if (status === 'FAILURE' && ended?.failedMetrics !== undefined)
     return `${counted(ended.failedMetrics, 'metric')} failed`;
   if (status !== 'INTERRUPTED') return '';
+  if (ended?.interruption !== undefined) return stoppedBy[ended.interruption];
   if (driver.state === 'gone') {
     const gone = 'its driver is gone and has not said how the study ended';
     if (driver.holder?.detached === undefined || driver.holder.job !== undefined) return gone;
@@ -114,6 +116,18 @@ function whyOf({ status, driver, ended, isPlanned, cancelReason }: Circumstances
   if (ended !== undefined) return 'its driver left it as it was';
   return isPlanned ? 'its driver stopped early' : 'it could not be started';
 }
+
+/** Why the last driver left the study, for people. */
+const stoppedBy: Readonly<Record<Interruption, string>> = {
+  'host-lost': 'its driver lost the connection to the host',
+  'scheduler-lost': 'its driver lost the connection to the scheduler',
+  'allocation-over': 'the allocation or Flux instance of its jobs ended',
+  'allocation-refused': 'its allocation was refused',
+  'waited-too-long': 'nothing began to run within `max-wait`',
+  'disk-full': 'its directory could not be written',
+  'time-over': 'its `timeout-minutes`, or the time of the job that drove it, was up',
+  left: 'its driver left it as it was',
+};
 
 /** A study that Maestro runs, by itself, as far as its status.csv tells. */
 function maestroView(sight: MaestroSight): StudyView {

@@ -1,0 +1,180 @@
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Interruption } from '../../../src/causes/interruption.js';
+import { collectStudies, unpublished } from '../../../src/run/detach/collect.js';
+import { pointerSchema } from '../../../src/run/detach/parcel.js';
+import { writePointer } from '../../../src/run/detach/pointers.js';
+import type { Entry } from '../../../src/store/journal/records.js';
+import { beginning, journalOf, leaseOf, writeStudy } from '../../support/existing.js';
+import { plainHost } from '../../support/hosts.js';
+import { temporaryDirectory } from '../../support/temporary.js';
+import { isAlive, until } from '../../support/wait.js';
+
+const token = 'a'.repeat(32);
+const allocation = { kind: 'slurm', id: '7', jobName: 'nodes', cluster: undefined, flux: '', fluxVersion: '' } as const;
+
+/** Bash of a conductor that drives the study, and what it does then. */
+const driving = (then = '') =>
+  `seq=$(wc -l < journal.jsonl) fence=$((seq + 1))\n: > fences/$fence\n` +
+  `printf '{"seq":%d,"fence":%d,"at":${beginning},"type":"open","holder":{"machine":"login7","pid":4711}}\\n' $fence $fence >> journal.jsonl\n${then}`;
+const says = (state: object) => `echo '${JSON.stringify(state)}' > "$start/state.json"\n`;
+const fails = says({ state: 'failed', reasons: ['no queue has 512 nodes'] });
+
+/** A study of one step that was detached, whose conductor is gone, and which collectors may start again. */
+class Left {
+  readonly root = temporaryDirectory();
+  readonly path = path.join(this.root, 'study');
+  readonly warnings: string[] = [];
+
+  /** @param conductor bash of one that is started again */
+  constructor(conductor: string, ...journal: readonly Entry[]) {
+    writeStudy(this.path, journalOf([{ name: 'run' }], ...journal), leaseOf());
+    const start = path.join(this.path, '.conductor/detached', token);
+    mkdirSync(start, { recursive: true });
+    for (const file of ['order.json', 'secrets.json']) writeFileSync(path.join(start, file), '{}');
+    // It was left long ago, and begun after that.
+    for (const [file, at] of [
+      ['lease', 101],
+      ['journal.jsonl', 101],
+      [`detached/${token}/order.json`, 100],
+    ] as const) {
+      utimesSync(path.join(this.path, '.conductor', file), at, at);
+    }
+    this.conductor = conductor;
+  }
+
+  set conductor(text: string) {
+    writeFileSync(
+      path.join(this.root, 'node'),
+      `#!/bin/bash\nif [ "$1" = -p ]; then echo 22.0.0; exit; fi\ncd "$3/.conductor"; echo >> conducted; start=detached/$4\n${text}`,
+      { mode: 0o755 },
+    );
+  }
+
+  /** How often its conductor was started again. */
+  get restarts(): number {
+    try {
+      return readFileSync(path.join(this.path, '.conductor/conducted'), 'utf8').length;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Waits until the conductor that was started last is gone. */
+  async conductorsEnd(): Promise<void> {
+    const started = readFileSync(path.join(this.path, '.conductor/detached', token, 'started'), 'utf8');
+    const pid = Number(started.trim().split(' ').at(-1));
+    await until('the conductor is gone', () => !isAlive(pid));
+  }
+
+  /** Its last conductor has said nothing of a failure. */
+  forgetFailure(): void {
+    rmSync(path.join(this.path, '.conductor/detached', token, 'state.json'));
+  }
+
+  async collect() {
+    const host = plainHost();
+    const none = () => {};
+    const log = {
+      ...{ phase: none, endPhase: none, info: none, live: none, problem: none, error: none },
+      warning: (line: string) => void this.warnings.push(line),
+    };
+    const about = { repository: '', sha: '', checkRun: null, runUrl: '' };
+    const pointer = pointerSchema.parse({ ...about, version: 1, token, studyPath: this.path, started: 1 });
+    await writePointer(host, this.root, pointer);
+    utimesSync(path.join(this.root, `.conductor/detached/${token}.json`), 100, 100);
+    const [collected] = await collectStudies({
+      ...{ host, root: this.root, log, isWanted: () => true, node: path.join(this.root, 'node') },
+      ...{ baseline: undefined, publisher: unpublished },
+      reportPlace: () => ({ path: path.join(this.root, 'report'), untrusted: [] }),
+      report: { path: '', collect: [], slowerThan: 0, onInfrastructure: 'fail' } as never,
+    });
+    if (collected?.state === 'over') return `over ${collected.outcome.results.status}`;
+    if (collected?.state === 'lost') return `lost: ${collected.why}`;
+    return collected?.state === 'runs' && collected.isRestarted ? 'restarted' : collected?.state;
+  }
+}
+
+describe('a detached study whose conductor is gone', () => {
+  const limits: readonly [Interruption, string, ...Entry[]][] = [
+    ['time-over', 'its `timeout-minutes`, or the time of the job that drove it, was up'],
+    ['waited-too-long', 'nothing began to run within `max-wait`'],
+    ['allocation-refused', 'its allocation was refused'],
+    [
+      'allocation-over',
+      'the allocation or Flux instance of its jobs ended',
+      { type: 'allocation', number: 1, allocation: { ...allocation, studyPath: '/p', number: 1 } },
+    ],
+  ];
+  it.each(limits)(
+    'is reported, and not begun anew, if it ended by a limit of its own: %s',
+    async (kind, why, ...more) => {
+      const study = new Left(fails, ...more, { type: 'end', status: 'INTERRUPTED', interruption: kind });
+      expect(await study.collect()).toBe('over INTERRUPTED');
+      expect(study.restarts).toBe(0);
+      expect(study.warnings.join('\n')).toContain(
+        `is not continued by itself: ${why}; \`resume ${study.path}\` continues it`,
+      );
+    },
+  );
+
+  it.each(['allocation-over', 'left', 'scheduler-lost'] as const)(
+    'goes on if it was left for another reason: %s',
+    async (kind) => {
+      const study = new Left(driving(says({ state: 'runs', words: 'its steps have begun' })), {
+        ...{ type: 'end', status: 'INTERRUPTED', interruption: kind },
+      });
+      expect(await study.collect()).toBe('restarted');
+    },
+  );
+
+  it('is reported with the words of its conductor once three in a row have failed', async () => {
+    const study = new Left(driving(fails));
+    for (let i = 0; i < 3; i++) expect(await study.collect()).toBe('lost: no queue has 512 nodes');
+    expect(await study.collect()).toBe('over INTERRUPTED');
+    expect(study.restarts).toBe(3);
+    expect(study.warnings.join('\n')).toContain('its conductor failed 3 times: no queue has 512 nodes');
+  });
+
+  it('is reported as well if they say at first that they wait for an allocation, or never come to drive it', async () => {
+    const waits = says({ state: 'runs', words: 'it waits for its allocation' });
+    for (const conductor of [driving(`${waits}sleep 0.5\n${fails}`), waits]) {
+      const study = new Left(conductor);
+      for (let i = 0; i < 3; i++) {
+        expect(await study.collect()).toBe('restarted');
+        await study.conductorsEnd();
+      }
+      expect(await study.collect()).toBe('over INTERRUPTED');
+      expect(study.restarts).toBe(3);
+    }
+  });
+
+  it('goes on as often as it must if they are killed', async () => {
+    const study = new Left(driving(says({ state: 'runs', words: 'its steps have begun' })));
+    for (let i = 0; i < 5; i++) {
+      expect(await study.collect()).toBe('restarted');
+      await study.conductorsEnd();
+    }
+  });
+
+  it('goes on if steps came to their ends between the failures', async () => {
+    const study = new Left(driving(fails));
+    for (let i = 0; i < 3; i++) expect(await study.collect()).toMatch('lost');
+    study.conductor = driving(
+      `printf '{"seq":%d,"fence":%d,"at":${beginning},"type":"steps","steps":{"0":{"state":"FINISHED","ended":7}}}\\n' $((fence + 1)) $fence >> journal.jsonl\n${fails}`,
+    );
+    // Nobody has seen that one fail.
+    study.forgetFailure();
+    expect(await study.collect()).toMatch('lost');
+    study.conductor = driving(fails);
+    for (let i = 0; i < 2; i++) expect(await study.collect()).toMatch('lost');
+    expect(await study.collect()).toBe('over INTERRUPTED');
+  });
+
+  it('is reported at once if another one comes to the end as it is started', async () => {
+    const end = `printf '{"seq":%d,"fence":%d,"at":${beginning},"type":"end","status":"FINISHED"}\\n' $((fence + 1)) $fence >> journal.jsonl\n`;
+    const study = new Left(driving(`${end}${says({ state: 'ended', status: 'FINISHED' })}`));
+    expect(await study.collect()).toBe('over FINISHED');
+  });
+});
