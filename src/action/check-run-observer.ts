@@ -9,6 +9,7 @@ import { countStates } from '../report/attention.js';
 import type { GitHubRun } from '../report/results.js';
 import type { RunObserver } from '../run/context.js';
 import { UnfollowedError } from '../run/detach/follow.js';
+import { ConductorError } from '../run/detach/job.js';
 import { detachedKey } from '../run/detach/parcel.js';
 import type { SpecContext } from '../run/prepare.js';
 import type { RunOutcome } from '../run/report.js';
@@ -111,12 +112,17 @@ export class CheckRunObserver implements RunObserver {
     saveLeftBehind({ isShown: false });
   }
 
-  /** The study goes on by itself, and another run completes the check run. @param where it is, in Markdown; `token` names the start */
-  async handOver(where: string, token: string): Promise<string | undefined> {
-    this.#isOver = true;
-    await this.#check?.handOver(where, detachedKey(token));
-    saveLeftBehind({ isShown: false });
-    return this.#check?.url;
+  /**
+   * The study goes on by itself, and another run completes the check run.
+   *
+   * @param where it is, in Markdown
+   * @param token of its start, if another one has started it: those who collect that find the check run by it
+   * @returns whether GitHub has taken that
+   */
+  async handOver(where: string, token: string): Promise<boolean> {
+    const isTaken = (await this.#check?.handOver(where, detachedKey(token))) ?? false;
+    if (isTaken) this.leftToCollectors();
+    return isTaken;
   }
 
   changed(records: readonly StepRecord[]): void {
@@ -150,8 +156,9 @@ export class CheckRunObserver implements RunObserver {
     problems: readonly Problem[],
     isCancelled: boolean,
   ): Promise<void> {
-    // The new driver has its own check run.
-    if (error instanceof LeaseHeldError || error instanceof UnfollowedError) this.lost();
+    // The new driver has its own check run; that of a study which may go on by itself is for those who collect it.
+    const goesOn = this.#isFollowing && !(error instanceof ConductorError);
+    if (error instanceof LeaseHeldError || error instanceof UnfollowedError || goesOn) this.lost();
     else await this.begun();
     await this.#finish((check) => check.cannotRun(reasons, { problems, isCancelled }));
   }

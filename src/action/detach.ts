@@ -1,4 +1,5 @@
 import type { GitHubEvent } from '../github/event.js';
+import { HostError } from '../hosts/host.js';
 import { conductorJobOf } from '../inputs/derive.js';
 import { code, inline } from '../report/markdown.js';
 import { detachStudy } from '../run/detach/detach-study.js';
@@ -66,17 +67,25 @@ export async function detach(
   });
   const { studyPath, steps, exitCode } = detached;
   const where = `${code(inputs.spec)} has ${counted(steps, 'step')}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
-  const url = await publication.handOver(where, detached.token);
-  // It goes on since an earlier start, whose check run is not the only one now.
-  if (detached.token !== token) {
-    const pointer = { version: 1, studyPath, token: detached.token, ...origin, started: systemClock.now() } as const;
-    await repoint(host, root, pointer);
+  const isTaken = await publication.handOver(where, detached.token);
+  if (detached.token !== token && checkRun !== undefined) {
+    // It goes on since an earlier start, whose check run is not the only one now.
+    const shown = { ...origin, checkRun: { ...checkRun, token } };
+    const pointer = { version: 1, studyPath, token: detached.token, ...shown, started: systemClock.now() } as const;
+    try {
+      await repoint(host, root, pointer);
+      publication.leftToCollectors();
+    } catch (error) {
+      // Those who collect find the check run by its key, too.
+      if (!(isTaken && error instanceof HostError)) throw error;
+      log.warning(error.message);
+    }
   }
   const failures = [
     setOutputs({
       ...{ status: 'DETACHED', cause: '', 'study-path': studyPath, 'flux-uri': '', 'report-path': '' },
       ...{ 'steps-total': String(steps), 'steps-finished': '0', 'steps-failed': '0', 'steps-skipped': '0' },
-      'check-run-url': url ?? '',
+      'check-run-url': publication.url ?? '',
     }),
     inputs.summary ? await writeSummary(`## ⏳ The study runs detached\n\n${where}\n\n`) : undefined,
   ];

@@ -53,10 +53,25 @@ export class DetachedPublisher implements Publisher {
 
   /** Whether nothing that shows a study is left to be completed, by GitHub's word. */
   async isShown(pointer: Pointer): Promise<boolean> {
-    return pointer.checkRun === null || (await this.#find(pointer))?.kind === 'over';
+    for (const each of eachShown(pointer)) {
+      if (each.checkRun !== null && (await this.#find(each))?.kind !== 'over') return false;
+    }
+    return true;
   }
 
-  async ended(pointer: Pointer, { outcome, order }: EndedStudy): Promise<'done' | 'later'> {
+  ended(pointer: Pointer, study: EndedStudy): Promise<'done' | 'later'> {
+    return onEach(pointer, (each) => this.#endedOn(each, study, each === pointer));
+  }
+
+  continued(pointer: Pointer): Promise<'done' | 'later'> {
+    return onEach(pointer, async (each) => {
+      const found = await this.#find(each);
+      if (found?.kind !== 'open') return withoutWord(found);
+      return this.#published(each, await this.#checks!.abandon(found));
+    });
+  }
+
+  async #endedOn(pointer: Pointer, { outcome, order }: EndedStudy, isLast: boolean): Promise<'done' | 'later'> {
     const found = await this.#find(pointer);
     if (pointer.checkRun === null && this.#inputs.issue !== '') {
       this.#log.warning(
@@ -72,14 +87,8 @@ export class DetachedPublisher implements Publisher {
       await this.#checks!.complete(found, results, spec, { comparison, isNeutral }),
     );
     // What is shown later is reported again then.
-    if (done === 'done') await this.#keepIssue(pointer, found, results);
+    if (done === 'done' && isLast) await this.#keepIssue(pointer, found, results);
     return done;
-  }
-
-  async continued(pointer: Pointer): Promise<'done' | 'later'> {
-    const found = await this.#find(pointer);
-    if (found?.kind !== 'open') return withoutWord(found);
-    return this.#published(pointer, await this.#checks!.abandon(found));
   }
 
   async #keepIssue({ leg }: Pointer, { run: checkRun }: OpenCheckRun, results: StudyResults): Promise<void> {
@@ -101,7 +110,8 @@ export class DetachedPublisher implements Publisher {
       this.#note(pointer, { url: undefined, why });
       return { kind: 'unknown', why };
     }
-    const found = await this.#checks.find({ id: checkRun.id, sha, key: detachedKey(token) });
+    const keys = [token, ...(checkRun.token === undefined ? [] : [checkRun.token])].map(detachedKey);
+    const found = await this.#checks.find({ id: checkRun.id, sha, keys });
     if (found.kind === 'over') this.#note(pointer, { url: found.run.url, why: '' });
     else if (found.kind === 'unproven') {
       this.#note(pointer, { url: undefined, why: `nothing is published for it: ${found.why}` });
@@ -123,6 +133,18 @@ export class DetachedPublisher implements Publisher {
     this.#shown.set(pointer.token, shown);
     if (shown.why !== '') this.#log.warning(`${oneLine(pointer.studyPath)}: ${shown.why}`);
   }
+}
+
+/** A pointer for each check run that shows its study: itself last. */
+function eachShown(pointer: Pointer): Pointer[] {
+  return [...(pointer.earlier ?? []).map((checkRun) => ({ ...pointer, checkRun })), pointer];
+}
+
+/** Does something with every check run of a study. @returns whether that is all */
+async function onEach(pointer: Pointer, task: (each: Pointer) => Promise<'done' | 'later'>): Promise<'done' | 'later'> {
+  const done: ('done' | 'later')[] = [];
+  for (const each of eachShown(pointer)) done.push(await task(each));
+  return done.includes('later') ? 'later' : 'done';
 }
 
 /** What becomes of a study whose check run, if there is one, is none to complete now. */

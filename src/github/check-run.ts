@@ -198,15 +198,25 @@ export class CheckRun {
     return this.#run === undefined || this.#isRefused ? undefined : { id: this.#run.id, name: this.#options.name };
   }
 
-  /** Says that the study goes on by itself: another run, which finds this by the key, will complete it. @param where it is, in Markdown */
-  async handOver(where: string, key: string): Promise<void> {
+  /**
+   * Says that the study goes on by itself: another run, which finds this by the key, will complete it.
+   *
+   * @param where it is, in Markdown
+   * @returns whether GitHub has taken that
+   */
+  async handOver(where: string, key: string): Promise<boolean> {
     this.leave();
     await this.#sending;
     const run = this.#run;
-    if (run === undefined || this.#isRefused) return;
+    if (run === undefined || this.#isRefused) return false;
     const output = detachedOutput(where, this.#options.runner.runUrl);
     const fields = { external_id: key, output };
-    await this.#attempt(async () => void (await this.#checks.update(run.id, fields, times.update)), 'for good');
+    let isTaken = false;
+    await this.#attempt(async () => {
+      await this.#checks.update(run.id, fields, times.update);
+      isTaken = true;
+    }, 'for now');
+    return isTaken;
   }
 
   /** Stops updating: another process drives the study now. */

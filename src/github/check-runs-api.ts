@@ -107,10 +107,11 @@ export class CheckRunsApi {
     );
   }
 
-  /** Those check runs of a name on a commit that have the same key, of the newest page that has any. */
-  async all(sha: string, name: string, key: string, milliseconds: number): Promise<KnownCheckRun[]> {
+  /** Those check runs of a name, or of any, on a commit that have the same key, of the newest page that has any. */
+  async all(sha: string, name: string | undefined, key: string, milliseconds: number): Promise<KnownCheckRun[]> {
     for (let page = 1; page <= MAX_PAGES; page++) {
-      const query = new URLSearchParams({ check_name: name, filter: 'all', per_page: '100', page: String(page) });
+      const named = name === undefined ? {} : { check_name: name };
+      const query = new URLSearchParams({ ...named, filter: 'all', per_page: '100', page: String(page) });
       const answer = await this.#api.request('GET', `${this.#root}/commits/${sha}/check-runs?${query}`, {
         milliseconds,
       });

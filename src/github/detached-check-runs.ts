@@ -14,8 +14,8 @@ import type { Runner } from './runner-facts.js';
 export interface ClaimedCheckRun {
   readonly id: number;
   readonly sha: string;
-  /** Its `external_id`. */
-  readonly key: string;
+  /** What its `external_id` may be. */
+  readonly keys: readonly string[];
 }
 
 /** What GitHub says of it. */
@@ -66,20 +66,28 @@ export class DetachedCheckRuns {
   }
 
   /** Finds out whether a claim is true. */
-  async find({ id, sha, key }: ClaimedCheckRun): Promise<FoundCheckRun> {
+  async find({ id, sha, keys }: ClaimedCheckRun): Promise<FoundCheckRun> {
     if (this.#options.token === '') return { kind: 'unknown', why: this.#explain('there is no token') };
     try {
       const run = await this.#checks.get(id, times.look);
-      if (run.externalId !== key) return { kind: 'unproven', why: `check run ${id} is not the one of this study` };
+      if (!keys.includes(run.externalId))
+        return { kind: 'unproven', why: `check run ${id} is not the one of this study` };
       if (run.sha !== sha) return { kind: 'unproven', why: `check run ${id} is on another commit than ${sha}` };
-      const all = await this.#checks.all(sha, run.name, key, times.look);
-      const others = all.filter((other) => other.id !== id && other.status !== 'completed');
+      const others = await this.#others(run);
       return isOver(run) && others.length === 0 ? { kind: 'over', run } : { kind: 'open', run, others };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.trouble === 'not found') return { kind: 'unproven', why: `the repository has no check run ${id}` };
       return { kind: 'unknown', why: this.#explain(error) };
     }
+  }
+
+  /** What shows the same study, and is in progress. */
+  async #others({ id, sha, name, externalId }: KnownCheckRun): Promise<KnownCheckRun[]> {
+    const named = await this.#checks.all(sha, name, externalId, times.look);
+    // A run that has followed the study may have another name for it; where a commit has very many, only the names find all.
+    const all = [...named, ...(await this.#checks.all(sha, undefined, externalId, times.look))];
+    return [...new Map(all.map((run) => [run.id, run])).values()].filter((run) => run.id !== id && !isOver(run));
   }
 
   /** Says how far the study is. @returns why not, if GitHub does not take it */

@@ -2,10 +2,12 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Job } from '../support/bundle.js';
+import { CutProxy } from '../support/cut-proxy.js';
 import { GitHubServer } from '../support/github-api.js';
 import { plainEnvironment } from '../support/hosts.js';
 import { yamlOf } from '../support/plan.js';
 import { forPullRequest, head, onlyCheckRun, reportingTo } from '../support/reported.js';
+import { SshServer } from '../support/ssh-server.js';
 import { stateOf } from '../support/study-state.js';
 import { until } from '../support/wait.js';
 
@@ -86,6 +88,38 @@ describe('a detached study of the action', () => {
     await job.post();
     expect(onlyCheckRun(github)).toMatchObject({ status: 'in_progress' });
     await finish(study);
+    const collector = new Job().with({ command: 'collect' });
+    Object.assign(collector.environment, { HOME: job.home, PATH: job.environment.PATH });
+    expect(await reportingTo(github, collector).run()).toMatchObject({ code: 0 });
+    expect(onlyCheckRun(github)).toMatchObject({ status: 'completed', conclusion: 'success' });
+  });
+
+  it('whose way to the host is lost once its conductor runs keeps its check run, which a collector completes', async () => {
+    const github = await GitHubServer.start();
+    const job = forPullRequest(github, jobWith(slow), slow);
+    const server = await SshServer.forTest({ environment: { PATH: job.environment.PATH! }, home: job.home });
+    const proxy = await CutProxy.forTest(server.port);
+    job.with({
+      host: server.hostPort.replace(`:${server.port}`, `:${proxy.port}`),
+      'ssh-key': (await server.newKey()).text,
+      'ssh-known-hosts': server.knownHosts.replaceAll(`]:${server.port}`, `]:${proxy.port}`),
+    });
+    const { process: child, ended } = job.start();
+    const studies = path.join(job.home, 'maestro-studies');
+    const started = () =>
+      (existsSync(studies) ? readdirSync(studies, { recursive: true, encoding: 'utf8' }) : []).find((name) =>
+        /\.conductor\/detached\/[^/]+\/started$/.test(name),
+      );
+    await until('the conductor is started', () => started() !== undefined, 40_000);
+    await proxy.refuse();
+    proxy.cut();
+    // Or it would try to connect for minutes.
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect({ code, isAnswered: /goes on by itself/.test(stdout) }).toEqual({ code: 3, isAnswered: false });
+    await job.post();
+    expect(onlyCheckRun(github)).toMatchObject({ status: 'in_progress' });
+    await finish(path.join(studies, started()!.split('/.conductor/')[0]!));
     const collector = new Job().with({ command: 'collect' });
     Object.assign(collector.environment, { HOME: job.home, PATH: job.environment.PATH });
     expect(await reportingTo(github, collector).run()).toMatchObject({ code: 0 });

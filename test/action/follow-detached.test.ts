@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Job, startBundle } from '../support/bundle.js';
 import { DetachedByAction, detachingJob, waiting } from '../support/detached.js';
 import { GitHubServer } from '../support/github-api.js';
-import { forPullRequest, onlyCheckRun, pullRequest, startedBy } from '../support/reported.js';
+import { forPullRequest, head, onlyCheckRun, pullRequest, startedBy } from '../support/reported.js';
 import { stateOf } from '../support/study-state.js';
 import { until } from '../support/wait.js';
 
@@ -61,6 +61,20 @@ describe('a run whose study a detached conductor drives', () => {
       expect(study.isPointedTo).toBe(false);
     });
   }
+
+  it('is left to those who collect by a run that cannot follow it any more', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    const job = again(study, { detach: 'false' });
+    const { ended, has } = watched(job);
+    await until('it is followed', () => has('is driven by a detached conductor'), 40_000);
+    renameSync(study.path, `${study.path}.away`);
+    const { code, stdout } = await ended;
+    renameSync(`${study.path}.away`, study.path);
+    expect(code, stdout).toBe(1);
+    await job.post();
+    expect(onlyCheckRun(study.github).status).toBe('in_progress');
+    expect(study.isPointedTo).toBe(true);
+  });
 
   it('completes the check runs of all runs that have shown it', async () => {
     const study = await DetachedByAction.start(await GitHubServer.start());
@@ -130,6 +144,51 @@ describe('a run whose study a detached conductor drives', () => {
     expect(study.github.checkRuns.map(({ conclusion }) => conclusion)).toEqual(ids.map(() => 'success'));
     expect(study.isPointedTo).toBe(false);
   });
+});
+
+describe('a detached study that a re-run confirms', () => {
+  const key = { 'study-key': 'one' };
+
+  /** Confirms it, collects it once it is over, and gives what became of the check runs. */
+  async function confirmed(inputs: Readonly<Record<string, string>>, fault: GitHubServer['fault'] = () => undefined) {
+    const study = await DetachedByAction.start(await GitHubServer.start(), key);
+    const { github } = study;
+    const job = again(study, { detach: 'true', ...key, ...inputs });
+    // Then a check run is not needed.
+    if (inputs.annotations === 'none') {
+      Object.assign(job.environment, { GITHUB_EVENT_NAME: 'push', GITHUB_SHA: head });
+      delete job.environment.GITHUB_EVENT_PATH;
+    }
+    github.fault = fault;
+    const { code, stdout } = await job.run();
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain('was started before, and goes on by itself');
+    github.fault = () => undefined;
+    expect(github.checkRuns.map(({ status }) => status)).toEqual(github.checkRuns.map(() => 'in_progress'));
+    await study.finish(3);
+    expect(await study.collector().run()).toMatchObject({ code: 2 });
+    expect(github.complaints).toEqual([]);
+    expect(study.isPointedTo).toBe(false);
+    return github.checkRuns.map(({ name, conclusion }) => ({ name, conclusion }));
+  }
+
+  it('keeps its check run though the re-run has none', async () => {
+    expect(await confirmed({ annotations: 'none' })).toMatchObject([{ conclusion: 'failure' }]);
+  });
+
+  it('has the check runs of both completed, though their names differ', async () => {
+    const shown = await confirmed({ 'check-name': 'another' });
+    expect(shown).toMatchObject([{ conclusion: 'failure' }, { name: 'another', conclusion: 'failure' }]);
+  });
+
+  for (const name of ['', 'another']) {
+    it(`has both completed, though GitHub did not take that they show one study${name && ', and their names differ'}`, async () => {
+      const [first, second, ...others] = await confirmed({ 'check-name': name }, ({ method, body }) =>
+        method === 'PATCH' && body.external_id !== undefined ? { status: 422, body: { message: 'No' } } : undefined,
+      );
+      expect([first, second, others]).toMatchObject([{ conclusion: 'failure' }, { conclusion: 'failure' }, []]);
+    });
+  }
 });
 
 describe('a detached study that is started again before it was collected', () => {

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { causeOf, mustRun, run } from '../../hosts/commands.js';
 import { writeFiles } from '../../hosts/files.js';
-import { HostError, HostLostError } from '../../hosts/host.js';
 import { sendTree } from '../../hosts/upload/send.js';
 import type { Spec } from '../../spec/spec.js';
 import { findPlace, makePlace, type WantedPlace } from '../../store/directory.js';
@@ -16,7 +15,7 @@ import { type HostInputs, type Planned, type Planner, planner, type StudyContext
 import { treeOf } from '../stage-all.js';
 import { UploadProgress } from '../upload-progress.js';
 import { seeDriven } from './follow.js';
-import type { ConductorStart, JobRequest } from './job.js';
+import { ConductorError, type ConductorStart, type JobRequest } from './job.js';
 import { type Order, type Origin, parcelFiles, parcelPath, pointersPath, type StartState } from './parcel.js';
 import { writePointer } from './pointers.js';
 import { bringProgram } from './program.js';
@@ -63,7 +62,7 @@ export function newToken(): string {
 /**
  * Starts a study whose conductor runs on the host, in the background, and leaves it once that says that the study runs.
  *
- * @throws SpecError, PgenError, HostError, with the conductor's own words if it could not run the study
+ * @throws SpecError, PgenError, HostError; ConductorError with the conductor's own words if it could not run the study
  */
 export async function detachStudy(context: DetachContext): Promise<DetachedStudy> {
   const { options, log, host, clock } = context;
@@ -104,16 +103,16 @@ export async function detachStudy(context: DetachContext): Promise<DetachedStudy
   return { studyPath, token, steps: planned.plan.graph.steps.length, exitCode };
 }
 
-/** Starts the conductor. What it cannot run is not left behind as if it went on. @throws HostError with its words */
+/** Starts the conductor. What it cannot run is not left behind as if it went on. @throws ConductorError with its words; HostError */
 async function start(context: DetachContext, starting: ConductorStart): Promise<StartState> {
   const { host, log } = context;
   try {
     const state = await startConductor(host, starting, log);
-    if (state.state === 'failed') throw new HostError(state.reasons.join('\n'));
+    if (state.state === 'failed') throw new ConductorError(state.reasons.join('\n'));
     return state;
   } catch (error) {
-    // Where the connection broke it may run.
-    if (error instanceof HostError && !(error instanceof HostLostError)) await forgetStart(context, starting);
+    // After any other error, such as that the connection broke, it may run.
+    if (error instanceof ConductorError) await forgetStart(context, starting);
     throw error;
   }
 }

@@ -26,6 +26,17 @@ export interface ConductorStart {
   readonly token: string;
 }
 
+/**
+ * The conductor of a detached study was not started, or could not run the study: nothing of it runs. After any other error of a
+ * start it may. The message is for people.
+ */
+export class ConductorError extends HostError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConductorError';
+  }
+}
+
 /** `job 17 of Slurm`. */
 export function jobWords({ kind, id }: Pick<QueuedJob, 'kind' | 'id'>): string {
   return `job ${id} of ${schedulerNames[kind]}`;
@@ -38,7 +49,7 @@ const PAUSES_MS = [1000, 3000, 10_000] as const;
  * Submits the conductor of a detached study as a job, and notes which job it is in the parcel of the start.
  *
  * @param after the job whose end it waits for: that of the conductor before it
- * @throws HostError with the batch system's words if it takes no such job
+ * @throws ConductorError with the batch system's words if it takes no such job; HostError
  */
 export async function submitConductor(
   host: Host,
@@ -69,7 +80,7 @@ export async function submitConductor(
     if (found !== undefined && 'id' in found) return note(host, parcel, found);
     const pause = PAUSES_MS[tries];
     if (kindOfRefusal === 'never' || pause === undefined) {
-      throw new HostError(`${schedulerNames[kind]} does not accept the conductor's job: ${said.words}`);
+      throw new ConductorError(`${schedulerNames[kind]} does not accept the conductor's job: ${said.words}`);
     }
     await sleep(systemClock, pause);
   }
@@ -96,7 +107,7 @@ interface System {
   readonly fluxVersion: string;
 }
 
-/** @throws HostError if the host has none, or not the one that is wanted */
+/** @throws ConductorError if the host has none, or not the one that is wanted; HostError */
 async function batchSystemOf(host: Host, { with: wanted }: JobRequest): Promise<System> {
   const look =
     'for command in sbatch bsub flux; do printf "%s\\n" "$(type -P "$command")"; done\n' +
@@ -107,7 +118,7 @@ async function batchSystemOf(host: Host, { with: wanted }: JobRequest): Promise<
   const kind = wanted ?? (['slurm', 'lsf', 'flux'] as const).find((each) => paths[each] !== '');
   if (kind === undefined || paths[kind] === '') {
     const what = kind === undefined ? 'neither sbatch nor bsub nor flux' : `no ${submitCommands[kind]}`;
-    throw new HostError(`there is ${what} on ${host.name} to submit the conductor's job with`);
+    throw new ConductorError(`there is ${what} on ${host.name} to submit the conductor's job with`);
   }
   return { kind, flux, fluxVersion: fluxVersion.trim() };
 }

@@ -67,6 +67,14 @@ export type Order = z.output<typeof orderSchema>;
 /** Names of starts: they become names of files. */
 const tokenSchema = z.string().regex(/^[0-9a-f]{32}$/);
 
+/** A check run that shows a study. */
+const shownSchema = z.object({
+  id: z.int().positive(),
+  name: z.string(),
+  /** Of the run that made it for itself, and then found the study running: GitHub may not have taken that it is that of the start. */
+  token: tokenSchema.optional(),
+});
+
 /** What a study was started for, as far as that is not known from its directory. */
 const originSchema = z.object({
   /** `owner/name`; '' if it was started on the command line. */
@@ -74,7 +82,9 @@ const originSchema = z.object({
   /** The commit that the results are about; '' if there is none. */
   sha: z.string(),
   /** The check run that shows the study; null if there is none. */
-  checkRun: z.object({ id: z.int().positive(), name: z.string() }).nullable(),
+  checkRun: shownSchema.nullable(),
+  /** Those that showed it before a later run confirmed that it goes on. */
+  earlier: z.array(shownSchema).optional(),
   runUrl: z.string(),
   /** The spec's path in the repository; absent if it is not in it. */
   specPath: z.string().optional(),

@@ -137,7 +137,10 @@ export async function repoint(host: Host, root: string, pointer: Pointer): Promi
     if (claim === undefined) await setTimeout(WAIT_MS);
   }
   try {
-    await writePointer(host, root, pointer);
+    const before = await findPointer(host, root, pointer.token);
+    const shown = [pointer.checkRun, before?.checkRun, ...(before?.earlier ?? [])];
+    const [checkRun = null, ...earlier] = shown.filter((each) => each !== null && each !== undefined);
+    await writePointer(host, root, { ...pointer, checkRun, earlier });
   } finally {
     await claim?.release();
   }

@@ -1,12 +1,12 @@
 import { programs } from '../../generated/programs.js';
 import { again, causeOf, run } from '../../hosts/commands.js';
-import { type Host, HostError, HostLostError } from '../../hosts/host.js';
+import { type Host, HostLostError } from '../../hosts/host.js';
 import { isDriven } from '../../store/look/driver.js';
 import { lookAtStudy } from '../../store/look/look.js';
 import { UserError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { assignments } from '../../util/shell-quote.js';
-import { type ConductorStart, jobRequestSchema, jobWords, submitConductor } from './job.js';
+import { ConductorError, type ConductorStart, jobRequestSchema, jobWords, submitConductor } from './job.js';
 import { parcelFiles, parcelPath, parseState, type StartState } from './parcel.js';
 
 /** How long a conductor may take to say that the study runs. */
@@ -16,7 +16,7 @@ export const START_TIMEOUT_S = 120;
  * Starts the conductor of a detached study, in the environment of steps: in the background, and waits until it has said how far it has
  * come; or as a job, and waits until the batch system has accepted that.
  *
- * @throws HostError if it ended without a word, or the batch system does not take it
+ * @throws ConductorError if it ended without a word, or the batch system does not take it; HostError
  */
 export async function startConductor(
   host: Host,
@@ -29,7 +29,7 @@ export async function startConductor(
     assignments({ ...program, study: studyPath, token, parcel, patience: START_TIMEOUT_S, root: '', confirms }) +
     programs['run/detach/start.sh'];
   const { code, stdout, stderr } = await startOnce(host, command);
-  if (code !== 0) throw new HostError(`cannot start the conductor on ${host.name}: ${causeOf(code, stderr)}`);
+  if (code !== 0) throw new ConductorError(`cannot start the conductor on ${host.name}: ${causeOf(code, stderr)}`);
   const lines = stdout.toString().split('\n');
   const file = /^logout (.*)$/.exec(lines[0]!)?.[1];
   if (file !== undefined) {
@@ -54,7 +54,7 @@ export async function startConductor(
     default:
       // Of two that are started at once one drives the study, and the other one ends.
       if (await isConducted(host, start)) return { state: 'runs', words: 'it was started before' };
-      throw new HostError(
+      throw new ConductorError(
         `the conductor on ${host.name} exited at startup: ${rest.join('\n').trim() || 'it printed nothing'}`,
       );
   }
