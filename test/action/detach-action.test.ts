@@ -60,7 +60,7 @@ describe('a detached study of the action', () => {
     const job = forPullRequest(github, jobWith(slow), slow).with({ 'github-token': '' });
     const { code, stdout } = await job.run();
     expect(code).toBe(1);
-    expect(stdout).toContain("input 'detach' needs a check run for a pull request or a merge group");
+    expect(stdout).toContain("input 'detach' needs a check run on pull requests and merge groups");
     expect(existsSync(path.join(job.home, 'maestro-studies'))).toBe(false);
   });
 
@@ -116,7 +116,7 @@ describe('a detached study of the action', () => {
     // Or it would try to connect for minutes.
     child.kill('SIGINT');
     const { code, stdout } = await ended;
-    expect({ code, isAnswered: /goes on by itself/.test(stdout) }).toEqual({ code: 3, isAnswered: false });
+    expect({ code, isAnswered: /runs detached/.test(stdout) }).toEqual({ code: 3, isAnswered: false });
     await job.post();
     expect(onlyCheckRun(github)).toMatchObject({ status: 'in_progress' });
     await finish(path.join(studies, started()!.split('/.conductor/')[0]!));

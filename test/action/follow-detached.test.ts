@@ -162,7 +162,7 @@ describe('a detached study that a re-run confirms', () => {
     github.fault = fault;
     const { code, stdout } = await job.run();
     expect(code, stdout).toBe(0);
-    expect(stdout).toContain('was started before, and goes on by itself');
+    expect(stdout).toContain('was started before, and runs detached');
     github.fault = () => undefined;
     expect(github.checkRuns.map(({ status }) => status)).toEqual(github.checkRuns.map(() => 'in_progress'));
     await study.finish(3);
