@@ -108,7 +108,7 @@ describe('run --detach', () => {
     const desk = new Desk(study, { 'gen.py': generator });
     const { code, stdout, stderr } = await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--pgen', 'gen.py');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('The study of 3 steps goes on');
+    expect(stdout).toContain('The study of 3 steps runs detached');
     desk.write('go');
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED in .*: 3 steps, 3 finished$/m);
     expect(desk.read('asked')).toBe('x');
