@@ -5,7 +5,7 @@ import { commented, commentPayload } from '../support/commented.js';
 import { chain, head, messagesOf, onlyCheckRun, startedBy } from '../support/reported.js';
 
 const answer = '<!-- maestro-on-flux: answer to 501 -->\nStudy <code>a</code>; asked for by ada.';
-const waiting = `${answer}\n\n<!-- maestro-on-flux: result -->\n⏳ It runs.`;
+const waiting = `${answer}\n\n<!-- maestro-on-flux: result -->\n⏳ Running.`;
 
 /** report.json of a study of one step. */
 function report(status: 'FINISHED' | 'FAILURE', stderr = ''): string {
@@ -50,7 +50,7 @@ describe('the answer to a command', () => {
     expect(body).toMatch(
       /^<!-- .* -->\nStudy <code>a<\/code>; asked for by ada\.\n\n<!-- .* -->\n## ✅ hello: FINISHED\n/,
     );
-    expect(body).not.toContain('It runs');
+    expect(body).not.toContain('Running');
     expect(asked).toEqual([`GET /issues/comments/${id} 200`, `PATCH /issues/comments/${id} 200`]);
   });
 

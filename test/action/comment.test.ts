@@ -42,7 +42,7 @@ describe('a command in a comment', () => {
     expect(answer).toContain('the head of this pull request when the command was read');
     expect(answer).toContain('[ada](https://github.invalid/octo/studies/pull/7#c501)');
     expect(answer).toContain('[The run](https://github.invalid/octo/studies/actions/runs/4711)');
-    expect(answer).toContain('It runs.');
+    expect(answer).toContain('Running.');
     expect(github.log).toEqual([
       'GET /collaborators/ada/permission 200',
       'GET /pulls/7 200',

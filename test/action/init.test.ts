@@ -94,7 +94,7 @@ describe('maestro-on-flux init', () => {
     symlinkSync(link.includes('.y') ? path.join(elsewhere, 'new') : elsewhere, path.join(directory, link));
     const { code, stderr } = await init(['--site', 'github']);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/is a symbolic link|is there/);
+    expect(stderr).toMatch(/is a symbolic link|exists/);
     expect(files()).toEqual([link]);
     expect(readdirSync(elsewhere)).toEqual([]);
   });
