@@ -13,6 +13,9 @@ import { oneLine } from '../util/log/plain-text.js';
 import { nameOf } from './run-options.js';
 import { detachedStudyOf } from './study-issue.js';
 
+/** For how long a study's check run waits for an issue that GitHub does not take, in milliseconds since its end. */
+const MOST_ISSUE_DELAY_MS = 24 * 3_600_000;
+
 /** What became of the check run of a study. */
 export interface Shown {
   readonly url: string | undefined;
@@ -80,25 +83,27 @@ export class DetachedPublisher implements Publisher {
     }
     if (found?.kind !== 'open') return withoutWord(found);
     const { results, comparison, isNeutral } = outcome;
+    // First: once the check run is over, nothing says any more that the issue is still to be kept.
+    const kept = isLast ? await this.#keepIssue(pointer, found, results) : 'done';
+    if (kept === 'later' && systemClock.now() - (results.ended ?? 0) < MOST_ISSUE_DELAY_MS) {
+      const why =
+        'its check run is not completed yet, because its issue is not kept. The next collecting run tries again';
+      this.#note(pointer, { url: found.run.url, why });
+      return 'later';
+    }
     const path = plainSpecPath(pointer.specPath);
     const spec = order === undefined ? undefined : { path, shown: results.spec, text: order.text };
-    const done = this.#published(
-      pointer,
-      await this.#checks!.complete(found, results, spec, { comparison, isNeutral }),
-    );
-    // What is shown later is reported again then.
-    if (done === 'done' && isLast) await this.#keepIssue(pointer, found, results);
-    return done;
+    return this.#published(pointer, await this.#checks!.complete(found, results, spec, { comparison, isNeutral }));
   }
 
-  async #keepIssue({ leg }: Pointer, { run: checkRun }: OpenCheckRun, results: StudyResults): Promise<void> {
+  async #keepIssue({ leg }: Pointer, { run: checkRun }: OpenCheckRun, results: StudyResults) {
     const { issue: title, 'github-token': token } = this.#inputs;
-    if (title === '') return;
+    if (title === '') return 'done';
     const { keepIssueOfDetached } = await import(/* webpackMode: "eager" */ '../github/issue/keep-issue.js');
     const { apiUrl, repository } = this.#runner;
     const runner = { apiUrl, repository };
     const study = detachedStudyOf(checkRun, leg);
-    await keepIssueOfDetached({ runner, token, title, checkRun, study, results, log: this.#log, clock: systemClock });
+    return keepIssueOfDetached({ runner, token, title, checkRun, study, results, log: this.#log, clock: systemClock });
   }
 
   /** @returns undefined if there is none to be looked for */

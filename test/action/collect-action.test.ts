@@ -170,6 +170,54 @@ describe('command: collect', () => {
     expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
   });
 
+  describe('that keeps an issue', () => {
+    const issue = 'The nightly is red';
+
+    /** A study of a night that has failed. */
+    async function redNight(): Promise<DetachedByAction> {
+      const study = await DetachedByAction.start(await GitHubServer.start());
+      study.github.runs.set('4711', { event: 'schedule', head_branch: 'main', head_sha: head });
+      await study.finish(3);
+      return study;
+    }
+
+    it('opens it though it dies as it completes the check run', async () => {
+      const study = await redNight();
+      const { github } = study;
+      github.fault = (request) => (completes(request) ? { thenWork: true, instead: 'silence' } : undefined);
+      const { process: child, ended } = study.collector({ issue }).start();
+      await until('the check run is completed', () => github.checkRuns[0]!.status === 'completed');
+      child.kill('SIGKILL');
+      await ended;
+      expect(github.issues).toMatchObject([{ title: issue, state: 'open' }]);
+      expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'failure' });
+    });
+
+    it('has the study collected again if GitHub does not take it now', async () => {
+      const study = await redNight();
+      const { github } = study;
+      github.fault = ({ path: at }) => (/\/issues/.test(at) ? { status: 503, body: '' } : undefined);
+      const { code, stdout } = await study.collector({ issue }).run();
+      expect(code).toBe(2);
+      expect(stdout).toContain('its check run is not completed yet, because its issue is not kept');
+      expect(onlyCheckRun(github).status).toBe('in_progress');
+      expect(study.isPointedTo).toBe(true);
+      github.fault = () => undefined;
+      expect(await study.collector({ issue }).run()).toMatchObject({ code: 2 });
+      expect(github.issues).toMatchObject([{ title: issue, state: 'open' }]);
+      expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'failure' });
+      expect(study.isPointedTo).toBe(false);
+    });
+
+    it('completes the check run all the same where GitHub refuses it', async () => {
+      const study = await redNight();
+      study.github.fault = ({ path: at }) => (/\/issues/.test(at) ? forbidden : undefined);
+      expect(await study.collector({ issue }).run()).toMatchObject({ code: 2 });
+      expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
+      expect(study.isPointedTo).toBe(false);
+    });
+  });
+
   it('says that it keeps no issue about a study whose start has left no check run', async () => {
     const study = await DetachedByAction.start(await GitHubServer.start());
     await study.finish(3);

@@ -56,8 +56,12 @@ const REFUSED = 'the study cannot be run';
  * Keeps the one issue about a study on a branch: opened when it fails, rewritten by each run, closed when it is green. Never
  * throws: what GitHub does not do is a warning.
  */
-export async function keepIssue({ results, ...place }: KeptIssue): Promise<void> {
-  await keepNight(place, nightOf(results, place.run.event), toldResults(results));
+export async function keepIssue(kept: KeptIssue): Promise<void> {
+  await keepResults(kept);
+}
+
+function keepResults({ results, ...place }: KeptIssue): Promise<Keeping> {
+  return keepNight(place, nightOf(results, place.run.event), toldResults(results));
 }
 
 /** The same for a study that could not be run, which is red. */
@@ -66,22 +70,33 @@ export async function keepIssueOfRefused({ spec, reasons, ...place }: RefusedIss
   await keepNight(place, night, toldRefusal(spec, reasons));
 }
 
-async function keepNight(kept: IssuePlace, night: Night, told: ToldNight): Promise<void> {
+/** @returns `later` if it could not be done for now, and may be another time */
+async function keepNight(kept: IssuePlace, night: Night, told: ToldNight): Promise<Keeping> {
   const { log } = kept;
   // Whether an issue is open changes nothing then, and GitHub need not be asked.
-  if (decideIssue(night, { number: 0, failing: [] }).do === 'nothing') return;
+  if (decideIssue(night, { number: 0, failing: [] }).do === 'nothing') return 'done';
   if (!kept.token.startsWith('ghs_')) {
     log.warning(
       `The issue is not updated: 'github-token' must be the job's own token or an app's, so that the next run recognises the issue; leave it at its default`,
     );
-    return;
+    return 'done';
   }
   try {
     await keep(kept, night, told);
+    return 'done';
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     log.warning(`The issue about the study cannot be kept: ${oneLine(error.message)}. ${helpFor(error)}`.trim());
+    return isPassing(error) ? 'later' : 'done';
   }
+}
+
+/** Whether what was to be done with an issue is done, as far as it can be. */
+type Keeping = 'done' | 'later';
+
+/** What GitHub forbids, or takes for wrong, it does not take later either. */
+function isPassing({ trouble }: ApiError): boolean {
+  return trouble === 'unavailable' || trouble === 'rate limit' || trouble === 'unauthorized';
 }
 
 /** A detached study, by the check run that its start has left. */
@@ -89,20 +104,26 @@ export type CollectedIssue = Omit<KeptIssue, 'run'> & {
   readonly checkRun: Pick<KnownCheckRun, 'detailsUrl' | 'sha'>;
 };
 
-/** The same for a study that another run has started. Never throws for GitHub's sake. */
-export async function keepIssueOfDetached({ checkRun, ...kept }: CollectedIssue): Promise<void> {
+/**
+ * The same for a study that another run has started. Never throws for GitHub's sake. Done again, it changes nothing.
+ *
+ * @returns `later` if it could not be done for now, and may be another time
+ */
+export async function keepIssueOfDetached({ checkRun, ...kept }: CollectedIssue): Promise<Keeping> {
   const { runner, token, clock, log } = kept;
   const cannot = (why: string) => log.warning(`The issue about ${oneLine(kept.results.path)} cannot be kept: ${why}`);
   try {
     const api = new GitHubApi({ url: runner.apiUrl, token, clock });
     const run = await provenRun(api, runner.repository, checkRun);
-    if (typeof run === 'string') return cannot(run);
-    await keepIssue({ ...kept, run });
+    if (typeof run !== 'string') return await keepResults({ ...kept, run });
+    cannot(run);
+    return 'done';
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const isForbidden = error.trouble === 'forbidden' || error.trouble === 'not found';
     const help = isForbidden ? ". Add 'actions: read' to the job's 'permissions'" : '';
     cannot(`the run that started it could not be looked up: ${oneLine(error.message)}${help}`);
+    return isPassing(error) ? 'later' : 'done';
   }
 }
 
