@@ -64,6 +64,20 @@ describe('a detached study of the action', () => {
     expect(existsSync(path.join(job.home, 'maestro-studies'))).toBe(false);
   });
 
+  it('that has failed before the step ends is DETACHED as any other, and red once it is collected', async () => {
+    const github = await GitHubServer.start();
+    const failing = yamlOf({ steps: [{ name: 'fail', cmd: 'exit 3' }] });
+    const job = forPullRequest(github, jobWith(failing), failing);
+    expect(await job.run()).toMatchObject({ code: 0 });
+    expect(job.outputs).toMatchObject({ status: 'DETACHED' });
+    expect(onlyCheckRun(github)).toMatchObject({ status: 'in_progress' });
+    await until('the study is over', () => stateOf(job.outputs['study-path']!)?.state === 'ended');
+    const collector = new Job().with({ command: 'collect' });
+    Object.assign(collector.environment, { HOME: job.home, PATH: job.environment.PATH });
+    expect(await reportingTo(github, collector).run()).toMatchObject({ code: 2 });
+    expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'failure' });
+  });
+
   it('on a push needs no check run', async () => {
     const job = jobWith(slow);
     const { code } = await job.run();

@@ -98,6 +98,7 @@ export async function detachStudy(context: DetachContext): Promise<DetachedStudy
   const state = await start(context, { program, studyPath, token });
   const steps = counted(planned.plan.graph.steps.length, 'step');
   if (state.state === 'runs') log.info(`The study of ${steps} runs detached on ${host.name}: ${state.words}`);
+  if (state.state === 'ended') log.info(`The study of ${steps} is over already: ${state.status}`);
   log.endPhase();
   const exitCode = state.state === 'ended' ? exitCodes[state.status] : 0;
   return { studyPath, token, steps: planned.plan.graph.steps.length, exitCode };
