@@ -67,10 +67,18 @@ export class DetachedPublisher implements Publisher {
   }
 
   continued(pointer: Pointer): Promise<'done' | 'later'> {
+    return this.#abandon(pointer, 'continued');
+  }
+
+  removed(pointer: Pointer): Promise<'done' | 'later'> {
+    return this.#abandon(pointer, 'removed');
+  }
+
+  #abandon(pointer: Pointer, how: 'continued' | 'removed'): Promise<'done' | 'later'> {
     return onEach(pointer, async (each) => {
       const found = await this.#find(each);
       if (found?.kind !== 'open') return withoutWord(found);
-      return this.#published(each, await this.#checks!.abandon(found));
+      return this.#published(each, await this.#checks!.abandon(found, how));
     });
   }
 

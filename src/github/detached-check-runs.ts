@@ -127,13 +127,20 @@ export class DetachedCheckRuns {
     );
   }
 
-  /** Completes the check run as cancelled: a run for another commit has continued the study, so this commit has no result. */
-  async abandon(found: OpenCheckRun): Promise<Publication> {
+  /** Completes the check run as cancelled: this commit has no result, for a run for another one has continued the study, or it was removed. */
+  async abandon(found: OpenCheckRun, how: 'continued' | 'removed'): Promise<Publication> {
     const completed_at = isoTime(this.#options.clock.now())!;
+    const collector = `[The run that collected it](${this.#options.runner.runUrl}) has more.`;
     const output: CheckOutput = {
-      title: 'Another run has continued the study',
-      summary: `A later run has continued this study for another commit. [The run that collected it](${this.#options.runner.runUrl}) has more.`,
-    };
+      continued: {
+        title: 'Another run has continued the study',
+        summary: `A later run has continued this study for another commit. ${collector}`,
+      },
+      removed: {
+        title: 'The study was removed',
+        summary: `The directory of this study was removed before it was collected, and with it how it ended. ${collector}`,
+      },
+    }[how];
     return this.#end(
       found,
       () => ({ status: 'completed', conclusion: 'cancelled', completed_at, output }),

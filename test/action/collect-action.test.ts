@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Job, startBundle } from '../support/bundle.js';
@@ -337,6 +337,19 @@ describe('command: collect', () => {
         .sort(),
     ).toEqual(['FAILURE', 'LOST']);
     expect(existsSync(file)).toBe(true);
+  });
+
+  it('ends the check run of a study that was removed, and does not look for it any more', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    await study.finish();
+    const { pointer } = study;
+    rmSync(study.path, { recursive: true });
+    const { code, stdout } = await study.collector().run();
+    expect(code).toBe(1);
+    expect(stdout).toContain(`there is no directory ${study.path}: it was removed, and is not looked for any more`);
+    expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'cancelled', title: 'The study was removed' });
+    expect(existsSync(pointer)).toBe(false);
+    expect(await study.collector().run()).toMatchObject({ code: 0 });
   });
 
   it('collects only the study that study-path names', async () => {

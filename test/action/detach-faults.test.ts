@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -165,6 +175,36 @@ describe('a detached study', () => {
     await until('the re-run is over', () => stateOf(desk.path('out'), token)?.state === 'ended');
     expect(await desk.run('collect')).toMatchObject({ code: 0, stdout: expect.stringContaining('FINISHED') });
     expect(desk.read('out/run/ran')).toBe('x\nx\n');
+  });
+
+  it('that was removed is lost once', async () => {
+    const desk = new Desk(gated);
+    await desk.run(...detached);
+    desk.endAll();
+    rmSync(desk.path('out'), { recursive: true });
+    const { code, stderr } = await desk.run('collect');
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `there is no directory ${desk.path('out')}: it was removed, and is not looked for any more`,
+    );
+    expect(await desk.run('collect')).toMatchObject({ code: 0, stdout: 'There is no detached study to collect\n' });
+  });
+
+  it('that is where this machine cannot look is kept, and how to be rid of it is said', async () => {
+    const desk = new Desk(gated);
+    mkdirSync(desk.path('scratch'));
+    await desk.run('run', 'study.yaml', '--detach', '-o', 'scratch/out');
+    desk.endAll();
+    const [pointer] = readdirSync(desk.path('maestro-studies/.conductor/detached'));
+    renameSync(desk.path('scratch'), desk.path('unmounted'));
+    for (let i = 0; i < 2; i++) {
+      const { code, stderr } = await desk.run('collect');
+      expect(code).toBe(1);
+      const file = desk.path('maestro-studies/.conductor/detached', pointer!);
+      expect(stderr).toContain(`if it was removed for good, remove ${file} too, and it is not looked for any more`);
+    }
+    renameSync(desk.path('unmounted'), desk.path('scratch'));
+    expect((await desk.run('collect')).stdout).toContain('runs again');
   });
 
   it('is refused where Node is too old', async () => {

@@ -1,6 +1,6 @@
 import { type Host, HostError } from '../../hosts/host.js';
 import type { GitHubRun } from '../../report/results.js';
-import { lookAtStudy, type StudySight } from '../../store/look/look.js';
+import { lookAtStudy, NoStudyError, type StudySight } from '../../store/look/look.js';
 import { describeError } from '../../util/errors.js';
 import { groupBy } from '../../util/group-by.js';
 import type { Log } from '../../util/log/log.js';
@@ -8,10 +8,11 @@ import { reportExisting } from '../existing/report.js';
 import type { StudyView } from '../existing/view.js';
 import type { HistoryOptions } from '../history-options.js';
 import type { ReportContext, RunOutcome } from '../report.js';
-import { type Order, type Pointer, parcelFiles, parcelPath } from './parcel.js';
+import { type Order, type Pointer, parcelFiles, parcelPath, pointersPath } from './parcel.js';
 import { Claim, findPointers } from './pointers.js';
 import { bringProgram } from './program.js';
 import { readOrder } from './read-order.js';
+import { seekRemoved } from './removed.js';
 import { type Failures, failuresOf, hasGivenUp, MOST_FAILURES, noteRestart } from './restarts.js';
 import { startConductor } from './start-conductor.js';
 import { findUnbegun } from './unbegun.js';
@@ -50,6 +51,8 @@ export interface Publisher {
   ended(pointer: Pointer, study: EndedStudy): Promise<'done' | 'later'>;
   /** A later start has continued the study, for another commit. */
   continued(pointer: Pointer): Promise<'done' | 'later'>;
+  /** Its directory was removed, and with it how it ended. */
+  removed(pointer: Pointer): Promise<'done' | 'later'>;
 }
 
 /** For those who show studies nowhere but where they collect them. */
@@ -57,6 +60,7 @@ export const unpublished: Publisher = {
   running: async () => {},
   ended: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
   continued: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
+  removed: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
 };
 
 /** Whether a workflow has started it: then it is to be reported there, whoever else has looked at it. */
@@ -93,11 +97,12 @@ export async function collectStudies(context: CollectContext): Promise<Collected
   const collected: Collected[] = [];
   const wanted = (await findPointers(host, root, log)).filter(isWanted);
   for (const starts of groupBy(wanted, ({ studyPath }) => studyPath).values()) {
+    const collecting = new Collecting(context, starts);
     try {
-      collected.push(await new Collecting(context, starts).collect());
+      collected.push(await collecting.collect());
     } catch (error) {
       // That one cannot be collected, for whatever reason, must not keep the others.
-      collected.push({ state: 'lost', pointer: starts.at(-1)!, why: describeError(error) });
+      collected.push({ state: 'lost', pointer: starts.at(-1)!, why: await collecting.whyLost(error) });
     }
   }
   return collected;
@@ -136,6 +141,46 @@ class Collecting {
     } finally {
       await claim.release();
     }
+  }
+
+  /** Why it cannot be collected. One that was removed is noted as reported: it is lost only once. Does not throw. */
+  async whyLost(error: unknown): Promise<string> {
+    const { host, root } = this.#context;
+    const why = describeError(error);
+    if (!(error instanceof NoStudyError)) return why;
+    const file = `${root}/${pointersPath}/${this.#last.token}.json`;
+    const help = `if it was removed for good, remove ${file} too, and it is not looked for any more`;
+    try {
+      switch (await seekRemoved(host, root, this.#last)) {
+        case 'unknown':
+          return `${why}; ${help}`;
+        case 'missing':
+          return `${why}; ${help}, as it is not a week after its start`;
+        case 'removed':
+          return (await this.#forget())
+            ? `${why}: it was removed, and is not looked for any more`
+            : `${why}: it was removed, which is still to be shown where it was started from`;
+      }
+    } catch (another) {
+      return `${why}; ${describeError(another)}`;
+    }
+  }
+
+  /** Notes a study that was removed as reported. @returns whether that is all */
+  async #forget(): Promise<boolean> {
+    const { host, root, publisher } = this.#context;
+    let isAll = true;
+    for (const start of this.#starts) {
+      const claim = await Claim.take(host, root, start);
+      if (claim === undefined) continue;
+      try {
+        if ((await publisher.removed(start)) === 'done') await claim.reported();
+        else isAll = false;
+      } finally {
+        await claim.release();
+      }
+    }
+    return isAll;
   }
 
   /** How the study is: of one whose conductor is being started the journal does not say yet that it goes on. */
