@@ -250,7 +250,7 @@ class Collecting {
   #giveUp(sight: StudySight, claim: Claim, why: string): Promise<Collected> {
     const { studyPath } = this.#last;
     this.#context.log.warning(
-      `${studyPath} is not over, and is not continued by itself: ${why}; \`resume ${studyPath}\` continues it`,
+      `${studyPath} is not over, but will not be continued automatically: ${why}; \`resume ${studyPath}\` continues it`,
     );
     return this.#report(sight, claim, why);
   }

@@ -114,7 +114,7 @@ describe('a detached study whose conductor is gone', () => {
       expect(await study.collect()).toBe('over INTERRUPTED');
       expect(study.restarts).toBe(0);
       expect(study.warnings.join('\n')).toContain(
-        `is not continued by itself: ${why}; \`resume ${study.path}\` continues it`,
+        `will not be continued automatically: ${why}; \`resume ${study.path}\` continues it`,
       );
     },
   );
