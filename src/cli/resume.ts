@@ -114,6 +114,8 @@ async function keptStudy(
     errors.push("a study of the host's own Maestro cannot be resumed: Maestro continues no study");
   }
   if (errors.length > 0) throw new InputError(errors);
+  const overlays = { ...overlaysIn(kept), ...overlaysOf(inputs, optionOf) };
+  const overlayTexts = Object.entries(overlays).map(([name, source]) => [name, source.text] as const);
   const answer = state.answers.at(-1);
   const generator = kept.generator ?? 'the generator';
   return {
@@ -121,8 +123,9 @@ async function keptStudy(
     study: {
       options: { ...runOptionsOf(inputs), shownSpec: kept.spec.shown },
       text,
-      hostInputs: inputsForHost(texts),
-      overlays: { ...overlaysIn(kept), ...overlaysOf(inputs, optionOf) },
+      // A detached conductor knows only what it is sent.
+      hostInputs: inputsForHost(new Map([...texts, ...overlayTexts])),
+      overlays,
       // It is not asked again.
       pgen: answer && { file: `${studyPath}/${path.basename(generator)}`, shown: generator, kwargs: inputs.pargs },
       specPath: kept.specPath,

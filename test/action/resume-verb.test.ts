@@ -73,6 +73,17 @@ describe('resume', () => {
     expect((await desk.run('collect')).stdout).toContain('FINISHED');
   });
 
+  it('--detach gives the conductor the overlay of before, whose secrets it does not tell', async () => {
+    const desk = new Desk(breaking);
+    const overlay = 'N: {values: [7], label: N.%%}';
+    await desk.run('run', 'study.yaml', '-o', 'out', '--parameters', overlay, '--variables', '{TOKEN: s3cretvalue}');
+    desk.write('out/fixed');
+    await desk.run('resume', 'out', '--detach');
+    expect(await desk.ended('out')).toMatch(/^Study demo FINISHED in .*: 2 steps/m);
+    expect(desk.read('out/ran')).toBe('7\ntwo\ntwo\n');
+    expect(desk.log('out')).not.toContain('s3cretvalue');
+  });
+
   it('goes on with a detached study that was left, by the answer that its generator gave', async () => {
     const generator =
       'from maestrowf.datastructures.core import ParameterGenerator\n' +
