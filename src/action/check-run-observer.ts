@@ -10,7 +10,7 @@ import type { GitHubRun } from '../report/results.js';
 import type { RunObserver } from '../run/context.js';
 import { UnfollowedError } from '../run/detach/follow.js';
 import { ConductorError } from '../run/detach/job.js';
-import { detachedKey } from '../run/detach/parcel.js';
+import { detachedKey } from '../run/detach/registration.js';
 import type { SpecContext } from '../run/prepare.js';
 import type { RunOutcome } from '../run/report.js';
 import type { Problem } from '../spec/problem.js';
@@ -119,8 +119,8 @@ export class CheckRunObserver implements RunObserver {
    * @param token of its start, if another one has started it: those who collect that find the check run by it
    * @returns whether GitHub has taken that
    */
-  async handOver(where: string, token: string): Promise<boolean> {
-    const isTaken = (await this.#check?.handOver(where, detachedKey(token))) ?? false;
+  async leaveToCollector(where: string, token: string): Promise<boolean> {
+    const isTaken = (await this.#check?.leaveToCollector(where, detachedKey(token))) ?? false;
     if (isTaken) this.leftToCollectors();
     return isTaken;
   }

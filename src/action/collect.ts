@@ -4,7 +4,7 @@ import { loginEnvironment } from '../hosts/login-environment.js';
 import { hostOptionsOf, reportOptionsOf } from '../inputs/derive.js';
 import type { Inputs } from '../inputs/schema.js';
 import { type Collected, collectStudies } from '../run/detach/collect.js';
-import type { Pointer } from '../run/detach/parcel.js';
+import type { Registration } from '../run/detach/registration.js';
 import { placeFor, readBaseline } from '../run/given-files.js';
 import { partsOf } from '../run/mistakes.js';
 import { openHosts } from '../run/open-hosts.js';
@@ -67,20 +67,20 @@ async function collectAll(
         return { path: path.join(root, reportName(studyPath)), untrusted };
       },
     });
-    return collected.map((each) => ({ collected: each, shown: publisher.shownOf(each.pointer) }));
+    return collected.map((each) => ({ collected: each, shown: publisher.shownOf(each.registration) }));
   } finally {
     hosts.close();
   }
 }
 
 /** Those of this repository; with `study-path` only the one that it names, from wherever in the home directory. */
-function wanted(inputs: Inputs, { repository }: Runner, home: string): (pointer: Pointer) => boolean {
+function wanted(inputs: Inputs, { repository }: Runner, home: string): (registration: Registration) => boolean {
   const given = inputs['study-path'];
-  const isOurs = (pointer: Pointer) => pointer.repository.toLowerCase() === repository.toLowerCase();
+  const isOurs = (registration: Registration) => registration.repository.toLowerCase() === repository.toLowerCase();
   if (given === '') return isOurs;
   const only = path.posix.resolve(home, given.replace(/^~\//, ''));
   // One that was started by hand belongs to no other repository.
-  return (pointer) => pointer.studyPath === only && (isOurs(pointer) || pointer.repository === '');
+  return (registration) => registration.studyPath === only && (isOurs(registration) || registration.repository === '');
 }
 
 /** Every study has its own directory in it. */
@@ -96,7 +96,7 @@ function reportName(studyPath: string): string {
 }
 
 function tell(collected: Collected, log: ActionsLog): void {
-  const studyPath = oneLine(collected.pointer.studyPath);
+  const studyPath = oneLine(collected.registration.studyPath);
   switch (collected.state) {
     case 'over': {
       const { exitCode, results } = collected.outcome;

@@ -56,10 +56,10 @@ export function collectedOutputs(studies: readonly ShownStudy[], root: string): 
     'check-run-url': urls.join('\n'),
     studies: JSON.stringify(
       studies.map(({ collected, shown }) => ({
-        path: collected.pointer.studyPath,
+        path: collected.registration.studyPath,
         status: statusOf(collected),
         cause: collected.state === 'over' ? (collected.outcome.results.blame?.cause ?? null) : null,
-        sha: collected.pointer.sha,
+        sha: collected.registration.sha,
         report: collected.state === 'over' ? collected.outcome.reportPath : null,
         checkRunUrl: shown?.url ?? null,
       })),
@@ -71,7 +71,7 @@ export function collectedOutputs(studies: readonly ShownStudy[], root: string): 
 export function collectedSummary(studies: readonly ShownStudy[]): string {
   if (studies.length === 0) return '## Detached studies\n\nThere is no detached study to collect.\n\n';
   const rows = studies.map(({ collected, shown }) => {
-    const { studyPath, sha } = collected.pointer;
+    const { studyPath, sha } = collected.registration;
     const status = statusOf(collected);
     const counts = [...countStates(recordsOf(collected))].map(([state, count]) => `${count} ${state.toLowerCase()}`);
     return [

@@ -3,7 +3,7 @@ import { HostError } from '../hosts/host.js';
 import { conductorJobOf } from '../inputs/derive.js';
 import { code, inline } from '../report/markdown.js';
 import { detachStudy } from '../run/detach/detach-study.js';
-import { repoint } from '../run/detach/pointers.js';
+import { registerAgain } from '../run/detach/registration.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { HostInputs } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
@@ -44,7 +44,7 @@ export async function detach(
   const checkRun = await publication.opened();
   if (checkRun === undefined && mustBeShown(event)) throw new InputError([noCheckRun]);
   const { place, holder, host, here, cancel, hangup } = runContext(study, on, context, hosts, log);
-  const origin = {
+  const startedFor = {
     ...startOf(runner, event),
     ...{ checkRun: checkRun ?? null, specPath: publication.specPath },
     history: historyOf(inputs, { runner, event, home: hosts.home }),
@@ -59,21 +59,27 @@ export async function detach(
     ...study,
     ...{ host, here, cancel, hangup, log, place, hostInputs, token },
     clock: systemClock,
-    ...{ root, origin },
-    onPointed: () => publication.leftToCollectors(),
+    ...{ root, startedFor },
+    onRegistered: () => publication.leftToCollectors(),
     node: inputs['detach-node'],
     job: conductorJobOf(inputs),
     runAttempt: holder.runAttempt,
   });
   const { studyPath, steps } = detached;
   const where = `${code(inputs.spec)} has ${counted(steps, 'step')}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
-  const isTaken = await publication.handOver(where, detached.token);
+  const isTaken = await publication.leaveToCollector(where, detached.token);
   if (detached.token !== token && checkRun !== undefined) {
     // It goes on since an earlier start, whose check run is not the only one now.
-    const shown = { ...origin, checkRun: { ...checkRun, token } };
-    const pointer = { version: 1, studyPath, token: detached.token, ...shown, started: systemClock.now() } as const;
+    const shown = { ...startedFor, checkRun: { ...checkRun, token } };
+    const registration = {
+      version: 1,
+      studyPath,
+      token: detached.token,
+      ...shown,
+      started: systemClock.now(),
+    } as const;
     try {
-      await repoint(host, root, pointer);
+      await registerAgain(host, root, registration);
       publication.leftToCollectors();
     } catch (error) {
       // Those who collect find the check run by its key, too.

@@ -5,7 +5,7 @@ import type { Inputs } from '../inputs/schema.js';
 import { countStates } from '../report/attention.js';
 import type { StudyResults } from '../report/results.js';
 import type { EndedStudy, Publisher } from '../run/detach/collect.js';
-import { detachedKey, type Pointer } from '../run/detach/parcel.js';
+import { detachedKey, type Registration } from '../run/detach/registration.js';
 import type { StudyView } from '../run/existing/view.js';
 import { systemClock } from '../util/clock.js';
 import type { ActionsLog } from '../util/log/actions-log.js';
@@ -24,7 +24,7 @@ export interface Shown {
 }
 
 /**
- * Shows detached studies in the check runs that their starts have left. Pointers are written by the account that steps run as: a
+ * Shows detached studies in the check runs that their starts have left. Registrations are written by the account that steps run as: a
  * check run is touched only if GitHub says that it is the one that was made for the start.
  */
 export class DetachedPublisher implements Publisher {
@@ -42,69 +42,73 @@ export class DetachedPublisher implements Publisher {
     this.#checks = new DetachedCheckRuns({ runner, token: inputs['github-token'], clock: systemClock });
   }
 
-  shownOf({ token }: Pointer): Shown | undefined {
+  shownOf({ token }: Registration): Shown | undefined {
     return this.#shown.get(token);
   }
 
-  async running(pointer: Pointer, { instances }: StudyView): Promise<void> {
+  async running(registration: Registration, { instances }: StudyView): Promise<void> {
     if (this.#checks === undefined) return;
-    const found = await this.#find(pointer);
+    const found = await this.#find(registration);
     if (found?.kind !== 'open') return;
     const why = await this.#checks.update(found, countStates(instances.map(({ record }) => record)));
-    this.#note(pointer, { url: found.run.url, why: why ?? '' });
+    this.#note(registration, { url: found.run.url, why: why ?? '' });
   }
 
   /** Whether nothing that shows a study is left to be completed, by GitHub's word. */
-  async isShown(pointer: Pointer): Promise<boolean> {
-    for (const each of eachShown(pointer)) {
+  async isShown(registration: Registration): Promise<boolean> {
+    for (const each of eachShown(registration)) {
       if (each.checkRun !== null && (await this.#find(each))?.kind !== 'over') return false;
     }
     return true;
   }
 
-  ended(pointer: Pointer, study: EndedStudy): Promise<'done' | 'later'> {
-    return onEach(pointer, (each) => this.#endedOn(each, study, each === pointer));
+  ended(registration: Registration, study: EndedStudy): Promise<'done' | 'later'> {
+    return onEach(registration, (each) => this.#endedOn(each, study, each === registration));
   }
 
-  continued(pointer: Pointer): Promise<'done' | 'later'> {
-    return this.#abandon(pointer, 'continued');
+  continued(registration: Registration): Promise<'done' | 'later'> {
+    return this.#abandon(registration, 'continued');
   }
 
-  removed(pointer: Pointer): Promise<'done' | 'later'> {
-    return this.#abandon(pointer, 'removed');
+  removed(registration: Registration): Promise<'done' | 'later'> {
+    return this.#abandon(registration, 'removed');
   }
 
-  #abandon(pointer: Pointer, how: 'continued' | 'removed'): Promise<'done' | 'later'> {
-    return onEach(pointer, async (each) => {
+  #abandon(registration: Registration, how: 'continued' | 'removed'): Promise<'done' | 'later'> {
+    return onEach(registration, async (each) => {
       const found = await this.#find(each);
       if (found?.kind !== 'open') return withoutWord(found);
       return this.#published(each, await this.#checks!.abandon(found, how));
     });
   }
 
-  async #endedOn(pointer: Pointer, { outcome, order }: EndedStudy, isLast: boolean): Promise<'done' | 'later'> {
-    const found = await this.#find(pointer);
-    if (pointer.checkRun === null && this.#inputs.issue !== '') {
+  async #endedOn(
+    registration: Registration,
+    { outcome, request }: EndedStudy,
+    isLast: boolean,
+  ): Promise<'done' | 'later'> {
+    const found = await this.#find(registration);
+    if (registration.checkRun === null && this.#inputs.issue !== '') {
       this.#log.warning(
-        `The issue about ${oneLine(pointer.studyPath)} is not updated: its start left no check run, and only by that GitHub knows which run it was`,
+        `The issue about ${oneLine(registration.studyPath)} is not updated: its start left no check run, and only by that GitHub knows which run it was`,
       );
     }
     if (found?.kind !== 'open') return withoutWord(found);
     const { results, comparison, isNeutral } = outcome;
     // First: once the check run is over, nothing says any more that the issue is still to be kept.
-    const kept = isLast ? await this.#keepIssue(pointer, found, results) : 'done';
+    const kept = isLast ? await this.#keepIssue(registration, found, results) : 'done';
     if (kept === 'later' && systemClock.now() - (results.ended ?? 0) < MOST_ISSUE_DELAY_MS) {
       const why =
         'its check run is not completed yet, because its issue is not kept. The next collecting run tries again';
-      this.#note(pointer, { url: found.run.url, why });
+      this.#note(registration, { url: found.run.url, why });
       return 'later';
     }
-    const path = plainSpecPath(pointer.specPath);
-    const spec = order === undefined ? undefined : { path, shown: results.spec, text: order.text };
-    return this.#published(pointer, await this.#checks!.complete(found, results, spec, { comparison, isNeutral }));
+    const path = plainSpecPath(registration.specPath);
+    const spec = request === undefined ? undefined : { path, shown: results.spec, text: request.text };
+    return this.#published(registration, await this.#checks!.complete(found, results, spec, { comparison, isNeutral }));
   }
 
-  async #keepIssue({ leg }: Pointer, { run: checkRun }: OpenCheckRun, results: StudyResults) {
+  async #keepIssue({ leg }: Registration, { run: checkRun }: OpenCheckRun, results: StudyResults) {
     const { issue: title, 'github-token': token } = this.#inputs;
     if (title === '') return 'done';
     const { keepIssueOfDetached } = await import(/* webpackMode: "eager" */ '../github/issue/keep-issue.js');
@@ -115,48 +119,54 @@ export class DetachedPublisher implements Publisher {
   }
 
   /** @returns undefined if there is none to be looked for */
-  async #find(pointer: Pointer): Promise<FoundCheckRun | undefined> {
-    const { checkRun, sha, token } = pointer;
+  async #find(registration: Registration): Promise<FoundCheckRun | undefined> {
+    const { checkRun, sha, token } = registration;
     if (checkRun === null) return undefined;
     if (this.#checks === undefined) {
       const why = `its check run is not completed, because ${nameOf('annotations')} is ${this.#inputs.annotations}: a run where it is checks collects it`;
-      this.#note(pointer, { url: undefined, why });
+      this.#note(registration, { url: undefined, why });
       return { kind: 'unknown', why };
     }
     const keys = [token, ...(checkRun.token === undefined ? [] : [checkRun.token])].map(detachedKey);
     const found = await this.#checks.find({ id: checkRun.id, sha, keys });
-    if (found.kind === 'over') this.#note(pointer, { url: found.run.url, why: '' });
+    if (found.kind === 'over') this.#note(registration, { url: found.run.url, why: '' });
     else if (found.kind === 'unproven') {
-      this.#note(pointer, { url: undefined, why: `nothing is published for it: ${found.why}` });
-    } else if (found.kind === 'unknown') this.#note(pointer, { url: undefined, why: found.why });
+      this.#note(registration, { url: undefined, why: `nothing is published for it: ${found.why}` });
+    } else if (found.kind === 'unknown') this.#note(registration, { url: undefined, why: found.why });
     return found;
   }
 
-  #published(pointer: Pointer, publication: Awaited<ReturnType<DetachedCheckRuns['complete']>>): 'done' | 'later' {
+  #published(
+    registration: Registration,
+    publication: Awaited<ReturnType<DetachedCheckRuns['complete']>>,
+  ): 'done' | 'later' {
     if (publication.kind === 'shown') {
-      this.#note(pointer, { url: publication.url, why: '' });
+      this.#note(registration, { url: publication.url, why: '' });
       return 'done';
     }
     const why = `${publication.why}. The next collecting run tries again`;
-    this.#note(pointer, { url: undefined, why });
+    this.#note(registration, { url: undefined, why });
     return 'later';
   }
 
-  #note(pointer: Pointer, shown: Shown): void {
-    this.#shown.set(pointer.token, shown);
-    if (shown.why !== '') this.#log.warning(`${oneLine(pointer.studyPath)}: ${shown.why}`);
+  #note(registration: Registration, shown: Shown): void {
+    this.#shown.set(registration.token, shown);
+    if (shown.why !== '') this.#log.warning(`${oneLine(registration.studyPath)}: ${shown.why}`);
   }
 }
 
-/** A pointer for each check run that shows its study: itself last. */
-function eachShown(pointer: Pointer): Pointer[] {
-  return [...(pointer.earlier ?? []).map((checkRun) => ({ ...pointer, checkRun })), pointer];
+/** A registration for each check run that shows its study: itself last. */
+function eachShown(registration: Registration): Registration[] {
+  return [...(registration.earlier ?? []).map((checkRun) => ({ ...registration, checkRun })), registration];
 }
 
 /** Does something with every check run of a study. @returns whether that is all */
-async function onEach(pointer: Pointer, task: (each: Pointer) => Promise<'done' | 'later'>): Promise<'done' | 'later'> {
+async function onEach(
+  registration: Registration,
+  task: (each: Registration) => Promise<'done' | 'later'>,
+): Promise<'done' | 'later'> {
   const done: ('done' | 'later')[] = [];
-  for (const each of eachShown(pointer)) done.push(await task(each));
+  for (const each of eachShown(registration)) done.push(await task(each));
   return done.includes('later') ? 'later' : 'done';
 }
 
@@ -165,7 +175,7 @@ function withoutWord(found: Exclude<FoundCheckRun, OpenCheckRun> | undefined): '
   return found?.kind === 'unknown' ? 'later' : 'done';
 }
 
-/** A path of a file in a repository, as annotations take it; undefined for anything else that a pointer may have. */
+/** A path of a file in a repository, as annotations take it; undefined for anything else that a registration may have. */
 function plainSpecPath(path: string | undefined): string | undefined {
   const isPlain = path !== undefined && path !== '' && isWithin(path, '.') && !/(^|\/)\.{0,2}(\/|$)/.test(path);
   return isPlain ? path : undefined;

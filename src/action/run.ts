@@ -10,8 +10,7 @@ import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { newToken } from '../run/detach/detach-study.js';
-import { detachedKey } from '../run/detach/parcel.js';
-import { findPointer, markReported } from '../run/detach/pointers.js';
+import { detachedKey, findRegistration, markReported } from '../run/detach/registration.js';
 import { type Mistakes, partsOf } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
@@ -155,9 +154,10 @@ async function markFollowed(
   log: ActionsLog,
 ) {
   const root = studiesRoot(home);
-  const pointer = await findPointer(host, root, token);
-  if (pointer === undefined) return;
-  if (await new DetachedPublisher(inputs, runner, log).isShown(pointer)) await markReported(host, root, pointer);
+  const registration = await findRegistration(host, root, token);
+  if (registration === undefined) return;
+  if (await new DetachedPublisher(inputs, runner, log).isShown(registration))
+    await markReported(host, root, registration);
 }
 
 /** Does something with the machines of a study, and closes them. */

@@ -1,9 +1,8 @@
 import type { GitHubEvent } from '../github/event.js';
 import type { Runner } from '../github/runner-facts.js';
 import { endConductorJob } from '../run/detach/job.js';
-import type { Origin, Pointer } from '../run/detach/parcel.js';
-import { findPointers } from '../run/detach/pointers.js';
-import { readOrder } from '../run/detach/read-order.js';
+import { findRegistrations, type Registration, type StartedFor } from '../run/detach/registration.js';
+import { readStartRequest } from '../run/detach/start-request.js';
 import { goesOnByItself } from '../run/detach/unbegun.js';
 import { awaitedJob } from '../run/detach/waiting.js';
 import { askToCancel } from '../run/existing/ask-driver.js';
@@ -20,7 +19,7 @@ import { oneLine } from '../util/log/plain-text.js';
 export function startOf(
   runner: Runner,
   { name: event, sha, pullRequest, isOtherCommit }: GitHubEvent,
-): Omit<Origin, 'checkRun' | 'specPath'> {
+): Omit<StartedFor, 'checkRun' | 'specPath'> {
   const { repository, runUrl, workflow, job, step, runNumber, ref } = runner;
   const attempt = Number(runner.attempt) || undefined;
   return { repository, sha, runUrl, workflow, job, step, runNumber, pullRequest, event, ref, attempt, isOtherCommit };
@@ -32,7 +31,7 @@ type Start = ReturnType<typeof startOf>;
 const CANCEL_TIMEOUT_MS = 60_000;
 
 /** Whether a study was started for the same pull request by an earlier run of the same step. */
-export function isSuperseded(earlier: Origin, now: Start): boolean {
+export function isSuperseded(earlier: StartedFor, now: Start): boolean {
   const { pullRequest, workflow, job, step, runNumber } = now;
   if (pullRequest === undefined || workflow === undefined || runNumber === undefined) return false;
   const isSameStep = earlier.workflow === workflow && earlier.job === job && earlier.step === step;
@@ -51,11 +50,11 @@ export function isSuperseded(earlier: Origin, now: Start): boolean {
 export async function supersede(context: TakeContext, root: string, runner: Runner, event: GitHubEvent): Promise<void> {
   const now = startOf(runner, event);
   const { host, log } = context;
-  const earlier = (await findPointers(host, root, log)).filter((pointer) => isSuperseded(pointer, now));
-  for (const pointer of earlier) {
-    const what = `the study ${oneLine(pointer.studyPath)} of run ${pointer.runNumber}, which this one supersedes,`;
+  const earlier = (await findRegistrations(host, root, log)).filter((registration) => isSuperseded(registration, now));
+  for (const registration of earlier) {
+    const what = `the study ${oneLine(registration.studyPath)} of run ${registration.runNumber}, which this one supersedes,`;
     try {
-      const how = await cancelEarlier(context, { pointer, root, runner });
+      const how = await cancelEarlier(context, { registration, root, runner });
       log.info(`${capitalized(what)} ${how}`);
     } catch (error) {
       if (!(error instanceof UserError || error instanceof JournalError)) throw error;
@@ -65,17 +64,17 @@ export async function supersede(context: TakeContext, root: string, runner: Runn
 }
 
 interface Earlier {
-  readonly pointer: Pointer;
+  readonly registration: Registration;
   readonly root: string;
   readonly runner: Runner;
 }
 
 /** @returns what became of it, for people */
-async function cancelEarlier(context: TakeContext, { pointer, root, runner }: Earlier): Promise<string> {
+async function cancelEarlier(context: TakeContext, { registration, root, runner }: Earlier): Promise<string> {
   const { host } = context;
-  const { studyPath } = pointer;
+  const { studyPath } = registration;
   const sight = await lookAtStudy(host, studyPath);
-  if (!('state' in sight) || !(await isOfRepository(context, pointer, sight, runner))) {
+  if (!('state' in sight) || !(await isOfRepository(context, registration, sight, runner))) {
     return 'does not match the record of its start, and is left as it is';
   }
   const job = (await awaitedJob(host, sight))?.job;
@@ -93,16 +92,18 @@ async function cancelEarlier(context: TakeContext, { pointer, root, runner }: Ea
     : 'is cancelled';
 }
 
-/** Whether a run of this repository has started the study: a pointer alone could name any study of the account. */
+/** Whether a run of this repository has started the study: a registration alone could name any study of the account. */
 async function isOfRepository(
   { host }: TakeContext,
-  pointer: Pointer,
+  registration: Registration,
   { state }: StudySight,
   { serverUrl, repository }: Runner,
 ): Promise<boolean> {
-  const order = await readOrder(host, pointer);
+  const request = await readStartRequest(host, registration);
   const runs = `${serverUrl}/${repository}/actions/runs/`.toLowerCase();
-  return order?.key === state.key && order?.sha === pointer.sha && order.runUrl.toLowerCase().startsWith(runs);
+  return (
+    request?.key === state.key && request?.sha === registration.sha && request.runUrl.toLowerCase().startsWith(runs)
+  );
 }
 
 /** Waits for the end of a study that is being cancelled. */

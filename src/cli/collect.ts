@@ -63,10 +63,10 @@ export const collect: Verb = {
 
 /** @returns the exit status that it calls for */
 function tell(collected: Collected, log: TerminalLog): number {
-  const { studyPath, repository } = collected.pointer;
+  const { studyPath, repository } = collected.registration;
   switch (collected.state) {
     case 'over':
-      if (isOfWorkflow(collected.pointer)) {
+      if (isOfWorkflow(collected.registration)) {
         log.info(
           `${studyPath} was started by a workflow of ${oneLine(repository)}: it stays to be collected there, where its check run is completed`,
         );

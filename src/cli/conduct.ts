@@ -12,9 +12,10 @@ import type { Inputs } from '../inputs/schema.js';
 import type { RunObserver } from '../run/context.js';
 import { findConductorJob, jobRequestSchema, jobWords, submitConductor } from '../run/detach/job.js';
 import { JobTime } from '../run/detach/job-time.js';
-import { type Order, orderSchema, parcelFiles, parcelPath } from '../run/detach/parcel.js';
 import { RedactedStream, redactorOf, secretsIn } from '../run/detach/redaction.js';
-import { StartStateFile } from '../run/detach/state-file.js';
+import { startFiles, startPath } from '../run/detach/start-files.js';
+import { type StartRequest, startRequestSchema } from '../run/detach/start-request.js';
+import { StartStateFile } from '../run/detach/start-state.js';
 import { partsOf } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import type { HostInputs } from '../run/prepare.js';
@@ -44,12 +45,15 @@ export const conduct: Verb = {
   flags: [],
   group: 'running',
   run: async ([studyPath = '', token = '', job = '', seconds = ''], context) => {
-    const parcel = path.join(studyPath, parcelPath(token));
-    const stream = new RedactedStream(new BoundedFile(path.join(parcel, parcelFiles.log)));
+    const startDirectory = path.join(studyPath, startPath(token));
+    const stream = new RedactedStream(new BoundedFile(path.join(startDirectory, startFiles.log)));
     const log = new TerminalLog(stream, stream);
-    const state = new StartStateFile(path.join(parcel, parcelFiles.state));
+    const state = new StartStateFile(path.join(startDirectory, startFiles.state));
     try {
-      const status = await conductStudy({ studyPath, token, parcel, state, stream, log, job, seconds }, context);
+      const status = await conductStudy(
+        { studyPath, token, startDirectory, state, stream, log, job, seconds },
+        context,
+      );
       state.write({ state: 'ended', status });
       return exitCodes[status];
     } catch (error) {
@@ -65,7 +69,7 @@ export const conduct: Verb = {
 interface Conducting {
   readonly studyPath: string;
   readonly token: string;
-  readonly parcel: string;
+  readonly startDirectory: string;
   readonly state: StartStateFile;
   readonly stream: RedactedStream;
   readonly log: TerminalLog;
@@ -90,10 +94,10 @@ async function conductStudy(conducting: Conducting, context: ProcessContext): Pr
   }
 }
 
-function openForConducting({ log, parcel }: Conducting, process: ProcessContext): Promise<OpenedHosts> {
+function openForConducting({ log, startDirectory }: Conducting, process: ProcessContext): Promise<OpenedHosts> {
   const environment = callersEnvironment(process.environment);
   // The process that started this one has run `setup` before.
-  return openHosts({ ssh: undefined, setup: '' }, { environment, process, log, temporary: parcel });
+  return openHosts({ ssh: undefined, setup: '' }, { environment, process, log, temporary: startDirectory });
 }
 
 interface Driving {
@@ -104,12 +108,12 @@ interface Driving {
 }
 
 async function drive(conducting: Conducting, { hosts, leave, hangup }: Driving): Promise<StudyStatus> {
-  const { studyPath, parcel, state, stream, log } = conducting;
+  const { studyPath, startDirectory, state, stream, log } = conducting;
   const { host, here } = hosts;
-  const tree = path.join(parcel, parcelFiles.tree);
-  const { order, inputs, hostInputs } = readOrder(parcel, stream);
+  const tree = path.join(startDirectory, startFiles.tree);
+  const { request, inputs, hostInputs } = readOwnRequest(startDirectory, stream);
   const options = runOptionsOf(inputs);
-  const { metrics } = await readableMetrics(inputs, { nameOf: optionOf, directory: order.workingDirectory });
+  const { metrics } = await readableMetrics(inputs, { nameOf: optionOf, directory: request.workingDirectory });
   const time = jobTime(conducting, { leave, host });
   try {
     const { results } = await runStudy({
@@ -121,22 +125,22 @@ async function drive(conducting: Conducting, { hosts, leave, hangup }: Driving):
         // That is for those to decide who collect it.
         report: { ...options.report, onInfrastructure: 'fail' },
       },
-      text: order.text,
+      text: request.text,
       hostInputs,
       metrics,
       overlays: overlaysOf(inputs, optionOf),
-      pgen: pgenOf(order, inputs, parcel),
-      specPath: order.specPath,
-      workingDirectory: order.workingDirectory,
-      stageRoot: order.stageRoot,
-      arrived: { tree, answer: order.generator?.answer },
+      pgen: pgenOf(request, inputs, startDirectory),
+      specPath: request.specPath,
+      workingDirectory: request.workingDirectory,
+      stageRoot: request.stageRoot,
+      arrived: { tree, answer: request.generator?.answer },
       ...{ host, here, log, hangup, redact: stream.redact },
       cancel: leave.signal,
       handOver: time,
-      place: () => ({ path: studyPath, key: order.key, resume: 'always' }),
+      place: () => ({ path: studyPath, key: request.key, resume: 'always' }),
       request: requestOf(inputs, optionOf),
       around: '',
-      holder: holderOf(order, conducting),
+      holder: holderOf(request, conducting),
       // No post step follows a conductor, so nothing is saved for one.
       remember: ({ allocation }) => {
         if (allocation !== undefined) state.runs('it waits for its allocation');
@@ -146,14 +150,14 @@ async function drive(conducting: Conducting, { hosts, leave, hangup }: Driving):
       reportPlace: () => ({ path: path.join(studyPath, '.conductor/report'), untrusted: [] }),
       baseline: undefined,
     });
-    if (results.status !== 'INTERRUPTED') forget(parcel);
+    if (results.status !== 'INTERRUPTED') forget(startDirectory);
     return results.status;
   } finally {
     time?.end();
   }
 }
 
-function holderOf({ runUrl, runAttempt, token }: Order, { job }: Conducting): LeaseHolder {
+function holderOf({ runUrl, runAttempt, token }: StartRequest, { job }: Conducting): LeaseHolder {
   return { ...ourHolder(runUrl, runAttempt), detached: token, ...(job === '' ? {} : { job }) };
 }
 
@@ -172,38 +176,40 @@ function observerOf(state: StartStateFile, tree: string): RunObserver {
 }
 
 /** Removes the secrets and the working tree, which only another conductor would need. */
-function forget(parcel: string): void {
-  rmSync(path.join(parcel, parcelFiles.secrets), { force: true });
-  rmSync(path.join(parcel, parcelFiles.tree), { recursive: true, force: true });
+function forget(startDirectory: string): void {
+  rmSync(path.join(startDirectory, startFiles.secrets), { force: true });
+  rmSync(path.join(startDirectory, startFiles.tree), { recursive: true, force: true });
 }
 
 /** How a study ended while this job waited in the queue: then nothing is run again. */
 async function endedBefore(
-  { studyPath, parcel, log }: Conducting,
+  { studyPath, startDirectory, log }: Conducting,
   { host }: OpenedHosts,
 ): Promise<StudyStatus | undefined> {
   const sight = await lookAtStudy(host, studyPath);
   const ended = 'state' in sight ? sight.state.ended : undefined;
   if (ended === undefined || ended.status === 'INTERRUPTED') return undefined;
-  const changedAt = (file: string) => statSync(path.join(parcel, file), { throwIfNoEntry: false })?.mtimeMs;
-  const submitted = changedAt(parcelFiles.asked) ?? changedAt(parcelFiles.job);
+  const changedAt = (file: string) => statSync(path.join(startDirectory, file), { throwIfNoEntry: false })?.mtimeMs;
+  const submitted = changedAt(startFiles.asked) ?? changedAt(startFiles.job);
   const written = statSync(path.join(studyPath, journalPath), { throwIfNoEntry: false })?.mtimeMs;
   // By the times of both files, as those who look at the study tell it: clocks of machines may differ.
   if (submitted === undefined || written === undefined || written < submitted) return undefined;
   const { status } = ended;
   log.info(`The study has become ${status} since this job was submitted: there is nothing to do`);
-  forget(parcel);
+  forget(startDirectory);
   return status;
 }
 
 /** The time of the job that this process is; undefined if it has no limit. */
 function jobTime(
-  { studyPath, token, parcel, job, seconds, log }: Conducting,
+  { studyPath, token, startDirectory, job, seconds, log }: Conducting,
   { leave, host }: { readonly leave: AbortController; readonly host: Host },
 ): JobTime | undefined {
   if (job === '' || !/^-?\d+$/.test(seconds)) return undefined;
   const succeed = async () => {
-    const request = jobRequestSchema.parse(JSON.parse(readFileSync(path.join(parcel, parcelFiles.request), 'utf8')));
+    const request = jobRequestSchema.parse(
+      JSON.parse(readFileSync(path.join(startDirectory, startFiles.jobRequest), 'utf8')),
+    );
     const ours = await findConductorJob(host, studyPath);
     const program = { node: process.execPath, program: process.argv[1]! };
     const after = ours && { ...ours.job, id: job };
@@ -213,35 +219,37 @@ function jobTime(
 }
 
 /** @param stream takes the secrets out of what is wrong with the inputs, too */
-function readOrder(
-  parcel: string,
+function readOwnRequest(
+  startDirectory: string,
   stream: RedactedStream,
 ): {
-  readonly order: Order;
+  readonly request: StartRequest;
   readonly inputs: Inputs;
   readonly hostInputs: HostInputs;
 } {
-  const json = (name: string): unknown => JSON.parse(readFileSync(path.join(parcel, name), 'utf8'));
-  if (!existsSync(path.join(parcel, parcelFiles.secrets))) {
-    throw new InputError([`the inputs of this start are gone from ${parcel}: they are kept until its study is over`]);
+  const json = (name: string): unknown => JSON.parse(readFileSync(path.join(startDirectory, name), 'utf8'));
+  if (!existsSync(path.join(startDirectory, startFiles.secrets))) {
+    throw new InputError([
+      `the inputs of this start are gone from ${startDirectory}: they are kept until its study is over`,
+    ]);
   }
-  const read = orderSchema.safeParse(json(parcelFiles.order));
-  if (!read.success) throw new InputError([`${parcel}/${parcelFiles.order} is not what this version writes`]);
-  const order = read.data;
-  const secret = json(parcelFiles.secrets) as Record<string, string>;
+  const read = startRequestSchema.safeParse(json(startFiles.request));
+  if (!read.success) throw new InputError([`${startDirectory}/${startFiles.request} is not what this version writes`]);
+  const request = read.data;
+  const secret = json(startFiles.secrets) as Record<string, string>;
   stream.redact = redactorOf(secretsIn(Object.values(secret)));
-  const texts = new Map(Object.entries({ ...order.inputs, ...secret }));
+  const texts = new Map(Object.entries({ ...request.inputs, ...secret }));
   return {
-    order,
+    request,
     inputs: parseInputs(texts, optionOf),
     hostInputs: inputsForHost(texts),
   };
 }
 
 /** The generator is not asked again, but its file becomes a part of the study. */
-function pgenOf({ generator }: Order, inputs: Inputs, parcel: string) {
+function pgenOf({ generator }: StartRequest, inputs: Inputs, startDirectory: string) {
   if (generator === undefined) return undefined;
-  const file = path.join(parcel, 'pgen', generator.name);
+  const file = path.join(startDirectory, 'pgen', generator.name);
   if (generator.base64 !== undefined) {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, Buffer.from(generator.base64, 'base64'));

@@ -8,7 +8,7 @@ import { type Inputs, inputNames } from '../inputs/schema.js';
 import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
 import { jobWords } from '../run/detach/job.js';
-import { startedByHand } from '../run/detach/parcel.js';
+import { startedByHand } from '../run/detach/registration.js';
 import { conductedView } from '../run/detach/waiting.js';
 import { type KeptInputs, overlaysIn } from '../run/existing/kept-inputs.js';
 import { readKeptFiles } from '../run/existing/rebuild-plan.js';
@@ -175,7 +175,7 @@ async function go({ inputs, study }: KeptStudy, { sight, hosts, context, log }: 
       root: studiesRoot(hosts.home),
       node: inputs['detach-node'],
       job: conductorJobOf(inputs),
-      origin: { ...startedByHand, history },
+      startedFor: { ...startedByHand, history },
     });
     return exitCode;
   }

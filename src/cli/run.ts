@@ -6,8 +6,7 @@ import { type InputName, type Inputs, inputNames, inputsSchema } from '../inputs
 import { withPlainPaths } from '../inputs/study-key.js';
 import { traits } from '../inputs/traits.js';
 import { detachStudy, newToken } from '../run/detach/detach-study.js';
-import { startedByHand } from '../run/detach/parcel.js';
-import { markReported } from '../run/detach/pointers.js';
+import { markReported, startedByHand } from '../run/detach/registration.js';
 import { givenReportPlace, placeFor } from '../run/given-files.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { StudyContext } from '../run/prepare.js';
@@ -127,7 +126,7 @@ async function detach(
     node: inputs['detach-node'],
     job: conductorJobOf(inputs),
     token: newToken(),
-    origin: {
+    startedFor: {
       ...startedByHand,
       history: historyHere(inputs, { ...context, specPath: study.specPath, hosts }),
     },

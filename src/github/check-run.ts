@@ -204,7 +204,7 @@ export class CheckRun {
    * @param where it is, in Markdown
    * @returns whether GitHub has taken that
    */
-  async handOver(where: string, key: string): Promise<boolean> {
+  async leaveToCollector(where: string, key: string): Promise<boolean> {
     this.leave();
     await this.#sending;
     const run = this.#run;

@@ -26,7 +26,7 @@ describe('command: collect', () => {
     expect(await second.run()).toMatchObject({ code: 0, stderr: '' });
     expect(onlyCheckRun(study.github)).toMatchObject({ status: 'completed', conclusion: 'success', head_sha: head });
     expect(second.outputs).toMatchObject({ status: 'FINISHED', 'study-path': study.path, 'steps-finished': '2' });
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
     const third = study.collector();
     expect(await third.run()).toMatchObject({ code: 0 });
     expect(third.outputs).toMatchObject({ status: '', studies: '[]' });
@@ -64,7 +64,7 @@ describe('command: collect', () => {
     expect(study.github.requests.filter(completes)).toHaveLength(1);
     expect(onlyCheckRun(study.github).annotations).toHaveLength(2);
     expect(jobs.map((job) => job.outputs.status)).toContain('FAILURE');
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 
   it('leaves the check run as it is if the collector before died before it had noted that', async () => {
@@ -79,19 +79,19 @@ describe('command: collect', () => {
     child.kill('SIGKILL');
     await ended;
     github.fault = () => undefined;
-    expect(study.isPointedTo).toBe(true);
+    expect(study.isRegistered).toBe(true);
     const before = structuredClone(onlyCheckRun(github));
     const busy = study.collector();
     expect(await busy.run()).toMatchObject({ code: 0 });
     expect(studiesOf(busy)).toMatchObject([{ status: 'RUNNING' }]);
     // What it held is free again once it has been quiet for ten minutes.
     const old = new Date(Date.now() - 11 * 60_000);
-    utimesSync(`${study.pointer}.claim`, old, old);
+    utimesSync(`${study.registration}.claim`, old, old);
     const second = study.collector();
     expect(await second.run()).toMatchObject({ code: 2 });
     expect(onlyCheckRun(github)).toEqual(before);
     expect(studiesOf(second)).toMatchObject([{ status: 'FAILURE', checkRunUrl: expect.any(String) }]);
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 
   it('sends each annotation once, though the collector before died between them and the end', async () => {
@@ -108,7 +108,7 @@ describe('command: collect', () => {
     github.fault = () => undefined;
     expect(onlyCheckRun(github).status).toBe('in_progress');
     const old = new Date(Date.now() - 11 * 60_000);
-    utimesSync(`${study.pointer}.claim`, old, old);
+    utimesSync(`${study.registration}.claim`, old, old);
     expect(await study.collector().run()).toMatchObject({ code: 2 });
     expect(onlyCheckRun(github)).toMatchObject({ status: 'completed', conclusion: 'failure' });
     expect(github.checkRuns[0]!.annotations).toHaveLength(2);
@@ -124,7 +124,7 @@ describe('command: collect', () => {
     const [, made, ...others] = github.checkRuns;
     expect(made).toMatchObject({ name, head_sha: head, status: 'completed', conclusion: 'success' });
     expect(others).toEqual([]);
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 
   it('keeps a study to be collected again while its token may not write check runs, and says which permission it needs', async () => {
@@ -148,11 +148,11 @@ describe('command: collect', () => {
       const { code, stdout } = await study.collector({ annotations }).run();
       expect(code).toBe(2);
       expect(stdout).toContain(`its check run is not completed, because input 'annotations' is ${annotations}: `);
-      expect(study.isPointedTo).toBe(true);
+      expect(study.isRegistered).toBe(true);
     }
     expect(await study.collector().run()).toMatchObject({ code: 2 });
     expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 
   it('leaves a study to be collected that a person has looked at with the verb', async () => {
@@ -165,7 +165,7 @@ describe('command: collect', () => {
     expect(stdout).toContain(
       `${study.path} was started by a workflow of octo/studies: it stays to be collected there, where its check run is completed`,
     );
-    expect(study.isPointedTo).toBe(true);
+    expect(study.isRegistered).toBe(true);
     expect(await study.collector().run()).toMatchObject({ code: 2 });
     expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
   });
@@ -201,12 +201,12 @@ describe('command: collect', () => {
       expect(code).toBe(2);
       expect(stdout).toContain('its check run is not completed yet, because its issue is not kept');
       expect(onlyCheckRun(github).status).toBe('in_progress');
-      expect(study.isPointedTo).toBe(true);
+      expect(study.isRegistered).toBe(true);
       github.fault = () => undefined;
       expect(await study.collector({ issue }).run()).toMatchObject({ code: 2 });
       expect(github.issues).toMatchObject([{ title: issue, state: 'open' }]);
       expect(onlyCheckRun(github)).toMatchObject({ conclusion: 'failure' });
-      expect(study.isPointedTo).toBe(false);
+      expect(study.isRegistered).toBe(false);
     });
 
     it('completes the check run all the same where GitHub refuses it', async () => {
@@ -214,7 +214,7 @@ describe('command: collect', () => {
       study.github.fault = ({ path: at }) => (/\/issues/.test(at) ? forbidden : undefined);
       expect(await study.collector({ issue }).run()).toMatchObject({ code: 2 });
       expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'failure' });
-      expect(study.isPointedTo).toBe(false);
+      expect(study.isRegistered).toBe(false);
     });
   });
 
@@ -240,7 +240,7 @@ describe('command: collect', () => {
       'the repository has no check run 999999',
     ],
   ] as const) {
-    it(`publishes nothing for a pointer that names ${what}`, async () => {
+    it(`publishes nothing for a registration that names ${what}`, async () => {
       const github = await GitHubServer.start();
       const study = await DetachedByAction.start(github);
       await study.finish();
@@ -275,7 +275,7 @@ describe('command: collect', () => {
     const token = before.external_id.replace('detached-', '');
     const directory = path.join(other.job.home, 'maestro-studies/.conductor/detached');
     const forged = {
-      ...JSON.parse(readFileSync(other.pointer, 'utf8')),
+      ...JSON.parse(readFileSync(other.registration, 'utf8')),
       token,
       checkRun: { id: before.id, name: 'x' },
     };
@@ -284,13 +284,13 @@ describe('command: collect', () => {
     expect(github.checkRuns.find(({ id }) => id === before.id)).toEqual(before);
   });
 
-  it('leaves files that are no pointers, and those of other repositories', async () => {
+  it('leaves files that are no registrations, and those of other repositories', async () => {
     const github = await GitHubServer.start();
     const study = await DetachedByAction.start(github);
     await study.finish();
     study.forge({ repository: 'octo/other' });
-    const directory = path.dirname(study.pointer);
-    const text = readFileSync(study.pointer, 'utf8');
+    const directory = path.dirname(study.registration);
+    const text = readFileSync(study.registration, 'utf8');
     writeFileSync(path.join(directory, 'renamed.json'), text);
     writeFileSync(path.join(directory, 'odd.json'), text.replace(study.token, '../../../victim'));
     mkdirSync(path.join(directory, 'dir.json'));
@@ -300,7 +300,7 @@ describe('command: collect', () => {
     expect(stdout).toContain('renamed.json in ');
     expect(stdout).toContain('odd.json in ');
     expect(job.outputs.studies).toBe('[]');
-    expect(study.isPointedTo).toBe(true);
+    expect(study.isRegistered).toBe(true);
     expect(onlyCheckRun(github).status).toBe('in_progress');
   });
 
@@ -325,8 +325,8 @@ describe('command: collect', () => {
     const study = await DetachedByAction.start(github);
     await study.finish(3);
     const lost = { token: 'f'.repeat(32), studyPath: '/nowhere/study', checkRun: null };
-    const file = path.join(path.dirname(study.pointer), `${lost.token}.json`);
-    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(study.pointer, 'utf8')), ...lost }));
+    const file = path.join(path.dirname(study.registration), `${lost.token}.json`);
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(study.registration, 'utf8')), ...lost }));
     const job = study.collector();
     const { code, stdout } = await job.run();
     expect(code).toBe(2);
@@ -342,13 +342,13 @@ describe('command: collect', () => {
   it('ends the check run of a study that was removed, and does not look for it any more', async () => {
     const study = await DetachedByAction.start(await GitHubServer.start());
     await study.finish();
-    const { pointer } = study;
+    const { registration } = study;
     rmSync(study.path, { recursive: true });
     const { code, stdout } = await study.collector().run();
     expect(code).toBe(1);
     expect(stdout).toContain(`there is no directory ${study.path}: it was removed, and is not looked for any more`);
     expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'cancelled', title: 'The study was removed' });
-    expect(existsSync(pointer)).toBe(false);
+    expect(existsSync(registration)).toBe(false);
     expect(await study.collector().run()).toMatchObject({ code: 0 });
   });
 

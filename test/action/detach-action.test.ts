@@ -41,8 +41,8 @@ describe('a detached study of the action', () => {
     const [token] = readdirSync(path.join(study, '.conductor/detached'));
     expect(run).toMatchObject({ head_sha: head, status: 'in_progress', external_id: `detached-${token}` });
     expect(run.summary?.replaceAll('&#95;', '_')).toContain(`the study is in <code>${study}</code>`);
-    const pointer = path.join(job.home, 'maestro-studies/.conductor/detached', `${token}.json`);
-    expect(JSON.parse(readFileSync(pointer, 'utf8'))).toMatchObject({
+    const registration = path.join(job.home, 'maestro-studies/.conductor/detached', `${token}.json`);
+    expect(JSON.parse(readFileSync(registration, 'utf8'))).toMatchObject({
       studyPath: study,
       repository: 'octo/studies',
       sha: head,

@@ -152,7 +152,7 @@ describe('a detached study', () => {
     expect(await desk.run('collect')).toMatchObject({ code: 2 });
     // A second start, as it is before its conductor has said anything.
     const token = 'f'.repeat(32);
-    const order = JSON.parse(desk.read(`${desk.parcel('out')}/order.json`));
+    const order = JSON.parse(desk.read(`${desk.startDirectory('out')}/order.json`));
     const files = {
       [`out/.conductor/detached/${token}/order.json`]: { ...order, token },
       [`out/.conductor/detached/${token}/secrets.json`]: {},
@@ -195,12 +195,12 @@ describe('a detached study', () => {
     mkdirSync(desk.path('scratch'));
     await desk.run('run', 'study.yaml', '--detach', '-o', 'scratch/out');
     desk.endAll();
-    const [pointer] = readdirSync(desk.path('maestro-studies/.conductor/detached'));
+    const [registration] = readdirSync(desk.path('maestro-studies/.conductor/detached'));
     renameSync(desk.path('scratch'), desk.path('unmounted'));
     for (let i = 0; i < 2; i++) {
       const { code, stderr } = await desk.run('collect');
       expect(code).toBe(1);
-      const file = desk.path('maestro-studies/.conductor/detached', pointer!);
+      const file = desk.path('maestro-studies/.conductor/detached', registration!);
       expect(stderr).toContain(`if it was removed for good, remove ${file} too, and it is not looked for any more`);
     }
     renameSync(desk.path('unmounted'), desk.path('scratch'));

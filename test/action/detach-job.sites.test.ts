@@ -33,7 +33,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     expect(study.read('out/one/runs').trim().split('\n')).toHaveLength(1);
     // Local steps find nothing of the conductor's job.
     expect(study.read('out/two/variables')).toMatch(/^SLURM_CONF=.*\n$/);
-    const { id } = JSON.parse(readFileSync(path.join(study.parcel('out'), 'job.json'), 'utf8'));
+    const { id } = JSON.parse(readFileSync(path.join(study.startDirectory('out'), 'job.json'), 'utf8'));
     const opened = study
       .read('out/.conductor/journal.jsonl')
       .split('\n')
@@ -69,7 +69,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     expect(other.code).toBe(1);
     expect(await slurm.queue()).toHaveLength(1);
     const watching = study.start('watch', 'out');
-    const { id } = JSON.parse(readFileSync(path.join(study.parcel('out'), 'job.json'), 'utf8'));
+    const { id } = JSON.parse(readFileSync(path.join(study.startDirectory('out'), 'job.json'), 'utf8'));
     await slurm.command('scontrol', 'release', id);
     expect(await study.ended('out')).toMatch(/FINISHED/);
     expect(await watching.ended).toMatchObject({ code: 0 });
@@ -79,7 +79,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
   it('leaves its study to a run that came while it waited, and nothing runs twice', async () => {
     const study = desk([job('one', gate())]);
     await detach(study, '--detach-args=--hold');
-    const { id } = JSON.parse(readFileSync(path.join(study.parcel('out'), 'job.json'), 'utf8'));
+    const { id } = JSON.parse(readFileSync(path.join(study.startDirectory('out'), 'job.json'), 'utf8'));
     const run = study.start('run', 'study.yaml', '-o', 'out');
     await until('the step runs', () => study.has('out/one/runs'), 20_000);
     await slurm.command('scontrol', 'release', id);
@@ -99,7 +99,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     await slurm.isIdle();
     expect(await study.run('status', 'out')).toMatchObject({ code: 3 });
     expect(study.has('out/one')).toBe(false);
-    expect(() => readFileSync(path.join(study.parcel('out'), 'secrets.json'))).toThrow('ENOENT');
+    expect(() => readFileSync(path.join(study.startDirectory('out'), 'secrets.json'))).toThrow('ENOENT');
   });
 
   it('is waited for though its study has failed before: the re-run is neither reported early, nor lost, nor done twice', async () => {
@@ -153,7 +153,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
   it('is found in the queue though the process that asked for its job died before it heard of it', async () => {
     const study = desk([job('one')]);
     await detach(study, '--detach-args=--hold');
-    const file = path.join(study.parcel('out'), 'job.json');
+    const file = path.join(study.startDirectory('out'), 'job.json');
     const { id } = JSON.parse(readFileSync(file, 'utf8'));
     rmSync(file);
     expect((await study.run('status', 'out')).stdout).toContain(
@@ -172,7 +172,7 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     const study = desk([job('one', gate())]);
     await detach(study);
     await until('the step runs', () => study.has('out/one/runs'));
-    const { id } = JSON.parse(readFileSync(path.join(study.parcel('out'), 'job.json'), 'utf8'));
+    const { id } = JSON.parse(readFileSync(path.join(study.startDirectory('out'), 'job.json'), 'utf8'));
     await slurm.command('scancel', '--full', '--signal=KILL', id);
     await until('the conductor is gone', () => study.conductors.length === 0);
     const { stdout, stderr } = await study.run('collect');

@@ -34,14 +34,20 @@ describe('run --detach', () => {
   it('keeps what may be secret from others while the study runs, and from the disk once it is over', async () => {
     const desk = new Desk(slow, { data: '' });
     await desk.run('run', 'study.yaml', '--detach', '-o', 'out', '--env', 'SECRET=hunter2');
-    const parcel = desk.parcel('out');
-    expect(statSync(parcel).mode & 0o777).toBe(0o700);
-    expect(statSync(path.join(parcel, 'secrets.json')).mode & 0o777).toBe(0o600);
-    expect(readFileSync(path.join(parcel, 'secrets.json'), 'utf8')).toContain('hunter2');
-    expect(readFileSync(path.join(parcel, 'order.json'), 'utf8')).not.toContain('hunter2');
+    const startDirectory = desk.startDirectory('out');
+    expect(statSync(startDirectory).mode & 0o777).toBe(0o700);
+    expect(statSync(path.join(startDirectory, 'secrets.json')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(path.join(startDirectory, 'secrets.json'), 'utf8')).toContain('hunter2');
+    expect(readFileSync(path.join(startDirectory, 'order.json'), 'utf8')).not.toContain('hunter2');
     writeFileSync(path.join(desk.directory, 'go'), '');
     await desk.ended('out');
-    expect(readdirSync(parcel).sort()).toEqual(['conductor.log', 'order.json', 'started', 'state.json', 'tree.digest']);
+    expect(readdirSync(startDirectory).sort()).toEqual([
+      'conductor.log',
+      'order.json',
+      'started',
+      'state.json',
+      'tree.digest',
+    ]);
   });
 
   it('keeps overlays with the study, for its owner alone, and takes their secrets out of all that is said of it', async () => {

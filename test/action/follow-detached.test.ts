@@ -40,7 +40,7 @@ describe('a run whose study a detached conductor drives', () => {
     const run = onlyCheckRun(study.github);
     expect(run).toMatchObject({ conclusion: 'failure', external_id: `detached-${study.token}` });
     expect(run.annotations).toHaveLength(2);
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 
   for (const [what, inputs] of [
@@ -54,11 +54,11 @@ describe('a run whose study a detached conductor drives', () => {
       await study.finish(3);
       expect(await ended).toMatchObject({ code: 2 });
       expect(study.github.checkRuns[0]).toMatchObject({ status: 'in_progress' });
-      expect(study.isPointedTo).toBe(true);
+      expect(study.isRegistered).toBe(true);
       expect(await study.collector().run()).toMatchObject({ code: 2 });
       const conclusions = study.github.checkRuns.map(({ conclusion }) => conclusion);
       expect(new Set(conclusions)).toEqual(new Set(['failure']));
-      expect(study.isPointedTo).toBe(false);
+      expect(study.isRegistered).toBe(false);
     });
   }
 
@@ -73,7 +73,7 @@ describe('a run whose study a detached conductor drives', () => {
     expect(code, stdout).toBe(1);
     await job.post();
     expect(onlyCheckRun(study.github).status).toBe('in_progress');
-    expect(study.isPointedTo).toBe(true);
+    expect(study.isRegistered).toBe(true);
   });
 
   it('completes the check runs of all runs that have shown it', async () => {
@@ -83,10 +83,10 @@ describe('a run whose study a detached conductor drives', () => {
     await until('it is followed', () => has('is driven by a detached conductor'), 40_000);
     await study.finish(3);
     expect(await ended).toMatchObject({ code: 2 });
-    if (study.isPointedTo) expect(await study.collector().run()).toMatchObject({ code: 2 });
+    if (study.isRegistered) expect(await study.collector().run()).toMatchObject({ code: 2 });
     const { checkRuns } = study.github;
     expect(checkRuns.map(({ conclusion }) => conclusion)).toEqual(checkRuns.map(() => 'failure'));
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 
   it('goes on when the run that follows it is cancelled, which says so, and leaves the check run in progress', async () => {
@@ -133,16 +133,16 @@ describe('a run whose study a detached conductor drives', () => {
     expect(stdout).toContain('was started before, and runs detached');
     expect(job.outputs).toMatchObject({ status: 'DETACHED', 'study-path': study.path });
     // There is one start, which two check runs show.
-    expect(readdirSync(path.dirname(study.pointer)).filter((name) => name.endsWith('.json'))).toHaveLength(1);
+    expect(readdirSync(path.dirname(study.registration)).filter((name) => name.endsWith('.json'))).toHaveLength(1);
     const ids = study.github.checkRuns.map(({ id }) => id);
     expect(study.github.checkRuns.map(({ external_id }) => external_id)).toEqual(
       ids.map(() => `detached-${study.token}`),
     );
-    expect(JSON.parse(readFileSync(study.pointer, 'utf8')).checkRun.id).toBe(ids.at(-1));
+    expect(JSON.parse(readFileSync(study.registration, 'utf8')).checkRun.id).toBe(ids.at(-1));
     await study.finish();
     expect(await study.collector().run()).toMatchObject({ code: 0 });
     expect(study.github.checkRuns.map(({ conclusion }) => conclusion)).toEqual(ids.map(() => 'success'));
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
   });
 });
 
@@ -168,7 +168,7 @@ describe('a detached study that a re-run confirms', () => {
     await study.finish(3);
     expect(await study.collector().run()).toMatchObject({ code: 2 });
     expect(github.complaints).toEqual([]);
-    expect(study.isPointedTo).toBe(false);
+    expect(study.isRegistered).toBe(false);
     return github.checkRuns.map(({ name, conclusion }) => ({ name, conclusion }));
   }
 
@@ -198,8 +198,8 @@ describe('a detached study that is started again before it was collected', () =>
     const job = again(study, { detach: 'true' });
     expect(await job.run()).toMatchObject({ code: 0 });
     expect(job.outputs).toMatchObject({ status: 'DETACHED', 'study-path': study.path });
-    const pointers = () => readdirSync(path.dirname(study.pointer)).filter((name) => name.endsWith('.json'));
-    expect(pointers()).toHaveLength(2);
+    const registrations = () => readdirSync(path.dirname(study.registration)).filter((name) => name.endsWith('.json'));
+    expect(registrations()).toHaveLength(2);
     // The steps that failed run again, and find the same.
     const tokens = readdirSync(path.join(study.path, '.conductor/detached'));
     await until(
@@ -211,7 +211,7 @@ describe('a detached study that is started again before it was collected', () =>
     expect(await collector.run()).toMatchObject({ code: 2 });
     expect(JSON.parse(collector.outputs.studies!)).toHaveLength(1);
     expect(study.github.checkRuns.map(({ conclusion }) => conclusion)).toEqual(['failure', 'failure']);
-    expect(pointers()).toEqual([]);
+    expect(registrations()).toEqual([]);
   });
 });
 
@@ -257,7 +257,7 @@ describe('supersede', () => {
     for (const { study } of [other, third, rerun]) writeFileSync(path.join(study, 'go'), '0\n');
   });
 
-  it('leaves a study that a forged pointer names, and that no run of the repository has started', async () => {
+  it('leaves a study that a forged registration names, and that no run of the repository has started', async () => {
     const github = await GitHubServer.start();
     const { home } = new Job();
     const earlier = await detached(github, home, of(1));
@@ -268,9 +268,9 @@ describe('supersede', () => {
     const env = { PATH: PATH!, HOME: home };
     const args = ['run', 'study.yaml', '--detach', '-o', mine];
     expect(await startBundle(args, { cwd: workspace, env }).ended).toMatchObject({ code: 0 });
-    const pointers = path.join(home, 'maestro-studies/.conductor/detached');
-    for (const name of readdirSync(pointers).filter((file) => file.endsWith('.json'))) {
-      const file = path.join(pointers, name);
+    const registrations = path.join(home, 'maestro-studies/.conductor/detached');
+    for (const name of readdirSync(registrations).filter((file) => file.endsWith('.json'))) {
+      const file = path.join(registrations, name);
       writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), studyPath: mine }));
     }
     const next = await detached(github, home, of(2));

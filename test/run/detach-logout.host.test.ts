@@ -16,7 +16,16 @@ function firstLine(files: Readonly<Record<string, string>>): string {
     writeFileSync(path.join(root, name), text);
   }
   // It ends at once: only what is said before is of interest.
-  const start = { node: 'true', program: '', study: root, token: '', parcel: root, patience: 10, confirms: 'no', root };
+  const start = {
+    node: 'true',
+    program: '',
+    study: root,
+    token: '',
+    directory: root,
+    patience: 10,
+    confirms: 'no',
+    root,
+  };
   const command = assignments(start) + programs['run/detach/start.sh'];
   const said = execFileSync('bash', ['-c', command], { encoding: 'utf8' });
   return said.split('\n')[0]!.replace(root, '');

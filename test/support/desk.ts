@@ -31,7 +31,7 @@ export class Desk {
   }
 
   /** The directory of the only detached start of a study. */
-  parcel(study: string): string {
+  startDirectory(study: string): string {
     const all = this.path(study, '.conductor/detached');
     const [token, ...others] = readdirSync(all);
     if (token === undefined || others.length > 0) throw new Error(`${all} has ${others.length + 1} starts`);
@@ -57,12 +57,12 @@ export class Desk {
 
   /** What its conductor has logged so far. */
   log(study: string): string {
-    return readFileSync(path.join(this.parcel(study), 'conductor.log'), 'utf8');
+    return readFileSync(path.join(this.startDirectory(study), 'conductor.log'), 'utf8');
   }
 
   /** How far a detached study is by its own word: `runs`, `ended`, `failed`; undefined before it has said so. */
   state(study: string): StudyState | undefined {
-    return stateOf(this.path(study), path.basename(this.parcel(study)));
+    return stateOf(this.path(study), path.basename(this.startDirectory(study)));
   }
 
   /** Waits for the end of a study, and gives what its conductor logged. */

@@ -63,18 +63,21 @@ export class DetachedByAction {
     return tokenOf(this.path);
   }
 
-  get pointer(): string {
+  get registration(): string {
     return path.join(this.job.home, 'maestro-studies/.conductor/detached', `${this.token}.json`);
   }
 
   /** Whether it is not reported yet. */
-  get isPointedTo(): boolean {
-    return existsSync(this.pointer);
+  get isRegistered(): boolean {
+    return existsSync(this.registration);
   }
 
-  /** Changes what its pointer says, as any step could. */
+  /** Changes what its registration says, as any step could. */
   forge(change: Readonly<Record<string, unknown>>): void {
-    writeFileSync(this.pointer, JSON.stringify({ ...JSON.parse(readFileSync(this.pointer, 'utf8')), ...change }));
+    writeFileSync(
+      this.registration,
+      JSON.stringify({ ...JSON.parse(readFileSync(this.registration, 'utf8')), ...change }),
+    );
   }
 
   /** Lets it come to its end, and waits for that. */

@@ -8,20 +8,20 @@ import { reportExisting } from '../existing/report.js';
 import type { StudyView } from '../existing/view.js';
 import type { HistoryOptions } from '../history-options.js';
 import type { ReportContext, RunOutcome } from '../report.js';
-import { type Order, type Pointer, parcelFiles, parcelPath, pointersPath } from './parcel.js';
-import { Claim, findPointers } from './pointers.js';
 import { bringProgram } from './program.js';
-import { readOrder } from './read-order.js';
+import { Claim, findRegistrations, type Registration, registrationsPath } from './registration.js';
 import { seekRemoved } from './removed.js';
 import { type Failures, failuresOf, hasGivenUp, MOST_FAILURES, noteRestart } from './restarts.js';
 import { startConductor } from './start-conductor.js';
+import { startFiles, startPath } from './start-files.js';
+import { readStartRequest, type StartRequest } from './start-request.js';
 import { findUnbegun } from './unbegun.js';
 import { conductedView } from './waiting.js';
 
 /** What became of a study that was detached. */
 export type Collected = {
   /** Of its last start. */
-  readonly pointer: Pointer;
+  readonly registration: Registration;
 } & (
   | /** It goes on; `isRestarted` if its conductor was dead and another one was started. */ {
       readonly state: 'runs';
@@ -40,31 +40,31 @@ export type Collected = {
 export interface EndedStudy {
   readonly outcome: RunOutcome;
   /** Undefined if it cannot be read any more. */
-  readonly order: Order | undefined;
+  readonly request: StartRequest | undefined;
 }
 
 /** Shows what is collected where it was promised: in a check run, or nowhere. */
 export interface Publisher {
   /** It goes on. */
-  running(pointer: Pointer, view: StudyView): Promise<void>;
+  running(registration: Registration, view: StudyView): Promise<void>;
   /** It is over. Done again, it says the same. @returns whether that is all, or it is to be tried again later */
-  ended(pointer: Pointer, study: EndedStudy): Promise<'done' | 'later'>;
+  ended(registration: Registration, study: EndedStudy): Promise<'done' | 'later'>;
   /** A later start has continued the study, for another commit. */
-  continued(pointer: Pointer): Promise<'done' | 'later'>;
+  continued(registration: Registration): Promise<'done' | 'later'>;
   /** Its directory was removed, and with it how it ended. */
-  removed(pointer: Pointer): Promise<'done' | 'later'>;
+  removed(registration: Registration): Promise<'done' | 'later'>;
 }
 
 /** For those who show studies nowhere but where they collect them. */
 export const unpublished: Publisher = {
   running: async () => {},
-  ended: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
-  continued: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
-  removed: async (pointer) => (isOfWorkflow(pointer) ? 'later' : 'done'),
+  ended: async (registration) => (isOfWorkflow(registration) ? 'later' : 'done'),
+  continued: async (registration) => (isOfWorkflow(registration) ? 'later' : 'done'),
+  removed: async (registration) => (isOfWorkflow(registration) ? 'later' : 'done'),
 };
 
 /** Whether a workflow has started it: then it is to be reported there, whoever else has looked at it. */
-export function isOfWorkflow({ repository }: Pointer): boolean {
+export function isOfWorkflow({ repository }: Registration): boolean {
   return repository !== '';
 }
 
@@ -74,7 +74,7 @@ export interface CollectContext {
   /** The directory of the studies on the host. */
   readonly root: string;
   /** Which of them are collected. */
-  readonly isWanted: (pointer: Pointer) => boolean;
+  readonly isWanted: (registration: Registration) => boolean;
   /** The path of Node on the host, for a conductor that is started again; '' for the one on PATH. */
   readonly node: string;
   /** `collect` is in addition to what the study was started with. */
@@ -95,14 +95,14 @@ export interface CollectContext {
 export async function collectStudies(context: CollectContext): Promise<Collected[]> {
   const { host, root, log, isWanted } = context;
   const collected: Collected[] = [];
-  const wanted = (await findPointers(host, root, log)).filter(isWanted);
+  const wanted = (await findRegistrations(host, root, log)).filter(isWanted);
   for (const starts of groupBy(wanted, ({ studyPath }) => studyPath).values()) {
     const collecting = new Collecting(context, starts);
     try {
       collected.push(await collecting.collect());
     } catch (error) {
       // That one cannot be collected, for whatever reason, must not keep the others.
-      collected.push({ state: 'lost', pointer: starts.at(-1)!, why: await collecting.whyLost(error) });
+      collected.push({ state: 'lost', registration: starts.at(-1)!, why: await collecting.whyLost(error) });
     }
   }
   return collected;
@@ -111,11 +111,11 @@ export async function collectStudies(context: CollectContext): Promise<Collected
 /** Collects one study, which may have been started several times. */
 class Collecting {
   readonly #context: CollectContext;
-  readonly #starts: readonly Pointer[];
-  readonly #last: Pointer;
+  readonly #starts: readonly Registration[];
+  readonly #last: Registration;
 
   /** @param starts in the order in which they were */
-  constructor(context: CollectContext, starts: readonly Pointer[]) {
+  constructor(context: CollectContext, starts: readonly Registration[]) {
     this.#context = context;
     this.#starts = starts;
     this.#last = starts.at(-1)!;
@@ -123,21 +123,21 @@ class Collecting {
 
   async collect(): Promise<Collected> {
     const { host, root } = this.#context;
-    const pointer = this.#last;
+    const registration = this.#last;
     const seen = await this.#see();
     if (seen.view.status === 'RUNNING') return this.#goesOn(seen.view);
-    const claim = await Claim.take(host, root, pointer);
-    if (claim === undefined) return { state: 'taken', pointer };
+    const claim = await Claim.take(host, root, registration);
+    if (claim === undefined) return { state: 'taken', registration };
     try {
       // Another process may have started it again before this one had the claim.
       const { sight, view, unbegun } = await this.#see();
       if (view.status === 'RUNNING') return await this.#goesOn(view);
-      const left = unbegun ?? (view.status === 'INTERRUPTED' ? pointer : undefined);
+      const left = unbegun ?? (view.status === 'INTERRUPTED' ? registration : undefined);
       if (left === undefined) return await this.#report(sight, claim);
       if (unbegun === undefined && hasGivenUp(sight.state)) return await this.#giveUp(sight, claim, view.why);
       const failures = await failuresOf(host, left, sight.state);
       if (failures.count >= MOST_FAILURES) return await this.#giveUp(sight, claim, failureText(failures, left));
-      return await this.#restart({ sight, view, pointer: left, failures }, claim);
+      return await this.#restart({ sight, view, registration: left, failures }, claim);
     } finally {
       await claim.release();
     }
@@ -148,7 +148,7 @@ class Collecting {
     const { host, root } = this.#context;
     const why = describeError(error);
     if (!(error instanceof NoStudyError)) return why;
-    const file = `${root}/${pointersPath}/${this.#last.token}.json`;
+    const file = `${root}/${registrationsPath}/${this.#last.token}.json`;
     const help = `if it was removed for good, remove ${file} too, and it is not looked for any more`;
     try {
       switch (await seekRemoved(host, root, this.#last)) {
@@ -188,14 +188,14 @@ class Collecting {
     readonly sight: StudySight;
     readonly view: StudyView;
     /** The start that no conductor has begun, and none is about to. */
-    readonly unbegun: Pointer | undefined;
+    readonly unbegun: Registration | undefined;
   }> {
     const { host, root } = this.#context;
     const sight = await this.#look();
     const { view } = await conductedView(host, sight);
     if (view.status === 'RUNNING') return { sight, view, unbegun: undefined };
     const found = await findUnbegun(host, root, sight.path);
-    // One without a pointer is still being left, or is for others to collect.
+    // One without a registration is still being left, or is for others to collect.
     const unbegun = this.#starts.find(({ token }) => token === found?.token);
     if (unbegun === undefined || found?.isStarting !== true) return { sight, view, unbegun };
     const starting = { ...view, status: 'RUNNING', why: 'its conductor is being started', ended: undefined } as const;
@@ -212,29 +212,29 @@ class Collecting {
 
   async #goesOn(view: StudyView): Promise<Collected> {
     await this.#context.publisher.running(this.#last, view);
-    return { state: 'runs', pointer: this.#last, view, isRestarted: false };
+    return { state: 'runs', registration: this.#last, view, isRestarted: false };
   }
 
   /** @param interrupted why it is reported although it is not over */
   async #report(sight: StudySight, claim: Claim, interrupted?: string): Promise<Collected> {
     const { host, root, log, report, reportPlace, baseline, publisher, server } = this.#context;
-    const pointer = this.#last;
-    const order = await readOrder(host, pointer);
-    const collect = [...new Set([...(order?.inputs.collect ?? '').split('\n'), ...report.collect])];
+    const registration = this.#last;
+    const request = await readStartRequest(host, registration);
+    const collect = [...new Set([...(request?.inputs.collect ?? '').split('\n'), ...report.collect])];
     const options = { ...report, collect: collect.map((line) => line.trim()).filter((line) => line !== '') };
     const context = { host, log, options, reportPlace, baseline, interrupted };
-    const history = await historyIn(pointer);
-    const known = { run: runOf(pointer), history: history && { ...history, server: server ?? history.server } };
+    const history = await historyIn(registration);
+    const known = { run: runOf(registration), history: history && { ...history, server: server ?? history.server } };
     const outcome = await reportExisting({ ...context, ...known }, sight);
     // Whoever has the claim by now reports the study too, and only one of the two is to show it.
-    if (!(await claim.keep())) return { state: 'taken', pointer };
-    let isMarked = (await publisher.ended(pointer, { outcome, order })) === 'done';
+    if (!(await claim.keep())) return { state: 'taken', registration };
+    let isMarked = (await publisher.ended(registration, { outcome, request })) === 'done';
     for (const start of this.#starts.slice(0, -1)) {
-      const isSame = start.sha === pointer.sha && start.repository === pointer.repository;
+      const isSame = start.sha === registration.sha && start.repository === registration.repository;
       const earlier = await Claim.take(host, root, start);
       if (earlier === undefined) continue;
       try {
-        const done = isSame ? publisher.ended(start, { outcome, order }) : publisher.continued(start);
+        const done = isSame ? publisher.ended(start, { outcome, request }) : publisher.continued(start);
         if ((await done) === 'done') await earlier.reported();
         else isMarked = false;
       } finally {
@@ -243,7 +243,7 @@ class Collecting {
     }
     // Last: what is killed before this is reported again.
     if (isMarked) await claim.reported();
-    return { state: 'over', pointer, outcome, isMarked };
+    return { state: 'over', registration, outcome, isMarked };
   }
 
   /** Reports a study that has work left, but with which no conductor is to go on by itself. */
@@ -256,23 +256,23 @@ class Collecting {
   }
 
   /** Nobody drives it, and there is work left. */
-  async #restart({ sight, view, pointer, failures }: Left, claim: Claim): Promise<Collected> {
+  async #restart({ sight, view, registration, failures }: Left, claim: Claim): Promise<Collected> {
     const { host, root, node, log } = this.#context;
-    const { studyPath, token } = pointer;
+    const { studyPath, token } = registration;
     log.warning(`the conductor of ${studyPath} is gone but its study is not over; starting another one`);
     const program = await bringProgram(host, root, node);
     const state = await startConductor(host, { program, studyPath, token }, log);
     // One that could not even be started says nothing of the study.
-    await noteRestart(host, pointer, sight.state, failures.count);
-    if (state.state === 'failed') return { state: 'lost', pointer, why: state.reasons.join('\n') };
+    await noteRestart(host, registration, sight.state, failures.count);
+    if (state.state === 'failed') return { state: 'lost', registration, why: state.reasons.join('\n') };
     if (state.state === 'ended') {
       const now = await this.#see();
       const isOver = now.unbegun === undefined && !['RUNNING', 'INTERRUPTED'].includes(now.view.status);
       if (isOver) return this.#report(now.sight, claim);
     }
-    const file = `${studyPath}/${parcelPath(token)}/${parcelFiles.log}`;
+    const file = `${studyPath}/${startPath(token)}/${startFiles.log}`;
     log.info(`The conductor of ${studyPath} runs again; its log is ${file}`);
-    return { state: 'runs', pointer, view, isRestarted: true };
+    return { state: 'runs', registration, view, isRestarted: true };
   }
 }
 
@@ -280,28 +280,28 @@ class Collecting {
 interface Left {
   readonly sight: StudySight;
   readonly view: StudyView;
-  readonly pointer: Pointer;
+  readonly registration: Registration;
   readonly failures: Failures;
 }
 
-function failureText({ count, words }: Failures, { studyPath, token }: Pointer): string {
+function failureText({ count, words }: Failures, { studyPath, token }: Registration): string {
   if (words.length > 0) return `its conductor failed ${count} times: ${words.join('; ')}`;
-  return `its conductor was started ${count} times and never began; its log is ${studyPath}/${parcelPath(token)}/${parcelFiles.log}`;
+  return `its conductor was started ${count} times and never began; its log is ${studyPath}/${startPath(token)}/${startFiles.log}`;
 }
 
 /** What its start said of its history; loaded only where there is one. */
-async function historyIn({ history }: Pointer): Promise<HistoryOptions | undefined> {
+async function historyIn({ history }: Registration): Promise<HistoryOptions | undefined> {
   if (history === undefined) return undefined;
   const { parseHistory } = await import(/* webpackMode: "eager" */ '../figures/kept-history.js');
   return parseHistory(history);
 }
 
 /** The run on GitHub that has started a study; undefined if none has. */
-function runOf(pointer: Pointer): GitHubRun | undefined {
-  const { repository, sha: commit, runUrl: url, ref = '', workflow = '', job = '', attempt = 1 } = pointer;
-  const { isOtherCommit } = pointer;
+function runOf(registration: Registration): GitHubRun | undefined {
+  const { repository, sha: commit, runUrl: url, ref = '', workflow = '', job = '', attempt = 1 } = registration;
+  const { isOtherCommit } = registration;
   if (repository === '') return undefined;
   // Earlier versions did not say which event it was, but whether it was a pull request's.
-  const event = pointer.event ?? (pointer.pullRequest === undefined ? '' : 'pull_request');
+  const event = registration.event ?? (registration.pullRequest === undefined ? '' : 'pull_request');
   return { repository, commit, ref, event, workflow, job, url, attempt, ...(isOtherCommit && { isOtherCommit }) };
 }

@@ -16,12 +16,13 @@ import { treeOf } from '../stage-all.js';
 import { UploadProgress } from '../upload-progress.js';
 import { seeDriven } from './follow.js';
 import { ConductorError, type ConductorStart, type JobRequest } from './job.js';
-import { type Order, type Origin, parcelFiles, parcelPath, pointersPath, type StartState } from './parcel.js';
-import { writePointer } from './pointers.js';
 import { bringProgram } from './program.js';
-import { readOrder } from './read-order.js';
+import { registrationsPath, type StartedFor, writeRegistration } from './registration.js';
 import { planAsDriven } from './same-study.js';
 import { startConductor } from './start-conductor.js';
+import { startFiles, startPath } from './start-files.js';
+import { readStartRequest, type StartRequest } from './start-request.js';
+import type { StartState } from './start-state.js';
 
 /** What detaching a study takes. */
 export interface DetachContext extends StudyContext {
@@ -32,7 +33,7 @@ export interface DetachContext extends StudyContext {
   readonly root: string;
   readonly hostInputs: HostInputs;
   /** Called once those who collect find the study, whatever becomes of this process. */
-  readonly onPointed?: () => void;
+  readonly onRegistered?: () => void;
   /** The path of Node on the host; '' for the one on PATH. */
   readonly node: string;
   /** How the conductor is asked for as a job; undefined if it runs in the background. */
@@ -40,7 +41,7 @@ export interface DetachContext extends StudyContext {
   /** Names this start: nobody can guess it. */
   readonly token: string;
   /** What the study is started for. */
-  readonly origin: Origin;
+  readonly startedFor: StartedFor;
   /** Which attempt of the workflow run starts it. */
   readonly runAttempt: string | undefined;
 }
@@ -76,12 +77,12 @@ export async function detachStudy(context: DetachContext): Promise<DetachedStudy
   log.info(`Study directory ${studyPath}`);
   log.phase('Stage');
   const { token } = context;
-  const parcel = `${studyPath}/${parcelPath(token)}`;
-  await sendOrder(context, { parcel, token, planned, key: context.place(planning.spec).key });
+  const startDirectory = `${studyPath}/${startPath(token)}`;
+  await sendStartRequest(context, { startDirectory, token, planned, key: context.place(planning.spec).key });
   if (tree !== undefined) {
     const progress = new UploadProgress(log, clock, tree.bytes);
     try {
-      await sendTree(host, tree, `${parcel}/${parcelFiles.tree}`, {
+      await sendTree(host, tree, `${startDirectory}/${startFiles.tree}`, {
         tell: (line) => log.info(line),
         warn: (line) => log.warning(line),
         progress: progress.update,
@@ -93,8 +94,8 @@ export async function detachStudy(context: DetachContext): Promise<DetachedStudy
   }
   context.cancel.throwIfAborted();
   log.phase('Start');
-  await leavePointer(context, studyPath);
-  context.onPointed?.();
+  await register(context, studyPath);
+  context.onRegistered?.();
   const state = await start(context, { program, studyPath, token });
   const steps = counted(planned.plan.graph.steps.length, 'step');
   if (state.state === 'runs') log.info(`The study of ${steps} runs detached on ${host.name}: ${state.words}`);
@@ -119,14 +120,18 @@ async function start(context: DetachContext, starting: ConductorStart): Promise<
 }
 
 async function forgetStart({ host, root, log }: DetachContext, { studyPath, token }: ConductorStart): Promise<void> {
-  const parcel = `${studyPath}/${parcelPath(token)}`;
-  const files = [`${root}/${pointersPath}/${token}.json`, ...inParcel(parcel, 'secrets', 'tree', 'request')];
+  const startDirectory = `${studyPath}/${startPath(token)}`;
+  const files = [
+    `${root}/${registrationsPath}/${token}.json`,
+    ...inStart(startDirectory, 'secrets', 'tree', 'jobRequest'),
+  ];
   const { code, stderr } = await run(host, `rm -rf -- ${quoteAll(files)}`);
-  if (code !== 0) log.warning(`files of the start are left in ${parcel} on ${host.name}: ${causeOf(code, stderr)}`);
+  if (code !== 0)
+    log.warning(`files of the start are left in ${startDirectory} on ${host.name}: ${causeOf(code, stderr)}`);
 }
 
-const inParcel = (parcel: string, ...names: readonly (keyof typeof parcelFiles)[]) =>
-  names.map((name) => `${parcel}/${parcelFiles[name]}`);
+const inStart = (startDirectory: string, ...names: readonly (keyof typeof startFiles)[]) =>
+  names.map((name) => `${startDirectory}/${startFiles[name]}`);
 
 /** Another start has begun the study, and its conductor drives it: this one only says so. */
 function confirmed({ log, host }: DetachContext, studyPath: string, { plan }: Planned, token: string): DetachedStudy {
@@ -150,10 +155,10 @@ async function placeStudy(
     const seen = state === undefined ? undefined : await seeDriven(context, studyPath);
     if (seen !== undefined) {
       const { token, sight } = seen;
-      const study = { studyPath, state: sight.state, order: await readOrder(host, { studyPath, token }) };
+      const study = { studyPath, state: sight.state, request: await readStartRequest(host, { studyPath, token }) };
       return {
         studyPath,
-        planned: await planAsDriven(planning, study, { commit: context.origin.sha, text: context.text }),
+        planned: await planAsDriven(planning, study, { commit: context.startedFor.sha, text: context.text }),
         driven: token,
       };
     }
@@ -170,24 +175,27 @@ async function placeStudy(
   }
 }
 
-interface Consignment {
-  readonly parcel: string;
+interface StartRequestContext {
+  readonly startDirectory: string;
   readonly token: string;
   readonly planned: Planned;
   readonly key: string;
 }
 
-async function sendOrder(context: DetachContext, { parcel, token, planned, key }: Consignment): Promise<void> {
-  const { host, text, specPath, workingDirectory, stageRoot, runAttempt, origin } = context;
+async function sendStartRequest(
+  context: DetachContext,
+  { startDirectory, token, planned, key }: StartRequestContext,
+): Promise<void> {
+  const { host, text, specPath, workingDirectory, stageRoot, runAttempt, startedFor } = context;
   const { plain, apart } = context.hostInputs;
-  const secrets = `${parcel}/${parcelFiles.secrets}`;
+  const secrets = `${startDirectory}/${startFiles.secrets}`;
   await mustRun(
     host,
     `cannot write ${secrets} on ${host.name}`,
-    `umask 077\nmkdir -p -- ${quote(parcel)} && cat > ${quote(secrets)}`,
+    `umask 077\nmkdir -p -- ${quote(startDirectory)} && cat > ${quote(secrets)}`,
     JSON.stringify(apart),
   );
-  const order: Order = {
+  const request: StartRequest = {
     version: 1,
     token,
     inputs: { ...plain, spec: context.options.shownSpec },
@@ -197,27 +205,27 @@ async function sendOrder(context: DetachContext, { parcel, token, planned, key }
     workingDirectory,
     stageRoot,
     generator: generatorOf(context, planned.answer),
-    runUrl: origin.runUrl,
-    sha: origin.sha,
+    runUrl: startedFor.runUrl,
+    sha: startedFor.sha,
     runAttempt,
   };
   // An allocation comes from where the job of the conductor has to go too; else the study's jobs do.
   const { type } = planned.plan.spec.batch;
-  const request = context.job && { ...(type === 'local' ? {} : { with: type }), ...context.job };
-  const asked = request && { path: parcelFiles.request, text: JSON.stringify(request) };
-  await writeFiles(host, parcel, [
-    { path: parcelFiles.order, text: JSON.stringify(order) },
+  const jobRequest = context.job && { ...(type === 'local' ? {} : { with: type }), ...context.job };
+  const asked = jobRequest && { path: startFiles.jobRequest, text: JSON.stringify(jobRequest) };
+  await writeFiles(host, startDirectory, [
+    { path: startFiles.request, text: JSON.stringify(request) },
     ...(asked === undefined ? [] : [asked]),
   ]);
 }
 
-function generatorOf({ pgen }: StudyContext, answer: GeneratorAnswer | undefined): Order['generator'] {
+function generatorOf({ pgen }: StudyContext, answer: GeneratorAnswer | undefined): StartRequest['generator'] {
   if (pgen === undefined || answer === undefined) return undefined;
   const base64 = existsSync(pgen.file) ? readFileSync(pgen.file).toString('base64') : undefined;
-  return { name: path.basename(pgen.file), base64, answer: answer as NonNullable<Order['generator']>['answer'] };
+  return { name: path.basename(pgen.file), base64, answer: answer as NonNullable<StartRequest['generator']>['answer'] };
 }
 
 /** Written before the start: a study that runs is never without one. */
-function leavePointer({ host, root, token, origin, clock }: DetachContext, studyPath: string): Promise<void> {
-  return writePointer(host, root, { version: 1, token, studyPath, ...origin, started: clock.now() });
+function register({ host, root, token, startedFor, clock }: DetachContext, studyPath: string): Promise<void> {
+  return writeRegistration(host, root, { version: 1, token, studyPath, ...startedFor, started: clock.now() });
 }

@@ -7,9 +7,9 @@ import { SeenProgress } from '../existing/seen-progress.js';
 import { viewOf } from '../existing/view.js';
 import { planner } from '../prepare.js';
 import type { RunOutcome } from '../report.js';
-import { readOrder } from './read-order.js';
 import { hasGivenUp } from './restarts.js';
 import { planAsDriven } from './same-study.js';
+import { readStartRequest } from './start-request.js';
 import { awaitedJob, followConducted } from './waiting.js';
 
 /** A study is not followed any more, and goes on. The message is for people. */
@@ -37,7 +37,7 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
   // The plan of a detached study is always that of a copy.
   const stageRoot = context.stageRoot ?? path.dirname(context.specPath);
   const planning = await planner({ ...context, stageRoot });
-  const order = await readOrder(host, { studyPath, token });
+  const request = await readStartRequest(host, { studyPath, token });
   log.info(`Study directory ${studyPath}`);
   log.phase('Follow');
   const progress = new SeenProgress(log);
@@ -48,7 +48,11 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
     for await (const { sight, view, job } of followConducted(host, studyPath, cancel)) {
       const { state } = sight;
       if (!isSame && state.plan !== undefined) {
-        await planAsDriven(planning, { studyPath, state, order }, { commit: context.commit ?? '', text: context.text });
+        await planAsDriven(
+          planning,
+          { studyPath, state, request },
+          { commit: context.commit ?? '', text: context.text },
+        );
         isSame = true;
         log.info(`The study is driven by a detached conductor on ${host.name}, and is followed from here`);
         await observer?.follows?.(token);
@@ -86,7 +90,7 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
   const { reportExisting } = await import(/* webpackMode: "eager" */ '../existing/report.js');
   const outcome = await reportExisting({ ...context, options: context.options.report }, last);
   // One that was started for something else is still to be reported there.
-  return (order?.sha ?? '') === (context.commit ?? '') ? { ...outcome, followed: token } : outcome;
+  return (request?.sha ?? '') === (context.commit ?? '') ? { ...outcome, followed: token } : outcome;
 }
 
 /**

@@ -12,8 +12,8 @@ import { systemClock } from '../../util/clock.js';
 import { parseAs } from '../../util/json.js';
 import { assignments, quote, quoteAll } from '../../util/shell-quote.js';
 import { sleep } from '../../util/sleep.js';
-import { parcelFiles, parcelPath } from './parcel.js';
 import type { HostProgram } from './program.js';
+import { startFiles, startPath } from './start-files.js';
 
 /** How a conductor is asked for as a job: the input `detach-args`, and the batch system if the study says which. */
 export const jobRequestSchema = z.object({ with: z.enum(allocators).optional(), args: z.array(z.string()) });
@@ -46,7 +46,7 @@ export function jobWords({ kind, id }: Pick<QueuedJob, 'kind' | 'id'>): string {
 const PAUSES_MS = [1000, 3000, 10_000] as const;
 
 /**
- * Submits the conductor of a detached study as a job, and notes which job it is in the parcel of the start.
+ * Submits the conductor of a detached study as a job, and notes which job it is in the directory of the start.
  *
  * @param after the job whose end it waits for: that of the conductor before it
  * @throws ConductorError with the batch system's words if it takes no such job; HostError
@@ -59,25 +59,29 @@ export async function submitConductor(
 ): Promise<QueuedJob> {
   const system = after ?? (await batchSystemOf(host, request));
   const { kind, flux } = system;
-  const parcel = `${studyPath}/${parcelPath(token)}`;
+  const startDirectory = `${studyPath}/${startPath(token)}`;
   // Of each submission another one, by which it is found if the answer is lost.
   const jobName = `maestro-conductor-${token.slice(0, 12)}-${systemClock.now().toString(36)}`;
   const script = `#!/bin/bash\n${assignments({ kind, ...program, study: studyPath, token })}kept=$MAESTRO_KEPT\n${programs['run/detach/job.sh']}`;
-  const file = `${parcel}/${parcelFiles.script}`;
-  const words = [...submitWords(system, { jobName, log: `${parcel}/${parcelFiles.log}`, after }), ...request.args];
+  const file = `${startDirectory}/${startFiles.script}`;
+  const words = [
+    ...submitWords(system, { jobName, log: `${startDirectory}/${startFiles.log}`, after }),
+    ...request.args,
+  ];
   const job: AskedJob = { kind, jobName, flux, fluxVersion: system.fluxVersion };
   const submit =
-    `umask 077\ncd -- ${quote(parcel)} && cat > ${quote(file)} && : >> ${parcelFiles.log} || exit\n` +
+    `umask 077\ncd -- ${quote(startDirectory)} && cat > ${quote(file)} && : >> ${startFiles.log} || exit\n` +
     // By this a later start finds the job, if this process dies before it has heard of the job's id.
-    `printf %s ${quote(JSON.stringify(job))} > ${parcelFiles.asked} || exit\n` +
+    `printf %s ${quote(JSON.stringify(job))} > ${startFiles.asked} || exit\n` +
     `export MAESTRO_KEPT="\${!SLURM_*} \${!LSB_*} \${!FLUX_*} \${!PMI*}"\nexec ${quoteAll(words)} ${scriptWords[kind](file)}`;
   for (let tries = 0; ; tries++) {
     const said = await attempt(host, submit, script);
     const id = said.code === 0 ? submittedId(kind, said.words) : undefined;
-    if (id !== undefined) return note(host, parcel, { ...job, id, cluster: /^[0-9]+;(\S+)$/m.exec(said.words)?.[1] });
+    if (id !== undefined)
+      return note(host, startDirectory, { ...job, id, cluster: /^[0-9]+;(\S+)$/m.exec(said.words)?.[1] });
     const kindOfRefusal = classifyAllocationRefusal(kind, said.words, said.code);
     const found = kindOfRefusal === 'doubt' ? await findByName(host, job) : undefined;
-    if (found !== undefined && 'id' in found) return note(host, parcel, found);
+    if (found !== undefined && 'id' in found) return note(host, startDirectory, found);
     const pause = PAUSES_MS[tries];
     if (kindOfRefusal === 'never' || pause === undefined) {
       throw new ConductorError(`${schedulerNames[kind]} does not accept the conductor's job: ${said.words}`);
@@ -175,8 +179,8 @@ async function findByName(host: Host, asked: AskedJob): Promise<QueuedJob | { re
   return id === undefined ? undefined : { ...job, id };
 }
 
-async function note(host: Host, parcel: string, job: QueuedJob): Promise<QueuedJob> {
-  const file = `${parcel}/${parcelFiles.job}`;
+async function note(host: Host, startDirectory: string, job: QueuedJob): Promise<QueuedJob> {
+  const file = `${startDirectory}/${startFiles.job}`;
   const purpose = `cannot write ${file} on ${host.name}`;
   await replaceFile(host, file, JSON.stringify(job), { isPrivate: true, purpose });
   return job;
@@ -247,12 +251,12 @@ interface NotedJob {
 /** The job of the start that was noted last. */
 async function readJob(host: Host, studyPath: string): Promise<NotedJob | undefined> {
   const look =
-    `cd -- ${quote(`${studyPath}/${parcelPath('')}`)} 2> /dev/null || exit 0\nshopt -s nullglob\n` +
-    `newest=\nfor file in */${parcelFiles.job} */${parcelFiles.asked}; do [ -z "$newest" ] || [ "$file" -nt "$newest" ] && newest=$file; done\n` +
-    `[ -n "$newest" ] || exit 0\nstart=\${newest%/*}\nfor file in "$start"/{${parcelFiles.asked},${parcelFiles.job}}; do [ ! -f "$file" ] || break; done\n` +
+    `cd -- ${quote(`${studyPath}/${startPath('')}`)} 2> /dev/null || exit 0\nshopt -s nullglob\n` +
+    `newest=\nfor file in */${startFiles.job} */${startFiles.asked}; do [ -z "$newest" ] || [ "$file" -nt "$newest" ] && newest=$file; done\n` +
+    `[ -n "$newest" ] || exit 0\nstart=\${newest%/*}\nfor file in "$start"/{${startFiles.asked},${startFiles.job}}; do [ ! -f "$file" ] || break; done\n` +
     `printf "%s\\0" "$start" "$(find "$file" -newer ../journal.jsonl 2> /dev/null)"\n` +
-    `for file in ${parcelFiles.job} ${parcelFiles.asked}; do\n` +
-    `  [ "$start/$file" = "$newest" ] || [ "$file" = ${parcelFiles.job} ] && head -c 65536 -- "$start/$file" 2> /dev/null\n  printf "\\0"\ndone\ntrue`;
+    `for file in ${startFiles.job} ${startFiles.asked}; do\n` +
+    `  [ "$start/$file" = "$newest" ] || [ "$file" = ${startFiles.job} ] && head -c 65536 -- "$start/$file" 2> /dev/null\n  printf "\\0"\ndone\ntrue`;
   const text = (await mustRun(host, `cannot look for the conductor of ${studyPath}`, look)).toString();
   const [token = '', ahead = '', noted = '', asked = ''] = text.split('\0');
   if (token === '') return undefined;

@@ -2,7 +2,7 @@ import { mustRun } from '../../hosts/commands.js';
 import type { Host } from '../../hosts/host.js';
 import { systemClock } from '../../util/clock.js';
 import { assignments } from '../../util/shell-quote.js';
-import { type Pointer, pointersPath } from './parcel.js';
+import { type Registration, registrationsPath } from './registration.js';
 
 /** After which time since its start a study that is not found counts as removed, in milliseconds. */
 const MISSING_MS = 7 * 24 * 3_600_000;
@@ -19,15 +19,15 @@ const MISSING_MS = 7 * 24 * 3_600_000;
 export async function seekRemoved(
   host: Host,
   root: string,
-  { studyPath, started }: Pointer,
+  { studyPath, started }: Registration,
 ): Promise<'removed' | 'missing' | 'unknown'> {
   const said = await mustRun(
     host,
     `cannot look for ${studyPath} on ${host.name}`,
-    `${assignments({ study: studyPath, pointers: `${root}/${pointersPath}` })}above=\${study%/*}\nabove=\${above:-/}\n` +
+    `${assignments({ study: studyPath, registrations: `${root}/${registrationsPath}` })}above=\${study%/*}\nabove=\${above:-/}\n` +
       '[ ! -e "$study" ] && [ ! -L "$study" ] && [ -x "$above" ] && ls -A -- "$above" > /dev/null 2>&1 || { echo unknown; exit; }\n' +
-      // Where the pointer is seen, what is not there beside it is nowhere; another file system may be one of another login node.
-      '[ "$(stat -L -c %d -- "$above")" = "$(stat -L -c %d -- "$pointers")" ] && echo removed || echo missing',
+      // Where the registration is seen, what is not there beside it is nowhere; another file system may be one of another login node.
+      '[ "$(stat -L -c %d -- "$above")" = "$(stat -L -c %d -- "$registrations")" ] && echo removed || echo missing',
   );
   const word = said.toString().trim();
   if (word === 'removed') return 'removed';

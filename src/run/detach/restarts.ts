@@ -7,7 +7,9 @@ import type { JournalState } from '../../store/journal/records.js';
 import { isOver } from '../../study/state.js';
 import { parseAs } from '../../util/json.js';
 import { quote } from '../../util/shell-quote.js';
-import { type Pointer, parcelFiles, parcelPath, parseState } from './parcel.js';
+import type { Registration } from './registration.js';
+import { startFiles, startPath } from './start-files.js';
+import { parseState } from './start-state.js';
 
 /** How many conductors of a start may fail in a row before the study is left as it is. */
 export const MOST_FAILURES = 3;
@@ -41,7 +43,7 @@ export interface Failures {
   readonly words: readonly string[];
 }
 
-type Start = Pick<Pointer, 'studyPath' | 'token'>;
+type Start = Pick<Registration, 'studyPath' | 'token'>;
 
 /**
  * How many conductors of a start that nothing drives have failed in a row: by their own word, or because they never came to drive the study.
@@ -50,8 +52,8 @@ type Start = Pick<Pointer, 'studyPath' | 'token'>;
  * @throws HostError
  */
 export async function failuresOf(host: Host, start: Start, state: JournalState): Promise<Failures> {
-  const parcel = quote(`${start.studyPath}/${parcelPath(start.token)}`);
-  const look = `cd -- ${parcel} && for file in ${parcelFiles.state} ${parcelFiles.restarts}; do head -c 65536 -- "$file" 2> /dev/null; printf '\\0'; done; true`;
+  const startDirectory = quote(`${start.studyPath}/${startPath(start.token)}`);
+  const look = `cd -- ${startDirectory} && for file in ${startFiles.state} ${startFiles.restarts}; do head -c 65536 -- "$file" 2> /dev/null; printf '\\0'; done; true`;
   const said = (await mustRun(host, `cannot look at the starts of ${start.studyPath}`, look)).toString();
   const [stateText = '', restartsText = ''] = said.split('\0');
   const conductor = parseState(stateText);
@@ -66,7 +68,7 @@ export async function failuresOf(host: Host, start: Start, state: JournalState):
 
 /** Notes that another conductor of a start was started. @throws HostError */
 export async function noteRestart(host: Host, start: Start, state: JournalState, failures: number): Promise<void> {
-  const file = `${start.studyPath}/${parcelPath(start.token)}/${parcelFiles.restarts}`;
+  const file = `${start.studyPath}/${startPath(start.token)}/${startFiles.restarts}`;
   const restarts: z.output<typeof restartsSchema> = { failures, fence: state.fence, over: stepsOver(state) };
   await replaceFile(host, file, JSON.stringify(restarts), { isPrivate: true });
 }

@@ -6,7 +6,7 @@ import { InputError } from '../../util/errors.js';
 import { someOf } from '../../util/format.js';
 import { oneLine } from '../../util/log/plain-text.js';
 import type { Planned, Planner } from '../prepare.js';
-import type { Order } from './parcel.js';
+import type { StartRequest } from './start-request.js';
 
 /** A study that a detached conductor drives. */
 export interface DrivenStudy {
@@ -14,7 +14,7 @@ export interface DrivenStudy {
   /** What its journal says: it has a plan, unless its conductor waits in a queue. */
   readonly state: JournalState;
   /** What it was started with; undefined if that cannot be read. */
-  readonly order: Order | undefined;
+  readonly request: StartRequest | undefined;
 }
 
 /**
@@ -25,18 +25,18 @@ export interface DrivenStudy {
  */
 export async function planAsDriven(
   planning: Planner,
-  { studyPath, state, order }: DrivenStudy,
+  { studyPath, state, request }: DrivenStudy,
   { commit, text }: { readonly commit: string; readonly text: string },
 ): Promise<Planned> {
   const refuse = (what: string) => {
     const driven = `the study ${studyPath} is driven by a detached conductor`;
     throw new InputError([`${driven}, and ${what}: wait until it is over, or cancel it`]);
   };
-  const theirs = order?.sha ?? '';
+  const theirs = request?.sha ?? '';
   if (commit !== '' && theirs !== '' && theirs !== commit) {
     refuse(`was started for the commit ${oneLine(theirs)}, not for ${commit}`);
   }
-  if (state.plan === undefined && order?.text !== text) refuse('was started with another spec');
+  if (state.plan === undefined && request?.text !== text) refuse('was started with another spec');
   const answers: AnswerStore = { known: state.answers, takesLast: false, keep: async () => {} };
   const planned = await planning.at(studyPath, answers);
   const changed = changedSteps(state, planned);

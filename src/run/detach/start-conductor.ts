@@ -7,7 +7,8 @@ import { UserError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { assignments } from '../../util/shell-quote.js';
 import { ConductorError, type ConductorStart, jobRequestSchema, jobWords, submitConductor } from './job.js';
-import { parcelFiles, parcelPath, parseState, type StartState } from './parcel.js';
+import { startFiles, startPath } from './start-files.js';
+import { parseState, type StartState } from './start-state.js';
 
 /** How long a conductor may take to say that the study runs. */
 export const START_TIMEOUT_S = 120;
@@ -24,10 +25,17 @@ export async function startConductor(
   log: Pick<Log, 'warning'>,
 ): Promise<StartState> {
   const { program, studyPath, token } = start;
-  const parcel = `${studyPath}/${parcelPath(token)}`;
+  const startDirectory = `${studyPath}/${startPath(token)}`;
   const command = (confirms: 'yes' | 'no') =>
-    assignments({ ...program, study: studyPath, token, parcel, patience: START_TIMEOUT_S, root: '', confirms }) +
-    programs['run/detach/start.sh'];
+    assignments({
+      ...program,
+      study: studyPath,
+      token,
+      directory: startDirectory,
+      patience: START_TIMEOUT_S,
+      root: '',
+      confirms,
+    }) + programs['run/detach/start.sh'];
   const { code, stdout, stderr } = await startOnce(host, command);
   if (code !== 0) throw new ConductorError(`cannot start the conductor on ${host.name}: ${causeOf(code, stderr)}`);
   const lines = stdout.toString().split('\n');
@@ -39,7 +47,7 @@ export async function startConductor(
     );
   }
   const [word = '', ...rest] = lines;
-  const logFile = `${parcel}/${parcelFiles.log}`;
+  const logFile = `${startDirectory}/${startFiles.log}`;
   switch (word) {
     case 'job': {
       const request = jobRequestSchema.parse(JSON.parse(rest.join('\n')));

@@ -10,10 +10,10 @@
 #
 # A line before that says `logout FILE` if the machine ends processes when their user logs out.
 #
-# node, program: what to run. study: the study directory. token, parcel: of the start, and the directory that has what belongs
-# to it. patience: how many seconds the conductor may take. confirms: `yes` if one may have been started, whose word is waited for, by a
+# node, program: what to run. study: the study directory. token, directory: of the start, and where its files are.
+# patience: how many seconds the conductor may take. confirms: `yes` if one may have been started, whose word is waited for, by a
 # command whose answer was lost. root: where the machine's own files are; nothing but in tests.
-true "${node?}" "${program?}" "${study?}" "${token?}" "${parcel?}" "${patience?}" "${root?}" "${confirms?}"
+true "${node?}" "${program?}" "${study?}" "${token?}" "${directory?}" "${patience?}" "${root?}" "${confirms?}"
 
 # Prints the file by which systemd-logind ends what this process leaves at logout, if it does.
 kills_at_logout() {
@@ -41,31 +41,31 @@ kills_at_logout() {
   printf 'logout %s\n' "$by"
 }
 
-[ "$confirms" = yes ] || rm -f -- "$parcel/state.json" || exit 1
-if [ -e "$parcel/job-request.json" ]; then
+[ "$confirms" = yes ] || rm -f -- "$directory/state.json" || exit 1
+if [ -e "$directory/job-request.json" ]; then
   echo job
-  exec cat -- "$parcel/job-request.json"
+  exec cat -- "$directory/job-request.json"
 fi
 if [ "$confirms" = yes ]; then
-  { read -r machine conductor < "$parcel/started"; } 2> /dev/null || { echo unstarted; exit; }
+  { read -r machine conductor < "$directory/started"; } 2> /dev/null || { echo unstarted; exit; }
   # Behind one name there may be several machines.
   [ "$machine" = "$HOSTNAME" ] || conductor=
 else
   kills_at_logout
-  (umask 077; : >> "$parcel/conductor.log") || exit 1
+  (umask 077; : >> "$directory/conductor.log") || exit 1
   # In a session of its own neither the end of the connection nor the logout ends it.
-  setsid "$node" "$program" conduct "$study" "$token" < /dev/null >> "$parcel/conductor.log" 2>&1 &
+  setsid "$node" "$program" conduct "$study" "$token" < /dev/null >> "$directory/conductor.log" 2>&1 &
   conductor=$!
-  echo "$HOSTNAME $conductor" > "$parcel/started"
+  echo "$HOSTNAME $conductor" > "$directory/started"
 fi
 for ((tenths = 0; tenths < patience * 10; tenths++)); do
-  if [ -s "$parcel/state.json" ]; then
+  if [ -s "$directory/state.json" ]; then
     echo state
-    exec cat -- "$parcel/state.json"
+    exec cat -- "$directory/state.json"
   fi
-  if [ -n "$conductor" ] && ! kill -0 "$conductor" 2> /dev/null && [ ! -s "$parcel/state.json" ]; then
+  if [ -n "$conductor" ] && ! kill -0 "$conductor" 2> /dev/null && [ ! -s "$directory/state.json" ]; then
     echo dead
-    exec tail -c 4000 -- "$parcel/conductor.log"
+    exec tail -c 4000 -- "$directory/conductor.log"
   fi
   sleep 0.1
 done

@@ -3,8 +3,9 @@ import type { Host } from '../../hosts/host.js';
 import type { StudySight } from '../../store/look/look.js';
 import { assignments, quote } from '../../util/shell-quote.js';
 import { viewOf } from '../existing/view.js';
-import { parcelFiles, parcelPath, pointersPath } from './parcel.js';
+import { registrationsPath } from './registration.js';
 import { START_TIMEOUT_S } from './start-conductor.js';
+import { startFiles, startPath } from './start-files.js';
 
 /** A start of a study that no conductor has begun: the journal was not written since it was left. */
 export interface UnbegunStart {
@@ -23,14 +24,14 @@ export interface UnbegunStart {
  */
 export async function findUnbegun(host: Host, root: string, studyPath: string): Promise<UnbegunStart | undefined> {
   const look =
-    `${assignments({ starts: `${studyPath}/${parcelPath('')}`, pointers: `${root}/${pointersPath}` })}` +
+    `${assignments({ starts: `${studyPath}/${startPath('')}`, registrations: `${root}/${registrationsPath}` })}` +
     'cd -- "$starts" 2> /dev/null || exit 0\nshopt -s nullglob\nnewest=\n' +
     // By the times of files, because clocks of machines may differ. What is forgotten, or over, has no inputs any more.
-    `for order in */${parcelFiles.order}; do\n  start=\${order%/*}\n` +
-    `  [ -f "$start/${parcelFiles.secrets}" ] && [ -z "$(find ../journal.jsonl -newer "$order")" ] || continue\n` +
-    `  [ -n "$newest" ] && [ ! "$order" -nt "$newest/${parcelFiles.order}" ] || newest=$start\ndone\n` +
+    `for request in */${startFiles.request}; do\n  start=\${request%/*}\n` +
+    `  [ -f "$start/${startFiles.secrets}" ] && [ -z "$(find ../journal.jsonl -newer "$request")" ] || continue\n` +
+    `  [ -n "$newest" ] && [ ! "$request" -nt "$newest/${startFiles.request}" ] || newest=$start\ndone\n` +
     '[ -n "$newest" ] || exit 0\nat=0\n' +
-    `for seconds in $(stat -c %Y -- "$pointers/$newest.json" "$newest"/{${parcelFiles.order},${parcelFiles.started},${parcelFiles.asked}} 2> /dev/null); do\n` +
+    `for seconds in $(stat -c %Y -- "$registrations/$newest.json" "$newest"/{${startFiles.request},${startFiles.started},${startFiles.asked}} 2> /dev/null); do\n` +
     '  ((seconds > at)) && at=$seconds\ndone\n' +
     'printf "%s %s\\n" "$newest" $(($(date +%s) - at))\n';
   const said = (await mustRun(host, `cannot look at the starts of ${studyPath}`, look)).toString();
@@ -53,7 +54,7 @@ export async function goesOnByItself(
   if (unbegun !== undefined) return unbegun.isStarting ? 'soon' : 'later';
   if (viewOf(sight).status !== 'INTERRUPTED') return undefined;
   // Without its inputs no start goes on.
-  const look = `for file in ${quote(`${sight.path}/${parcelPath('')}`)}*/${parcelFiles.secrets}; do [ ! -f "$file" ] || echo kept; done`;
+  const look = `for file in ${quote(`${sight.path}/${startPath('')}`)}*/${startFiles.secrets}; do [ ! -f "$file" ] || echo kept; done`;
   const kept = await mustRun(host, `cannot look at the starts of ${sight.path}`, look);
   return kept.length > 0 ? 'later' : undefined;
 }

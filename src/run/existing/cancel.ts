@@ -15,7 +15,7 @@ import { type Clock, systemClock } from '../../util/clock.js';
 import { BackendError } from '../../util/errors.js';
 import type { Log } from '../../util/log/log.js';
 import { quote } from '../../util/shell-quote.js';
-import { parcelFiles, parcelPath } from '../detach/parcel.js';
+import { startFiles, startPath } from '../detach/start-files.js';
 import { type ExecutionResult, execute } from '../execute.js';
 import type { RunOptions } from '../options.js';
 import { StopSignals } from '../stop-signals.js';
@@ -108,7 +108,7 @@ export async function cancelUndriven(
 
 /** Inputs that may hold secrets are kept for as long as a conductor may need them. */
 async function forgetSecrets(host: Host, studyPath: string): Promise<void> {
-  const files = `${quote(`${studyPath}/${parcelPath('')}`)}*/${parcelFiles.secrets}`;
+  const files = `${quote(`${studyPath}/${startPath('')}`)}*/${startFiles.secrets}`;
   await mustRun(host, `cannot remove the inputs that are kept in ${studyPath}`, `rm -f -- ${files}`);
 }
 

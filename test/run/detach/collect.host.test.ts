@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Host } from '../../../src/hosts/host.js';
 import { collectStudies, unpublished } from '../../../src/run/detach/collect.js';
-import { pointerSchema } from '../../../src/run/detach/parcel.js';
-import { writePointer } from '../../../src/run/detach/pointers.js';
+import { registrationSchema, writeRegistration } from '../../../src/run/detach/registration.js';
 import type { Log } from '../../../src/util/log/log.js';
 import { plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
@@ -15,7 +14,7 @@ describe('studies that are collected', () => {
     for (const started of [1, 2]) {
       const about = { repository: '', sha: '', checkRun: null, runUrl: '' };
       const its = { version: 1, token: `${started}`.repeat(32), studyPath: `${root}/study-${started}`, started };
-      await writePointer(plain, root, pointerSchema.parse({ ...about, ...its }));
+      await writeRegistration(plain, root, registrationSchema.parse({ ...about, ...its }));
     }
     const host: Host = {
       name: 'this machine',

@@ -3,8 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Interruption } from '../../../src/causes/interruption.js';
 import { collectStudies, unpublished } from '../../../src/run/detach/collect.js';
-import { pointerSchema } from '../../../src/run/detach/parcel.js';
-import { writePointer } from '../../../src/run/detach/pointers.js';
+import { registrationSchema, writeRegistration } from '../../../src/run/detach/registration.js';
 import type { Entry } from '../../../src/store/journal/records.js';
 import { beginning, journalOf, leaseOf, writeStudy } from '../../support/existing.js';
 import { plainHost } from '../../support/hosts.js';
@@ -81,8 +80,8 @@ class Left {
       warning: (line: string) => void this.warnings.push(line),
     };
     const about = { repository: '', sha: '', checkRun: null, runUrl: '' };
-    const pointer = pointerSchema.parse({ ...about, version: 1, token, studyPath: this.path, started: 1 });
-    await writePointer(host, this.root, pointer);
+    const registration = registrationSchema.parse({ ...about, version: 1, token, studyPath: this.path, started: 1 });
+    await writeRegistration(host, this.root, registration);
     utimesSync(path.join(this.root, `.conductor/detached/${token}.json`), 100, 100);
     const [collected] = await collectStudies({
       ...{ host, root: this.root, log, isWanted: () => true, node: path.join(this.root, 'node') },

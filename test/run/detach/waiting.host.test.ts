@@ -135,13 +135,13 @@ describe('a start that no conductor has begun', () => {
   const going = async (study: Studied) => goesOnByItself(study.host, study.root, await study.sight());
   const now = () => Date.now() / 1000;
 
-  it('is on its way for a moment, by the time of its pointer too, and is left to collectors after that', async () => {
+  it('is on its way for a moment, by the time of its registration too, and is left to collectors after that', async () => {
     expect(await going(new Studied({ status: 'FAILURE' }).start(second, now()))).toBe('soon');
     const study = new Studied({ status: 'FAILURE' }).start(second, 110);
     expect(await going(study)).toBe('later');
-    const pointers = path.join(study.root, '.conductor/detached');
-    mkdirSync(pointers, { recursive: true });
-    writeFileSync(path.join(pointers, `${second}.json`), '{}');
+    const registrations = path.join(study.root, '.conductor/detached');
+    mkdirSync(registrations, { recursive: true });
+    writeFileSync(path.join(registrations, `${second}.json`), '{}');
     expect(await going(study)).toBe('soon');
   });
 
