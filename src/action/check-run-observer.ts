@@ -113,7 +113,7 @@ export class CheckRunObserver implements RunObserver {
   }
 
   /**
-   * The study goes on by itself, and another run completes the check run.
+   * The study runs detached, and another run completes the check run.
    *
    * @param where it is, in Markdown
    * @param token of its start, if another one has started it: those who collect that find the check run by it

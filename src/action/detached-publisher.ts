@@ -99,7 +99,7 @@ export class DetachedPublisher implements Publisher {
     const kept = isLast ? await this.#keepIssue(registration, found, results) : 'done';
     if (kept === 'later' && systemClock.now() - (results.ended ?? 0) < MOST_ISSUE_DELAY_MS) {
       const why =
-        'its check run is not completed yet, because its issue is not kept. The next collecting run tries again';
+        'its check run is not completed yet, because its issue could not be updated. The next collecting run tries again';
       this.#note(registration, { url: found.run.url, why });
       return 'later';
     }

@@ -49,7 +49,7 @@ export function runningOutput(counts: Counts, runUrl: string): CheckOutput {
   return { title, summary: `${table}[The run's log](${runUrl}) has more. This page is updated less and less often.` };
 }
 
-/** What people see of a study that goes on by itself. @param where it is, in Markdown */
+/** What people see of a study that runs detached. @param where it is, in Markdown */
 export function detachedOutput(where: string, runUrl: string): CheckOutput {
   return {
     title: 'The study runs detached',

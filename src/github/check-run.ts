@@ -199,7 +199,7 @@ export class CheckRun {
   }
 
   /**
-   * Says that the study goes on by itself: another run, which finds this by the key, will complete it.
+   * Says that the study runs detached: another run, which finds this by the key, will complete it.
    *
    * @param where it is, in Markdown
    * @returns whether GitHub has taken that

@@ -138,7 +138,7 @@ export class DetachedCheckRuns {
       },
       removed: {
         title: 'The study was removed',
-        summary: `The directory of this study was removed before it was collected, and with it how it ended. ${collector}`,
+        summary: `The directory of this study was removed before it was collected, so it is not known how it ended. ${collector}`,
       },
     }[how];
     return this.#end(

@@ -199,7 +199,7 @@ describe('command: collect', () => {
       github.fault = ({ path: at }) => (/\/issues/.test(at) ? { status: 503, body: '' } : undefined);
       const { code, stdout } = await study.collector({ issue }).run();
       expect(code).toBe(2);
-      expect(stdout).toContain('its check run is not completed yet, because its issue is not kept');
+      expect(stdout).toContain('its check run is not completed yet, because its issue could not be updated');
       expect(onlyCheckRun(github).status).toBe('in_progress');
       expect(study.isRegistered).toBe(true);
       github.fault = () => undefined;
@@ -346,7 +346,7 @@ describe('command: collect', () => {
     rmSync(study.path, { recursive: true });
     const { code, stdout } = await study.collector().run();
     expect(code).toBe(1);
-    expect(stdout).toContain(`there is no directory ${study.path}: it was removed, and is not looked for any more`);
+    expect(stdout).toContain(`there is no directory ${study.path}: it was removed, and is no longer looked for`);
     expect(onlyCheckRun(study.github)).toMatchObject({ conclusion: 'cancelled', title: 'The study was removed' });
     expect(existsSync(registration)).toBe(false);
     expect(await study.collector().run()).toMatchObject({ code: 0 });

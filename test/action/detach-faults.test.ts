@@ -184,9 +184,7 @@ describe('a detached study', () => {
     rmSync(desk.path('out'), { recursive: true });
     const { code, stderr } = await desk.run('collect');
     expect(code).toBe(1);
-    expect(stderr).toContain(
-      `there is no directory ${desk.path('out')}: it was removed, and is not looked for any more`,
-    );
+    expect(stderr).toContain(`there is no directory ${desk.path('out')}: it was removed, and is no longer looked for`);
     expect(await desk.run('collect')).toMatchObject({ code: 0, stdout: 'There is no detached study to collect\n' });
   });
 
@@ -201,7 +199,7 @@ describe('a detached study', () => {
       const { code, stderr } = await desk.run('collect');
       expect(code).toBe(1);
       const file = desk.path('maestro-studies/.conductor/detached', registration!);
-      expect(stderr).toContain(`if it was removed for good, remove ${file} too, and it is not looked for any more`);
+      expect(stderr).toContain(`if it was removed for good, remove ${file} too, and it is no longer looked for`);
     }
     renameSync(desk.path('unmounted'), desk.path('scratch'));
     expect((await desk.run('collect')).stdout).toContain('runs again');

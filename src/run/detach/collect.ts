@@ -149,17 +149,17 @@ class Collecting {
     const why = describeError(error);
     if (!(error instanceof NoStudyError)) return why;
     const file = `${root}/${registrationsPath}/${this.#last.token}.json`;
-    const help = `if it was removed for good, remove ${file} too, and it is not looked for any more`;
+    const help = `if it was removed for good, remove ${file} too, and it is no longer looked for`;
     try {
       switch (await seekRemoved(host, root, this.#last)) {
         case 'unknown':
           return `${why}; ${help}`;
         case 'missing':
-          return `${why}; ${help}, as it is not a week after its start`;
+          return `${why}; it started less than a week ago, so it counts as missing: ${help}`;
         case 'removed':
           return (await this.#forget())
-            ? `${why}: it was removed, and is not looked for any more`
-            : `${why}: it was removed, which is still to be shown where it was started from`;
+            ? `${why}: it was removed, and is no longer looked for`
+            : `${why}: it was removed, but the check run of its start does not show that yet`;
       }
     } catch (another) {
       return `${why}; ${describeError(another)}`;

@@ -46,7 +46,7 @@ export interface DetachContext extends StudyContext {
   readonly runAttempt: string | undefined;
 }
 
-/** A study that goes on by itself. */
+/** A study that runs detached. */
 export interface DetachedStudy {
   readonly studyPath: string;
   /** Names the start that its conductor is of: an earlier one, if that drives it already. */
