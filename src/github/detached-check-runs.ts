@@ -6,7 +6,7 @@ import { type ApiAnnotation, annotationsOf, chunksOf, type Extras } from './anno
 import { ApiError, GitHubApi } from './api.js';
 import { type CheckOutput, type Counts, conclusions, finalOutput, runningOutput } from './check-run-text.js';
 import { type CheckRunFields, CheckRunsApi, type KnownCheckRun } from './check-runs-api.js';
-import { explain } from './explain-failure.js';
+import { explain, isOfAnotherApp } from './explain-failure.js';
 import { placed, type RanSpec } from './placed-annotations.js';
 import type { Runner } from './runner-facts.js';
 
@@ -200,8 +200,8 @@ export class DetachedCheckRuns {
       return await deliver(run);
     } catch (error) {
       const isRefused = error instanceof ApiError && (error.trouble === 'forbidden' || error.trouble === 'not found');
-      // Of another app's nothing but that refusal is known.
-      if (!isRefused || run.app !== jobsApp) throw error;
+      // One of ours in place of another app's would leave that in progress, and may not be the one that is required.
+      if (!isRefused || run.app !== jobsApp || isOfAnotherApp(error)) throw error;
     }
     const all = await this.#checks.all(run.sha, run.name, run.externalId, left());
     const made = all.filter(({ id }) => id > run.id).sort((a, b) => b.id - a.id)[0];

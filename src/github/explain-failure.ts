@@ -18,6 +18,11 @@ export function explain(error: unknown, { hasRun, hasWorked, isFork }: Situation
   return `${what}: ${why}. ${help}The job summary and the log have the results`;
 }
 
+/** Whether GitHub says that a check run is to be changed with the token of another app than the one that was sent. */
+export function isOfAnotherApp(error: ApiError): boolean {
+  return error.trouble === 'forbidden' && /modified by the GitHub App that created it/i.test(error.message);
+}
+
 function helpFor(error: unknown, hasWorked: boolean, isFork: boolean): string {
   if (!(error instanceof ApiError)) {
     if (error instanceof Error) return '';
@@ -30,6 +35,9 @@ function helpFor(error: unknown, hasWorked: boolean, isFork: boolean): string {
         : "'github-token' is not a token that GitHub accepts. ";
     case 'forbidden':
     case 'not found':
+      if (isOfAnotherApp(error)) {
+        return "Only a token of the app that made it can: give 'github-token' as the run did that made it. ";
+      }
       return isFork
         ? "The token of a fork's pull request may only read, whatever the job's 'permissions' say. "
         : "Add 'checks: write' to the job's 'permissions' (beside 'contents: read'); the token of a person cannot make check runs. ";

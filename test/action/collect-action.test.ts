@@ -127,6 +127,19 @@ describe('command: collect', () => {
     expect(study.isRegistered).toBe(false);
   });
 
+  it("keeps a study to be collected again while its token is another app's, and makes no check run of that app", async () => {
+    const github = await GitHubServer.start();
+    const study = await DetachedByAction.start(github);
+    await study.finish();
+    const message = 'Invalid app_id `15368` - check run can only be modified by the GitHub App that created it.';
+    github.fault = ({ method }) => (method === 'PATCH' ? { status: 403, body: { message } } : undefined);
+    const { code, stdout } = await study.collector().run();
+    expect(code).toBe(0);
+    expect(stdout).toContain('Only a token of the app that made it can');
+    expect(onlyCheckRun(github).status).toBe('in_progress');
+    expect(study.isPointedTo).toBe(true);
+  });
+
   it('keeps a study to be collected again while its token may not write check runs, and says which permission it needs', async () => {
     const github = await GitHubServer.start();
     const study = await DetachedByAction.start(github);
