@@ -1,10 +1,9 @@
+import { followConducted } from '../run/detach/waiting.js';
 import { outputCandidates } from '../run/existing/known-instance.js';
 import { findInstances, jobOf, passOn, startOutput } from '../run/existing/outputs.js';
 import { type SeenInstance, viewOf } from '../run/existing/view.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { ProcessContext } from '../run/process-context.js';
-import { isDriven } from '../store/look/driver.js';
-import { followStudy } from '../store/look/follow.js';
 import type { StudySight } from '../store/look/look.js';
 import { isOver, type JobRecord, lastJob, shownState } from '../study/state.js';
 import { InputError } from '../util/errors.js';
@@ -116,12 +115,13 @@ class Printing {
     return 1;
   }
 
-  /** Prints what there is of each attempt, and what is appended, until the step is over or nothing drives it any more. */
+  /** Prints what there is of each attempt, and what is appended, until the step is over or nothing is to drive the study any more. */
   async #follow({ name }: SeenInstance, attempt: number | undefined): Promise<number> {
     const { hosts, sight, context, log } = this.#options;
     let printing: { readonly job: JobRecord; stop(): Promise<void> } | undefined;
-    for await (const now of followStudy(hosts.host, sight.path, context.cancel)) {
-      const instance = viewOf(now).instances.find((each) => each.name === name);
+    let told = '';
+    for await (const { view, job: awaited } of followConducted(hosts.host, sight.path, context.cancel)) {
+      const instance = view.instances.find((each) => each.name === name);
       if (instance === undefined) break;
       const job = attempt === undefined ? lastJob(instance.record) : jobOf(instance, attempt);
       if (job !== undefined && job.id !== '' && job.attempt !== printing?.job.attempt) {
@@ -130,7 +130,11 @@ class Printing {
         printing = { job, stop: this.#start(instance, job) };
       }
       const isEnded = isOver(instance.record) || (attempt !== undefined && job?.ended != null);
-      if (isEnded || !isDriven(now.driver) || this.#out.isClosed) {
+      if (awaited !== undefined && !isEnded && view.why !== told) {
+        told = view.why;
+        log.note(oneLine(told));
+      }
+      if (isEnded || view.status !== 'RUNNING' || this.#out.isClosed) {
         if (!isEnded && !this.#out.isClosed) log.warning(`nothing drives the study any more, but ${name} is not over`);
         break;
       }

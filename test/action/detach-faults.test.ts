@@ -205,6 +205,24 @@ describe('a detached study', () => {
     expect((await desk.run('collect')).stdout).toContain('runs again');
   });
 
+  it('whose conductor died before it had a plan is cancelled, and is not begun after that', async () => {
+    const desk = new Desk(gated);
+    await desk.run(...detached);
+    await until('the step runs', () => desk.has('out/wait/ran'));
+    desk.endAll();
+    const journal = 'out/.conductor/journal.jsonl';
+    const lines = desk.read(journal).split('\n');
+    const planned = lines.findIndex((line) => line.includes('"type":"plan"'));
+    desk.write(journal, `${lines.slice(0, planned).join('\n')}\n`);
+    expect(await desk.run('cancel', 'out')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Study demo is CANCELLED now'),
+    });
+    const { code, stderr } = await desk.run('collect');
+    expect({ code, isStarted: stderr.includes('starting another one') }).toEqual({ code: 3, isStarted: false });
+    expect(desk.conductors).toEqual([]);
+  });
+
   it('is refused where Node is too old', async () => {
     const desk = new Desk(gated);
     desk.write('old/node', '#!/bin/sh\necho 18.20.4\n');

@@ -190,6 +190,8 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
       local('last', 'true', { depends: ['far', 'near'] }),
     ]);
     await detach(study, '--detach-args=--time=1');
+    await until('the job runs', () => study.has('out/far/runs'), 30_000);
+    const following = study.start('logs', 'out', 'far', '-f');
     await until('the second conductor goes on', () => /continues the study/.test(study.log('out')), 90_000);
     await until('the local step runs again', () => study.read('out/near/runs') === 'here\nhere\n', 90_000);
     study.write('out/go');
@@ -197,5 +199,9 @@ describe.skipIf(!isSlurmPossible('detach: job'))('run --detach job, on Slurm', (
     expect(log).toMatch(/job \d+ of Slurm continues the study/);
     expect(log).toMatch(/^Study demo FINISHED in /m);
     expect(study.read('out/far/runs').trim().split('\n')).toHaveLength(1);
+    // It is printed until its own end, also while the second conductor waits in the queue.
+    const { code, stderr } = await following.ended;
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('nothing drives the study any more');
   }, 180_000);
 });
