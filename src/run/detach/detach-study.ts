@@ -14,7 +14,7 @@ import { quote, quoteAll } from '../../util/shell-quote.js';
 import { type HostInputs, type Planned, type Planner, planner, type StudyContext } from '../prepare.js';
 import { treeOf } from '../stage-all.js';
 import { UploadProgress } from '../upload-progress.js';
-import { seeDriven } from './follow.js';
+import { seeStarted } from './follow.js';
 import { ConductorError, type ConductorStart, type JobRequest } from './job.js';
 import { bringProgram } from './program.js';
 import { registrationsPath, type StartedFor, writeRegistration } from './registration.js';
@@ -152,7 +152,7 @@ async function placeStudy(
   const wanted = { ...context.place(planning.spec), isShared };
   for (;;) {
     const { path: studyPath, state } = await findPlace(host, wanted);
-    const seen = state === undefined ? undefined : await seeDriven(context, studyPath);
+    const seen = state === undefined ? undefined : await seeStarted(context, studyPath);
     if (seen !== undefined) {
       const { token, sight } = seen;
       const study = { studyPath, state: sight.state, request: await readStartRequest(host, { studyPath, token }) };

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { followStudy } from '../../store/look/follow.js';
 import { lookAtStudy, type StudySight } from '../../store/look/look.js';
+import type { Clock } from '../../util/clock.js';
 import { UserError } from '../../util/errors.js';
+import { sleep } from '../../util/sleep.js';
 import type { RunContext } from '../context.js';
 import { SeenProgress } from '../existing/seen-progress.js';
 import { viewOf } from '../existing/view.js';
@@ -10,6 +12,7 @@ import type { RunOutcome } from '../report.js';
 import { hasGivenUp } from './restarts.js';
 import { planAsDriven } from './same-study.js';
 import { readStartRequest } from './start-request.js';
+import { findUnbegun } from './unbegun.js';
 import { awaitedJob, followConducted } from './waiting.js';
 
 /** A study is not followed any more, and goes on. The message is for people. */
@@ -117,6 +120,28 @@ export async function seeDriven(
     if (sight.state.plan !== undefined) return { token: sight.driver.holder!.detached!, sight };
   }
   throw context.cancel.reason;
+}
+
+/** How often it is looked whether a conductor that is being started has begun. */
+const BEGIN_LOOK_MS = 1000;
+
+/**
+ * The same, and waits for a conductor that another process is starting right now: of two starts at once the second one finds the first.
+ *
+ * @param root the directory of the studies on the host
+ */
+export async function seeStarted(
+  context: Pick<RunContext, 'host' | 'cancel'> & { readonly root: string; readonly clock: Clock },
+  studyPath: string,
+): ReturnType<typeof seeDriven> {
+  const { host, root, clock, cancel } = context;
+  for (;;) {
+    const seen = await seeDriven(context, studyPath);
+    if (seen !== undefined) return seen;
+    if ((await findUnbegun(host, root, studyPath))?.isAlive !== true) return undefined;
+    await sleep(clock, BEGIN_LOOK_MS, cancel);
+    cancel.throwIfAborted();
+  }
 }
 
 function isDetached(sight: StudySight): boolean {

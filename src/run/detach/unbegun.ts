@@ -10,8 +10,10 @@ import { startFiles, startPath } from './start-files.js';
 /** A start of a study that no conductor has begun: the journal was not written since it was left. */
 export interface UnbegunStart {
   readonly token: string;
-  /** Whether its conductor may be on its way: it was left, or started, a moment ago. */
+  /** Whether its conductor may be on its way: it was left, or started, a moment ago, and is not known to be dead. */
   readonly isStarting: boolean;
+  /** Whether it is known to live, too. */
+  readonly isAlive: boolean;
 }
 
 /**
@@ -33,10 +35,15 @@ export async function findUnbegun(host: Host, root: string, studyPath: string): 
     '[ -n "$newest" ] || exit 0\nat=0\n' +
     `for seconds in $(stat -c %Y -- "$registrations/$newest.json" "$newest"/{${startFiles.request},${startFiles.started},${startFiles.asked}} 2> /dev/null); do\n` +
     '  ((seconds > at)) && at=$seconds\ndone\n' +
-    'printf "%s %s\\n" "$newest" $(($(date +%s) - at))\n';
+    // Behind one name there may be several machines: only on its own one is a conductor known to be dead.
+    `life=unknown\n{ read -r machine conductor < "$newest/${startFiles.started}"; } 2> /dev/null &&\n` +
+    '  [ "$machine" = "$HOSTNAME" ] && { kill -0 "$conductor" 2> /dev/null && life=alive || life=dead; }\n' +
+    'printf "%s %s %s\\n" "$newest" $(($(date +%s) - at)) "$life"\n';
   const said = (await mustRun(host, `cannot look at the starts of ${studyPath}`, look)).toString();
-  const [, token, age] = /^([0-9a-f]{32}) (-?\d+)\n$/.exec(said) ?? [];
-  return token === undefined ? undefined : { token, isStarting: Number(age) < START_TIMEOUT_S };
+  const [, token, age, life] = /^([0-9a-f]{32}) (-?\d+) (\w+)\n$/.exec(said) ?? [];
+  if (token === undefined) return undefined;
+  const isStarting = life !== 'dead' && Number(age) < START_TIMEOUT_S;
+  return { token, isStarting, isAlive: isStarting && life === 'alive' };
 }
 
 /**

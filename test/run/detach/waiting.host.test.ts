@@ -1,14 +1,18 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { seeDriven } from '../../../src/run/detach/follow.js';
+import { seeDriven, seeStarted } from '../../../src/run/detach/follow.js';
 import { goesOnByItself } from '../../../src/run/detach/unbegun.js';
 import { conductedBriefs, conductedView } from '../../../src/run/detach/waiting.js';
 import type { Entry, StudyEnd } from '../../../src/store/journal/records.js';
 import { lookAtStudies, lookAtStudy, type StudySight } from '../../../src/store/look/look.js';
+import { systemClock } from '../../../src/util/clock.js';
 import { journalOf, leaseOf, writeStudy } from '../../support/existing.js';
-import { plainHost } from '../../support/hosts.js';
+import { plainHost, WatchedHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
+import { until } from '../../support/wait.js';
 
 const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
 const over = { state: 'FAILED' as const, ended: 7 };
@@ -143,6 +147,35 @@ describe('a start that no conductor has begun', () => {
     mkdirSync(registrations, { recursive: true });
     writeFileSync(path.join(registrations, `${second}.json`), '{}');
     expect(await going(study)).toBe('soon');
+  });
+
+  it('is left to collectors at once if its conductor is dead on this machine', async () => {
+    const study = new Studied({ status: 'FAILURE' }).start(second, now());
+    const gone = spawnSync('true').pid;
+    for (const [machine, then] of [
+      [hostname(), 'later'],
+      ['login8', 'soon'],
+    ]) {
+      writeFileSync(path.join(study.path, `.conductor/detached/${second}/started`), `${machine} ${gone}\n`);
+      expect(await going(study)).toBe(then);
+    }
+  });
+
+  it('is waited for by another start, which finds what it begins, if it lives on this machine', async () => {
+    const study = new Studied({ status: 'FAILURE' }).start(second, now());
+    writeFileSync(path.join(study.path, `.conductor/detached/${second}/started`), `${hostname()} ${process.pid}\n`);
+    const host = new WatchedHost(study.host);
+    const context = { host, root: study.root, clock: systemClock, cancel: new AbortController().signal };
+    const seen = seeStarted(context, study.path);
+    await until('it was looked for', () => host.commands.some((command) => command.includes('order.json')));
+    // Now it has begun.
+    writeFileSync(path.join(study.path, '.conductor/lease'), `${leaseOf({ fence: 2, detached: second })}\n`);
+    writeFileSync(path.join(study.path, '.conductor/fences/2'), 'token\n');
+    expect((await seen)?.token).toBe(second);
+    // One that may be on another machine is not waited for.
+    const other = new Studied({ status: 'FAILURE' }).start(second, now());
+    writeFileSync(path.join(other.path, `.conductor/detached/${second}/started`), 'login8 1\n');
+    expect(await seeStarted({ ...context, host: other.host }, other.path)).toBeUndefined();
   });
 
   it('is none if the journal was written since, or it was forgotten', async () => {
