@@ -137,7 +137,7 @@ describe('command: collect', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('Only a token of the app that made it can');
     expect(onlyCheckRun(github).status).toBe('in_progress');
-    expect(study.isPointedTo).toBe(true);
+    expect(study.isRegistered).toBe(true);
   });
 
   it('keeps a study to be collected again while its token may not write check runs, and says which permission it needs', async () => {
