@@ -10,7 +10,7 @@ import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { newToken } from '../run/detach/detach-study.js';
-import { detachedKey, findRegistration, markReported } from '../run/detach/registration.js';
+import { detachedKey, markReported } from '../run/detach/registration.js';
 import { type Mistakes, partsOf } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
@@ -140,24 +140,13 @@ async function run(
     });
     await report(outcome, study.inputs, log, observer);
     await keepStudyIssue(outcome, { inputs: study.inputs, runner: on.runner, log });
-    if (outcome.followed !== undefined) await markFollowed(outcome.followed, study.inputs, on.runner, hosts, log);
+    if (outcome.followed !== undefined) {
+      // What shows it and is not completed is for a run that collects.
+      const publisher = new DetachedPublisher(study.inputs, on.runner, log);
+      await markReported(hosts.host, studiesRoot(hosts.home), outcome.followed, (each) => publisher.isShown(each));
+    }
     return outcome.exitCode;
   });
-}
-
-/** Notes that a study was reported that this run has followed. What shows it and is not completed is for a run that collects. */
-async function markFollowed(
-  token: string,
-  inputs: Inputs,
-  runner: Runner,
-  { host, home }: OpenedHosts,
-  log: ActionsLog,
-) {
-  const root = studiesRoot(home);
-  const registration = await findRegistration(host, root, token);
-  if (registration === undefined) return;
-  if (await new DetachedPublisher(inputs, runner, log).isShown(registration))
-    await markReported(host, root, registration);
 }
 
 /** Does something with the machines of a study, and closes them. */

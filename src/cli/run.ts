@@ -77,7 +77,10 @@ async function runGiven(given: Given, context: ProcessContext, log: TerminalLog)
       // On the command line there is no post step: what is left ends by itself.
       remember: () => {},
     });
-    if (followed !== undefined) await markReported(hosts.host, studiesRoot(hosts.home), { token: followed });
+    if (followed !== undefined) {
+      // What a workflow has started is for that to report.
+      await markReported(hosts.host, studiesRoot(hosts.home), followed, ({ repository }) => repository === '');
+    }
     const again = study.isPiped ? 'the same command again with the same study on stdin' : 'the same command again';
     const withPlace = `run ${again}, with --output-path ${quote(results.path)}`;
     // Of a study that only its metrics fail nothing is left to run.

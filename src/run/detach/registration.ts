@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import * as z from 'zod';
 import { mustRun } from '../../hosts/commands.js';
-import { areThere, replaceFile } from '../../hosts/files.js';
+import { replaceFile } from '../../hosts/files.js';
 import type { Host } from '../../hosts/host.js';
 import { parseAs } from '../../util/json.js';
 import type { Log } from '../../util/log/log.js';
@@ -125,30 +125,36 @@ export class Claim {
   readonly #host: Host;
   readonly #file: string;
   readonly #nonce: string;
+  readonly #mark: string;
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(host: Host, file: string, nonce: string) {
+  private constructor(host: Host, file: string, nonce: string, mark: string) {
     this.#host = host;
     this.#file = file;
     this.#nonce = nonce;
+    this.#mark = mark;
     // Bringing the files of a study can take longer than a claim lasts.
     this.#timer = setInterval(() => void this.keep().catch(() => {}), KEEP_MS);
     this.#timer.unref();
   }
 
-  /** @returns undefined if another process has it, or the study was reported meanwhile */
-  static async take(host: Host, root: string, { token }: Pick<Registration, 'token'>): Promise<Claim | undefined> {
+  /**
+   * @param registration as it was read
+   * @returns undefined if another process has it, or has registered the study again, or has reported it meanwhile
+   */
+  static async take(host: Host, root: string, { token, started }: Registration): Promise<Claim | undefined> {
     const file = `${root}/${registrationsPath}/${token}.json`;
     const nonce = randomBytes(8).toString('hex');
+    const mark = JSON.stringify({ started }).slice(1, -1);
     const said = await mustRun(
       host,
       `cannot claim ${file} on ${host.name}`,
-      `${assignments({ file, claim: `${file}.claim`, nonce })}` +
+      `${assignments({ file, claim: `${file}.claim`, nonce, mark })}` +
         // One that its process has left is moved away first: only one process can do that.
         `[ -z "$(find "$claim" -maxdepth 0 -mmin +${CLAIM_MINUTES} 2> /dev/null)" ] || mv -T -- "$claim" "$claim.$nonce" 2> /dev/null\n` +
-        'rm -rf -- "$claim.$nonce"\n[ -f "$file" ] && mkdir -- "$claim" 2> /dev/null && : > "$claim/$nonce" && echo ours\ntrue',
+        'rm -rf -- "$claim.$nonce"\ngrep -qF -- "$mark" "$file" 2> /dev/null && mkdir -- "$claim" 2> /dev/null && : > "$claim/$nonce" && echo ours\ntrue',
     );
-    return said.toString() === 'ours\n' ? new Claim(host, file, nonce) : undefined;
+    return said.toString() === 'ours\n' ? new Claim(host, file, nonce, mark) : undefined;
   }
 
   /** Makes it last longer. @returns whether it still is this process's */
@@ -156,9 +162,9 @@ export class Claim {
     return (await this.#run('[ -e "$claim/$nonce" ] && touch -- "$claim" && echo ours\ntrue')) === 'ours\n';
   }
 
-  /** Notes that the study was reported: nobody finds it any more. */
+  /** Notes that the study was reported: nobody finds it any more, unless it was registered again for something that this process knows nothing of. */
   async reported(): Promise<void> {
-    await this.#run('rm -f -- "$file"');
+    await this.#run('! grep -qF -- "$mark" "$file" 2> /dev/null || rm -f -- "$file"');
   }
 
   /** Lets other processes have it again. */
@@ -168,14 +174,25 @@ export class Claim {
   }
 
   async #run(command: string): Promise<string> {
-    const given = assignments({ file: this.#file, claim: `${this.#file}.claim`, nonce: this.#nonce });
+    const given = assignments({ file: this.#file, claim: `${this.#file}.claim`, nonce: this.#nonce, mark: this.#mark });
     const output = await mustRun(this.#host, `cannot keep the claim of ${this.#file}`, `${given}${command}`);
     return output.toString();
   }
 }
 
-/** Notes that a study was reported, unless another process collects it right now, which notes that itself. */
-export async function markReported(host: Host, root: string, registration: Pick<Registration, 'token'>): Promise<void> {
+/**
+ * Notes that the study of a start was reported, unless another process collects it right now, which notes that itself.
+ *
+ * @param isShown whether that is all that it was registered for
+ */
+export async function markReported(
+  host: Host,
+  root: string,
+  token: string,
+  isShown: (registration: Registration) => boolean | Promise<boolean>,
+): Promise<void> {
+  const registration = await findRegistration(host, root, token);
+  if (registration === undefined || !(await isShown(registration))) return;
   const claim = await Claim.take(host, root, registration);
   try {
     await claim?.reported();
@@ -202,21 +219,18 @@ const WAITS = 30;
  */
 export async function registerAgain(host: Host, root: string, registration: Registration): Promise<void> {
   let claim: Claim | undefined;
-  for (let i = 0; i < WAITS && claim === undefined && (await isThere(host, root, registration)); i++) {
-    claim = await Claim.take(host, root, registration);
-    if (claim === undefined) await setTimeout(WAIT_MS);
+  let before = await findRegistration(host, root, registration.token);
+  for (let i = 0; i < WAITS && before !== undefined; i++) {
+    claim = await Claim.take(host, root, before);
+    if (claim !== undefined) break;
+    await setTimeout(WAIT_MS);
+    before = await findRegistration(host, root, registration.token);
   }
   try {
-    const before = await findRegistration(host, root, registration.token);
     const shown = [registration.checkRun, before?.checkRun, ...(before?.earlier ?? [])];
     const [checkRun = null, ...earlier] = shown.filter((each) => each !== null && each !== undefined);
     await writeRegistration(host, root, { ...registration, checkRun, earlier });
   } finally {
     await claim?.release();
   }
-}
-
-async function isThere(host: Host, root: string, { token }: Registration): Promise<boolean> {
-  const [is] = await areThere(host, [`${root}/${registrationsPath}/${token}.json`]);
-  return is === true;
 }
