@@ -30,7 +30,7 @@ for study in "$@"; do
   conductor=
   for file in "$study"/.conductor/detached/*/job{,-asked}.json; do
     # It was asked for before it was known which it is.
-    [ -f "$file" ] && [ ! -f "${file%/job.json}/job-asked.json" ] || continue
+    if [ ! -f "$file" ] || [ -f "${file%/job.json}/job-asked.json" ]; then continue; fi
     conductor=${conductor:-some}
     [ -z "$(find "$file" -newer "$study/$journal")" ] || conductor=ahead
   done
