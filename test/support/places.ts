@@ -126,8 +126,8 @@ export class Answers<T> {
     await turn();
   }
 
-  async fail(words: string): Promise<void> {
-    this.#waiting.shift()!.reject(new Error(words));
+  async fail(error: string | Error): Promise<void> {
+    this.#waiting.shift()!.reject(typeof error === 'string' ? new Error(error) : error);
     await turn();
   }
 }

@@ -212,7 +212,8 @@ export class AllocatedBackend implements Backend {
       this.#isTaken = false;
     }
     if (this.#context.onlyFinishes) {
-      throw new BackendError('the allocation of the study is over', 'a run of the same study continues it in another');
+      const hint = 'a run of the same study continues it in another';
+      throw new NoAllocationError('the allocation of the study is over', hint, 'allocation-over');
     }
     // Checked before the wait in the queue, which may be long and in vain.
     if (this.#ownCount === 0) await refuseIfRunningElsewhere(this.#context, plan, this.#session!, undefined);

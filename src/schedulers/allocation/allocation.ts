@@ -258,15 +258,16 @@ export class Allocation {
     this.#options.log(`allocation ${this.id} may never start (${doubt.reason}): ${doubt.hint}`);
   }
 
-  async #endedEarly(): Promise<BackendError> {
+  async #endedEarly(): Promise<NoAllocationError> {
     const { host, studyPath, number } = this.#options;
     const output = `${studyPath}/${allocationFiles(number).output}`;
     const [tail] = await readTails(host, [output], 4096).catch(() => [null]);
     const lines = (tail?.toString('utf8') ?? '').trim().split('\n').slice(-20).join('\n');
     const printed = lines === '' ? `it printed nothing to ${output}` : `the end of ${output}:\n${lines}\n`;
-    return new BackendError(
+    return new NoAllocationError(
       `allocation ${this.id} (${this.kind}) ended before Flux ran in it: ${this.#heard}; ${printed}`,
       'try the input `allocate` with fewer nodes or another queue; the file has all that its job printed',
+      'allocation-over',
     );
   }
 
@@ -334,7 +335,8 @@ async function submitOnce(
         throw new NoAllocationError(
           `the allocation was refused by ${request.with}: ${words}`,
           `look at the input \`allocate\`; it was asked for with: ${command}`,
-          'allocation-refused',
+          // One that does not answer has refused nothing.
+          kind === 'never' ? 'allocation-refused' : 'scheduler-lost',
         );
       }
       if (!told.has(words))

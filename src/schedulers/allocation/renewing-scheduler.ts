@@ -245,7 +245,8 @@ export class RenewingScheduler implements BatchScheduler {
 
   #fail(reason: string, error: unknown, what: GivenUp = {}): void {
     const words = error instanceof Error ? error.message : String(error);
-    const kind = error instanceof NoAllocationError ? error.kind : 'allocation-over';
+    // Anything else says only that nobody could be asked: another run may have an allocation.
+    const kind = error instanceof NoAllocationError ? error.kind : 'scheduler-lost';
     this.#giveUp(`${reason}; ${words}`, kind, what);
   }
 

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { blame } from '../../../src/causes/cause.js';
+import { HostError } from '../../../src/hosts/host.js';
+import { NoAllocationError } from '../../../src/schedulers/allocation/no-allocation.js';
 import type { InheritedJob, Job } from '../../../src/schedulers/scheduler.js';
+import { BackendError } from '../../../src/util/errors.js';
 import { base, endOf, noOutcome, Place, remains, Setting, turn } from '../../support/places.js';
 
 describe('while a place lasts', () => {
@@ -452,6 +455,22 @@ describe('where there is to be no other place', () => {
     await setting.settling.give([remains.waiting]);
     await setting.renewing.fail('sbatch: error: invalid account');
     expect(setting.said).toEqual(['interrupt: the allocation is over; sbatch: error: invalid account']);
+  });
+
+  it('the kind of that is what says that there is none; of anything else, that nobody could be asked', async () => {
+    for (const [error, kind] of [
+      [new NoAllocationError('no', 'another queue', 'allocation-refused'), 'allocation-refused'],
+      [new NoAllocationError('it ended early', 'another queue', 'allocation-over'), 'allocation-over'],
+      [new BackendError('slurm cannot be asked', 'look there'), 'scheduler-lost'],
+      [new HostError('the host is gone'), 'scheduler-lost'],
+    ] as const) {
+      const setting = new Setting();
+      setting.submit('a');
+      setting.first.lose('the allocation is over');
+      await setting.settling.give([remains.waiting]);
+      await setting.renewing.fail(error);
+      expect(setting.events.at(-1)).toMatchObject({ type: 'interrupt', kind, notBegun: [{ attempt: 1 }] });
+    }
   });
 
   it('the study is interrupted if it cannot be found out what became of the jobs', async () => {
