@@ -85,7 +85,7 @@ export class DetachedPublisher implements Publisher {
   async #endedOn(
     registration: Registration,
     { outcome, request }: EndedStudy,
-    isLast: boolean,
+    isNewest: boolean,
   ): Promise<'done' | 'later'> {
     const found = await this.#find(registration);
     if (registration.checkRun === null && this.#inputs.issue !== '') {
@@ -96,7 +96,7 @@ export class DetachedPublisher implements Publisher {
     if (found?.kind !== 'open') return withoutWord(found);
     const { results, comparison, isNeutral } = outcome;
     // First: once the check run is over, nothing says any more that the issue is still to be kept.
-    const kept = isLast ? await this.#keepIssue(registration, found, results) : 'done';
+    const kept = isNewest ? await this.#keepIssue(registration, found, results) : 'done';
     if (kept === 'later' && systemClock.now() - (results.ended ?? 0) < MOST_ISSUE_DELAY_MS) {
       const why =
         'its check run is not completed yet, because its issue could not be updated. The next collecting run tries again';
@@ -150,24 +150,27 @@ export class DetachedPublisher implements Publisher {
   }
 
   #note(registration: Registration, shown: Shown): void {
-    this.#shown.set(registration.token, shown);
+    // That of the newest check run, which comes first, is the one that stays.
+    if (!this.#shown.has(registration.token)) this.#shown.set(registration.token, shown);
     if (shown.why !== '') this.#log.warning(`${oneLine(registration.studyPath)}: ${shown.why}`);
   }
 }
 
-/** A registration for each check run that shows its study: itself last. */
+/** A registration for each check run that shows its study: itself, with the newest one, first. */
 function eachShown(registration: Registration): Registration[] {
-  return [...(registration.earlier ?? []).map((checkRun) => ({ ...registration, checkRun })), registration];
+  return [registration, ...(registration.earlier ?? []).map((checkRun) => ({ ...registration, checkRun }))];
 }
 
-/** Does something with every check run of a study. @returns whether that is all */
+/** Does something with the check runs of a study, as long as none is to be tried again. @returns whether that is all */
 async function onEach(
   registration: Registration,
   task: (each: Registration) => Promise<'done' | 'later'>,
 ): Promise<'done' | 'later'> {
-  const done: ('done' | 'later')[] = [];
-  for (const each of eachShown(registration)) done.push(await task(each));
-  return done.includes('later') ? 'later' : 'done';
+  for (const each of eachShown(registration)) {
+    // To complete an earlier one can complete the newest as well, on which more is said.
+    if ((await task(each)) === 'later') return 'later';
+  }
+  return 'done';
 }
 
 /** What becomes of a study whose check run, if there is one, is none to complete now. */

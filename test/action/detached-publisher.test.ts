@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { DetachedPublisher } from '../../src/action/detached-publisher.js';
 import type { Runner } from '../../src/github/runner-facts.js';
 import type { Inputs } from '../../src/inputs/schema.js';
@@ -38,3 +38,50 @@ it.each([
     expect(onlyCheckRun(github).status).toBe(status);
   },
 );
+
+describe('a study that a re-run has confirmed, which two check runs show', () => {
+  const inputs = { annotations: 'checks', issue: 'The nightly is red' } as Inputs;
+
+  /** The check runs, the older one first, and what publishes its failure. */
+  async function confirmed() {
+    const github = await GitHubServer.start();
+    github.runs.set('4711', { event: 'schedule', head_branch: 'main', head_sha: head });
+    const [older, newer] = [1, 2].map(() =>
+      github.add({
+        ...{ name: 'study', head_sha: head, status: 'in_progress', external_id: `detached-${token}` },
+        details_url: 'https://github.invalid/octo/studies/actions/runs/4711',
+      }),
+    );
+    const runner = { apiUrl: github.url, repository: github.repository, runUrl: 'https://github.invalid' } as Runner;
+    const own = { ...inputs, 'github-token': github.token };
+    const publisher = new DetachedPublisher(own, runner, new ActionsLog('lines'));
+    const registration = registrationSchema.parse({
+      ...{ version: 1, token, studyPath: '/study', started: 1, repository: github.repository, sha: head, runUrl: '' },
+      checkRun: { id: newer!.id, name: 'study' },
+      earlier: [{ id: older!.id, name: 'study' }],
+    });
+    const told = resultsOf([instanceOf('run', 1, [jobOf(1, ['n1'], 'code')])], { status: 'FAILURE' });
+    const results = { ...explained(told), ended: Date.now() };
+    const outcome = { results, comparison: undefined, isNeutral: false } as never;
+    const end = () => publisher.ended(registration, { outcome } as never);
+    return { github, end, url: () => publisher.shownOf(registration)?.url, newer: newer! };
+  }
+
+  it('has its issue, and the newest one is that of the study', async () => {
+    const { github, end, url, newer } = await confirmed();
+    expect(await end()).toBe('done');
+    expect(github.checkRuns).toMatchObject([{ conclusion: 'failure' }, { conclusion: 'failure' }]);
+    expect(github.issues).toMatchObject([{ title: inputs.issue, state: 'open' }]);
+    expect(url()).toMatch(new RegExp(`/${newer.id}$`));
+  });
+
+  it('keeps both in progress while GitHub does not take the issue, so that it is tried again', async () => {
+    const { github, end } = await confirmed();
+    github.fault = ({ path: at }) => (at.endsWith('/issues') ? { status: 503, body: '' } : undefined);
+    expect(await end()).toBe('later');
+    expect(github.checkRuns).toMatchObject([{ status: 'in_progress' }, { status: 'in_progress' }]);
+    github.fault = () => undefined;
+    expect(await end()).toBe('done');
+    expect(github.issues).toMatchObject([{ title: inputs.issue, state: 'open' }]);
+  });
+});

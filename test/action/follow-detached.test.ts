@@ -166,14 +166,22 @@ describe('a detached study that a re-run confirms', () => {
     github.fault = () => undefined;
     expect(github.checkRuns.map(({ status }) => status)).toEqual(github.checkRuns.map(() => 'in_progress'));
     await study.finish(3);
-    expect(await study.collector().run()).toMatchObject({ code: 2 });
+    github.runs.set('4711', { event: 'schedule', head_branch: 'main', head_sha: head });
+    expect(await study.collector({ issue: 'The nightly is red' }).run()).toMatchObject({ code: 2 });
     expect(github.complaints).toEqual([]);
     expect(study.isRegistered).toBe(false);
+    // GitHub shows the newest one of a name.
+    expect(github.checkRuns.at(-1)!.annotations).toHaveLength(2);
+    expect(github.issues).toMatchObject([{ title: 'The nightly is red', state: 'open' }]);
     return github.checkRuns.map(({ name, conclusion }) => ({ name, conclusion }));
   }
 
   it('keeps its check run though the re-run has none', async () => {
     expect(await confirmed({ annotations: 'none' })).toMatchObject([{ conclusion: 'failure' }]);
+  });
+
+  it('has the check runs of both completed', async () => {
+    expect(await confirmed({})).toMatchObject([{ conclusion: 'failure' }, { conclusion: 'failure' }]);
   });
 
   it('has the check runs of both completed, though their names differ', async () => {
