@@ -17,6 +17,8 @@ export const interruptions = {
   'disk-full': blame('disk'),
   /** `timeout-minutes` is over, or the time of the job that this program runs in. */
   'time-over': blame('timeout'),
+  /** The conductors of a detached study have failed one after the other, and no other one is started. */
+  'conductor-failed': blame('submission', true),
   /** Another driver has the study, or this program was told to end and leave its jobs. */
   left: blame('cancelled'),
 } as const satisfies Readonly<Record<string, Blame>>;
@@ -45,10 +47,10 @@ export function kindOf(reason: unknown): Interruption {
 
 /**
  * Why a step was not over when its study was interrupted. Time that ran out while it waited in a queue is the queue's
- * fault; a step that had no job yet waited for others.
+ * fault; a step that had no job yet waited for others, or for a conductor that could begin it.
  */
 export function blameOfUnfinished(state: StepState, interruption: Interruption): Blame {
-  if (state === 'INITIALIZED') return blame('dependency');
+  if (state === 'INITIALIZED' && interruption !== 'conductor-failed') return blame('dependency');
   if (interruption === 'time-over' && (state === 'QUEUED' || state === 'PENDING')) return blame('queue');
   return interruptions[interruption];
 }

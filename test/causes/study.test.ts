@@ -50,6 +50,8 @@ describe('the cause of a step', () => {
     ['UNKNOWN', 'host-lost', 'connection'],
     ['RUNNING', 'allocation-over', 'allocation'],
     ['PENDING', 'allocation-refused', 'submission'],
+    ['RUNNING', 'conductor-failed', 'submission'],
+    ['INITIALIZED', 'conductor-failed', 'submission'],
     ['PENDING', 'disk-full', 'disk'],
     ['RUNNING', 'left', 'cancelled'],
   ] as const)('that is %s when the study is interrupted (%s) is %s', (state, interruption: Interruption, cause) => {

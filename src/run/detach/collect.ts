@@ -4,14 +4,14 @@ import { lookAtStudy, NoStudyError, type StudySight } from '../../store/look/loo
 import { describeError } from '../../util/errors.js';
 import { groupBy } from '../../util/group-by.js';
 import type { Log } from '../../util/log/log.js';
-import { reportExisting } from '../existing/report.js';
+import { type GivenUp, reportExisting } from '../existing/report.js';
 import type { StudyView } from '../existing/view.js';
 import type { HistoryOptions } from '../history-options.js';
 import type { ReportContext, RunOutcome } from '../report.js';
 import { bringProgram } from './program.js';
 import { Claim, findRegistrations, type Registration, registrationsPath } from './registration.js';
 import { seekRemoved } from './removed.js';
-import { type Failures, failuresOf, hasGivenUp, MOST_FAILURES, noteRestart } from './restarts.js';
+import { type Failures, failuresOf, MOST_FAILURES, noteRestart, ownLimitOf } from './restarts.js';
 import { startConductor } from './start-conductor.js';
 import { startFiles, startPath } from './start-files.js';
 import { readStartRequest, type StartRequest } from './start-request.js';
@@ -134,9 +134,11 @@ class Collecting {
       if (view.status === 'RUNNING') return await this.#goesOn(view);
       const left = unbegun ?? (view.status === 'INTERRUPTED' ? registration : undefined);
       if (left === undefined) return await this.#report(sight, claim);
-      if (unbegun === undefined && hasGivenUp(sight.state)) return await this.#giveUp(sight, claim, view.why);
+      const limit = unbegun === undefined ? ownLimitOf(sight.state) : undefined;
+      if (limit !== undefined) return await this.#giveUp(sight, claim, { why: view.why, kind: limit });
       const failures = await failuresOf(host, left, sight.state);
-      if (failures.count >= MOST_FAILURES) return await this.#giveUp(sight, claim, failureText(failures, left));
+      if (failures.count >= MOST_FAILURES)
+        return await this.#giveUp(sight, claim, { why: failureText(failures, left), kind: 'conductor-failed' });
       return await this.#restart({ sight, view, registration: left, failures }, claim);
     } finally {
       await claim.release();
@@ -216,7 +218,7 @@ class Collecting {
   }
 
   /** @param interrupted why it is reported although it is not over */
-  async #report(sight: StudySight, claim: Claim, interrupted?: string): Promise<Collected> {
+  async #report(sight: StudySight, claim: Claim, interrupted?: GivenUp): Promise<Collected> {
     const { host, root, log, report, reportPlace, baseline, publisher, server } = this.#context;
     const registration = this.#last;
     const request = await readStartRequest(host, registration);
@@ -247,12 +249,12 @@ class Collecting {
   }
 
   /** Reports a study that has work left, but with which no conductor is to go on by itself. */
-  #giveUp(sight: StudySight, claim: Claim, why: string): Promise<Collected> {
+  #giveUp(sight: StudySight, claim: Claim, given: GivenUp): Promise<Collected> {
     const { studyPath } = this.#last;
     this.#context.log.warning(
-      `${studyPath} is not over, but will not be continued automatically: ${why}; \`resume ${studyPath}\` continues it`,
+      `${studyPath} is not over, but will not be continued automatically: ${given.why}; \`resume ${studyPath}\` continues it`,
     );
-    return this.#report(sight, claim, why);
+    return this.#report(sight, claim, given);
   }
 
   /** Nobody drives it, and there is work left. */

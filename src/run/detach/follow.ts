@@ -9,7 +9,7 @@ import { SeenProgress } from '../existing/seen-progress.js';
 import { viewOf } from '../existing/view.js';
 import { planner } from '../prepare.js';
 import type { RunOutcome } from '../report.js';
-import { hasGivenUp } from './restarts.js';
+import { ownLimitOf } from './restarts.js';
 import { planAsDriven } from './same-study.js';
 import { readStartRequest } from './start-request.js';
 import { findUnbegun } from './unbegun.js';
@@ -83,7 +83,7 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
   if (!isSame || viewOf(last).status === 'INTERRUPTED') {
     const stopped = `the detached conductor of ${studyPath} stopped before the study was over`;
     throw new UnfollowedError(
-      hasGivenUp(last.state)
+      ownLimitOf(last.state) !== undefined
         ? `${stopped}: ${viewOf(last).why}; run the same command again, or \`resume\` the study, to continue it`
         : `${stopped}; run the same command again, or collect the study, to continue it`,
     );

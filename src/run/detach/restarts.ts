@@ -17,14 +17,14 @@ export const MOST_FAILURES = 3;
 const ownLimits: ReadonlySet<Interruption> = new Set(['waited-too-long', 'time-over', 'allocation-refused']);
 
 /**
- * Whether the conductor ended by a limit of the study's own, such as `timeout-minutes`: another one would begin anew, and have as much of
- * it again.
+ * By which limit of the study's own, such as `timeout-minutes`, the conductor ended, if it did: another one would begin anew, and have as
+ * much of it again.
  */
-export function hasGivenUp({ ended, allocations }: JournalState): boolean {
+export function ownLimitOf({ ended, allocations }: JournalState): Interruption | undefined {
   const kind = ended?.interruption;
-  if (kind === undefined) return false;
   // A Flux instance that is not the study's own may be there again.
-  return ownLimits.has(kind) || (kind === 'allocation-over' && allocations > 0);
+  const isOwn = kind !== undefined && (ownLimits.has(kind) || (kind === 'allocation-over' && allocations > 0));
+  return isOwn ? kind : undefined;
 }
 
 const restartsSchema = z.object({

@@ -1,3 +1,4 @@
+import type { Interruption } from '../../causes/interruption.js';
 import type { Host } from '../../hosts/host.js';
 import type { Metric } from '../../metrics/metric.js';
 import { outputsOfJob } from '../../schedulers/batch-systems.js';
@@ -9,13 +10,19 @@ import { type ReportContext, type RunOutcome, report } from '../report.js';
 import { type KeptFiles, readKeptFiles, rebuildPlan } from './rebuild-plan.js';
 import { viewOf } from './view.js';
 
+/** Why a study counts as interrupted: for people, and as a kind that it is blamed on. */
+export interface GivenUp {
+  readonly why: string;
+  readonly kind: Interruption;
+}
+
 export interface ExistingReportContext
   extends Pick<ReportContext, 'reportPlace' | 'baseline' | 'run' | 'metrics' | 'history'> {
   readonly host: Host;
   readonly log: Log;
   readonly options: ReportContext['options']['report'];
   /** Why the study counts as interrupted, whatever its journal says; undefined if it does not. */
-  readonly interrupted?: string | undefined;
+  readonly interrupted?: GivenUp | undefined;
 }
 
 /**
@@ -28,7 +35,7 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
   const { state, path, now } = sight;
   const seen = viewOf(sight);
   const { interrupted } = context;
-  const view = interrupted === undefined ? seen : { ...seen, status: 'INTERRUPTED' as const, why: interrupted };
+  const view = interrupted === undefined ? seen : { ...seen, status: 'INTERRUPTED' as const, why: interrupted.why };
   const kept = await readKeptFiles(host, path);
   const { plan, shownSpec, lacks } = rebuildPlan(state, path, kept);
   if (lacks !== undefined) log.warning(lacks);
@@ -36,6 +43,7 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
   const isRunning = view.status === 'RUNNING';
   // Its metrics are read again.
   const statusOfSteps = view.status === 'FAILURE' ? (state.ended?.status ?? view.status) : view.status;
+  const kind = interrupted?.kind ?? state.ended?.interruption ?? 'left';
   const interruption = isRunning ? 'it is still running' : view.status === 'INTERRUPTED' ? view.why : '';
   return report(
     {
@@ -49,7 +57,7 @@ export async function reportExisting(context: ExistingReportContext, sight: Stud
       records: state.records,
       status: statusOfSteps === 'RUNNING' ? 'INTERRUPTED' : statusOfSteps,
       interruption,
-      ...(interruption !== '' && !isRunning ? { interruptionKind: state.ended?.interruption ?? 'left' } : {}),
+      ...(interruption !== '' && !isRunning ? { interruptionKind: kind } : {}),
       outputsOfJob: (step, id) => (id === '' ? undefined : outputsOfJob(type, step, id)),
       fluxUri: (type === 'flux' && state.endpoints.at(-1)?.place) || null,
       started: view.begun ?? now,

@@ -125,6 +125,7 @@ const stoppedBy: Readonly<Record<Interruption, string>> = {
   'allocation-refused': 'its allocation was refused',
   'waited-too-long': 'nothing began to run within `max-wait`',
   'disk-full': 'its directory could not be written',
+  'conductor-failed': 'its conductors failed',
   'time-over': 'its `timeout-minutes`, or the time of the job that drove it, was up',
   left: 'its driver left it as it was',
 };

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Interruption } from '../../../src/causes/interruption.js';
+import type { Blame } from '../../../src/causes/cause.js';
+import { type Interruption, interruptions } from '../../../src/causes/interruption.js';
 import { collectStudies, unpublished } from '../../../src/run/detach/collect.js';
 import { registrationSchema, writeRegistration } from '../../../src/run/detach/registration.js';
 import type { Entry } from '../../../src/store/journal/records.js';
@@ -20,15 +21,19 @@ const driving = (then = '') =>
 const says = (state: object) => `echo '${JSON.stringify(state)}' > "$start/state.json"\n`;
 const fails = says({ state: 'failed', reasons: ['no queue has 512 nodes'] });
 
-/** A study of one step that was detached, whose conductor is gone, and which collectors may start again. */
+const runs: Entry = { type: 'steps', steps: { 0: { state: 'RUNNING' } } };
+
+/** A study of two steps that was detached, whose conductor is gone, and which collectors may start again. */
 class Left {
   readonly root = temporaryDirectory();
   readonly path = path.join(this.root, 'study');
   readonly warnings: string[] = [];
+  /** What it was blamed on when it was reported. */
+  blame: Blame | null | undefined;
 
   /** @param conductor bash of one that is started again */
   constructor(conductor: string, ...journal: readonly Entry[]) {
-    writeStudy(this.path, journalOf([{ name: 'run' }], ...journal), leaseOf());
+    writeStudy(this.path, journalOf([{ name: 'run' }, { name: 'then' }], ...journal), leaseOf());
     const start = path.join(this.path, '.conductor/detached', token);
     mkdirSync(start, { recursive: true });
     for (const file of ['order.json', 'secrets.json']) writeFileSync(path.join(start, file), '{}');
@@ -89,7 +94,10 @@ class Left {
       reportPlace: () => ({ path: path.join(this.root, 'report'), untrusted: [] }),
       report: { path: '', collect: [], slowerThan: 0, onInfrastructure: 'fail' } as never,
     });
-    if (collected?.state === 'over') return `over ${collected.outcome.results.status}`;
+    if (collected?.state === 'over') {
+      this.blame = collected.outcome.results.blame;
+      return `over ${collected.outcome.results.status}`;
+    }
     if (collected?.state === 'lost') return `lost: ${collected.why}`;
     return collected?.state === 'runs' && collected.isRestarted ? 'restarted' : collected?.state;
   }
@@ -109,9 +117,10 @@ describe('a detached study whose conductor is gone', () => {
   it.each(limits)(
     'is reported, and not begun anew, if it ended by a limit of its own: %s',
     async (kind, why, ...more) => {
-      const study = new Left(fails, ...more, { type: 'end', status: 'INTERRUPTED', interruption: kind });
+      const study = new Left(fails, ...more, runs, { type: 'end', status: 'INTERRUPTED', interruption: kind });
       expect(await study.collect()).toBe('over INTERRUPTED');
       expect(study.restarts).toBe(0);
+      expect(study.blame).toEqual(interruptions[kind]);
       expect(study.warnings.join('\n')).toContain(
         `will not be continued automatically: ${why}; \`resume ${study.path}\` continues it`,
       );
@@ -134,6 +143,17 @@ describe('a detached study whose conductor is gone', () => {
     expect(await study.collect()).toBe('over INTERRUPTED');
     expect(study.restarts).toBe(3);
     expect(study.warnings.join('\n')).toContain('its conductor failed 3 times: no queue has 512 nodes');
+  });
+
+  it('is blamed on its conductors then, whatever the journal said before, and whatever happened to its steps', async () => {
+    const ended = { type: 'end', status: 'INTERRUPTED', interruption: 'scheduler-lost' } as const;
+    const lost: Entry = { type: 'steps', steps: { 0: { state: 'HWFAILURE', ended: 7 } } };
+    for (const journal of [[runs, ended], [runs], [lost, ended]]) {
+      const study = new Left(fails, ...journal);
+      for (let i = 0; i < 3; i++) expect(await study.collect()).toMatch('lost');
+      expect(await study.collect()).toBe('over INTERRUPTED');
+      expect(study.blame).toEqual({ cause: 'submission', isOfSpec: true });
+    }
   });
 
   it('is reported as well if they say at first that they wait for an allocation, or never come to drive it', async () => {
