@@ -196,8 +196,9 @@ class Collecting {
     const sight = await this.#look();
     const { view } = await conductedView(host, sight);
     if (view.status === 'RUNNING') return { sight, view, unbegun: undefined };
-    const found = await findUnbegun(host, root, sight.path);
     // One without a registration is still being left, or is for others to collect.
+    const tokens = this.#starts.map(({ token }) => token);
+    const found = await findUnbegun(host, root, sight.path, tokens);
     const unbegun = this.#starts.find(({ token }) => token === found?.token);
     if (unbegun === undefined || found?.isStarting !== true) return { sight, view, unbegun };
     const starting = { ...view, status: 'RUNNING', why: 'its conductor is being started', ended: undefined } as const;

@@ -21,15 +21,23 @@ export interface UnbegunStart {
  * such a start, and says nothing of it.
  *
  * @param root the directory of the studies on the host
+ * @param tokens the starts among which it is looked for; all if undefined
  * @returns undefined if there is none
  * @throws HostError
  */
-export async function findUnbegun(host: Host, root: string, studyPath: string): Promise<UnbegunStart | undefined> {
+export async function findUnbegun(
+  host: Host,
+  root: string,
+  studyPath: string,
+  tokens?: readonly string[],
+): Promise<UnbegunStart | undefined> {
+  const places = { starts: `${studyPath}/${startPath('')}`, registrations: `${root}/${registrationsPath}` };
   const look =
-    `${assignments({ starts: `${studyPath}/${startPath('')}`, registrations: `${root}/${registrationsPath}` })}` +
+    `${assignments({ ...places, wanted: tokens === undefined ? 'all' : ` ${tokens.join(' ')} ` })}` +
     'cd -- "$starts" 2> /dev/null || exit 0\nshopt -s nullglob\nnewest=\n' +
     // By the times of files, because clocks of machines may differ. What is forgotten, or over, has no inputs any more.
     `for request in */${startFiles.request}; do\n  start=\${request%/*}\n` +
+    '  [ "$wanted" = all ] || [[ $wanted == *" $start "* ]] || continue\n' +
     `  [ -f "$start/${startFiles.secrets}" ] && [ -z "$(find ../journal.jsonl -newer "$request")" ] || continue\n` +
     `  [ -n "$newest" ] && [ ! "$request" -nt "$newest/${startFiles.request}" ] || newest=$start\ndone\n` +
     '[ -n "$newest" ] || exit 0\nat=0\n' +

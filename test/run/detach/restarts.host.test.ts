@@ -34,18 +34,18 @@ class Left {
   /** @param conductor bash of one that is started again */
   constructor(conductor: string, ...journal: readonly Entry[]) {
     writeStudy(this.path, journalOf([{ name: 'run' }, { name: 'then' }], ...journal), leaseOf());
-    const start = path.join(this.path, '.conductor/detached', token);
+    this.start(token, 100);
+    // It was left long ago, and begun after that.
+    for (const file of ['lease', 'journal.jsonl']) utimesSync(path.join(this.path, '.conductor', file), 101, 101);
+    this.conductor = conductor;
+  }
+
+  /** Leaves a start. @param at when, in seconds; the journal was written last at 101 */
+  start(named: string, at: number): void {
+    const start = path.join(this.path, '.conductor/detached', named);
     mkdirSync(start, { recursive: true });
     for (const file of ['order.json', 'secrets.json']) writeFileSync(path.join(start, file), '{}');
-    // It was left long ago, and begun after that.
-    for (const [file, at] of [
-      ['lease', 101],
-      ['journal.jsonl', 101],
-      [`detached/${token}/order.json`, 100],
-    ] as const) {
-      utimesSync(path.join(this.path, '.conductor', file), at, at);
-    }
-    this.conductor = conductor;
+    utimesSync(path.join(start, 'order.json'), at, at);
   }
 
   set conductor(text: string) {
@@ -167,6 +167,16 @@ describe('a detached study whose conductor is gone', () => {
       expect(await study.collect()).toBe('over INTERRUPTED');
       expect(study.restarts).toBe(3);
     }
+  });
+
+  it('goes on with its last start if that never began, whatever the journal said before, also if another one is being left', async () => {
+    const study = new Left(driving(says({ state: 'runs', words: 'its steps have begun' })), {
+      ...{ type: 'end', status: 'FAILURE' },
+    });
+    study.start(token, 200);
+    // Not registered: its files are still being sent, or whoever sent them is gone.
+    study.start('b'.repeat(32), 300);
+    expect(await study.collect()).toBe('restarted');
   });
 
   it('goes on as often as it must if they are killed', async () => {
