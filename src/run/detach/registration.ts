@@ -7,7 +7,8 @@ import type { Host } from '../../hosts/host.js';
 import { parseAs } from '../../util/json.js';
 import type { Log } from '../../util/log/log.js';
 import { oneLine } from '../../util/log/plain-text.js';
-import { assignments, quote } from '../../util/shell-quote.js';
+import { assignments, quote, quoteAll } from '../../util/shell-quote.js';
+import { startFiles, startPath } from './start-files.js';
 
 /** Names of starts: they become names of files. */
 const tokenSchema = z.string().regex(/^[0-9a-f]{32}$/);
@@ -120,18 +121,28 @@ export async function findRegistration(host: Host, root: string, token: string):
   return all.find((registration) => registration.token === token);
 }
 
+/** By what a claim is known, and of which start it is. */
+interface Claimed {
+  readonly nonce: string;
+  readonly mark: string;
+  readonly start: string;
+}
+
 /** A registration that this process has to itself, so that two that collect at once do not both report a study. */
 export class Claim {
   readonly #host: Host;
   readonly #file: string;
   readonly #nonce: string;
   readonly #mark: string;
+  /** The directory of the start. */
+  readonly #start: string;
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(host: Host, file: string, nonce: string, mark: string) {
+  private constructor(host: Host, file: string, { nonce, mark, start }: Claimed) {
     this.#host = host;
     this.#file = file;
     this.#nonce = nonce;
+    this.#start = start;
     this.#mark = mark;
     // Bringing the files of a study can take longer than a claim lasts.
     this.#timer = setInterval(() => void this.keep().catch(() => {}), KEEP_MS);
@@ -142,7 +153,7 @@ export class Claim {
    * @param registration as it was read
    * @returns undefined if another process has it, or has registered the study again, or has reported it meanwhile
    */
-  static async take(host: Host, root: string, { token, started }: Registration): Promise<Claim | undefined> {
+  static async take(host: Host, root: string, { token, studyPath, started }: Registration): Promise<Claim | undefined> {
     const file = `${root}/${registrationsPath}/${token}.json`;
     const nonce = randomBytes(8).toString('hex');
     const mark = JSON.stringify({ started }).slice(1, -1);
@@ -154,7 +165,9 @@ export class Claim {
         `[ -z "$(find "$claim" -maxdepth 0 -mmin +${CLAIM_MINUTES} 2> /dev/null)" ] || mv -T -- "$claim" "$claim.$nonce" 2> /dev/null\n` +
         'rm -rf -- "$claim.$nonce"\ngrep -qF -- "$mark" "$file" 2> /dev/null && mkdir -- "$claim" 2> /dev/null && : > "$claim/$nonce" && echo ours\ntrue',
     );
-    return said.toString() === 'ours\n' ? new Claim(host, file, nonce, mark) : undefined;
+    return said.toString() === 'ours\n'
+      ? new Claim(host, file, { nonce, mark, start: `${studyPath}/${startPath(token)}` })
+      : undefined;
   }
 
   /** Makes it last longer. @returns whether it still is this process's */
@@ -162,9 +175,15 @@ export class Claim {
     return (await this.#run('[ -e "$claim/$nonce" ] && touch -- "$claim" && echo ours\ntrue')) === 'ours\n';
   }
 
-  /** Notes that the study was reported: nobody finds it any more, unless it was registered again for something that this process knows nothing of. */
+  /**
+   * Notes that the study was reported: nobody finds it any more, unless it was registered again for something that this process knows
+   * nothing of. No conductor of this start is started then, so what only one would need is removed.
+   */
   async reported(): Promise<void> {
-    await this.#run('! grep -qF -- "$mark" "$file" 2> /dev/null || rm -f -- "$file"');
+    const inputs = quoteAll([startFiles.secrets, startFiles.tree].map((name) => `${this.#start}/${name}`));
+    await this.#run(
+      `! grep -qF -- "$mark" "$file" 2> /dev/null || { rm -f -- "$file" && { rm -rf -- ${inputs} || :; }; }`,
+    );
   }
 
   /** Lets other processes have it again. */

@@ -1,11 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Blame } from '../../../src/causes/cause.js';
 import { type Interruption, interruptions } from '../../../src/causes/interruption.js';
 import { collectStudies, unpublished } from '../../../src/run/detach/collect.js';
 import { registrationSchema, writeRegistration } from '../../../src/run/detach/registration.js';
+import { goesOnByItself } from '../../../src/run/detach/unbegun.js';
 import type { Entry } from '../../../src/store/journal/records.js';
+import { lookAtStudy, type StudySight } from '../../../src/store/look/look.js';
 import { beginning, journalOf, leaseOf, writeStudy } from '../../support/existing.js';
 import { plainHost } from '../../support/hosts.js';
 import { temporaryDirectory } from '../../support/temporary.js';
@@ -77,6 +79,10 @@ class Left {
     rmSync(path.join(this.path, '.conductor/detached', token, 'state.json'));
   }
 
+  async sight(): Promise<StudySight> {
+    return (await lookAtStudy(plainHost(), this.path)) as StudySight;
+  }
+
   async collect() {
     const host = plainHost();
     const none = () => {};
@@ -143,6 +149,9 @@ describe('a detached study whose conductor is gone', () => {
     expect(await study.collect()).toBe('over INTERRUPTED');
     expect(study.restarts).toBe(3);
     expect(study.warnings.join('\n')).toContain('its conductor failed 3 times: no queue has 512 nodes');
+    // Nobody begins that start again.
+    expect(readdirSync(path.join(study.path, '.conductor/detached', token))).not.toContain('secrets.json');
+    expect(await goesOnByItself(plainHost(), study.root, await study.sight())).toBeUndefined();
   });
 
   it('is blamed on its conductors then, whatever the journal said before, and whatever happened to its steps', async () => {
