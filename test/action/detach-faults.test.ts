@@ -139,8 +139,8 @@ describe('a detached study', () => {
     for (const name of ['out', 'maestro-studies']) {
       execFileSync('find', [desk.path(name), '-exec', 'touch', '-h', '-d', '1 year ago', '{}', '+']);
     }
-    desk.write('go');
     expect((await desk.run('collect')).stdout).toContain('runs again');
+    desk.write('go');
     expect(await desk.ended('out')).toMatch(/^Study demo FINISHED/m);
     expect((await desk.run('collect')).stdout).toContain('FINISHED');
   });
