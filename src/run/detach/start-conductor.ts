@@ -1,9 +1,9 @@
 import { programs } from '../../generated/programs.js';
 import { again, causeOf, run } from '../../hosts/commands.js';
 import { type Host, HostLostError } from '../../hosts/host.js';
+import { JournalError } from '../../store/journal/replay.js';
 import { isDriven } from '../../store/look/driver.js';
-import { lookAtStudy } from '../../store/look/look.js';
-import { UserError } from '../../util/errors.js';
+import { lookAtStudy, NoStudyError } from '../../store/look/look.js';
 import type { Log } from '../../util/log/log.js';
 import { assignments } from '../../util/shell-quote.js';
 import { ConductorError, type ConductorStart, jobRequestSchema, jobWords, submitConductor } from './job.js';
@@ -68,13 +68,14 @@ export async function startConductor(
   }
 }
 
-/** Whether a conductor of that start drives the study. */
+/** Whether a conductor of that start drives the study. @throws HostError if that cannot be seen */
 async function isConducted(host: Host, { studyPath, token }: ConductorStart): Promise<boolean> {
   try {
     const { driver } = { driver: undefined, ...(await lookAtStudy(host, studyPath)) };
     return driver !== undefined && isDriven(driver) && driver.holder?.detached === token;
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    // Any other error, such as that the connection broke, says nothing of it: it may be driven.
+    if (!(error instanceof NoStudyError || error instanceof JournalError)) throw error;
     return false;
   }
 }
