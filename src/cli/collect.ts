@@ -30,7 +30,7 @@ export const collect: Verb = {
   summary: 'report detached studies that are over, once',
   details: [
     'Looks at the studies that `run --detach` left on the machine. Those that are over are reported, as `run` does at its end, each into NAME.report here or in --report-path; those still running get one line; those whose conductor is gone get a new one. With DIR, only these.',
-    'Exit status: that of the worst study reported now: 0 finished, 2 a step or a metric failed, 3 cancelled; 1 if one cannot be looked at or continued. With --on-infrastructure neutral, 0 for one that a workflow started and that failed only because of the infrastructure.',
+    'Exit status: that of the worst study reported now: 0 finished, 2 a step or a metric failed, 3 cancelled, 4 interrupted; 1 if one cannot be looked at or continued. With --on-infrastructure neutral, 0 for one that a workflow started and that failed only because of the infrastructure.',
   ].join('\n'),
   flags,
   async run(args, context, log) {
