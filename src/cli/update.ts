@@ -1,5 +1,5 @@
 import { jobWords } from '../run/detach/job.js';
-import { findUnbegun } from '../run/detach/unbegun.js';
+import { isToBegin } from '../run/detach/unbegun.js';
 import { conductedView } from '../run/detach/waiting.js';
 import { askToUpdate, isRunByMaestro } from '../run/existing/ask-driver.js';
 import { updateUndriven } from '../run/existing/update.js';
@@ -68,8 +68,7 @@ export const update: Verb = {
         return 0;
       }
       if (!isDriven(sight.driver)) {
-        const unbegun = job === undefined && (await findUnbegun(host, studiesRoot(hosts.home), sight.path));
-        if (job !== undefined || unbegun) {
+        if (job !== undefined || (await isToBegin(host, studiesRoot(hosts.home), sight.path))) {
           // Taking the study from what is to conduct it would leave that with nothing to do.
           await askToUpdate(host, sight.path, limits, { waits: false });
           const conductor = job === undefined ? 'its conductor' : `its conductor, ${jobWords(job)},`;

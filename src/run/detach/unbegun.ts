@@ -3,7 +3,7 @@ import type { Host } from '../../hosts/host.js';
 import type { StudySight } from '../../store/look/look.js';
 import { assignments, quote } from '../../util/shell-quote.js';
 import { viewOf } from '../existing/view.js';
-import { registrationsPath } from './registration.js';
+import { findRegistrations, registrationsPath } from './registration.js';
 import { START_TIMEOUT_S } from './start-conductor.js';
 import { startFiles, startPath } from './start-files.js';
 
@@ -52,6 +52,20 @@ export async function findUnbegun(
   if (token === undefined) return undefined;
   const isStarting = life !== 'dead' && Number(age) < START_TIMEOUT_S;
   return { token, isStarting, isAlive: isStarting && life === 'alive' };
+}
+
+/**
+ * Whether some start that no conductor has begun is begun all the same: its conductor is being started, or those who collect it start one.
+ * One that was never registered, because whoever left it was killed, is not.
+ *
+ * @throws HostError
+ */
+export async function isToBegin(host: Host, root: string, studyPath: string): Promise<boolean> {
+  const unbegun = await findUnbegun(host, root, studyPath);
+  if (unbegun === undefined || unbegun.isStarting) return unbegun !== undefined;
+  const registered = await findRegistrations(host, root, { warning: () => {} });
+  const tokens = registered.map(({ token }) => token);
+  return (await findUnbegun(host, root, studyPath, tokens)) !== undefined;
 }
 
 /**

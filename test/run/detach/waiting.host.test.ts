@@ -4,7 +4,8 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { seeDriven, seeStarted } from '../../../src/run/detach/follow.js';
-import { goesOnByItself } from '../../../src/run/detach/unbegun.js';
+import { startedByHand, writeRegistration } from '../../../src/run/detach/registration.js';
+import { goesOnByItself, isToBegin } from '../../../src/run/detach/unbegun.js';
 import { conductedBriefs, conductedView } from '../../../src/run/detach/waiting.js';
 import type { Entry, StudyEnd } from '../../../src/store/journal/records.js';
 import { lookAtStudies, lookAtStudy, type StudySight } from '../../../src/store/look/look.js';
@@ -176,6 +177,18 @@ describe('a start that no conductor has begun', () => {
     const other = new Studied({ status: 'FAILURE' }).start(second, now());
     writeFileSync(path.join(other.path, `.conductor/detached/${second}/started`), 'login8 1\n');
     expect(await seeStarted({ ...context, host: other.host }, other.path)).toBeUndefined();
+  });
+
+  it('is to begin if it is on its way, or registered for those who collect it, also behind one that nobody has registered', async () => {
+    const begins = (study: Studied) => isToBegin(study.host, study.root, study.path);
+    expect(await begins(new Studied({ status: 'FAILURE' }))).toBe(false);
+    expect(await begins(new Studied({ status: 'FAILURE' }).start(second, now()))).toBe(true);
+    const study = new Studied({ status: 'FAILURE' }).start(first, 110).start(second, 120);
+    expect(await begins(study)).toBe(false);
+    const about = { ...startedByHand, version: 1, token: first, studyPath: study.path, started: 1 } as const;
+    await writeRegistration(study.host, study.root, about);
+    utimesSync(path.join(study.root, `.conductor/detached/${first}.json`), 110, 110);
+    expect(await begins(study)).toBe(true);
   });
 
   it('is none if the journal was written since, or it was forgotten', async () => {
