@@ -43,8 +43,8 @@ export class CheckRunObserver implements RunObserver {
   #key: string;
   #isLost = false;
   #isOver = false;
-  /** Whether the study goes on whatever becomes of this run: then there is nothing for the post step to say. */
-  #isFollowing = false;
+  /** Whether another run completes the check run if this one does not: then there is nothing for the post step to say. */
+  #isCollected = false;
   /** The spec's path in the repository that annotations are of; undefined if it is not in that. */
   readonly #specPath: string | undefined;
 
@@ -88,15 +88,15 @@ export class CheckRunObserver implements RunObserver {
       log,
       clock: systemClock,
       onOpen: () => {
-        if (!this.#isLost && !this.#isOver && !this.#isFollowing) saveLeftBehind({ isShown: true, shownKey: key });
+        if (!this.#isLost && !this.#isOver && !this.#isCollected) saveLeftBehind({ isShown: true, shownKey: key });
       },
     });
   }
 
-  /** From now on it is the check run that the detached start with that token has left. */
-  async follows(token: string): Promise<void> {
+  /** From now on it is the check run that the detached start with that token has left, if it has left one. */
+  async follows(token: string, isCollected: boolean): Promise<void> {
     this.#key = detachedKey(token);
-    this.#isFollowing = true;
+    this.#isCollected = isCollected;
     await this.begun();
   }
 
@@ -108,7 +108,7 @@ export class CheckRunObserver implements RunObserver {
 
   /** If this run is killed from now on, the check run is not the post step's to complete. */
   leftToCollectors(): void {
-    this.#isFollowing = true;
+    this.#isCollected = true;
     saveLeftBehind({ isShown: false });
   }
 
@@ -120,9 +120,7 @@ export class CheckRunObserver implements RunObserver {
    * @returns whether GitHub has taken that
    */
   async leaveToCollector(where: string, token: string): Promise<boolean> {
-    const isTaken = (await this.#check?.leaveToCollector(where, detachedKey(token))) ?? false;
-    if (isTaken) this.leftToCollectors();
-    return isTaken;
+    return (await this.#check?.leaveToCollector(where, detachedKey(token))) ?? false;
   }
 
   changed(records: readonly StepRecord[]): void {
@@ -156,9 +154,11 @@ export class CheckRunObserver implements RunObserver {
     problems: readonly Problem[],
     isCancelled: boolean,
   ): Promise<void> {
+    // What follows a study that nobody collects has a check run which nobody else completes.
+    const isOnlyOurs = !this.#isCollected && this.#check !== undefined;
     // The new driver has its own check run; that of a study which may go on by itself is for those who collect it.
-    const goesOn = this.#isFollowing && !(error instanceof ConductorError);
-    if (error instanceof LeaseHeldError || error instanceof UnfollowedError || goesOn) this.lost();
+    const goesOn = this.#isCollected && !(error instanceof ConductorError);
+    if (error instanceof LeaseHeldError || goesOn || (error instanceof UnfollowedError && !isOnlyOurs)) this.lost();
     else await this.begun();
     await this.#finish((check) => check.cannotRun(reasons, { problems, isCancelled }));
   }

@@ -3,7 +3,7 @@ import { HostError } from '../hosts/host.js';
 import { conductorJobOf } from '../inputs/derive.js';
 import { code, inline } from '../report/markdown.js';
 import { detachStudy } from '../run/detach/detach-study.js';
-import { registerAgain } from '../run/detach/registration.js';
+import { hasCheckRun, registerAgain } from '../run/detach/registration.js';
 import type { OpenedHosts } from '../run/open-hosts.js';
 import type { HostInputs } from '../run/prepare.js';
 import type { ProcessContext } from '../run/process-context.js';
@@ -67,9 +67,13 @@ export async function detach(
   });
   const { studyPath, steps } = detached;
   const where = `${code(inputs.spec)} has ${counted(steps, 'step')}; the study is in ${code(studyPath)} on ${inline(host.name)}.`;
+  // If it goes on since an earlier start, those who collect that find the check run by its key, too.
+  const isOthers = detached.token !== token && checkRun !== undefined;
+  const isFound = !isOthers || (await hasCheckRun(host, root, detached.token, runner.repository));
   const isTaken = await publication.leaveToCollector(where, detached.token);
-  if (detached.token !== token && checkRun !== undefined) {
-    // It goes on since an earlier start, whose check run is not the only one now.
+  if (isTaken && isFound) publication.leftToCollectors();
+  if (isOthers) {
+    // The check run of the earlier start is not the only one now.
     const shown = { ...startedFor, checkRun: { ...checkRun, token } };
     const registration = {
       version: 1,
@@ -82,8 +86,7 @@ export async function detach(
       await registerAgain(host, root, registration);
       publication.leftToCollectors();
     } catch (error) {
-      // Those who collect find the check run by its key, too.
-      if (!(isTaken && error instanceof HostError)) throw error;
+      if (!(isTaken && isFound && error instanceof HostError)) throw error;
       log.warning(error.message);
     }
   }

@@ -10,7 +10,7 @@ import { preflight, type Ready } from '../inputs/preflight.js';
 import type { Inputs } from '../inputs/schema.js';
 import { studyKeys } from '../inputs/study-key.js';
 import { newToken } from '../run/detach/detach-study.js';
-import { detachedKey, markReported } from '../run/detach/registration.js';
+import { detachedKey, hasCheckRun, markReported } from '../run/detach/registration.js';
 import { type Mistakes, partsOf } from '../run/mistakes.js';
 import { type OpenedHosts, openHosts } from '../run/open-hosts.js';
 import { isCancelled, type ProcessContext } from '../run/process-context.js';
@@ -136,6 +136,7 @@ async function run(
       ...runContext(study, on, context, hosts, log),
       ...ready,
       ...{ observer, commit: event.sha, run: observer.run },
+      isCollected: (token) => hasCheckRun(hosts.host, studiesRoot(hosts.home), token, on.runner.repository),
       history: historyOf(study.inputs, { runner: on.runner, event, home: hosts.home }),
     });
     await report(outcome, study.inputs, log, observer);

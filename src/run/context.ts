@@ -32,6 +32,8 @@ export interface RunContext extends StudyContext, Omit<ReportContext, 'options' 
   readonly observer?: RunObserver;
   /** The commit that the results are about, which a study that is followed has to be of; undefined if there is none. */
   readonly commit?: string;
+  /** Whether those who collect find what shows the detached start with that token. */
+  readonly isCollected?: (token: string) => Promise<boolean>;
   /** Warnings about options that have no effect on this study. */
   readonly ineffectiveOptions: (study: Plan) => readonly string[];
   /** Set by the post step after the main step was killed: the reason why the study is only cancelled, not continued. */
@@ -58,8 +60,8 @@ export interface LeftBehind {
 export interface RunObserver {
   /** This run holds the lease of the study, and starts to stage it. */
   begun(): Promise<void>;
-  /** Another process drives the study, from a detached start with that token: this run follows it. */
-  follows?(token: string): Promise<void>;
+  /** Another process drives the study, from a detached start with that token: this run follows it. @param isCollected as of the context */
+  follows?(token: string, isCollected: boolean): Promise<void>;
   /** All is staged, and the steps begin or go on. @param records as of `changed` */
   executing?(records: readonly StepRecord[]): void;
   /** @param records one for each step; the state machine updates these same objects */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Job, startBundle } from '../support/bundle.js';
@@ -74,6 +74,47 @@ describe('a run whose study a detached conductor drives', () => {
     await job.post();
     expect(onlyCheckRun(study.github).status).toBe('in_progress');
     expect(study.isRegistered).toBe(true);
+  });
+
+  describe('whose start leads nobody to the check run of a run that follows it', () => {
+    /** Follows it until the check run is there, and ends that. @param change to its registration */
+    async function unfollowed(
+      change: Readonly<Record<string, unknown>>,
+      end: (study: DetachedByAction, child: ReturnType<typeof watched>['child'], job: Job) => unknown,
+    ) {
+      const study = await DetachedByAction.start(await GitHubServer.start(), { 'study-key': 'one' });
+      study.forge(change);
+      const job = again(study, { detach: 'false', 'study-key': 'one', 'check-name': 'follower' });
+      const { child, ended } = watched(job);
+      const shown = () => study.github.checkRuns.find(({ name }) => name === 'follower');
+      await until('the check run is there', () => shown() !== undefined, 40_000);
+      await end(study, child, job);
+      const { code } = await ended;
+      await job.post();
+      expect(study.github.checkRuns[0]!.status).toBe('in_progress');
+      return { code, shown: shown() };
+    }
+
+    it('completes it when it cannot be followed any more', async () => {
+      const byHand = { repository: '', sha: '', checkRun: null };
+      const { code, shown } = await unfollowed(byHand, ({ path: at }) => renameSync(at, `${at}.away`));
+      expect(code).toBe(1);
+      expect(shown).toMatchObject({ status: 'completed', conclusion: 'failure' });
+    });
+
+    it('completes it when that run is cancelled', async () => {
+      const { code, shown } = await unfollowed({ checkRun: null }, (_, child) => child.kill('SIGINT'));
+      expect(code).toBe(3);
+      expect(shown).toMatchObject({ status: 'completed', conclusion: 'cancelled' });
+    });
+
+    it('completes it when that run is killed', async () => {
+      const { shown } = await unfollowed({ repository: 'octo/others' }, async ({ token }, child, job) => {
+        await until('it is left to the post step', () => job.state.maestro_shown_key === `detached-${token}`);
+        child.kill('SIGKILL');
+      });
+      expect(shown).toMatchObject({ status: 'completed' });
+    });
   });
 
   it('completes the check runs of all runs that have shown it', async () => {
@@ -197,6 +238,20 @@ describe('a detached study that a re-run confirms', () => {
       expect([first, second, others]).toMatchObject([{ conclusion: 'failure' }, { conclusion: 'failure' }, []]);
     });
   }
+});
+
+describe('a detached study that cannot be registered again for a re-run that confirms it', () => {
+  it('has the check run of the re-run completed if nothing leads to that', async () => {
+    const study = await DetachedByAction.start(await GitHubServer.start());
+    unlinkSync(study.registration);
+    mkdirSync(path.join(study.registration, 'in-the-way'), { recursive: true });
+    const { code, stdout } = await again(study, { detach: 'true' }).run();
+    expect(code, stdout).toBe(1);
+    expect(study.github.checkRuns).toMatchObject([
+      { status: 'in_progress' },
+      { status: 'completed', conclusion: 'failure' },
+    ]);
+  });
 });
 
 describe('a detached study that is started again before it was collected', () => {

@@ -58,7 +58,7 @@ export async function followDetached(context: RunContext, { studyPath, token }: 
         );
         isSame = true;
         log.info(`The study is driven by a detached conductor on ${host.name}, and is followed from here`);
-        await observer?.follows?.(token);
+        await observer?.follows?.(token, (await context.isCollected?.(token)) ?? false);
       }
       if (isSame) {
         progress.see(view.instances);

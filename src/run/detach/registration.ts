@@ -121,6 +121,13 @@ export async function findRegistration(host: Host, root: string, token: string):
   return all.find((registration) => registration.token === token);
 }
 
+/** Whether runs that collect in a repository find the check runs of a start, by the key of the one that it is registered with. */
+export async function hasCheckRun(host: Host, root: string, token: string, repository: string): Promise<boolean> {
+  const registration = await findRegistration(host, root, token);
+  if (registration === undefined || registration.checkRun === null) return false;
+  return registration.repository.toLowerCase() === repository.toLowerCase();
+}
+
 /** By what a claim is known, and of which start it is. */
 interface Claimed {
   readonly nonce: string;
