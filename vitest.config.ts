@@ -33,8 +33,8 @@ export default defineConfig({
     // Far more than the longest takes: what hangs is found all the same, and a busy machine is not taken for a fault.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Tests start real processes; two at a time is what the smallest CI machine has.
-    maxWorkers: 2,
+    // Most tests wait for real processes: with one for each of the two cores of the smallest CI machine, these are idle for half of the time.
+    maxWorkers: 3,
     reporters,
     projects: [
       project('unit', { retry: 0, isolate: false, setupFiles: ['test/support/no-processes.ts'] }),
