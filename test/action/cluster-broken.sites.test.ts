@@ -37,8 +37,8 @@ describe.skipIf(!isSitePossible('connections that break'))('a connection to the 
       const checkout = new Checkout(site, site.inputs(client, proxy.port)).write('study.yaml', study);
       const { ended } = checkout.start(['run', 'study.yaml'], { flux: `slurm:${allocation}`, 'local-jobs': '2' });
       for (const enough of [2, 7, 12]) {
-        const before = proxy.accepted;
         await until(`${enough} steps have begun`, () => ran(checkout) >= enough, 20_000);
+        const before = proxy.accepted;
         proxy.cut();
         await until('it is connected again', () => proxy.accepted > before, 20_000);
       }

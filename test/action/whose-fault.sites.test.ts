@@ -77,7 +77,9 @@ describe.skipIf(!isSlurmPossible('whose fault a night of 90 jobs was'))('a night
     };
     const waiting = [...planted.loses, planted.isPreempted];
     for (const name of waiting) await until(`${name} runs`, () => nodesOf(name).length === 1, 60_000);
-    // All others have ended, so that nothing else is lost.
+    // All others have begun and ended, so that nothing else is lost.
+    const all = ['mesh', 'solve', 'post'].flatMap((step) => indices.map((index) => nameOf(step, index)));
+    await until('all have begun', () => all.every((name) => nodesOf(name).length > 0), 120_000);
     await until('only these are left', async () => (await slurm.queue()).length === waiting.length, 120_000);
     const lost = nodesOf(planted.loses[0])[0]!;
     const losers = planted.loses.filter((name) => nodesOf(name)[0] === lost);
